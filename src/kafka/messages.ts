@@ -1,0 +1,55 @@
+/** The shapes that pass between the Kafka layer and the pipeline; nothing here knows kafkajs. */
+
+/** Values may repeat under one name, as Kafka allows. */
+export type Headers = Record<string, Buffer | string | (Buffer | string)[] | undefined>
+
+/** A message as it was consumed. */
+export interface SourceMessage {
+  topic: string
+  partition: number
+  offset: bigint
+  /** Create or append time, ms since the epoch. */
+  timestampMs: number
+  key: Buffer | null
+  value: Buffer | null
+  headers: Headers
+}
+
+/** A message to publish, in the transaction that commits its source's offset. */
+export interface OutgoingMessage {
+  topic: string
+  key: Buffer | string | null
+  value: Buffer | string | null
+  headers: Headers
+}
+
+/** A message that is finished: what to publish for it (nothing, for a skip) before its offset may be committed. */
+export interface Completion {
+  source: SourceMessage
+  messages: OutgoingMessage[]
+  /** The processing id, where the pipeline has to confirm it before and mark it after the commit; null for skips. */
+  processingId: bigint | null
+  /** What to publish instead when the broker refuses even this one alone as too large. */
+  ifTooLarge: (() => Promise<Completion>) | null
+}
+
+/** When a handler must give up; both abort with a reason that is an Error. */
+export interface HandlerSignals {
+  /** Waits (budget, holds, leases) end: the partition was taken away, or the worker is stopping. */
+  wait: AbortSignal
+  /** Calls end too: the worker's time to drain is over. */
+  call: AbortSignal
+}
+
+/** What the consumer calls; the pipeline is the one implementation, tests pass plain functions. */
+export interface Handler {
+  /** Never rejects but for an abort: then the message is handed back, uncommitted. */
+  handle(message: SourceMessage, signals: HandlerSignals): Promise<Completion>
+  /**
+   * Asked right before each transaction with all that it would publish; gives back the same completions, those that
+   * must not be published any more (another message owns the id now) with `messages` emptied.
+   */
+  confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]>
+  /** Told after the commit, also when the commit's outcome was learned only later from the committed offset. */
+  committed(batch: Completion[]): Promise<void>
+}

@@ -1,0 +1,37 @@
+/**
+ * The one place that names Redis keys. `REDIS_KEY_PREFIX` comes before every one of them.
+ *
+ * | key | type | lives | holds |
+ * |---|---|---|---|
+ * | `processed_messages:{id}` | string `_` | 3 days | finished, with success or a final failure (contract) |
+ * | `claim:{id}` | hash | as the mark | who owns the id, its state, its lease, its stored answer |
+ * | `state` | hash | for ever | the sentinel: epoch and sequence, by which lost data is noticed |
+ * | `recovery` | string | seconds | the lease of the worker that rebuilds lost marks |
+ * | `worker:{worker}` | hash | seconds | a live worker's heartbeat: assignment, version, in flight |
+ * | `budget:{name}:*` | several | two windows | what the budget's axes have spent; see budget/*.lua |
+ * | `hold:{scope}` | hash | until lifted | why calls of a scope are held, and when the next probe is due |
+ * | `pause` | hash | until `resume` | an operator paused the fleet |
+ * | `cache:{hash}` | string | RESULT_CACHE_TTL_SECONDS | the published fields of an earlier result |
+ * | `token_ratio:{model}` | hash | 30 days | what the token estimate learned from billed usage |
+ */
+export function redisKeys(prefix: string) {
+  return {
+    mark: (id: bigint) => `${prefix}processed_messages:${id}`,
+    claim: (id: bigint) => `${prefix}claim:${id}`,
+    state: `${prefix}state`,
+    recovery: `${prefix}recovery`,
+    worker: (worker: string) => `${prefix}worker:${worker}`,
+    workersPattern: `${prefix}worker:*`,
+    /** All keys and the channel of one budget begin so. */
+    budget: (name: string) => `${prefix}budget:${name}:`,
+    hold: (scope: string) => `${prefix}hold:${scope}`,
+    holds: `${prefix}holds`,
+    pause: `${prefix}pause`,
+    cache: (hash: string) => `${prefix}cache:${hash}`,
+    tokenRatio: (model: string) => `${prefix}token_ratio:${model}`,
+    /** Pub/sub channels. */
+    channel: (name: string) => `${prefix}channel:${name}`,
+  }
+}
+
+export type RedisKeys = ReturnType<typeof redisKeys>
