@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest'
+import { ConfigError, loadConfig } from '../../src/config.ts'
+
+const problemsOf = (env: Record<string, string>): readonly string[] => {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('settings', () => {
+  test('need nothing but a key; the defaults are those of the contract', () => {
+    const config = loadConfig({ OPENAI_KEY: 'k' })
+    expect(config.kafka).toMatchObject({
+      brokers: ['localhost:9092'],
+      groupId: 'ai_handler',
+      topics: { requests: 'AI_handler', notifications: 'notifications', records: 'uploading_data', decisions: null },
+      startFrom: { kind: 'recent' },
+    })
+    expect(config.budget).toEqual({
+      name: 'gpt-4.1-mini-2025-04-14',
+      requestsPerMinute: 3,
+      requestsPerDay: 200,
+      tokensPerMinute: 40_000,
+      tokensPerDay: null,
+      burst: null,
+      maxWaitMs: 900_000,
+    })
+    expect(config).toMatchObject({ maxCallsInFlight: 32, processedTtlMs: 259_200_000, resultCacheTtlMs: 259_200_000 })
+  })
+
+  test('that are empty count as unset, and 0 is no limit', () => {
+    const config = loadConfig({ OPENAI_KEY: 'k', OPENAI_RPM: '', OPENAI_RPD: '0', BUDGET_NAME: ' ' })
+    expect(config.budget).toMatchObject({ requestsPerMinute: 3, requestsPerDay: null, name: 'gpt-4.1-mini-2025-04-14' })
+  })
+
+  test('that are wrong are told all at once, by name and never with the value', () => {
+    const problems = problemsOf({
+      KAFKA_BOOTSTRAP_SERVERS: 'no-port',
+      KAFKA_TOPIC_FOR_NOTIFICATIONS: 'with space',
+      KAFKA_SASL_MECHANISM: 'secret-in-the-wrong-place',
+      KAFKA_START_FROM: 'yesterday',
+      REDIS_PORT: '70000',
+      OPENAI_BASE_URL: 'ftp://secret-in-the-wrong-place',
+      OPENAI_TPM: '-1',
+      VERDICT_MIN_SCORE: '101',
+    })
+    expect(problems).toEqual([
+      'KAFKA_BOOTSTRAP_SERVERS must be host:port, several of them separated by commas',
+      'KAFKA_TOPIC_FOR_NOTIFICATIONS must be a topic name: at most 249 letters, digits, dots, dashes and underscores',
+      'KAFKA_START_FROM must be recent, earliest, latest or an ISO time',
+      'KAFKA_SASL_MECHANISM must be plain, scram-sha-256 or scram-sha-512',
+      'REDIS_PORT must be a whole number from 1 to 65535',
+      'OPENAI_BASE_URL must be an http:// or https:// URL',
+      'OPENAI_TPM must be a whole number of 0 or more',
+      'VERDICT_MIN_SCORE must be a whole number from 0 to 100',
+      'OPENAI_KEY must be set (or OPENAI_KEY_FILE)',
+      'KAFKA_SASL_USERNAME must be set with KAFKA_SASL_MECHANISM',
+      'KAFKA_SASL_PASSWORD must be set with KAFKA_SASL_MECHANISM',
+    ])
+  })
+
+  test.each([
+    [{ OPENAI_KEY: 'k', OPENAI_KEY_FILE: 'f' }, 'OPENAI_KEY must not be set together with OPENAI_KEY_FILE'],
+    [{ OPENAI_KEY: 'k', KAFKA_SASL_PASSWORD: 'p' }, 'KAFKA_SASL_MECHANISM must be set with KAFKA_SASL_PASSWORD'],
+    [{ OPENAI_KEY: 'k', KAFKA_TLS_CA_FILE: 'ca' }, 'KAFKA_TLS must be on with KAFKA_TLS_CA_FILE'],
+    [{ OPENAI_KEY: 'k', REDIS_TLS_CA_FILE: 'ca' }, 'REDIS_TLS must be on with REDIS_TLS_CA_FILE'],
+    [{ OPENAI_KEY: 'k', REDIS_USERNAME: 'u' }, 'REDIS_PASSWORD must be set with REDIS_USERNAME'],
+    [
+      { OPENAI_KEY: 'k', KAFKA_TOPIC_FOR_DECISIONS: 'notifications' },
+      'KAFKA_TOPIC_FOR_DECISIONS must differ from KAFKA_TOPIC_FOR_NOTIFICATIONS',
+    ],
+  ])('that contradict each other are told: %o', (env, problem) => {
+    expect(problemsOf(env)).toEqual([problem])
+  })
+
+  test('take a start time and a mechanism in capitals', () => {
+    const config = loadConfig({
+      OPENAI_KEY: 'k',
+      KAFKA_START_FROM: '2026-11-01T00:00:00Z',
+      KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
+      KAFKA_SASL_USERNAME: 'u',
+      KAFKA_SASL_PASSWORD: 'p',
+    })
+    expect(config.kafka.startFrom).toEqual({ kind: 'time', atMs: Date.UTC(2026, 10, 1) })
+    expect(config.kafka.sasl?.mechanism).toBe('scram-sha-512')
+  })
+})
