@@ -1,0 +1,128 @@
+/** One connection to Redis that never queues: what cannot be sent now fails now, and retry.ts decides to send it again. */
+import { readFileSync } from 'node:fs'
+import { Redis } from 'ioredis'
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+
+/** A reply later than this counts as none: the command may have run, so every command sent again is idempotent. */
+const COMMAND_TIMEOUT_MS = 3_000
+/** A connection without any reply for so long is cut and made anew: packets may be dropped without a reset. */
+const SILENCE_TIMEOUT_MS = 4_000
+const CONNECT_TIMEOUT_MS = 5_000
+const RECONNECT_MIN_MS = 50
+const RECONNECT_MAX_MS = 1_000
+
+export interface ConnectionOptions {
+  /** Shown by `CLIENT LIST`. */
+  name?: string
+  readFile?: (path: string) => Buffer
+}
+
+/**
+ * Connects in the background, again and again until `disconnect()`; says once why it cannot, and once that it can again.
+ * @returns a client whose commands reject at once while the connection is down, and are never sent later
+ * @throws Error when the CA file cannot be read
+ */
+export function connectRedis(config: Config['redis'], log: Log, options: ConnectionOptions = {}): Redis {
+  const { name, readFile = readFileSync } = options
+  const redis = new Redis({
+    host: config.host,
+    port: config.port,
+    db: config.db,
+    ...(config.username === null ? {} : { username: config.username }),
+    ...(config.password === null ? {} : { password: config.password }),
+    ...(config.tls === null ? {} : { tls: tlsOptions(config.host, config.tls.caFile, readFile) }),
+    ...(name === undefined ? {} : { connectionName: name }),
+    // A command that waits in a queue would run when it is wrong: after another worker took the message over.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    // Commands in flight reject with the connection; any other value leaves them pending.
+    maxRetriesPerRequest: 0,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    socketTimeout: SILENCE_TIMEOUT_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    // A replica that was a master until now: leave it, the address may lead to the new master.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    retryStrategy: (attempt) => Math.min(RECONNECT_MIN_MS * 2 ** (attempt - 1), RECONNECT_MAX_MS),
+  })
+  sayWhyAway(redis, `${config.host}:${config.port}`, log)
+  return redis
+}
+
+function tlsOptions(host: string, caFile: string | null, readFile: (path: string) => Buffer) {
+  if (caFile === null) return { servername: host }
+  try {
+    return { servername: host, ca: readFile(caFile) }
+  } catch (error) {
+    throw new Error('REDIS_TLS_CA_FILE cannot be read', { cause: error })
+  }
+}
+
+/** Logs the first error of a kind per outage, and the end of the outage. */
+function sayWhyAway(redis: Redis, address: string, log: Log): void {
+  let lostAtMs: number | null = null
+  const said = new Set<string>()
+  redis.on('close', () => (lostAtMs ??= performance.now()))
+  redis.on('error', (error: Error) => {
+    const reason = explain(error)
+    if (said.has(reason)) return
+    said.add(reason)
+    log.warn('Redis is away: waiting for it, nothing is scored meanwhile', { address, reason })
+  })
+  redis.on('ready', () => {
+    const awayMs = lostAtMs === null ? 0 : Math.round(performance.now() - lostAtMs)
+    if (said.size > 0) log.info('Redis is back', { address, awayMs })
+    else log.debug('connected to Redis', { address, awayMs })
+    lostAtMs = null
+    said.clear()
+  })
+}
+
+/** Never the error itself: ioredis hangs the command's arguments on it, a password among them. */
+function explain(error: Error): string {
+  const code = /^(NOAUTH|WRONGPASS|NOPERM)\b/.exec(error.message)?.[1]
+  if (code === 'NOAUTH') return 'it wants a password: set REDIS_PASSWORD'
+  if (code === 'WRONGPASS') return 'it refuses the user name and password: check REDIS_USERNAME and REDIS_PASSWORD'
+  if (code === 'NOPERM') return 'the user may not do what the worker needs: check its ACL'
+  // Several addresses of one host were tried.
+  if (error instanceof AggregateError) return error.errors.map((each) => (each as Error).message).join('; ')
+  return error.message
+}
+
+/**
+ * Waits until Redis is there, and refuses what the scripts cannot run on.
+ * @throws the signal's reason when it aborts; Error when Redis is a Cluster (the scripts touch several keys at once)
+ */
+export async function redisReady(redis: Redis, log: Log, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await connected(redis, signal)
+    try {
+      const info = await redis.info('cluster')
+      if (!/^cluster_enabled:1/m.test(info)) return
+    } catch (error) {
+      const { message } = error as Error
+      if (redis.status === 'ready' && message.startsWith('NOPERM')) return
+      log.debug('Redis went away right after connecting', { reason: message })
+      continue
+    }
+    throw new Error('REDIS_HOST is a Redis Cluster: the worker needs a single Redis (with or without replicas)')
+  }
+}
+
+async function connected(redis: Redis, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  if (redis.status === 'ready') return
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const onAbort = () => reject(signal.reason as Error)
+  const onEnd = () => reject(new Error('the connection to Redis was given up'))
+  redis.once('ready', resolve)
+  redis.once('end', onEnd)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    await promise
+  } finally {
+    redis.off('ready', resolve)
+    redis.off('end', onEnd)
+    signal.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,91 @@
+/** Repeats idempotent Redis operations until Redis is there, writable and willing. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import type { Log } from '../log.ts'
+
+const BACKOFF_MIN_MS = 50
+const BACKOFF_MAX_MS = 1_000
+
+export interface RetryOptions {
+  log: Log
+  redis: Redis
+  /** For tests: how long the waits between attempts are at least and at most, ms. */
+  backoffMs?: { min: number; max: number }
+}
+
+/**
+ * Runs `operation`, again and again while Redis is away, loading, read-only, out of memory, or refuses.
+ * @param what a noun for the log: "the claim"
+ * @param operation idempotent: an attempt that failed may have been carried out, or be carried out later
+ * @returns what the operation gave
+ * @throws the signal's reason when it aborts; the operation's error when that is a fault of ours (TypeError and its like)
+ * or the connection was given up by `disconnect()`
+ */
+export type RetryWhileAway = <T>(what: string, operation: () => Promise<T>, signal: AbortSignal) => Promise<T>
+
+/** @returns a function that shares what it has said already among all operations: each reason is logged once per outage */
+export function createRetryWhileAway(options: RetryOptions): RetryWhileAway {
+  const { log, redis, backoffMs = { min: BACKOFF_MIN_MS, max: BACKOFF_MAX_MS } } = options
+  /** Reason → since when, in performance.now() ms. */
+  const troubles = new Map<string, number>()
+
+  function trouble(reason: string, what: string): void {
+    if (troubles.has(reason)) return
+    troubles.set(reason, performance.now())
+    log.warn('Redis refuses: waiting, and trying again', { what, reason })
+  }
+
+  function over(reasons: Set<string>): void {
+    for (const reason of reasons) {
+      const sinceMs = troubles.get(reason)
+      if (sinceMs === undefined) continue
+      troubles.delete(reason)
+      log.info('Redis does it again', { reason, waitedMs: Math.round(performance.now() - sinceMs) })
+    }
+  }
+
+  return async (what, operation, signal) => {
+    const met = new Set<string>()
+    for (let delayMs = backoffMs.min; ; delayMs = Math.min(delayMs * 2, backoffMs.max)) {
+      signal.throwIfAborted()
+      try {
+        const result = await operation()
+        over(met)
+        return result
+      } catch (error) {
+        if (!isAway(error) || redis.status === 'end') throw error
+        const reason = refusal(error)
+        // A lost connection is connection.ts's to tell.
+        if (reason === null) log.debug('Redis is away', { what, reason: error.message })
+        else trouble(reason, what)
+        if (reason !== null) met.add(reason)
+      }
+      await pause(delayMs, signal)
+    }
+  }
+}
+
+function isAway(error: unknown): error is Error {
+  const ours = [TypeError, RangeError, ReferenceError, SyntaxError]
+  return error instanceof Error && !ours.some((kind) => error instanceof kind)
+}
+
+/** @returns what Redis said no with, or that it said nothing in time; null when the connection is down */
+function refusal(error: Error): string | null {
+  if (error.message === 'Command timed out') return 'no reply in time'
+  if (error.name !== 'ReplyError') return null
+  // Up to Redis 6 a script wraps what its command met: "ERR Error running script ...: -OOM command not allowed ..."
+  const code = /(?:^|-)(?!ERR\b)([A-Z]{3,})\b/.exec(error.message)?.[1]
+  return code ?? error.message.slice(0, 200)
+}
+
+async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  // Spread out, so that many waiting messages do not ask in one instant.
+  const spreadMs = delayMs * (0.5 + Math.random() / 2)
+  try {
+    await sleep(spreadMs, undefined, { signal })
+  } catch {
+    // It rejects with an AbortError of its own.
+    signal.throwIfAborted()
+  }
+}

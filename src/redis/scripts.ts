@@ -1,0 +1,31 @@
+/** Lua scripts by their digest, sent again in full when Redis has forgotten them (restart, SCRIPT FLUSH, failover). */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Redis } from 'ioredis'
+
+/** A loaded script: rejects as ioredis does; the reply is turned into a typed result by its caller. */
+export type Script = (keys: string[], args: (string | number)[]) => Promise<unknown>
+
+/**
+ * @param source the script's file, or several that are run as one (shared functions first)
+ * @param numberOfKeys how many KEYS it takes; null when that varies from call to call
+ * @throws Error (from the returned function, at once) on a wrong number of keys
+ */
+export function loadScript(redis: Redis, source: URL | URL[], numberOfKeys: number | null): Script {
+  const lua = [source]
+    .flat()
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('\n')
+  const digest = createHash('sha1').update(lua).digest('hex')
+  return async (keys, args) => {
+    if (numberOfKeys !== null && keys.length !== numberOfKeys) {
+      throw new TypeError(`the script takes ${numberOfKeys} keys, not ${keys.length}`)
+    }
+    try {
+      return await redis.evalsha(digest, keys.length, ...keys, ...args)
+    } catch (error) {
+      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error
+      return await redis.eval(lua, keys.length, ...keys, ...args)
+    }
+  }
+}
