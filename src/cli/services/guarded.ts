@@ -1,0 +1,183 @@
+/** A local service as a child process that cannot outlive this one, in a directory that goes away with it. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface GuardedSpec {
+  /** As it is called in messages. */
+  name: string
+  command: string
+  args: string[]
+  /** Removed at the end, whatever way that comes. */
+  dir: string
+  /** Asks the service itself, by a connection; false while it is not up yet. */
+  isReady: (signal: AbortSignal) => Promise<boolean>
+  startLimitMs: number
+  /** Done in the directory before the first start. */
+  prepare?: (signal: AbortSignal) => Promise<unknown>
+}
+
+export interface Guarded {
+  /** Of the process that runs now, or of the last one when it ended. */
+  readonly pid: number
+  /** Ends the process at once and removes its directory. May be called again. */
+  stop(): Promise<void>
+  /** Sends the signal; when it is one that ends the process, waits for that end. The data stay. */
+  kill(signal: NodeJS.Signals): Promise<void>
+  /** Ends the process gracefully if it runs, and starts it again with its port and its data; resolves when it is ready. */
+  restart(signal?: AbortSignal): Promise<void>
+}
+
+/**
+ * Reads the process id to watch, one per line (an empty one: none); when its input ends, since this process closed it or died,
+ * it kills that process and removes the directory. `rm` is repeated because a dying process may still write.
+ */
+const WATCH = `
+pid=
+while read -r line; do pid=$line; done
+[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null
+tries=0
+until rm -rf "$1" 2>/dev/null || [ "$tries" -ge 100 ]; do tries=$((tries + 1)); sleep 0.1; done
+`
+
+/** How long a process may take to end after SIGTERM before it is killed. */
+const GRACE_MS = 20_000
+const PROBE_EVERY_MS = 100
+const LAST_WORDS = 1_500
+
+/**
+ * Starts a service and waits until it is ready.
+ * @throws Error with the service's last output when it ends early or is not ready in time; nothing is left then
+ */
+export async function startGuarded(spec: GuardedSpec, signal: AbortSignal): Promise<Guarded> {
+  const guard = openGuard(spec.dir)
+  let child: ChildProcess
+  try {
+    await spec.prepare?.(signal)
+    child = await launch(spec, guard, signal)
+  } catch (error) {
+    await guard.close()
+    throw error
+  }
+  return {
+    get pid() {
+      return child.pid ?? 0
+    },
+    stop: guard.close,
+    kill: async (name) => {
+      child.kill(name)
+      if (name !== 'SIGSTOP' && name !== 'SIGCONT') await ended(child, GRACE_MS)
+    },
+    restart: async (abort = new AbortController().signal) => {
+      // A frozen process would not notice SIGTERM.
+      child.kill('SIGCONT')
+      child.kill('SIGTERM')
+      if (!(await ended(child, GRACE_MS))) child.kill('SIGKILL')
+      await ended(child, GRACE_MS)
+      child = await launch(spec, guard, abort)
+    },
+  }
+}
+
+function openGuard(dir: string) {
+  // Detached: Ctrl-C in a terminal goes to every process of its group, and the guard must outlive this one.
+  const process = spawn('sh', ['-c', WATCH, 'guard', dir], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  process.unref()
+  let closed: Promise<void> | undefined
+  return {
+    watch: (pid: number | null) => void process.stdin.write(`${pid ?? ''}\n`),
+    close: () => (closed ??= close()),
+  }
+  async function close() {
+    process.ref()
+    process.stdin.end()
+    await ended(process, GRACE_MS)
+  }
+}
+
+async function launch(spec: GuardedSpec, guard: ReturnType<typeof openGuard>, signal: AbortSignal) {
+  signal.throwIfAborted()
+  const outputFile = join(spec.dir, 'output.log')
+  const output = openSync(outputFile, 'a')
+  const child = spawn(spec.command, spec.args, { detached: true, stdio: ['ignore', output, output], cwd: spec.dir })
+  closeSync(output)
+  if (child.pid === undefined) {
+    const [error] = (await once(child, 'error')) as [Error]
+    throw new Error(`${spec.name} cannot be started: ${error.message}`)
+  }
+  child.unref()
+  guard.watch(child.pid)
+  child.once('exit', () => guard.watch(null))
+  await untilReady(spec, child, signal, () => readFileSync(outputFile, 'utf8').slice(-LAST_WORDS))
+  return child
+}
+
+async function untilReady(spec: GuardedSpec, child: ChildProcess, signal: AbortSignal, lastWords: () => string) {
+  const limit = AbortSignal.timeout(spec.startLimitMs)
+  const either = AbortSignal.any([signal, limit])
+  while (!(await spec.isReady(either))) {
+    if (hasEnded(child)) throw new Error(`${spec.name} ended before it was ready; its last words:\n${lastWords()}`)
+    signal.throwIfAborted()
+    if (limit.aborted) {
+      child.kill('SIGKILL')
+      throw new Error(`${spec.name} was not ready within ${spec.startLimitMs} ms; its last words:\n${lastWords()}`)
+    }
+    await sleep(PROBE_EVERY_MS)
+  }
+}
+
+const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null
+
+/** Waits for the process's end; false when it is still there after `limitMs`. */
+async function ended(child: ChildProcess, limitMs: number): Promise<boolean> {
+  if (hasEnded(child)) return true
+  child.ref()
+  const exit = once(child, 'exit').then(() => true)
+  const limit = new AbortController()
+  const late = sleep(limitMs, false, { signal: limit.signal }).catch(() => false)
+  const result = await Promise.race([exit, late])
+  limit.abort()
+  child.unref()
+  return result
+}
+
+/** Outside the range that systems take for outgoing connections: those cannot occupy a port while its service restarts. */
+const FIRST_PORT = 20_000
+const PORTS = 10_000
+
+/** Finds ports of 127.0.0.1 that nobody listens on at the moment. Another process may still be faster: starts are repeated then. */
+export async function freePorts(count: number): Promise<number[]> {
+  const found = new Set<number>()
+  for (let tries = 0; found.size < count && tries < 1_000; tries++) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS)
+    if (await isFree(port)) found.add(port)
+  }
+  if (found.size < count) throw new Error(`no free port found from ${FIRST_PORT} on`)
+  return [...found]
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  const free = new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => resolve(true))
+  })
+  const result = await free
+  await new Promise((resolve) => server.close(resolve))
+  return result
+}
+
+/** Runs `start` again with other ports when somebody was faster to take one of its ports. */
+export async function withFreePorts<T>(count: number, start: (ports: number[]) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start(await freePorts(count))
+    } catch (error) {
+      if (tries === 5 || !/address already in use|BindException/i.test(String(error))) throw error
+    }
+  }
+}

@@ -1,0 +1,154 @@
+/** A Kafka broker as a local process: KRaft, one node, its own ports and directory. Several run side by side. */
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import { Kafka, logLevel } from 'kafkajs'
+
+import type { Downloads } from './download.ts'
+import { kafkaJars, MissingTool } from './download.ts'
+import type { Guarded } from './guarded.ts'
+import { startGuarded, withFreePorts } from './guarded.ts'
+
+const run = promisify(execFile)
+
+export const KAFKA_VERSION = '4.3.1'
+
+/** Generous: a start takes 3 s on an idle machine of two cores, and tests share them with much else. */
+const START_LIMIT_MS = 120_000
+const FORMAT_LIMIT_MS = 60_000
+
+const JVM = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
+const QUIET = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'
+
+export interface LocalKafkaOptions {
+  /** Any release that Maven Central has; tested with 4.3.1 and 3.9.2. */
+  version?: string
+  /**
+   * Lines of server.properties, over the ones below. The listener that clients use is named CLIENT: for SASL or TLS set
+   * `listener.security.protocol.map` to `CLIENT:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT`. The broker speaks with
+   * itself on INTERNAL, without a login, so with an authorizer `super.users` must name `User:ANONYMOUS`.
+   */
+  properties?: Record<string, string>
+  /** Users for SCRAM, made before the first start. */
+  scramUsers?: { name: string; password: string; mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512' }[]
+}
+
+export interface LocalKafka extends Guarded {
+  brokers: string[]
+  port: number
+}
+
+/**
+ * Starts a broker and waits until it answers. It ends with this process at the latest, its data with it.
+ * @throws MissingTool without Java 17 or, at the first time, Maven; Error with the broker's last output when it does not start
+ */
+export async function startLocalKafka(options: LocalKafkaOptions, downloads: Downloads): Promise<LocalKafka> {
+  await requireJava(downloads.signal)
+  const jars = await kafkaJars(options.version ?? KAFKA_VERSION, downloads)
+  return withFreePorts(3, (ports) => start(options, `${jars}/*`, ports as [number, number, number], downloads.signal))
+}
+
+async function start(
+  options: LocalKafkaOptions,
+  classPath: string,
+  ports: [number, number, number],
+  signal: AbortSignal,
+) {
+  const dir = await mkdtemp(join(tmpdir(), 'resume-scoring-kafka-'))
+  const clusterId = newClusterId()
+  const file = join(dir, 'server.properties')
+  const properties = { ...serverProperties(dir, ports), ...options.properties }
+  await writeFile(
+    file,
+    Object.entries(properties)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  )
+  const java = [...JVM, QUIET, '-cp', classPath]
+  const format = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterId, '--config', file]
+  for (const { name, password, mechanism } of options.scramUsers ?? []) {
+    format.push('--add-scram', `${mechanism}=[name="${name}",password="${password}"]`)
+  }
+  const guarded = await startGuarded(
+    {
+      name: `Kafka ${options.version ?? KAFKA_VERSION}`,
+      command: 'java',
+      args: [...java, 'kafka.Kafka', file],
+      dir,
+      prepare: () => run('java', [...java, ...format], { signal, timeout: FORMAT_LIMIT_MS }),
+      isReady: () => answers(`127.0.0.1:${ports[1]}`, clusterId),
+      startLimitMs: START_LIMIT_MS,
+    },
+    signal,
+  )
+  return Object.assign(guarded, { brokers: [`localhost:${ports[0]}`], port: ports[0] })
+}
+
+function serverProperties(dir: string, [client, internal, controller]: [number, number, number]) {
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    listeners: `CLIENT://127.0.0.1:${client},INTERNAL://127.0.0.1:${internal},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `CLIENT://localhost:${client},INTERNAL://127.0.0.1:${internal}`,
+    'listener.security.protocol.map': 'CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'inter.broker.listener.name': 'INTERNAL',
+    'controller.listener.names': 'CONTROLLER',
+    'log.dirs': join(dir, 'data'),
+    // One node: the defaults ask for three, and for fifty partitions that take seconds to make.
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '2',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.num.partitions': '2',
+    // A killed broker is let in again only when its old session is over: 9 s by default.
+    'broker.session.timeout.ms': '4000',
+    'broker.heartbeat.interval.ms': '1000',
+    // Else a lone consumer waits 3 s for others before it gets its partitions.
+    'group.initial.rebalance.delay.ms': '0',
+  }
+}
+
+/** Whether the broker of this cluster is there; another one may have taken the port. */
+async function answers(broker: string, clusterId: string): Promise<boolean> {
+  const kafka = new Kafka({
+    brokers: [broker],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 1_000,
+    requestTimeout: 5_000,
+    retry: { retries: 0 },
+  })
+  const admin = kafka.admin()
+  try {
+    await admin.connect()
+    const cluster = await admin.describeCluster()
+    return cluster.clusterId === clusterId && cluster.brokers.length > 0
+  } catch {
+    // Not up yet: the caller asks again, within its limit.
+    return false
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/** As Kafka's own tool makes them: a UUID in URL-safe base64, which must not begin with a dash. */
+function newClusterId(): string {
+  const id = randomBytes(16).toString('base64url')
+  return id.startsWith('-') ? newClusterId() : id
+}
+
+async function requireJava(signal: AbortSignal): Promise<void> {
+  const output = await run('java', ['-version'], { signal }).then(
+    ({ stderr }) => stderr,
+    () => {
+      signal.throwIfAborted()
+      return ''
+    },
+  )
+  const major = Number(/version "(\d+)/.exec(output)?.[1] ?? 0)
+  if (major < 17) throw new MissingTool('Java 17 or newer (java)')
+}

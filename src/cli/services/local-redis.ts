@@ -1,0 +1,84 @@
+/** A Redis as a local process, with its own port and directory. Several run side by side. */
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import type { Downloads } from './download.ts'
+import { redisBinary } from './download.ts'
+import type { Guarded } from './guarded.ts'
+import { startGuarded, withFreePorts } from './guarded.ts'
+
+const run = promisify(execFile)
+const START_LIMIT_MS = 30_000
+
+export interface LocalRedisOptions {
+  /** Default true: an append-only file, so that a restart keeps the data. False: a restart finds an empty database. */
+  persist?: boolean
+  /** More of redis-server's options, such as `['--requirepass', 'secret', '--maxmemory', '10mb']`. */
+  args?: string[]
+  /** Listen with TLS only; files in PEM format. */
+  tls?: { certFile: string; keyFile: string; caFile: string }
+}
+
+export interface LocalRedis extends Guarded {
+  /** Without user and password, whatever `args` asks for. */
+  url: string
+  port: number
+}
+
+/**
+ * Starts a Redis and waits until it answers. It ends with this process at the latest, its data with it.
+ * @throws MissingTool when there is no redis-server and none can be got; Error with its last output when it does not start
+ */
+export async function startLocalRedis(options: LocalRedisOptions, downloads: Downloads): Promise<LocalRedis> {
+  const command = (await redisOnPath(downloads.signal)) ? 'redis-server' : await redisBinary(downloads)
+  return withFreePorts(1, ([port]) => start(command, options, port as number, downloads.signal))
+}
+
+async function start(command: string, options: LocalRedisOptions, port: number, signal: AbortSignal) {
+  const dir = await mkdtemp(join(tmpdir(), 'resume-scoring-redis-'))
+  const socket = join(dir, 'redis.sock')
+  const args = ['--bind', '127.0.0.1', '--dir', dir, '--unixsocket', socket, '--save', '']
+  args.push('--appendonly', options.persist === false ? 'no' : 'yes', ...ports(options, port), ...(options.args ?? []))
+  const guarded = await startGuarded(
+    { name: 'Redis', command, args, dir, isReady: (abort) => answers(socket, abort), startLimitMs: START_LIMIT_MS },
+    signal,
+  )
+  return Object.assign(guarded, { url: `${options.tls ? 'rediss' : 'redis'}://localhost:${port}`, port })
+}
+
+function ports({ tls }: LocalRedisOptions, port: number): string[] {
+  if (!tls) return ['--port', String(port)]
+  const files = ['--tls-cert-file', tls.certFile, '--tls-key-file', tls.keyFile, '--tls-ca-cert-file', tls.caFile]
+  return ['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no', ...files]
+}
+
+async function redisOnPath(signal: AbortSignal): Promise<boolean> {
+  return run('redis-server', ['--version'], { signal }).then(
+    () => true,
+    () => {
+      signal.throwIfAborted()
+      return false
+    },
+  )
+}
+
+/** Asks on the socket in its own directory, so that no other Redis can answer; a demand for a login is an answer too. */
+async function answers(socketFile: string, signal: AbortSignal): Promise<boolean> {
+  const socket = connect(socketFile)
+  try {
+    await once(socket, 'connect', { signal })
+    socket.write('PING\r\n')
+    const [reply] = (await once(socket, 'data', { signal })) as [Buffer]
+    return /^(\+PONG|-NOAUTH)/.test(reply.toString())
+  } catch {
+    // Not up yet, or still loading: the caller asks again, within its limit.
+    return false
+  } finally {
+    socket.destroy()
+  }
+}

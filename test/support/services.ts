@@ -1,0 +1,23 @@
+/** Services of a test's own, for tests that kill, freeze, flush or configure them; the shared ones come from global-setup.ts. */
+import { cacheDir } from '../../src/cli/services/download.ts'
+import type { Downloads } from '../../src/cli/services/download.ts'
+import type { LocalKafka, LocalKafkaOptions } from '../../src/cli/services/local-kafka.ts'
+import { startLocalKafka as startKafka } from '../../src/cli/services/local-kafka.ts'
+import type { LocalRedis, LocalRedisOptions } from '../../src/cli/services/local-redis.ts'
+import { startLocalRedis as startRedis } from '../../src/cli/services/local-redis.ts'
+
+export type { LocalKafka, LocalKafkaOptions, LocalRedis, LocalRedisOptions }
+
+const downloads = (): Downloads => ({
+  cacheDir: cacheDir(process.env),
+  say: (line) => process.stderr.write(`${line}\n`),
+  signal: AbortSignal.timeout(15 * 60_000),
+})
+
+/** A broker of the test's own: 3 s on an idle machine. Stop it in `afterAll`; it ends with this process at the latest. */
+export const startLocalKafka = (options: LocalKafkaOptions = {}): Promise<LocalKafka> =>
+  startKafka(options, downloads())
+
+/** A Redis of the test's own: some 0.1 s. Stop it in `afterAll`; it ends with this process at the latest. */
+export const startLocalRedis = (options: LocalRedisOptions = {}): Promise<LocalRedis> =>
+  startRedis(options, downloads())
