@@ -1,13 +1,25 @@
 import { defineConfig } from 'vitest/config'
 
+const UNIT = 'test/unit/**/*.test.ts'
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/global-setup.ts'],
     // Real services and child processes: waits have their own limits with a message; this one only ends a hang.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Two cores: a broker, Redis and workers already share them with the tests.
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'unit', include: [UNIT] } },
+      {
+        extends: true,
+        test: {
+          name: 'services',
+          include: ['test/**/*.test.ts'],
+          exclude: [UNIT],
+          globalSetup: ['test/support/global-setup.ts'],
+        },
+      },
+    ],
   },
 })

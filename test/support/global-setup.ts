@@ -1,6 +1,8 @@
 /** Brings up Kafka and Redis once for the whole run and tells the tests where they are. */
 import type { TestProject } from 'vitest/node'
 
+import { getServices, withTestEnv } from '../../src/cli/services/ladder.ts'
+
 declare module 'vitest' {
   export interface ProvidedContext {
     kafkaBrokers: string[]
@@ -8,10 +10,16 @@ declare module 'vitest' {
   }
 }
 
-export default function setup(project: TestProject) {
-  project.provide('kafkaBrokers', (process.env['KAFKA_BOOTSTRAP_SERVERS'] ?? 'localhost:19092').split(','))
-  project.provide(
-    'redisUrl',
-    `redis://${process.env['REDIS_HOST'] ?? 'localhost'}:${process.env['REDIS_PORT'] ?? '16379'}`,
-  )
+/** Enough for the first download on a slow line; a start takes seconds. */
+const LIMIT_MS = 20 * 60_000
+
+export default async function setup(project: TestProject) {
+  const services = await getServices({
+    env: withTestEnv(process.env),
+    say: (line) => process.stdout.write(`${line}\n`),
+    signal: AbortSignal.timeout(LIMIT_MS),
+  })
+  project.provide('kafkaBrokers', services.kafkaBrokers)
+  project.provide('redisUrl', services.redisUrl)
+  return () => services.stop()
 }

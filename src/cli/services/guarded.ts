@@ -177,7 +177,8 @@ export async function withFreePorts<T>(count: number, start: (ports: number[]) =
     try {
       return await start(await freePorts(count))
     } catch (error) {
-      if (tries === 5 || !/address already in use|BindException/i.test(String(error))) throw error
+      if (tries === 5 || !/address already in use|port is already allocated|BindException/i.test(String(error)))
+        throw error
     }
   }
 }

@@ -80,7 +80,7 @@ async function start(
       args: [...java, 'kafka.Kafka', file],
       dir,
       prepare: () => run('java', [...java, ...format], { signal, timeout: FORMAT_LIMIT_MS }),
-      isReady: () => answers(`127.0.0.1:${ports[1]}`, clusterId),
+      isReady: () => brokerAnswers(`127.0.0.1:${ports[1]}`, clusterId),
       startLimitMs: START_LIMIT_MS,
     },
     signal,
@@ -113,8 +113,11 @@ function serverProperties(dir: string, [client, internal, controller]: [number, 
   }
 }
 
-/** Whether the broker of this cluster is there; another one may have taken the port. */
-async function answers(broker: string, clusterId: string): Promise<boolean> {
+/**
+ * Whether a broker answers here and is in its cluster's metadata.
+ * @param clusterId of that cluster and no other, since another broker may have taken the port
+ */
+export async function brokerAnswers(broker: string, clusterId?: string): Promise<boolean> {
   const kafka = new Kafka({
     brokers: [broker],
     logLevel: logLevel.NOTHING,
@@ -126,7 +129,7 @@ async function answers(broker: string, clusterId: string): Promise<boolean> {
   try {
     await admin.connect()
     const cluster = await admin.describeCluster()
-    return cluster.clusterId === clusterId && cluster.brokers.length > 0
+    return cluster.brokers.length > 0 && (clusterId === undefined || cluster.clusterId === clusterId)
   } catch {
     // Not up yet: the caller asks again, within its limit.
     return false

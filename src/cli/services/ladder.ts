@@ -1,0 +1,109 @@
+/**
+ * Where the demo and the tests get a Kafka and a Redis from: addresses given by the environment, else containers, else local
+ * processes. TEST_SERVICES forces one of the three, which then never falls through to another.
+ */
+import { readFileSync } from 'node:fs'
+
+import { parse } from 'dotenv'
+
+import { containerServices } from './containers.ts'
+import { cacheDir, MissingTool } from './download.ts'
+import { givenServices } from './given.ts'
+import { KAFKA_VERSION, startLocalKafka } from './local-kafka.ts'
+import { startLocalRedis } from './local-redis.ts'
+
+export type Rung = 'given' | 'containers' | 'local'
+
+export interface Services {
+  rung: Rung
+  kafkaBrokers: string[]
+  redisUrl: string
+  /** The worker's settings that lead to these services. */
+  env: Record<string, string>
+  /** Ends what was started; nothing when the services were given. */
+  stop(): Promise<void>
+}
+
+export interface RungContext {
+  env: Record<string, string | undefined>
+  /** Told which rung it is, and what is downloaded. */
+  say: (line: string) => void
+  signal: AbortSignal
+}
+
+/** Gives the services, or in a few words why this rung is not to be had here. */
+type StartRung = (context: RungContext) => Promise<Services | string>
+
+const RUNGS: Record<Rung, StartRung> = {
+  given: givenServices,
+  containers: containerServices,
+  local: localServices,
+}
+
+/** No rung can be had; the message says what to install. */
+export class NoServices extends Error {}
+
+/**
+ * Gets a Kafka and a Redis, and says which rung of the ladder they are on.
+ * @param rungs replaced by tests
+ * @throws NoServices when no rung is there, or not the forced one; Error when one is there and fails
+ */
+export async function getServices(context: RungContext, rungs: Record<Rung, StartRung> = RUNGS): Promise<Services> {
+  const wanted = context.env['TEST_SERVICES'] || 'auto'
+  if (wanted !== 'auto' && !Object.hasOwn(rungs, wanted)) {
+    throw new NoServices('TEST_SERVICES must be one of auto, given, containers, local')
+  }
+  const order = wanted === 'auto' ? (['given', 'containers', 'local'] as const) : [wanted as Rung]
+  const reasons: string[] = []
+  for (const rung of order) {
+    const services = await rungs[rung](context)
+    if (typeof services !== 'string') {
+      const redis = new URL(services.redisUrl).host
+      context.say(`services: ${rung} (Kafka at ${services.kafkaBrokers.join(',')}, Redis at ${redis})`)
+      return services
+    }
+    reasons.push(`  ${rung}: ${services}`)
+  }
+  const advice =
+    'Install Docker, or Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven redis-server).'
+  throw new NoServices(`no Kafka and Redis to be had (TEST_SERVICES=${wanted}):\n${reasons.join('\n')}\n${advice}`)
+}
+
+/**
+ * The environment with `.test.env` under it: what the process was given wins.
+ * @param file a file that need not exist
+ */
+export function withTestEnv(env: Record<string, string | undefined>, file = '.test.env') {
+  try {
+    return { ...parse(readFileSync(file)), ...env }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return env
+    throw error
+  }
+}
+
+async function localServices({ env, say, signal }: RungContext): Promise<Services | string> {
+  const downloads = { cacheDir: cacheDir(env), say, signal }
+  say(`starting Kafka ${KAFKA_VERSION} and Redis as local processes`)
+  const started = await Promise.allSettled([startLocalKafka({}, downloads), startLocalRedis({}, downloads)])
+  const [kafka, redis] = started
+  if (kafka.status === 'fulfilled' && redis.status === 'fulfilled') {
+    const { port } = redis.value
+    return {
+      rung: 'local',
+      kafkaBrokers: kafka.value.brokers,
+      redisUrl: redis.value.url,
+      env: {
+        KAFKA_BOOTSTRAP_SERVERS: kafka.value.brokers.join(','),
+        REDIS_HOST: 'localhost',
+        REDIS_PORT: String(port),
+      },
+      stop: async () => void (await Promise.all([kafka.value.stop(), redis.value.stop()])),
+    }
+  }
+  await Promise.all(started.flatMap((one) => (one.status === 'fulfilled' ? [one.value.stop()] : [])))
+  const errors = started.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []))
+  const failure = errors.find((error) => !(error instanceof MissingTool))
+  if (failure) throw failure
+  return `missing: ${[...new Set(errors.map((error) => error.message))].join(', ')}`
+}
