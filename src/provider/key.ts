@@ -1,0 +1,83 @@
+/** The API key: from the setting, or from a file that may change under the running worker. */
+import { createHash } from 'node:crypto'
+import { readFile as readFileFromDisk } from 'node:fs/promises'
+import type { Log } from '../log.ts'
+
+/** A rotated key is used at most so much later, ms. */
+const FRESH_MS = 1_000
+
+export interface ApiKey {
+  /** null: none could be read so far. */
+  value: string | null
+  /** Tells keys apart in logs and in Redis without giving them away. */
+  fingerprint: string
+}
+
+export type KeySource = () => Promise<ApiKey>
+
+export interface KeySettings {
+  /** Exactly one of the two is not null. */
+  key: string | null
+  keyFile: string | null
+}
+
+export interface KeyOptions {
+  readFile?: (path: string) => Promise<string>
+  /** performance.now() */
+  now?: () => number
+}
+
+/**
+ * The file is read anew when it is asked for, at most once a second: change events miss what Kubernetes does (a directory's
+ * symbolic link is swapped), and so do modification times on some file systems. While it cannot be read, is empty or holds
+ * no key, the last good key goes on and the log says so once.
+ * @returns a function that gives the key as it is now; never rejects
+ */
+export function createKeySource(settings: KeySettings, log: Log, options: KeyOptions = {}): KeySource {
+  const { readFile = (path) => readFileFromDisk(path, 'utf8'), now = () => performance.now() } = options
+  if (settings.keyFile === null) {
+    const fixed = Promise.resolve(parseKey(settings.key ?? '') ?? NO_KEY)
+    return () => fixed
+  }
+  const path = settings.keyFile
+  let current: ApiKey = NO_KEY
+  let readAtMs = Number.NEGATIVE_INFINITY
+  let reading: Promise<ApiKey> | null = null
+  let trouble: string | null = null
+
+  async function read(): Promise<ApiKey> {
+    const found = await readFile(path).then(
+      (text) => parseKey(text) ?? 'it holds no key',
+      (error: unknown) => (error as NodeJS.ErrnoException).code ?? 'it cannot be read',
+    )
+    readAtMs = now()
+    if (typeof found === 'string') {
+      if (trouble !== found) log.error('OPENAI_KEY_FILE is of no use: the last key read goes on', { reason: found })
+      trouble = found
+      return current
+    }
+    trouble = null
+    if (found.fingerprint !== current.fingerprint && current !== NO_KEY) {
+      log.info('the API key was changed', { from: current.fingerprint, to: found.fingerprint })
+    }
+    current = found
+    return current
+  }
+
+  return () => {
+    if (reading !== null) return reading
+    if (now() - readAtMs < FRESH_MS) return Promise.resolve(current)
+    reading = read().finally(() => (reading = null))
+    return reading
+  }
+}
+
+const NO_KEY: ApiKey = { value: null, fingerprint: 'none' }
+
+/** @returns null for a text that cannot be a key: empty, or with characters that no header carries */
+function parseKey(text: string): ApiKey | null {
+  // trim() takes a byte order mark away too.
+  const value = text.trim()
+  if (!/^[\x21-\x7e]+$/.test(value)) return null
+  return { value, fingerprint: createHash('sha256').update(value).digest('hex').slice(0, 12) }
+}

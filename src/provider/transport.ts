@@ -1,0 +1,145 @@
+/** One HTTP exchange on undici: the one place that opens connections to the provider. */
+import type { Dispatcher } from 'undici'
+import { Agent, Pool, ProxyAgent } from 'undici'
+
+/** For TCP, TLS and the proxy's tunnel each; longer ones are outages, not slow answers. */
+const CONNECT_TIMEOUT_MS = 10_000
+/**
+ * An idle connection lives so long, unless the server announces less: longer than the gap between two calls at one a minute,
+ * so that not every call needs a new one, and shorter than the 5 minutes after which gateways forget a connection.
+ */
+const IDLE_MS = 65_000
+/** An answer of a few thousand tokens has some 20 KB; more than this is no answer. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
+export interface Send {
+  url: URL
+  headers: Record<string, string>
+  body: string
+  /** On performance.now()'s clock, compared when a connection is ready, right before the first byte is written. */
+  sendByMs: number
+  /** From this call to the answer's last byte, connecting included. */
+  timeoutMs: number
+  signal: AbortSignal
+}
+
+/** How an exchange ended; `sent`: at least a part of the request may have reached the provider. */
+export type Exchange =
+  | { kind: 'answered'; status: number; headers: Record<string, string>; body: string }
+  | { kind: 'not_sent' }
+  | { kind: 'aborted'; sent: boolean }
+  | { kind: 'timeout'; sent: boolean }
+  | { kind: 'too_big' }
+  | { kind: 'broken'; sent: boolean; error: Error }
+
+export interface Transport {
+  /** Posts once: no retry, no redirect, no other way than the proxy if there is one. Never rejects. */
+  post(send: Send): Promise<Exchange>
+  /** Cuts all connections. */
+  close(): Promise<void>
+}
+
+/** @param proxyUrl http or https, with or without credentials; null connects directly */
+export function createTransport(proxyUrl: string | null): Transport {
+  const dispatcher = proxyUrl === null ? new Agent(poolOptions) : proxyAgent(proxyUrl)
+  return {
+    post: (send) => exchange(dispatcher, send),
+    close: () => dispatcher.destroy(),
+  }
+}
+
+const poolOptions = {
+  // One connection per call in flight, so that one that stalls stalls no other.
+  allowH2: false,
+  pipelining: 1,
+  connectTimeout: CONNECT_TIMEOUT_MS,
+  keepAliveTimeout: IDLE_MS,
+  keepAliveMaxTimeout: IDLE_MS,
+  // exchange() has one limit over all of it.
+  headersTimeout: 0,
+  bodyTimeout: 0,
+}
+
+function proxyAgent(uri: string): Dispatcher {
+  return new ProxyAgent({
+    ...poolOptions,
+    uri,
+    // ProxyAgent does not hand its options on to these two. The first asks the proxy for tunnels, and only for those.
+    clientFactory: (origin, options) =>
+      new Pool(origin, { ...options, ...poolOptions, headersTimeout: CONNECT_TIMEOUT_MS }),
+    factory: (origin, options: object) => new Pool(origin, { ...options, ...poolOptions }),
+  })
+}
+
+/** Stops undici before it writes; thrown, not aborted, since an abort would close the connection. */
+class NotWanted extends Error {}
+
+function exchange(dispatcher: Dispatcher, send: Send): Promise<Exchange> {
+  const { promise, resolve } = Promise.withResolvers<Exchange>()
+  let over = false
+  let sent = false
+  let stop: (() => void) | null = null
+
+  const finish = (outcome: Exchange) => {
+    if (over) return
+    over = true
+    clearTimeout(timer)
+    send.signal.removeEventListener('abort', onAbort)
+    resolve(outcome)
+    if (outcome.kind !== 'answered') stop?.()
+  }
+  const onAbort = () => finish({ kind: 'aborted', sent })
+  const timer = setTimeout(() => finish({ kind: 'timeout', sent }), send.timeoutMs)
+  send.signal.addEventListener('abort', onAbort, { once: true })
+  if (send.signal.aborted) onAbort()
+
+  let status = 0
+  let headers: Record<string, string> = {}
+  let bytes = 0
+  const chunks: Buffer[] = []
+  const handler: Dispatcher.DispatchHandler = {
+    onRequestStart(controller) {
+      // The call may have ended while its connection was being made.
+      if (!over && performance.now() > send.sendByMs) finish({ kind: 'not_sent' })
+      if (over) throw new NotWanted()
+      sent = true
+      stop = () => controller.abort(new NotWanted())
+    },
+    onResponseStart(_controller, statusCode, fields) {
+      status = statusCode
+      headers = plainHeaders(fields)
+    },
+    onResponseData(_controller, chunk) {
+      bytes += chunk.length
+      if (bytes > MAX_ANSWER_BYTES) finish({ kind: 'too_big' })
+      else chunks.push(chunk)
+    },
+    onResponseEnd() {
+      finish({ kind: 'answered', status, headers, body: Buffer.concat(chunks).toString('utf8') })
+    },
+    onResponseError(_controller, error) {
+      finish({ kind: 'broken', sent, error })
+    },
+  }
+  const { origin, pathname, search } = send.url
+  try {
+    if (!over)
+      dispatcher.dispatch(
+        { origin, path: pathname + search, method: 'POST', headers: send.headers, body: send.body },
+        handler,
+      )
+  } catch (error) {
+    finish({ kind: 'broken', sent, error: error as Error })
+  }
+  return promise
+}
+
+/** Of a header that came several times, the first. */
+function plainHeaders(fields: Record<string, string | string[] | undefined>): Record<string, string> {
+  const plain: Record<string, string> = {}
+  for (const [name, value] of Object.entries(fields)) {
+    const first = Array.isArray(value) ? value[0] : value
+    if (first !== undefined) plain[name.toLowerCase()] = first
+  }
+  return plain
+}
