@@ -1,0 +1,190 @@
+/** A world of one test: topics, group and key prefix of its own on the shared services, a model server, an observer. */
+import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
+import type { Admin, Kafka as KafkaClient, Message, Producer } from 'kafkajs'
+import kafkajs from 'kafkajs'
+import { waitUntil } from './wait.ts'
+import type { Worker } from './worker.ts'
+import { startWorker } from './worker.ts'
+
+const { Kafka, Partitioners, logLevel } = kafkajs
+
+export interface Notification {
+  success: boolean
+  response: Record<string, unknown>
+  message_error: string | null
+  wait_seconds: number | null
+}
+
+/** A message as a read-committed consumer saw it. */
+export interface Seen {
+  key: string | null
+  value: string
+  headers: Record<string, string>
+  partition: number
+  offset: string
+}
+
+export interface WorldOptions {
+  kafkaBrokers: string[]
+  redisUrl: string
+  /** Where the model answers, with /v1. */
+  baseUrl: string
+  /** Of the requests topic. */
+  partitions?: number
+  /** Settings beside the world's own. */
+  env?: Record<string, string>
+}
+
+export type World = Awaited<ReturnType<typeof createWorld>>
+
+/** Creates the topics and starts to observe; `close()` ends the workers, and removes topics, group and keys. */
+export async function createWorld(options: WorldOptions) {
+  const tag = `t${randomBytes(5).toString('hex')}`
+  const topics = {
+    requests: `${tag}.AI_handler`,
+    notifications: `${tag}.notifications`,
+    records: `${tag}.uploading_data`,
+    deadLetters: `${tag}.dead_letters`,
+  }
+  const groupId = `${tag}.group`
+  const keyPrefix = `${tag}:`
+  const kafka = new Kafka({ clientId: tag, brokers: options.kafkaBrokers, logLevel: logLevel.NOTHING })
+  const admin: Admin = kafka.admin()
+  await admin.connect()
+  await admin.createTopics({
+    topics: Object.values(topics).map((topic) => ({
+      topic,
+      numPartitions: topic === topics.requests ? (options.partitions ?? 1) : 1,
+    })),
+    waitForLeaders: true,
+  })
+  const producer: Producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  await producer.connect()
+  const redis = new Redis(options.redisUrl)
+  redis.on('error', () => {
+    // Tests take Redis away on purpose; commands then fail by themselves.
+  })
+  const seen = await observe(kafka, tag, [topics.notifications, topics.records, topics.deadLetters])
+  const workers: Worker[] = []
+
+  const redisAddress = new URL(options.redisUrl)
+  const env: Record<string, string> = {
+    KAFKA_BOOTSTRAP_SERVERS: options.kafkaBrokers.join(','),
+    KAFKA_GROUP_ID: groupId,
+    KAFKA_TOPIC_FOR_AI_HANDLER: topics.requests,
+    KAFKA_TOPIC_FOR_NOTIFICATIONS: topics.notifications,
+    KAFKA_TOPIC_FOR_UPLOADING_DATA: topics.records,
+    KAFKA_TOPIC_FOR_DEAD_LETTERS: topics.deadLetters,
+    KAFKA_START_FROM: 'earliest',
+    REDIS_HOST: redisAddress.hostname,
+    REDIS_PORT: redisAddress.port,
+    REDIS_KEY_PREFIX: keyPrefix,
+    OPENAI_KEY: 'sk-test',
+    OPENAI_BASE_URL: options.baseUrl,
+    OPENAI_RPM: '0',
+    OPENAI_RPD: '0',
+    OPENAI_TPM: '0',
+    ...options.env,
+  }
+
+  const send = (messages: Message[]) => producer.send({ topic: topics.requests, messages })
+
+  async function close(): Promise<void> {
+    for (const worker of workers) worker.kill('SIGCONT')
+    await Promise.all(workers.map((worker) => worker.end('SIGKILL')))
+    await seen.stop()
+    await producer.disconnect()
+    await admin.deleteTopics({ topics: Object.values(topics) })
+    await admin.disconnect()
+    for await (const keys of redis.scanStream({ match: `${keyPrefix}*`, count: 1_000 })) {
+      if ((keys as string[]).length > 0) await redis.unlink(...(keys as string[]))
+    }
+    redis.disconnect()
+  }
+
+  return {
+    topics,
+    groupId,
+    keyPrefix,
+    env,
+    admin,
+    redis,
+    workers,
+    send,
+    close,
+    start(extra: Record<string, string> = {}): Worker {
+      const worker = startWorker({ ...env, ...extra })
+      workers.push(worker)
+      return worker
+    },
+    notifications: () => seen.of(topics.notifications).map((message) => JSON.parse(message.value) as Notification),
+    seenNotifications: () => seen.of(topics.notifications),
+    records: () => seen.of(topics.records).map((message) => JSON.parse(message.value) as Record<string, unknown>),
+    seenRecords: () => seen.of(topics.records),
+    deadLetters: () => seen.of(topics.deadLetters),
+    /** Resolves when every one of the ids has an outcome. */
+    answered: (ids: readonly (bigint | number)[], limitMs = 60_000) => {
+      const missing = () => {
+        const done = new Set(seen.of(topics.notifications).map((message) => idIn(message.value)))
+        return ids.map(String).filter((id) => !done.has(id))
+      }
+      return waitUntil(
+        () => missing().length === 0,
+        limitMs,
+        () =>
+          `no outcome for ${missing().length} of ${ids.length} requests: ${missing().slice(0, 10).join(', ')}\n` +
+          workers.map((worker) => worker.lines.slice(-15).join('\n')).join('\n---\n'),
+      )
+    },
+  }
+}
+
+/** @returns the processing id as it stands in the text: JSON.parse would round it */
+export const idIn = (value: string): string => /"processing_id":(-?\d+)/.exec(value)?.[1] ?? ''
+
+/** @returns how often each id stands in the messages */
+export function countById(messages: readonly Seen[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { value } of messages) counts.set(idIn(value), (counts.get(idIn(value)) ?? 0) + 1)
+  return counts
+}
+
+/** A request's message; requirements and resume are such that the stub finds all of the first in the second. */
+export function request(id: bigint | number, fields: Record<string, unknown> = {}): Message {
+  const body = {
+    callback_url: `https://callback.example/${id}?token=secret`,
+    user_id: 1,
+    resume_id: 2,
+    requirements_id: 3,
+    requirements: `Требования: TypeScript; Kafka; Redis; PostgreSQL; Docker. Вакансия ${id}`,
+    resume: `Инженер ${id}. Пять лет пишу на TypeScript. Работал с Kafka и Redis. Знаю PostgreSQL и Docker.`,
+    ...fields,
+  }
+  return { key: 'new_request', value: `{"processing_id":${id},${JSON.stringify(body).slice(1)}` }
+}
+
+async function observe(kafka: KafkaClient, tag: string, topics: string[]) {
+  const messages = new Map<string, Seen[]>(topics.map((topic) => [topic, []]))
+  const consumer = kafka.consumer({ groupId: `${tag}.observer`, maxWaitTimeInMs: 100, readUncommitted: false })
+  await consumer.connect()
+  await consumer.subscribe({ topics, fromBeginning: true })
+  await consumer.run({
+    autoCommit: false,
+    eachMessage: async ({ topic, partition, message }) => {
+      messages.get(topic)?.push({
+        key: message.key?.toString() ?? null,
+        value: message.value?.toString() ?? '',
+        headers: Object.fromEntries(
+          Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]),
+        ),
+        partition,
+        offset: message.offset,
+      })
+    },
+  })
+  return {
+    of: (topic: string): readonly Seen[] => messages.get(topic) ?? [],
+    stop: () => consumer.disconnect(),
+  }
+}
