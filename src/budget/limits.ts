@@ -1,0 +1,61 @@
+/** What a budget allows, and the margins that make it exact where the provider measures. */
+
+/** Null is no limit. Tokens are prompt and completion together, as billed. */
+export interface BudgetLimits {
+  requestsPerMinute: number | null
+  requestsPerDay: number | null
+  tokensPerMinute: number | null
+  tokensPerDay: number | null
+}
+
+/** ms. A unit stays spent for the window and the margin. */
+export interface BudgetWindows {
+  minuteMs: number
+  dayMs: number
+  /**
+   * How much later than its grant a request may arrive at the provider without a rolling window ever holding too much:
+   * half of it from asking for the grant to sending, half for the network. 1.5 % of a minute.
+   */
+  marginMs: number
+}
+
+export const BUDGET_WINDOWS: BudgetWindows = { minuteMs: 60_000, dayMs: 86_400_000, marginMs: 900 }
+
+/** How much later than the one before it a spaced request may arrive, as a part of the spacing; divided by the burst. */
+const SPACING_MARGIN = 0.07
+const SEND_WITHIN_MIN_MS = 25
+
+export interface Pace {
+  /** From one request to the next, ms; 0 is no spacing. */
+  spacingMs: number
+  /** How far a burst may run ahead of the spacing, ms. */
+  aheadMs: number
+  /** A grant that is not sent so many ms after it was asked for is spent and void. */
+  sendWithinMs: number
+}
+
+/**
+ * @param burst so many requests may go back to back; null, or as many as the minute's limit, spaces nothing
+ * @returns the spacing, with a margin against jitter: two requests that a provider must not see within one spacing are
+ * granted a little further apart, and not sent later than that allows (but within 25 ms they are sent in any case)
+ */
+export function paceOf(limits: BudgetLimits, burst: number | null, windows: BudgetWindows = BUDGET_WINDOWS): Pace {
+  const { requestsPerMinute } = limits
+  const sendWithinMs = windows.marginMs / 2
+  if (burst === null || requestsPerMinute === null || burst >= requestsPerMinute) {
+    return { spacingMs: 0, aheadMs: 0, sendWithinMs }
+  }
+  const evenMs = windows.minuteMs / requestsPerMinute
+  const spareMs = evenMs * Math.max(windows.marginMs / windows.minuteMs, SPACING_MARGIN / burst)
+  const spacingMs = evenMs + spareMs
+  return {
+    spacingMs,
+    aheadMs: (burst - 1) * spacingMs,
+    sendWithinMs: Math.min(sendWithinMs, Math.max(SEND_WITHIN_MIN_MS, spareMs)),
+  }
+}
+
+/** Whether so many tokens can never be granted, however long they wait. */
+export function isTooLong(tokens: number, limits: BudgetLimits): boolean {
+  return tokens > (limits.tokensPerMinute ?? Infinity) || tokens > (limits.tokensPerDay ?? Infinity)
+}

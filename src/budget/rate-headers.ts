@@ -1,0 +1,52 @@
+/** What a provider's headers say of its limits. Whatever cannot be read says nothing. */
+import type { RateHeaders } from '../provider/reply.ts'
+import type { Remaining } from './scripts.ts'
+
+/** No provider holds its callers for longer; a larger number is taken for garbage that means "long". */
+const MAX_MS = 24 * 3_600_000
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/**
+ * Reads `6m0s`, `1h2m3.5s`, `12ms`; a bare number is seconds.
+ * @returns ms rounded up, at most a day; null for anything else (`-1`, garbage)
+ */
+export function parseDuration(text: string): number | null {
+  const bare = text.trim()
+  if (/^\d+(\.\d+)?$/.test(bare)) return capped(Number(bare) * 1_000)
+  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(bare)) return null
+  let ms = 0
+  for (const [, value, unit] of bare.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g))
+    ms += Number(value) * (UNIT_MS[unit ?? ''] ?? 0)
+  return capped(ms)
+}
+
+// 1.1 s is 1,100.0000000000002 ms.
+const capped = (ms: number) => Math.min(Math.ceil(ms - 1e-6), MAX_MS)
+
+/**
+ * `retry-after-ms`, else `retry-after` in seconds or as a date (RFC 9110, against the answer's own `date` where it has one).
+ * @returns ms to wait, 0 to a day; null when nothing is said
+ */
+export function retryAfterMs(headers: RateHeaders): number | null {
+  const ms = headers['retry-after-ms']?.trim() ?? ''
+  if (/^\d+(\.\d+)?$/.test(ms)) return capped(Number(ms))
+  const after = headers['retry-after']?.trim() ?? ''
+  const seconds = parseDuration(after)
+  if (seconds !== null) return seconds
+  // A date has letters; without that check Date.parse takes "-1" for a year.
+  const until = /^[A-Za-z]/.test(after) ? Date.parse(after) : Number.NaN
+  if (Number.isNaN(until)) return null
+  const now = Date.parse(headers['date'] ?? '')
+  return capped(Math.max(0, until - (Number.isNaN(now) ? Date.now() : now)))
+}
+
+/** @returns what `x-ratelimit-remaining-*` with `x-ratelimit-reset-*` say; null where one of the two is absent or garbage */
+export function remainingOf(headers: RateHeaders): { requests: Remaining | null; tokens: Remaining | null } {
+  const one = (axis: 'requests' | 'tokens'): Remaining | null => {
+    const remaining = headers[`x-ratelimit-remaining-${axis}`]?.trim() ?? ''
+    const resetMs = parseDuration(headers[`x-ratelimit-reset-${axis}`] ?? '')
+    return /^\d{1,15}$/.test(remaining) && resetMs !== null ? { units: Number(remaining), resetMs } : null
+  }
+  return { requests: one('requests'), tokens: one('tokens') }
+}

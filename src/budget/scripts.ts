@@ -1,0 +1,145 @@
+/** The budget's Lua scripts as typed operations; every one may be sent again. */
+import type { Redis } from 'ioredis'
+import { loadScript } from '../redis/scripts.ts'
+import type { BudgetLimits, BudgetWindows, Pace } from './limits.ts'
+
+/** Requests and tokens that the windows held right after a grant. */
+export interface Used {
+  minute: { requests: number; tokens: number }
+  day: { requests: number; tokens: number }
+}
+
+/** Which data Redis answered from: another generation, or a lower seq in one, is other data than before. */
+export interface Version {
+  generation: string
+  seq: number
+}
+
+export type Reply =
+  | { kind: 'lost' }
+  | ({ kind: 'granted'; ageMs: number; atMs: number; used: Used } & Version)
+  | ({ kind: 'wait'; waitMs: number; askAgainMs: number } & Version)
+  | ({ kind: 'refused'; waitMs: number } & Version)
+
+/** Units spent at a time of Redis's clock (ms since the epoch). */
+export interface Spending {
+  id: string
+  atMs: number
+  requests: number
+  tokens: number
+}
+
+/** What a provider said of one of its limits. */
+export interface Remaining {
+  units: number
+  /** Until its limit is whole again. */
+  resetMs: number
+}
+
+export interface ScriptOptions {
+  redis: Redis
+  /** Before every key, and the channel, of this budget; ends with a colon. */
+  prefix: string
+  /** The key whose status tells that no data was lost (redis/keys.ts: state). */
+  sentinel: string
+  limits: BudgetLimits
+  windows: BudgetWindows
+  pace: Pace
+}
+
+/** How long a waiter keeps its place without asking again, when it is told a longer wait. */
+const RENEWAL_MS = 10_000
+
+const file = (name: string) => new URL(`./${name}.lua`, import.meta.url)
+
+export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }: ScriptOptions) {
+  const script = (name: string, keys: string[] = [`${prefix}state`]) => {
+    const run = loadScript(redis, [file('lib'), file(name)], keys.length)
+    return async (...args: (string | number)[]) => (await run(keys, [...shared, ...args])) as (string | number)[]
+  }
+  const shared = [
+    limits.requestsPerMinute ?? '',
+    limits.tokensPerMinute ?? '',
+    limits.requestsPerDay ?? '',
+    limits.tokensPerDay ?? '',
+    windows.minuteMs + windows.marginMs,
+    windows.dayMs + windows.marginMs,
+    pace.spacingMs,
+    pace.aheadMs,
+  ]
+  const scripts = {
+    reserve: script('reserve'),
+    settle: script('settle'),
+    leave: script('leave'),
+    told: script('told'),
+    restore: script('restore'),
+    open: script('open', [`${prefix}state`, sentinel]),
+    status: script('status'),
+  }
+
+  /** Reserves, or takes a place in the line; refused when the wait is longer than `patienceMs`. */
+  async function reserve(id: string, tokens: number, patienceMs: number, known: Version | null): Promise<Reply> {
+    const seen = known ?? { generation: '', seq: 0 }
+    const lease = [patienceMs, windows.marginMs, RENEWAL_MS]
+    const reply = await scripts.reserve(id, tokens, ...lease, seen.generation, seen.seq)
+    const [kind, generation, seq] = reply
+    const version = { generation: String(generation), seq: Number(seq) }
+    const at = (index: number) => Number(reply[index])
+    if (kind === 'wait') return { kind, ...version, waitMs: at(3), askAgainMs: at(4) }
+    if (kind === 'refused') return { kind, ...version, waitMs: at(3) }
+    if (kind !== 'granted') return { kind: 'lost' }
+    const used = { minute: { requests: at(5), tokens: at(6) }, day: { requests: at(7), tokens: at(8) } }
+    return { kind, ...version, ageMs: at(3), atMs: at(4), used }
+  }
+
+  async function settle(id: string, atMs: number, billed: number | null): Promise<Version | null> {
+    return versionOf(await scripts.settle(id, atMs, billed ?? ''))
+  }
+
+  /** Nothing is granted for so long. */
+  async function hold(ms: number, why: 'hold' | 'closed'): Promise<Version | null> {
+    return versionOf(await scripts.told(Math.ceil(ms), why, 0))
+  }
+
+  /** Narrows to what the provider says remained when it answered the request that was granted so. */
+  async function narrow(
+    said: { requests: Remaining | null; tokens: Remaining | null },
+    grant: { seq: number; used: Used },
+  ): Promise<Version | null> {
+    const { minute, day } = grant.used
+    const one = (remaining: Remaining | null, axis: 'requests' | 'tokens') => {
+      return [remaining?.units ?? '', remaining?.resetMs ?? '', minute[axis], day[axis]]
+    }
+    const args = [...one(said.requests, 'requests'), ...one(said.tokens, 'tokens')]
+    return versionOf(await scripts.told('', '', grant.seq, ...args))
+  }
+
+  /** The version of the data that is there now; null when there is none. */
+  const version = async () => versionOf(await scripts.told('', '', 0))
+
+  /** @param fresh the generation is being made, and has no state yet */
+  async function restore(generation: string, fresh: boolean, spendings: Spending[]): Promise<void> {
+    const args = spendings.flatMap(({ id, atMs, requests, tokens }) => [id, atMs, requests, tokens])
+    await scripts.restore(generation, fresh ? '1' : '', ...args)
+  }
+
+  async function open(generation: string, closedMs: number, how: 'new' | 'rebuilt'): Promise<Version | null> {
+    return versionOf(await scripts.open(generation, closedMs, how))
+  }
+
+  return {
+    reserve,
+    settle,
+    leave: async (id: string) => void (await scripts.leave(id)),
+    hold,
+    narrow,
+    version,
+    restore,
+    open,
+    status: async () => await scripts.status(),
+  }
+}
+
+function versionOf([kind, generation, seq]: (string | number)[]): Version | null {
+  return kind === 'lost' ? null : { generation: String(generation), seq: Number(seq) }
+}

@@ -1,0 +1,69 @@
+/** How a budget stands, for people and metrics. */
+import type { BudgetLimits } from './limits.ts'
+
+export type Axis = keyof BudgetLimits
+
+export interface AxisStatus {
+  axis: Axis
+  /** null: none. What is used is counted all the same. */
+  limit: number | null
+  used: number
+  /** What the provider counts beyond what this budget knows of: other users of the key, or a lower limit. */
+  usedElsewhere: number
+  free: number | null
+  /** Until some of what is used is back; null when nothing is used. */
+  nextFreeInMs: number | null
+}
+
+export interface BudgetStatus {
+  /** false: never opened, or lost and not rebuilt yet; then nothing is granted, and nothing else is known. */
+  open: boolean
+  axes: AxisStatus[]
+  /** Workers that wait for their turn. */
+  waiting: number
+  /** Until the provider's `retry-after` is over; 0: no hold. */
+  heldForMs: number
+  /** Until the time is over for which lost data counts as spent; 0: it is not closed. */
+  closedForMs: number
+}
+
+/** In the order of status.lua's reply. */
+const AXES: readonly Axis[] = ['requestsPerMinute', 'tokensPerMinute', 'requestsPerDay', 'tokensPerDay']
+
+/** @param reply status.lua's */
+export function readStatus(reply: (string | number)[], limits: BudgetLimits): BudgetStatus {
+  const open = reply[0] === 'ok'
+  const at = (index: number) => (open ? Number(reply[index]) : 0)
+  const axes = AXES.map((axis, index): AxisStatus => {
+    const first = 5 + 3 * index
+    const [used, usedElsewhere, limit] = [at(first), at(first + 2), limits[axis]]
+    const free = limit === null || !open ? null : Math.max(0, limit - used - usedElsewhere)
+    const nextFreeInMs = open && at(first + 1) >= 0 ? at(first + 1) : null
+    return { axis, limit, used, usedElsewhere, free, nextFreeInMs }
+  })
+  return { open, axes, waiting: at(2), heldForMs: at(3), closedForMs: at(4) }
+}
+
+const WINDOW_MS: Record<Axis, number> = {
+  requestsPerMinute: 60_000,
+  tokensPerMinute: 60_000,
+  requestsPerDay: 86_400_000,
+  tokensPerDay: 86_400_000,
+}
+
+/**
+ * How long the budget needs for a backlog, to show to people: it takes each limit as spread evenly over its window.
+ * @param tokensEach billed tokens of a request
+ * @returns ms, and the axis that binds (null when none does); null ms when the budget is not open
+ */
+export function timeForBacklog(status: BudgetStatus, requests: number, tokensEach: number) {
+  if (!status.open) return { ms: null, axis: null }
+  let longest: { ms: number; axis: Axis | null } = { ms: Math.max(status.heldForMs, status.closedForMs), axis: null }
+  for (const { axis, limit, free } of status.axes) {
+    if (limit === null || free === null) continue
+    const missing = requests * (axis.startsWith('tokens') ? tokensEach : 1) - free
+    const ms = Math.ceil((missing / limit) * WINDOW_MS[axis])
+    if (missing > 0 && ms > longest.ms) longest = { ms, axis }
+  }
+  return longest
+}
