@@ -1,0 +1,131 @@
+/** The stand-in's opinion of a resume: the same for the same texts, and never more than the texts say. */
+import { splitRequirements } from './requirements.ts'
+import type { Texts } from './texts.ts'
+
+export interface Finding {
+  requirement: string
+  met: boolean
+  /** Stands in the resume character by character; empty when not met. */
+  quote: string
+}
+
+export interface Answer {
+  requirements: Finding[]
+  /** 0 to 100 */
+  score: number
+  recommendation: string
+}
+
+const MAX_QUOTE_CHARS = 160
+
+/** A requirement is met when so many of its words stand in the resume. */
+const SHARE_OF_WORDS = 0.6
+
+/** Words that every vacancy uses and that prove nothing. */
+const EMPTY_WORDS = new Set(
+  (
+    'опыт опыта работы работа работать знание знания знать умение уверенное уверенный владение понимание принципов навыки ' +
+    'хорошее отличное глубокое лет года год или для при над под как что это наличие желательно будет плюсом ' +
+    'уровень уровне уровня готовность от до не более менее свыше на со из по мы вы ' +
+    'and the with for our you are have has experience knowledge strong good excellent years year skills skill ability ' +
+    'working work understanding solid proven plus least proficiency proficient using level or in of to at an'
+  ).split(' '),
+)
+
+const WORD = /[\p{L}\p{N}][\p{L}\p{N}+#]*(?:[.-][\p{L}\p{N}]+)*/gu
+
+/** Inflected forms of a word get one stem: Russian words by their first five letters, English plurals without the s. */
+function stem(word: string): string {
+  const lower = word.toLowerCase().replaceAll('ё', 'е')
+  if (/^[а-я]{6,}$/.test(lower)) return lower.slice(0, 5)
+  return /^[a-z]{4,}s$/.test(lower) ? lower.slice(0, -1) : lower
+}
+
+function telling(requirement: string): Set<string> {
+  const words = requirement.match(WORD) ?? []
+  const said = words.filter((word) => word.length > 1 && !EMPTY_WORDS.has(word.toLowerCase()))
+  return new Set((said.length > 0 ? said : words).map(stem))
+}
+
+interface Passage {
+  start: number
+  end: number
+}
+
+/** Where each stem stands, and the sentences and lines that a quote may be taken from. */
+function index(resume: string) {
+  const places = new Map<string, number[]>()
+  for (const match of resume.matchAll(WORD)) {
+    const key = stem(match[0])
+    const known = places.get(key)
+    if (known === undefined) places.set(key, [match.index])
+    else known.push(match.index)
+  }
+  const passages: Passage[] = []
+  for (const match of resume.matchAll(/[^\n.;!?]+(?:[.!?](?=\S)[^\n.;!?]+)*[.!?]?/g)) {
+    passages.push({ start: match.index, end: match.index + match[0].length })
+  }
+  return { places, passages }
+}
+
+/** The passage around `place`, cut at a word's edge to the length of a quote. */
+function quoteAround(resume: string, passages: readonly Passage[], place: number): string {
+  let low = 0
+  let high = passages.length - 1
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if ((passages[middle]?.start ?? 0) <= place) low = middle
+    else high = middle - 1
+  }
+  const passage = passages[low] ?? { start: place, end: resume.length }
+  const long = passage.end - passage.start > MAX_QUOTE_CHARS
+  const start = long && place - passage.start > MAX_QUOTE_CHARS / 2 ? place : passage.start
+  const quote = resume.slice(start, Math.min(passage.end, start + MAX_QUOTE_CHARS))
+  return (long ? quote.replace(/\s+\S*$/u, '') : quote).trim()
+}
+
+const stemsOf = (text: string) => new Set([...text.matchAll(WORD)].map(([word]) => stem(word)))
+
+function judge(requirement: string, resume: string, { places, passages }: ReturnType<typeof index>): Finding {
+  const words = telling(requirement)
+  const found = [...words].filter((word) => places.has(word))
+  if (found.length === 0 || found.length < words.size * SHARE_OF_WORDS) return { requirement, met: false, quote: '' }
+  // The first place of each word is a candidate; the one whose passage holds most of the words proves best.
+  let best = { quote: '', count: 0 }
+  for (const word of found) {
+    const quote = quoteAround(resume, passages, places.get(word)?.[0] ?? 0)
+    const said = stemsOf(quote)
+    const count = found.filter((other) => said.has(other)).length
+    if (count > best.count) best = { quote, count }
+  }
+  return { requirement, met: best.quote !== '', quote: best.quote }
+}
+
+/** The rules that the prompt gives: by the share of what is met; fewer than 3 at most 40, 0 or 1 at most 20. */
+function scoreOf(met: number, all: number): number {
+  const share = all === 0 ? 0 : Math.round((100 * met) / all)
+  if (met <= 1) return Math.min(share, 20)
+  return met < 3 ? Math.min(share, 40) : share
+}
+
+function recommend(findings: readonly Finding[], score: number): string {
+  const missing = findings.filter(({ met }) => !met).map(({ requirement }) => `«${requirement}»`)
+  const proved = `В резюме подтверждено требований: ${findings.length - missing.length} из ${findings.length}.`
+  if (missing.length === 0) return `${proved} Рекомендуется пригласить кандидата на собеседование.`
+  const named = missing.slice(0, 2).join(' и ')
+  return score >= 50
+    ? `${proved} Рекомендуется пригласить на собеседование и уточнить: ${named}.`
+    : `${proved} Кандидат не рекомендуется: не подтверждено ${named}.`
+}
+
+/**
+ * Reads a resume against a vacancy: a requirement counts as met when at least 60 % of its telling words stand in the
+ * resume, in whatever inflection.
+ * @returns the answer in the worker's own schema; equal texts give equal answers
+ */
+export function answer({ requirements, resume }: Texts): Answer {
+  const known = index(resume)
+  const findings = splitRequirements(requirements).map((requirement) => judge(requirement, resume, known))
+  const score = scoreOf(findings.filter(({ met }) => met).length, findings.length)
+  return { requirements: findings, score, recommendation: recommend(findings, score) }
+}

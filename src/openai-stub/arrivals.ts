@@ -1,0 +1,73 @@
+/** The log of what arrived: bounded, without a text, for tests and audits. */
+
+export interface Arrival {
+  /** 1 for the first since the start; entries that fell out of the log are counted on. */
+  n: number
+  /** Epoch ms with fractions, of a clock that does not go back. */
+  atMs: number
+  /** Its `x-request-id`. */
+  id: string
+  /** The same for the same requirements and resume; empty where the body was no request. */
+  texts: string
+  /** What the texts say after `ref:`. */
+  ref: string | null
+  /** The beginning of a hash of the key it came with. */
+  key: string
+  /** null while it is unanswered; 0 when the connection was cut instead of an answer */
+  status: number | null
+  promptTokens: number
+  completionTokens: number
+  /** What the provider bills for it: 0 for an error. */
+  billedTokens: number
+  fault: string | null
+  /** The client went away before the answer was out. */
+  aborted: boolean
+}
+
+/** @param capacity so many of the newest entries are kept */
+export function createArrivals(capacity: number) {
+  const ring: Arrival[] = []
+  const byStatus = new Map<string, number>()
+  let total = 0
+  let inFlight = 0
+  let mostInFlight = 0
+  let billed = 0
+
+  return {
+    /** Notes an arrival; the caller fills the entry in as it learns more. */
+    open(entry: Omit<Arrival, 'n'>): Arrival {
+      total += 1
+      const arrival = { n: total, ...entry }
+      ring[(total - 1) % capacity] = arrival
+      inFlight += 1
+      mostInFlight = Math.max(mostInFlight, inFlight)
+      return arrival
+    },
+    /** Called once for each entry, when its answer is out or its connection is gone. */
+    close(arrival: Arrival): void {
+      inFlight -= 1
+      billed += arrival.billedTokens
+      const name = arrival.aborted ? 'aborted' : String(arrival.status)
+      byStatus.set(name, (byStatus.get(name) ?? 0) + 1)
+    },
+    /** @returns the entries after number `since` that are still kept, oldest first */
+    entries: (since = 0): Arrival[] => {
+      const first = Math.max(since, total - capacity, 0)
+      const found: Arrival[] = []
+      for (let n = first; n < total; n += 1) {
+        const arrival = ring[n % capacity]
+        if (arrival !== undefined) found.push(arrival)
+      }
+      return found
+    },
+    summary: () => ({
+      arrivals: total,
+      inFlight,
+      mostInFlight,
+      billedTokens: billed,
+      byStatus: Object.fromEntries(byStatus),
+    }),
+  }
+}
+
+export type Arrivals = ReturnType<typeof createArrivals>

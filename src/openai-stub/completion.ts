@@ -1,0 +1,94 @@
+/** A chat completion: the stand-in's opinion as the servers of each profile write it. */
+import { answer } from './answer.ts'
+import { filterResults } from './problems.ts'
+import type { Profile } from './profiles.ts'
+import { servedModel } from './profiles.ts'
+import { conform } from './schema.ts'
+import type { Texts } from './texts.ts'
+import { countPromptTokens, countTokens, cutToTokens } from './tokens.ts'
+import type { ChatRequest } from './validate.ts'
+
+export interface Completion {
+  model: string
+  content: string | null
+  refusal: string | null
+  finishReason: 'stop' | 'length' | 'content_filter'
+  promptTokens: number
+  completionTokens: number
+  /** false: the answer does not say what it cost */
+  tellsUsage: boolean
+  /** false: there is no choice at all */
+  hasChoice: boolean
+}
+
+/** @returns tokens of the prompt, the answer's schema included */
+export function promptTokensOf({ messages, schema }: ChatRequest): number {
+  const contents = messages.map(({ text }) => text)
+  return countPromptTokens(contents, schema === null ? '' : JSON.stringify(schema))
+}
+
+/** @returns the answer; one that needs more tokens than the request allows is cut, as the real ones are */
+export function complete(request: ChatRequest, texts: Texts, profile: Profile, promptTokens: number): Completion {
+  const opinion = answer(texts)
+  const whole = JSON.stringify(request.schema === null ? opinion : conform(request.schema, opinion))
+  const cap = Math.min(request.maxTokens ?? profile.outputTokens, profile.contextTokens - promptTokens)
+  const wanted = countTokens(whole)
+  return {
+    model: servedModel(profile.name, request.model),
+    content: wanted > cap ? cutToTokens(whole, cap) : whole,
+    refusal: null,
+    finishReason: wanted > cap ? 'length' : 'stop',
+    promptTokens,
+    completionTokens: Math.min(wanted, cap),
+    tellsUsage: true,
+    hasChoice: true,
+  }
+}
+
+function usageOf({ promptTokens, completionTokens }: Completion, profile: Profile) {
+  const totals = {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  }
+  if (profile.name === 'vllm') return totals
+  return {
+    ...totals,
+    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: 0,
+      audio_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
+  }
+}
+
+function choiceOf({ content, refusal, finishReason }: Completion, profile: Profile) {
+  const message = { role: 'assistant', content, ...(profile.name === 'vllm' ? {} : { refusal, annotations: [] }) }
+  const filtered = finishReason === 'content_filter'
+  return {
+    index: 0,
+    message,
+    logprobs: null,
+    finish_reason: finishReason,
+    ...(profile.name === 'azure' ? { content_filter_results: filterResults(filtered) } : {}),
+    ...(profile.name === 'vllm' ? { stop_reason: null } : {}),
+  }
+}
+
+/** @returns the body with which the server of this profile answers */
+export function renderCompletion(completion: Completion, profile: Profile, id: string, nowMs: number): string {
+  return JSON.stringify({
+    id: `chatcmpl-${id.replace('req_', '')}`,
+    object: 'chat.completion',
+    created: Math.floor(nowMs / 1_000),
+    model: completion.model,
+    choices: completion.hasChoice ? [choiceOf(completion, profile)] : [],
+    ...(completion.tellsUsage ? { usage: usageOf(completion, profile) } : {}),
+    ...(profile.name === 'vllm' ? {} : { service_tier: 'default', system_fingerprint: 'fp_stand_in' }),
+    ...(profile.name === 'azure'
+      ? { prompt_filter_results: [{ prompt_index: 0, content_filter_results: filterResults(false) }] }
+      : {}),
+  })
+}

@@ -1,0 +1,121 @@
+/** The servers that this one can be: what each understands, and how each words its errors. */
+
+export const PROFILE_NAMES = ['openai', 'azure', 'vllm'] as const
+export type ProfileName = (typeof PROFILE_NAMES)[number]
+
+/** Something to tell the client with an error status, in OpenAI's words; `render` puts it into the server's own form. */
+export interface Problem {
+  status: number
+  message: string
+  type: string | null
+  param: string | null
+  code: string | null
+  headers?: Record<string, string>
+  /** Where Azure's gateway says it in another way: its code and message. */
+  azure?: { code: string; message: string }
+  /** Where vLLM says it in another way. */
+  vllm?: string
+  /** Azure's reasons for a filtered prompt. */
+  innererror?: Record<string, unknown>
+}
+
+/** What the client did wrong, as OpenAI says it. */
+export const invalid = (message: string, param: string | null, code: string | null, vllm?: string): Problem => ({
+  status: 400,
+  message,
+  type: 'invalid_request_error',
+  param,
+  code,
+  ...(vllm === undefined ? {} : { vllm }),
+})
+
+const words = (text: string) => text.split(' ')
+
+const COMMON = words(
+  'model messages temperature top_p n stop seed max_tokens response_format stream stream_options presence_penalty ' +
+    'frequency_penalty logit_bias logprobs top_logprobs user tools tool_choice parallel_tool_calls',
+)
+const OPENAI_ONLY = words(
+  'max_completion_tokens metadata modalities prediction prompt_cache_key reasoning_effort safety_identifier ' +
+    'service_tier store verbosity web_search_options functions function_call',
+)
+
+export interface Profile {
+  name: ProfileName
+  /** Tokens of prompt and answer together. */
+  contextTokens: number
+  /** Tokens of an answer at most. */
+  outputTokens: number
+  parameters: ReadonlySet<string>
+  formats: readonly string[]
+  /** Whether a request names itself in `x-request-id`, and which rate limit headers there are. */
+  limitHeaders: 'all' | 'remaining' | 'none'
+}
+
+/** vLLM as it was before it knew `max_completion_tokens` and schemas: it forbids what it does not know. */
+export const PROFILES: Record<ProfileName, Profile> = {
+  openai: {
+    name: 'openai',
+    contextTokens: 1_047_576,
+    outputTokens: 32_768,
+    parameters: new Set([...COMMON, ...OPENAI_ONLY]),
+    formats: ['text', 'json_object', 'json_schema'],
+    limitHeaders: 'all',
+  },
+  azure: {
+    name: 'azure',
+    contextTokens: 128_000,
+    outputTokens: 16_384,
+    parameters: new Set([...COMMON, ...OPENAI_ONLY, 'data_sources', 'user_security_context']),
+    formats: ['text', 'json_object', 'json_schema'],
+    limitHeaders: 'remaining',
+  },
+  vllm: {
+    name: 'vllm',
+    contextTokens: 32_768,
+    outputTokens: 32_768,
+    parameters: new Set([...COMMON, 'best_of', 'top_k', 'min_p', 'repetition_penalty', 'guided_json']),
+    formats: ['text', 'json_object'],
+    limitHeaders: 'none',
+  },
+}
+
+const VLLM_TYPES: Record<number, string> = {
+  400: 'BadRequestError',
+  403: 'PermissionDeniedError',
+  404: 'NotFoundError',
+  429: 'RateLimitError',
+  500: 'InternalServerError',
+  503: 'ServiceUnavailableError',
+}
+
+function vllmBody({ status, message, vllm }: Problem): unknown {
+  if (status === 401) return { error: 'Unauthorized' }
+  const type = VLLM_TYPES[status] ?? 'BadRequestError'
+  return { object: 'error', message: vllm ?? message, type, param: null, code: status }
+}
+
+function azureBody({ status, message, type, param, code, azure, innererror }: Problem): unknown {
+  if (azure !== undefined) return { error: azure }
+  return { error: { message, type, param, code, ...(innererror === undefined ? {} : { status, innererror }) } }
+}
+
+/** @returns the body of an error as the server of this profile writes it */
+export function renderProblem(profile: ProfileName, problem: Problem): string {
+  if (profile === 'vllm') return JSON.stringify(vllmBody(problem))
+  if (profile === 'azure') return JSON.stringify(azureBody(problem))
+  const { message, type, param, code } = problem
+  return JSON.stringify({ error: { message, type, param, code } }, null, 2)
+}
+
+/** Azure names its deployment in the path as well: `/openai/deployments/NAME/chat/completions`. */
+export function deploymentOf(path: string): string | null {
+  const found = /\/openai\/deployments\/([^/]+)\/chat\/completions$/.exec(path)
+  return found?.[1] === undefined ? null : decodeURIComponent(found[1])
+}
+
+/** The model that a deployment of Azure stands for: what comes back is the model's name, not the deployment's. */
+const AZURE_MODEL = 'gpt-4.1-mini-2025-04-14'
+
+/** @returns the model's name in the answer */
+export const servedModel = (profile: ProfileName, asked: string): string => (profile === 'azure' ? AZURE_MODEL : asked)
