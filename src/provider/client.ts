@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { Verdict } from './classify.ts'
 import { classifyBroken, classifyCompletion, classifyStatus } from './classify.ts'
+import type { Identity } from './holds.ts'
 import type { ApiKey, KeySource } from './key.ts'
 import type { Body } from './parameters.ts'
 import { createParameters } from './parameters.ts'
@@ -20,23 +21,13 @@ export interface ProviderOptions {
   retryAfterMs: (headers: RateHeaders) => number | null
 }
 
-/** The scopes of this worker's calls; see gate.ts. Equal for workers that share a fate. */
-export interface Identity {
-  /** The server, by its way. */
-  outage: string
-  /** The way out: the proxy, or none. */
-  route: string
-  key: string
-  /** Model, response format and server. */
-  config: string
-}
-
 export interface Provider {
   /**
    * One HTTP request at the most, without any retry. Never rejects but for a fault of ours (TypeError and its like).
    * @returns within OPENAI_TIMEOUT_SECONDS
    */
   ask(question: Question): Promise<Reply>
+  /** The scopes of this worker's calls as they are now; see gate.ts. */
   identity(): Promise<Identity>
 }
 

@@ -9,7 +9,9 @@
  * | `recovery` | string | seconds | the lease of the worker that rebuilds lost marks |
  * | `worker:{worker}` | hash | seconds | a live worker's heartbeat: assignment, version, in flight |
  * | `budget:{name}:*` | several | two windows | what the budget's axes have spent; see budget/*.lua |
- * | `hold:{scope}` | hash | until lifted | why calls of a scope are held, and when the next probe is due |
+ * | `hold:{scope}` | hash | until lifted, or 1 hour untouched | failures since the last success, why calls of a scope are held, and when the next probe is due |
+ * | `holds` | set | for ever | the scopes that may have a hold |
+ * | `successes:{scopes}` | integer | 1 hour | calls of these scopes that were answered: do others succeed while one fails |
  * | `pause` | hash | until `resume` | an operator paused the fleet |
  * | `cache:{hash}` | string | RESULT_CACHE_TTL_SECONDS | the published fields of an earlier result |
  * | `token_ratio:{model}` | hash | 30 days | what the token estimate learned from billed usage |
@@ -26,6 +28,7 @@ export function redisKeys(prefix: string) {
     budget: (name: string) => `${prefix}budget:${name}:`,
     hold: (scope: string) => `${prefix}hold:${scope}`,
     holds: `${prefix}holds`,
+    successes: (scopes: string) => `${prefix}successes:${scopes}`,
     pause: `${prefix}pause`,
     cache: (hash: string) => `${prefix}cache:${hash}`,
     tokenRatio: (model: string) => `${prefix}token_ratio:${model}`,

@@ -1,0 +1,73 @@
+/**
+ * How a request goes on after a failed attempt. Pure. The bounds, which end every request however the provider behaves:
+ *
+ * - a failure that would only repeat itself (too long, refused, filtered, this text rejected) ends it at once;
+ * - an unusable answer and one that was cut off are each asked for once more, a refused parameter is left out at once: 3 model
+ *   calls that are billed in full, at the most;
+ * - three failures while others are answered end it: the request is to blame, not the provider;
+ * - 40 refusals for the rate limit, 120 failures or timeouts with nobody else answered (some two hours, at a minute each);
+ * - a key, way out or configuration that is refused ends no request, since no text can be its cause: nothing is billed for it, and
+ *   the gate lets one probe a minute of the whole fleet through.
+ *
+ * A restart of the worker starts the count anew; how often a request may start is bounded by its claim.
+ */
+import type { FailureCode } from '../errors.ts'
+import { FAILURES } from '../errors.ts'
+import type { Evidence } from './gate.ts'
+
+/** One attempt that failed. */
+export interface Failure {
+  code: FailureCode
+  /** As the provider told, null for nothing told. */
+  retryAfterMs: number | null
+  evidence: Evidence
+}
+
+export type Step =
+  /** `longer`: with a higher cap for the answer than the first attempt had. */
+  { kind: 'retry'; afterMs: number; longer: boolean } | { kind: 'give_up'; code: FailureCode }
+
+const BACKOFF_MS = [2_000, 8_000, 30_000, 60_000]
+/** So many failures while others are answered are the request's own. */
+const OWN_FAILURES = 3
+
+/**
+ * @param failures of this request in this worker, oldest first, at least one
+ * @param random 0 to 1
+ */
+export function nextStep(failures: readonly Failure[], random: () => number = Math.random): Step {
+  const last = failures.at(-1)
+  if (last === undefined) throw new TypeError('nothing has failed')
+  const { retry, most } = FAILURES[last.code]
+  const times = failures.filter(({ code }) => code === last.code).length
+  if (most !== null && times >= most) return { kind: 'give_up', code: last.code }
+  // Others are answered with the same configuration: what the provider does not like is the text.
+  const configurationWorks = last.evidence.successes > 0
+  if (last.code === 'unclear_rejection' && configurationWorks) return { kind: 'give_up', code: 'rejected_text' }
+  if (isOwn(failures)) return { kind: 'give_up', code: last.code === 'bad_configuration' ? 'rejected_text' : last.code }
+  const longer = failures.some(({ code }) => code === 'cut_off')
+  return { kind: 'retry', afterMs: retry === 'at_once' ? 0 : waitMs(last, times, random()), longer }
+}
+
+/** Whether the last three attempts failed although others were answered between each of them and the next. */
+function isOwn(failures: readonly Failure[]): boolean {
+  const recent = failures.slice(-OWN_FAILURES)
+  if (recent.length < OWN_FAILURES) return false
+  return recent.every(({ code, evidence }, index) => {
+    const { retry, hold } = FAILURES[code]
+    // A rate limit says nothing of the text: it is shared, and others are answered within it.
+    if (retry !== 'backoff' || hold === 'budget') return false
+    const before = recent[index - 1]?.evidence
+    return before === undefined || (before.scopes === evidence.scopes && before.successes < evidence.successes)
+  })
+}
+
+function waitMs({ code, retryAfterMs, evidence }: Failure, times: number, random: number): number {
+  const backoffMs = (BACKOFF_MS[Math.min(times, BACKOFF_MS.length) - 1] ?? 0) * (0.5 + random / 2)
+  // The gate sets the pace, and the request goes to the end of its line.
+  if (evidence.held) return 250 * random
+  // The budget holds every request for so long, this one too.
+  if (code === 'rate_limited' && retryAfterMs !== null && times === 1) return 0
+  const toldMs = code === 'rate_limited' ? 0 : (retryAfterMs ?? 0)
+  return Math.max(backoffMs, Math.min(toldMs, BACKOFF_MS.at(-1) ?? 0))
+}

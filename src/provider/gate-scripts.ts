@@ -1,0 +1,118 @@
+/** The gate's two scripts as typed operations. */
+import type { Redis } from 'ioredis'
+import type { FailureCode } from '../errors.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { RetryWhileAway } from '../redis/retry.ts'
+import { loadScript } from '../redis/scripts.ts'
+import type { Pass } from './gate.ts'
+import type { Identity, Outcome, Scope } from './holds.ts'
+import { SCOPES, blamedScope, provedScopes } from './holds.ts'
+
+export interface GateTimings {
+  /** A waiting worker asks Redis so often, and no oftener, ms. */
+  lookMs: number
+  /** A probe whose worker died is free for others after so long, ms. */
+  leaseMs: number
+  firstGapMs: number
+  longestGapMs: number
+}
+
+export interface Look {
+  state: 'open' | 'probe' | 'held' | 'paused'
+  /** At the most so long until a probe is due. */
+  waitMs: number
+  /** Redis's time. */
+  nowMs: number
+  /** What is waited for; null for none, and for the pause. */
+  held: { scope: Scope; code: FailureCode } | null
+}
+
+export interface Told {
+  /** Of the blamed scope: held; held just now; or just now worth a line: one request fails again and again, no other is there. */
+  state: '' | 'held' | 'opened' | 'alone'
+  failures: number
+  successes: number
+  lifted: { scope: Scope; code: string }[]
+}
+
+/** Requests that have not failed yet have so long to take a probe before those that have, ms. */
+const FRESH_FIRST_MS = 1_000
+/** What nobody touches is forgotten, ms. */
+const FORGET_MS = 3_600_000
+/** So many failures in a row, of two requests at least, open a hold. Servers fail by chance, keys and ways out do not. */
+const LEAST_FAILURES: Record<Scope, number> = { outage: 3, route: 2, key: 2, config: 2 }
+
+export interface GateScriptsOptions {
+  redis: Redis
+  keys: RedisKeys
+  /** Unique to this process. */
+  worker: string
+  retry: RetryWhileAway
+  timings: GateTimings
+}
+
+/** All reject with the signal's reason when it aborts, and wait while Redis is away. */
+export function createGateScripts({ redis, keys, worker, retry, timings }: GateScriptsOptions) {
+  const enterScript = loadScript(redis, new URL('gate-enter.lua', import.meta.url), 6)
+  const reportScript = loadScript(redis, new URL('gate-report.lua', import.meta.url), 6)
+  const holdKeys = (identity: Identity) => SCOPES.map((scope) => keys.hold(identity[scope]))
+  const successesKey = (identity: Identity) => keys.successes(scopesOf(identity))
+
+  /**
+   * @param id of the request that would probe, '' for none
+   * @param probing a probe of this worker is under way: its lease is renewed
+   */
+  async function look(identity: Identity, id: string, probing: boolean, signal: AbortSignal): Promise<Look> {
+    const args = [id, worker, timings.leaseMs, probing ? 1 : 0, FRESH_FIRST_MS]
+    const call = () => enterScript([keys.pause, ...holdKeys(identity)], args)
+    const [state, waitMs, nowMs, number, code] = (await retry('the gate', call, signal)) as [
+      Look['state'],
+      number,
+      number,
+      number,
+      FailureCode | '',
+    ]
+    const scope = SCOPES[number - 1]
+    return { state, waitMs, nowMs, held: scope === undefined || code === '' ? null : { scope, code } }
+  }
+
+  async function report(pass: Pass, outcome: Outcome, signal: AbortSignal): Promise<Told> {
+    const { identity } = pass
+    const blamed = blamedScope(outcome)
+    const args = [
+      pass.id,
+      worker,
+      pass.probe ? 1 : 0,
+      pass.startedAtMs,
+      blamed === null ? 0 : SCOPES.indexOf(blamed) + 1,
+      outcome === 'unused' ? '' : outcome,
+      provedScopes(outcome),
+      outcome === 'answered' ? 1 : 0,
+      blamed === null ? 0 : LEAST_FAILURES[blamed],
+      timings.firstGapMs,
+      timings.longestGapMs,
+      FORGET_MS,
+      ...SCOPES.map((scope) => identity[scope]),
+    ]
+    const call = () => reportScript([...holdKeys(identity), successesKey(identity), keys.holds], args)
+    const [successes, state, failures, ...rest] = (await retry('the gate', call, signal)) as [
+      number,
+      Told['state'],
+      number,
+      ...(number | string)[],
+    ]
+    const lifted: Told['lifted'] = []
+    for (let at = 0; at < rest.length; at += 2) {
+      const scope = SCOPES[Number(rest[at]) - 1]
+      if (scope !== undefined) lifted.push({ scope, code: String(rest[at + 1]) })
+    }
+    return { state, failures, successes, lifted }
+  }
+
+  return { look, report }
+}
+
+/** One name for all scopes of a call together. */
+export function scopesOf(identity: Identity): string {
+  return SCOPES.map((scope) => identity[scope]).join('|')
+}

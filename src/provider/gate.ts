@@ -1,0 +1,212 @@
+/**
+ * Holds calls back, fleet-wide, while they would only burn budget: an outage, a key without credit, a way out that is refused,
+ * a wrong configuration, or the operator's pause. Each hold belongs to a scope, so that workers with another key go on.
+ *
+ * nothing held → held: failures of different requests with no success in between. One bad text alone never holds the others;
+ *   when there are no others, it only is shown, and its own backoff (attempts.ts) is all that waits.
+ * held: one call of the fleet at a time is let through as a probe, at growing gaps up to a minute. Each is another waiting
+ *   request's: one that failed goes to the end of its worker's line and lets those go first that have not failed yet.
+ * held → nothing held: a probe shows that the scope is well, or a late answer that the server is back.
+ *
+ * A probe that is taken by a worker that dies is free again after its lease. When Redis loses the holds, they are found anew.
+ */
+import type { Redis } from 'ioredis'
+import type { FailureCode } from '../errors.ts'
+import { FAILURES } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { RetryWhileAway } from '../redis/retry.ts'
+import type { GateTimings, Look, Told } from './gate-scripts.ts'
+import { createGateScripts, scopesOf } from './gate-scripts.ts'
+import type { Identity, Outcome } from './holds.ts'
+import { blamedScope } from './holds.ts'
+
+export interface Pass {
+  /** The request's. */
+  id: string
+  probe: boolean
+  /** Aborts when calls are held again before this one has begun: for waits between the gate and the call, not for the call. */
+  held: AbortSignal
+  identity: Identity
+  /** Redis's time, ms. */
+  startedAtMs: number
+}
+
+/** What the fleet knows about a failure, for attempts.ts. */
+export interface Evidence {
+  /** The gate holds the calls of its scope: it paces them, no further backoff is needed. */
+  held: boolean
+  /** The scopes of the call; evidence of different scopes says nothing about one another. */
+  scopes: string
+  /** Calls of the fleet with these scopes that have been answered in the last hour; any of them is another request's. */
+  successes: number
+}
+
+const TIMINGS: GateTimings = { lookMs: 500, leaseMs: 10_000, firstGapMs: 1_000, longestGapMs: 60_000 }
+
+export interface GateOptions {
+  redis: Redis
+  keys: RedisKeys
+  /** Unique to this process. */
+  worker: string
+  identity: () => Promise<Identity>
+  retry: RetryWhileAway
+  log: Log
+  timings?: Partial<GateTimings>
+}
+
+interface Waiter {
+  id: string
+  admit: (pass: Pass) => void
+}
+
+export interface Gate {
+  /**
+   * Waits until a call may begin. Every pass is to be reported, whatever becomes of it.
+   * @throws the signal's reason
+   */
+  enter(id: string, signal: AbortSignal): Promise<Pass>
+  /** @throws the signal's reason while Redis is away */
+  report(pass: Pass, outcome: Outcome, signal: AbortSignal): Promise<Evidence>
+  /** Ends the gate's own waiting; those in `enter` end by their signals. */
+  close(): void
+}
+
+export function createGate(options: GateOptions): Gate {
+  const { identity, log } = options
+  const timings = { ...TIMINGS, ...options.timings }
+  const scripts = createGateScripts({ ...options, timings })
+  /** First come, first let through; a request that comes back after a failure is last. */
+  const waiters: Waiter[] = []
+  const passes = new Map<Pass, AbortController>()
+  const closing = new AbortController()
+  let watching = false
+  let wake = () => {}
+  let said: Look['state'] = 'open'
+
+  async function look(who: Identity, id: string, signal: AbortSignal): Promise<Look> {
+    const probing = [...passes.keys()].some((pass) => pass.probe)
+    const seen = await scripts.look(who, probing ? '' : id, probing, signal)
+    const now = seen.state === 'probe' ? 'held' : seen.state
+    if (now !== said) {
+      if (now === 'open') log.info('calls go on')
+      else if (now === 'paused') log.warn('paused by the operator: no call begins until `npm run resume`')
+      else if (seen.held !== null) log.error('calls are held', holdFields(seen.held.code, who[seen.held.scope]))
+    }
+    said = now
+    return seen
+  }
+
+  function admit(id: string, who: Identity, { state, nowMs }: Look): Pass {
+    const controller = new AbortController()
+    const pass = { id, identity: who, startedAtMs: nowMs, probe: state === 'probe', held: controller.signal }
+    passes.set(pass, controller)
+    void watch()
+    return pass
+  }
+
+  async function enter(id: string, signal: AbortSignal): Promise<Pass> {
+    const who = await identity()
+    const seen = await look(who, id, signal)
+    if (seen.state === 'open' || seen.state === 'probe') return admit(id, who, seen)
+    const { promise, resolve, reject } = Promise.withResolvers<Pass>()
+    const waiter = { id, admit: resolve }
+    const leave = () => {
+      remove(waiters, waiter)
+      reject(signal.reason as Error)
+    }
+    signal.addEventListener('abort', leave, { once: true })
+    if (signal.aborted) leave()
+    else waiters.push(waiter)
+    void watch()
+    return await promise.finally(() => signal.removeEventListener('abort', leave))
+  }
+
+  /** One look for all that wait here and all that have not begun their call; ends when there are none. */
+  async function watch(): Promise<void> {
+    if (watching) return
+    watching = true
+    try {
+      let waitMs = timings.lookMs
+      while ((waiters.length > 0 || passes.size > 0) && !closing.signal.aborted) {
+        await pause(waitMs)
+        waitMs = await lookForAll()
+      }
+    } catch (error) {
+      // Only by close(), or a fault of ours: then the next to enter watches again.
+      if (!closing.signal.aborted) log.error('the gate cannot look', { reason: (error as Error).message })
+    } finally {
+      watching = false
+    }
+  }
+
+  function pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, ms)
+    wake = resolve
+    return promise.finally(() => clearTimeout(timer))
+  }
+
+  /** @returns when to look again, ms */
+  async function lookForAll(): Promise<number> {
+    const { lookMs } = timings
+    const who = await identity()
+    const first = waiters[0]
+    const seen = await look(who, first?.id ?? '', closing.signal)
+    if (seen.state === 'open') {
+      for (const waiter of waiters.splice(0)) waiter.admit(admit(waiter.id, who, seen))
+      return lookMs
+    }
+    if (seen.state === 'probe' && first !== undefined) {
+      const pass = admit(first.id, who, seen)
+      // It may have left in the meantime; then another one probes.
+      if (remove(waiters, first)) first.admit(pass)
+      else await report(pass, 'unused', closing.signal)
+      return lookMs
+    }
+    const reason = new Error('calls are held')
+    for (const [pass, controller] of passes) if (!pass.probe) controller.abort(reason)
+    return seen.state === 'held' ? Math.max(1, Math.min(lookMs, seen.waitMs)) : lookMs
+  }
+
+  async function report(pass: Pass, outcome: Outcome, signal: AbortSignal): Promise<Evidence> {
+    const { identity: who } = pass
+    const blamed = blamedScope(outcome)
+    if (outcome === 'unused' && !pass.probe) {
+      passes.delete(pass)
+      return { held: false, scopes: scopesOf(who), successes: 0 }
+    }
+    let told: Told
+    try {
+      told = await scripts.report(pass, outcome, signal)
+    } finally {
+      // Until then a probe's lease is renewed.
+      passes.delete(pass)
+    }
+    if (told.state === 'alone' && blamed !== null) {
+      const fields = { ...holdFields(outcome as FailureCode, who[blamed]), failures: told.failures }
+      log.error('one request fails again and again, and no other is answered', fields)
+    }
+    for (const { scope, code } of told.lifted) log.info('a hold is lifted', { scope: who[scope], code })
+    if (told.state === 'opened' || told.lifted.length > 0) wake()
+    const held = told.state === 'held' || told.state === 'opened'
+    return { held, scopes: scopesOf(who), successes: told.successes }
+  }
+
+  function close(): void {
+    closing.abort(new Error('the gate was closed'))
+    wake()
+  }
+
+  return { enter, report, close }
+}
+
+function holdFields(code: FailureCode, scope: string) {
+  return { scope, code, todo: FAILURES[code].remedy }
+}
+
+function remove<T>(list: T[], item: T): boolean {
+  const at = list.indexOf(item)
+  if (at >= 0) list.splice(at, 1)
+  return at >= 0
+}

@@ -1,0 +1,103 @@
+/** What can be held and by what, and how the holds of the fleet are read and set from outside (status, metrics, pause). */
+import type { Redis } from 'ioredis'
+import type { FailureCode } from '../errors.ts'
+import { FAILURES } from '../errors.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+
+/** In the order in which a call meets them: who answers for one of them has shown those before it to be well. */
+export const SCOPES = ['outage', 'route', 'key', 'config'] as const
+export type Scope = (typeof SCOPES)[number]
+
+/** The names of the scopes of a worker's calls, equal for workers that share a fate. */
+export type Identity = Record<Scope, string>
+
+/** How a call went that was let through; 'unused': it was not made, or not to its end. */
+export type Outcome = FailureCode | 'answered' | 'unused'
+
+/** @returns the scope that a failure counts against, null for none */
+export function blamedScope(outcome: Outcome): Scope | null {
+  if (outcome === 'answered' || outcome === 'unused') return null
+  const { hold } = FAILURES[outcome]
+  return hold === 'none' || hold === 'budget' ? null : hold
+}
+
+/** @returns how many of SCOPES, from the first, an outcome shows to be well */
+export function provedScopes(outcome: Outcome): number {
+  // A page with 200 may come from anywhere.
+  if (outcome === 'unused' || outcome === 'unusable_answer') return 0
+  if (outcome === 'parameter_refused') return SCOPES.indexOf('config')
+  const blamed = blamedScope(outcome)
+  return blamed === null ? SCOPES.length : SCOPES.indexOf(blamed)
+}
+
+export interface Hold {
+  /** Kind and digests, such as `key:4f0c...:91ab...`; 'operator' for the pause. */
+  scope: string
+  /** null for the operator's pause */
+  code: FailureCode | null
+  /** false: one request alone fails again and again, which holds no other. */
+  holdsOthers: boolean
+  sinceMs: number
+  /** Different requests that failed, and failures in all. */
+  requests: number
+  failures: number
+  probes: number
+  /** Redis's time, ms; null when no probe is due. */
+  nextProbeAtMs: number | null
+  /** What the operator should do. */
+  remedy: string
+}
+
+/**
+ * Needs no running worker.
+ * @returns the fleet's holds as they are, the operator's pause first
+ * @throws as ioredis does
+ */
+export async function readHolds(redis: Redis, keys: RedisKeys): Promise<Hold[]> {
+  const [pause, scopes] = await Promise.all([redis.hgetall(keys.pause), redis.smembers(keys.holds)])
+  const holds: Hold[] = Object.keys(pause).length === 0 ? [] : [pauseHold(pause)]
+  const found = await Promise.all(scopes.toSorted().map((scope) => redis.hgetall(keys.hold(scope))))
+  for (const [index, fields] of found.entries()) {
+    const code = fields['code'] as FailureCode | undefined
+    // The hash has lapsed, its name has not: nobody has tried for an hour.
+    if (code === undefined) continue
+    const count = (name: string) => Number(fields[name] ?? 0)
+    holds.push({
+      scope: scopes.toSorted()[index] ?? '',
+      code,
+      holdsOthers: 'held' in fields,
+      sinceMs: count('since'),
+      requests: count('requests'),
+      failures: count('failures'),
+      probes: count('probes'),
+      nextProbeAtMs: 'next' in fields ? count('next') : null,
+      remedy: FAILURES[code].remedy ?? '',
+    })
+  }
+  return holds
+}
+
+function pauseHold(fields: Record<string, string>): Hold {
+  return {
+    scope: 'operator',
+    code: null,
+    holdsOthers: true,
+    sinceMs: Number(fields['since'] ?? 0),
+    requests: 0,
+    failures: 0,
+    probes: 0,
+    nextProbeAtMs: null,
+    remedy: 'paused by the operator: npm run resume',
+  }
+}
+
+/** No call of the fleet begins from now on, those under way go on. @returns false when it was paused already */
+export async function pauseFleet(redis: Redis, keys: RedisKeys): Promise<boolean> {
+  const [seconds] = await redis.time()
+  return (await redis.hsetnx(keys.pause, 'since', Number(seconds) * 1_000)) === 1
+}
+
+/** @returns false when it was not paused */
+export async function resumeFleet(redis: Redis, keys: RedisKeys): Promise<boolean> {
+  return (await redis.del(keys.pause)) === 1
+}
