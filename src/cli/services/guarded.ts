@@ -24,6 +24,8 @@ export interface GuardedSpec {
 export interface Guarded {
   /** Of the process that runs now, or of the last one when it ended. */
   readonly pid: number
+  /** Its data, configuration and output.log; gone after `stop`. */
+  readonly dir: string
   /** Ends the process at once and removes its directory. May be called again. */
   stop(): Promise<void>
   /** Sends the signal; when it is one that ends the process, waits for that end. The data stay. */
@@ -67,6 +69,7 @@ export async function startGuarded(spec: GuardedSpec, signal: AbortSignal): Prom
     get pid() {
       return child.pid ?? 0
     },
+    dir: spec.dir,
     stop: guard.close,
     kill: async (name) => {
       child.kill(name)

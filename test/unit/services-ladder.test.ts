@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+import { getServices, NoServices, withTestEnv } from '../../src/cli/services/ladder.ts'
+import type { Rung, Services } from '../../src/cli/services/ladder.ts'
+
+const services = (rung: Rung): Services => ({
+  rung,
+  kafkaBrokers: ['kafka:9092'],
+  redisUrl: 'redis://user:secret@redis:6379',
+  env: {},
+  stop: async () => {},
+})
+
+/** A ladder whose rungs are `there`, `broken`, or absent for the reason that stands instead. */
+function ladder(rungs: Record<Rung, string>, env: Record<string, string> = {}) {
+  const said: string[] = []
+  const rung = (name: Rung) => async () => {
+    if (rungs[name] === 'broken') throw new Error('cannot be pulled')
+    return rungs[name] === 'there' ? services(name) : rungs[name]
+  }
+  const context = { env, say: (line: string) => said.push(line), signal: AbortSignal.timeout(60_000) }
+  const result = getServices(context, { given: rung('given'), containers: rung('containers'), local: rung('local') })
+  return { result, said }
+}
+
+describe('the ladder', () => {
+  it('takes the first rung that is there and says which, without the login', async () => {
+    const { result, said } = ladder({ given: 'not set', containers: 'there', local: 'there' })
+    expect((await result).rung).toBe('containers')
+    expect(said).toEqual(['services: containers (Kafka at kafka:9092, Redis at redis:6379)'])
+  })
+
+  it('takes a forced rung although an earlier one is there', async () => {
+    const { result } = ladder({ given: 'there', containers: 'there', local: 'there' }, { TEST_SERVICES: 'local' })
+    expect((await result).rung).toBe('local')
+  })
+
+  it('never falls through from a forced rung', async () => {
+    const { result } = ladder(
+      { given: 'there', containers: 'no runtime', local: 'there' },
+      { TEST_SERVICES: 'containers' },
+    )
+    await expect(result).rejects.toThrow(/containers: no runtime/)
+  })
+
+  it('does not hide a rung that is there and fails behind the next one', async () => {
+    const { result } = ladder({ given: 'not set', containers: 'broken', local: 'there' })
+    await expect(result).rejects.toThrow('cannot be pulled')
+  })
+
+  it('says of every rung why it is not there, and what to install', async () => {
+    const { result } = ladder({ given: 'not set', containers: 'no runtime', local: 'missing: Maven (mvn)' })
+    await expect(result).rejects.toThrow(NoServices)
+    await expect(result).rejects.toThrow(
+      /given: not set\n.*containers: no runtime\n.*missing: Maven[^]*Install Docker, or Java/,
+    )
+  })
+
+  it('refuses a rung that it does not know', async () => {
+    const { result } = ladder({ given: 'there', containers: 'there', local: 'there' }, { TEST_SERVICES: 'toString' })
+    await expect(result).rejects.toThrow('TEST_SERVICES must be one of auto, given, containers, local')
+  })
+})
+
+describe('the given rung', () => {
+  async function listen(): Promise<number> {
+    const server = createServer((socket) => socket.end())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    return (server.address() as AddressInfo).port
+  }
+  const given = (env: Record<string, string>, signal = AbortSignal.timeout(30_000)) =>
+    getServices({ env: { TEST_SERVICES: 'given', ...env }, say: () => {}, signal })
+
+  it('leads to the given addresses with the login, and stops nothing', async () => {
+    const [kafka, redis] = [await listen(), await listen()]
+    const env = {
+      KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${kafka}`,
+      REDIS_HOST: '127.0.0.1',
+      REDIS_PORT: String(redis),
+      REDIS_PASSWORD: 'p@ss',
+      REDIS_DB: '3',
+    }
+    const found = await given({ ...env, KAFKA_GROUP_ID: 'production', REDIS_KEY_PREFIX: 'production' })
+    expect(found.kafkaBrokers).toEqual([`127.0.0.1:${kafka}`])
+    expect(found.redisUrl).toBe(`redis://:p%40ss@127.0.0.1:${redis}/3`)
+    expect(found.env).toEqual(env)
+    await found.stop()
+    await expect(given(env)).resolves.toMatchObject({ rung: 'given' })
+  })
+
+  it('is not there when only one of the two addresses is set', async () => {
+    await expect(given({ REDIS_HOST: 'localhost' })).rejects.toThrow(/given: KAFKA_BOOTSTRAP_SERVERS and REDIS_HOST/)
+  })
+
+  it('gives up waiting for an address where nobody answers when its caller does', async () => {
+    const closed = { KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:1', REDIS_HOST: '127.0.0.1', REDIS_PORT: '1' }
+    await expect(given(closed, AbortSignal.abort(new Error('stopped')))).rejects.toThrow('stopped')
+  })
+})
+
+describe('.test.env', () => {
+  it('stands under the environment, and need not be there', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'test-env-'))
+    onTestFinished(() => rmSync(dir, { recursive: true }))
+    const file = join(dir, '.test.env')
+    expect(withTestEnv({ REDIS_HOST: 'mine' }, file)).toEqual({ REDIS_HOST: 'mine' })
+    writeFileSync(file, 'REDIS_HOST=filed\nTEST_SERVICES=given\n')
+    expect(withTestEnv({ REDIS_HOST: 'mine' }, file)).toEqual({ REDIS_HOST: 'mine', TEST_SERVICES: 'given' })
+  })
+})
