@@ -1,0 +1,103 @@
+/** What a reservation and a settlement cost Redis, by how much the windows hold. On a Redis of its own. */
+import { Redis } from 'ioredis'
+import { budgetScripts } from '../../src/budget/scripts.ts'
+import type { Spending } from '../../src/budget/scripts.ts'
+import { BUDGET_WINDOWS, paceOf } from '../../src/budget/limits.ts'
+import { startLocalRedis } from '../support/services.ts'
+
+const HELD = [1, 1_000, 10_000, 100_000]
+const CALLS = 2_000
+const TOKENS = 3_000
+
+interface Cost {
+  held: number
+  /** µs of Redis for each call, its commands included. */
+  reserveUs: number
+  settleUs: number
+  /** Told to wait: the windows are full, and the time has to be found. */
+  waitUs: number
+  bytes: number
+}
+
+/** Prints a line for each size. Takes some 20 s. */
+export async function budgetCost(say: (line: string) => void): Promise<void> {
+  const server = await startLocalRedis()
+  const redis = new Redis(server.url)
+  try {
+    say('entries held   reserve      settle       told to wait   memory')
+    for (const held of HELD) {
+      const cost = await measure(redis, held)
+      const us = (value: number) => `${value.toFixed(1)} µs`.padEnd(13)
+      say(
+        `${String(held).padEnd(15)}${us(cost.reserveUs)}${us(cost.settleUs)}${us(cost.waitUs)}  ${Math.round(cost.bytes / 1024)} KiB`,
+      )
+    }
+  } finally {
+    redis.disconnect()
+    await server.stop()
+  }
+}
+
+async function measure(redis: Redis, held: number): Promise<Cost> {
+  await redis.flushall()
+  await redis.hset('state', 'status', 'open')
+  // 10,000 requests and 30 M tokens a minute, or as many as there have to be; room for what is measured.
+  const requestsPerMinute = Math.max(10_000, held) + CALLS
+  const tokensPerMinute = requestsPerMinute * TOKENS
+  const limits = { requestsPerMinute, tokensPerMinute, requestsPerDay: 20_000_000, tokensPerDay: 60_000_000_000 }
+  const open = { redis, prefix: 'budget:bench:', sentinel: 'state', limits, windows: BUDGET_WINDOWS }
+  const roomy = budgetScripts({ ...open, pace: paceOf(limits, null) })
+  const version = await roomy.open('bench', 0, 'new')
+  if (version === null) throw new Error('the budget did not open')
+  await fill(redis, roomy, held)
+
+  const granted: { id: string; atMs: number }[] = []
+  const reserveUs = await perCall(redis, async (id) => {
+    const reply = await roomy.reserve(id, TOKENS, 900_000, version)
+    if (reply.kind !== 'granted') throw new Error(`expected a grant, not ${reply.kind}`)
+    granted.push({ id, atMs: reply.atMs })
+  })
+  const settleUs = await perCall(redis, async (_, call) => {
+    const { id, atMs } = granted[call] ?? { id: '', atMs: 0 }
+    await roomy.settle(id, atMs, TOKENS - 1_000)
+  })
+  // As many as are held fill these limits in all axes; nobody stays in line, since each refuses to wait.
+  const full = { ...limits, requestsPerMinute: held, tokensPerMinute: held * TOKENS, requestsPerDay: held }
+  const tight = budgetScripts({ ...open, limits: full, pace: paceOf(full, null) })
+  const waitUs = await perCall(redis, async (id) => {
+    const reply = await tight.reserve(id, TOKENS, 0, version)
+    if (reply.kind !== 'refused') throw new Error(`expected a wait, not ${reply.kind}`)
+  })
+  return { held, reserveUs, settleUs, waitUs, bytes: await memory(redis) }
+}
+
+/** Spends `held` requests, spread over the last minute. */
+async function fill(redis: Redis, scripts: ReturnType<typeof budgetScripts>, held: number): Promise<void> {
+  const [seconds] = await redis.time()
+  const nowMs = Number(seconds) * 1_000
+  for (let from = 0; from < held; from += 500) {
+    const some = Array.from({ length: Math.min(500, held - from) }, (_, i): Spending => {
+      const atMs = nowMs - Math.floor(((from + i) / held) * 40_000)
+      return { id: `held:${from + i}`, atMs, requests: 1, tokens: TOKENS }
+    })
+    await scripts.restore('bench', false, some)
+  }
+  // What `restore` keeps to add nothing twice is no part of a budget in use.
+  const open = await redis.keys('budget:bench:bench:open:*')
+  if (open.length > 0) await redis.del(...open)
+}
+
+async function perCall(redis: Redis, call: (id: string, number: number) => Promise<void>): Promise<number> {
+  await redis.config('RESETSTAT')
+  const label = Math.random().toString(36).slice(2)
+  for (let i = 0; i < CALLS; i++) await call(`${label}:${i}`, i)
+  const stats = await redis.info('commandstats')
+  const [, calls, us] = /cmdstat_evalsha:calls=(\d+),usec=(\d+)/.exec(stats) ?? []
+  return Number(us) / Number(calls)
+}
+
+async function memory(redis: Redis): Promise<number> {
+  let bytes = 0
+  for (const key of await redis.keys('budget:bench:*')) bytes += Number(await redis.memory('USAGE', key, 'SAMPLES', 0))
+  return bytes
+}
