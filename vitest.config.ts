@@ -9,6 +9,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores: a broker, Redis and workers already share them with the tests.
     maxWorkers: 2,
+    // kafkajs 2.2.4 schedules its checks with negative delays.
+    execArgv: ['--disable-warning=TimeoutNegativeWarning'],
     projects: [
       { extends: true, test: { name: 'unit', include: [UNIT] } },
       {
