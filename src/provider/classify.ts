@@ -72,7 +72,7 @@ const PLAIN: Readonly<Record<number, FailureCode>> = {
   499: 'outage',
 }
 const REFUSED_PARAMETER =
-  /unsupported|not support|unrecognized|unknown|extra_forbidden|extra inputs|not permitted|not allowed|unexpected|invalid parameter|enabled only/
+  /unsupported|not support|unrecognized|unknown|extra_forbidden|extra inputs|not permitted|not allowed|unexpected|invalid parameter|enabled only|input should be|one of/
 
 /**
  * @param status not 200 to 299

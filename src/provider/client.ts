@@ -1,6 +1,7 @@
 /** Asks the model once: from a question to a reply that says what happened. */
 import { createHash } from 'node:crypto'
 import OpenAI from 'openai'
+import { retryAfterMs } from '../budget/rate-headers.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { Verdict } from './classify.ts'
@@ -17,8 +18,6 @@ export interface ProviderOptions {
   key: KeySource
   transport: Transport
   log: Log
-  /** Of `retry-after` and `retry-after-ms`: ms from now, null for none. */
-  retryAfterMs: (headers: RateHeaders) => number | null
 }
 
 export interface Provider {
@@ -35,7 +34,7 @@ export interface Provider {
 const PACKAGE_TIMEOUT_MS = 24 * 3_600_000
 const USER_AGENT = 'resume-scoring-worker'
 
-export function createProvider({ settings, key, transport, log, retryAfterMs }: ProviderOptions): Provider {
+export function createProvider({ settings, key, transport, log }: ProviderOptions): Provider {
   const base = splitBaseUrl(settings.baseUrl)
   const parameters = createParameters(settings.model, (refused, instead) => {
     log.warn('the model refuses a parameter: it is not sent any more', { parameter: refused, instead })
@@ -169,9 +168,7 @@ function failure(verdict: Verdict, said: Said, details: { retryAfterMs: number |
 const nothingSaid = (key: ApiKey): Said => ({ usage: null, limits: {}, keyFingerprint: key.fingerprint })
 
 function rateHeaders(headers: Record<string, string>): RateHeaders {
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => name.startsWith('retry-after') || name.startsWith('x-ratelimit-')),
-  )
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => /^(retry-after|x-ratelimit-|date$)/.test(name)))
 }
 
 const isSuccess = (status: number) => status >= 200 && status < 300

@@ -23,7 +23,7 @@ export interface Usage {
   totalTokens: number
 }
 
-/** `retry-after`, `retry-after-ms` and `x-ratelimit-*` as they came, names in lower case (read by budget/rate-headers.ts). */
+/** `retry-after`, `retry-after-ms`, `x-ratelimit-*` and `date` as they came, names in lower case (read by budget/rate-headers.ts). */
 export type RateHeaders = Readonly<Record<string, string>>
 
 /** What the provider said, of use to the budget and the gate whatever the outcome. */
