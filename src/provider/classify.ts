@@ -22,6 +22,8 @@ export interface Verdict {
 interface ErrorBody {
   message: string
   code: string
+  /** Azure's second code, which says more. */
+  innerCode: string
   type: string
   param: string
   /** false: a page of some gateway instead of an API's answer. */
@@ -72,7 +74,7 @@ const PLAIN: Readonly<Record<number, FailureCode>> = {
   499: 'outage',
 }
 const REFUSED_PARAMETER =
-  /unsupported|not support|unrecognized|unknown|extra_forbidden|extra inputs|not permitted|not allowed|unexpected|invalid parameter|enabled only|input should be|one of/
+  /unsupported|not support|unrecognized|unknown|extra_forbidden|extra inputs|not permitted|not allowed|unexpected|invalid (parameter|schema)|enabled only|input should be|one of/
 
 /**
  * @param status not 200 to 299
@@ -90,7 +92,7 @@ export function classifyStatus(status: number, body: string): Verdict {
 /** Codes before messages: a message may quote a resume that speaks of quotas and context windows. */
 function codeTold(status: number, error: ErrorBody): FailureCode | null {
   const allowed = TOLD_WITH[status] ?? []
-  for (const text of [`${error.code} ${error.type}`.toLowerCase(), error.message.slice(0, 300)]) {
+  for (const text of [`${error.code} ${error.innerCode} ${error.type}`.toLowerCase(), error.message.slice(0, 300)]) {
     const found = TOLD.find(([pattern, code]) => allowed.includes(code) && pattern.test(text))
     if (found !== undefined) return found[1]
   }
@@ -195,7 +197,7 @@ function readErrorBody(body: string): ErrorBody {
   try {
     parsed = JSON.parse(body)
   } catch {
-    return { message: body.slice(0, 2_000).toLowerCase(), code: '', type: '', param: '', isJson: false }
+    return { message: body.slice(0, 2_000).toLowerCase(), code: '', innerCode: '', type: '', param: '', isJson: false }
   }
   const nested = field(parsed, 'error')
   const error = typeof nested === 'object' && nested !== null ? nested : parsed
@@ -206,7 +208,8 @@ function readErrorBody(body: string): ErrorBody {
   const message = field(error, 'message')
   return {
     message: [message, nested, detail, field(fault, 'type'), field(fault, 'msg')].map(text).join(' ').toLowerCase(),
-    code: [field(error, 'code'), field(inner, 'code')].map(text).join(' ').trim(),
+    code: text(field(error, 'code')),
+    innerCode: text(field(inner, 'code')),
     type: text(field(error, 'type')),
     param: text(field(error, 'param')) || (Array.isArray(location) ? text(location.at(-1)) : ''),
     isJson: typeof parsed === 'object' && parsed !== null,
@@ -228,8 +231,7 @@ const IDENTIFIER = /^[a-zA-Z][a-zA-Z0-9_]{0,63}$|^\d{1,4}$/
 
 function describe(status: number, error: ErrorBody): string {
   const parts = [`HTTP ${status}`]
-  const codes = error.code.split(' ').filter((code) => IDENTIFIER.test(code))
-  if (codes.length > 0) parts.push(`code ${codes.join(' ')}`)
+  for (const code of [error.code, error.innerCode]) if (IDENTIFIER.test(code)) parts.push(`code ${code}`)
   if (IDENTIFIER.test(error.type)) parts.push(`type ${error.type}`)
   if (/^[a-z_]{1,40}(\[\d{1,3}\])?(\.[a-z_]{1,40}){0,3}$/.test(error.param)) parts.push(`param ${error.param}`)
   if (!error.isJson) parts.push('not JSON')
