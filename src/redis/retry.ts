@@ -1,6 +1,6 @@
 /** Repeats idempotent Redis operations until Redis is there, writable and willing. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
+import { pause } from '../abortable.ts'
 import type { Log } from '../log.ts'
 
 const BACKOFF_MIN_MS = 50
@@ -60,7 +60,8 @@ export function createRetryWhileAway(options: RetryOptions): RetryWhileAway {
         else trouble(reason, what)
         if (reason !== null) met.add(reason)
       }
-      await pause(delayMs, signal)
+      // Spread out, so that many waiting messages do not ask in one instant.
+      await pause(delayMs * (0.5 + Math.random() / 2), signal)
     }
   }
 }
@@ -77,15 +78,4 @@ function refusal(error: Error): string | null {
   // Up to Redis 6 a script wraps what its command met: "ERR Error running script ...: -OOM command not allowed ..."
   const code = /(?:^|-)(?!ERR\b)([A-Z]{3,})\b/.exec(error.message)?.[1]
   return code ?? error.message.slice(0, 200)
-}
-
-async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  // Spread out, so that many waiting messages do not ask in one instant.
-  const spreadMs = delayMs * (0.5 + Math.random() / 2)
-  try {
-    await sleep(spreadMs, undefined, { signal })
-  } catch {
-    // It rejects with an AbortError of its own.
-    signal.throwIfAborted()
-  }
 }

@@ -1,0 +1,161 @@
+/**
+ * Who owns a `processing_id`: typed Redis operations of the pipeline. Scripts and their states: redis/claims/*.lua.
+ *
+ *   (none) ── claim ──► open ── store ──► answered ── finish, after the commit ──► marked, until its TTL
+ *                        │ ▲ └─ refuse ──► refused at T ── claim by a message sent after T ──► open, another's
+ *                        │ └── begin, or claim by the same message again ──┘
+ *                        └── deadLettered ──► (none)
+ *
+ * All waits end with their signal; while Redis is away, or its data is not to be trusted, every operation waits.
+ * Each operation may be carried out twice, or late, with no harm: it names its owner.
+ */
+import type { Redis } from 'ioredis'
+import { pause } from './abortable.ts'
+import { createCalls } from './dedupe/calls.ts'
+import { createClaim } from './dedupe/claim.ts'
+import type { Held, Item } from './dedupe/held.ts'
+import { createHeldClaims } from './dedupe/held.ts'
+import type { ClaimOwner } from './dedupe/judge.ts'
+import { ownerText } from './dedupe/judge.ts'
+import type { DedupeTimings, Parts, ScriptName } from './dedupe/parts.ts'
+import { batches } from './dedupe/parts.ts'
+import { createReassert } from './dedupe/reassert.ts'
+import { loadScript } from './redis/scripts.ts'
+
+export type { Begun, Lease } from './dedupe/calls.ts'
+export type { Claim } from './dedupe/claim.ts'
+export type { Item } from './dedupe/held.ts'
+export type { ClaimOwner, OwnerStanding } from './dedupe/judge.ts'
+
+/** `changed`: not to be refused as things stand; claim again to see how they do. */
+export type Refused = { kind: 'refused'; atMs: number } | { kind: 'changed' }
+export type Stored = { kind: 'stored'; outcome: string } | { kind: 'duplicate' }
+
+/** The least life of a claim, however short the marks' is: it has to outlive its renewals. */
+const CLAIM_TTL_MIN_MS = 60_000
+
+const TIMINGS: DedupeTimings = { leaseMs: 10_000, renewEveryMs: 3_000, pollMs: 400, refusalMs: 30_000 }
+
+export interface DedupeOptions extends Pick<Parts, 'keys' | 'state' | 'log'> {
+  redis: Redis
+  /** The marks' life. */
+  processedTtlMs: number
+  /** Where an owner's message stands; waits for Kafka by itself, rejects with the signal's reason only. */
+  ownerStanding: Parts['ownerStanding']
+  timings?: Partial<DedupeTimings>
+}
+
+export type Dedupe = ReturnType<typeof createDedupe>
+
+/** @returns the operations; `run` has to be running for claims and leases to be renewed */
+export function createDedupe({ redis, timings, ...options }: DedupeOptions) {
+  const claimTtlMs = Math.max(options.processedTtlMs, CLAIM_TTL_MIN_MS)
+  const scripts = loadScripts(redis)
+  const held = createHeldClaims()
+  const parts: Parts = { ...options, claimTtlMs, scripts, held, timings: { ...TIMINGS, ...timings } }
+  const reassert = createReassert(parts)
+  const calls = createCalls(parts)
+  return {
+    claim: createClaim(parts),
+    ...calls,
+    ...createOutcomes(parts),
+
+    /**
+     * Asks, right before the transaction, whether the messages still own their ids.
+     * @returns those that must not be published any more; their offsets may be committed
+     */
+    async confirm<T extends Item>(items: T[], signal: AbortSignal): Promise<Set<T>> {
+      if (items.length === 0) return new Set()
+      const claims = new Map<Held, T>(items.map((item) => [held.of(item), item]))
+      const lost = await reassert([...claims.keys()], 'decision', signal)
+      return new Set(lost.flatMap((claim) => claims.get(claim) ?? []))
+    },
+
+    /** A message is handed back, or its refusal is committed: its claim stays, and is renewed no more. */
+    letGo: (id: bigint, owner: ClaimOwner) => held.letGo({ id, owner }),
+
+    /** Writes again all that this process holds, whatever state the fleet is in. For recovery.ts. */
+    async reassertHeld(signal: AbortSignal): Promise<number> {
+      const claims = held.all()
+      await reassert(claims, 'renewal', signal)
+      return claims.length
+    },
+
+    /** Renews claims and leases until the signal aborts; rejects with its reason. */
+    async run(signal: AbortSignal): Promise<never> {
+      for (;;) {
+        await pause(parts.timings.renewEveryMs, signal)
+        const dueMs = performance.now() - claimTtlMs / 3
+        const due = held.all().filter((claim) => claim.lease !== '' || claim.renewedAtMs < dueMs)
+        const lost = await reassert(due, 'renewal', signal)
+        for (const claim of due) claim.renewedAtMs = performance.now()
+        if (lost.length > 0) options.log.debug('ids passed to other messages', { count: lost.length })
+      }
+    },
+  }
+}
+
+/** What a message ends with, from its answer to the mark. */
+function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs }: Parts) {
+  const keysOf = (id: bigint) => [keys.mark(id), keys.claim(id)]
+
+  async function settle(items: Item[], how: 'published' | 'dead', signal: AbortSignal): Promise<void> {
+    for (const batch of batches(items)) {
+      const args = batch.flatMap(({ owner }) => [ownerText(owner), how])
+      const scriptKeys = batch.flatMap(({ id }) => keysOf(id))
+      await state.run('the marks', scripts.finish, scriptKeys, [processedTtlMs, claimTtlMs, ...args], signal)
+      for (const item of batch) held.drop(item)
+    }
+  }
+
+  return {
+    /**
+     * Keeps the outcome until it is published; the lease ends with it.
+     * @param outcome of a success or a final failure, opaque here, not empty
+     * @returns the outcome to publish: the one that was stored first; `duplicate`: nothing is to be published
+     */
+    async store(id: bigint, owner: ClaimOwner, outcome: string, signal: AbortSignal): Promise<Stored> {
+      const mine = held.of({ id, owner })
+      // Before Redis has it: when it loses its data in between, this is what it is told again.
+      Object.assign(mine, { state: 'answered', outcome, lease: '' })
+      const args = [mine.owner, mine.payloadHash, claimTtlMs, outcome]
+      const { rest } = await state.run('an answer', scripts.answer, keysOf(id), args, signal)
+      if (rest[0] === 'duplicate') return { kind: 'duplicate' }
+      mine.outcome = rest[1] === '' ? outcome : String(rest[1])
+      return { kind: 'stored', outcome: mine.outcome }
+    },
+
+    /** Writes that the message is refused for budget, before that is published. Copies sent until then share its refusal. */
+    async refuse(id: bigint, owner: ClaimOwner, signal: AbortSignal): Promise<Refused> {
+      const mine = held.of({ id, owner })
+      const args = [mine.owner, mine.payloadHash, claimTtlMs, owner.timestampMs]
+      const { rest } = await state.decide('a refusal', scripts.refuse, keysOf(id), args, signal)
+      const [kind, atMs] = rest as ['refused' | 'changed', number]
+      if (kind === 'changed') return { kind }
+      Object.assign(mine, { state: 'refused', refusedAtMs: atMs })
+      return { kind, atMs }
+    },
+
+    /** Sets the marks of what was published with success or a final failure, after its commit. */
+    finish: (items: Item[], signal: AbortSignal) => settle(items, 'published', signal),
+
+    /** Frees the id of a message that was dead-lettered, after its commit: sent again, it is processed. */
+    deadLettered: (id: bigint, owner: ClaimOwner, signal: AbortSignal) => settle([{ id, owner }], 'dead', signal),
+  }
+}
+
+/** The scripts, with how many KEYS each takes; null: it depends on how many items there are. */
+function loadScripts(redis: Redis): Record<ScriptName, ReturnType<typeof loadScript>> {
+  const file = (name: string) => new URL(`./redis/claims/${name}.lua`, import.meta.url)
+  const load = (name: ScriptName, numberOfKeys: number | null) =>
+    loadScript(redis, [file('guard'), file(name)], numberOfKeys)
+  return {
+    claim: load('claim', 3),
+    begin: load('begin', 3),
+    end: load('end', null),
+    answer: load('answer', 3),
+    refuse: load('refuse', 3),
+    finish: load('finish', null),
+    reassert: load('reassert', null),
+  }
+}

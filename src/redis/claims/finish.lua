@@ -1,0 +1,22 @@
+-- After the commit: marks what was published, frees what was dead-lettered. Done in every state of the fleet.
+--
+-- KEYS     state, then mark and claim per item
+-- ARGV[4]  the mark's life, ms   [5] the claim's life, ms   [6] owner   [7] published | dead; and so on for each item
+-- Returns  done
+
+for i = 2, #KEYS, 2 do
+  local mark, claim, a = KEYS[i], KEYS[i + 1], 6 + (i - 2)
+  local mine = redis.call('HGET', claim, 'owner') == ARGV[a]
+  if ARGV[a + 1] == 'published' then
+    redis.call('SET', mark, '_', 'PX', ARGV[4])
+    if mine then
+      redis.call('HSET', claim, 'state', 'answered')
+      redis.call('HDEL', claim, 'outcome', 'lease', 'until', 'refused_at')
+      redis.call('HINCRBY', claim, 'v', 1)
+      redis.call('PEXPIRE', claim, ARGV[5])
+    end
+  elseif mine then
+    redis.call('DEL', claim)
+  end
+end
+return reply('done')
