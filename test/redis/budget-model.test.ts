@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto'
+import fc from 'fast-check'
+import { Redis } from 'ioredis'
+import { afterAll, expect, inject, test } from 'vitest'
+import { BUDGET_WINDOWS, paceOf } from '../../src/budget/limits.ts'
+import type { BudgetLimits } from '../../src/budget/limits.ts'
+import { budgetScripts } from '../../src/budget/scripts.ts'
+import type { Reply } from '../../src/budget/scripts.ts'
+import { createModel } from './budget-model.ts'
+
+const RENEWAL_MS = 10_000
+const tag = `t${randomUUID()}:`
+const redis = new Redis(inject('redisUrl'))
+afterAll(() => redis.disconnect())
+
+type Granted = Reply & { kind: 'granted' }
+
+type Step =
+  | { do: 'pass'; ms: number }
+  | { do: 'ask'; worker: number; tokens: number; patienceMs: number }
+  | { do: 'settle'; which: number; part: number }
+  | { do: 'send again'; which: number }
+  | { do: 'leave' | 'crash'; worker: number }
+  | { do: 'hold'; ms: number }
+  | { do: 'narrow'; which: number; kind: 'requests' | 'tokens'; remaining: number; resetMs: number }
+
+const worker = fc.nat(2)
+const which = fc.nat(1_000)
+const pass = fc
+  .oneof(fc.nat(20), fc.nat(2_000), fc.nat(70_000), fc.nat(90_000_000))
+  .map((ms): Step => ({ do: 'pass', ms }))
+const ask = fc
+  .record({ worker, tokens: fc.integer({ min: 1, max: 1_000 }), patienceMs: fc.constantFrom(0, 900_000, 1e9) })
+  .map((step): Step => ({ do: 'ask', ...step }))
+const settle = fc
+  .record({ which, part: fc.constantFrom(0, 0.1, 0.5, 1, 1.3, 3) })
+  .map((step): Step => ({ do: 'settle', ...step }))
+const rare = fc.oneof(
+  which.map((which): Step => ({ do: 'send again', which })),
+  fc.record({ do: fc.constantFrom('leave', 'crash'), worker }) as fc.Arbitrary<Step>,
+  fc.nat(90_000).map((ms): Step => ({ do: 'hold', ms })),
+  fc
+    .record({
+      which,
+      kind: fc.constantFrom('requests' as const, 'tokens' as const),
+      remaining: fc.nat(5),
+      resetMs: fc.oneof(fc.nat(60_000), fc.nat(4_000_000)),
+    })
+    .map((step): Step => ({ do: 'narrow', ...step })),
+)
+const steps = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: pass },
+    { weight: 6, arbitrary: ask },
+    { weight: 2, arbitrary: settle },
+    { weight: 1, arbitrary: rare },
+  ),
+  { minLength: 10, maxLength: 60 },
+)
+const limit = (most: number) => fc.option(fc.integer({ min: 1, max: most }), { freq: 3 })
+const tokenLimit = fc.option(fc.integer({ min: 1_000, max: 4_000 }), { freq: 3 })
+const budget = fc.record({
+  requestsPerMinute: limit(6),
+  requestsPerDay: limit(15),
+  tokensPerMinute: tokenLimit,
+  tokensPerDay: tokenLimit.map((tokens) => tokens && tokens * 4),
+})
+
+/**
+ * A budget whose clock stands where the test puts it. The scripts never let time go back: with `last` far ahead of Redis's
+ * own clock they see a clock that stepped back, and go on from `last`.
+ */
+async function budgetWithClock(limits: BudgetLimits, burst: number | null) {
+  const prefix = `${tag}${randomUUID()}:`
+  const sentinel = `${prefix}sentinel`
+  const pace = paceOf(limits, burst)
+  const scripts = budgetScripts({ redis, prefix, sentinel, limits, windows: BUDGET_WINDOWS, pace })
+  await redis.hset(sentinel, 'status', 'open')
+  await scripts.open('g', 0, 'new')
+  const [seconds] = await redis.time()
+  let now = Number(seconds) * 1_000 + 1e9
+  return {
+    scripts,
+    pace,
+    now: () => now,
+    pass: (ms: number) => void (now += ms),
+    /** Runs a script at that time. */
+    async at<T>(run: () => Promise<T>): Promise<T> {
+      const [, reply] = await Promise.all([redis.hset(`${prefix}state`, 'last', now, 'offset', 0), run()])
+      return reply
+    },
+    async remove() {
+      const keys = await redis.keys(`${prefix}*`)
+      await redis.del(...keys)
+    },
+  }
+}
+
+/** No window of the provider's length holds more than its limit, with what each grant is known to weigh at the end. */
+function expectNeverOver(limits: BudgetLimits, grants: { atMs: number; most: number }[]) {
+  const windows = [
+    [60_000, limits.requestsPerMinute, limits.tokensPerMinute],
+    [86_400_000, limits.requestsPerDay, limits.tokensPerDay],
+  ] as const
+  for (const [lengthMs, requests, tokens] of windows) {
+    for (const { atMs } of grants) {
+      const inside = grants.filter((one) => one.atMs > atMs - lengthMs && one.atMs <= atMs)
+      expect(inside.length).toBeLessThanOrEqual(requests ?? Infinity)
+      expect(inside.reduce((sum, one) => sum + one.most, 0)).toBeLessThanOrEqual(tokens ?? Infinity)
+    }
+  }
+}
+
+/** Takes the steps at the scripts and at the model. Returns what each of the two answered. */
+async function takeAtBoth(limits: BudgetLimits, burst: number | null, steps: Step[]) {
+  const real = await budgetWithClock(limits, burst)
+  const model = createModel({ limits, windows: BUDGET_WINDOWS, pace: real.pace, renewalMs: RENEWAL_MS })
+  const grants: { id: string; tokens: number; reply: Granted; open: boolean }[] = []
+  /** What each worker waits with. */
+  const heads = new Map<number, { id: string; tokens: number }>()
+  const answers: { real: unknown[]; model: unknown[] } = { real: [], model: [] }
+  const ids = Array.from({ length: steps.length }, (_, number) => `r${number}`).values()
+
+  async function ask(step: Step & { do: 'ask' }, now: number): Promise<void> {
+    const { id, tokens } = heads.get(step.worker) ?? { id: ids.next().value ?? '', tokens: step.tokens }
+    const reply = await real.at(() => real.scripts.reserve(id, tokens, step.patienceMs, null))
+    answers.real.push(essence(reply))
+    answers.model.push(model.reserve(id, tokens, step.patienceMs, now))
+    heads.delete(step.worker)
+    if (reply.kind === 'wait') heads.set(step.worker, { id, tokens })
+    if (reply.kind === 'granted') grants.push({ id, tokens, reply, open: true })
+  }
+
+  async function withGrant(step: Step & { which: number }, now: number): Promise<void> {
+    const grant = grants[step.which % Math.max(1, grants.length)]
+    if (grant === undefined) return
+    const { id, tokens, reply } = grant
+    // Open reservations are remembered for an hour at least.
+    if (step.do === 'send again' && grant.open && now - reply.atMs < 3_600_000) {
+      answers.real.push(essence(await real.at(() => real.scripts.reserve(id, tokens, 0, null))))
+      answers.model.push(essence({ ...reply, ageMs: now - reply.atMs, seq: grants.length }))
+    }
+    if (step.do === 'settle') {
+      const billed = Math.floor(tokens * step.part)
+      await real.at(() => real.scripts.settle(id, reply.atMs, billed))
+      if (grant.open) model.settle(id, billed)
+      grant.open = false
+    }
+    if (step.do === 'narrow') {
+      const { kind, resetMs, remaining } = step
+      const said = { requests: null, tokens: null, [kind]: { units: remaining, resetMs } }
+      await real.at(() => real.scripts.narrow(said, reply))
+      model.narrow(kind, { remaining, resetMs }, reply, now)
+    }
+  }
+
+  async function take(step: Step): Promise<void> {
+    const now = real.now()
+    if (step.do === 'pass') real.pass(step.ms)
+    if (step.do === 'ask') await ask(step, now)
+    if (step.do === 'crash') heads.delete(step.worker)
+    if (step.do === 'leave') {
+      const id = heads.get(step.worker)?.id ?? 'unknown'
+      heads.delete(step.worker)
+      await real.at(() => real.scripts.leave(id))
+      model.leave(id, now)
+    }
+    if (step.do === 'hold') {
+      await real.at(() => real.scripts.hold(step.ms, 'hold'))
+      model.hold(now + step.ms)
+    }
+    if ('which' in step) await withGrant(step, now)
+  }
+
+  for (const step of steps) await take(step)
+  const status = await real.at(() => real.scripts.status())
+  answers.real.push([status[5], status[8], status[11], status[14]])
+  answers.model.push(model.used(real.now()))
+  await real.remove()
+  return answers
+}
+
+function essence(reply: Reply) {
+  if (reply.kind === 'granted') return { kind: reply.kind, atMs: reply.atMs, seq: reply.seq }
+  if (reply.kind === 'refused') return { kind: reply.kind, waitMs: reply.waitMs }
+  return reply.kind === 'wait' ? { kind: reply.kind, waitMs: reply.waitMs, askAgainMs: reply.askAgainMs } : reply
+}
+
+test('grants, waits and refusals are those of a plain model, whatever arrives, settles, crashes or is told', async () => {
+  const burst = fc.option(fc.integer({ min: 1, max: 3 }), { freq: 2 })
+  await fc.assert(
+    fc.asyncProperty(budget, burst, steps, async (limits, burst, steps) => {
+      const answers = await takeAtBoth(limits, burst, steps)
+      expect(answers.real).toEqual(answers.model)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('no rolling window of the provider holds more than the limit, when nothing is billed above its reservation', async () => {
+  const arrival = fc.record({ gapMs: fc.nat(9_000), tokens: fc.integer({ min: 1, max: 1_000 }), part: fc.nat(100) })
+  await fc.assert(
+    fc.asyncProperty(budget, fc.array(arrival, { minLength: 30, maxLength: 60 }), async (limits, arrivals) => {
+      const real = await budgetWithClock(limits, null)
+      const grants: { atMs: number; most: number }[] = []
+      for (const [number, { gapMs, tokens, part }] of arrivals.entries()) {
+        real.pass(gapMs)
+        const reply = await real.at(() => real.scripts.reserve(`r${number}`, tokens, 0, null))
+        if (reply.kind !== 'granted') continue
+        const billed = Math.ceil((tokens * part) / 100)
+        grants.push({ atMs: reply.atMs, most: billed })
+        await real.at(() => real.scripts.settle(`r${number}`, reply.atMs, billed))
+      }
+      expect(grants.length).toBeGreaterThan(0)
+      expectNeverOver(limits, grants)
+      await real.remove()
+    }),
+    { numRuns: 40 },
+  )
+})
