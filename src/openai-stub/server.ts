@@ -43,7 +43,7 @@ export interface Stub extends Controls {
   baseUrl: string
   summary(): ReturnType<Arrivals['summary']> & { windows: ReturnType<Brain['limits']['status']> }
   /** Cuts all connections and closes the port. */
-  stop(): Promise<void>
+  stop: () => Promise<void>
 }
 
 /** Epoch ms with fractions; it goes on when somebody sets the machine's clock. */
