@@ -85,7 +85,9 @@ export function createRebuild(options: RebuildOptions) {
     const newer = await persist('reading the last outcomes', () => restore(Math.max(sinceMs, splitMs), Infinity, term))
     const lost = (await step([], [], false)) || fromMs === 0
     if (lost) {
-      await persist('closing the budget', () => budget.closeFor(BUDGET_CLOSED_MS, signal))
+      // No call was begun since the term began.
+      const closedMs = Math.max(0, BUDGET_CLOSED_MS - (performance.now() - startedMs))
+      await persist('closing the budget', () => budget.closeFor(closedMs, signal))
       const lostMs = Math.max(fromMs, nowMs - DAY_MS)
       const spendings = [...older.spendings, ...newer.spendings].filter(({ atMs }) => atMs >= lostMs)
       await persist('rebuilding the budget', () => budget.rebuild(spendings, signal))

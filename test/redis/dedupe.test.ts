@@ -1,0 +1,323 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import type { Fleet, FleetWorker } from './fleet.ts'
+import { message, soon, startFleet } from './fleet.ts'
+
+const HASH = 'payload-1'
+const OUTCOME = '{"score":1}'
+const MINE = { kind: 'mine', starts: 0, startsAlone: 0, stored: null }
+const DUPLICATE = { kind: 'duplicate', of: 'claim', conflict: false }
+const MARKED = { kind: 'duplicate', of: 'mark', conflict: false }
+
+let fleet: Fleet
+let one: FleetWorker
+let two: FleetWorker
+let lastId = 9_007_199_254_740_993n
+const newId = () => lastId++
+
+beforeAll(async () => {
+  fleet = await startFleet(inject('redisUrl'))
+  one = await fleet.worker()
+  two = await fleet.worker()
+})
+afterAll(() => fleet.stop())
+
+describe('the first message with an id', () => {
+  test('owns it; copies on other partitions are skipped while it is due, whoever asks first', async () => {
+    const id = newId()
+    const copies = [0, 1, 2, 3].map((partition) => message({ partition }))
+    const claims = await Promise.all(copies.map((copy, i) => (i % 2 ? one : two).claim(id, copy, HASH, soon())))
+    expect(claims.filter(({ kind }) => kind === 'mine')).toEqual([MINE])
+    expect(claims.filter(({ kind }) => kind === 'duplicate')).toEqual([DUPLICATE, DUPLICATE, DUPLICATE])
+  })
+
+  test('goes on when it is delivered again', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    expect(await two.claim(id, owner, HASH, soon())).toEqual(MINE)
+  })
+
+  test('a copy with another payload is a duplicate, told as a conflict', async () => {
+    const id = newId()
+    await one.claim(id, message(), HASH, soon())
+    expect(await two.claim(id, message(), 'payload-2', soon())).toEqual({ ...DUPLICATE, conflict: true })
+  })
+
+  test('an id of 64 bits is kept apart from its neighbour', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    expect(await one.claim(id + 1n, message(), HASH, soon())).toEqual(MINE)
+    lastId++
+  })
+})
+
+describe('after the commit', () => {
+  test('the mark is the contract’s: value, name and life; copies are skipped by it', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    await one.finish([{ id, owner }], soon())
+    const mark = `${fleet.prefix}processed_messages:${id}`
+    expect(await fleet.admin.get(mark)).toBe('_')
+    const lifeMs = await fleet.admin.pttl(mark)
+    expect(lifeMs).toBeGreaterThan(259_200_000 - 60_000)
+    expect(lifeMs).toBeLessThanOrEqual(259_200_000)
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
+    expect(await two.claim(id, owner, HASH, soon())).toEqual(MARKED)
+  })
+
+  test('a worker that died before it could mark: the copy marks, and is skipped', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    fleet.stands(owner, 'committed')
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
+    expect(await fleet.admin.get(fleet.keys.mark(id))).toBe('_')
+  })
+
+  test('a mark without a claim skips; a claim without its mark marks', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    await one.finish([{ id, owner }], soon())
+    fleet.stands(owner, 'committed')
+    await fleet.admin.del(fleet.keys.mark(id))
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
+    await fleet.admin.del(fleet.keys.claim(id))
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
+  })
+
+  test('marking twice, or late, changes nothing', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    await one.finish([{ id, owner }], soon())
+    await one.finish([{ id, owner }], soon())
+    expect(await two.confirm([{ id, owner }], soon())).toHaveLength(1)
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
+  })
+
+  test('many are marked at once', async () => {
+    const items = Array.from({ length: 300 }, () => ({ id: newId(), owner: message() }))
+    await Promise.all(items.map(({ id, owner }) => one.claim(id, owner, HASH, soon())))
+    await Promise.all(items.map(({ id, owner }) => one.store(id, owner, OUTCOME, soon())))
+    expect(await one.confirm(items, soon())).toEqual(new Set())
+    await one.finish(items, soon())
+    expect(await fleet.admin.exists(...items.map(({ id }) => fleet.keys.mark(id)))).toBe(300)
+  })
+})
+
+describe('an owner that nobody will read again', () => {
+  test('deleted by retention with its answer paid: the copy takes the answer over', async () => {
+    const [id, owner, copy] = [newId(), message(), message({ partition: 1 })]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    fleet.stands(owner, 'gone')
+    expect(await two.claim(id, copy, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
+    const items = [{ id, owner }]
+    expect(await one.confirm(items, soon())).toEqual(new Set(items))
+  })
+
+  test('deleted by retention, with another payload: its answer is not the copy’s', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    fleet.stands(owner, 'gone')
+    expect(await two.claim(id, message(), 'payload-2', soon())).toEqual(MINE)
+  })
+
+  test('committed without an outcome, as a dead letter is: the copy is processed', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    fleet.stands(owner, 'committed')
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(MINE)
+  })
+
+  test('a topic made anew: the same offset with another time is another message', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    const anew = { ...owner, timestampMs: owner.timestampMs + 1 }
+    expect(await two.claim(id, anew, HASH, soon())).toEqual(MINE)
+    expect(await one.store(id, owner, OUTCOME, soon())).toEqual({ kind: 'duplicate' })
+  })
+
+  test('only one of two copies takes it over; the other finds it changed', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    fleet.stands(owner, 'gone')
+    const claims = await Promise.all([one, two, one, two].map((worker) => worker.claim(id, message(), HASH, soon())))
+    expect(claims.filter(({ kind }) => kind === 'mine')).toHaveLength(1)
+  })
+
+  test('an answer that arrives while the copy is still deciding is not overwritten', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    const before = await fleet.admin.hgetall(fleet.keys.claim(id))
+    await one.store(id, owner, OUTCOME, soon())
+    fleet.stands(owner, 'committed')
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
+    expect(before['state']).toBe('open')
+  })
+})
+
+describe('a refusal for budget', () => {
+  test('four copies of a refused request: one refusal; a later send is a new acceptance', async () => {
+    const id = newId()
+    const timestampMs = Date.now() - 5
+    const copies = [0, 1, 2, 3].map((partition) => message({ partition, timestampMs }))
+    const [owner, ...others] = copies as [ReturnType<typeof message>]
+    await one.claim(id, owner, HASH, soon())
+    const refused = await one.refuse(id, owner, soon())
+    expect(refused.kind).toBe('refused')
+    expect(await one.confirm([{ id, owner }], soon())).toEqual(new Set())
+    for (const standing of ['due', 'committed'] as const) {
+      fleet.stands(owner, standing)
+      for (const copy of others) expect(await two.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
+    }
+    const later = message({ timestampMs: Date.now() + 60_000 })
+    expect(await two.claim(id, later, HASH, soon())).toEqual(MINE)
+    expect(await fleet.admin.exists(fleet.keys.mark(id))).toBe(0)
+  })
+
+  test('a later send waits for the refusal to be published', async () => {
+    const [id, owner, later] = [newId(), message(), message({ timestampMs: Date.now() + 60_000 })]
+    await one.claim(id, owner, HASH, soon())
+    await one.refuse(id, owner, soon())
+    const claim = two.claim(id, later, HASH, soon())
+    await sleep(200)
+    expect(await one.confirm([{ id, owner }], soon())).toEqual(new Set())
+    fleet.stands(owner, 'committed')
+    expect(await claim).toEqual(MINE)
+  })
+
+  test('a crash before the refusal was committed: the redelivery goes on, a later send is its copy', async () => {
+    const [id, owner, later] = [newId(), message(), message({ timestampMs: Date.now() + 60_000 })]
+    await one.claim(id, owner, HASH, soon())
+    await one.refuse(id, owner, soon())
+    const waiting = two.claim(id, later, HASH, soon())
+    await sleep(100)
+    expect(await two.claim(id, owner, HASH, soon())).toEqual(MINE)
+    expect(await waiting).toEqual(DUPLICATE)
+  })
+
+  test('a later send that waited too long takes over; the late refusal is not published', async () => {
+    const hasty = await startFleet(inject('redisUrl'), { dedupe: { refusalMs: 200 } })
+    try {
+      const worker = await hasty.worker()
+      const [id, owner, later] = [newId(), message(), message({ timestampMs: Date.now() + 60_000 })]
+      await worker.claim(id, owner, HASH, soon())
+      await worker.refuse(id, owner, soon())
+      expect(await worker.claim(id, later, HASH, soon())).toEqual(MINE)
+      const items = [{ id, owner }]
+      expect(await worker.confirm(items, soon())).toEqual(new Set(items))
+    } finally {
+      await hasty.stop()
+    }
+  })
+
+  test('a copy of a refused message that vanished before it was told is processed', async () => {
+    const [id, owner, copy] = [newId(), message(), message({ timestampMs: Date.now() - 1_000 })]
+    await one.claim(id, owner, HASH, soon())
+    await one.refuse(id, owner, soon())
+    fleet.stands(owner, 'gone')
+    expect(await two.claim(id, copy, HASH, soon())).toEqual(MINE)
+  })
+
+  test('by a frozen worker, thawed: it neither undoes an answer nor disturbs its successor’s call', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await two.claim(id, owner, HASH, soon())
+    await two.begin(id, owner, false, soon())
+    expect(await one.refuse(id, owner, soon())).toEqual({ kind: 'changed' })
+    await two.store(id, owner, OUTCOME, soon())
+    expect(await one.refuse(id, owner, soon())).toEqual({ kind: 'changed' })
+    expect(await one.claim(id, owner, HASH, soon())).toEqual({ ...MINE, starts: 1, stored: OUTCOME })
+  })
+
+  test('by a producer whose clock is ahead of Redis’s: its own copies are not taken for later ones', async () => {
+    const id = newId()
+    const timestampMs = Date.now() + 3_600_000
+    const [owner, copy] = [message({ timestampMs }), message({ timestampMs })]
+    await one.claim(id, owner, HASH, soon())
+    await one.refuse(id, owner, soon())
+    fleet.stands(owner, 'committed')
+    expect(await two.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
+  })
+})
+
+describe('a dead letter', () => {
+  test('frees its id: sent again, it is processed', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.deadLettered(id, owner, soon())
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(MINE)
+  })
+
+  test('does not free the id of the message that has taken it over meanwhile', async () => {
+    const [id, owner, replay] = [newId(), message(), message()]
+    await one.claim(id, owner, HASH, soon())
+    fleet.stands(owner, 'committed')
+    await two.claim(id, replay, HASH, soon())
+    await one.deadLettered(id, owner, soon())
+    expect(await one.claim(id, message(), HASH, soon())).toEqual(DUPLICATE)
+  })
+})
+
+describe('stored answers', () => {
+  test('the first one wins, for all runs of its message', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await two.claim(id, owner, HASH, soon())
+    expect(await two.store(id, owner, 'first', soon())).toEqual({ kind: 'stored', outcome: 'first' })
+    expect(await one.store(id, owner, 'second', soon())).toEqual({ kind: 'stored', outcome: 'first' })
+    expect(await one.store(id, owner, 'second', soon())).toEqual({ kind: 'stored', outcome: 'first' })
+  })
+
+  test('a message whose id passed to another is told to publish nothing', async () => {
+    const [id, owner, copy] = [newId(), message(), message()]
+    await one.claim(id, owner, HASH, soon())
+    fleet.stands(owner, 'gone')
+    await two.claim(id, copy, HASH, soon())
+    expect(await one.store(id, owner, OUTCOME, soon())).toEqual({ kind: 'duplicate' })
+    expect(await two.store(id, copy, OUTCOME, soon())).toEqual({ kind: 'stored', outcome: OUTCOME })
+  })
+
+  test('survive their claim’s loss: it is written again when the answer is stored, or confirmed', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await fleet.admin.del(fleet.keys.claim(id))
+    await one.store(id, owner, OUTCOME, soon())
+    await fleet.admin.del(fleet.keys.claim(id))
+    expect(await one.confirm([{ id, owner }], soon())).toEqual(new Set())
+    expect(await two.claim(id, owner, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
+  })
+
+  test('an id that was claimed by a copy while the claim was lost is not confirmed', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    await fleet.admin.del(fleet.keys.claim(id))
+    await two.claim(id, message(), HASH, soon())
+    const items = [{ id, owner }]
+    expect(await one.confirm(items, soon())).toEqual(new Set(items))
+  })
+})
+
+describe('claims that are held for long', () => {
+  test('are renewed beyond their life, and are gone soon after their worker let go', async () => {
+    const short = await startFleet(inject('redisUrl'), { processedTtlMs: 1_000 })
+    try {
+      const worker = await short.worker()
+      const [id, owner] = [newId(), message()]
+      await worker.claim(id, owner, HASH, soon())
+      await short.admin.pexpire(short.keys.claim(id), 400)
+      await sleep(100)
+      // The claim lives for 60 s at least, so it is not due to be renewed yet: a lease makes it so.
+      await worker.begin(id, owner, false, soon())
+      await sleep(700)
+      expect(await short.admin.pttl(short.keys.claim(id))).toBeGreaterThan(30_000)
+    } finally {
+      await short.stop()
+    }
+  })
+})

@@ -1,0 +1,155 @@
+/** Several workers' claims on one Redis, with a Kafka that is told where each message stands. */
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import type { Log } from '../../src/log.ts'
+import type { ClaimOwner, OwnerStanding } from '../../src/dedupe.ts'
+import { createDedupe } from '../../src/dedupe.ts'
+import type { DedupeTimings } from '../../src/dedupe/parts.ts'
+import { ownerText } from '../../src/dedupe/judge.ts'
+import { createRecovery } from '../../src/recovery.ts'
+import type { RecoveryTimings } from '../../src/recovery.ts'
+import type { OutcomeRecord, Spending } from '../../src/recovery/outcomes.ts'
+import { connectRedis, redisReady } from '../../src/redis/connection.ts'
+import { redisKeys } from '../../src/redis/keys.ts'
+import { createRetryWhileAway } from '../../src/redis/retry.ts'
+import { createFleetState } from '../../src/redis/state.ts'
+
+export interface LoggedLine {
+  level: keyof Log
+  message: string
+  fields: Record<string, unknown>
+}
+
+/** @returns a log that keeps its lines */
+export function memoryLog(): Log & { lines: LoggedLine[] } {
+  const lines: LoggedLine[] = []
+  const at = (level: keyof Log) => (message: string, fields?: object) =>
+    void lines.push({ level, message, fields: { ...fields } })
+  return { lines, error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') }
+}
+
+export interface FleetOptions {
+  processedTtlMs?: number
+  dedupe?: Partial<DedupeTimings>
+  recovery?: Partial<RecoveryTimings>
+}
+
+export type Fleet = Awaited<ReturnType<typeof startFleet>>
+export type FleetWorker = Awaited<ReturnType<Fleet['worker']>>
+
+const DAY_MS = 86_400_000
+
+/** Everything under a prefix of its own; `stop` ends the workers and removes their keys. */
+export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS, ...timings }: FleetOptions = {}) {
+  const prefix = `test-${randomUUID()}:`
+  const keys = redisKeys(prefix)
+  const url = new URL(redisUrl)
+  const admin = new Redis(redisUrl)
+  const standings = new Map<string, OwnerStanding>()
+  /** What the notifications topic holds. */
+  const notifications: OutcomeRecord[] = []
+  const stops: (() => void)[] = []
+
+  async function ownKeys(): Promise<string[]> {
+    const found: string[] = []
+    for await (const page of admin.scanStream({ match: `${prefix}*`, count: 1_000 })) found.push(...(page as string[]))
+    return found
+  }
+
+  async function wipe(): Promise<void> {
+    const found = await ownKeys()
+    if (found.length > 0) await admin.del(...found)
+  }
+
+  /** @param address another way to the same Redis: a proxy */
+  async function worker(address: { host: string; port: number } = { host: url.hostname, port: Number(url.port) }) {
+    const log = memoryLog()
+    const config = { ...address, username: null, password: null, db: 0, tls: null, keyPrefix: prefix }
+    const redis = connectRedis(config, log)
+    const stop = new AbortController()
+    const retryWhileAway = createRetryWhileAway({ log, redis, backoffMs: { min: 20, max: 200 } })
+    const state = createFleetState({ redis, key: keys.state, retryWhileAway })
+    const dedupe = createDedupe({
+      redis,
+      keys,
+      state,
+      log,
+      processedTtlMs,
+      ownerStanding: (owner: ClaimOwner) => Promise.resolve(standings.get(ownerText(owner)) ?? 'due'),
+      timings: { leaseMs: 2_000, renewEveryMs: 300, pollMs: 50, refusalMs: 5_000, ...timings.dedupe },
+    })
+    const budget = { opened: 0, closedForMs: [] as number[], spendings: [] as Spending[][] }
+    const reads: number[] = []
+    const recovery = createRecovery({
+      redis,
+      keys,
+      state,
+      log,
+      processedTtlMs,
+      reassertHeld: dedupe.reassertHeld,
+      firstEver: () => Promise.resolve(notifications.length === 0 && standings.size === 0),
+      readOutcomes: async ({ sinceMs, onOutcome }) => {
+        reads.push(sinceMs)
+        for (const record of notifications.filter(({ timestampMs }) => timestampMs >= sinceMs)) await onOutcome(record)
+      },
+      budget: {
+        open: () => Promise.resolve(void budget.opened++),
+        closeFor: (ms) => Promise.resolve(void budget.closedForMs.push(ms)),
+        rebuild: (spendings) => Promise.resolve(void budget.spendings.push(spendings)),
+      },
+      timings: { leadMs: 1_500, pollMs: 40, reassertMs: 700, retryMs: 100, ...timings.recovery },
+    })
+    const ended = (error: unknown) => {
+      if (error !== stop.signal.reason) log.error('a loop ended', { reason: String(error) })
+    }
+    void recovery.run(stop.signal).catch(ended)
+    void dedupe.run(stop.signal).catch(ended)
+    /** As SIGKILL: nothing is given back, nothing is renewed any more. */
+    const die = () => {
+      stop.abort(new Error('dead'))
+      redis.disconnect()
+    }
+    stops.push(die)
+    await redisReady(redis, log, AbortSignal.timeout(20_000))
+    return { ...dedupe, redis, state, log, budget, reads, die, signal: stop.signal }
+  }
+
+  return {
+    prefix,
+    keys,
+    admin,
+    notifications,
+    worker,
+    wipe,
+    stands: (owner: ClaimOwner, standing: OwnerStanding) => standings.set(ownerText(owner), standing),
+
+    /** @returns what puts every key back as it is now, as a copy of this moment would have it */
+    async copy(): Promise<() => Promise<void>> {
+      const found = await ownKeys()
+      const dumps = await Promise.all(found.map((key) => admin.dumpBuffer(key)))
+      const lives = await Promise.all(found.map((key) => admin.pttl(key)))
+      return async () => {
+        await wipe()
+        const back = found.map((key, i) => admin.restore(key, Math.max(0, lives[i] ?? 0), dumps[i] as Buffer))
+        await Promise.all(back)
+      }
+    },
+
+    async stop(): Promise<void> {
+      for (const end of stops) end()
+      await wipe()
+      admin.disconnect()
+    },
+  }
+}
+
+let offsets = 0n
+
+/** An input message like no other; `also` to change what matters. */
+export function message(also: Partial<ClaimOwner> = {}): ClaimOwner {
+  offsets++
+  return { group: 'g', topic: 'AI_handler', partition: 0, offset: offsets, timestampMs: Date.now(), ...also }
+}
+
+/** A limit for what should take milliseconds. */
+export const soon = () => AbortSignal.timeout(30_000)
