@@ -25,9 +25,9 @@ export interface Provider {
    * One HTTP request at the most, without any retry. Never rejects but for a fault of ours (TypeError and its like).
    * @returns within OPENAI_TIMEOUT_SECONDS
    */
-  ask(question: Question): Promise<Reply>
+  ask: (question: Question) => Promise<Reply>
   /** The scopes of this worker's calls as they are now; see gate.ts. */
-  identity(): Promise<Identity>
+  identity: () => Promise<Identity>
 }
 
 /** The package's own limit must never come first: it counts by the wall clock, which may jump. */
