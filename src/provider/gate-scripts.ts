@@ -53,7 +53,7 @@ export interface GateScriptsOptions {
 
 /** All reject with the signal's reason when it aborts, and wait while Redis is away. */
 export function createGateScripts({ redis, keys, worker, retry, timings }: GateScriptsOptions) {
-  const enterScript = loadScript(redis, new URL('gate-enter.lua', import.meta.url), 6)
+  const enterScript = loadScript(redis, new URL('gate-enter.lua', import.meta.url), 5)
   const reportScript = loadScript(redis, new URL('gate-report.lua', import.meta.url), 6)
   const holdKeys = (identity: Identity) => SCOPES.map((scope) => keys.hold(identity[scope]))
   const successesKey = (identity: Identity) => keys.successes(scopesOf(identity))
