@@ -21,12 +21,15 @@ const MAX_QUOTE_CHARS = 160
 /** A requirement is met when so many of its words stand in the resume. */
 const SHARE_OF_WORDS = 0.6
 
+/** Of alternatives one word is enough. */
+const ALTERNATIVES = /\s(или|либо|or)\s/i
+
 /** Words that every vacancy uses and that prove nothing. */
 const EMPTY_WORDS = new Set(
   (
     'опыт опыта работы работа работать знание знания знать умение уверенное уверенный владение понимание принципов навыки ' +
     'хорошее отличное глубокое лет года год или для при над под как что это наличие желательно будет плюсом ' +
-    'уровень уровне уровня готовность от до не более менее свыше на со из по мы вы ' +
+    'уровень уровне уровня готовность от до не более менее свыше или либо на со из по мы вы ' +
     'and the with for our you are have has experience knowledge strong good excellent years year skills skill ability ' +
     'working work understanding solid proven plus least proficiency proficient using level or in of to at an'
   ).split(' '),
@@ -89,7 +92,8 @@ const stemsOf = (text: string) => new Set([...text.matchAll(WORD)].map(([word]) 
 function judge(requirement: string, resume: string, { places, passages }: ReturnType<typeof index>): Finding {
   const words = telling(requirement)
   const found = [...words].filter((word) => places.has(word))
-  if (found.length === 0 || found.length < words.size * SHARE_OF_WORDS) return { requirement, met: false, quote: '' }
+  const enough = ALTERNATIVES.test(requirement) ? 1 : Math.max(1, words.size * SHARE_OF_WORDS)
+  if (found.length < enough) return { requirement, met: false, quote: '' }
   // The first place of each word is a candidate; the one whose passage holds most of the words proves best.
   let best = { quote: '', count: 0 }
   for (const word of found) {
@@ -120,7 +124,7 @@ function recommend(findings: readonly Finding[], score: number): string {
 
 /**
  * Reads a resume against a vacancy: a requirement counts as met when at least 60 % of its telling words stand in the
- * resume, in whatever inflection.
+ * resume, in whatever inflection, or one of them where it names alternatives.
  * @returns the answer in the worker's own schema; equal texts give equal answers
  */
 export function answer({ requirements, resume }: Texts): Answer {

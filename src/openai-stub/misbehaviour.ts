@@ -75,7 +75,7 @@ export function createMisbehaviour(now: () => number) {
      * The trouble that this request meets, counted as met: its own wish first, then the oldest spell that concerns it.
      * @param applies false when the fault has nothing to do with the request: then it is not counted
      */
-    meet(suspect: Suspect, applies: (trouble: Trouble) => boolean): Trouble | null {
+    meet: (suspect: Suspect, applies: (trouble: Trouble) => boolean): Trouble | null => {
       const own = wished(suspect)
       if (own !== null && applies(own)) return own
       if (spells.length === 0) return null
