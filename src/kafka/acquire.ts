@@ -1,0 +1,75 @@
+/** Takes a partition over: fence, then read what is committed, then know where to go on. */
+import type { KafkaClients } from './clients.ts'
+import type { Committed } from './committed.ts'
+import { readCommitted } from './committed.ts'
+import { encodeDone } from './offset-metadata.ts'
+import type { Progress } from './progress.ts'
+import type { Publisher, Source } from './publisher.ts'
+import { openPublisher } from './publisher.ts'
+import type { Reconciled, Standing } from './reconcile.ts'
+import { reconcile } from './reconcile.ts'
+import type { StartOffsets } from './start-offset.ts'
+import { readWatermarks } from './start-offset.ts'
+import { transactionalIdOf } from './transactional-id.ts'
+import { sleep } from './waits.ts'
+
+/**
+ * A classic group coordinator (before Kafka 4) makes the offsets of a transaction visible some ms after it ended, so they are
+ * read until two readings agree.
+ */
+const STABLE_READ_PAUSE_MS = 20
+
+/** What this worker knows of a partition that it had before. */
+export interface Known {
+  standing: Standing
+  /** What it would commit now if it committed nothing new. */
+  progress: Progress
+}
+
+export interface Acquired extends Reconciled {
+  publisher: Publisher
+}
+
+/**
+ * The order is what makes it safe: after the fence nobody else's commit can change what is read.
+ * @throws what kafkajs throws, PublishRefused, TimeLimitError: try again; the signal's reason
+ */
+export async function acquire(
+  clients: KafkaClients,
+  source: Source,
+  startOffsets: StartOffsets,
+  known: Known | null,
+  signal: AbortSignal,
+): Promise<Acquired> {
+  const { group, topic, partition } = source
+  const publisher = await openPublisher(clients, transactionalIdOf(group, topic, partition), source, signal)
+  try {
+    const committed = await readStable(clients, source, signal)
+    const log = (await readWatermarks(clients, topic)).get(partition)
+    if (log === undefined) throw new Error(`Kafka knows no partition ${partition} of ${topic}`)
+    const reconciled = await reconcile(known?.standing ?? null, committed, log, {
+      start: () => startOffsets.first(partition),
+      recent: () => startOffsets.recent(partition),
+    })
+    if (reconciled.commit) {
+      const progress = (reconciled.forget ? null : known?.progress) ?? { offset: reconciled.base, done: [] }
+      const metadata = encodeDone(progress.offset, progress.done)
+      await publisher.publish([], progress.offset, metadata, { eachTopicAlone: false })
+    }
+    return { ...reconciled, publisher }
+  } catch (error) {
+    publisher.close()
+    throw error
+  }
+}
+
+async function readStable(clients: KafkaClients, { group, topic, partition }: Source, signal: AbortSignal) {
+  const read = async (): Promise<Committed> =>
+    (await readCommitted(clients, group, topic)).get(partition) ?? { offset: null, metadata: null }
+  for (let before = await read(); ;) {
+    await sleep(STABLE_READ_PAUSE_MS, signal)
+    const now = await read()
+    if (now.offset === before.offset && now.metadata === before.metadata) return now
+    before = now
+  }
+}

@@ -1,0 +1,123 @@
+/** Makes kafkajs's clients; the settings that hold for all of them stand here. */
+import { readFileSync } from 'node:fs'
+import type { Admin, Consumer, ConsumerConfig, KafkaConfig, Producer, SASLOptions } from 'kafkajs'
+import { Kafka, logLevel } from 'kafkajs'
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
+import { createKafkaLog } from './kafka-log.ts'
+import { stickyPerMessage } from './partitioner.ts'
+import { within } from './waits.ts'
+
+const CONNECTION_TIMEOUT_MS = 5_000
+/** No reply for so long: the broker or the line is dead. kafkajs adds it to what a join or a fetch may take by itself. */
+const REQUEST_TIMEOUT_MS = 10_000
+/**
+ * How long readers wait for the end of a transaction whose writer was killed, if nobody takes the partition over before. Too
+ * short aborts the transactions of a slow broker.
+ */
+const TRANSACTION_TIMEOUT_MS = 15_000
+const ADMIN_LIMIT_MS = 30_000
+
+export interface KafkaClients {
+  consumer(options: ConsumerConfig): Consumer
+  /** A new producer for a transactional id; it fences others with its first transaction only. */
+  producer(transactionalId: string): Producer
+  /**
+   * Runs `work` on the shared admin client, which is connected when first needed and made anew after a failure.
+   * @throws what kafkajs throws; TimeLimitError after 30 s
+   */
+  withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T>
+  /** Disconnects a client that is given up, in the background: there may be nobody to say goodbye to. */
+  discard(client: { disconnect(): Promise<void> }): void
+  /** Disconnects the admin client. */
+  close(): Promise<void>
+}
+
+/**
+ * Consumer, producers and admin get a Kafka instance each: a shared one also shares its memory of committed offsets, with
+ * which an aborted transaction made a consumer skip messages.
+ * @throws Error when the CA file cannot be read
+ */
+export function createKafkaClients(
+  config: Pick<Config['kafka'], 'brokers' | 'tls' | 'sasl'>,
+  log: Log,
+  readFile: (path: string) => Buffer = readFileSync,
+): KafkaClients {
+  const options = kafkaOptions(config, log, readFile)
+  let admin: Promise<Admin> | null = null
+
+  async function connectAdmin(): Promise<Admin> {
+    const fresh = new Kafka(options).admin()
+    await fresh.connect()
+    return fresh
+  }
+
+  async function disconnect(client: { disconnect(): Promise<void> } | Promise<Admin>): Promise<void> {
+    try {
+      await (await client).disconnect()
+    } catch (error) {
+      log.debug('a Kafka client was given up', { reason: kafkaReason(error) })
+    }
+  }
+
+  async function dropAdmin(): Promise<void> {
+    const dropped = admin
+    admin = null
+    if (dropped !== null) await disconnect(dropped)
+  }
+
+  return {
+    discard: (client) => void disconnect(client),
+    consumer: (consumerOptions) => new Kafka(options).consumer({ ...consumerOptions, allowAutoTopicCreation: false }),
+    producer: (transactionalId) =>
+      new Kafka(options).producer({
+        transactionalId,
+        maxInFlightRequests: 1,
+        transactionTimeout: TRANSACTION_TIMEOUT_MS,
+        allowAutoTopicCreation: false,
+        createPartitioner: stickyPerMessage,
+        // The first send after a commit is often told CONCURRENT_TRANSACTIONS, and kafkajs sleeps 300 ms by default.
+        retry: { initialRetryTime: 6, multiplier: 1.5, maxRetryTime: 500, retries: 12 },
+      }),
+    async withAdmin(work) {
+      admin ??= connectAdmin()
+      const current = admin
+      try {
+        return await within(ADMIN_LIMIT_MS, 'a request to Kafka', current.then(work))
+      } catch (error) {
+        // What the broker answered is no fault of the connection.
+        if (kafkaErrorType(error) === null && admin === current) void dropAdmin()
+        throw error
+      }
+    },
+    close: dropAdmin,
+  }
+}
+
+function kafkaOptions(
+  { brokers, tls, sasl }: Pick<Config['kafka'], 'brokers' | 'tls' | 'sasl'>,
+  log: Log,
+  readFile: (path: string) => Buffer,
+): KafkaConfig {
+  return {
+    clientId: 'resume-scoring-worker',
+    brokers,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Short: whoever asks asks again, and says why it waits.
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
+    logLevel: logLevel.INFO,
+    logCreator: createKafkaLog(log),
+    ...(tls === null ? {} : { ssl: tls.caFile === null ? true : { ca: [readCa(tls.caFile, readFile)] } }),
+    ...(sasl === null ? {} : { sasl: sasl as SASLOptions }),
+  }
+}
+
+function readCa(path: string, readFile: (path: string) => Buffer): Buffer {
+  try {
+    return readFile(path)
+  } catch (error) {
+    throw new Error('KAFKA_TLS_CA_FILE cannot be read', { cause: error })
+  }
+}

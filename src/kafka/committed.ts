@@ -1,0 +1,28 @@
+/** Reads a group's committed offsets, with what their metadata says is done above them. */
+import type { KafkaClients } from './clients.ts'
+
+export interface Committed {
+  /** null: none was ever committed */
+  offset: bigint | null
+  metadata: string | null
+}
+
+/**
+ * @returns per partition of `topic` what `group` has committed
+ * @throws what kafkajs throws, as for a topic that is not there
+ */
+export async function readCommitted(
+  clients: KafkaClients,
+  group: string,
+  topic: string,
+): Promise<Map<number, Committed>> {
+  const answer = await clients.withAdmin((admin) => admin.fetchOffsets({ groupId: group, topics: [topic] }))
+  const partitions = answer.find((each) => each.topic === topic)?.partitions ?? []
+  return new Map(partitions.map(({ partition, offset, metadata }) => [partition, committedOf(offset, metadata)]))
+}
+
+function committedOf(offset: string, metadata: string | null): Committed {
+  // -1 is "none"; kafkajs itself commits -2 ("the earliest") when its position fell out of the log.
+  const value = BigInt(offset)
+  return value < 0n ? { offset: null, metadata: null } : { offset: value, metadata }
+}

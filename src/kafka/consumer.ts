@@ -1,0 +1,260 @@
+/**
+ * The worker's side of Kafka: a member of the consumer group whose partitions each fence, fetch, hand messages to the handler
+ * side by side, and publish what comes back together with the offsets, exactly once. See partition.ts for the states.
+ */
+import { setInterval } from 'node:timers'
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { KafkaClients } from './clients.ts'
+import { kafkaReason } from './kafka-error.ts'
+import type { GroupTimeouts } from './membership.ts'
+import { createMembership, DEFAULT_GROUP_TIMEOUTS } from './membership.ts'
+import type { Completion, Handler } from './messages.ts'
+import type { BatchLimits } from './outbox.ts'
+import { DEFAULT_BATCH_LIMITS } from './outbox.ts'
+import type { Partition, PartitionStatus } from './partition.ts'
+import { createPartition } from './partition.ts'
+import { createStartOffsets, readWatermarks } from './start-offset.ts'
+import { sleep, within } from './waits.ts'
+import { createWindow } from './window.ts'
+
+const TICK_MS = 1_000
+const WATERMARKS_EVERY_TICKS = 5
+/** Messages wait, nothing holds them, and fetching brings none for so long: make another consumer. Doubled each time. */
+const STALL_MS = 30_000
+const STALL_MAX_MS = 600_000
+/** After calls were aborted, their handlers have so long to give up. */
+const ABORT_GRACE_MS = 1_000
+const DRAIN_POLL_MS = 20
+const LEAVE_LIMIT_MS = 3_000
+
+export interface ConsumerHooks {
+  /** A transaction was committed. */
+  committed?: (facts: { partition: number; completions: number; messages: number; durationMs: number }) => void
+  rebalanced?: (partitions: number[]) => void
+  restarted?: (reason: string) => void
+}
+
+export interface ConsumerOptions {
+  clients: KafkaClients
+  config: Pick<Config['kafka'], 'groupId' | 'startFrom'> & { topics: { requests: string } }
+  processedTtlMs: number
+  handler: Handler
+  log: Log
+  hooks?: ConsumerHooks
+  /** Messages in handlers, or answered and not yet published; in one worker, shared by its partitions. Default 256. */
+  windowMessages?: number
+  /** Bytes of them. Default 32 MB. */
+  windowBytes?: number
+  timeouts?: Partial<GroupTimeouts>
+  batch?: Partial<BatchLimits>
+  stallMs?: number
+}
+
+export interface StopReport {
+  /** Messages that were started and are handed back, uncommitted. */
+  handedBack: number
+  /** Messages that were fetched and not started. */
+  untouched: number
+  /** Messages that were answered and could not be published in time: their answers are stored. */
+  unpublished: number
+}
+
+export interface ConsumerStatus {
+  partitions: PartitionStatus[]
+  window: { messages: number; bytes: number; limitMessages: number; limitBytes: number }
+  /** ms since kafkajs last showed a sign of life */
+  silentMs: number
+  stopping: boolean
+}
+
+export interface KafkaConsumer {
+  /** Consumes until `stop`; resolves when it is complete. Never rejects while Kafka is merely away: it waits and says so. */
+  run(): Promise<void>
+  /**
+   * Fetches and starts nothing more, ends the handlers' waits at once, publishes what they still answer; aborts their calls
+   * after `drainMs`; leaves the group. Called again it gives the first call's promise.
+   */
+  stop(drainMs: number): Promise<StopReport>
+  status(): ConsumerStatus
+}
+
+export function createConsumer(options: ConsumerOptions): KafkaConsumer {
+  const { clients, config, handler, log, hooks = {} } = options
+  const topic = config.topics.requests
+  const group = config.groupId
+  const limits = { messages: options.windowMessages ?? 256, bytes: options.windowBytes ?? 32_000_000 }
+  const timeouts = { ...DEFAULT_GROUP_TIMEOUTS, ...options.timeouts }
+  const window = createWindow(limits)
+  const startOffsets = createStartOffsets(clients, topic, {
+    startFrom: config.startFrom,
+    processedTtlMs: options.processedTtlMs,
+  })
+  const partitions = new Map<number, Partition>()
+  /** `handler.committed` calls that have not come back. */
+  const telling = new Set<Promise<void>>()
+  const leave = new AbortController()
+  const call = new AbortController()
+  let stopping: Promise<StopReport> | null = null
+
+  const membership = createMembership({
+    clients,
+    group,
+    topic,
+    timeouts,
+    log,
+    events: {
+      onAssigned,
+      onHeartbeat: () => partitions.forEach((each) => each.proven()),
+      onFetched: (partition, fetched) => partitions.get(partition)?.fetched(fetched) ?? false,
+      onPassed: (partition, to) => partitions.get(partition)?.passed(to),
+      onRestart: (reason) => hooks.restarted?.(reason),
+    },
+  })
+
+  function onAssigned(assigned: number[], memberChanged: boolean): void {
+    const lost = [...partitions.keys()].filter((each) => !assigned.includes(each))
+    const fresh = assigned.filter((each) => !partitions.has(each))
+    for (const each of lost) drop(each, new Error('the partition was taken away'))
+    partitions.forEach((each) => each.rejoined(memberChanged))
+    for (const each of fresh) if (stopping === null) partitions.set(each, open(each))
+    log.info('assigned', {
+      topic,
+      group,
+      partitions: assigned.toSorted((a, b) => a - b).join(','),
+      lost: lost.join(','),
+    })
+    hooks.rebalanced?.(assigned)
+  }
+
+  function open(partition: number): Partition {
+    return createPartition({
+      source: { group, topic, partition },
+      clients,
+      handler,
+      window,
+      startOffsets,
+      call: call.signal,
+      batch: { ...DEFAULT_BATCH_LIMITS, ...options.batch },
+      prefetch: Math.max(8, Math.floor(limits.messages / 2)),
+      log,
+      flow: {
+        pause: () => membership.pause(partition),
+        resume: () => membership.resume(partition),
+        seek: (offset) => membership.seek(partition, offset),
+      },
+      onCommitted: (completions, durationMs) => onCommitted(partition, completions, durationMs),
+    })
+  }
+
+  function drop(partition: number, reason: Error): void {
+    partitions.get(partition)?.drop(reason)
+    partitions.delete(partition)
+  }
+
+  function onCommitted(partition: number, completions: Completion[], durationMs: number | null): void {
+    const told = handler.committed(completions).catch((error: unknown) => {
+      log.error('a fault of the worker after a commit', { topic, partition, reason: kafkaReason(error) })
+    })
+    telling.add(told)
+    void told.finally(() => telling.delete(told))
+    const messages = completions.reduce((sum, each) => sum + each.messages.length, 0)
+    if (durationMs !== null) hooks.committed?.({ partition, completions: completions.length, messages, durationMs })
+  }
+
+  const watch = createWatch()
+
+  /** Once a second: goes on with what was held; now and then: what the log holds, and whether fetching stands still. */
+  function createWatch() {
+    let ticks = 0
+    let reading = false
+    let stallMs = options.stallMs ?? STALL_MS
+    const silentLimitMs = timeouts.rebalanceMs + timeouts.sessionMs
+
+    async function readLog(): Promise<void> {
+      if (reading || partitions.size === 0) return
+      reading = true
+      try {
+        const log = await readWatermarks(clients, topic)
+        for (const [partition, watermarks] of log) partitions.get(partition)?.observe(watermarks)
+      } catch (error) {
+        log.debug('the log was not looked at', { topic, reason: kafkaReason(error) })
+      } finally {
+        reading = false
+      }
+    }
+
+    return function tick(): void {
+      ticks++
+      partitions.forEach((each) => each.poke())
+      if (ticks % WATERMARKS_EVERY_TICKS === 0) void readLog()
+      if (membership.silentMs() > silentLimitMs) membership.restart('no sign of life from the consumer')
+      const starving = [...partitions.values()].find((each) => each.starvingMs() > stallMs)
+      if (starving === undefined) return
+      // A producer's transaction that hangs looks the same, and no restart helps against it: ever more rarely.
+      stallMs = Math.min(stallMs * 2, STALL_MAX_MS)
+      membership.restart(
+        `partition ${starving.partition} has messages and brings none (or a producer's transaction is open)`,
+      )
+    }
+  }
+
+  async function drainAndLeave(drainMs: number): Promise<StopReport> {
+    const reason = new Error('the worker is stopping')
+    const deadlineMs = performance.now() + drainMs
+    partitions.forEach((each) => each.drain(reason))
+    await drained(deadlineMs)
+    call.abort(reason)
+    await drained(performance.now() + ABORT_GRACE_MS)
+    const report = leftOver()
+    for (const each of partitions.keys()) drop(each, reason)
+    leave.abort(reason)
+    await within(LEAVE_LIMIT_MS, 'the last marks', Promise.all(telling)).catch((error: Error) =>
+      log.warn('stopping before everything was marked', { reason: error.message }),
+    )
+    return report
+  }
+
+  async function drained(deadlineMs: number): Promise<void> {
+    const busy = () => {
+      const { running, answered } = totals()
+      return running + answered > 0 || (telling.size > 0 && !call.signal.aborted)
+    }
+    while (busy() && performance.now() < deadlineMs) await sleep(DRAIN_POLL_MS, leave.signal)
+  }
+
+  function totals() {
+    const all = [...partitions.values()].map((each) => each.status())
+    const sum = (pick: (status: PartitionStatus) => number) => all.reduce((total, each) => total + pick(each), 0)
+    return {
+      queued: sum((each) => each.queued),
+      running: sum((each) => each.running),
+      answered: sum((each) => each.answered),
+      handedBack: sum((each) => each.handedBack),
+    }
+  }
+
+  function leftOver(): StopReport {
+    const { queued, running, answered, handedBack } = totals()
+    return { handedBack: handedBack + running, untouched: queued, unpublished: answered }
+  }
+
+  return {
+    async run() {
+      const timer = setInterval(watch, TICK_MS)
+      try {
+        await membership.run(leave.signal)
+        if (stopping !== null) await stopping
+      } finally {
+        clearInterval(timer)
+      }
+    },
+    stop: (drainMs) => (stopping ??= drainAndLeave(drainMs)),
+    status: () => ({
+      partitions: [...partitions.values()].map((each) => each.status()),
+      window: { ...window.used(), limitMessages: limits.messages, limitBytes: limits.bytes },
+      silentMs: membership.silentMs(),
+      stopping: stopping !== null,
+    }),
+  }
+}

@@ -1,0 +1,16 @@
+/** Reads kafkajs's errors, which wrap one another. */
+
+/** The Kafka protocol's name of an error, as in `MESSAGE_TOO_LARGE`; null when it has none (connection, time limit). */
+export function kafkaErrorType(error: unknown): string | null {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if ('type' in each && typeof each.type === 'string') return each.type
+  }
+  return null
+}
+
+/** A short reason for the log: the protocol's name where there is one, and the message. */
+export function kafkaReason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const type = kafkaErrorType(error)
+  return type === null ? `${error.name}: ${error.message}` : type
+}

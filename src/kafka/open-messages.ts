@@ -1,0 +1,120 @@
+/** The messages of one partition that were taken from the log and are not done: waiting, in a handler, or answered. */
+import type { Log } from '../log.ts'
+import type { Completion, Handler, HandlerSignals, SourceMessage } from './messages.ts'
+import { sleep } from './waits.ts'
+import type { Seat } from './window.ts'
+
+/** A handler that fails by a fault of its own is called again: first after so long, in the end every half minute. */
+const FAULT_RETRY_MIN_MS = 1_000
+const FAULT_RETRY_MAX_MS = 30_000
+
+/** What Kafka keeps per message beside its key, value and headers, about. */
+const RECORD_OVERHEAD_BYTES = 100
+
+export interface OpenMessage {
+  message: SourceMessage
+  bytes: number
+  /** `handed_back`: given up by its handler because the worker is stopping; stays uncommitted. */
+  phase: 'queued' | 'running' | 'answered' | 'handed_back'
+  completion: Completion | null
+  /** It was in a transaction whose outcome is unknown. */
+  tried: boolean
+  /** Not published before then, performance.now() ms: nothing Kafka would take is left to say. */
+  heldUntilMs: number
+}
+
+export interface OpenMessagesOptions {
+  handler: Handler
+  signals: HandlerSignals
+  seat: Seat
+  log: Log
+  /** A handler came to an end. */
+  onSettled: () => void
+}
+
+/** Insertion is in the order of offsets, so the map's own order is theirs. */
+export function createOpenMessages({ handler, signals, seat, log, onSettled }: OpenMessagesOptions) {
+  const open = new Map<bigint, OpenMessage>()
+  const queue: OpenMessage[] = []
+  let queuedBytes = 0
+  let running = 0
+
+  function add(message: SourceMessage): void {
+    const bytes = (message.key?.length ?? 0) + (message.value?.length ?? 0) + RECORD_OVERHEAD_BYTES
+    const fresh: OpenMessage = { message, bytes, phase: 'queued', completion: null, tried: false, heldUntilMs: 0 }
+    open.set(message.offset, fresh)
+    queue.push(fresh)
+    queuedBytes += bytes
+  }
+
+  /** Hands queued messages to the handler, oldest first, as far as the window has room. */
+  function start(): void {
+    for (let first = queue[0]; first !== undefined && seat.enter(first.bytes); first = queue[0]) {
+      queue.shift()
+      queuedBytes -= first.bytes
+      first.phase = 'running'
+      void run(first)
+    }
+  }
+
+  async function run(item: OpenMessage): Promise<void> {
+    running++
+    try {
+      const completion = await answer(item.message)
+      item.completion = completion
+      item.phase = completion === null ? 'handed_back' : 'answered'
+    } finally {
+      running--
+    }
+    onSettled()
+  }
+
+  /** @returns null when the message is handed back */
+  async function answer(message: SourceMessage): Promise<Completion | null> {
+    for (let delayMs = FAULT_RETRY_MIN_MS; ; delayMs = Math.min(delayMs * 2, FAULT_RETRY_MAX_MS)) {
+      try {
+        return await handler.handle(message, signals)
+      } catch (error) {
+        if (signals.wait.aborted || signals.call.aborted) return null
+        const { topic, partition, offset } = message
+        const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+        log.error('a fault of the worker: the message is tried again', { topic, partition, offset, reason })
+      }
+      try {
+        await sleep(delayMs, signals.wait)
+      } catch {
+        return null
+      }
+    }
+  }
+
+  function remove(item: OpenMessage): void {
+    if (!open.delete(item.message.offset)) return
+    if (item.phase === 'queued') dequeue(item)
+    else seat.leave(item.bytes)
+  }
+
+  function dequeue(item: OpenMessage): void {
+    queue.splice(queue.indexOf(item), 1)
+    queuedBytes -= item.bytes
+  }
+
+  return {
+    add,
+    start,
+    remove,
+    all: () => [...open.values()],
+    /** Ascending. */
+    offsets: () => open.keys(),
+    clear: () => [...open.values()].forEach(remove),
+    counts: () => ({
+      queued: queue.length,
+      queuedBytes,
+      running,
+      answered: [...open.values()].filter(({ phase }) => phase === 'answered').length,
+      handedBack: [...open.values()].filter(({ phase }) => phase === 'handed_back').length,
+    }),
+  }
+}
+
+export type OpenMessages = ReturnType<typeof createOpenMessages>

@@ -1,0 +1,201 @@
+/** Chooses which answered messages of a partition go into the next transaction, and learns from Kafka's refusals. */
+import type { Log } from '../log.ts'
+import type { Completion, OutgoingMessage } from './messages.ts'
+import { encodeDone, METADATA_LIMIT_BYTES } from './offset-metadata.ts'
+import type { OpenMessage, OpenMessages } from './open-messages.ts'
+import type { Progress } from './progress.ts'
+import { progressOf } from './progress.ts'
+import type { PublishRefused } from './publisher.ts'
+import type { Standing } from './reconcile.ts'
+
+export interface BatchLimits {
+  /** Completions in a transaction. */
+  messages: number
+  /** Bytes for one topic: they may all go to one partition, in one record batch (1 MB is the broker's default limit). */
+  bytes: number
+}
+
+export const DEFAULT_BATCH_LIMITS: BatchLimits = { messages: 200, bytes: 700_000 }
+
+/** A batch limit that was halved grows back after so long. */
+const REGROW_MS = 60_000
+const TOPIC_RETRY_MIN_MS = 1_000
+const TOPIC_RETRY_MAX_MS = 10_000
+/** How long a message waits that Kafka refuses in every form. */
+const UNPUBLISHABLE_RETRY_MS = 60_000
+const RECORD_OVERHEAD_BYTES = 100
+
+/** What one transaction would hold. */
+export interface Batch {
+  items: OpenMessage[]
+  progress: Progress
+  metadata: string
+}
+
+interface TopicHold {
+  reason: string
+  untilMs: number
+  delayMs: number
+}
+
+export function createOutbox(
+  open: OpenMessages,
+  partition: number,
+  log: Log,
+  limits: BatchLimits,
+  now: () => number = () => performance.now(),
+) {
+  let batchBytes = limits.bytes
+  let shrunkAtMs = 0
+  let metadataBytes = METADATA_LIMIT_BYTES
+  let metadataFull = false
+  /** A refusal did not say which topic it was for: ask for one topic at a time. */
+  let eachTopicAlone = false
+  const holds = new Map<string, TopicHold>()
+
+  /** @returns answered messages in the order of their offsets, as many as fit; empty when there is nothing to publish now */
+  function pick(): OpenMessage[] {
+    const atMs = now()
+    const picked: OpenMessage[] = []
+    const bytes = new Map<string, number>()
+    for (const item of open.all()) {
+      if (picked.length === limits.messages) break
+      if (item.phase !== 'answered' || item.completion === null || item.heldUntilMs > atMs) continue
+      const { messages } = item.completion
+      if (messages.some(({ topic }) => (holds.get(topic)?.untilMs ?? 0) > atMs)) continue
+      for (const message of messages) bytes.set(message.topic, (bytes.get(message.topic) ?? 0) + sizeOf(message))
+      if (picked.length > 0 && Math.max(...bytes.values()) > batchBytes) break
+      picked.push(item)
+    }
+    return picked
+  }
+
+  /**
+   * Shortens `items` until the account of what is done above the committed offset fits its metadata.
+   * @returns null when not even one fits: the partition then starts nothing more until its oldest message is done
+   */
+  function fit(items: OpenMessage[], { next, ahead }: Standing): Batch | null {
+    for (let count = items.length; count > 0; count >>= 1) {
+      const part = items.slice(0, count)
+      const committing = new Set(part.map(({ message }) => message.offset))
+      const progress = progressOf(without(open.offsets(), committing), next, ahead)
+      const metadata = encodeDone(progress.offset, progress.done)
+      if (metadata.length <= metadataBytes) {
+        metadataFull = false
+        return { items: part, progress, metadata }
+      }
+    }
+    if (items.length === 0) return null
+    if (!metadataFull) log.warn('too many gaps to account for: waiting for the oldest message', { partition })
+    metadataFull = true
+    return null
+  }
+
+  function succeeded(items: OpenMessage[]): void {
+    eachTopicAlone = false
+    if (batchBytes < limits.bytes && now() - shrunkAtMs > REGROW_MS) {
+      batchBytes = Math.min(limits.bytes, batchBytes * 2)
+      shrunkAtMs = now()
+    }
+    if (holds.size === 0) return
+    for (const topic of new Set(
+      items.flatMap(({ completion }) => completion?.messages.map((each) => each.topic) ?? []),
+    )) {
+      if (holds.delete(topic)) log.info('publishing to a topic works again', { topic, partition })
+    }
+  }
+
+  /** Decides what to do differently next time. */
+  async function refused(refusal: PublishRefused, items: OpenMessage[]): Promise<void> {
+    if (refusal.refusal === 'metadata_too_large') {
+      metadataBytes = Math.max(1, metadataBytes >> 1)
+    } else if (refusal.refusal === 'topic') {
+      if (refusal.topic === null) eachTopicAlone = true
+      else holdTopic(refusal.topic, refusal.message)
+    } else if (items.length > 1) {
+      shrink(items)
+    } else if (items[0] !== undefined) {
+      await replaceTooLarge(items[0])
+    }
+  }
+
+  function holdTopic(topic: string, reason: string): void {
+    const before = holds.get(topic)
+    if (before === undefined) log.error('publishing is held: Kafka refuses a topic', { topic, partition, reason })
+    const delayMs = Math.min((before?.delayMs ?? TOPIC_RETRY_MIN_MS / 2) * 2, TOPIC_RETRY_MAX_MS)
+    holds.set(topic, { reason, delayMs, untilMs: now() + delayMs })
+  }
+
+  function shrink(items: OpenMessage[]): void {
+    const byTopic = Map.groupBy(
+      items.flatMap(({ completion }) => completion?.messages ?? []),
+      ({ topic }) => topic,
+    )
+    const largest = Math.max(
+      1,
+      ...[...byTopic.values()].map((list) => list.reduce((sum, each) => sum + sizeOf(each), 0)),
+    )
+    batchBytes = Math.max(1, Math.floor(Math.min(batchBytes, largest) / 2))
+    shrunkAtMs = now()
+    log.debug('Kafka found a transaction too large: smaller ones from now on', { partition, bytes: batchBytes })
+  }
+
+  async function replaceTooLarge(item: OpenMessage): Promise<void> {
+    const { offset } = item.message
+    const instead = await smaller(item.completion, offset)
+    if (instead === null) {
+      item.heldUntilMs = now() + UNPUBLISHABLE_RETRY_MS
+      log.error('Kafka refuses a message as too large, and there is no smaller one', { partition, offset })
+      return
+    }
+    log.warn('Kafka refuses a message as too large: publishing a smaller one instead', { partition, offset })
+    item.completion = instead
+  }
+
+  async function smaller(completion: Completion | null, offset: bigint): Promise<Completion | null> {
+    try {
+      return (await completion?.ifTooLarge?.()) ?? null
+    } catch (error) {
+      log.error('no replacement for a message that is too large', {
+        partition,
+        offset,
+        reason: (error as Error).message,
+      })
+      return null
+    }
+  }
+
+  return {
+    pick,
+    fit,
+    succeeded,
+    refused,
+    /** Whether to find out which topic Kafka refuses. */
+    eachTopicAlone: (items: OpenMessage[]) =>
+      eachTopicAlone || (holds.size > 0 && topicsOf(items).some((each) => holds.has(each))),
+    /** Whether starting more messages would only make more gaps. */
+    isFull: () => metadataFull,
+    /** Topics that Kafka refuses, and why. */
+    holds: () => [...holds].map(([topic, { reason }]) => ({ topic, reason })),
+  }
+}
+
+export type Outbox = ReturnType<typeof createOutbox>
+
+function topicsOf(items: OpenMessage[]): string[] {
+  return [...new Set(items.flatMap(({ completion }) => completion?.messages.map(({ topic }) => topic) ?? []))]
+}
+
+function* without(offsets: Iterable<bigint>, removed: Set<bigint>): Iterable<bigint> {
+  for (const offset of offsets) if (!removed.has(offset)) yield offset
+}
+
+function sizeOf({ key, value, headers }: OutgoingMessage): number {
+  let bytes = RECORD_OVERHEAD_BYTES + lengthOf(key) + lengthOf(value)
+  for (const [name, values] of Object.entries(headers)) {
+    for (const each of [values ?? ''].flat()) bytes += name.length + lengthOf(each)
+  }
+  return bytes
+}
+
+const lengthOf = (value: Buffer | string | null) => (value === null ? 0 : Buffer.byteLength(value))

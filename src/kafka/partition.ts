@@ -1,0 +1,322 @@
+/**
+ * One assigned partition, from its assignment until it is taken away.
+ *
+ * | state | what happens in it | and then |
+ * |---|---|---|
+ * | `acquiring` | fences earlier writers, reads what is committed; again and again, with a growing pause | `ready` |
+ * | `ready` | takes messages, starts handlers, publishes what they answer, out of order | a transaction fails: `suspect`; the fetch position is not ours: `acquiring` |
+ * | `suspect` | its publisher is lost, perhaps to the partition's next owner: starts and publishes nothing | a heartbeat or a join shows that the group still counts us in, or Kafka only refused the content: `acquiring` |
+ * | `gone` | taken away or stopped; from every state | never |
+ *
+ * Only in `ready` is anything fetched or started. What handlers answer meanwhile is kept.
+ */
+import type { Log } from '../log.ts'
+import type { Acquired } from './acquire.ts'
+import { acquire } from './acquire.ts'
+import type { KafkaClients } from './clients.ts'
+import { kafkaReason } from './kafka-error.ts'
+import type { Completion, Handler, SourceMessage } from './messages.ts'
+import type { OpenMessage } from './open-messages.ts'
+import { createOpenMessages } from './open-messages.ts'
+import type { BatchLimits } from './outbox.ts'
+import { createOutbox } from './outbox.ts'
+import { inRanges, progressOf } from './progress.ts'
+import type { Source } from './publisher.ts'
+import { PublishRefused } from './publisher.ts'
+import type { Hold } from './publishing.ts'
+import { createPublishing } from './publishing.ts'
+import type { Note, Standing } from './reconcile.ts'
+import type { StartOffsets, Watermarks } from './start-offset.ts'
+import { sleep } from './waits.ts'
+import type { Window } from './window.ts'
+
+const ACQUIRE_RETRY_MIN_MS = 100
+const ACQUIRE_RETRY_MAX_MS = 3_000
+/** Fetching pauses at so many bytes that no handler has room for. */
+const PREFETCH_BYTES = 4_000_000
+
+export type PartitionState = 'acquiring' | 'ready' | 'suspect' | 'gone'
+
+/** Steers the fetching of this partition. None of it throws: after a restart of the consumer the next join sets it again. */
+export interface Flow {
+  pause(): void
+  resume(): void
+  seek(offset: bigint): void
+}
+
+/** What a fetch brought. */
+export interface Fetched {
+  /** Where the fetch began. */
+  from: bigint
+  /** Where the next one begins: markers and compacted offsets after the last message are passed too. */
+  to: bigint
+  messages: SourceMessage[]
+}
+
+export interface PartitionOptions {
+  source: Source
+  clients: KafkaClients
+  handler: Handler
+  window: Window
+  flow: Flow
+  startOffsets: StartOffsets
+  /** Aborts calls: the worker's time to drain is over. */
+  call: AbortSignal
+  batch: BatchLimits
+  /** Fetching pauses at so many messages that no handler has room for. */
+  prefetch: number
+  log: Log
+  /** Committed, as known from the commit itself or read later; `durationMs` is null for the latter. */
+  onCommitted: (completions: Completion[], durationMs: number | null) => void
+}
+
+export function createPartition(options: PartitionOptions) {
+  const { source, clients, handler, flow, log } = options
+  const { topic, partition } = source
+  const wait = new AbortController()
+  const gone = new AbortController()
+  const seat = options.window.join(() => startMore())
+  const signals = { wait: wait.signal, call: options.call }
+  const open = createOpenMessages({ handler, signals, seat, log, onSettled: () => publish() })
+  const outbox = createOutbox(open, partition, log, options.batch)
+
+  let state: PartitionState = 'acquiring'
+  let hold: Hold | null = null
+  let standing: Standing | null = null
+  /** kafkajs passes stretches without messages by itself; it fetches on from here. */
+  let passedTo: bigint | null = null
+  let fetching = false
+  let draining = false
+  let acquiring = false
+  /** Joins of the group: after one somebody else may have had the partition for a while. */
+  let joins = 0
+  let trouble: string | null = null
+  let lag = 0n
+  let starvingSinceMs: number | null = null
+  let committedAtMs: number | null = null
+
+  const publish = createPublishing({
+    open,
+    outbox,
+    handler,
+    gone: gone.signal,
+    log,
+    hold: () => (state === 'ready' ? hold : null),
+    onCommitted: (completions, _batch, durationMs) => {
+      committedAtMs = performance.now()
+      over()
+      options.onCommitted(completions, durationMs)
+      startMore()
+    },
+    onFailed,
+  })
+
+  function enter(next: PartitionState): void {
+    if (state === 'gone') return
+    state = next
+    if (next === 'ready') return
+    fetching = false
+    starvingSinceMs = null
+    flow.pause()
+    hold?.publisher.close()
+    hold = null
+    if (next === 'acquiring') void acquireAtLast()
+  }
+
+  /** Goes on until it works, or until the partition is taken away. */
+  async function acquireAtLast(): Promise<void> {
+    if (acquiring) return
+    acquiring = true
+    for (
+      let delayMs = ACQUIRE_RETRY_MIN_MS;
+      !gone.signal.aborted;
+      delayMs = Math.min(delayMs * 2, ACQUIRE_RETRY_MAX_MS)
+    ) {
+      const joinsBefore = joins
+      try {
+        const known = standing && { standing, progress: progressOf(open.offsets(), standing.next, standing.ahead) }
+        const acquired = await acquire(clients, source, options.startOffsets, known, gone.signal)
+        if (!gone.signal.aborted && joins === joinsBefore) {
+          acquiring = false
+          settle(acquired)
+          return
+        }
+        acquired.publisher.close()
+      } catch (error) {
+        if (!gone.signal.aborted) said('the partition cannot be acquired yet', error)
+      }
+      await sleep(delayMs, gone.signal).catch(() => log.debug('acquiring ends: taken away', { topic, partition }))
+    }
+    acquiring = false
+  }
+
+  function settle({ publisher, base, next, ahead, note, forget }: Acquired): void {
+    tellNote(note, { base, next })
+    if (forget) open.clear()
+    const covered = open.all().filter(({ message: { offset } }) => offset < base || inRanges(offset, ahead))
+    for (const item of covered) open.remove(item)
+    standing = { base, next, ahead }
+    hold = { publisher, standing }
+    passedTo = null
+    enter('ready')
+    const unknown = covered.filter(({ tried }) => tried).map(({ completion }) => completion)
+    const learned = unknown.filter((each) => each !== null)
+    if (learned.length > 0) options.onCommitted(learned, null)
+    flow.seek(next)
+    startMore()
+    publish()
+  }
+
+  async function onFailed(failed: Hold, error: unknown, items: OpenMessage[]): Promise<void> {
+    // A join may have made the partition acquire anew meanwhile.
+    if (hold !== failed) return
+    enter('suspect')
+    if (!(error instanceof PublishRefused)) return said('publishing is interrupted', error)
+    await outbox.refused(error, items)
+    if (state === 'suspect') enter('acquiring')
+  }
+
+  function startMore(): void {
+    if (state !== 'ready' || draining) return
+    if (!outbox.isFull()) open.start()
+    const { queued, queuedBytes } = open.counts()
+    const room = queued < (fetching ? options.prefetch : options.prefetch / 2) && queuedBytes < PREFETCH_BYTES
+    if (room === fetching) return
+    fetching = room
+    if (room) flow.resume()
+    else flow.pause()
+  }
+
+  /** @returns whether the messages were taken; if not, they are to be fetched again */
+  function fetched({ from, to, messages }: Fetched): boolean {
+    if (state !== 'ready' || draining || standing === null) {
+      flow.pause()
+      return false
+    }
+    if (from !== standing.next && from !== passedTo) {
+      // kafkajs reset it after OFFSET_OUT_OF_RANGE, and has overwritten the committed offset with "earliest".
+      log.warn('the fetch position was moved: reading it anew', { topic, partition, from, expected: standing.next })
+      enter('acquiring')
+      return false
+    }
+    const { ahead } = standing
+    for (const message of messages) if (!inRanges(message.offset, ahead)) open.add(message)
+    standing.next = to
+    standing.ahead = ahead.filter((range) => range.to > to)
+    passedTo = null
+    starvingSinceMs = null
+    startMore()
+    return true
+  }
+
+  /** The group has assigned this partition to us again. */
+  function rejoined(memberChanged: boolean): void {
+    joins++
+    fetching = false
+    if (state === 'suspect' || (state === 'ready' && memberChanged)) enter('acquiring')
+    if (state !== 'ready' || standing === null) return
+    flow.seek(standing.next)
+    passedTo = null
+    startMore()
+  }
+
+  /** Takes in what the log holds now, as the worker's tick read it. */
+  function observe({ low, high }: Watermarks): void {
+    if (standing === null) return
+    lag = high - standing.base
+    if (state !== 'ready') return
+    const outside = high < standing.next || (low > standing.next && low > (passedTo ?? 0n))
+    if (outside) enter('acquiring')
+    const waiting = high > standing.next && high > (passedTo ?? 0n)
+    starvingSinceMs = fetching && waiting ? (starvingSinceMs ?? performance.now()) : null
+  }
+
+  function drop(reason: Error): void {
+    enter('gone')
+    gone.abort(reason)
+    wait.abort(reason)
+    hold?.publisher.close()
+    hold = null
+    open.clear()
+    seat.close()
+  }
+
+  function said(what: string, error: unknown): void {
+    const reason = kafkaReason(error)
+    if (trouble === reason) return
+    trouble = reason
+    log.warn(`${what}: trying again`, { topic, partition, reason })
+  }
+
+  function over(): void {
+    if (trouble !== null) log.info('publishing goes on', { topic, partition })
+    trouble = null
+  }
+
+  function tellNote(note: Note, { base, next }: { base: bigint; next: bigint }): void {
+    const tell = NOTES[note]
+    log[tell.level](tell.text, { topic, partition, committed: base, offset: next })
+  }
+
+  void acquireAtLast()
+
+  return {
+    partition,
+    fetched,
+    rejoined,
+    observe,
+    drop,
+    /** kafkajs met a stretch without messages and goes on at `to` by itself. */
+    passed(to: bigint): void {
+      passedTo = to
+      starvingSinceMs = null
+    },
+    /** The group still counts this worker in. */
+    proven(): void {
+      if (state === 'suspect') enter('acquiring')
+    },
+    /** Looks whether something that was held may go on. */
+    poke(): void {
+      publish()
+      startMore()
+    },
+    /** Starts nothing more and ends the handlers' waits; what they answer is still published. */
+    drain(reason: Error): void {
+      draining = true
+      wait.abort(reason)
+      flow.pause()
+    },
+    /** How long, in ms, the log has had messages that fetching does not bring; 0 when it does. */
+    starvingMs: () => (starvingSinceMs === null ? 0 : performance.now() - starvingSinceMs),
+    status: () => ({
+      partition,
+      state,
+      committed: standing?.base ?? null,
+      next: standing?.next ?? null,
+      lag,
+      ...open.counts(),
+      holds: outbox.holds(),
+      trouble,
+      lastCommitAgeMs: committedAtMs === null ? null : performance.now() - committedAtMs,
+    }),
+  }
+}
+
+export type Partition = ReturnType<typeof createPartition>
+export type PartitionStatus = ReturnType<Partition['status']>
+
+const NOTES: Record<Note, { level: 'debug' | 'info' | 'warn' | 'error'; text: string }> = {
+  as_committed: { level: 'info', text: 'partition acquired: going on from the committed offset' },
+  no_offset: { level: 'info', text: 'the group has no committed offset here: beginning as KAFKA_START_FROM says' },
+  offset_restored: { level: 'warn', text: "the group's committed offset had vanished: it is committed again" },
+  log_shorter: {
+    level: 'error',
+    text: 'the topic is shorter than it was (made anew?): beginning at its recent messages',
+  },
+  moved_back: { level: 'warn', text: 'the committed offset was moved back: reading from there' },
+  retention: { level: 'error', text: 'retention has removed messages that were never read: going on after them' },
+  foreign_metadata: {
+    level: 'warn',
+    text: "the committed offset's metadata is not ours: what is done above it will be met again",
+  },
+}

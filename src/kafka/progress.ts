@@ -1,0 +1,47 @@
+/** What to commit for a partition, from the offsets that are not done yet. Pure. */
+import type { OffsetRange } from './offset-metadata.ts'
+
+export interface Progress {
+  /** The offset to commit: everything below it is done. */
+  offset: bigint
+  /** Done offsets above it, ascending, not touching each other. */
+  done: OffsetRange[]
+}
+
+/**
+ * Whatever lies below the fetch position and is not open is done or was never there: transaction markers and compacted
+ * offsets need no account of their own.
+ * @param open ascending; taken from the log and not done
+ * @param position the offset after the last one that was fetched
+ * @param ahead what an earlier commit says is done; the part at or above `position` still counts
+ */
+export function progressOf(open: Iterable<bigint>, position: bigint, ahead: readonly OffsetRange[]): Progress {
+  const done: OffsetRange[] = []
+  let offset: bigint | null = null
+  let reached = 0n
+  for (const next of open) {
+    if (offset === null) offset = next
+    else if (next > reached) done.push({ from: reached, to: next })
+    reached = next + 1n
+  }
+  const rest = ahead.filter(({ to }) => to > position).map(({ from, to }) => ({ from: max(from, position), to }))
+  if (offset !== null && position > reached) done.push({ from: reached, to: position })
+  offset ??= position
+  for (const range of rest) {
+    const last = done.at(-1)
+    if (offset === range.from) offset = range.to
+    else if (last?.to === range.from) last.to = range.to
+    else done.push(range)
+  }
+  return { offset, done }
+}
+
+export function isDone(offset: bigint, progress: Progress): boolean {
+  return offset < progress.offset || inRanges(offset, progress.done)
+}
+
+export function inRanges(offset: bigint, ranges: readonly OffsetRange[]): boolean {
+  return ranges.some(({ from, to }) => offset >= from && offset < to)
+}
+
+const max = (a: bigint, b: bigint) => (a > b ? a : b)

@@ -1,0 +1,174 @@
+/** One transaction: outputs and the consumed offset, or nothing. */
+import type { Message, Producer, RecordMetadata, TopicMessages, Transaction } from 'kafkajs'
+import type { KafkaClients } from './clients.ts'
+import { kafkaErrorType } from './kafka-error.ts'
+import type { OutgoingMessage } from './messages.ts'
+import { partitionOf } from './partitioner.ts'
+import { sleep, within } from './waits.ts'
+
+/** Longer than a request may take, so that a slow broker is told from a dead one by its own answer. */
+const TRANSACTION_LIMIT_MS = 20_000
+const FENCE_LIMIT_MS = 30_000
+/** The markers of the transaction before this one are being written for some ms. */
+const CONCURRENT_RETRY_MS = 6
+const CONCURRENT_RETRIES = 200
+
+export interface Source {
+  group: string
+  topic: string
+  partition: number
+}
+
+/** Why Kafka did not take a transaction; nothing of it was published. */
+export type Refusal = 'too_large' | 'topic' | 'metadata_too_large'
+
+/** Kafka refused the content of a transaction, for good or until somebody repairs something. */
+export class PublishRefused extends Error {
+  readonly refusal: Refusal
+  /** The only topic the refused send was for; null when it was for several, or for none. */
+  readonly topic: string | null
+  constructor(refusal: Refusal, topic: string | null, cause: unknown) {
+    super(`Kafka refused a transaction: ${kafkaErrorType(cause) ?? 'unknown'}`, { cause })
+    this.name = 'PublishRefused'
+    this.refusal = refusal
+    this.topic = topic
+  }
+}
+
+const REFUSALS: Record<string, Refusal> = {
+  MESSAGE_TOO_LARGE: 'too_large',
+  RECORD_LIST_TOO_LARGE: 'too_large',
+  UNKNOWN_TOPIC_OR_PARTITION: 'topic',
+  TOPIC_AUTHORIZATION_FAILED: 'topic',
+  INVALID_TOPIC_EXCEPTION: 'topic',
+  OFFSET_METADATA_TOO_LARGE: 'metadata_too_large',
+}
+
+export interface Publisher {
+  /**
+   * Publishes all `messages` and commits `offset` with `metadata` for the source, in one transaction.
+   * @param options.eachTopicAlone a send per topic: slower, but a refusal names its topic
+   * @throws PublishRefused when Kafka would not take it; any other error leaves the outcome UNKNOWN. After both this
+   * publisher is of no use: close it, open another, and read what is committed.
+   */
+  publish(
+    messages: readonly OutgoingMessage[],
+    offset: bigint,
+    metadata: string,
+    options: { eachTopicAlone: boolean },
+  ): Promise<void>
+  /** Ends its connection, in the background. */
+  close(): void
+}
+
+/**
+ * Fences every earlier writer of this transactional id: their transactions are ended before this resolves, so the committed
+ * offset read from now on is the truth for as long as this publisher can commit.
+ * @throws what kafkajs throws (Kafka away, not authorised); the signal's reason
+ */
+export async function openPublisher(
+  clients: KafkaClients,
+  transactionalId: string,
+  source: Source,
+  signal: AbortSignal,
+): Promise<Publisher> {
+  const producer = clients.producer(transactionalId)
+  // Ends kafkajs's own retries too: a late one would fence the partition's next owner.
+  const close = () => clients.discard(producer)
+  signal.addEventListener('abort', close, { once: true })
+  try {
+    signal.throwIfAborted()
+    await within(FENCE_LIMIT_MS, 'fencing earlier writers', fence(producer))
+    signal.throwIfAborted()
+  } catch (error) {
+    close()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', close)
+  }
+  return {
+    publish: (messages, offset, metadata, options) =>
+      within(
+        TRANSACTION_LIMIT_MS,
+        'a transaction',
+        transact(producer, source, topicMessages(messages), { offset, metadata, ...options }),
+      ),
+    close,
+  }
+}
+
+/** kafkajs sends InitProducerId with the first transaction; one that holds nothing ends without a request. */
+async function fence(producer: Producer): Promise<void> {
+  await producer.connect()
+  const empty = await producer.transaction()
+  await empty.abort()
+}
+
+async function transact(
+  producer: Producer,
+  source: Source,
+  topics: TopicMessages[],
+  commit: { offset: bigint; metadata: string; eachTopicAlone: boolean },
+): Promise<void> {
+  const transaction = await producer.transaction()
+  const sends = commit.eachTopicAlone ? topics.map((each) => [each]) : topics.length === 0 ? [] : [topics]
+  for (const send of sends) await sendAll(transaction, send)
+  // Offsets last: kafkajs retries a send that meets the markers of the transaction before, but not this.
+  await sendOffset(transaction, source, commit.offset, commit.metadata)
+  await transaction.commit()
+}
+
+async function sendAll(transaction: Transaction, topics: TopicMessages[]): Promise<void> {
+  try {
+    assertAcknowledged(topics, await transaction.sendBatch({ topicMessages: topics }))
+  } catch (error) {
+    throw refusalOf(error, topics.length === 1 ? (topics[0]?.topic ?? null) : null) ?? error
+  }
+}
+
+async function sendOffset(transaction: Transaction, source: Source, offset: bigint, metadata: string): Promise<void> {
+  // kafkajs passes `metadata` on; its types do not know the field.
+  const partitions = [{ partition: source.partition, offset: offset.toString(), metadata }]
+  const topics = [{ topic: source.topic, partitions }]
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await transaction.sendOffsets({ consumerGroupId: source.group, topics })
+      return
+    } catch (error) {
+      const concurrent = kafkaErrorType(error) === 'CONCURRENT_TRANSACTIONS'
+      if (!concurrent || attempt === CONCURRENT_RETRIES) throw refusalOf(error, source.topic) ?? error
+    }
+    await sleep(CONCURRENT_RETRY_MS, NEVER)
+  }
+}
+
+/** The limit of the whole transaction ends its waits. */
+const NEVER = new AbortController().signal
+
+function refusalOf(error: unknown, topic: string | null): PublishRefused | null {
+  const refusal = REFUSALS[kafkaErrorType(error) ?? '']
+  return refusal === undefined ? null : new PublishRefused(refusal, topic, error)
+}
+
+/**
+ * kafkajs keeps account of a send by broker, not by partition: when a partition's leader moves between two attempts, it sends
+ * that partition's messages twice, or never, and reports success.
+ * @throws Error when some partition was not acknowledged exactly once
+ */
+function assertAcknowledged(topics: TopicMessages[], acknowledged: RecordMetadata[]): void {
+  const sent = new Set(topics.flatMap(({ topic, messages }) => messages.map((each) => `${topic}/${partitionOf(each)}`)))
+  const seen = acknowledged.map(({ topicName, partition }) => `${topicName}/${partition}`)
+  if (seen.length !== sent.size || seen.some((each) => !sent.has(each))) {
+    throw new Error('kafkajs did not get every partition acknowledged once')
+  }
+}
+
+function topicMessages(messages: readonly OutgoingMessage[]): TopicMessages[] {
+  const byTopic = Map.groupBy(messages, ({ topic }) => topic)
+  return [...byTopic].map(([topic, list]) => ({ topic, messages: list.map(kafkaMessage) }))
+}
+
+/** A fresh object each time: its partition is chosen once. */
+function kafkaMessage({ key, value, headers }: OutgoingMessage): Message {
+  return { key, value, headers }
+}

@@ -1,0 +1,102 @@
+/** Publishes what the handlers of one partition have answered: confirm, one transaction, tell. */
+import type { Log } from '../log.ts'
+import type { Completion, Handler } from './messages.ts'
+import type { OpenMessage, OpenMessages } from './open-messages.ts'
+import type { Batch, Outbox } from './outbox.ts'
+import type { Publisher } from './publisher.ts'
+import type { Standing } from './reconcile.ts'
+
+/** What is needed to publish; it is replaced as a whole when the partition is acquired again. */
+export interface Hold {
+  publisher: Publisher
+  standing: Standing
+}
+
+export interface PublishingOptions {
+  open: OpenMessages
+  outbox: Outbox
+  handler: Handler
+  /** The partition was taken away. */
+  gone: AbortSignal
+  log: Log
+  /** @returns null while nothing may be published */
+  hold: () => Hold | null
+  onCommitted: (completions: Completion[], batch: Batch, durationMs: number) => void
+  /** The transaction failed with the hold that it was made with; the hold's publisher is of no use any more. */
+  onFailed: (hold: Hold, error: unknown, items: OpenMessage[]) => Promise<void>
+}
+
+/** @returns a function that publishes until nothing is left that may be; calls while it runs make it look once more */
+export function createPublishing(options: PublishingOptions): () => void {
+  const { open, outbox, handler, gone, log, hold, onCommitted, onFailed } = options
+  let running = false
+  let again = false
+
+  async function run(): Promise<void> {
+    running = true
+    try {
+      while (again) {
+        again = false
+        while (await publishBatch());
+      }
+    } finally {
+      running = false
+    }
+  }
+
+  /** @returns whether to go on at once */
+  async function publishBatch(): Promise<boolean> {
+    const before = hold()
+    const chosen = before && outbox.fit(outbox.pick(), before.standing)
+    if (!before || !chosen) return false
+    const confirmed = await confirm(chosen.items)
+    // While Redis was asked, messages arrived, or the partition was taken away or acquired anew.
+    if (confirmed === null || hold() !== before) return false
+    const batch = outbox.fit(chosen.items, before.standing)
+    if (batch === null) return false
+    const completions = batch.items.map(({ message, completion }) => confirmed.get(message.offset) ?? completion)
+    return transact(
+      before,
+      batch,
+      completions.filter((each) => each !== null),
+    )
+  }
+
+  async function confirm(items: OpenMessage[]): Promise<Map<bigint, Completion> | null> {
+    const completions = items.map(({ completion }) => completion).filter((each) => each !== null)
+    try {
+      const confirmed = await handler.confirm(completions, gone)
+      return new Map(confirmed.map((each) => [each.source.offset, each]))
+    } catch (error) {
+      // The next look comes with the next answer, or with the worker's tick.
+      if (!gone.aborted) log.error('publishing waits: its confirmation failed', { reason: (error as Error).message })
+      return null
+    }
+  }
+
+  async function transact(before: Hold, batch: Batch, completions: Completion[]): Promise<boolean> {
+    const { items, progress, metadata } = batch
+    const startMs = performance.now()
+    // Before, not after: whatever happens from here on, the log may hold them.
+    for (const item of items) item.tried = true
+    try {
+      const messages = completions.flatMap((each) => each.messages)
+      const eachTopicAlone = outbox.eachTopicAlone(items)
+      await before.publisher.publish(messages, progress.offset, metadata, { eachTopicAlone })
+    } catch (error) {
+      await onFailed(before, error, items)
+      return false
+    }
+    before.standing.base = progress.offset
+    for (const item of items) open.remove(item)
+    outbox.succeeded(items)
+    onCommitted(completions, batch, performance.now() - startMs)
+    return true
+  }
+
+  return () => {
+    again = true
+    if (!running)
+      run().catch((error: Error) => log.error('a fault of the worker in publishing', { reason: error.stack }))
+  }
+}

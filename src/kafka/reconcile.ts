@@ -1,0 +1,77 @@
+/** After fencing: brings what is committed, what the log still holds, and what this worker knows together. Pure. */
+import type { Committed } from './committed.ts'
+import type { OffsetRange } from './offset-metadata.ts'
+import { decodeDone } from './offset-metadata.ts'
+import type { Watermarks } from './start-offset.ts'
+
+/** Where a partition stands. */
+export interface Standing {
+  /** Committed: everything below it is done. */
+  base: bigint
+  /** The offset to fetch from. */
+  next: bigint
+  /** What the commit's metadata says is done above the base. */
+  ahead: OffsetRange[]
+}
+
+export type Note =
+  | 'as_committed'
+  /** The group is new here, or its offset was deleted: begin where told. */
+  | 'no_offset'
+  /** The group's offset vanished under a worker that knows it. */
+  | 'offset_restored'
+  /** The committed offset, or the position, lies beyond the end: the topic was made anew, or cut. */
+  | 'log_shorter'
+  /** Somebody set the offset back. */
+  | 'moved_back'
+  /** Retention has removed messages that were never read. */
+  | 'retention'
+  /** The metadata was not written by this worker's code for this offset. */
+  | 'foreign_metadata'
+
+export interface Reconciled extends Standing {
+  note: Note
+  /** What is open in this worker belongs to another state of the log: forget it. */
+  forget: boolean
+  /** Commit the base at once: Kafka does not have it. */
+  commit: boolean
+}
+
+/**
+ * @param known where this worker stood; null at its first acquisition
+ * @param start where a group without an offset begins; asked for only then
+ * @param recent where to begin in a log that is shorter than it was: its offsets mean other messages now
+ */
+export async function reconcile(
+  known: Standing | null,
+  committed: Committed,
+  log: Watermarks,
+  ask: { start: () => Promise<bigint>; recent: () => Promise<bigint> },
+): Promise<Reconciled> {
+  const afresh = (base: bigint, note: Note, commit = true): Reconciled => ({
+    base,
+    next: base,
+    ahead: [],
+    note,
+    forget: true,
+    commit,
+  })
+  if (committed.offset === null && known === null) return afresh(await ask.start(), 'no_offset')
+  const base = committed.offset ?? known?.base ?? 0n
+  if (base > log.high || (known !== null && known.next > log.high)) return afresh(await ask.recent(), 'log_shorter')
+  if (committed.offset === null && known !== null) {
+    return withinLog({ ...known, note: 'offset_restored', forget: false, commit: true }, log)
+  }
+  const done = decodeDone(base, committed.metadata)
+  const note = done === null ? 'foreign_metadata' : 'as_committed'
+  if (known !== null && base < known.base) {
+    return withinLog({ ...afresh(base, 'moved_back', false), ahead: done ?? [] }, log)
+  }
+  const next = known !== null && known.next > base ? known.next : base
+  return withinLog({ base, next, ahead: done ?? [], note, forget: known === null, commit: false }, log)
+}
+
+function withinLog(reconciled: Reconciled, { low }: Watermarks): Reconciled {
+  if (reconciled.next >= low) return reconciled
+  return { ...reconciled, next: low, note: 'retention' }
+}

@@ -1,0 +1,80 @@
+/** Makes the topics that are missing at start; never touches one that is there. */
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { KafkaClients } from './clients.ts'
+import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
+import { sleep } from './waits.ts'
+
+const RETRY_MS = 1_000
+const NOT_AUTHORISED = new Set(['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED'])
+/** The broker would answer so for ever. */
+const WRONG_SETTING = new Set(['INVALID_REPLICATION_FACTOR', 'INVALID_PARTITIONS', 'POLICY_VIOLATION'])
+
+/**
+ * Waits for Kafka, then creates each missing topic. Another worker doing the same meanwhile is no error.
+ * @returns the names of the topics that this call created
+ * @throws Error that names the topic when the broker refuses to create it; the signal's reason when it aborts
+ */
+export async function ensureTopics(
+  clients: KafkaClients,
+  config: Pick<Config['kafka'], 'topics' | 'newTopicPartitions' | 'newTopicReplication'>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const wanted = Object.values(config.topics).filter((topic) => topic !== null)
+  const created: string[] = []
+  let said: string | null = null
+  for (;;) {
+    signal.throwIfAborted()
+    try {
+      const present = new Set(await clients.withAdmin((admin) => admin.listTopics()))
+      for (const topic of wanted.filter((each) => !present.has(each) && !created.includes(each))) {
+        if (await createTopic(clients, topic, config)) {
+          created.push(topic)
+          log.info('created a topic that was missing', { topic, partitions: config.newTopicPartitions })
+        }
+      }
+      if (said !== null) log.info('Kafka is there')
+      return created
+    } catch (error) {
+      if (error instanceof TopicRefused) throw error
+      const reason = kafkaReason(error)
+      if (reason !== said) log.warn('Kafka is away: waiting for it', { reason })
+      said = reason
+    }
+    await sleep(RETRY_MS, signal)
+  }
+}
+
+/** The broker will not create a topic; the message says which and what to do. */
+export class TopicRefused extends Error {}
+
+async function createTopic(
+  clients: KafkaClients,
+  topic: string,
+  { newTopicPartitions, newTopicReplication }: Pick<Config['kafka'], 'newTopicPartitions' | 'newTopicReplication'>,
+): Promise<boolean> {
+  // -1 is the broker's own default.
+  const request = { topic, numPartitions: newTopicPartitions, replicationFactor: newTopicReplication ?? -1 }
+  try {
+    return await clients.withAdmin((admin) => admin.createTopics({ topics: [request], waitForLeaders: true }))
+  } catch (error) {
+    const type = createErrorType(error)
+    if (type === 'TOPIC_ALREADY_EXISTS') return false
+    if (NOT_AUTHORISED.has(type ?? '')) {
+      const hint = 'create it, or allow the worker to (Create on the topic, Describe if it is there already)'
+      throw new TopicRefused(`the topic ${topic} is missing and may not be created: ${hint}`, { cause: error })
+    }
+    if (WRONG_SETTING.has(type ?? '')) {
+      const hint = 'see KAFKA_TOPIC_PARTITIONS and KAFKA_TOPIC_REPLICATION_FACTOR'
+      throw new TopicRefused(`the broker refuses to create the topic ${topic} (${type}): ${hint}`, { cause: error })
+    }
+    throw error
+  }
+}
+
+/** kafkajs wraps what the broker says of each topic into an aggregate. */
+function createErrorType(error: unknown): string | null {
+  const first: unknown = error instanceof Error && 'errors' in error ? (error.errors as unknown[])[0] : error
+  return kafkaErrorType(first) ?? kafkaErrorType(error)
+}

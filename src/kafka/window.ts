@@ -1,0 +1,84 @@
+/** How many messages, and how many bytes of them, one worker has open at once; shared fairly by its partitions. */
+
+export interface WindowLimits {
+  messages: number
+  bytes: number
+}
+
+/** One partition's seat at the window. */
+export interface Seat {
+  /** @returns whether the message may be started now; if not, `wake` is called when there may be room */
+  enter(bytes: number): boolean
+  leave(bytes: number): void
+  /** Gives back all that this partition has in the window. */
+  close(): void
+}
+
+/**
+ * A partition may use all that the others do not need: a quarter of the window is kept for them in equal parts, so that one
+ * full of held messages cannot shut the others out. A partition with nothing open may always start one, however large.
+ */
+export function createWindow(limits: WindowLimits) {
+  const seats = new Set<{ messages: number; bytes: number; refused: boolean; wake: () => void }>()
+  const total = { messages: 0, bytes: 0 }
+
+  const reserve = () => Math.max(1, Math.floor(limits.messages / 4 / Math.max(1, seats.size)))
+
+  function wakeRefused(): void {
+    // Whoever was refused longest goes first: a woken one that is refused again goes to the end.
+    for (const seat of [...seats].filter(({ refused }) => refused)) {
+      seat.refused = false
+      seats.delete(seat)
+      seats.add(seat)
+      seat.wake()
+    }
+  }
+
+  function join(wake: () => void): Seat {
+    const seat = { messages: 0, bytes: 0, refused: false, wake }
+    seats.add(seat)
+
+    function admits(bytes: number): boolean {
+      if (seat.messages === 0) return true
+      if (total.bytes + bytes > limits.bytes) return false
+      const kept = reserve()
+      if (seat.messages < kept) return true
+      const keptForOthers = [...seats].reduce(
+        (sum, each) => sum + Math.max(0, each === seat ? 0 : kept - each.messages),
+        0,
+      )
+      return total.messages + keptForOthers < limits.messages
+    }
+
+    function release(messages: number, bytes: number): void {
+      seat.messages -= messages
+      seat.bytes -= bytes
+      total.messages -= messages
+      total.bytes -= bytes
+      wakeRefused()
+    }
+
+    return {
+      enter(bytes) {
+        if (!admits(bytes)) {
+          seat.refused = true
+          return false
+        }
+        seat.messages++
+        seat.bytes += bytes
+        total.messages++
+        total.bytes += bytes
+        return true
+      },
+      leave: (bytes) => release(1, bytes),
+      close() {
+        if (!seats.delete(seat)) return
+        release(seat.messages, seat.bytes)
+      },
+    }
+  }
+
+  return { join, used: () => ({ ...total }) }
+}
+
+export type Window = ReturnType<typeof createWindow>

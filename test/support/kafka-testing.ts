@@ -1,0 +1,119 @@
+/** Topics, messages and readers for tests of the Kafka layer; everything is named uniquely and removed by `close`. */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { IHeaders } from 'kafkajs'
+import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import type { KafkaClients } from '../../src/kafka/clients.ts'
+import { createKafkaClients } from '../../src/kafka/clients.ts'
+import type { Log, LogFields } from '../../src/log.ts'
+
+/** Tests share two cores with much else. */
+const WAIT_LIMIT_MS = 45_000
+
+export interface LogLine {
+  level: string
+  message: string
+  fields: LogFields
+}
+
+/** A log that keeps its lines. */
+export function keepingLog(): Log & { lines: LogLine[] } {
+  const lines: LogLine[] = []
+  const at =
+    (level: string) =>
+    (message: string, fields: LogFields = {}) => {
+      lines.push({ level, message, fields })
+      if (process.env['SHOW_LOGS'] !== undefined) console.log(level, message, fields)
+    }
+  return { lines, error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') }
+}
+
+/** Waits until `check` gives something truthy, and gives that. */
+export async function until<T>(what: string, check: () => T | Promise<T>, limitMs = WAIT_LIMIT_MS): Promise<T & {}> {
+  const deadlineMs = performance.now() + limitMs
+  for (;;) {
+    const value = await check()
+    if (value) return value
+    if (performance.now() > deadlineMs) throw new Error(`waited ${limitMs} ms in vain until ${what}`)
+    await sleep(20)
+  }
+}
+
+export interface Published {
+  topic: string
+  partition: number
+  offset: bigint
+  key: string | null
+  value: string | null
+  headers: IHeaders
+}
+
+/** A group, an input topic and two output topics of a test's own. */
+export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
+  const id = randomUUID().slice(0, 8)
+  const names = { group: `g.${id}`, requests: `in.${id}`, out: `out.${id}`, records: `rec.${id}` }
+  const log = keepingLog()
+  const clients: KafkaClients = createKafkaClients({ brokers, tls: null, sasl: null }, log)
+  const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING })
+  const admin = kafka.admin()
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  await admin.connect()
+  await producer.connect()
+  const topic = (name: string, numPartitions: number, settings: Record<string, string> = {}) => ({
+    topic: name,
+    numPartitions,
+    configEntries: Object.entries(settings).map(([key, value]) => ({ name: key, value })),
+  })
+  await admin.createTopics({
+    topics: [topic(names.requests, partitions), topic(names.out, 1), topic(names.records, 1)],
+    waitForLeaders: true,
+  })
+
+  return {
+    ...names,
+    log,
+    clients,
+    kafka,
+    admin,
+    async send(values: string[], partition = 0): Promise<void> {
+      const messages = values.map((value) => ({ key: 'new_request', value, partition }))
+      await producer.send({ topic: names.requests, messages })
+    },
+    createTopic: (name: string, settings: Record<string, string> = {}) =>
+      admin.createTopics({ topics: [topic(name, 1, settings)], waitForLeaders: true }),
+    /** All that a read-committed consumer sees, from the first message on; it goes on reading until `stop`. */
+    read: (topics: string[]) => readCommittedFrom(kafka, id, topics),
+    async committed(): Promise<{ offset: bigint; metadata: string }[]> {
+      const [answer] = await admin.fetchOffsets({ groupId: names.group, topics: [names.requests] })
+      return (answer?.partitions ?? [])
+        .toSorted((a, b) => a.partition - b.partition)
+        .map(({ offset, metadata }) => ({ offset: BigInt(offset), metadata: metadata ?? '' }))
+    },
+    async close(): Promise<void> {
+      await producer.disconnect()
+      const mine = (await admin.listTopics()).filter((each) => each.endsWith(id))
+      await admin.deleteTopics({ topics: mine })
+      await admin.disconnect()
+      await clients.close()
+    },
+  }
+}
+
+export type KafkaWorld = Awaited<ReturnType<typeof kafkaWorld>>
+
+async function readCommittedFrom(kafka: Kafka, id: string, topics: string[]) {
+  const seen: Published[] = []
+  const consumer = kafka.consumer({ groupId: `reader.${randomUUID().slice(0, 8)}.${id}`, maxWaitTimeInMs: 100 })
+  await consumer.connect()
+  await consumer.subscribe({ topics, fromBeginning: true })
+  await consumer.run({
+    autoCommit: false,
+    eachMessage: ({ topic, partition, message }) => {
+      const { offset, key, value, headers = {} } = message
+      const text = (bytes: Buffer | null) => bytes?.toString() ?? null
+      seen.push({ topic, partition, offset: BigInt(offset), key: text(key), value: text(value), headers })
+      return Promise.resolve()
+    },
+  })
+  return { seen, values: () => seen.map(({ value }) => value ?? ''), stop: () => consumer.disconnect() }
+}
