@@ -1,0 +1,38 @@
+# The worker's image: only what it needs to run.
+ARG NODE_IMAGE=node:24-slim
+
+FROM ${NODE_IMAGE} AS manifest
+WORKDIR /app
+COPY package.json package-lock.json ./
+
+FROM manifest AS dependencies
+# Optional ones are a Node for machines that have an older one: the image has its own.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+
+FROM manifest AS build
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/build.ts scripts/
+COPY src src
+RUN npm run build && chmod +x dist/main.js
+
+FROM ${NODE_IMAGE}
+WORKDIR /app
+ENV NODE_ENV=production \
+    # kafkajs 2.2.4 schedules its checks with negative delays, and Node warns of each
+    NODE_OPTIONS=--disable-warning=TimeoutNegativeWarning \
+    LOG_DIR=/app/logs \
+    OPS_PORT=8080
+COPY package.json ./
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/dist dist
+RUN ln -s /app/dist/main.js /usr/local/bin/resume-scoring-worker && mkdir logs && chown node:node logs
+USER node
+# A volume is writable under a read-only root file system too.
+VOLUME /app/logs
+EXPOSE 8080
+# Only whether the process is alive: a worker that waits for Kafka or Redis is not helped by a restart. /readyz tells the rest.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["node", "-e", \
+  "const port = process.env.OPS_PORT; if (port) fetch(`http://127.0.0.1:${port}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Node itself gets SIGTERM: no shell and no npm in between.
+CMD ["node", "dist/main.js"]
