@@ -31,10 +31,13 @@ export type { ClaimOwner, OwnerStanding } from './dedupe/judge.ts'
 export type Refused = { kind: 'refused'; atMs: number } | { kind: 'changed' }
 export type Stored = { kind: 'stored'; outcome: string } | { kind: 'duplicate' }
 
-/** The least life of a claim, however short the marks' is: it has to outlive its renewals. */
-const CLAIM_TTL_MIN_MS = 60_000
-
-const TIMINGS: DedupeTimings = { leaseMs: 10_000, renewEveryMs: 3_000, pollMs: 400, refusalMs: 30_000 }
+const TIMINGS: DedupeTimings = {
+  leaseMs: 10_000,
+  renewEveryMs: 3_000,
+  pollMs: 400,
+  refusalMs: 30_000,
+  claimTtlMinMs: 60_000,
+}
 
 export interface DedupeOptions extends Pick<Parts, 'keys' | 'state' | 'log'> {
   redis: Redis
@@ -48,11 +51,12 @@ export interface DedupeOptions extends Pick<Parts, 'keys' | 'state' | 'log'> {
 export type Dedupe = ReturnType<typeof createDedupe>
 
 /** @returns the operations; `run` has to be running for claims and leases to be renewed */
-export function createDedupe({ redis, timings, ...options }: DedupeOptions) {
-  const claimTtlMs = Math.max(options.processedTtlMs, CLAIM_TTL_MIN_MS)
+export function createDedupe({ redis, ...options }: DedupeOptions) {
+  const timings = { ...TIMINGS, ...options.timings }
+  const claimTtlMs = Math.max(options.processedTtlMs, timings.claimTtlMinMs)
   const scripts = loadScripts(redis)
   const held = createHeldClaims()
-  const parts: Parts = { ...options, claimTtlMs, scripts, held, timings: { ...TIMINGS, ...timings } }
+  const parts: Parts = { ...options, claimTtlMs, timings, scripts, held }
   const reassert = createReassert(parts)
   const calls = createCalls(parts)
   return {
@@ -84,7 +88,7 @@ export function createDedupe({ redis, timings, ...options }: DedupeOptions) {
     /** Renews claims and leases until the signal aborts; rejects with its reason. */
     async run(signal: AbortSignal): Promise<never> {
       for (;;) {
-        await pause(parts.timings.renewEveryMs, signal)
+        await pause(timings.renewEveryMs, signal)
         const dueMs = performance.now() - claimTtlMs / 3
         const due = held.all().filter((claim) => claim.lease !== '' || claim.renewedAtMs < dueMs)
         const lost = await reassert(due, 'renewal', signal)

@@ -71,7 +71,8 @@ export function createRecovery(options: RecoveryOptions) {
     }
     const lease = keepLease(step, term, until)
     try {
-      await rebuild({ fromMs: Number(rest[1]), nowMs: Number(rest[2]), step, signal: until })
+      const mayBeNew = state.epoch() === ''
+      await rebuild({ fromMs: Number(rest[1]), nowMs: Number(rest[2]), mayBeNew, step, signal: until })
     } catch (error) {
       if (signal.aborted) throw error
       log.info('this worker does not lead the recovery any more', { reason: (error as Error).message })

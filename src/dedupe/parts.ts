@@ -14,6 +14,8 @@ export interface DedupeTimings {
   pollMs: number
   /** How long a message waits for the refusal before it to be published; then it takes the id over. */
   refusalMs: number
+  /** The least life of a claim, however short the marks' is: it has to outlive its renewals. */
+  claimTtlMinMs: number
 }
 
 export type ScriptName = 'claim' | 'begin' | 'end' | 'answer' | 'refuse' | 'finish' | 'reassert'

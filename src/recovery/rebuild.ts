@@ -49,6 +49,8 @@ export interface Term {
   fromMs: number
   /** Redis's time at the beginning of the term, ms. */
   nowMs: number
+  /** This worker has never seen data here. */
+  mayBeNew: boolean
   /**
    * Sets marks with their remaining lives in ms, and opens the fleet when told so.
    * @returns whether writes that a living worker made are missing
@@ -65,7 +67,7 @@ export function createRebuild(options: RebuildOptions) {
   return async (term: Term): Promise<void> => {
     const { fromMs, nowMs, step, signal } = term
     const persist = <T>(what: string, operation: () => Promise<T>) => untilDone(what, operation, signal)
-    if (fromMs === 0 && (await persist('whether this is a new system', () => firstEver(signal)))) {
+    if (fromMs === 0 && term.mayBeNew && (await persist('whether this is a new system', () => firstEver(signal)))) {
       await persist('opening the budget', () => budget.open(signal))
       await step([], [], true)
       log.info('a new system: nothing to rebuild')

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { Fleet, FleetWorker } from './fleet.ts'
+import { waitUntil } from '../support/wait.ts'
 import { message, soon, startFleet } from './fleet.ts'
 
 const HASH = 'payload-1'
@@ -149,14 +150,23 @@ describe('an owner that nobody will read again', () => {
     expect(claims.filter(({ kind }) => kind === 'mine')).toHaveLength(1)
   })
 
-  test('an answer that arrives while the copy is still deciding is not overwritten', async () => {
+  test('an answer that is stored and published while the copy decides stands', async () => {
     const [id, owner] = [newId(), message()]
     await one.claim(id, owner, HASH, soon())
-    const before = await fleet.admin.hgetall(fleet.keys.claim(id))
-    await one.store(id, owner, OUTCOME, soon())
     fleet.stands(owner, 'committed')
+    fleet.meanwhile(owner, () => one.store(id, owner, OUTCOME, soon()))
     expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
-    expect(before['state']).toBe('open')
+  })
+
+  test('a call that is begun while the copy decides is not disturbed unless its message is still not due', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    fleet.stands(owner, 'gone')
+    fleet.meanwhile(owner, async () => {
+      await one.begin(id, owner, false, soon())
+      fleet.stands(owner, 'due')
+    })
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(DUPLICATE)
   })
 })
 
@@ -304,18 +314,20 @@ describe('stored answers', () => {
 })
 
 describe('claims that are held for long', () => {
-  test('are renewed beyond their life, and are gone soon after their worker let go', async () => {
-    const short = await startFleet(inject('redisUrl'), { processedTtlMs: 1_000 })
+  test('are renewed for as long as they are held, and expire when let go', async () => {
+    const short = await startFleet(inject('redisUrl'), {
+      processedTtlMs: 1_000,
+      dedupe: { renewEveryMs: 100, claimTtlMinMs: 1_000 },
+    })
     try {
       const worker = await short.worker()
       const [id, owner] = [newId(), message()]
       await worker.claim(id, owner, HASH, soon())
-      await short.admin.pexpire(short.keys.claim(id), 400)
-      await sleep(100)
-      // The claim lives for 60 s at least, so it is not due to be renewed yet: a lease makes it so.
-      await worker.begin(id, owner, false, soon())
-      await sleep(700)
-      expect(await short.admin.pttl(short.keys.claim(id))).toBeGreaterThan(30_000)
+      await sleep(3_000)
+      expect(await short.admin.exists(short.keys.claim(id))).toBe(1)
+      worker.letGo(id, owner)
+      const gone = async () => (await short.admin.exists(short.keys.claim(id))) === 0
+      await waitUntil(gone, 10_000, () => 'the claim is still there')
     } finally {
       await short.stop()
     }

@@ -46,6 +46,8 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
   const url = new URL(redisUrl)
   const admin = new Redis(redisUrl)
   const standings = new Map<string, OwnerStanding>()
+  /** What happens while a worker asks Kafka about a message. */
+  const meanwhile = new Map<string, () => Promise<unknown>>()
   /** What the notifications topic holds. */
   const notifications: OutcomeRecord[] = []
   const stops: (() => void)[] = []
@@ -75,8 +77,21 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
       state,
       log,
       processedTtlMs,
-      ownerStanding: (owner: ClaimOwner) => Promise.resolve(standings.get(ownerText(owner)) ?? 'due'),
-      timings: { leaseMs: 2_000, renewEveryMs: 300, pollMs: 50, refusalMs: 5_000, ...timings.dedupe },
+      ownerStanding: async (owner: ClaimOwner) => {
+        const standing = standings.get(ownerText(owner)) ?? 'due'
+        const happens = meanwhile.get(ownerText(owner))
+        meanwhile.delete(ownerText(owner))
+        await happens?.()
+        return standing
+      },
+      timings: {
+        leaseMs: 2_000,
+        renewEveryMs: 300,
+        pollMs: 50,
+        refusalMs: 5_000,
+        claimTtlMinMs: 60_000,
+        ...timings.dedupe,
+      },
     })
     const budget = { opened: 0, closedForMs: [] as number[], spendings: [] as Spending[][] }
     const reads: number[] = []
@@ -121,6 +136,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
     notifications,
     worker,
     wipe,
+    meanwhile: (owner: ClaimOwner, happens: () => Promise<unknown>) => meanwhile.set(ownerText(owner), happens),
     stands: (owner: ClaimOwner, standing: OwnerStanding) => standings.set(ownerText(owner), standing),
 
     /** @returns what puts every key back as it is now, as a copy of this moment would have it */
@@ -129,9 +145,10 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
       const dumps = await Promise.all(found.map((key) => admin.dumpBuffer(key)))
       const lives = await Promise.all(found.map((key) => admin.pttl(key)))
       return async () => {
-        await wipe()
-        const back = found.map((key, i) => admin.restore(key, Math.max(0, lives[i] ?? 0), dumps[i] as Buffer))
-        await Promise.all(back)
+        // In one step: no worker sees the emptiness in between.
+        const step = admin.multi().del(keys.state, ...(await ownKeys()))
+        for (const [i, key] of found.entries()) step.restore(key, Math.max(0, lives[i] ?? 0), dumps[i] as Buffer)
+        await step.exec()
       }
     },
 

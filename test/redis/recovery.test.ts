@@ -1,0 +1,322 @@
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import type { OutcomeRecord } from '../../src/recovery/outcomes.ts'
+import { startLocalRedis } from '../support/services.ts'
+import { waitUntil } from '../support/wait.ts'
+import type { Fleet, FleetWorker } from './fleet.ts'
+import { message, soon, startFleet } from './fleet.ts'
+
+const HASH = 'payload-1'
+const OUTCOME = '{"score":1}'
+const MINE = { kind: 'mine', starts: 0, startsAlone: 0, stored: null }
+const MARKED = { kind: 'duplicate', of: 'mark', conflict: false }
+const DAY_MS = 86_400_000
+
+let fleet: Fleet
+let lastId = 9_007_199_254_740_993n
+const newId = () => lastId++
+
+beforeEach(async () => {
+  fleet = await startFleet(inject('redisUrl'))
+})
+afterEach(() => fleet.stop())
+
+function published(id: bigint, also: Partial<OutcomeRecord> & { wait?: number } = {}): OutcomeRecord {
+  const { wait = null, ...record } = also
+  return {
+    key: Buffer.from('new_notifications'),
+    value: Buffer.from(`{"success":${wait === null},"response":{"processing_id":${id}},"wait_seconds":${wait}}`),
+    headers: { 'scoring-attempts': '1', 'scoring-billed-tokens': '1500' },
+    timestampMs: Date.now(),
+    ...record,
+  }
+}
+
+/** Claims, stores, publishes and marks. */
+async function finish(worker: FleetWorker, id: bigint, owner = message()): Promise<void> {
+  await worker.claim(id, owner, HASH, soon())
+  await worker.store(id, owner, OUTCOME, soon())
+  fleet.notifications.push(published(id))
+  fleet.stands(owner, 'committed')
+  await worker.finish([{ id, owner }], soon())
+}
+
+const leaders = (...workers: FleetWorker[]) =>
+  workers.filter(({ log }) => log.lines.some((line) => line.message === 'Redis is complete again')).length
+
+describe('a new system', () => {
+  test('opens at once, for all workers that start together', async () => {
+    const workers = await Promise.all([fleet.worker(), fleet.worker(), fleet.worker()])
+    const claims = await Promise.all(workers.map((worker) => worker.claim(newId(), message(), HASH, soon())))
+    expect(claims).toEqual([MINE, MINE, MINE])
+    expect(workers.map(({ budget }) => budget.opened).toSorted()).toEqual([0, 0, 1])
+    expect(workers.flatMap(({ budget }) => budget.closedForMs)).toEqual([])
+  })
+
+  test('is none when outcomes were published before: they are marked before anything is claimed', async () => {
+    const done = newId()
+    fleet.notifications.push(published(done))
+    const worker = await fleet.worker()
+    expect(await worker.claim(done, message(), HASH, soon())).toEqual(MARKED)
+    expect(worker.budget.opened).toBe(0)
+    expect(worker.budget.closedForMs[0]).toBe(60_000)
+  })
+})
+
+describe('a flush', () => {
+  test('doubles nothing: ids that were finished are marked again, for the rest of their time', async () => {
+    const [one, two] = [await fleet.worker(), await fleet.worker()]
+    const ids = [newId(), newId(), newId()]
+    for (const id of ids) await finish(one, id)
+    const old = newId()
+    fleet.notifications.push(published(old, { timestampMs: Date.now() - 2 * DAY_MS }))
+    const older = newId()
+    fleet.notifications.push(published(older, { timestampMs: Date.now() - 4 * DAY_MS }))
+    await fleet.wipe()
+    const claims = await Promise.all(
+      [...ids, old].map((id, i) => (i % 2 ? one : two).claim(id, message(), HASH, soon())),
+    )
+    expect(claims).toEqual([MARKED, MARKED, MARKED, MARKED])
+    expect(await two.claim(older, message(), HASH, soon())).toEqual(MINE)
+    expect(await fleet.admin.get(fleet.keys.mark(old))).toBe('_')
+    expect(await fleet.admin.pttl(fleet.keys.mark(old))).toBeLessThan(DAY_MS + 60_000)
+    expect(leaders(one, two)).toBe(1)
+  })
+
+  test('a refusal marks nothing: its request can be sent again', async () => {
+    const worker = await fleet.worker()
+    const refused = newId()
+    fleet.notifications.push(published(refused, { wait: 30 }))
+    await fleet.wipe()
+    expect(await worker.claim(refused, message(), HASH, soon())).toEqual(MINE)
+  })
+
+  test('what is no outcome of ours is passed over', async () => {
+    const worker = await fleet.worker()
+    const strange = [
+      '',
+      'null',
+      '[]',
+      '{}',
+      '{"response":null,"wait_seconds":null}',
+      'no json',
+      '{"wait_seconds":null}',
+    ]
+    const half = '{"response":{"processing_id":1.5},"wait_seconds":null}'
+    for (const value of [...strange, half]) fleet.notifications.push(published(1n, { value: Buffer.from(value) }))
+    fleet.notifications.push(published(1n, { value: null }), published(1n, { key: null }))
+    await fleet.wipe()
+    expect(await worker.claim(1n, message(), HASH, soon())).toEqual(MINE)
+  })
+
+  test('living workers keep what they hold: an open claim, a call in flight, an answer, a refusal', async () => {
+    const [one, two] = [await fleet.worker(), await fleet.worker()]
+    const [open, calling, answered, refused] = [newId(), newId(), newId(), newId()]
+    const owners = [message(), message(), message(), message()] as const
+    await one.claim(open, owners[0], HASH, soon())
+    await one.claim(calling, owners[1], HASH, soon())
+    await one.begin(calling, owners[1], false, soon())
+    await one.claim(answered, owners[2], HASH, soon())
+    await one.store(answered, owners[2], OUTCOME, soon())
+    await one.claim(refused, owners[3], HASH, soon())
+    await one.refuse(refused, owners[3], soon())
+    await fleet.wipe()
+    const early = message({ timestampMs: Date.now() - 1_000 })
+    const copies = await Promise.all([open, calling, answered, refused].map((id) => two.claim(id, early, HASH, soon())))
+    expect(copies.map(({ kind }) => kind)).toEqual(['duplicate', 'duplicate', 'duplicate', 'duplicate'])
+    const items = [answered, refused].map((id, i) => ({ id, owner: owners[i + 2] as (typeof owners)[0] }))
+    expect(await one.confirm(items, soon())).toEqual(new Set())
+    expect(await two.begin(calling, owners[1], false, soon())).toEqual({ kind: 'changed' })
+    expect(await two.claim(answered, owners[2], HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
+  })
+
+  test('an answer that comes while the fleet recovers is stored at once', async () => {
+    const worker = await fleet.worker()
+    const [id, owner] = [newId(), message()]
+    await worker.claim(id, owner, HASH, soon())
+    await worker.begin(id, owner, false, soon())
+    fleet.notifications.push(published(newId()))
+    await fleet.wipe()
+    expect(await worker.store(id, owner, OUTCOME, soon())).toEqual({ kind: 'stored', outcome: OUTCOME })
+    expect(await fleet.admin.hget(fleet.keys.claim(id), 'outcome')).toBe(OUTCOME)
+    expect(worker.state.trusted()).toBe(false)
+  })
+
+  test('nothing is confirmed for publishing until the marks are back', async () => {
+    const worker = await fleet.worker()
+    const [id, owner] = [newId(), message()]
+    await worker.claim(id, owner, HASH, soon())
+    await worker.store(id, owner, OUTCOME, soon())
+    await fleet.wipe()
+    // Another message with the id was published, as its outcome tells.
+    fleet.notifications.push(published(id))
+    const items = [{ id, owner }]
+    expect(await worker.confirm(items, soon())).toEqual(new Set(items))
+  })
+
+  test('an outcome that is committed while the fleet recovers is marked before it opens', async () => {
+    const [one, two] = [await fleet.worker(), await fleet.worker()]
+    const id = newId()
+    fleet.notifications.push(published(newId()))
+    await fleet.wipe()
+    const claim = two.claim(newId(), message(), HASH, soon())
+    await waitUntil(
+      () => one.reads.length + two.reads.length > 0,
+      10_000,
+      () => 'nobody reads the outcomes back',
+    )
+    fleet.notifications.push(published(id))
+    await claim
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
+  })
+
+  test('is noticed by an idle worker', async () => {
+    const worker = await fleet.worker()
+    await finish(worker, newId())
+    await fleet.wipe()
+    await waitUntil(
+      () => leaders(worker) === 1,
+      10_000,
+      () => 'the flush went unnoticed',
+    )
+  })
+
+  test('in the middle of a recovery begins it again', async () => {
+    const [one, two] = [await fleet.worker(), await fleet.worker()]
+    const id = newId()
+    await finish(one, id)
+    await fleet.wipe()
+    await waitUntil(
+      () => one.reads.length + two.reads.length > 0,
+      10_000,
+      () => 'nobody reads the outcomes back',
+    )
+    await fleet.wipe()
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
+  })
+
+  test('a leader that dies is followed by another', async () => {
+    const [one, two] = [await fleet.worker(), await fleet.worker()]
+    const id = newId()
+    await finish(one, id)
+    await fleet.wipe()
+    await waitUntil(
+      () => one.reads.length + two.reads.length > 0,
+      10_000,
+      () => 'nobody reads the outcomes back',
+    )
+    const [leader, other] = one.reads.length > 0 ? [one, two] : [two, one]
+    leader.die()
+    expect(await other.claim(id, message(), HASH, soon())).toEqual(MARKED)
+    expect(leaders(other)).toBe(1)
+  })
+
+  test('closes the budget for a minute, and tells it what the outcomes of a day have cost', async () => {
+    const worker = await fleet.worker()
+    const nowMs = Date.now()
+    const hoursAgo = (hours: number) => ({ timestampMs: nowMs - hours * 3_600_000 })
+    const headers = { 'scoring-attempts': '2', 'scoring-billed-tokens': '300' }
+    fleet.notifications.push(
+      published(newId(), { ...hoursAgo(30) }),
+      published(newId(), { ...hoursAgo(20), headers }),
+      published(newId(), { ...hoursAgo(20), headers, wait: 5 }),
+      published(newId(), { ...hoursAgo(1), headers: {} }),
+      published(newId()),
+    )
+    await fleet.wipe()
+    await waitUntil(
+      () => worker.budget.spendings.length > 0,
+      10_000,
+      () => 'the budget was told nothing',
+    )
+    expect(worker.budget.closedForMs[0]).toBe(60_000)
+    expect(worker.budget.spendings[0]).toEqual([
+      { atMs: Math.ceil((nowMs - 20 * 3_600_000) / 1_000) * 1_000, requests: 4, tokens: 600 },
+      { atMs: expect.any(Number), requests: 1, tokens: 1_500 },
+    ])
+  })
+})
+
+describe('an older copy of what Redis held', () => {
+  test('on another server: noticed before anything is claimed, and the outcomes since are marked again', async () => {
+    const [one, two] = [await fleet.worker(), await fleet.worker()]
+    const [before, after] = [newId(), newId()]
+    await finish(one, before)
+    for (const record of fleet.notifications) record.timestampMs -= 10_000
+    const goBack = await fleet.copy()
+    await finish(one, after)
+    await goBack()
+    await fleet.admin.hset(fleet.keys.state, 'server', 'the one that died')
+    expect(await two.claim(after, message(), HASH, soon())).toEqual(MARKED)
+    expect(await two.claim(before, message(), HASH, soon())).toEqual(MARKED)
+    const told = [one, two].flatMap(({ budget }) => budget.spendings.flat())
+    expect(told.reduce((sum, { requests }) => sum + requests, 0)).toBe(1)
+  })
+
+  test('on the same server: noticed by the worker that has seen more', async () => {
+    const [one, two] = [await fleet.worker(), await fleet.worker()]
+    const id = newId()
+    const goBack = await fleet.copy()
+    for (let i = 0; i < 50; i++) await one.claim(newId(), message(), HASH, soon())
+    await finish(one, id)
+    await goBack()
+    await waitUntil(
+      () => leaders(one, two) === 1,
+      10_000,
+      () => 'the older copy went unnoticed',
+    )
+    expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
+  })
+
+  test('an answer that it lost is written again by the worker that holds it', async () => {
+    const [one, two] = [await fleet.worker(), await fleet.worker()]
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    const goBack = await fleet.copy()
+    await one.store(id, owner, OUTCOME, soon())
+    await goBack()
+    await one.confirm([{ id, owner }], soon())
+    expect(await two.claim(id, owner, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
+  })
+})
+
+describe('a Redis of its own', () => {
+  test('killed without a file: every id that was finished is still skipped', async () => {
+    const redis = await startLocalRedis({ persist: false })
+    const own = await startFleet(redis.url)
+    try {
+      const worker = await own.worker()
+      const id = newId()
+      own.notifications.push(published(id))
+      await worker.claim(newId(), message(), HASH, soon())
+      redis.kill('SIGKILL')
+      await redis.restart()
+      expect(await worker.claim(id, message(), HASH, soon())).toEqual(MARKED)
+    } finally {
+      await own.stop()
+      await redis.stop()
+    }
+  })
+
+  test('restarted with all its data: checked, and the budget stays open', async () => {
+    const redis = await startLocalRedis({ args: ['--appendfsync', 'always'] })
+    const own = await startFleet(redis.url)
+    try {
+      const worker = await own.worker()
+      const [id, owner] = [newId(), message()]
+      await worker.claim(id, owner, HASH, soon())
+      await worker.store(id, owner, OUTCOME, soon())
+      await redis.restart()
+      expect(await worker.claim(id, owner, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
+      await waitUntil(
+        () => leaders(worker) === 1,
+        10_000,
+        () => 'the restart went unnoticed',
+      )
+      expect(worker.budget.closedForMs).toEqual([])
+      expect(worker.budget.spendings).toEqual([])
+    } finally {
+      await own.stop()
+      await redis.stop()
+    }
+  })
+})
