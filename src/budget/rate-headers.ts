@@ -22,7 +22,7 @@ export function parseDuration(text: string): number | null {
 }
 
 // 1.1 s is 1,100.0000000000002 ms.
-const capped = (ms: number) => Math.min(Math.ceil(ms - 1e-6), MAX_MS)
+const capped = (ms: number) => Math.min(Math.max(0, Math.ceil(ms - 1e-6)), MAX_MS)
 
 /**
  * `retry-after-ms`, else `retry-after` in seconds or as a date (RFC 9110, against the answer's own `date` where it has one).

@@ -85,15 +85,14 @@ describe('a Redis that is away', () => {
   test('a command in flight is rejected when the line is cut, and not sent again by itself', async () => {
     const { redis, proxy, key, direct } = await proxied()
     proxy.silence('down')
-    const reply = redis.incr(key)
-    const rejected = expect(reply).rejects.toThrow(/closed|retries/i)
+    const failure = redis.incr(key).catch((error: Error) => error.message)
     await waitUntil(
       async () => (await direct.get(key)) === '1',
       10_000,
       () => 'the command did not arrive',
     )
     proxy.cut()
-    await rejected
+    expect(await failure).toMatch(/closed|retries/i)
     proxy.heal()
     await waitUntil(
       () => redis.status === 'ready',
@@ -121,10 +120,9 @@ describe('a Redis that is away', () => {
     const { redis, proxy, retryWhileAway } = await proxied()
     proxy.cut()
     const stop = new AbortController()
-    const reply = retryWhileAway('a ping', () => redis.ping(), stop.signal)
-    const rejected = expect(reply).rejects.toThrow('stop')
+    const failure = retryWhileAway('a ping', () => redis.ping(), stop.signal).catch((error: Error) => error.message)
     stop.abort(new Error('stop'))
-    await rejected
+    expect(await failure).toBe('stop')
   })
 
   test('the wait ends when the connection is given up', async () => {

@@ -48,7 +48,7 @@ describe('a new system', () => {
     const workers = await Promise.all([fleet.worker(), fleet.worker(), fleet.worker()])
     const claims = await Promise.all(workers.map((worker) => worker.claim(newId(), message(), HASH, soon())))
     expect(claims).toEqual([MINE, MINE, MINE])
-    expect(workers.map(({ budget }) => budget.opened).toSorted()).toEqual([0, 0, 1])
+    expect(workers.map(({ budget }) => budget.opened).reduce((sum, opened) => sum + opened)).toBe(1)
     expect(workers.flatMap(({ budget }) => budget.closedForMs)).toEqual([])
   })
 
@@ -288,7 +288,7 @@ describe('a Redis of its own', () => {
       const id = newId()
       own.notifications.push(published(id))
       await worker.claim(newId(), message(), HASH, soon())
-      redis.kill('SIGKILL')
+      await redis.kill('SIGKILL')
       await redis.restart()
       expect(await worker.claim(id, message(), HASH, soon())).toEqual(MARKED)
     } finally {

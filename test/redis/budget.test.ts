@@ -1,0 +1,264 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { paceOf } from '../../src/budget/limits.ts'
+import { budgetScripts } from '../../src/budget/scripts.ts'
+import { waitUntil } from '../support/wait.ts'
+import { createFleet, grantOf } from './budget-support.ts'
+
+const redisUrl = inject('redisUrl')
+const redis = new Redis(redisUrl)
+const { signal } = new AbortController()
+let fleet = createFleet(redisUrl)
+
+beforeEach(async () => {
+  fleet = createFleet(redisUrl)
+  await fleet.trust()
+})
+afterEach(() => fleet.close())
+afterAll(() => redis.disconnect())
+
+/** A "minute" short enough to wait for, with a margin that a busy machine keeps. */
+const short = { minuteMs: 1_500, dayMs: 60_000, marginMs: 200 }
+
+const waitingInFleet = (budget: ReturnType<typeof fleet.worker>, workers: number) =>
+  waitUntil(
+    async () => (await budget.status()).waiting === workers,
+    5_000,
+    () => `there are not ${workers} workers in the line`,
+  )
+
+/** Loses this budget as a FLUSHALL does, the sentinel too. */
+async function loseEverything(): Promise<void> {
+  await redis.del(...(await redis.keys(`${fleet.prefix}*`)))
+}
+
+test('a request that finds all axes free is granted, and one that one axis has no room for spends nothing in the others', async () => {
+  const limits = { requestsPerMinute: 10, requestsPerDay: 10, tokensPerMinute: 1_000, tokensPerDay: 5_000 }
+  const budget = fleet.worker({ limits, maxWaitMs: 0 })
+  await budget.open(signal)
+  expect((await budget.reserve({ tokens: 800 }, signal)).kind).toBe('granted')
+  expect(await budget.reserve({ tokens: 201 }, signal)).toMatchObject({
+    kind: 'refused',
+    waitMs: expect.closeTo(60_900, -3) as number,
+  })
+  expect((await budget.status()).axes.map(({ used, free }) => [used, free])).toEqual([
+    [1, 9],
+    [800, 200],
+    [1, 9],
+    [800, 4_200],
+  ])
+})
+
+test('what can never fit is too long, at once and for free', async () => {
+  const budget = fleet.worker({ limits: { tokensPerMinute: 1_000, tokensPerDay: 900 } })
+  await budget.open(signal)
+  expect(await budget.reserve({ tokens: 901 }, signal)).toEqual({ kind: 'too_long' })
+  expect((await budget.status()).axes[1]?.used).toBe(0)
+})
+
+test('a turn at most the longest wait away is held, one further away is refused with the wait that counts those ahead', async () => {
+  const first = fleet.worker({ limits: { requestsPerMinute: 1 }, maxWaitMs: 65_000 })
+  const second = fleet.worker({ limits: { requestsPerMinute: 1 }, maxWaitMs: 65_000 })
+  await first.open(signal)
+  grantOf(await first.reserve({ tokens: 1 }, signal))
+  const leaving = new AbortController()
+  const held = first.reserve({ tokens: 1 }, leaving.signal)
+  await waitingInFleet(first, 1)
+  const refused = await second.reserve({ tokens: 1 }, signal)
+  expect(refused).toMatchObject({ kind: 'refused', waitMs: expect.closeTo(121_800, -3) as number })
+  leaving.abort(new Error('the partition was taken away'))
+  await expect(held).rejects.toThrow('the partition was taken away')
+  await waitingInFleet(first, 0)
+  const next = second.reserve({ tokens: 1 }, AbortSignal.timeout(500))
+  await waitingInFleet(first, 1)
+  await expect(next).rejects.toThrow('timeout')
+})
+
+test('a worker that dies in the line lets the next one through soon after its turn', async () => {
+  const limits = { requestsPerMinute: 1, requestsPerDay: null, tokensPerMinute: null, tokensPerDay: null }
+  const living = fleet.worker({ limits, windows: short })
+  await living.open(signal)
+  grantOf(await living.reserve({ tokens: 1 }, signal))
+  const { prefix, sentinel } = fleet
+  const dead = budgetScripts({ redis, prefix, sentinel, limits, windows: short, pace: paceOf(limits, null, short) })
+  expect((await dead.reserve('dead', 1, 900_000, null)).kind).toBe('wait')
+  const { waitedMs } = grantOf(await living.reserve({ tokens: 1 }, signal))
+  // The next turn after the dead worker's is 3.4 s away.
+  expect(waitedMs).toBeLessThan(3_000)
+})
+
+test('tokens that a settlement frees wake a waiter of another worker at once', async () => {
+  const limits = { tokensPerMinute: 1_000 }
+  const [one, other] = [fleet.worker({ limits }), fleet.worker({ limits })]
+  await one.open(signal)
+  const grant = grantOf(await one.reserve({ tokens: 900 }, signal))
+  const waiting = other.reserve({ tokens: 500 }, AbortSignal.timeout(9_000))
+  await waitingInFleet(one, 1)
+  await one.settle(grant, 300, signal)
+  // Without that its turn would be a minute away.
+  expect((await waiting).kind).toBe('granted')
+})
+
+test('a request that was billed more than it reserved is a debt that later ones wait for', async () => {
+  const budget = fleet.worker({ limits: { tokensPerMinute: 1_000 }, maxWaitMs: 0 })
+  await budget.open(signal)
+  await budget.settle(grantOf(await budget.reserve({ tokens: 100 }, signal)), 1_200, signal)
+  expect((await budget.reserve({ tokens: 1 }, signal)).kind).toBe('refused')
+  expect((await budget.status()).axes[1]).toMatchObject({ used: 1_200, free: 0 })
+})
+
+test('a small request does not overtake a large one that waits', async () => {
+  const limits = { tokensPerMinute: 1_000 }
+  const [one, other] = [fleet.worker({ limits }), fleet.worker({ limits, maxWaitMs: 1_000 })]
+  await one.open(signal)
+  grantOf(await one.reserve({ tokens: 400 }, signal))
+  const leaving = new AbortController()
+  const large = one.reserve({ tokens: 900 }, leaving.signal)
+  await waitingInFleet(one, 1)
+  // 600 tokens are free, but the large one needs them.
+  expect((await other.reserve({ tokens: 200 }, signal)).kind).toBe('refused')
+  leaving.abort(new Error('the test is over'))
+  await expect(large).rejects.toThrow('the test is over')
+})
+
+test('requests of one process are served in order, and one that gives up while it waits for its turn is passed over', async () => {
+  const budget = fleet.worker({ limits: { requestsPerMinute: 2 }, windows: short })
+  await budget.open(signal)
+  const served: number[] = []
+  const leaving = new AbortController()
+  const requests = Array.from({ length: 5 }, (_, number) =>
+    budget.reserve({ tokens: 1 }, number === 1 ? leaving.signal : signal).then(
+      () => served.push(number),
+      () => served.push(-number),
+    ),
+  )
+  leaving.abort(new Error('gave up'))
+  await Promise.all(requests)
+  expect(served).toEqual([-1, 0, 2, 3, 4])
+  expect(budget.waiting()).toBe(0)
+})
+
+test('a hold told by the provider holds every worker, and a shorter one does not end it', async () => {
+  const [one, other] = [fleet.worker({ limits: {} }), fleet.worker({ limits: {}, maxWaitMs: 10_000 })]
+  await one.open(signal)
+  await one.holdFor(90_000, signal)
+  await one.holdFor(5_000, signal)
+  expect(await other.reserve({ tokens: 1 }, signal)).toMatchObject({
+    kind: 'refused',
+    waitMs: expect.closeTo(90_000, -3) as number,
+  })
+  expect((await other.status()).heldForMs).toBeGreaterThan(80_000)
+})
+
+test('a provider that has less left than is known here narrows the budget of every worker until its limit is whole', async () => {
+  const limits = { requestsPerMinute: 10 }
+  const [one, other] = [
+    fleet.worker({ limits, windows: short }),
+    fleet.worker({ limits, windows: short, maxWaitMs: 0 }),
+  ]
+  await one.open(signal)
+  const grant = grantOf(await one.reserve({ tokens: 1 }, signal))
+  await one.narrow(grant, { 'x-ratelimit-remaining-requests': '1', 'x-ratelimit-reset-requests': '900ms' }, signal)
+  grantOf(await other.reserve({ tokens: 1 }, signal))
+  const told = await other.reserve({ tokens: 1 }, signal)
+  expect(told.kind).toBe('refused')
+  await sleep(told.kind === 'refused' ? told.waitMs + 5 : 0)
+  grantOf(await other.reserve({ tokens: 1 }, signal))
+})
+
+test('a provider that counts what is known here narrows nothing', async () => {
+  const budget = fleet.worker({ limits: { requestsPerMinute: 3 } })
+  await budget.open(signal)
+  const grants = [await budget.reserve({ tokens: 1 }, signal), await budget.reserve({ tokens: 1 }, signal)].map(grantOf)
+  for (const grant of grants.toReversed()) {
+    const remaining = String(3 - grant.used.minute.requests)
+    await budget.narrow(
+      grant,
+      { 'x-ratelimit-remaining-requests': remaining, 'x-ratelimit-reset-requests': '60s' },
+      signal,
+    )
+  }
+  expect((await budget.status()).axes[0]).toMatchObject({ used: 2, usedElsewhere: 0, free: 1 })
+})
+
+test('SCRIPT FLUSH changes nothing', async () => {
+  const budget = fleet.worker({ limits: { requestsPerMinute: 2 }, maxWaitMs: 0 })
+  await budget.open(signal)
+  grantOf(await budget.reserve({ tokens: 1 }, signal))
+  await redis.script('FLUSH')
+  grantOf(await budget.reserve({ tokens: 1 }, signal))
+  expect((await budget.reserve({ tokens: 1 }, signal)).kind).toBe('refused')
+})
+
+test('a grant that comes too late to be sent is spent, and another one is asked for', async () => {
+  const limits = { requestsPerMinute: 5 }
+  // The reply is late by more than half the margin, once.
+  const slow = fleet.worker({
+    limits,
+    windows: short,
+    retryWhileAway: async (what, operation) => {
+      const reply = await operation()
+      if (what === 'the reservation' && ++asked === 1) await sleep(120)
+      return reply
+    },
+  })
+  let asked = 0
+  await slow.open(signal)
+  const grant = grantOf(await slow.reserve({ tokens: 1 }, signal))
+  expect(grant.sendByMs).toBeGreaterThan(performance.now())
+  expect((await slow.status()).axes[0]?.used).toBe(2)
+})
+
+test('a budget opens as new only in a Redis that holds its data', async () => {
+  const budget = fleet.worker({ limits: { requestsPerMinute: 2 } })
+  await redis.hset(fleet.sentinel, 'status', 'recovering')
+  expect(await budget.open(signal)).toBe(false)
+  expect((await budget.status()).open).toBe(false)
+  await expect(budget.reserve({ tokens: 1 }, AbortSignal.timeout(300))).rejects.toThrow('timeout')
+  await fleet.trust()
+  expect(await budget.open(signal)).toBe(true)
+  grantOf(await budget.reserve({ tokens: 1 }, signal))
+})
+
+test('lost data closes the budget; rebuilt, it counts what was published and what live workers still know of', async () => {
+  const limits = { requestsPerMinute: 10, requestsPerDay: 10, tokensPerDay: 10_000 }
+  let losses = 0
+  const live = fleet.worker({ limits, windows: short, onLost: () => losses++ })
+  const leader = fleet.worker({ limits, windows: short })
+  await live.open(signal)
+  await leader.open(signal)
+  const flying = grantOf(await live.reserve({ tokens: 2_000 }, signal))
+  await loseEverything()
+
+  const waiting = live.reserve({ tokens: 100 }, signal)
+  await waitUntil(
+    () => losses > 0,
+    5_000,
+    () => 'the loss went unnoticed',
+  )
+  expect((await live.status()).open).toBe(false)
+  const published = Array.from({ length: 4 }, (_, n) => ({ atMs: Date.now() - n * 5_000, requests: 2, tokens: 500 }))
+  await leader.rebuild(published, signal)
+  expect((await leader.status()).closedForMs).toBeGreaterThan(0)
+  const { waitedMs } = grantOf(await waiting)
+  expect(waitedMs).toBeGreaterThan(short.minuteMs)
+  // 8 were published, one was in flight, one is the new one.
+  expect((await live.status()).axes.slice(2).map(({ used }) => used)).toEqual([10, 2_000 + 2_000 + 100])
+  await live.settle(flying, 700, signal)
+  expect((await live.status()).axes[3]?.used).toBe(2_000 + 700 + 100)
+  expect(losses).toBe(1)
+})
+
+test('an older copy of the data is noticed, and counts as lost', async () => {
+  const budget = fleet.worker({ limits: { requestsPerMinute: 10 }, windows: short, onLost: () => losses++ })
+  let losses = 0
+  await budget.open(signal)
+  grantOf(await budget.reserve({ tokens: 1 }, signal))
+  const copy = await redis.dumpBuffer(`${fleet.prefix}state`)
+  grantOf(await budget.reserve({ tokens: 1 }, signal))
+  await redis.restore(`${fleet.prefix}state`, 0, copy ?? '', 'REPLACE')
+  await expect(budget.reserve({ tokens: 1 }, AbortSignal.timeout(500))).rejects.toThrow('timeout')
+  expect(losses).toBe(1)
+  expect((await budget.status()).open).toBe(false)
+})

@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { createJournal } from '../../src/budget/journal.ts'
+import { BUDGET_WINDOWS, isTooLong, paceOf } from '../../src/budget/limits.ts'
+import type { BudgetLimits } from '../../src/budget/limits.ts'
+import { createAlarm, createLine } from '../../src/budget/line.ts'
+import { createSlots } from '../../src/budget/slots.ts'
+import { readStatus, timeForBacklog } from '../../src/budget/status.ts'
+
+const none: BudgetLimits = { requestsPerMinute: null, requestsPerDay: null, tokensPerMinute: null, tokensPerDay: null }
+const { signal } = new AbortController()
+const aborted = (why: string) => AbortSignal.abort(new Error(why))
+
+test('the margin that keeps a rolling minute exact costs less than 2 % of it', () => {
+  expect(BUDGET_WINDOWS.marginMs / BUDGET_WINDOWS.minuteMs).toBeLessThan(0.02)
+})
+
+test('requests are spaced only when the burst is below the minute, and never by so much that a tenth is lost', () => {
+  const limits = { ...none, requestsPerMinute: 60 }
+  expect(paceOf(limits, null)).toEqual({ spacingMs: 0, aheadMs: 0, sendWithinMs: 450 })
+  expect(paceOf(limits, 60).spacingMs).toBe(0)
+  expect(paceOf(none, 1).spacingMs).toBe(0)
+  for (const burst of [1, 2, 30]) {
+    const { spacingMs, aheadMs, sendWithinMs } = paceOf(limits, burst)
+    expect(spacingMs).toBeGreaterThan(1_000)
+    expect(spacingMs).toBeLessThan(1_000 / 0.9)
+    expect(aheadMs).toBeCloseTo((burst - 1) * spacingMs)
+    expect(sendWithinMs).toBeLessThan(spacingMs / 10)
+  }
+})
+
+test('a request is too long when it is over a token limit alone', () => {
+  expect(isTooLong(1_000, none)).toBe(false)
+  expect(isTooLong(1_000, { ...none, tokensPerMinute: 1_000 })).toBe(false)
+  expect(isTooLong(1_001, { ...none, tokensPerMinute: 1_000 })).toBe(true)
+  expect(isTooLong(1_001, { ...none, tokensPerDay: 1_000 })).toBe(true)
+})
+
+test('a line lets one in at a time, in order, and passes over those that gave up', async () => {
+  const line = createLine()
+  const log: string[] = []
+  const leaving = new AbortController()
+  const next = await line.enter(signal)
+  const second = line.enter(leaving.signal).catch((error: Error) => log.push(error.message))
+  const third = line.enter(signal).then((leave) => (log.push('third'), leave))
+  leaving.abort(new Error('second left'))
+  await second
+  expect(line.length()).toBe(2)
+  next()
+  const leave = await third
+  leave()
+  expect(log).toEqual(['second left', 'third'])
+  expect(line.length()).toBe(0)
+  await expect(line.enter(aborted('too late'))).rejects.toThrow('too late')
+})
+
+test('a ring before the sleep is not lost, and an abort ends the sleep', async () => {
+  const alarm = createAlarm()
+  alarm.ring()
+  await alarm.sleep(60_000, signal)
+  const sleeping = alarm.sleep(60_000, AbortSignal.timeout(10))
+  await expect(sleeping).rejects.toThrow('timeout')
+  const woken = alarm.sleep(60_000, signal)
+  alarm.ring()
+  await expect(woken).resolves.toBeUndefined()
+})
+
+test('slots run so many at once, in order, and none leaks by failures or by those that gave up in the queue', async () => {
+  const slots = createSlots(2)
+  let [running, most] = [0, 0]
+  const started: number[] = []
+  const leaving = new AbortController()
+  const results = await Promise.allSettled(
+    Array.from({ length: 30 }, (_, number) => {
+      const asked = slots.run(
+        async () => {
+          started.push(number)
+          most = Math.max(most, ++running)
+          await sleep(10)
+          running--
+          if (number % 3 === 0) throw new Error('failed')
+          return number
+        },
+        number % 5 === 4 ? leaving.signal : signal,
+      )
+      if (number === 29) leaving.abort(new Error('gave up'))
+      return asked
+    }),
+  )
+  const outcomes = results.map((result) =>
+    result.status === 'fulfilled' ? result.value : (result.reason as Error).message,
+  )
+  const expected = Array.from({ length: 30 }, (_, n) => (n % 5 === 4 ? 'gave up' : n % 3 === 0 ? 'failed' : n))
+  expect(outcomes).toEqual(expected)
+  expect(started).toEqual(started.toSorted((a, b) => a - b))
+  expect(most).toBe(2)
+  await sleep(0)
+  expect(slots.counts()).toEqual({ running: 0, queued: 0 })
+})
+
+test('one that gives up in the queue is told at once, and work that runs is left to end', async () => {
+  const slots = createSlots(1)
+  const work = Promise.withResolvers<string>()
+  const leaving = new AbortController()
+  const begun = Promise.withResolvers<void>()
+  const first = slots.run(() => (begun.resolve(), work.promise), leaving.signal)
+  const queued = slots.run(() => Promise.resolve('never'), leaving.signal)
+  await begun.promise
+  expect(slots.counts()).toEqual({ running: 1, queued: 1 })
+  leaving.abort(new Error('stopping'))
+  await expect(queued).rejects.toThrow('stopping')
+  work.resolve('done')
+  await expect(first).resolves.toBe('done')
+  await expect(slots.run(() => Promise.resolve('free again'), signal)).resolves.toBe('free again')
+})
+
+test('the journal knows what no published outcome tells of, and forgets it a minute after its publication', () => {
+  let now = 0
+  const journal = createJournal(() => now)
+  for (const id of ['a', 'b', 'c']) journal.granted({ id, atMs: 1, requests: 1, tokens: 100 })
+  journal.settled('b', 40)
+  journal.published(['a'])
+  expect(journal.spendings().map(({ id, tokens }) => [id, tokens])).toEqual([
+    ['a', 100],
+    ['b', 40],
+    ['c', 100],
+  ])
+  now = 60_001
+  expect(journal.spendings().map(({ id }) => id)).toEqual(['b', 'c'])
+})
+
+test('the journal of a worker that is never told of publications stays bounded', () => {
+  const journal = createJournal(() => 0)
+  for (let id = 0; id < 30_000; id++) journal.granted({ id: String(id), atMs: 1, requests: 1, tokens: 1 })
+  expect(journal.spendings()).toHaveLength(20_000)
+})
+
+test('a lost budget is shown as such, and a backlog takes as long as its slowest limit', () => {
+  const limits = { ...none, requestsPerMinute: 10, tokensPerDay: 100_000 }
+  expect(readStatus(['lost'], limits)).toMatchObject({ open: false, waiting: 0 })
+  const status = readStatus(['ok', 'g', 2, 0, 0, 4, 900, 0, 50, 900, 0, 4, 9e6, 0, 50_000, 8e6, 10_000], limits)
+  expect(status.axes.map(({ free }) => free)).toEqual([6, null, null, 40_000])
+  expect(timeForBacklog(status, 6, 10)).toEqual({ ms: 0, axis: null })
+  expect(timeForBacklog(status, 16, 10)).toEqual({ ms: 60_000, axis: 'requestsPerMinute' })
+  expect(timeForBacklog(status, 16, 10_000)).toEqual({ ms: 86_400_000 * 1.2, axis: 'tokensPerDay' })
+})
