@@ -18,7 +18,7 @@ export interface Answer {
 
 const MAX_QUOTE_CHARS = 160
 
-/** A requirement is met when so many of its words stand in the resume. */
+/** A requirement is met when so much of its words' weight stands in the resume. */
 const SHARE_OF_WORDS = 0.6
 
 /** Of alternatives one word is enough. */
@@ -44,10 +44,13 @@ function stem(word: string): string {
   return /^[a-z]{4,}s$/.test(lower) ? lower.slice(0, -1) : lower
 }
 
-function telling(requirement: string): Set<string> {
+/** Names of technologies tell more than the words around them. */
+const weightOf = (words: readonly string[]) => words.reduce((sum, word) => sum + (/^[a-z]/.test(word) ? 2 : 1), 0)
+
+function telling(requirement: string): string[] {
   const words = requirement.match(WORD) ?? []
-  const said = words.filter((word) => word.length > 1 && !EMPTY_WORDS.has(word.toLowerCase()))
-  return new Set((said.length > 0 ? said : words).map(stem))
+  const said = words.filter((word) => /\p{L}.|.\p{L}/u.test(word) && !EMPTY_WORDS.has(word.toLowerCase()))
+  return [...new Set((said.length > 0 ? said : words).map(stem))]
 }
 
 interface Passage {
@@ -91,16 +94,16 @@ const stemsOf = (text: string) => new Set([...text.matchAll(WORD)].map(([word]) 
 
 function judge(requirement: string, resume: string, { places, passages }: ReturnType<typeof index>): Finding {
   const words = telling(requirement)
-  const found = [...words].filter((word) => places.has(word))
-  const enough = ALTERNATIVES.test(requirement) ? 1 : Math.max(1, words.size * SHARE_OF_WORDS)
-  if (found.length < enough) return { requirement, met: false, quote: '' }
-  // The first place of each word is a candidate; the one whose passage holds most of the words proves best.
-  let best = { quote: '', count: 0 }
+  const found = words.filter((word) => places.has(word))
+  const enough = ALTERNATIVES.test(requirement) ? 1 : Math.max(1, weightOf(words) * SHARE_OF_WORDS)
+  if (weightOf(found) < enough) return { requirement, met: false, quote: '' }
+  // The first place of each word is a candidate; the one whose passage holds most of them proves best.
+  let best = { quote: '', weight: 0 }
   for (const word of found) {
     const quote = quoteAround(resume, passages, places.get(word)?.[0] ?? 0)
     const said = stemsOf(quote)
-    const count = found.filter((other) => said.has(other)).length
-    if (count > best.count) best = { quote, count }
+    const weight = weightOf(found.filter((other) => said.has(other)))
+    if (weight > best.weight) best = { quote, weight }
   }
   return { requirement, met: best.quote !== '', quote: best.quote }
 }
@@ -123,8 +126,8 @@ function recommend(findings: readonly Finding[], score: number): string {
 }
 
 /**
- * Reads a resume against a vacancy: a requirement counts as met when at least 60 % of its telling words stand in the
- * resume, in whatever inflection, or one of them where it names alternatives.
+ * Reads a resume against a vacancy: a requirement counts as met when at least 60 % of its telling words (Latin ones
+ * count double) stand in the resume, in whatever inflection, or one of them where it names alternatives.
  * @returns the answer in the worker's own schema; equal texts give equal answers
  */
 export function answer({ requirements, resume }: Texts): Answer {

@@ -17,7 +17,7 @@ interface Section {
 function sections(text: string): Section[] {
   const found: Section[] = [{ heading: '', lines: [] }]
   for (const raw of text.split(/\r?\n/)) {
-    const line = raw.trim()
+    const line = raw.replace(/^\s*\d{1,2}[.)]\s+/, '').trim()
     if (line === '') continue
     const heading = /^(.{1,60}):$/.exec(line) ?? /^(требования|requirements|must have):\s+(.+)$/i.exec(line)
     if (heading !== null) found.push({ heading: heading[1] ?? '', lines: heading[2] === undefined ? [] : [heading[2]] })
@@ -28,7 +28,7 @@ function sections(text: string): Section[] {
 
 const clean = (item: string) =>
   item
-    .replace(/^[\s\-–—•*·▪+>]+|^\d{1,2}[.)]\s*/u, '')
+    .replace(/^[\s\-–—•*·▪+>]+/u, '')
     .replace(/[\s.,;:]+$/u, '')
     .trim()
     .slice(0, MAX_REQUIREMENT_CHARS)

@@ -16,7 +16,7 @@ const VACANCY = `Backend-разработчик
 - Опыт работы с TypeScript от 3 лет
 - Kafka или RabbitMQ;
 - PostgreSQL
-2) Docker и Kubernetes
+2. Docker и Kubernetes
 • Английский язык B2.
 
 Мы предлагаем:
