@@ -1,4 +1,5 @@
 /** Takes a partition over: fence, then read what is committed, then know where to go on. */
+import { pause } from '../abortable.ts'
 import type { KafkaClients } from './clients.ts'
 import type { Committed } from './committed.ts'
 import { readCommitted } from './committed.ts'
@@ -11,7 +12,6 @@ import { reconcile } from './reconcile.ts'
 import type { StartOffsets } from './start-offset.ts'
 import { readWatermarks } from './start-offset.ts'
 import { transactionalIdOf } from './transactional-id.ts'
-import { sleep } from './waits.ts'
 
 /**
  * A classic group coordinator (before Kafka 4) makes the offsets of a transaction visible some ms after it ended, so they are
@@ -67,7 +67,7 @@ async function readStable(clients: KafkaClients, { group, topic, partition }: So
   const read = async (): Promise<Committed> =>
     (await readCommitted(clients, group, topic)).get(partition) ?? { offset: null, metadata: null }
   for (let before = await read(); ;) {
-    await sleep(STABLE_READ_PAUSE_MS, signal)
+    await pause(STABLE_READ_PAUSE_MS, signal)
     const now = await read()
     if (now.offset === before.offset && now.metadata === before.metadata) return now
     before = now

@@ -7,7 +7,7 @@ import type { Log } from '../log.ts'
 import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
 import { createKafkaLog } from './kafka-log.ts'
 import { stickyPerMessage } from './partitioner.ts'
-import { within } from './waits.ts'
+import { within } from './time-limit.ts'
 
 const CONNECTION_TIMEOUT_MS = 5_000
 /** No reply for so long: the broker or the line is dead. kafkajs adds it to what a join or a fetch may take by itself. */
@@ -73,7 +73,6 @@ export function createKafkaClients(
     producer: (transactionalId) =>
       new Kafka(options).producer({
         transactionalId,
-        maxInFlightRequests: 1,
         transactionTimeout: TRANSACTION_TIMEOUT_MS,
         allowAutoTopicCreation: false,
         createPartitioner: stickyPerMessage,

@@ -3,6 +3,7 @@
  * side by side, and publish what comes back together with the offsets, exactly once. See partition.ts for the states.
  */
 import { setInterval } from 'node:timers'
+import { pause } from '../abortable.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { KafkaClients } from './clients.ts'
@@ -15,7 +16,7 @@ import { DEFAULT_BATCH_LIMITS } from './outbox.ts'
 import type { Partition, PartitionStatus } from './partition.ts'
 import { createPartition } from './partition.ts'
 import { createStartOffsets, readWatermarks } from './start-offset.ts'
-import { sleep, within } from './waits.ts'
+import { within } from './time-limit.ts'
 import { createWindow } from './window.ts'
 
 const TICK_MS = 1_000
@@ -220,7 +221,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
       const { running, answered } = totals()
       return running + answered > 0 || (telling.size > 0 && !call.signal.aborted)
     }
-    while (busy() && performance.now() < deadlineMs) await sleep(DRAIN_POLL_MS, leave.signal)
+    while (busy() && performance.now() < deadlineMs) await pause(DRAIN_POLL_MS, leave.signal)
   }
 
   function totals() {

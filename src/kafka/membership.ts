@@ -1,10 +1,11 @@
 /** Keeps this worker a member of the consumer group, with one kafkajs consumer after another. */
 import type { Consumer, EachBatchPayload } from 'kafkajs'
+import { pause } from '../abortable.ts'
 import type { Log } from '../log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaReason } from './kafka-error.ts'
 import type { Fetched } from './partition.ts'
-import { sleep, within } from './waits.ts'
+import { within } from './time-limit.ts'
 
 const RESTART_MIN_MS = 200
 const RESTART_MAX_MS = 2_000
@@ -183,7 +184,7 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
       }
       if (said !== reason) log.warn('the consumer ended: making another', { topic, group, reason })
       said = reason
-      await sleep(delayMs, signal).catch(() => log.debug('stopped between two consumers', { topic }))
+      await pause(delayMs, signal).catch(() => log.debug('stopped between two consumers', { topic }))
       if (signal.aborted) return
     }
   }

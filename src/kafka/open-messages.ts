@@ -1,7 +1,7 @@
 /** The messages of one partition that were taken from the log and are not done: waiting, in a handler, or answered. */
+import { pause } from '../abortable.ts'
 import type { Log } from '../log.ts'
 import type { Completion, Handler, HandlerSignals, SourceMessage } from './messages.ts'
-import { sleep } from './waits.ts'
 import type { Seat } from './window.ts'
 
 /** A handler that fails by a fault of its own is called again: first after so long, in the end every half minute. */
@@ -81,7 +81,7 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
         log.error('a fault of the worker: the message is tried again', { topic, partition, offset, reason })
       }
       try {
-        await sleep(delayMs, signals.wait)
+        await pause(delayMs, signals.wait)
       } catch {
         return null
       }

@@ -10,6 +10,7 @@
  *
  * Only in `ready` is anything fetched or started. What handlers answer meanwhile is kept.
  */
+import { pause } from '../abortable.ts'
 import type { Log } from '../log.ts'
 import type { Acquired } from './acquire.ts'
 import { acquire } from './acquire.ts'
@@ -27,7 +28,6 @@ import type { Hold } from './publishing.ts'
 import { createPublishing } from './publishing.ts'
 import type { Note, Standing } from './reconcile.ts'
 import type { StartOffsets, Watermarks } from './start-offset.ts'
-import { sleep } from './waits.ts'
 import type { Window } from './window.ts'
 
 const ACQUIRE_RETRY_MIN_MS = 100
@@ -145,7 +145,7 @@ export function createPartition(options: PartitionOptions) {
       } catch (error) {
         if (!gone.signal.aborted) said('the partition cannot be acquired yet', error)
       }
-      await sleep(delayMs, gone.signal).catch(() => log.debug('acquiring ends: taken away', { topic, partition }))
+      await pause(delayMs, gone.signal).catch(() => log.debug('acquiring ends: taken away', { topic, partition }))
     }
     acquiring = false
   }

@@ -1,10 +1,11 @@
 /** One transaction: outputs and the consumed offset, or nothing. */
 import type { Message, Producer, RecordMetadata, TopicMessages, Transaction } from 'kafkajs'
+import { pause } from '../abortable.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaErrorType } from './kafka-error.ts'
 import type { OutgoingMessage } from './messages.ts'
 import { partitionOf } from './partitioner.ts'
-import { sleep, within } from './waits.ts'
+import { within } from './time-limit.ts'
 
 /** Longer than a request may take, so that a slow broker is told from a dead one by its own answer. */
 const TRANSACTION_LIMIT_MS = 20_000
@@ -138,7 +139,7 @@ async function sendOffset(transaction: Transaction, source: Source, offset: bigi
       const concurrent = kafkaErrorType(error) === 'CONCURRENT_TRANSACTIONS'
       if (!concurrent || attempt === CONCURRENT_RETRIES) throw refusalOf(error, source.topic) ?? error
     }
-    await sleep(CONCURRENT_RETRY_MS, NEVER)
+    await pause(CONCURRENT_RETRY_MS, NEVER)
   }
 }
 

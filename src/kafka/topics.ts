@@ -1,9 +1,9 @@
 /** Makes the topics that are missing at start; never touches one that is there. */
+import { pause } from '../abortable.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
-import { sleep } from './waits.ts'
 
 const RETRY_MS = 1_000
 const NOT_AUTHORISED = new Set(['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED'])
@@ -42,7 +42,7 @@ export async function ensureTopics(
       if (reason !== said) log.warn('Kafka is away: waiting for it', { reason })
       said = reason
     }
-    await sleep(RETRY_MS, signal)
+    await pause(RETRY_MS, signal)
   }
 }
 

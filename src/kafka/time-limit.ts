@@ -1,18 +1,4 @@
-/** Waits that end: by their limit, by a signal. */
-import { setTimeout as sleepFor } from 'node:timers/promises'
-
-/**
- * Waits `ms`.
- * @throws the signal's reason when it aborts
- */
-export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleepFor(ms, undefined, { signal })
-  } catch {
-    // It rejects with an AbortError of its own.
-    signal.throwIfAborted()
-  }
-}
+/** Bounds what kafkajs does not bound. */
 
 /** Something took longer than its limit; whether it happens later is unknown. */
 export class TimeLimitError extends Error {

@@ -1,0 +1,148 @@
+/** What a group has done and has before it, read without being a member of it. */
+import { pause } from '../abortable.ts'
+import type { Log } from '../log.ts'
+import type { KafkaClients } from './clients.ts'
+import type { Committed } from './committed.ts'
+import { readCommitted } from './committed.ts'
+import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
+import { decodeDone } from './offset-metadata.ts'
+import { isDone } from './progress.ts'
+import type { Watermarks } from './start-offset.ts'
+import { readWatermarks } from './start-offset.ts'
+
+/** Many messages ask at once; a standing may be so old. Only `due` can become untrue, and it is asked for again then. */
+const CACHE_MS = 200
+const RETRY_MS = 1_000
+
+export interface Place {
+  group: string
+  topic: string
+  partition: number
+  offset: bigint
+}
+
+/**
+ * Where a message stands for its group: `due` (not committed, still in the log: somebody will handle it), `committed`,
+ * `gone` (not committed and never to be read again: deleted by retention, or its topic was deleted or is shorter now).
+ */
+export type Standing = 'due' | 'committed' | 'gone'
+
+export interface PartitionBacklog extends Watermarks {
+  partition: number
+  /** null: the group has committed nothing here */
+  committed: bigint | null
+  /** Offsets that are not done, transaction markers among them: an upper bound of the messages. */
+  waiting: bigint
+}
+
+interface Snapshot {
+  committed: Map<number, Committed>
+  log: Map<number, Watermarks>
+}
+
+export interface OffsetsView {
+  /**
+   * Waits while Kafka is away, and says so once. A message of a topic that was made anew counts as the one that stands at its
+   * offset now: Kafka's protocol, as far as kafkajs speaks it, cannot tell the two apart.
+   * @throws the signal's reason when it aborts
+   */
+  standing(place: Place, signal: AbortSignal): Promise<Standing>
+  /** @throws what kafkajs throws */
+  backlog(): Promise<PartitionBacklog[]>
+  /** Whether the group has ever committed an offset of its topic, as far as Kafka remembers. @throws what kafkajs throws */
+  groupHasCommitted(): Promise<boolean>
+  /** Whether a topic holds nothing, or is not there. @throws what kafkajs throws */
+  isEmpty(topic: string): Promise<boolean>
+}
+
+export function createOffsetsView(
+  clients: KafkaClients,
+  { group, topic }: { group: string; topic: string },
+  log: Log,
+): OffsetsView {
+  const cache = new Map<string, { atMs: number; snapshot: Promise<Snapshot | null> }>()
+  let away = false
+
+  function snapshot(of: { group: string; topic: string }): Promise<Snapshot | null> {
+    const key = JSON.stringify([of.group, of.topic])
+    const cached = cache.get(key)
+    if (cached !== undefined && performance.now() - cached.atMs < CACHE_MS) return cached.snapshot
+    const fresh = readSnapshot(clients, of.group, of.topic)
+    cache.set(key, { atMs: performance.now(), snapshot: fresh })
+    // A failure is for those who asked, not for those who ask next.
+    fresh.catch(() => cache.delete(key))
+    return fresh
+  }
+
+  async function standing(place: Place, signal: AbortSignal): Promise<Standing> {
+    for (;;) {
+      signal.throwIfAborted()
+      try {
+        const standing = standingOf(place, await snapshot(place))
+        if (away) log.info('offsets can be read again')
+        away = false
+        return standing
+      } catch (error) {
+        if (!away) log.warn('offsets cannot be read: waiting', { topic: place.topic, reason: kafkaReason(error) })
+        away = true
+      }
+      await pause(RETRY_MS, signal)
+    }
+  }
+
+  return {
+    standing,
+    async backlog() {
+      const { committed, log: ends } = (await readSnapshot(clients, group, topic)) ?? {
+        committed: new Map(),
+        log: new Map(),
+      }
+      return [...ends].map(([partition, watermarks]) => backlogOf(partition, committed.get(partition), watermarks))
+    },
+    async groupHasCommitted() {
+      const { committed } = (await readSnapshot(clients, group, topic)) ?? { committed: new Map<number, Committed>() }
+      return [...committed.values()].some(({ offset }) => offset !== null)
+    },
+    async isEmpty(name) {
+      const ends = await orMissing(readWatermarks(clients, name))
+      return [...(ends?.values() ?? [])].every(({ low, high }) => low === high)
+    },
+  }
+}
+
+/** @returns null when the topic is not there */
+async function readSnapshot(clients: KafkaClients, group: string, topic: string): Promise<Snapshot | null> {
+  // Offsets before the log's ends: a message that is written in between is not taken for one beyond the end.
+  const committed = await orMissing(readCommitted(clients, group, topic))
+  const log = committed && (await orMissing(readWatermarks(clients, topic)))
+  return committed && log && { committed, log }
+}
+
+async function orMissing<T>(read: Promise<T>): Promise<T | null> {
+  try {
+    return await read
+  } catch (error) {
+    if (kafkaErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return null
+    throw error
+  }
+}
+
+function standingOf({ partition, offset }: Place, snapshot: Snapshot | null): Standing {
+  const log = snapshot?.log.get(partition)
+  if (log === undefined || offset >= log.high) return 'gone'
+  const committed = snapshot?.committed.get(partition)
+  if (committed !== undefined && committed.offset !== null) {
+    const done = decodeDone(committed.offset, committed.metadata) ?? []
+    if (isDone(offset, { offset: committed.offset, done })) return 'committed'
+  }
+  return offset < log.low ? 'gone' : 'due'
+}
+
+function backlogOf(partition: number, committed: Committed | undefined, { low, high }: Watermarks): PartitionBacklog {
+  const offset = committed?.offset ?? null
+  const base = offset === null || offset < low ? low : offset
+  const done = offset === null ? [] : (decodeDone(offset, committed?.metadata ?? null) ?? [])
+  const ahead = done.reduce((sum, { from, to }) => sum + (to - from), 0n)
+  const waiting = high - base - ahead
+  return { partition, low, high, committed: offset, waiting: waiting > 0n ? waiting : 0n }
+}

@@ -1,0 +1,135 @@
+/** Reads a topic back, read committed, from a point in time up to its end as it is now. */
+import { randomUUID } from 'node:crypto'
+import type { Consumer, EachBatchPayload } from 'kafkajs'
+import { abortable } from '../abortable.ts'
+import type { Log } from '../log.ts'
+import type { KafkaClients } from './clients.ts'
+import { kafkaReason } from './kafka-error.ts'
+import type { Headers } from './messages.ts'
+import { readWatermarks } from './start-offset.ts'
+import { within } from './time-limit.ts'
+
+/** Whoever takes the messages may wait for Redis in between. */
+const SESSION_TIMEOUT_MS = 30_000
+const FETCH_WAIT_MS = 250
+/** A killed writer's transaction holds readers back until its time is over; longer than that is a fault. */
+const STALL_LIMIT_MS = 60_000
+const CLOSE_LIMIT_MS = 3_000
+
+export interface ReadBack {
+  key: Buffer | null
+  value: Buffer | null
+  headers: Headers
+  /** ms since the epoch */
+  timestampMs: number
+}
+
+export interface ReadBackOptions {
+  clients: KafkaClients
+  topic: string
+  /** The reader joins a group of its own whose name begins so (one prefixed ACL covers it); it commits nothing there. */
+  groupPrefix: string
+  /** ms since the epoch */
+  sinceMs: number
+  /** Called for one message after the other, in the order of each partition; a rejection ends the reading. */
+  onMessage: (message: ReadBack) => Promise<void>
+  signal: AbortSignal
+  log: Log
+}
+
+/** How far each partition is read, and how far it has to be. */
+type Course = Map<number, { next: bigint; end: bigint }>
+
+/**
+ * Resolves when each partition is read up to the end that it had at the call; each message is given once.
+ * @throws what kafkajs throws, what `onMessage` rejects with, the signal's reason, Error when nothing comes for a minute
+ */
+export async function readBack(options: ReadBackOptions): Promise<void> {
+  const { clients, topic, sinceMs, signal, log } = options
+  signal.throwIfAborted()
+  const course = await plot(clients, topic, sinceMs)
+  if (isComplete(course)) return
+  const consumer = clients.consumer({
+    groupId: `${options.groupPrefix}.reading.${randomUUID()}`,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+    retry: { restartOnFailure: () => Promise.resolve(false) },
+  })
+  try {
+    await abortable(readAll(consumer, course, options), signal)
+  } finally {
+    await within(CLOSE_LIMIT_MS, 'closing the reader', consumer.disconnect()).catch((error: unknown) =>
+      log.debug('the reader was left behind', { topic, reason: kafkaReason(error) }),
+    )
+  }
+}
+
+async function plot(clients: KafkaClients, topic: string, sinceMs: number): Promise<Course> {
+  const ends = await readWatermarks(clients, topic)
+  const starts = await clients.withAdmin((admin) => admin.fetchTopicOffsetsByTimestamp(topic, sinceMs))
+  return new Map(
+    starts.map(({ partition, offset }) => [partition, { next: BigInt(offset), end: ends.get(partition)?.high ?? 0n }]),
+  )
+}
+
+const isComplete = (course: Course) => [...course.values()].every(({ next, end }) => next >= end)
+
+async function readAll(
+  consumer: Consumer,
+  course: Course,
+  { topic, onMessage, signal }: ReadBackOptions,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const stall = setTimeout(onStall, STALL_LIMIT_MS)
+  function onStall(): void {
+    reject(new Error(`${topic} could not be read to its end: nothing came for ${STALL_LIMIT_MS} ms`))
+  }
+
+  function reached(partition: number, next: bigint): void {
+    const part = course.get(partition)
+    if (part === undefined || next <= part.next) return
+    part.next = next
+    stall.refresh()
+    if (isComplete(course)) resolve()
+  }
+
+  async function eachBatch({ batch, heartbeat }: Pick<EachBatchPayload, 'batch' | 'heartbeat'>): Promise<void> {
+    const part = course.get(batch.partition)
+    for (const message of batch.messages) {
+      const offset = BigInt(message.offset)
+      // Again after a rebalance, or written since.
+      if (part === undefined || offset < part.next || offset >= part.end || signal.aborted) continue
+      const { key, value, headers = {} } = message
+      await onMessage({ key, value, headers, timestampMs: Number(message.timestamp) })
+      reached(batch.partition, offset + 1n)
+      await heartbeat()
+    }
+    reached(batch.partition, BigInt(batch.lastOffset()) + 1n)
+  }
+
+  consumer.on('consumer.crash', ({ payload }) => reject(payload.error))
+  consumer.on('consumer.group_join', ({ payload }) => {
+    for (const partition of payload.memberAssignment[topic] ?? []) {
+      const next = course.get(partition)?.next
+      if (next !== undefined) consumer.seek({ topic, partition, offset: next.toString() })
+    }
+  })
+  // Transaction markers at the end come in no batch.
+  consumer.on('consumer.end_batch_process', ({ payload }) => {
+    if (payload.batchSize === 0) reached(payload.partition, BigInt(payload.lastOffset) + 1n)
+  })
+  async function start(): Promise<void> {
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    await consumer.run({
+      autoCommit: false,
+      eachBatch: (payload) => eachBatch(payload).catch((error: unknown) => reject(error as Error)),
+    })
+  }
+
+  try {
+    await Promise.all([start(), promise])
+  } finally {
+    clearTimeout(stall)
+  }
+}
