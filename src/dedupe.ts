@@ -58,43 +58,43 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
   const held = createHeldClaims()
   const parts: Parts = { ...options, claimTtlMs, timings, scripts, held }
   const reassert = createReassert(parts)
-  const calls = createCalls(parts)
+
+  /**
+   * Asks, right before the transaction, whether the messages still own their ids.
+   * @returns those that must not be published any more; their offsets may be committed
+   */
+  async function confirm<T extends Item>(items: T[], signal: AbortSignal): Promise<Set<T>> {
+    if (items.length === 0) return new Set()
+    const claims = new Map<Held, T>(items.map((item) => [held.of(item), item]))
+    const lost = await reassert([...claims.keys()], 'decision', signal)
+    return new Set(lost.flatMap((claim) => claims.get(claim) ?? []))
+  }
+
+  /** Renews claims and leases until the signal aborts; rejects with its reason. */
+  async function run(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      await pause(timings.renewEveryMs, signal)
+      const dueMs = performance.now() - claimTtlMs / 3
+      const due = held.all().filter((claim) => claim.lease !== '' || claim.renewedAtMs < dueMs)
+      const lost = await reassert(due, 'renewal', signal)
+      for (const claim of due) claim.renewedAtMs = performance.now()
+      if (lost.length > 0) options.log.debug('ids passed to other messages', { count: lost.length })
+    }
+  }
+
   return {
     claim: createClaim(parts),
-    ...calls,
+    ...createCalls(parts),
     ...createOutcomes(parts),
-
-    /**
-     * Asks, right before the transaction, whether the messages still own their ids.
-     * @returns those that must not be published any more; their offsets may be committed
-     */
-    async confirm<T extends Item>(items: T[], signal: AbortSignal): Promise<Set<T>> {
-      if (items.length === 0) return new Set()
-      const claims = new Map<Held, T>(items.map((item) => [held.of(item), item]))
-      const lost = await reassert([...claims.keys()], 'decision', signal)
-      return new Set(lost.flatMap((claim) => claims.get(claim) ?? []))
-    },
+    confirm,
+    run,
 
     /** A message is handed back, or its refusal is committed: its claim stays, and is renewed no more. */
     letGo: (id: bigint, owner: ClaimOwner) => held.letGo({ id, owner }),
 
     /** Writes again all that this process holds, whatever state the fleet is in. For recovery.ts. */
-    async reassertHeld(signal: AbortSignal): Promise<number> {
-      const claims = held.all()
-      await reassert(claims, 'renewal', signal)
-      return claims.length
-    },
-
-    /** Renews claims and leases until the signal aborts; rejects with its reason. */
-    async run(signal: AbortSignal): Promise<never> {
-      for (;;) {
-        await pause(timings.renewEveryMs, signal)
-        const dueMs = performance.now() - claimTtlMs / 3
-        const due = held.all().filter((claim) => claim.lease !== '' || claim.renewedAtMs < dueMs)
-        const lost = await reassert(due, 'renewal', signal)
-        for (const claim of due) claim.renewedAtMs = performance.now()
-        if (lost.length > 0) options.log.debug('ids passed to other messages', { count: lost.length })
-      }
+    reassertHeld: async (signal: AbortSignal): Promise<void> => {
+      await reassert(held.all(), 'renewal', signal)
     },
   }
 }
@@ -112,33 +112,36 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
     }
   }
 
-  return {
-    /**
-     * Keeps the outcome until it is published; the lease ends with it.
-     * @param outcome of a success or a final failure, opaque here, not empty
-     * @returns the outcome to publish: the one that was stored first; `duplicate`: nothing is to be published
-     */
-    async store(id: bigint, owner: ClaimOwner, outcome: string, signal: AbortSignal): Promise<Stored> {
-      const mine = held.of({ id, owner })
-      // Before Redis has it: when it loses its data in between, this is what it is told again.
-      Object.assign(mine, { state: 'answered', outcome, lease: '' })
-      const args = [mine.owner, mine.payloadHash, claimTtlMs, outcome]
-      const { rest } = await state.run('an answer', scripts.answer, keysOf(id), args, signal)
-      if (rest[0] === 'duplicate') return { kind: 'duplicate' }
-      mine.outcome = rest[1] === '' ? outcome : String(rest[1])
-      return { kind: 'stored', outcome: mine.outcome }
-    },
+  /**
+   * Keeps the outcome until it is published; the lease ends with it.
+   * @param outcome of a success or a final failure, opaque here, not empty
+   * @returns the outcome to publish: the one that was stored first; `duplicate`: nothing is to be published
+   */
+  async function store(id: bigint, owner: ClaimOwner, outcome: string, signal: AbortSignal): Promise<Stored> {
+    const mine = held.of({ id, owner })
+    // Before Redis has it: when it loses its data in between, this is what it is told again.
+    Object.assign(mine, { state: 'answered', outcome, lease: '' })
+    const args = [mine.owner, mine.payloadHash, claimTtlMs, outcome]
+    const { rest } = await state.run('an answer', scripts.answer, keysOf(id), args, signal)
+    if (rest[0] === 'duplicate') return { kind: 'duplicate' }
+    mine.outcome = rest[1] === '' ? outcome : String(rest[1])
+    return { kind: 'stored', outcome: mine.outcome }
+  }
 
-    /** Writes that the message is refused for budget, before that is published. Copies sent until then share its refusal. */
-    async refuse(id: bigint, owner: ClaimOwner, signal: AbortSignal): Promise<Refused> {
-      const mine = held.of({ id, owner })
-      const args = [mine.owner, mine.payloadHash, claimTtlMs, owner.timestampMs]
-      const { rest } = await state.decide('a refusal', scripts.refuse, keysOf(id), args, signal)
-      const [kind, atMs] = rest as ['refused' | 'changed', number]
-      if (kind === 'changed') return { kind }
-      Object.assign(mine, { state: 'refused', refusedAtMs: atMs })
-      return { kind, atMs }
-    },
+  /** Writes that the message is refused for budget, before that is published. Copies sent until then share its refusal. */
+  async function refuse(id: bigint, owner: ClaimOwner, signal: AbortSignal): Promise<Refused> {
+    const mine = held.of({ id, owner })
+    const args = [mine.owner, mine.payloadHash, claimTtlMs, owner.timestampMs]
+    const { rest } = await state.decide('a refusal', scripts.refuse, keysOf(id), args, signal)
+    const [kind, atMs] = rest as ['refused' | 'changed', number]
+    if (kind === 'changed') return { kind }
+    Object.assign(mine, { state: 'refused', refusedAtMs: atMs })
+    return { kind, atMs }
+  }
+
+  return {
+    store,
+    refuse,
 
     /** Sets the marks of what was published with success or a final failure, after its commit. */
     finish: (items: Item[], signal: AbortSignal) => settle(items, 'published', signal),

@@ -21,7 +21,7 @@ export interface RebuildOptions {
   /** The marks' life. */
   processedTtlMs: number
   /** dedupe's. */
-  reassertHeld: (signal: AbortSignal) => Promise<number>
+  reassertHeld: (signal: AbortSignal) => Promise<void>
   /** Reads the notifications topic, read committed, from `sinceMs` to its end as it was at the call. */
   readOutcomes: (options: {
     sinceMs: number

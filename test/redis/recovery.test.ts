@@ -171,13 +171,15 @@ describe('a flush', () => {
 
   test('is noticed by an idle worker', async () => {
     const worker = await fleet.worker()
-    await finish(worker, newId())
+    const id = newId()
+    await finish(worker, id)
     await fleet.wipe()
     await waitUntil(
       () => leaders(worker) === 1,
       10_000,
       () => 'the flush went unnoticed',
     )
+    expect(await fleet.admin.get(fleet.keys.mark(id))).toBe('_')
   })
 
   test('in the middle of a recovery begins it again', async () => {

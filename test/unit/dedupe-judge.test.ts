@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest'
+import type { ClaimOwner, OwnerStanding, TheirClaim } from '../../src/dedupe/judge.ts'
+import { judge, ownerText, parseOwner } from '../../src/dedupe/judge.ts'
+
+const theirs: ClaimOwner = { group: 'g', topic: 't', partition: 0, offset: 7n, timestampMs: 1_000 }
+const copy: ClaimOwner = { ...theirs, partition: 1, timestampMs: 1_500 }
+const claims = {
+  open: { owner: theirs, state: 'open', refusedAtMs: null },
+  answered: { owner: theirs, state: 'answered', refusedAtMs: null },
+  refused: { owner: theirs, state: 'refused', refusedAtMs: 2_000 },
+} satisfies Record<string, TheirClaim>
+
+describe('a message that finds its id claimed by another', () => {
+  test.each([
+    ['open', 'due', 'duplicate'],
+    ['open', 'committed', 'take'],
+    ['open', 'gone', 'take'],
+    ['answered', 'due', 'duplicate'],
+    ['answered', 'committed', 'mark'],
+    ['answered', 'gone', 'take'],
+    ['refused', 'due', 'duplicate'],
+    ['refused', 'committed', 'duplicate'],
+    ['refused', 'gone', 'take'],
+  ] as const)('%s, by a message that is %s: %s', (state, standing, expected) => {
+    expect(judge(claims[state], copy, standing)).toBe(expected)
+  })
+
+  test.each([
+    ['due', 'wait'],
+    ['committed', 'take'],
+    ['gone', 'take'],
+  ] as const)('sent after the refusal of a message that is %s: %s', (standing, expected) => {
+    expect(judge(claims.refused, { ...copy, timestampMs: 2_001 }, standing)).toBe(expected)
+    expect(judge(claims.refused, { ...copy, timestampMs: 2_000 }, standing)).not.toBe('wait')
+  })
+
+  test.each(['open', 'answered', 'refused'] as const)('%s, at its own place: their topic is no more', (state) => {
+    const standings: OwnerStanding[] = ['due', 'committed', 'gone']
+    for (const standing of standings) {
+      expect(judge(claims[state], { ...theirs, timestampMs: 1_500 }, standing)).toBe('take')
+    }
+  })
+})
+
+test('an owner is told from every other, and read back as it was', () => {
+  const far = { ...theirs, offset: 2n ** 62n }
+  expect(parseOwner(ownerText(far))).toEqual(far)
+  const others = [{ group: 'g"' }, { topic: 't,' }, { partition: 1 }, { offset: 8n }, { timestampMs: 1_001 }]
+  const texts = new Set([theirs, ...others.map((other) => ({ ...theirs, ...other }))].map(ownerText))
+  expect(texts.size).toBe(6)
+})
