@@ -21,7 +21,7 @@ test('the samples are what their table says of them', () => {
     const id = message.kind === 'request' ? message.request.address.processingId : sample.processingId
     expect(id).toBe(sample.processingId)
   }
-  expect(samples).toHaveLength(20)
+  expect(new Set(samples.map(({ expected }) => expected)).size).toBe(Object.keys(kinds).length)
 })
 
 test('only the duplicate repeats an id, and it comes after its original', () => {
