@@ -115,20 +115,16 @@ export function decide(brain: Brain, arrival: Arrival, key: string, path: string
   arrival.texts = hashTexts(texts)
   arrival.ref = findReference(texts)
   const promptTokens = promptTokensOf(request)
-  const options = {}
-  const facts: Facts = { request, profile, key, requestId: arrival.id, promptTokens, options }
+  const facts: Facts = { request, profile, key, requestId: arrival.id, promptTokens, options: {} }
   const suspect = {
     texts: request.messages.map(({ text }) => text),
     hash: arrival.texts,
     key,
     wish: findWish(texts),
   }
-  let problem: Problem | null = null
-  const trouble = misbehaviour.meet(suspect, ({ fault, options }) => {
-    if (!('problem' in fault)) return true
-    problem = fault.problem({ ...facts, options })
-    return problem !== null
-  })
+  const problemOf = ({ fault, options }: Trouble) => ('problem' in fault ? fault.problem({ ...facts, options }) : null)
+  const trouble = misbehaviour.meet(suspect, (one) => !('problem' in one.fault) || problemOf(one) !== null)
+  const problem = trouble === null ? null : problemOf(trouble)
   arrival.fault = trouble?.name ?? null
   if (problem !== null) return counted(refuse(brain, arrival.id, problem))
   if (promptTokens + (request.maxTokens ?? 0) > profile.contextTokens) {

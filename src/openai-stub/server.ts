@@ -92,7 +92,7 @@ async function chat(brain: Brain, arrivals: Arrivals, id: string, req: IncomingM
   const { reply, delivery, waitMs, byteDelayMs } = decide(brain, arrival, key, path, body)
   const cut = delivery !== null && /reset|close/.test(delivery)
   const send = () => {
-    arrival.status = cut ? 0 : reply.status
+    if (delivery !== 'hang') arrival.status = cut ? 0 : reply.status
     deliver(res, reply, delivery, byteDelayMs)
   }
   if (waitMs === 0) return send()

@@ -214,6 +214,7 @@ describe('an answer that does not arrive', () => {
     const [arrival] = stub.arrivals()
     expect(arrival?.billedTokens).toBeGreaterThan(0)
     expect(arrival?.aborted).toBe(!/reset|close/.test(fault))
+    expect(arrival?.status ?? null).toBe(fault === 'hang' ? null : /reset|close/.test(fault) ? 0 : 200)
     expect((await ask(stub)).whole).toBe(true)
   })
 
@@ -279,6 +280,15 @@ describe('trouble', () => {
       [503, 200],
       [200, 200],
     ])
+  })
+
+  test('of every third request leaves the two between alone', async () => {
+    const stub = await stubWith()
+    stub.misbehave({ fault: 'http_500', every: 3 })
+    const statuses: number[] = []
+    for (let i = 0; i < 6; i += 1) statuses.push((await ask(stub)).status)
+    expect(statuses).toEqual([200, 200, 500, 200, 200, 500])
+    expect(stub.arrivals().map(({ fault }) => fault)).toEqual([null, null, 'http_500', null, null, 'http_500'])
   })
 
   test('of a parameter ends when the parameter is left out', async () => {
