@@ -1,4 +1,5 @@
 /** Lets a request that is suspected of killing its worker run with nothing else in flight in the process. */
+import { abortable } from './abortable.ts'
 
 /**
  * A lock with many sharers and one excluder. An excluder waits for the sharers that are inside, and later comers wait for it,
@@ -15,7 +16,7 @@ export function createAloneLock() {
 
   async function share<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     // Asked again after each wait: the check and the entry must not have an await between them.
-    while (excluders > 0) await orAbort(exclusion, signal)
+    while (excluders > 0) await abortable(exclusion, signal)
     sharers++
     try {
       return await work()
@@ -31,10 +32,10 @@ export function createAloneLock() {
     exclusion = Promise.all([before, own])
     excluders++
     try {
-      await orAbort(before, signal)
+      await abortable(before, signal)
       const idle = Promise.withResolvers<void>()
       onIdle = idle.resolve
-      if (sharers > 0) await orAbort(idle.promise, signal)
+      if (sharers > 0) await abortable(idle.promise, signal)
       return await work()
     } finally {
       excluders--
@@ -43,17 +44,4 @@ export function createAloneLock() {
   }
 
   return { share, exclude }
-}
-
-/** Waits for `promise`; rejects with the signal's reason when that comes first. */
-async function orAbort(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = () => reject(signal.reason as Error)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

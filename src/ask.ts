@@ -1,0 +1,184 @@
+/**
+ * One attempt to get an answer, paid from the budget: slot → gate → budget → lease → call → settlement → gate.
+ * The loop over attempts, and what becomes of the answer, is pipeline.ts's.
+ */
+import type { createAloneLock } from './alone.ts'
+import type { Budget, Grant } from './budget/budget.ts'
+import type { createSlots } from './budget/slots.ts'
+import type { ClaimOwner, Dedupe, Lease } from './dedupe.ts'
+import type { FailureCode } from './errors.ts'
+import type { Journey } from './journey.ts'
+import { countAttempt } from './journey.ts'
+import type { HandlerSignals } from './kafka/messages.ts'
+import type { Log } from './log.ts'
+import type { Provider } from './provider/client.ts'
+import type { Evidence, Gate, Pass } from './provider/gate.ts'
+import type { Outcome as GateOutcome } from './provider/holds.ts'
+import type { Question, Reply } from './provider/reply.ts'
+
+export interface AskParts {
+  dedupe: Dedupe
+  budget: Budget
+  slots: ReturnType<typeof createSlots>
+  alone: ReturnType<typeof createAloneLock>
+  gate: Gate
+  provider: Provider
+  log: Log
+}
+
+export interface Asked {
+  id: bigint
+  owner: ClaimOwner
+  messages: Question['messages']
+  schema: Question['schema']
+  maxCompletionTokens: number
+  /** The most that the call can be billed. */
+  tokens: number
+  /** It is suspected of killing its worker: nothing else is in flight meanwhile. */
+  alone: boolean
+  journey: Journey
+  /** Judges what the model said while the attempt is still this request's: its verdict decides what the gate is told. */
+  judge: (content: string) => 'usable' | 'unusable'
+}
+
+export type Attempt =
+  | { kind: 'answer'; content: string; model: string; lease: Lease }
+  | { kind: 'failure'; code: FailureCode; retryAfterMs: number | null; evidence: Evidence }
+  | { kind: 'refused'; waitMs: number }
+  | { kind: 'too_long' }
+  /** The claim passed to another message, or its answer is there: claim again to see. */
+  | { kind: 'changed' }
+  /** The call was not made, for no fault of the request: again at once. */
+  | { kind: 'again' }
+
+/** After this long a failed report or settlement is given up: the stopping worker must not hang on Redis. */
+const AFTERMATH_MS = 10_000
+
+/** @returns a function that makes one attempt; it rejects with the reason of a signal that aborted, lease given back */
+export function createAsk({ dedupe, budget, slots, alone, gate, provider, log }: AskParts) {
+  /** Within a slot. */
+  async function inSlot(asked: Asked, queuedMs: number, signals: HandlerSignals): Promise<Attempt> {
+    const pass = await gate.enter(asked.id.toString(), signals.wait)
+    let outcome: GateOutcome = 'unused'
+    let evidence: Evidence | null = null
+    const report = async () => {
+      evidence = await gate.report(pass, outcome, aftermath(signals.call))
+      return evidence
+    }
+    try {
+      const grant = await reserve(asked, pass, signals.wait)
+      asked.journey.waitedMs += performance.now() - queuedMs
+      if (grant === null) return { kind: 'again' }
+      if (grant.kind !== 'granted') return grant
+      asked.journey.grants.push(grant.id)
+      const begun = await dedupe.begin(asked.id, asked.owner, asked.alone, signals.wait)
+      if (begun.kind === 'changed') {
+        await budget.settle(grant, 0, aftermath(signals.call))
+        return { kind: 'changed' }
+      }
+      const result = await call(asked, grant, begun.lease, signals)
+      outcome = result.outcome
+      if (result.attempt.kind !== 'failure') return result.attempt
+      return { ...result.attempt, evidence: await report() }
+    } finally {
+      if (evidence === null) await report().catch(said(log, 'the gate was not told', asked.id))
+    }
+  }
+
+  /** @returns null when calls were held again meanwhile */
+  async function reserve(asked: Asked, pass: Pass, wait: AbortSignal) {
+    try {
+      return await budget.reserve({ tokens: asked.tokens }, AbortSignal.any([wait, pass.held]))
+    } catch (error) {
+      if (pass.held.aborted && !wait.aborted) return null
+      throw error
+    }
+  }
+
+  async function call(asked: Asked, grant: Grant, lease: Lease, signals: HandlerSignals) {
+    const { messages, schema, maxCompletionTokens, journey } = asked
+    const startedMs = performance.now()
+    let reply: Reply
+    let keepsLease = false
+    try {
+      const question = { messages, schema, maxCompletionTokens, sendByMs: grant.sendByMs, signal: signals.call }
+      reply = await provider.ask(question)
+      journey.askedMs += performance.now() - startedMs
+      await account(asked, grant, reply, signals)
+      const made = attemptOf(reply, lease, asked, signals)
+      keepsLease = made.attempt.kind === 'answer'
+      return made
+    } finally {
+      if (!keepsLease) await dedupe.end(lease, aftermath(signals.call)).catch(said(log, 'a lease was left', asked.id))
+    }
+  }
+
+  /** What was paid, to the journey and to the budget, and what the provider said of its limits. */
+  async function account({ id, journey }: Asked, grant: Grant, reply: Reply, signals: HandlerSignals): Promise<void> {
+    const signal = aftermath(signals.call)
+    const sent = reply.kind === 'answer' || ('sent' in reply && reply.sent)
+    const usage = 'usage' in reply ? reply.usage : null
+    // A request that the provider refused is billed no tokens; one that was cut off may be billed in full.
+    const refused = reply.kind === 'failure' && !mayBeBilled(reply.code)
+    const billed = usage?.totalTokens ?? (sent && !refused ? null : 0)
+    if (sent) countAttempt(journey, usage ?? (refused ? NOTHING : null), grant.tokens)
+    try {
+      await budget.settle(grant, billed, signal)
+      if (!('limits' in reply)) return
+      await budget.narrow(grant, reply.limits, signal)
+      if (reply.kind === 'failure' && reply.code === 'rate_limited' && reply.retryAfterMs !== null) {
+        await budget.holdFor(reply.retryAfterMs, signal)
+      }
+    } catch (error) {
+      said(log, 'the budget was not told', id)(error)
+    }
+  }
+
+  return async (asked: Asked, signals: HandlerSignals): Promise<Attempt> => {
+    const queuedMs = performance.now()
+    const work = () => inSlot(asked, queuedMs, signals)
+    const lock = asked.alone ? alone.exclude : alone.share
+    return await slots.run(() => lock(work, signals.wait), signals.wait)
+  }
+}
+
+export type Ask = ReturnType<typeof createAsk>
+
+const NOTHING = { promptTokens: 0, completionTokens: 0, totalTokens: 0 }
+
+/** Whether tokens may have been billed by an attempt that failed so, without usage told. */
+function mayBeBilled(code: FailureCode): boolean {
+  return ['timeout', 'outage', 'unusable_answer', 'cut_off', 'refused_by_model', 'content_filter'].includes(code)
+}
+
+function attemptOf(
+  reply: Reply,
+  lease: Lease,
+  asked: Asked,
+  signals: HandlerSignals,
+): { attempt: Attempt | Omit<Attempt & { kind: 'failure' }, 'evidence'>; outcome: GateOutcome } {
+  switch (reply.kind) {
+    case 'answer': {
+      if (asked.judge(reply.content) === 'usable') {
+        return { attempt: { kind: 'answer', content: reply.content, model: reply.model, lease }, outcome: 'answered' }
+      }
+      return { attempt: { kind: 'failure', code: 'unusable_answer', retryAfterMs: null }, outcome: 'unusable_answer' }
+    }
+    case 'failure': {
+      const { code, retryAfterMs } = reply
+      return { attempt: { kind: 'failure', code, retryAfterMs }, outcome: code }
+    }
+    case 'not_sent':
+      return { attempt: { kind: 'again' }, outcome: 'unused' }
+    case 'aborted':
+      throw signals.call.reason as Error
+  }
+}
+
+/** For what has to be written after a call even though the partition is gone; bounded, also when the worker stops. */
+function aftermath(call: AbortSignal): AbortSignal {
+  return call.aborted ? AbortSignal.timeout(1_000) : AbortSignal.any([call, AbortSignal.timeout(AFTERMATH_MS)])
+}
+
+const said = (log: Log, what: string, id: bigint) => (error: unknown) =>
+  log.warn(what, { id, reason: error instanceof Error ? error.message : String(error) })

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+/**
+ * The process: environment, arguments, signals, exit code. Nobody imports this file, and nothing else touches them.
+ * Without a command it is the worker; with one, an operator's command.
+ */
+import { config as loadDotenv } from 'dotenv'
+import { startApp } from './app.ts'
+import { runCommand } from './cli/commands.ts'
+import { ConfigError, loadConfig } from './config.ts'
+
+/** sysexits.h: something was found in an unconfigured or misconfigured state. */
+const EX_CONFIG = 78
+/** Work in flight is drained for 25 s; whatever does not close soon after is left to the operating system. */
+const EXIT_WITHIN_MS = 29_000
+
+loadDotenv({ quiet: true })
+const [command, ...args] = process.argv.slice(2)
+try {
+  process.exit(command === undefined ? await work() : await runCommand(command, args, process.env, onSignal()))
+} catch (error) {
+  console.error(error instanceof ConfigError ? error.message : `${command ?? 'the worker'} failed: ${explain(error)}`)
+  process.exit(error instanceof ConfigError ? EX_CONFIG : 1)
+}
+
+async function work(): Promise<number> {
+  const app = startApp(loadConfig(process.env))
+  const signal = onSignal()
+  signal.addEventListener('abort', () => {
+    setTimeout(() => process.exit(0), EXIT_WITHIN_MS).unref()
+    app.stop((signal.reason as Error).message)
+  })
+  await app.done
+  return 0
+}
+
+/** @returns a signal that aborts at the first SIGTERM or SIGINT; a second one ends the process at once */
+function onSignal(): AbortSignal {
+  const first = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      if (first.signal.aborted) process.exit(1)
+      first.abort(new Error(name))
+    })
+  }
+  return first.signal
+}
+
+/** A worker's stack belongs in its log; a command's user is told what went wrong. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return command === undefined ? (error.stack ?? error.message) : error.message
+}

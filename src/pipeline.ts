@@ -1,0 +1,281 @@
+/**
+ * A request's whole way, top to bottom:
+ *
+ *   ours? → decode → claim → cache → attempts (ask.ts: slot, gate, budget, lease, call) → verify → store → publish → mark
+ *
+ * `handle` goes from the consumed message to what is to be published for it. The Kafka layer then asks `confirm`, commits
+ * outputs and offset in one transaction, and tells `committed`. What each failure means stands in errors.ts.
+ */
+import { createHash } from 'node:crypto'
+import { pause } from './abortable.ts'
+import type { Ask } from './ask.ts'
+import type { Budget } from './budget/budget.ts'
+import type { Config } from './config.ts'
+import type { Address, DeadLetterReason, ScoringRequest } from './contracts.ts'
+import { decodeRequest, REQUEST_KEY } from './contracts.ts'
+import { deadLetter, withoutValue } from './dead-letter.ts'
+import type { ClaimOwner, Dedupe } from './dedupe.ts'
+import type { FailureCode } from './errors.ts'
+import { FAILURES } from './errors.ts'
+import type { Journey } from './journey.ts'
+import { startJourney } from './journey.ts'
+import type { Completion, Handler, HandlerSignals, SourceMessage } from './kafka/messages.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import type { Outcome } from './outcome.ts'
+import { decodeOutcome, encodeOutcome, outcomeMessages, refusalMessage } from './outcome.ts'
+import type { Failure } from './provider/attempts.ts'
+import { nextStep } from './provider/attempts.ts'
+import type { Scoring } from './scoring/scoring.ts'
+
+/** It was in flight when its worker died so many times: from now on it runs alone, so that it can hurt no other. */
+const STARTS_BEFORE_ALONE = 3
+/** And so many times although nothing else was in flight: it is to blame. */
+const STARTS_ALONE_BEFORE_DEAD_LETTER = 3
+
+export interface PipelineParts {
+  config: Config
+  dedupe: Dedupe
+  budget: Budget
+  ask: Ask
+  scoring: Scoring
+  log: Log
+  metrics: Metrics
+  /** Aborts when the worker has stopped: ends what is still to be written after a commit. */
+  stopped: AbortSignal
+}
+
+/** What `committed` has to do and to say for a message, by its source. */
+interface Ending {
+  /** As in the log line and the metrics: success, a failure's code, refused, dead_letter, duplicate. */
+  outcome: string
+  id: bigint | null
+  owner: ClaimOwner
+  after: 'mark' | 'let_go' | 'free' | 'nothing'
+  journey: Journey
+  /** Why it is a dead letter. */
+  why?: { reason: DeadLetterReason; detail: string }
+}
+
+type Result = { kind: 'final'; outcome: Outcome } | { kind: 'refused'; waitMs: number } | { kind: 'changed' }
+
+/** @returns the handler that the Kafka layer calls, side by side for many messages */
+export function createPipeline(parts: PipelineParts): Handler {
+  const { config, dedupe, budget, ask, scoring, log, metrics, stopped } = parts
+  const { topics, groupId } = config.kafka
+  const endings = new WeakMap<SourceMessage, Ending>()
+
+  async function handle(source: SourceMessage, signals: HandlerSignals): Promise<Completion> {
+    if (source.key?.toString() !== REQUEST_KEY) return foreign(source)
+    const owner: ClaimOwner = { group: groupId, ...source }
+    const journey = startJourney()
+    const decoded = decodeRequest(source.value)
+    if (decoded.kind === 'unanswerable') {
+      return dead(source, { outcome: 'dead_letter', id: null, owner, after: 'nothing', journey }, decoded)
+    }
+    const address = decoded.kind === 'request' ? decoded.request.address : decoded.address
+    const id = address.processingId
+    for (;;) {
+      const claim = await dedupe.claim(id, owner, digest(source.value), signals.wait)
+      if (claim.kind === 'duplicate') return duplicate(source, { id, owner, journey }, claim.conflict)
+      try {
+        if (claim.stored !== null) return final(source, address, owner, journey, decodeOutcome(claim.stored))
+        if (claim.startsAlone >= STARTS_ALONE_BEFORE_DEAD_LETTER) {
+          const detail = `${claim.starts} calls for it were begun and the worker died each time`
+          const ending: Ending = { outcome: 'dead_letter', id, owner, after: 'free', journey }
+          return dead(source, ending, { reason: 'kills_the_worker', detail })
+        }
+        const result =
+          decoded.kind === 'invalid'
+            ? failed('invalid_request', decoded.problem, journey)
+            : await score(decoded.request, owner, claim.starts >= STARTS_BEFORE_ALONE, journey, signals)
+        if (result.kind === 'refused') {
+          const refused = await dedupe.refuse(id, owner, signals.call)
+          if (refused.kind === 'refused') return refusal(source, address, owner, journey, result.waitMs)
+        }
+        if (result.kind === 'final') {
+          const stored = await dedupe.store(id, owner, encodeOutcome(result.outcome), signals.call)
+          if (stored.kind === 'duplicate') {
+            dedupe.letGo(id, owner)
+            return duplicate(source, { id, owner, journey }, false)
+          }
+          return final(source, address, owner, journey, decodeOutcome(stored.outcome))
+        }
+      } catch (error) {
+        dedupe.letGo(id, owner)
+        throw error
+      }
+      // The claim changed hands meanwhile: see whose it is now.
+      dedupe.letGo(id, owner)
+    }
+  }
+
+  /** From the cache, or asked of the model as often as errors.ts and provider/attempts.ts allow. */
+  async function score(
+    request: ScoringRequest,
+    owner: ClaimOwner,
+    alone: boolean,
+    journey: Journey,
+    signals: HandlerSignals,
+  ): Promise<Result> {
+    const { processingId: id } = request.address
+    const prepared = scoring.prepare(request)
+    const cached = await scoring.cached(prepared, signals.wait)
+    if (cached !== null) return { kind: 'final', outcome: cached }
+    const failures: Failure[] = []
+    let { maxCompletionTokens } = config.provider
+    for (;;) {
+      const tokens = scoring.mostTokens(prepared, maxCompletionTokens)
+      if (tokens === null) return giveUp('too_long', journey)
+      const { messages, schema } = prepared
+      const judge = (content: string) => scoring.judge(prepared, content)
+      const attempt = await ask({ id, owner, messages, schema, maxCompletionTokens, tokens, alone, journey, judge }, signals)
+      switch (attempt.kind) {
+        case 'answer':
+          return { kind: 'final', outcome: await scoring.verified(prepared, attempt, journey, signals.call) }
+        case 'refused':
+          // What this request has failed with before is truer for its caller than the budget of its retry.
+          return attempt
+        case 'too_long':
+          return giveUp('too_long', journey)
+        case 'changed':
+          return attempt
+        case 'again':
+          continue
+        case 'failure': {
+          failures.push(attempt)
+          const step = nextStep(failures)
+          metrics.attemptFailed(attempt.code)
+          if (step.kind === 'give_up') return giveUp(step.code, journey)
+          if (step.longer) maxCompletionTokens = config.provider.maxCompletionTokens * 2
+          journey.waitedMs += step.afterMs
+          await pause(step.afterMs, signals.wait)
+        }
+      }
+    }
+  }
+
+  // What a message ends with -----------------------------------------------------------------------------------------
+
+  function complete(source: SourceMessage, ending: Ending, completion: Omit<Completion, 'source'>): Completion {
+    endings.set(source, ending)
+    return { source, ...completion }
+  }
+
+  function foreign(source: SourceMessage): Completion {
+    metrics.foreignKeySkipped()
+    log.debug('skipped: the key is not ours', { partition: source.partition, offset: source.offset })
+    return { source, messages: [], processingId: null, ifTooLarge: null }
+  }
+
+  function duplicate(source: SourceMessage, about: Pick<Ending, 'id' | 'owner' | 'journey'>, conflict: boolean) {
+    const where = { id: about.id, partition: source.partition, offset: source.offset }
+    if (conflict) log.warn('a different request under an id that is taken: skipped as a duplicate', where)
+    return complete(source, { ...about, outcome: 'duplicate', after: 'nothing' }, SKIPPED)
+  }
+
+  function final(source: SourceMessage, address: Address, owner: ClaimOwner, journey: Journey, outcome: Outcome) {
+    const name = outcome.kind === 'success' ? 'success' : outcome.code
+    const ending: Ending = { outcome: name, id: address.processingId, owner, after: 'mark', journey }
+    return complete(source, ending, {
+      messages: outcomeMessages(topics, source, address, outcome),
+      processingId: address.processingId,
+      ifTooLarge: async () => tooLarge(source, address, ending, outcome),
+    })
+  }
+
+  /** A success that the broker refuses becomes a failure; a failure that it refuses can only be kept for the operator. */
+  function tooLarge(source: SourceMessage, address: Address, ending: Ending, outcome: Outcome): Completion {
+    if (outcome.kind === 'failure' && outcome.code === 'too_large_to_publish') {
+      const detail = 'the broker refuses even the failure notification as too large'
+      return dead(source, { ...ending, outcome: 'dead_letter' }, { reason: 'too_large_to_publish', detail })
+    }
+    const { outcome: failure } = failed('too_large_to_publish', TOO_LARGE, ending.journey)
+    return final(source, address, ending.owner, ending.journey, failure)
+  }
+
+  function refusal(source: SourceMessage, address: Address, owner: ClaimOwner, journey: Journey, waitMs: number) {
+    const ending: Ending = { outcome: 'refused', id: address.processingId, owner, after: 'let_go', journey }
+    return complete(source, ending, {
+      messages: [refusalMessage(topics, source, address, waitMs, effortHeaders(journey))],
+      processingId: address.processingId,
+      ifTooLarge: async () => tooLarge(source, address, { ...ending, after: 'mark' }, failed('refused', '', journey).outcome),
+    })
+  }
+
+  function dead(source: SourceMessage, ending: Ending, why: { reason: DeadLetterReason; detail: string }): Completion {
+    const letter = deadLetter(topics.deadLetters, source, why.reason, why.detail)
+    const told = { ...ending, why }
+    const small = async () =>
+      complete(source, told, { messages: [withoutValue(letter)], processingId: null, ifTooLarge: null })
+    return complete(source, told, { messages: [letter], processingId: null, ifTooLarge: small })
+  }
+
+  // Around the transaction -------------------------------------------------------------------------------------------
+
+  async function confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]> {
+    const items = batch.flatMap(({ source, processingId: id }) => {
+      const ending = endings.get(source)
+      return id === null || ending === undefined ? [] : [{ id, owner: ending.owner, source }]
+    })
+    const lost = new Set([...(await dedupe.confirm(items, signal))].map(({ source }) => source))
+    return batch.map((completion) => {
+      const ending = endings.get(completion.source)
+      if (!lost.has(completion.source) || ending?.id == null) return completion
+      dedupe.letGo(ending.id, ending.owner)
+      return duplicate(completion.source, ending, false)
+    })
+  }
+
+  async function committed(batch: Completion[]): Promise<void> {
+    const done = batch.flatMap(({ source }) => {
+      const ending = endings.get(source)
+      return ending === undefined ? [] : [{ source, ...ending }]
+    })
+    for (const each of done) tell(each)
+    budget.published(done.flatMap(({ journey }) => journey.grants))
+    const owned = done.flatMap(({ id, owner, after }) => (id === null ? [] : [{ id, owner, after }]))
+    for (const { id, owner, after } of owned) {
+      if (after === 'let_go') dedupe.letGo(id, owner)
+      if (after === 'free') await dedupe.deadLettered(id, owner, stopped)
+    }
+    const finished = owned.filter(({ after }) => after === 'mark')
+    if (finished.length > 0) await dedupe.finish(finished, stopped)
+  }
+
+  /** The one line of a finished message. */
+  function tell({ source, outcome, id, journey, why }: Ending & { source: SourceMessage }): void {
+    const { startedMs, waitedMs, askedMs, attempts, billedTokens } = journey
+    const tookMs = Math.round(performance.now() - startedMs)
+    const where = { id, partition: source.partition, offset: source.offset }
+    metrics.requestFinished(outcome, { waitedMs, tookMs })
+    if (why !== undefined) {
+      metrics.deadLettered(why.reason)
+      log.warn('dead-lettered', { ...where, ...why })
+    }
+    log.info('request finished', {
+      ...where,
+      outcome,
+      tookMs,
+      waitedMs: Math.round(waitedMs),
+      askedMs: Math.round(askedMs),
+      tokens: billedTokens,
+      attempts,
+    })
+  }
+
+  return { handle, confirm, committed }
+}
+
+const SKIPPED = { messages: [], processingId: null, ifTooLarge: null }
+const TOO_LARGE = 'Ответ не поместился в сообщение: сократите callback_url.'
+
+function failed(code: string, message: string, journey: Journey) {
+  const headers = effortHeaders(journey)
+  return { kind: 'final' as const, outcome: { kind: 'failure' as const, code, message, headers } }
+}
+
+const giveUp = (code: FailureCode, journey: Journey) => failed(code, FAILURES[code].message, journey)
+
+/** Tells a repetition from another request under the same id. */
+const digest = (value: Buffer | null) => createHash('sha256').update(value ?? '').digest('base64url').slice(0, 16)

@@ -1,0 +1,32 @@
+/** Pub/sub on a connection of its own. Messages are hints: one that is lost in an outage is made up for by its receiver. */
+import type { Redis } from 'ioredis'
+import type { Log } from '../log.ts'
+
+/** @param redis used for nothing else */
+export function createSubscriptions(redis: Redis, log: Log) {
+  const receivers = new Map<string, Set<(message: string) => void>>()
+
+  const said = (error: Error) => log.debug('a channel is subscribed to later', { reason: error.message })
+  redis.on('message', (channel: string, message: string) => {
+    for (const receive of receivers.get(channel) ?? []) receive(message)
+  })
+  // Nothing queues while the connection is down, so all channels are asked for each time that it is there.
+  redis.on('ready', () => {
+    if (receivers.size > 0) redis.subscribe(...receivers.keys()).catch(said)
+  })
+
+  return {
+    /** Calls `receive` with each message of a channel until the returned function is called. */
+    subscribe(channel: string, receive: (message: string) => void): () => void {
+      const known = receivers.get(channel) ?? new Set()
+      receivers.set(channel, known.add(receive))
+      if (redis.status === 'ready') redis.subscribe(channel).catch(said)
+      return () => {
+        known.delete(receive)
+        if (known.size > 0) return
+        receivers.delete(channel)
+        if (redis.status === 'ready') redis.unsubscribe(channel).catch(said)
+      }
+    },
+  }
+}
