@@ -27,7 +27,7 @@ in_test_compose() { (cd "$work/app" && compose --env-file .test.env -f docker-co
 clean_up() {
   local code=$?
   if [ -d "$work/app" ]; then
-    [ $code = 0 ] || in_compose logs --no-color --tail 40 || true
+    [ $code = 0 ] || in_compose logs --no-color --tail 40 worker || true
     in_compose down --volumes --timeout 5 >/dev/null 2>&1 || true
     in_test_compose down --volumes --timeout 5 >/dev/null 2>&1 || true
   fi
