@@ -51,6 +51,8 @@ start_docker() {
   fi
   # A daemon of our own beside any other: own socket, own data, kept for the next run.
   export DOCKER_HOST=unix://$work/docker.sock
+  # Ports are published here, even if this machine looks like a container itself.
+  export TESTCONTAINERS_HOST_OVERRIDE=localhost
   mkdir -p "$cache"
   dockerd --host "$DOCKER_HOST" --data-root "$cache/docker" --exec-root "$work/exec" --pidfile "$work/docker.pid" \
     >"$work/dockerd.log" 2>&1 &

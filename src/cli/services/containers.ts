@@ -38,6 +38,8 @@ export async function containerServices({ env, say, signal }: RungContext): Prom
       await start(kafkaContainer(library, kafkaImage, host, port as number))
       return `${host}:${port}`
     })
+    // Both to their end, so that a failure of one leaves no late starter behind.
+    await Promise.allSettled([kafka, redis])
     const [broker, redisContainer] = await Promise.all([kafka, redis])
     await untilBrokerAnswers(broker, signal)
     const redisPort = redisContainer.getMappedPort(6379)
@@ -102,6 +104,7 @@ async function untilBrokerAnswers(broker: string, signal: AbortSignal): Promise<
 
 /** testcontainers takes no signal: a container that comes up after the abort is stopped then. */
 async function orAbort(starting: Promise<StartedTestContainer>, signal: AbortSignal): Promise<StartedTestContainer> {
+  signal.throwIfAborted()
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const onAbort = () => {
     reject(signal.reason as Error)
