@@ -119,14 +119,16 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
     }
     void recovery.run(stop.signal).catch(ended)
     void dedupe.run(stop.signal).catch(ended)
-    /** As SIGKILL: nothing is given back, nothing is renewed any more. */
+    /** As SIGSTOP: nothing is renewed any more; what a test calls is what it does after it thawed. */
+    const freeze = () => stop.abort(new Error('frozen'))
+    /** As SIGKILL: nothing is given back. */
     const die = () => {
-      stop.abort(new Error('dead'))
+      freeze()
       redis.disconnect()
     }
     stops.push(die)
     await redisReady(redis, log, AbortSignal.timeout(20_000))
-    return { ...dedupe, redis, state, log, budget, reads, die, signal: stop.signal }
+    return { ...dedupe, redis, state, log, budget, reads, freeze, die }
   }
 
   return {

@@ -1,0 +1,197 @@
+/**
+ * Random lives of a few messages under one id, on the real scripts: runs that crash at any point, zombies that go on, marks
+ * that are never set, flushes, retention. Kafka is a plain model of the witness: a message is committed once, with its outcome.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
+import { expect, inject, test } from 'vitest'
+import type { ClaimOwner } from '../../src/dedupe.ts'
+import type { Fleet, FleetWorker } from './fleet.ts'
+import { message, soon, startFleet } from './fleet.ts'
+
+const ID = 7n
+const MESSAGES = 4
+const RUNS = 60
+const LIMIT_MS = 20_000
+
+type Phase = 'new' | 'claimed' | 'begun' | 'stored' | 'refused' | 'confirmed' | 'committed' | 'over'
+
+interface Run {
+  worker: FleetWorker
+  phase: Phase
+  /** What its transaction would publish: null for a skip. */
+  result: { kind: 'success' } | { kind: 'refusal'; atMs: number } | null
+}
+
+interface Sent {
+  owner: ClaimOwner
+  run: Run | null
+  /** Runs of workers that were thought dead: they go on, but Kafka lets them commit nothing. */
+  zombies: Run[]
+  state: 'due' | 'committed' | 'gone'
+}
+
+type Command =
+  | { do: 'step' | 'zombie_step' | 'crash' | 'freeze' | 'vanish'; which: number; refuse: boolean }
+  | { do: 'send' | 'flush'; which: number; refuse: boolean }
+
+const command: fc.Arbitrary<Command> = fc.record({
+  do: fc.oneof(
+    { weight: 24, arbitrary: fc.constant('step' as const) },
+    { weight: 3, arbitrary: fc.constant('zombie_step' as const) },
+    { weight: 3, arbitrary: fc.constantFrom('crash' as const, 'freeze' as const) },
+    { weight: 4, arbitrary: fc.constant('send' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('flush' as const, 'vanish' as const) },
+  ),
+  which: fc.nat(MESSAGES - 1),
+  refuse: fc.boolean(),
+})
+
+function createWorld(fleet: Fleet) {
+  const log: Sent[] = []
+  const outcomes: NonNullable<Run['result']>[] = []
+  let vanished = false
+
+  /** Carries the run one step further, as the pipeline would. */
+  async function step(sent: Sent, run: Run, refuse: boolean, signal = soon()): Promise<void> {
+    const { worker } = run
+    const { owner } = sent
+    switch (run.phase) {
+      case 'new': {
+        const claim = await worker.claim(ID, owner, 'payload', signal)
+        run.phase = claim.kind === 'duplicate' ? 'confirmed' : claim.stored === null ? 'claimed' : 'stored'
+        if (run.phase === 'stored') run.result = { kind: 'success' }
+        return
+      }
+      case 'claimed': {
+        const next = refuse ? await worker.refuse(ID, owner, signal) : await worker.begin(ID, owner, false, signal)
+        run.phase = next.kind === 'changed' ? 'new' : next.kind === 'begun' ? 'begun' : 'refused'
+        if (next.kind === 'refused') run.result = { kind: 'refusal', atMs: next.atMs }
+        return
+      }
+      case 'begun': {
+        const stored = await worker.store(ID, owner, 'answer', signal)
+        run.phase = stored.kind === 'stored' ? 'stored' : 'confirmed'
+        run.result = stored.kind === 'stored' ? { kind: 'success' } : null
+        return
+      }
+      case 'stored':
+      case 'refused': {
+        const lost = await worker.confirm([{ id: ID, owner }], signal)
+        if (lost.size > 0) run.result = null
+        run.phase = 'confirmed'
+        return
+      }
+      case 'confirmed':
+        return commit(sent, run)
+      case 'committed':
+        if (run.result?.kind === 'success') await worker.finish([{ id: ID, owner }], signal)
+        else worker.letGo(ID, owner)
+        run.phase = 'over'
+    }
+  }
+
+  function commit(sent: Sent, run: Run): void {
+    // A fenced zombie's transaction fails, as does the second one for an offset.
+    if (sent.run !== run || sent.state !== 'due') {
+      run.phase = 'over'
+      return
+    }
+    run.phase = 'committed'
+    sent.state = 'committed'
+    fleet.stands(sent.owner, 'committed')
+    if (run.result === null) return
+    outcomes.push(run.result)
+    const wait = run.result.kind === 'refusal' ? 5 : null
+    fleet.notifications.push({
+      key: Buffer.from('new_notifications'),
+      value: Buffer.from(`{"response":{"processing_id":${ID}},"wait_seconds":${wait}}`),
+      headers: {},
+      timestampMs: Date.now(),
+    })
+  }
+
+  async function perform({ do: what, which, refuse }: Command): Promise<void> {
+    if (what === 'send') {
+      // The times of the messages differ from each other and from those of refusals.
+      await sleep(2)
+      if (log.length < MESSAGES)
+        log.push({ owner: message({ partition: log.length }), run: null, zombies: [], state: 'due' })
+      await sleep(2)
+      return
+    }
+    if (what === 'flush') {
+      // Once everything is as it was when the flush comes: the model is of what Redis holds, not of a flush at start.
+      await fleet.wipe()
+      return
+    }
+    const sent = log[which]
+    if (sent === undefined) return
+    if (what === 'step') {
+      if (sent.run === null && sent.state === 'due')
+        sent.run = { worker: await fleet.worker(), phase: 'new', result: null }
+      if (sent.run !== null && sent.run.phase !== 'over') await step(sent, sent.run, refuse)
+    } else if (what === 'zombie_step') {
+      const zombie = sent.zombies.find(({ phase }) => phase !== 'over')
+      // Where data was lost meanwhile, it waits for a recovery of its own, which a thawed worker has, and this one has not.
+      const ended = () => ((zombie as Run).phase = 'over')
+      if (zombie !== undefined) await step(sent, zombie, refuse, AbortSignal.timeout(200)).catch(ended)
+    } else if (what === 'crash' || what === 'freeze') {
+      if (sent.run === null) return
+      if (what === 'freeze') {
+        sent.run.worker.freeze()
+        sent.zombies.push(sent.run)
+      } else sent.run.worker.die()
+      sent.run = null
+    } else if (sent.state === 'due' && sent.run === null) {
+      vanished = true
+      sent.state = 'gone'
+      fleet.stands(sent.owner, 'gone')
+    }
+  }
+
+  /** All workers die; new ones handle what is left. */
+  async function drain(): Promise<void> {
+    for (const sent of log) {
+      for (const run of [sent.run, ...sent.zombies]) run?.worker.die()
+      sent.run = null
+    }
+    const worker = await fleet.worker()
+    for (const sent of log.filter(({ state }) => state === 'due')) {
+      sent.run = { worker, phase: 'new', result: null }
+      while (sent.run.phase !== 'over') await step(sent, sent.run, false)
+    }
+  }
+
+  function check(): void {
+    expect(outcomes.filter(({ kind }) => kind === 'success').length, 'successes').toBeLessThanOrEqual(1)
+    if (vanished) return
+    for (const { owner } of log) {
+      const told = outcomes.some((outcome) => outcome.kind === 'success' || outcome.atMs >= owner.timestampMs)
+      expect(told, `an outcome for the message of ${owner.timestampMs}`).toBe(true)
+    }
+  }
+
+  return { perform, drain, check }
+}
+
+test('whatever dies, and whenever: one success at most, and no message without an outcome', async () => {
+  const property = fc.asyncProperty(fc.array(command, { minLength: 10, maxLength: 50 }), async (commands) => {
+    const fleet = await startFleet(inject('redisUrl'), {
+      dedupe: { leaseMs: 40, renewEveryMs: 10, pollMs: 5, refusalMs: 0 },
+      recovery: { pollMs: 5, reassertMs: 60, leadMs: 300 },
+    })
+    try {
+      const world = createWorld(fleet)
+      await world.perform({ do: 'send', which: 0, refuse: false })
+      for (const each of commands) await world.perform(each)
+      await world.drain()
+      world.check()
+    } finally {
+      await fleet.stop()
+    }
+  })
+  const details = await fc.check(property, { numRuns: RUNS, interruptAfterTimeLimit: LIMIT_MS })
+  expect((await fc.asyncDefaultReportMessage(details)) ?? '').toBe('')
+  expect(details.numRuns).toBeGreaterThan(5)
+})
