@@ -1,7 +1,7 @@
 /**
  * The budget that all workers of one name share: one atomic reservation in all axes at once or nothing, by Redis's clock.
  *
- * Within a process only the first in line asks; the first of each process stand in the fleet's line (lib.lua), in the order
+ * Within a process only the first in line asks; the first of each process stand in the fleet's line (line.lua), in the order
  * in which they asked. The line is strict: nobody is granted what those ahead need, so a large request is not overtaken, and
  * after a grant the worker's next request joins at the end, so the workers take turns.
  *
@@ -16,11 +16,13 @@ import type { RetryWhileAway } from '../redis/retry.ts'
 import { createJournal } from './journal.ts'
 import { BUDGET_WINDOWS, isTooLong, paceOf } from './limits.ts'
 import type { BudgetLimits, BudgetWindows } from './limits.ts'
+import { createKnowledge } from './knowledge.ts'
 import { createAlarm, createLine } from './line.ts'
-import { remainingOf } from './rate-headers.ts'
+import { isLess, remainingOf } from './rate-headers.ts'
 import { createRebuild } from './rebuild.ts'
+import type { Published } from './rebuild.ts'
 import { budgetScripts } from './scripts.ts'
-import type { Reply, Used, Version } from './scripts.ts'
+import type { Reply, Used } from './scripts.ts'
 import { readStatus } from './status.ts'
 
 /** While the budget is lost, asked again so often: the message that it is open may be lost as well. */
@@ -61,8 +63,6 @@ export interface BudgetOptions {
   log: Log
   /** Calls back with each message of a channel until the returned function is called. Messages are hints, and may be lost. */
   subscribe: (channel: string, onMessage: (message: string) => void) => () => void
-  /** Told once when the budget's data is missing or older than it was; somebody has to rebuild it. */
-  onLost: () => void
   /** Shorter ones in tests. */
   windows?: BudgetWindows
 }
@@ -78,40 +78,13 @@ export function createBudget(options: BudgetOptions) {
   const alarm = createAlarm()
   const journal = createJournal()
   const closing = new AbortController()
-  const minuteMs = windows.minuteMs + windows.marginMs
-  const rebuilding = createRebuild({ scripts, retryWhileAway, closedMs: minuteMs })
-  /** The data that this worker has last seen. */
-  let known: Version | null = null
-  let isLost = false
+  const closeMinute = (signal: AbortSignal) => hold(windows.minuteMs + windows.marginMs, 'closed', signal)
+  const rebuilding = createRebuild({ scripts, retryWhileAway })
+  const { known, learn } = createKnowledge({ journal, log, add: rebuilding.add, closeMinute })
+  let hasNarrowed = false
   /** Of the reservation that is being asked for. */
   let asking = ''
   let reservations = 0
-
-  /** Compares a reply's data with what was known; adds this worker's own spendings to other data than before. */
-  async function learn(version: Version | null, signal: AbortSignal): Promise<void> {
-    if (version === null) return lost()
-    isLost = false
-    const before = known
-    if (before?.generation === version.generation) {
-      known = { ...before, seq: Math.max(before.seq, version.seq) }
-      return
-    }
-    known = { generation: version.generation, seq: version.seq }
-    if (before === null) return
-    const spendings = journal.spendings()
-    log.warn('the budget holds other data than before: adding what this worker spent', { spendings: spendings.length })
-    // Somebody opened it as new although it was not.
-    if (version.generation.startsWith('new')) await hold(minuteMs, 'closed', signal)
-    await rebuilding.add(version.generation, spendings, signal)
-  }
-
-  function lost(): void {
-    // One that was never opened is no loss: whoever starts this worker opens it.
-    if (isLost || known === null) return
-    isLost = true
-    log.error('the budget has lost its data: nothing is granted until it is rebuilt')
-    options.onLost()
-  }
 
   const unsubscribe = options.subscribe(`${prefix}wake`, (message) => {
     if (message === asking) return alarm.ring()
@@ -130,7 +103,7 @@ export function createBudget(options: BudgetOptions) {
     let askedMs = sinceMs
     const ask = () => {
       askedMs = performance.now()
-      return scripts.reserve(asking, tokens, options.maxWaitMs, known)
+      return scripts.reserve(asking, tokens, options.maxWaitMs, known())
     }
     try {
       for (;;) {
@@ -218,27 +191,32 @@ export function createBudget(options: BudgetOptions) {
     /** Takes over what the answer to a granted request says of the provider's limits, where that is less than is known here. */
     async narrow(grant: Grant, headers: RateHeaders, signal: AbortSignal): Promise<void> {
       const said = remainingOf(headers)
-      if (said.requests === null && said.tokens === null) return
+      const narrows = isLess('requests', said, grant.used, limits) || isLess('tokens', said, grant.used, limits)
+      // One that says that all is well is of use only to lift what this worker was told before.
+      if (!narrows && !hasNarrowed) return
+      hasNarrowed = narrows
       await learn(await retryWhileAway('the budget', () => scripts.narrow(said, grant), signal), signal)
     },
 
     /**
-     * Opens a budget that nobody has used before; does nothing to one that is there. To be called when recovery is through.
-     * @returns false when Redis does not hold its data (any more), so that the budget stays shut
+     * Opens a budget that nobody has used before; does nothing to one that is there. To be called when Redis is trusted.
+     * @param firstEver recovery found that Redis never held any data; else the sentinel has to say that all of it is there
+     * @returns false when it is not, or the budget's own is lost: it stays shut until it is rebuilt
      */
-    async open(signal: AbortSignal): Promise<boolean> {
-      const generation = `new-${randomUUID()}`
-      const version = await retryWhileAway('the budget', () => scripts.open(generation, 0, 'new'), signal)
+    async open(signal: AbortSignal, firstEver = false): Promise<boolean> {
+      const open = () => scripts.open(`new-${randomUUID()}`, firstEver ? 'first' : 'new')
+      const version = await retryWhileAway('the budget', open, signal)
       await learn(version, signal)
       return version !== null
     },
 
     /**
-     * Makes the budget anew from what is known to be spent, and closes it for a minute; live workers add what they know.
-     * @param spendings of the last day, by time of their publication (ms since the epoch)
+     * Makes good what the budget lost, and opens it. It is closed for a minute from when the loss was found; live workers add
+     * what nobody has published yet. Done again, it adds nothing twice.
+     * @param published what outcomes tell of the last day (later than what the budget still knows is enough)
      */
-    async rebuild(spendings: Iterable<{ atMs: number; requests: number; tokens: number }>, signal: AbortSignal) {
-      await learn(await rebuilding.rebuild(spendings, signal), signal)
+    async rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<void> {
+      await learn(await rebuilding.rebuild(published, signal), signal)
     },
 
     /** @throws when Redis is away */

@@ -1,23 +1,26 @@
--- Opens the budget with a generation: nothing of another one counts any more.
+-- Opens the budget.
 --
--- KEYS[2] the sentinel of the whole Redis (dedupe's `state`)
--- ARGV 9  generation, 10 closed for so many ms, 11 'rebuilt' replaces a state; 'new' keeps one, and opens nothing while the
---         sentinel does not say that all data is there
--- Returns { 'ok', generation of the state, seq }, or { 'lost' }: not opened
+-- ARGV 9  generation, 10 how: 'new': if there is none, and the sentinel says that all data is there; 'first': if there is none,
+--         and Redis never held any; 'rebuild': shut it until 'rebuilt': what it lacked has been added
+-- Returns { 'ok', its generation, seq, ms of the last thing that it knows (of a 'rebuild') }, or { 'lost' }: not opened
 
-local state = load()
-if ARGV[11] == 'new' then
-  if state then
-    return { 'ok', state.gen, state.seq }
-  elseif redis.call('HGET', KEYS[2], 'status') ~= 'open' then
+local state, how = load(true), ARGV[10]
+if how == 'rebuild' then
+  state = lose(state)
+  return { 'ok', state.gen, state.seq, state.cut }
+elseif how == 'rebuilt' then
+  if not state then
     return { 'lost' }
   end
+  clock(state)
+  state.gen, state.lost, state.seq = ARGV[9], 0, state.seq + 1
+elseif state then
+  return { state.lost == 1 and 'lost' or 'ok', state.gen, state.seq }
+elseif how == 'new' and redis.call('HGET', KEYS[2], 'status') ~= 'open' then
+  return { 'lost' }
+else
+  state = create(ARGV[9])
 end
--- What the provider said holds on.
-state = state or { offset = 0, last = 0, hold = 0, tat = 0, place = 0, freed = 0 }
-local now = clock(state)
-state.gen, state.seq, state.closed = ARGV[9], 0, now + tonumber(ARGV[10])
-state.line, state.over = {}, { { false, false }, { false, false } }
 save(state)
 redis.call('PUBLISH', prefix .. 'wake', 'opened')
 return { 'ok', state.gen, state.seq }

@@ -1,6 +1,7 @@
 /** What a provider's headers say of its limits. Whatever cannot be read says nothing. */
 import type { RateHeaders } from '../provider/reply.ts'
-import type { Remaining } from './scripts.ts'
+import type { BudgetLimits } from './limits.ts'
+import type { Remaining, Used } from './scripts.ts'
 
 /** No provider holds its callers for longer; a larger number is taken for garbage that means "long". */
 const MAX_MS = 24 * 3_600_000
@@ -49,4 +50,22 @@ export function remainingOf(headers: RateHeaders): { requests: Remaining | null;
     return /^\d{1,15}$/.test(remaining) && resetMs !== null ? { units: Number(remaining), resetMs } : null
   }
   return { requests: one('requests'), tokens: one('tokens') }
+}
+
+/**
+ * Whether less remains than is known here; told.lua decides by what is known by then.
+ * @param used what was known when the answered request was granted
+ */
+export function isLess(
+  axis: 'requests' | 'tokens',
+  remaining: Record<'requests' | 'tokens', Remaining | null>,
+  used: Used,
+  limits: BudgetLimits,
+): boolean {
+  const said = remaining[axis]
+  if (said === null) return false
+  const [minute, day] = [limits[`${axis}PerMinute`], limits[`${axis}PerDay`]]
+  if (said.units === 0 && (minute === null || day === null)) return true
+  const isBelow = (limit: number | null, known: number) => limit !== null && said.units < limit - known
+  return isBelow(minute, used.minute[axis]) || isBelow(day, used.day[axis])
 }

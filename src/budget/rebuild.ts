@@ -9,39 +9,39 @@ const BUCKET_MS = 60_000
 const AT_ONCE = 100
 
 export interface RebuildOptions {
-  scripts: Pick<ReturnType<typeof budgetScripts>, 'restore' | 'open'>
+  scripts: Pick<ReturnType<typeof budgetScripts>, 'restore' | 'open' | 'beginRebuild'>
   retryWhileAway: RetryWhileAway
-  /** How long a rebuilt budget stays closed: a minute's window. */
-  closedMs: number
 }
 
-export function createRebuild({ scripts, retryWhileAway, closedMs }: RebuildOptions) {
-  /** Adds to a generation; each spending once, however often it is added. */
-  async function add(generation: string, spendings: Spending[], signal: AbortSignal, fresh = false): Promise<void> {
+/** Units spent at a time, ms since the epoch. */
+export type Published = Pick<Spending, 'atMs' | 'requests' | 'tokens'>
+
+export function createRebuild({ scripts, retryWhileAway }: RebuildOptions) {
+  /** Adds each spending once, however often it is added. */
+  async function add(spendings: Spending[], signal: AbortSignal, rebuilding = false): Promise<void> {
     for (let from = 0; from < spendings.length; from += AT_ONCE) {
       const some = spendings.slice(from, from + AT_ONCE)
-      await retryWhileAway('the spent budget', () => scripts.restore(generation, fresh, some), signal)
+      await retryWhileAway('the spent budget', () => scripts.restore(some, rebuilding), signal)
     }
   }
 
-  /** Makes a new generation from the spendings; nothing of it counts before all of it is there. */
-  async function rebuild(
-    spendings: Iterable<{ atMs: number; requests: number; tokens: number }>,
-    signal: AbortSignal,
-  ): Promise<Version | null> {
-    const generation = `rebuilt-${randomUUID()}`
-    await add(generation, inBuckets(spendings, generation), signal, true)
-    return await retryWhileAway('the budget', () => scripts.open(generation, closedMs, 'rebuilt'), signal)
+  /** Adds what the budget does not know of, and opens it; it stays closed for a minute from when it was found lost. */
+  async function rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<Version | null> {
+    const { seq, cutMs } = await retryWhileAway('the budget', () => scripts.beginRebuild(), signal)
+    await add(inBuckets(published, cutMs, `rebuilt:${seq}`), signal, true)
+    return await retryWhileAway('the budget', () => scripts.open(`rebuilt-${randomUUID()}`, 'rebuilt'), signal)
   }
 
   return { add, rebuild }
 }
 
-function inBuckets(spendings: Iterable<{ atMs: number; requests: number; tokens: number }>, generation: string) {
+/** @param loss names this loss, so that another leader that goes on with its recovery adds nothing twice */
+function inBuckets(published: Iterable<Published>, cutMs: number, loss: string): Spending[] {
   const buckets = new Map<number, Spending>()
-  for (const { atMs, requests, tokens } of spendings) {
+  for (const { atMs, requests, tokens } of published) {
+    if (atMs < cutMs) continue
     const number = Math.floor(atMs / BUCKET_MS)
-    const bucket = buckets.get(number) ?? { id: `${generation}:${number}`, atMs, requests: 0, tokens: 0 }
+    const bucket = buckets.get(number) ?? { id: `${loss}:${number}`, atMs, requests: 0, tokens: 0 }
     bucket.atMs = Math.max(bucket.atMs, atMs)
     bucket.requests += requests
     bucket.tokens += tokens

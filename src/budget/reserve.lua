@@ -3,7 +3,7 @@
 --
 -- ARGV 9 id, 10 tokens, 11 refuse when the wait is longer than so many ms, 12 lease: ms that a waiter may be late,
 --      13 longest time until a waiter must ask again, ms, 14 generation known to the caller, 15 highest seq it has seen in it
--- Returns { 'lost' }: no state, or an older copy of it (which is deleted)
+-- Returns { 'lost' }: no state, or an older copy of it, which has to be rebuilt now
 --         { 'granted', generation, seq, age of the grant, now, used requests and tokens in the minute, and in the day }
 --         { 'wait', generation, seq, ms until its turn, ms until it must ask again }
 --         { 'refused', generation, seq, ms until its turn }      times in ms; it is in no line then
@@ -13,10 +13,13 @@ local late, renewal = tonumber(ARGV[12]), tonumber(ARGV[13])
 
 local state = load()
 if state and state.gen == ARGV[14] and state.seq < tonumber(ARGV[15]) then
-  redis.call('DEL', KEYS[1])
-  state = nil
-end
-if not state then
+  lose(state)
+  return { 'lost' }
+elseif not state then
+  -- Unknown to the caller as well, it may be one that nobody has opened yet.
+  if ARGV[14] ~= '' then
+    lose(load(true))
+  end
   return { 'lost' }
 end
 local now = clock(state)

@@ -51,10 +51,12 @@ export interface ScriptOptions {
 const RENEWAL_MS = 10_000
 
 const file = (name: string) => new URL(`./${name}.lua`, import.meta.url)
+const BEFORE_EACH = ['state', 'trees', 'line'].map(file)
 
 export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }: ScriptOptions) {
-  const script = (name: string, keys: string[] = [`${prefix}state`]) => {
-    const run = loadScript(redis, [file('lib'), file(name)], keys.length)
+  const keys = [`${prefix}state`, sentinel]
+  const script = (name: string) => {
+    const run = loadScript(redis, [...BEFORE_EACH, file(name)], keys.length)
     return async (...args: (string | number)[]) => (await run(keys, [...shared, ...args])) as (string | number)[]
   }
   const shared = [
@@ -73,7 +75,7 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
     leave: script('leave'),
     told: script('told'),
     restore: script('restore'),
-    open: script('open', [`${prefix}state`, sentinel]),
+    open: script('open'),
     status: script('status'),
   }
 
@@ -117,14 +119,21 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
   /** The version of the data that is there now; null when there is none. */
   const version = async () => versionOf(await scripts.told('', '', 0))
 
-  /** @param fresh the generation is being made, and has no state yet */
-  async function restore(generation: string, fresh: boolean, spendings: Spending[]): Promise<void> {
+  /** @param rebuilding the budget is shut, and being rebuilt; else it was, and is open */
+  async function restore(spendings: Spending[], rebuilding: boolean): Promise<void> {
     const args = spendings.flatMap(({ id, atMs, requests, tokens }) => [id, atMs, requests, tokens])
-    await scripts.restore(generation, fresh ? '1' : '', ...args)
+    await scripts.restore(rebuilding ? '1' : '', ...args)
   }
 
-  async function open(generation: string, closedMs: number, how: 'new' | 'rebuilt'): Promise<Version | null> {
-    return versionOf(await scripts.open(generation, closedMs, how))
+  /** See open.lua; null: it did not open. */
+  async function open(generation: string, how: 'new' | 'first' | 'rebuilt'): Promise<Version | null> {
+    return versionOf(await scripts.open(generation, how))
+  }
+
+  /** Shuts the budget for a rebuild. What it knows is complete up to `cutMs`; 0: it knows nothing. */
+  async function beginRebuild(): Promise<{ seq: number; cutMs: number }> {
+    const [, , seq, cutMs] = await scripts.open('', 'rebuild')
+    return { seq: Number(seq), cutMs: Number(cutMs) }
   }
 
   return {
@@ -136,6 +145,7 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
     version,
     restore,
     open,
+    beginRebuild,
     status: async () => await scripts.status(),
   }
 }

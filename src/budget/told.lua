@@ -4,11 +4,14 @@
 -- ARGV 11 seq of the request that was answered
 -- then for requests and for tokens, four each: remaining ('' is nothing said), ms until the provider's limit is whole again,
 --      what the minute, and what the day, held of it when the request was granted
--- Returns { 'lost' } without a state, else { 'ok', generation, seq }
+-- Returns { 'lost' } without a state, or with one to be rebuilt, else { 'ok', generation, seq }
 
-local state = load()
+local state = load(true)
 if not state then
-  return { 'lost' }
+  if ARGV[10] ~= 'closed' then
+    return { 'lost' }
+  end
+  state = lose()
 end
 local now = clock(state)
 if ARGV[9] ~= '' then
@@ -34,4 +37,4 @@ for k = 1, 2 do
   end
 end
 save(state)
-return { 'ok', state.gen, state.seq }
+return { state.lost == 1 and 'lost' or 'ok', state.gen, state.seq }

@@ -47,7 +47,7 @@ async function measure(redis: Redis, held: number): Promise<Cost> {
   const limits = { requestsPerMinute, tokensPerMinute, requestsPerDay: 20_000_000, tokensPerDay: 60_000_000_000 }
   const open = { redis, prefix: 'budget:bench:', sentinel: 'state', limits, windows: BUDGET_WINDOWS }
   const roomy = budgetScripts({ ...open, pace: paceOf(limits, null) })
-  const version = await roomy.open('bench', 0, 'new')
+  const version = await roomy.open('bench', 'new')
   if (version === null) throw new Error('the budget did not open')
   await fill(redis, roomy, held)
 
@@ -80,10 +80,10 @@ async function fill(redis: Redis, scripts: ReturnType<typeof budgetScripts>, hel
       const atMs = nowMs - Math.floor(((from + i) / held) * 40_000)
       return { id: `held:${from + i}`, atMs, requests: 1, tokens: TOKENS }
     })
-    await scripts.restore('bench', false, some)
+    await scripts.restore(some, false)
   }
   // What `restore` keeps to add nothing twice is no part of a budget in use.
-  const open = await redis.keys('budget:bench:bench:open:*')
+  const open = await redis.keys('budget:bench:*:open:*')
   if (open.length > 0) await redis.del(...open)
 }
 

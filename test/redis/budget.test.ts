@@ -28,11 +28,6 @@ const waitingInFleet = (budget: ReturnType<typeof fleet.worker>, workers: number
     () => `there are not ${workers} workers in the line`,
   )
 
-/** Loses this budget as a FLUSHALL does, the sentinel too. */
-async function loseEverything(): Promise<void> {
-  await redis.del(...(await redis.keys(`${fleet.prefix}*`)))
-}
-
 test('a request that finds all axes free is granted, and one that one axis has no room for spends nothing in the others', async () => {
   const limits = { requestsPerMinute: 10, requestsPerDay: 10, tokensPerMinute: 1_000, tokensPerDay: 5_000 }
   const budget = fleet.worker({ limits, maxWaitMs: 0 })
@@ -208,57 +203,4 @@ test('a grant that comes too late to be sent is spent, and another one is asked 
   const grant = grantOf(await slow.reserve({ tokens: 1 }, signal))
   expect(grant.sendByMs).toBeGreaterThan(performance.now())
   expect((await slow.status()).axes[0]?.used).toBe(2)
-})
-
-test('a budget opens as new only in a Redis that holds its data', async () => {
-  const budget = fleet.worker({ limits: { requestsPerMinute: 2 } })
-  await redis.hset(fleet.sentinel, 'status', 'recovering')
-  expect(await budget.open(signal)).toBe(false)
-  expect((await budget.status()).open).toBe(false)
-  await expect(budget.reserve({ tokens: 1 }, AbortSignal.timeout(300))).rejects.toThrow('timeout')
-  await fleet.trust()
-  expect(await budget.open(signal)).toBe(true)
-  grantOf(await budget.reserve({ tokens: 1 }, signal))
-})
-
-test('lost data closes the budget; rebuilt, it counts what was published and what live workers still know of', async () => {
-  const limits = { requestsPerMinute: 10, requestsPerDay: 10, tokensPerDay: 10_000 }
-  let losses = 0
-  const live = fleet.worker({ limits, windows: short, onLost: () => losses++ })
-  const leader = fleet.worker({ limits, windows: short })
-  await live.open(signal)
-  await leader.open(signal)
-  const flying = grantOf(await live.reserve({ tokens: 2_000 }, signal))
-  await loseEverything()
-
-  const waiting = live.reserve({ tokens: 100 }, signal)
-  await waitUntil(
-    () => losses > 0,
-    5_000,
-    () => 'the loss went unnoticed',
-  )
-  expect((await live.status()).open).toBe(false)
-  const published = Array.from({ length: 4 }, (_, n) => ({ atMs: Date.now() - n * 5_000, requests: 2, tokens: 500 }))
-  await leader.rebuild(published, signal)
-  expect((await leader.status()).closedForMs).toBeGreaterThan(0)
-  const { waitedMs } = grantOf(await waiting)
-  expect(waitedMs).toBeGreaterThan(short.minuteMs)
-  // 8 were published, one was in flight, one is the new one.
-  expect((await live.status()).axes.slice(2).map(({ used }) => used)).toEqual([10, 2_000 + 2_000 + 100])
-  await live.settle(flying, 700, signal)
-  expect((await live.status()).axes[3]?.used).toBe(2_000 + 700 + 100)
-  expect(losses).toBe(1)
-})
-
-test('an older copy of the data is noticed, and counts as lost', async () => {
-  const budget = fleet.worker({ limits: { requestsPerMinute: 10 }, windows: short, onLost: () => losses++ })
-  let losses = 0
-  await budget.open(signal)
-  grantOf(await budget.reserve({ tokens: 1 }, signal))
-  const copy = await redis.dumpBuffer(`${fleet.prefix}state`)
-  grantOf(await budget.reserve({ tokens: 1 }, signal))
-  await redis.restore(`${fleet.prefix}state`, 0, copy ?? '', 'REPLACE')
-  await expect(budget.reserve({ tokens: 1 }, AbortSignal.timeout(500))).rejects.toThrow('timeout')
-  expect(losses).toBe(1)
-  expect((await budget.status()).open).toBe(false)
 })

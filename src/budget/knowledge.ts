@@ -1,0 +1,48 @@
+/** What this worker has seen of the budget's data, by which it notices that data was lost. */
+import type { Log } from '../log.ts'
+import type { createJournal } from './journal.ts'
+import type { Spending, Version } from './scripts.ts'
+
+export interface KnowledgeOptions {
+  journal: Pick<ReturnType<typeof createJournal>, 'spendings'>
+  log: Log
+  /** Adds spendings to the budget that is open now. */
+  add: (spendings: Spending[], signal: AbortSignal) => Promise<void>
+  /** Nothing is granted for a minute. */
+  closeMinute: (signal: AbortSignal) => Promise<void>
+}
+
+export function createKnowledge({ journal, log, add, closeMinute }: KnowledgeOptions) {
+  let known: Version | null = null
+  let isLost = false
+
+  /**
+   * Takes note of the data that a reply came from. When it is other data than before, this worker's own spendings are added.
+   * @param version null: the budget is lost, or was never opened
+   */
+  async function learn(version: Version | null, signal: AbortSignal): Promise<void> {
+    if (version === null) return sayLost()
+    isLost = false
+    const before = known
+    if (before?.generation === version.generation) {
+      known = { ...before, seq: Math.max(before.seq, version.seq) }
+      return
+    }
+    known = { generation: version.generation, seq: version.seq }
+    if (before === null) return
+    const spendings = journal.spendings()
+    log.warn('the budget holds other data than before: adding what this worker spent', { spendings: spendings.length })
+    // Somebody opened it as new although it was not.
+    if (version.generation.startsWith('new')) await closeMinute(signal)
+    await add(spendings, signal)
+  }
+
+  function sayLost(): void {
+    // One that was never opened is no loss: whoever starts this worker opens it.
+    if (isLost || known === null) return
+    isLost = true
+    log.error('the budget has lost data: nothing is granted until it is rebuilt')
+  }
+
+  return { learn, known: () => known }
+}

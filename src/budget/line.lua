@@ -1,0 +1,71 @@
+-- Who is admitted when.
+
+local NEVER = 2 ^ 52
+
+-- When the i-th in line fits into one axis, those before it being admitted as planned.
+-- weights: running sums of what the line needs; limit: what the axis may hold.
+local function fitsAt(w, k, limit, weights, planned, i, now)
+  local need = weights[i]
+  if need - (weights[i - 1] or 0) > limit then
+    return NEVER
+  end
+  if need <= limit then
+    local missing = w.used[k] + need - limit
+    return missing > 0 and freeAt(w, k, missing) or now
+  end
+  -- It has to wait for some of the line to be back, and all that is spent now is back before those.
+  local j = 1
+  while need - weights[j] > limit do
+    j = j + 1
+  end
+  return backAt(w, floor(planned[j] / w.tick))
+end
+
+-- The same with what the provider counts beyond it, while that holds.
+local function axisAt(w, k, over, weights, planned, i, now)
+  local limit = w.limit[k]
+  local at = fitsAt(w, k, limit, weights, planned, i, now)
+  if over and over[2] > now then
+    return min(max(at, over[2]), fitsAt(w, k, limit - over[1], weights, planned, i, now))
+  end
+  return at
+end
+
+-- When each in `line` is admitted, in its order, as things stand; needs `look` at both windows. Returns the times, ms.
+local function plan(state, line, now)
+  local planned, tat = {}, state.tat
+  local at = max(now, state.hold, state.closed)
+  local weights = { {}, {} }
+  -- An entry of a worker with higher limits is counted with no more than ever fits here.
+  local most = min(WINDOWS[1].limit[2] or NEVER, WINDOWS[2].limit[2] or NEVER)
+  for i, entry in ipairs(line) do
+    weights[1][i] = i
+    weights[2][i] = (weights[2][i - 1] or 0) + min(entry[2], most)
+    for number, w in ipairs(WINDOWS) do
+      for k = 1, 2 do
+        if w.limit[k] then
+          at = max(at, axisAt(w, k, state.over[number][k], weights[k], planned, i, now))
+        end
+      end
+    end
+    if SPACING > 0 then
+      at = max(at, ceil(tat - AHEAD))
+      tat = max(tat, at) + SPACING
+    end
+    planned[i] = at
+  end
+  return planned
+end
+
+-- Takes out of the line whose lease is over, and the entry with this id. Returns the line, and that entry or nil.
+local function pruneLine(line, id, now)
+  local kept, mine = {}, nil
+  for _, entry in ipairs(line) do
+    if entry[1] == id then
+      mine = entry
+    elseif entry[4] >= now then
+      kept[#kept + 1] = entry
+    end
+  end
+  return kept, mine
+end

@@ -1,0 +1,108 @@
+-- The budget's state. Each of its scripts is run with state.lua, trees.lua and line.lua before it.
+--
+-- KEYS[1]  <prefix>state     hash: generation, clock, holds, the fleet's line (see `load`)
+-- KEYS[2]  the sentinel of the whole Redis (redis/keys.ts: state); set to "lost" when the budget is
+-- derived  <prefix><tree>:<window>:<block>   hash: what was spent, a tree of sums over ticks; expires by itself
+--          <prefix><tree>:open:<block>       hash: reservation id -> "tokens:ms", those not settled yet; expires too
+-- ARGV 1-4 limits: requests and tokens a minute, requests and tokens a day ('' is none)
+-- ARGV 5-6 how long a unit stays spent in the minute's and the day's window, ms (the window and the margin)
+-- ARGV 7-8 even spacing: ms from one request to the next (0 is none), and how many ms of it a burst may run ahead
+
+local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
+
+local TICKS = 65536
+
+local prefix = string.sub(KEYS[1], 1, -6)
+local tree
+
+local function window(name, length, requests, tokens)
+  return { name = name, length = length, tick = ceil(length / (TICKS - 2)), limit = { requests, tokens } }
+end
+
+local WINDOWS = {
+  window('m', tonumber(ARGV[5]), tonumber(ARGV[1]), tonumber(ARGV[2])),
+  window('d', tonumber(ARGV[6]), tonumber(ARGV[3]), tonumber(ARGV[4])),
+}
+local SPACING, AHEAD = tonumber(ARGV[7]), tonumber(ARGV[8])
+
+local FIELDS = { 'gen', 'tree', 'seq', 'last', 'offset', 'hold', 'closed', 'lost', 'cut', 'tat', 'place', 'freed', 'line',
+  'over' }
+local NUMBERS = { 3, 12 }
+
+-- Redis's clock in ms, which never goes back: a step back of it is added to `offset`, so that time goes on from there.
+local function clock(state)
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + floor(time[2] / 1000) + state.offset
+  if now < state.last then
+    state.offset = state.offset + state.last - now
+    now = state.last
+  end
+  state.last = now
+  return now
+end
+
+-- gen: the generation, another one after each recovery; tree: which trees hold what was spent; seq: grants so far;
+-- last, offset: see `clock`; hold, closed: nothing is granted before (told by the provider; data was lost);
+-- lost: 1 while it has to be rebuilt, `cut`: ms of the last thing that the trees knew then;
+-- tat: when the spacing is used up (GCRA); place: last place given in the line; freed: how often waits became shorter.
+-- line: { { id, tokens, place, lease, askAgainAt, freed when told } }, by place: the head of each waiting worker's line.
+-- over: per window and axis, { units, until, seq } that the provider counts beyond what is known here, or false.
+-- Returns nil when there is no state: it was lost, or never opened; also for a lost one, unless `lostToo`.
+local function load(lostToo)
+  local raw = redis.call('HMGET', KEYS[1], unpack(FIELDS))
+  if not raw[1] or (raw[8] == '1' and not lostToo) then
+    return nil
+  end
+  local state = { gen = raw[1], tree = raw[2] }
+  for i = NUMBERS[1], NUMBERS[2] do
+    state[FIELDS[i]] = tonumber(raw[i])
+  end
+  state.line = raw[13] ~= '' and cmsgpack.unpack(raw[13]) or {}
+  state.over = raw[14] ~= '' and cmsgpack.unpack(raw[14]) or { { false, false }, { false, false } }
+  tree = state.tree
+  return state
+end
+
+-- A state with trees of its own, in which nothing was spent; sets the clock.
+local function create(gen)
+  local state = { gen = gen, seq = 0, last = 0, offset = 0, hold = 0, closed = 0, lost = 0, cut = 0, tat = 0, place = 0,
+    freed = 0, line = {}, over = { { false, false }, { false, false } } }
+  state.tree = string.format('%.0f', clock(state))
+  tree = state.tree
+  return state
+end
+
+local function save(state)
+  local line = #state.line > 0 and cmsgpack.pack(state.line) or ''
+  local over = ''
+  for w = 1, 2 do
+    for k = 1, 2 do
+      if state.over[w][k] then
+        over = cmsgpack.pack(state.over)
+      end
+    end
+  end
+  redis.call('HSET', KEYS[1], 'gen', state.gen, 'tree', state.tree, 'seq', state.seq, 'last', state.last,
+    'offset', state.offset, 'hold', state.hold, 'closed', state.closed, 'lost', state.lost, 'cut', state.cut,
+    'tat', state.tat, 'place', state.place, 'freed', state.freed, 'line', line, 'over', over)
+end
+
+-- Shuts the budget until it is rebuilt, and for a minute at least: so long nobody knows what the minute held. A copy that is
+-- too old (`state`) keeps what it knows. Has the fleet recover, again if that left this budget out (led for another one).
+local function lose(state)
+  state = state or create('lost')
+  if state.lost == 0 then
+    state.lost, state.cut, state.line = 1, state.seq > 0 and state.last or 0, {}
+    state.closed = max(state.closed, clock(state) + WINDOWS[1].length)
+  end
+  if redis.call('HGET', KEYS[2], 'status') == 'open' then
+    redis.call('HSET', KEYS[2], 'status', 'lost', 'from', 0)
+  end
+  save(state)
+  return state
+end
+
+-- Wakes one waiting worker that was told a wait which is too long by now.
+local function wake(entry)
+  redis.call('PUBLISH', prefix .. 'wake', entry[1])
+end

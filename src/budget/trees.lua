@@ -1,0 +1,148 @@
+-- What was spent, by tick.
+--
+-- A block is 65,536 ticks; a window is at most so long, and so lies in one block or two. A block's tree has four levels
+-- of nodes with 16 children; a node is its children's sums, 16 of requests and then 16 of tokens. So what is spent in a
+-- window, a correction at any tick of it, and the moment when some units of it are back each touch four nodes of a block,
+-- however much the window holds, and a block never has more than 4,369 nodes.
+
+-- The first node of each level, leaves first.
+local LEVEL = { 0, 4096, 4352, 4368 }
+local OPEN_BLOCK_MS = 3700000
+
+local function blockKey(w, block)
+  return prefix .. tree .. ':' .. w.name .. ':' .. string.format('%.0f', block)
+end
+
+-- The nodes over a tick, leaf first; false where nothing was spent.
+local function readPath(key, tick)
+  local t = tick % TICKS
+  local nodes = redis.call('HMGET', key, floor(t / 16), LEVEL[2] + floor(t / 256), LEVEL[3] + floor(t / 4096), LEVEL[4])
+  for level = 1, 4 do
+    nodes[level] = nodes[level] and cmsgpack.unpack(nodes[level])
+  end
+  return nodes
+end
+
+local function total(root)
+  local requests, tokens = 0, 0
+  if root then
+    for child = 1, 16 do
+      requests = requests + root[child]
+      tokens = tokens + root[16 + child]
+    end
+  end
+  return requests, tokens
+end
+
+-- What was spent in the block before the tick.
+local function before(nodes, tick)
+  local t = tick % TICKS
+  local requests, tokens = 0, 0
+  for level = 1, 4 do
+    local node = nodes[level]
+    if node then
+      for child = 1, t % 16 do
+        requests = requests + node[child]
+        tokens = tokens + node[16 + child]
+      end
+    end
+    t = floor(t / 16)
+  end
+  return requests, tokens
+end
+
+-- Adds units (negative ones too) at a tick; `nodes` is its path when it has been read already.
+local function add(w, tick, requests, tokens, nodes)
+  local key = blockKey(w, floor(tick / TICKS))
+  nodes = nodes or readPath(key, tick)
+  local fresh = not nodes[4]
+  local t = tick % TICKS
+  local command = { 'HSET', key }
+  for level = 1, 4 do
+    local node = nodes[level]
+    if not node then
+      node = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    end
+    local child = t % 16 + 1
+    node[child] = node[child] + requests
+    node[16 + child] = node[16 + child] + tokens
+    t = floor(t / 16)
+    command[2 * level + 1] = LEVEL[level] + t
+    command[2 * level + 2] = cmsgpack.pack(node)
+  end
+  redis.call(unpack(command))
+  if fresh then
+    redis.call('PEXPIRE', key, 2 * TICKS * w.tick + 60000)
+  end
+end
+
+-- The oldest tick that still counts: a unit of tick T is back at (T + 1) * tick + length.
+local function oldestTick(w, now)
+  return floor((now - w.length) / w.tick)
+end
+
+local function backAt(w, tick)
+  return (tick + 1) * w.tick + w.length
+end
+
+-- Reads what the window holds now: `used`, and what `freeAt` and `add` need of it.
+local function look(w, now)
+  w.oldest, w.newest = oldestTick(w, now), floor(now / w.tick)
+  local block, first = floor(w.newest / TICKS), floor(w.oldest / TICKS)
+  w.path = readPath(blockKey(w, block), w.newest)
+  local requests, tokens = total(w.path[4])
+  local path = readPath(blockKey(w, first), w.oldest)
+  local goneRequests, goneTokens = before(path, w.oldest)
+  w.gone, w.first = { goneRequests, goneTokens }, { requests, tokens }
+  if first < block then
+    local firstRequests, firstTokens = total(path[4])
+    w.first = { firstRequests, firstTokens }
+    requests, tokens = requests + firstRequests, tokens + firstTokens
+  end
+  w.used = { requests - goneRequests, tokens - goneTokens }
+end
+
+-- When `units` (1 or more, at most what is used) of those that the window holds are back. k: 1 requests, 2 tokens.
+local function freeAt(w, k, units)
+  local block, target = floor(w.oldest / TICKS), w.gone[k] + units
+  if target > w.first[k] then
+    target = target - w.first[k]
+    block = block + 1
+  end
+  local key, index, shift = blockKey(w, block), 0, 16 * (k - 1)
+  for level = 4, 1, -1 do
+    local node = cmsgpack.unpack(redis.call('HGET', key, LEVEL[level] + index))
+    local child = 1
+    while child < 16 and node[shift + child] < target do
+      target = target - node[shift + child]
+      child = child + 1
+    end
+    index = index * 16 + child - 1
+  end
+  return backAt(w, block * TICKS + index)
+end
+
+-- Open reservations, so that a grant is given once and settled once.
+
+local function openKey(ms)
+  return prefix .. tree .. ':open:' .. string.format('%.0f', floor(ms / OPEN_BLOCK_MS))
+end
+
+local function setOpen(id, ms, tokens)
+  local key = openKey(ms)
+  if redis.call('HSETNX', key, id, string.format('%.0f:%.0f', tokens, ms)) == 0 then
+    return false
+  end
+  redis.call('PEXPIRE', key, 2 * OPEN_BLOCK_MS)
+  return true
+end
+
+-- Spends in both windows, as far as `ms` still counts there.
+local function spend(now, ms, requests, tokens)
+  for _, w in ipairs(WINDOWS) do
+    local tick = floor(ms / w.tick)
+    if tick >= oldestTick(w, now) then
+      add(w, tick, requests, tokens)
+    end
+  end
+end

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { paceOf } from '../../src/budget/limits.ts'
+import { budgetScripts } from '../../src/budget/scripts.ts'
+import { waitUntil } from '../support/wait.ts'
+import { createFleet, grantOf } from './budget-support.ts'
+
+const redisUrl = inject('redisUrl')
+const redis = new Redis(redisUrl)
+const { signal } = new AbortController()
+let fleet = createFleet(redisUrl)
+
+beforeEach(async () => {
+  fleet = createFleet(redisUrl)
+  await fleet.trust()
+})
+afterEach(() => fleet.close())
+afterAll(() => redis.disconnect())
+
+/** A "minute" short enough to wait for, with a margin that a busy machine keeps. */
+const short = { minuteMs: 1_500, dayMs: 60_000, marginMs: 200 }
+
+/** Loses this budget as a FLUSHALL does, the sentinel too. */
+async function loseEverything(): Promise<void> {
+  await redis.del(...(await redis.keys(`${fleet.prefix}*`)))
+}
+
+test('a budget opens as new only in a Redis that holds its data', async () => {
+  const budget = fleet.worker({ limits: { requestsPerMinute: 2 } })
+  await redis.hset(fleet.sentinel, 'status', 'recovering')
+  expect(await budget.open(signal)).toBe(false)
+  expect((await budget.status()).open).toBe(false)
+  await expect(budget.reserve({ tokens: 1 }, AbortSignal.timeout(300))).rejects.toThrow('timeout')
+  await fleet.trust()
+  expect(await budget.open(signal)).toBe(true)
+  grantOf(await budget.reserve({ tokens: 1 }, signal))
+})
+
+test('lost data closes the budget; rebuilt, it counts what was published and what live workers still know of', async () => {
+  const limits = { requestsPerMinute: 10, requestsPerDay: 10, tokensPerDay: 10_000 }
+  const live = fleet.worker({ limits, windows: short })
+  const leader = fleet.worker({ limits, windows: short })
+  await live.open(signal)
+  await leader.open(signal)
+  const flying = grantOf(await live.reserve({ tokens: 2_000 }, signal))
+  await loseEverything()
+
+  const lostMs = performance.now()
+  const waiting = live.reserve({ tokens: 100 }, signal).then((reservation) => [reservation, performance.now()] as const)
+  await waitUntil(
+    async () => (await redis.hget(`${fleet.prefix}state`, 'lost')) === '1',
+    5_000,
+    () => 'the loss went unnoticed',
+  )
+  const published = Array.from({ length: 4 }, (_, n) => ({ atMs: Date.now() - n * 5_000, requests: 2, tokens: 500 }))
+  await leader.rebuild(published, signal)
+  expect((await leader.status()).closedForMs).toBeGreaterThan(0)
+  const [reservation, grantedMs] = await waiting
+  grantOf(reservation)
+  expect(grantedMs - lostMs).toBeGreaterThan(short.minuteMs)
+  // 8 were published, one was in flight, one is the new one.
+  expect((await live.status()).axes.slice(2).map(({ used }) => used)).toEqual([10, 2_000 + 2_000 + 100])
+  await live.settle(flying, 700, signal)
+  expect((await live.status()).axes[3]?.used).toBe(2_000 + 700 + 100)
+})
+
+test('an older copy counts as lost, has the fleet recover, and is told only what it does not know', async () => {
+  const limits = { requestsPerMinute: 10, requestsPerDay: 100 }
+  const budget = fleet.worker({ limits, windows: short })
+  await budget.open(signal)
+  const copied = grantOf(await budget.reserve({ tokens: 1 }, signal))
+  const copy = await redis.dumpBuffer(`${fleet.prefix}state`)
+  await sleep(20)
+  const missing = grantOf(await budget.reserve({ tokens: 1 }, signal))
+  budget.published([copied.id, missing.id])
+  await redis.restore(`${fleet.prefix}state`, 0, copy ?? '', 'REPLACE')
+  await expect(budget.reserve({ tokens: 1 }, AbortSignal.timeout(500))).rejects.toThrow('timeout')
+  expect((await budget.status()).open).toBe(false)
+  expect(await redis.hget(fleet.sentinel, 'status')).toBe('lost')
+  const outcomes = [copied, missing].map(({ atMs }) => ({ atMs: atMs + 10, requests: 20, tokens: 0 }))
+  const restarted = fleet.worker({ limits, windows: short })
+  await restarted.rebuild([{ atMs: copied.atMs - 1_000, requests: 40, tokens: 0 }, ...outcomes.slice(1)], signal)
+  // The trees of this copy are not older: both grants are in them.
+  expect((await restarted.status()).axes[2]?.used).toBe(2 + 20)
+})
+
+test('a recovery that another worker takes over adds nothing twice', async () => {
+  const limits = { requestsPerDay: 100 }
+  const [one, other] = [fleet.worker({ limits, windows: short }), fleet.worker({ limits, windows: short })]
+  const { prefix, sentinel } = fleet
+  const shape = { requestsPerMinute: null, tokensPerMinute: null, tokensPerDay: null, ...limits }
+  const pace = paceOf(shape, null, short)
+  const scripts = budgetScripts({ redis, prefix, sentinel, limits: shape, windows: short, pace })
+  const published = [{ atMs: Date.now() - 5_000, requests: 30, tokens: 9 }]
+  const { seq } = await scripts.beginRebuild()
+  const dead = { id: `rebuilt:${seq}:${Math.floor((published[0]?.atMs ?? 0) / 60_000)}`, atMs: Date.now() - 5_000 }
+  await scripts.restore([{ ...dead, requests: 30, tokens: 9 }], true)
+  await one.rebuild(published, signal)
+  expect((await other.status()).axes[2]?.used).toBe(30)
+})
+
+test('a budget that is lost by itself is not opened as new by a worker that starts', async () => {
+  const [live, starting] = [fleet.worker({ windows: short }), fleet.worker({ windows: short })]
+  await live.open(signal)
+  grantOf(await live.reserve({ tokens: 1 }, signal))
+  await redis.del(`${fleet.prefix}state`)
+  await expect(live.reserve({ tokens: 1 }, AbortSignal.timeout(300))).rejects.toThrow('timeout')
+  expect(await starting.open(signal)).toBe(false)
+  expect(await redis.hget(fleet.sentinel, 'status')).toBe('lost')
+})
+
+test('the first budget of a new system opens while its recovery goes on', async () => {
+  const budget = fleet.worker()
+  await redis.hset(fleet.sentinel, 'status', 'recovering')
+  expect(await budget.open(signal, true)).toBe(true)
+  expect((await budget.reserve({ tokens: 1 }, signal)).kind).toBe('granted')
+})
