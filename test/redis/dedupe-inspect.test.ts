@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { forgetAnswer, inspectId } from '../../src/dedupe/inspect.ts'
+import type { Fleet, FleetWorker } from './fleet.ts'
+import { message, soon, startFleet } from './fleet.ts'
+
+let fleet: Fleet
+let worker: FleetWorker
+let lastId = 1n
+const look = (id: bigint) => inspectId(fleet.admin, fleet.keys, id)
+
+beforeAll(async () => {
+  fleet = await startFleet(inject('redisUrl'))
+  worker = await fleet.worker()
+})
+afterAll(() => fleet.stop())
+
+async function claimed() {
+  const [id, owner] = [lastId++, message()]
+  await worker.claim(id, owner, 'payload', soon())
+  return { id, owner }
+}
+
+test('an id that was never seen', async () => {
+  expect(await look(lastId++)).toEqual({ markedForMs: null, claim: null })
+})
+
+test('an id on its way: waiting, asked, answered, published', async () => {
+  const { id, owner } = await claimed()
+  expect((await look(id)).claim).toEqual({
+    owner,
+    state: 'open',
+    hasAnswer: false,
+    isAsked: false,
+    refusedAtMs: null,
+    starts: 0,
+    startsAlone: 0,
+  })
+  await worker.begin(id, owner, true, soon())
+  expect((await look(id)).claim).toMatchObject({ isAsked: true, starts: 1, startsAlone: 1 })
+  await worker.store(id, owner, 'answer', soon())
+  expect((await look(id)).claim).toMatchObject({ state: 'answered', hasAnswer: true, isAsked: false })
+  await worker.finish([{ id, owner }], soon())
+  const { markedForMs, claim } = await look(id)
+  expect(markedForMs).toBeGreaterThan(0)
+  expect(claim).toMatchObject({ state: 'answered', hasAnswer: false })
+})
+
+test('an id that was refused', async () => {
+  const { id, owner } = await claimed()
+  const refused = await worker.refuse(id, owner, soon())
+  expect((await look(id)).claim).toMatchObject({ state: 'refused', refusedAtMs: (refused as { atMs: number }).atMs })
+})
+
+test('an answer that is forgotten before it was published is asked for anew, by the same message only', async () => {
+  const { id, owner } = await claimed()
+  await worker.store(id, owner, 'answer', soon())
+  worker.letGo(id, owner)
+  expect(await forgetAnswer(fleet.admin, fleet.keys, id)).toBe(true)
+  expect(await forgetAnswer(fleet.admin, fleet.keys, id)).toBe(false)
+  const other = await fleet.worker()
+  expect(await other.claim(id, message(), 'payload', soon())).toMatchObject({ kind: 'duplicate' })
+  expect(await other.claim(id, owner, 'payload', soon())).toMatchObject({ kind: 'mine', stored: null })
+  expect(await other.begin(id, owner, false, soon())).toMatchObject({ kind: 'begun' })
+  expect(await other.store(id, owner, 'another', soon())).toEqual({ kind: 'stored', outcome: 'another' })
+})
