@@ -13,8 +13,9 @@ const EX_CONFIG = 78
 /** Work in flight is drained for 25 s; whatever does not close soon after is left to the operating system. */
 const EXIT_WITHIN_MS = 29_000
 
-loadDotenv({ quiet: true })
 const [command, ...args] = process.argv.slice(2)
+// The demo must never find its way to the services of a .env.
+if (command !== 'demo') loadDotenv({ quiet: true })
 try {
   process.exit(command === undefined ? await work() : await runCommand(command, args, process.env, onSignal()))
 } catch (error) {

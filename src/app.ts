@@ -1,0 +1,167 @@
+/** Builds the worker: hands each part its collaborators, starts them in order, and ends them in the reverse one. */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { createAloneLock } from './alone.ts'
+import { createAsk } from './ask.ts'
+import { createBudget } from './budget/budget.ts'
+import { createSlots } from './budget/slots.ts'
+import type { Config } from './config.ts'
+import { createDedupe } from './dedupe.ts'
+import { startHeartbeat } from './heartbeat.ts'
+import { createKafkaClients } from './kafka/clients.ts'
+import type { KafkaClients } from './kafka/clients.ts'
+import { createConsumer } from './kafka/consumer.ts'
+import { createOffsetsView } from './kafka/offsets-view.ts'
+import type { ReadBack } from './kafka/outcomes-reader.ts'
+import { readBack } from './kafka/outcomes-reader.ts'
+import { ensureTopics } from './kafka/topics.ts'
+import type { Log } from './log.ts'
+import { createLogger } from './logger.ts'
+import { createMetrics } from './metrics.ts'
+import { createPipeline } from './pipeline.ts'
+import { createProvider } from './provider/client.ts'
+import { createGate } from './provider/gate.ts'
+import { createKeySource } from './provider/key.ts'
+import { createTransport } from './provider/transport.ts'
+import { createRecovery } from './recovery.ts'
+import { connectRedis, redisReady } from './redis/connection.ts'
+import { redisKeys } from './redis/keys.ts'
+import { createRetryWhileAway } from './redis/retry.ts'
+import { createFleetState } from './redis/state.ts'
+import { createSubscriptions } from './redis/subscriptions.ts'
+import { createScoring } from './scoring/scoring.ts'
+import { createReleaseStack } from './shutdown.ts'
+
+/** Calls in flight have so long to finish once the worker is told to stop. */
+const DRAIN_MS = 25_000
+
+export interface App {
+  /** Resolves when the worker has stopped; rejects when it cannot go on, with everything released. */
+  done: Promise<void>
+  /** Drains and ends, once. @param why for the log */
+  stop(why: string): void
+}
+
+/** Starts at once and in the background: a Kafka or Redis that is down is waited for, with the reason in the log. */
+export function startApp(config: Config): App {
+  const stopping = new AbortController()
+  return {
+    done: run(config, stopping.signal),
+    stop: (why) => stopping.abort(new Error(why)),
+  }
+}
+
+async function run(config: Config, stop: AbortSignal): Promise<void> {
+  const worker = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
+  const releases = createReleaseStack()
+  const log = createLogger(config.logs, { worker, secrets: secretsOf(config) })
+  releases.add('the log', () => log.close())
+  try {
+    await work(config, worker, log, releases, stop)
+  } catch (error) {
+    if (!stop.aborted) {
+      log.error('the worker cannot go on', { reason: (error as Error).message })
+      throw error
+    }
+    log.info('stopped before the start was through', { why: (stop.reason as Error).message })
+  } finally {
+    await releases.releaseAll()
+  }
+}
+
+async function work(config: Config, worker: string, log: Log, releases: Releases, stop: AbortSignal): Promise<void> {
+  const { kafka, processedTtlMs } = config
+  log.info('starting', { worker, version: VERSION, group: kafka.groupId, topic: kafka.topics.requests })
+  const metrics = createMetrics()
+  const keys = redisKeys(config.redis.keyPrefix)
+  const redis = connectRedis(config.redis, log, { name: worker })
+  releases.add('Redis', () => redis.disconnect())
+  const listener = connectRedis(config.redis, log, { name: `${worker}-listener` })
+  releases.add("Redis's messages", () => listener.disconnect())
+  const clients = createKafkaClients(kafka, log)
+  releases.add('Kafka', () => clients.close())
+
+  await ensureTopics(clients, kafka, log, stop)
+  await redisReady(redis, log, stop)
+  await preflight({ config, redis, clients, log, signal: stop })
+
+  // Everything below runs until the last outcome is published and marked, which is after `stop`.
+  const ended = new AbortController()
+  releases.add('background work', () => ended.abort(new Error('the worker has stopped')))
+  const transport = createTransport(config.provider.proxyUrl)
+  releases.add('the connections to the provider', () => transport.close())
+  const retryWhileAway = createRetryWhileAway({ log, redis })
+  const state = createFleetState({ redis, key: keys.state, retryWhileAway })
+  const offsets = createOffsetsView(clients, { group: kafka.groupId, topic: kafka.topics.requests }, log)
+  const dedupe = createDedupe({ redis, keys, state, log, processedTtlMs, ownerStanding: offsets.standing })
+  const readOutcomes = outcomesReader(config, clients, log)
+  const budget = createBudget({
+    redis,
+    retryWhileAway,
+    prefix: keys.budget(config.budget.name),
+    sentinel: keys.state,
+    limits: config.budget,
+    burst: config.budget.burst,
+    maxWaitMs: config.budget.maxWaitMs,
+    worker,
+    log,
+    subscribe: createSubscriptions(listener, log).subscribe,
+    onLost: () => void rebuildBudget().catch(saidUnless(ended.signal, log, 'the budget was not rebuilt')),
+  })
+  releases.add('the budget', () => budget.close())
+  const provider = createProvider({ settings: config.provider, key: createKeySource(config.provider, log), transport, log })
+  const gate = createGate({ redis, keys, worker, identity: provider.identity, retry: retryWhileAway, log })
+  releases.add('the gate', () => gate.close())
+  const scoring = createScoring({ config, redis, keys, retryWhileAway, log })
+  const slots = createSlots(config.maxCallsInFlight)
+  const ask = createAsk({ dedupe, budget, slots, alone: createAloneLock(), gate, provider, metrics, log })
+  const pipeline = createPipeline({ config, dedupe, budget, ask, scoring, log, metrics, stopped: ended.signal })
+  const consumer = createConsumer({ clients, config: kafka, processedTtlMs, handler: pipeline, log, hooks: metrics.kafka })
+
+  /** When only the budget's own data is gone, nobody else notices: put back what the last day's outcomes tell. */
+  async function rebuildBudget(): Promise<void> {
+    await state.isTrusted(ended.signal)
+    await pause(LOST_BUDGET_PATIENCE_MS, ended.signal)
+    if ((await budget.status()).open) return
+    const spendings = createSpendingSums()
+    const onOutcome = async (record: ReadBack) => {
+      const { spending } = readRecord(record)
+      if (spending !== null) spendings.add(spending)
+    }
+    await readOutcomes({ sinceMs: Date.now() - DAY_MS, onOutcome, signal: ended.signal })
+    await budget.rebuild(spendings.list(), ended.signal)
+  }
+
+  const recovery = createRecovery({
+    redis,
+    keys,
+    state,
+    log,
+    processedTtlMs,
+    reassertHeld: dedupe.reassertHeld,
+    readOutcomes,
+    firstEver: async () => !(await offsets.groupHasCommitted()) && (await offsets.isEmpty(kafka.topics.notifications)),
+    budget: {
+      open: async (signal) => void (await budget.open(signal)),
+      closeFor: budget.closeFor,
+      rebuild: budget.rebuild,
+    },
+  })
+  const background = [
+    recovery.run(ended.signal),
+    dedupe.run(ended.signal),
+    // A budget that nobody has used before, under a name of its own on a Redis that is in use.
+    state.isTrusted(ended.signal).then(() => budget.open(ended.signal)),
+  ]
+  for (const loop of background) loop.catch(saidUnless(ended.signal, log, 'background work has ended'))
+
+  releases.add('the heartbeat', startHeartbeat(redis, keys.worker(worker), () => facts(consumer.status()), log))
+  const running = consumer.run()
+  stop.addEventListener('abort', () => void consumer.stop(DRAIN_MS), { once: true })
+  if (stop.aborted) await consumer.stop(DRAIN_MS)
+  log.info('working', { worker })
+  await running
+  const report = await consumer.stop(DRAIN_MS)
+  await dedupe.releaseAll(AbortSignal.timeout(RELEASE_MS)).catch(saidUnless(ended.signal, log, 'leases are left to expire'))
+  log.info('stopped', { why: (stop.reason as Error).message, ...report })
+}
