@@ -63,6 +63,8 @@ export interface BudgetOptions {
   log: Log
   /** Calls back with each message of a channel until the returned function is called. Messages are hints, and may be lost. */
   subscribe: (channel: string, onMessage: (message: string) => void) => () => void
+  /** Told once when the budget's data is missing, or older than it was: somebody has to rebuild it. */
+  onLost: () => void
   /** Shorter ones in tests. */
   windows?: BudgetWindows
 }
@@ -78,9 +80,9 @@ export function createBudget(options: BudgetOptions) {
   const alarm = createAlarm()
   const journal = createJournal()
   const closing = new AbortController()
-  const closeMinute = (signal: AbortSignal) => hold(windows.minuteMs + windows.marginMs, 'closed', signal)
+  const close = (signal: AbortSignal) => hold(0, 'closed', signal)
   const rebuilding = createRebuild({ scripts, retryWhileAway })
-  const { known, learn } = createKnowledge({ journal, log, add: rebuilding.add, closeMinute })
+  const { known, learn } = createKnowledge({ journal, log, add: rebuilding.add, close, onLost: options.onLost })
   let hasNarrowed = false
   /** Of the reservation that is being asked for. */
   let asking = ''
@@ -185,7 +187,7 @@ export function createBudget(options: BudgetOptions) {
     /** Nothing is granted to any worker for so long; a longer hold stays. */
     holdFor: (ms: number, signal: AbortSignal) => hold(ms, 'hold', signal),
 
-    /** The same because data was lost. */
+    /** The same because data was lost, for a minute at least, and until `rebuild` is done. */
     closeFor: (ms: number, signal: AbortSignal) => hold(ms, 'closed', signal),
 
     /** Takes over what the answer to a granted request says of the provider's limits, where that is less than is known here. */
@@ -200,19 +202,17 @@ export function createBudget(options: BudgetOptions) {
 
     /**
      * Opens a budget that nobody has used before; does nothing to one that is there. To be called when Redis is trusted.
-     * @param firstEver recovery found that Redis never held any data; else the sentinel has to say that all of it is there
-     * @returns false when it is not, or the budget's own is lost: it stays shut until it is rebuilt
+     * @returns false when the sentinel does not say so, or the budget's own data is lost: it stays shut until it is rebuilt
      */
-    async open(signal: AbortSignal, firstEver = false): Promise<boolean> {
-      const open = () => scripts.open(`new-${randomUUID()}`, firstEver ? 'first' : 'new')
-      const version = await retryWhileAway('the budget', open, signal)
+    async open(signal: AbortSignal): Promise<boolean> {
+      const version = await retryWhileAway('the budget', () => scripts.open(`new-${randomUUID()}`, 'new'), signal)
       await learn(version, signal)
       return version !== null
     },
 
     /**
-     * Makes good what the budget lost, and opens it. It is closed for a minute from when the loss was found; live workers add
-     * what nobody has published yet. Done again, it adds nothing twice.
+     * Makes good what the budget lost, and opens it; does nothing to one that is open. It stays closed for a minute from when
+     * the loss was found, and live workers add what nobody has published yet. Several may do it at once.
      * @param published what outcomes tell of the last day (later than what the budget still knows is enough)
      */
     async rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<void> {

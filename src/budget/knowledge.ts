@@ -8,11 +8,12 @@ export interface KnowledgeOptions {
   log: Log
   /** Adds spendings to the budget that is open now. */
   add: (spendings: Spending[], signal: AbortSignal) => Promise<void>
-  /** Nothing is granted for a minute. */
-  closeMinute: (signal: AbortSignal) => Promise<void>
+  /** Shuts the budget until it is rebuilt. */
+  close: (signal: AbortSignal) => Promise<void>
+  onLost: () => void
 }
 
-export function createKnowledge({ journal, log, add, closeMinute }: KnowledgeOptions) {
+export function createKnowledge({ journal, log, add, close, onLost }: KnowledgeOptions) {
   let known: Version | null = null
   let isLost = false
 
@@ -30,10 +31,13 @@ export function createKnowledge({ journal, log, add, closeMinute }: KnowledgeOpt
     }
     known = { generation: version.generation, seq: version.seq }
     if (before === null) return
+    if (version.generation.startsWith('new')) {
+      // Somebody opened it as new although it was not, before anybody who knew it noticed the loss.
+      await close(signal)
+      return sayLost()
+    }
     const spendings = journal.spendings()
     log.warn('the budget holds other data than before: adding what this worker spent', { spendings: spendings.length })
-    // Somebody opened it as new although it was not.
-    if (version.generation.startsWith('new')) await closeMinute(signal)
     await add(spendings, signal)
   }
 
@@ -42,6 +46,7 @@ export function createKnowledge({ journal, log, add, closeMinute }: KnowledgeOpt
     if (isLost || known === null) return
     isLost = true
     log.error('the budget has lost data: nothing is granted until it is rebuilt')
+    onLost()
   }
 
   return { learn, known: () => known }

@@ -1,25 +1,23 @@
 -- Opens the budget.
 --
--- ARGV 9  generation, 10 how: 'new': if there is none, and the sentinel says that all data is there; 'first': if there is none,
---         and Redis never held any; 'rebuild': shut it until 'rebuilt': what it lacked has been added
--- Returns { 'ok', its generation, seq, ms of the last thing that it knows (of a 'rebuild') }, or { 'lost' }: not opened
+-- ARGV 9  generation, 10 how: 'new': if there is none, and the sentinel says that all data is there; 'rebuild': not yet, only
+--         tells what one that is lost lacks; 'rebuilt': what it lacked has been added
+-- Returns { 'ok', generation, seq }: it is open; { 'rebuild', generation, seq, ms of the last thing that it knows };
+--         or { 'lost' }: not opened
 
 local state, how = load(true), ARGV[10]
-if how == 'rebuild' then
+if state and state.lost == 0 then
+  return { 'ok', state.gen, state.seq }
+elseif how == 'rebuild' then
   state = lose(state)
-  return { 'ok', state.gen, state.seq, state.cut }
-elseif how == 'rebuilt' then
-  if not state then
-    return { 'lost' }
-  end
+  return { 'rebuild', state.gen, state.seq, state.cut }
+elseif how == 'rebuilt' and state then
   clock(state)
   state.gen, state.lost, state.seq = ARGV[9], 0, state.seq + 1
-elseif state then
-  return { state.lost == 1 and 'lost' or 'ok', state.gen, state.seq }
-elseif how == 'new' and redis.call('HGET', KEYS[2], 'status') ~= 'open' then
-  return { 'lost' }
-else
+elseif how == 'new' and not state and redis.call('HGET', KEYS[2], 'status') == 'open' then
   state = create(ARGV[9])
+else
+  return { 'lost' }
 end
 save(state)
 redis.call('PUBLISH', prefix .. 'wake', 'opened')

@@ -25,10 +25,10 @@ export function createRebuild({ scripts, retryWhileAway }: RebuildOptions) {
     }
   }
 
-  /** Adds what the budget does not know of, and opens it; it stays closed for a minute from when it was found lost. */
+  /** Adds what a lost budget does not know of, and opens it; it stays closed for a minute from when it was found lost. */
   async function rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<Version | null> {
-    const { seq, cutMs } = await retryWhileAway('the budget', () => scripts.beginRebuild(), signal)
-    await add(inBuckets(published, cutMs, `rebuilt:${seq}`), signal, true)
+    const loss = await retryWhileAway('the budget', () => scripts.beginRebuild(), signal)
+    if (loss !== null) await add(inBuckets(published, loss.cutMs, `rebuilt:${loss.seq}`), signal, true)
     return await retryWhileAway('the budget', () => scripts.open(`rebuilt-${randomUUID()}`, 'rebuilt'), signal)
   }
 

@@ -126,14 +126,14 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
   }
 
   /** See open.lua; null: it did not open. */
-  async function open(generation: string, how: 'new' | 'first' | 'rebuilt'): Promise<Version | null> {
+  async function open(generation: string, how: 'new' | 'rebuilt'): Promise<Version | null> {
     return versionOf(await scripts.open(generation, how))
   }
 
-  /** Shuts the budget for a rebuild. What it knows is complete up to `cutMs`; 0: it knows nothing. */
-  async function beginRebuild(): Promise<{ seq: number; cutMs: number }> {
-    const [, , seq, cutMs] = await scripts.open('', 'rebuild')
-    return { seq: Number(seq), cutMs: Number(cutMs) }
+  /** What the lost budget knows is complete up to `cutMs` (0: it knows nothing); null when it is open, or is again. */
+  async function beginRebuild(): Promise<{ seq: number; cutMs: number } | null> {
+    const [kind, , seq, cutMs] = await scripts.open('', 'rebuild')
+    return kind === 'rebuild' ? { seq: Number(seq), cutMs: Number(cutMs) } : null
   }
 
   return {

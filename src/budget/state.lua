@@ -1,7 +1,7 @@
 -- The budget's state. Each of its scripts is run with state.lua, trees.lua and line.lua before it.
 --
 -- KEYS[1]  <prefix>state     hash: generation, clock, holds, the fleet's line (see `load`)
--- KEYS[2]  the sentinel of the whole Redis (redis/keys.ts: state); set to "lost" when the budget is
+-- KEYS[2]  the sentinel of the whole Redis (redis/keys.ts: state)
 -- derived  <prefix><tree>:<window>:<block>   hash: what was spent, a tree of sums over ticks; expires by itself
 --          <prefix><tree>:open:<block>       hash: reservation id -> "tokens:ms", those not settled yet; expires too
 -- ARGV 1-4 limits: requests and tokens a minute, requests and tokens a day ('' is none)
@@ -88,15 +88,12 @@ local function save(state)
 end
 
 -- Shuts the budget until it is rebuilt, and for a minute at least: so long nobody knows what the minute held. A copy that is
--- too old (`state`) keeps what it knows. Has the fleet recover, again if that left this budget out (led for another one).
+-- too old (`state`) keeps what it knows. Saves.
 local function lose(state)
   state = state or create('lost')
   if state.lost == 0 then
     state.lost, state.cut, state.line = 1, state.seq > 0 and state.last or 0, {}
     state.closed = max(state.closed, clock(state) + WINDOWS[1].length)
-  end
-  if redis.call('HGET', KEYS[2], 'status') == 'open' then
-    redis.call('HSET', KEYS[2], 'status', 'lost', 'from', 0)
   end
   save(state)
   return state

@@ -1,17 +1,17 @@
 -- Narrows the shared budget to what the provider said.
 --
--- ARGV 9  nothing is granted for so many ms ('' is nothing said), 10 why: 'hold' (the provider), 'closed' (lost data)
+-- ARGV 9  nothing is granted for so many ms ('' is nothing said), 10 why: 'hold' (the provider), 'closed' (data was lost:
+--         nor before it is rebuilt)
 -- ARGV 11 seq of the request that was answered
 -- then for requests and for tokens, four each: remaining ('' is nothing said), ms until the provider's limit is whole again,
 --      what the minute, and what the day, held of it when the request was granted
 -- Returns { 'lost' } without a state, or with one to be rebuilt, else { 'ok', generation, seq }
 
 local state = load(true)
-if not state then
-  if ARGV[10] ~= 'closed' then
-    return { 'lost' }
-  end
-  state = lose()
+if ARGV[10] == 'closed' then
+  state = lose(state)
+elseif not state then
+  return { 'lost' }
 end
 local now = clock(state)
 if ARGV[9] ~= '' then

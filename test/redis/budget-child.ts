@@ -32,6 +32,7 @@ const budget = createBudget({
   worker: `child-${process.pid}`,
   maxWaitMs: 900_000,
   log: quiet,
+  onLost() {},
 })
 const { signal } = new AbortController()
 const slots = createSlots(16)

@@ -65,9 +65,10 @@ test('lost data closes the budget; rebuilt, it counts what was published and wha
   expect((await live.status()).axes[3]?.used).toBe(2_000 + 700 + 100)
 })
 
-test('an older copy counts as lost, has the fleet recover, and is told only what it does not know', async () => {
+test('an older copy counts as lost, and is told only what it does not know', async () => {
   const limits = { requestsPerMinute: 10, requestsPerDay: 100 }
-  const budget = fleet.worker({ limits, windows: short })
+  let losses = 0
+  const budget = fleet.worker({ limits, windows: short, onLost: () => losses++ })
   await budget.open(signal)
   const copied = grantOf(await budget.reserve({ tokens: 1 }, signal))
   const copy = await redis.dumpBuffer(`${fleet.prefix}state`)
@@ -77,7 +78,7 @@ test('an older copy counts as lost, has the fleet recover, and is told only what
   await redis.restore(`${fleet.prefix}state`, 0, copy ?? '', 'REPLACE')
   await expect(budget.reserve({ tokens: 1 }, AbortSignal.timeout(500))).rejects.toThrow('timeout')
   expect((await budget.status()).open).toBe(false)
-  expect(await redis.hget(fleet.sentinel, 'status')).toBe('lost')
+  expect(losses).toBe(1)
   const outcomes = [copied, missing].map(({ atMs }) => ({ atMs: atMs + 10, requests: 20, tokens: 0 }))
   const restarted = fleet.worker({ limits, windows: short })
   await restarted.rebuild([{ atMs: copied.atMs - 1_000, requests: 40, tokens: 0 }, ...outcomes.slice(1)], signal)
@@ -93,7 +94,7 @@ test('a recovery that another worker takes over adds nothing twice', async () =>
   const pace = paceOf(shape, null, short)
   const scripts = budgetScripts({ redis, prefix, sentinel, limits: shape, windows: short, pace })
   const published = [{ atMs: Date.now() - 5_000, requests: 30, tokens: 9 }]
-  const { seq } = await scripts.beginRebuild()
+  const { seq } = (await scripts.beginRebuild()) ?? {}
   const dead = { id: `rebuilt:${seq}:${Math.floor((published[0]?.atMs ?? 0) / 60_000)}`, atMs: Date.now() - 5_000 }
   await scripts.restore([{ ...dead, requests: 30, tokens: 9 }], true)
   await one.rebuild(published, signal)
@@ -107,12 +108,48 @@ test('a budget that is lost by itself is not opened as new by a worker that star
   await redis.del(`${fleet.prefix}state`)
   await expect(live.reserve({ tokens: 1 }, AbortSignal.timeout(300))).rejects.toThrow('timeout')
   expect(await starting.open(signal)).toBe(false)
-  expect(await redis.hget(fleet.sentinel, 'status')).toBe('lost')
 })
 
-test('the first budget of a new system opens while its recovery goes on', async () => {
-  const budget = fleet.worker()
-  await redis.hset(fleet.sentinel, 'status', 'recovering')
-  expect(await budget.open(signal, true)).toBe(true)
+test('a budget that a starting worker opened as new is shut again by one that knew it', async () => {
+  let losses = 0
+  const limits = { requestsPerDay: 100 }
+  const live = fleet.worker({ limits, windows: short, onLost: () => losses++ })
+  const starting = fleet.worker({ limits, windows: short })
+  await live.open(signal)
+  grantOf(await live.reserve({ tokens: 1 }, signal))
+  await redis.del(`${fleet.prefix}state`)
+  expect(await starting.open(signal)).toBe(true)
+  await waitUntil(
+    () => losses === 1,
+    5_000,
+    () => 'the loss went unnoticed',
+  )
+  expect((await starting.status()).open).toBe(false)
+  await starting.rebuild([], signal)
+  await waitUntil(
+    async () => (await starting.status()).axes[2]?.used === 1,
+    5_000,
+    () => 'what the live worker spent was not added',
+  )
+})
+
+test('to rebuild a budget that is open, or is open again, changes nothing', async () => {
+  const limits = { requestsPerDay: 100 }
+  const budget = fleet.worker({ limits })
+  await budget.open(signal)
+  await budget.rebuild([{ atMs: Date.now(), requests: 7, tokens: 0 }], signal)
+  expect(await budget.status()).toMatchObject({ open: true, closedForMs: 0 })
   expect((await budget.reserve({ tokens: 1 }, signal)).kind).toBe('granted')
+})
+
+test('a budget that is closed because data was lost stays shut until it is rebuilt, and a minute from then on in all', async () => {
+  const budget = fleet.worker({ windows: short })
+  await budget.open(signal)
+  await budget.closeFor(100, signal)
+  expect((await budget.status()).open).toBe(false)
+  await sleep(300)
+  await budget.rebuild([], signal)
+  const { closedForMs } = await budget.status()
+  expect(closedForMs).toBeGreaterThan(0)
+  expect(closedForMs).toBeLessThanOrEqual(short.minuteMs + short.marginMs - 300)
 })

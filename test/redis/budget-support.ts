@@ -52,6 +52,7 @@ export function createFleet(url: string) {
       burst: null,
       maxWaitMs: 900_000,
       log: quiet,
+      onLost() {},
       ...settings,
       limits: { ...NO_LIMITS, ...settings.limits },
     })
