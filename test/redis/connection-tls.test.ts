@@ -1,0 +1,76 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Config } from '../../src/config.ts'
+import { connectRedis, redisReady } from '../../src/redis/connection.ts'
+import { makeCertificate } from '../support/certificate.ts'
+import type { LocalRedis } from '../support/services.ts'
+import { startLocalRedis } from '../support/services.ts'
+import { waitUntil } from '../support/wait.ts'
+import { memoryLog, soon } from './fleet.ts'
+
+let dir: string
+let server: LocalRedis
+const file = (name: string) => join(dir, name)
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'redis-tls-'))
+  for (const name of ['right', 'other']) {
+    const { key, cert } = makeCertificate(['localhost'])
+    await writeFile(file(`${name}.key`), key)
+    await writeFile(file(`${name}.crt`), cert)
+  }
+  server = await startLocalRedis({
+    tls: { certFile: file('right.crt'), keyFile: file('right.key'), caFile: file('right.crt') },
+    args: ['--user', 'worker', 'on', '>secret-1', '~*', '&*', '+@all'],
+  })
+})
+afterAll(async () => {
+  await server.stop()
+  await rm(dir, { recursive: true })
+})
+
+function connect(also: Partial<Config['redis']>) {
+  const log = memoryLog()
+  const place = { host: 'localhost', port: server.port, username: null, password: null, db: 0, keyPrefix: '' }
+  const redis = connectRedis({ ...place, tls: { caFile: file('right.crt') }, ...also }, log)
+  const reason = async () => {
+    await waitUntil(
+      () => log.lines.some(({ level }) => level === 'warn'),
+      10_000,
+      () => 'nothing is said',
+    )
+    return String(log.lines.find(({ level }) => level === 'warn')?.fields['reason'])
+  }
+  return { redis, log, reason }
+}
+
+test('TLS with a CA file of its own, as a user with a password', async () => {
+  const { redis, log } = connect({ username: 'worker', password: 'secret-1' })
+  try {
+    await redisReady(redis, log, soon())
+    expect(await redis.acl('WHOAMI')).toBe('worker')
+  } finally {
+    redis.disconnect()
+  }
+})
+
+test.each([
+  ['a certificate of another authority', () => ({ tls: { caFile: file('other.crt') } }), /certificate/],
+  ['a certificate that no known authority signed', () => ({ tls: { caFile: null } }), /certificate/],
+  ['no TLS', () => ({ tls: null }), /./],
+])('%s: one line that says so, and no connection', async (_name, settings, expected) => {
+  const { redis, log, reason } = connect(settings())
+  try {
+    expect(await reason()).toMatch(expected)
+    await expect(redisReady(redis, log, AbortSignal.timeout(1_500))).rejects.toThrow('timeout')
+    expect(log.lines.filter(({ level }) => level === 'warn').length).toBeLessThan(3)
+  } finally {
+    redis.disconnect()
+  }
+})
+
+test('a CA file that cannot be read is named by its setting', () => {
+  expect(() => connect({ tls: { caFile: file('missing.crt') } })).toThrow('REDIS_TLS_CA_FILE')
+})
