@@ -9,7 +9,7 @@ export type Hold = 'none' | 'budget' | 'key' | 'route' | 'config' | 'outage'
 export interface FailureRule {
   retry: Retry
   /**
-   * So many failures of this kind end a request, whatever else happens (see provider/attempts.ts); null: no number does,
+   * So many failures of this kind end a request (see provider/attempts.ts for when it does not yet); null: no number does,
    * because the text cannot be its cause, nothing is billed for it, and the gate lets one probe a minute through.
    */
   most: number | null
@@ -140,7 +140,18 @@ export const FAILURES = {
     message: 'Ответ модели оборван: требования слишком обширны.',
     remedy: null,
   },
-  /** No JSON, wrong schema, empty choices. */
+  /**
+   * 200 with a page, nothing, or a completion without choices: some gateway's, so different requests that meet it make an
+   * outage; one that meets it alone is asked once more.
+   */
+  no_completion: {
+    retry: 'at_once',
+    most: 2,
+    hold: 'outage',
+    message: 'Модель вернула непригодный ответ. Повторите запрос позже.',
+    remedy: 'something between the worker and the model answers instead of it: check OPENAI_BASE_URL and the proxy',
+  },
+  /** A completion that is empty, no JSON, or of a wrong schema. */
   unusable_answer: {
     retry: 'at_once',
     most: 2,

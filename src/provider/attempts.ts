@@ -4,6 +4,7 @@
  * - a failure that would only repeat itself (too long, refused, filtered, this text rejected) ends it at once;
  * - an unusable answer and one that was cut off are each asked for once more, a refused parameter is left out at once: 3 model
  *   calls that are billed in full, at the most;
+ * - so is one that is no completion at all, unless other requests meet the same: then the gate holds them all, and none ends;
  * - three failures while others are answered end it: the request is to blame, not the provider;
  * - 40 refusals for the rate limit, 120 failures or timeouts with nobody else answered (some two hours, at a minute each);
  * - a key, way out or configuration that is refused ends no request, since no text can be its cause: nothing is billed for it, and
@@ -40,13 +41,14 @@ export function nextStep(failures: readonly Failure[], random: () => number = Ma
   if (last === undefined) throw new TypeError('nothing has failed')
   const { retry, most } = FAILURES[last.code]
   const times = failures.filter(({ code }) => code === last.code).length
-  if (most !== null && times >= most) return { kind: 'give_up', code: last.code }
+  const shared = last.code === 'no_completion' && last.evidence.held && times < FAILURES.outage.most
+  if (most !== null && times >= most && !shared) return { kind: 'give_up', code: last.code }
   // Others are answered with the same configuration: what the provider does not like is the text.
   const configurationWorks = last.evidence.successes > 0
   if (last.code === 'unclear_rejection' && configurationWorks) return { kind: 'give_up', code: 'rejected_text' }
   if (isOwn(failures)) return { kind: 'give_up', code: last.code === 'bad_configuration' ? 'rejected_text' : last.code }
   const longer = failures.some(({ code }) => code === 'cut_off')
-  return { kind: 'retry', afterMs: retry === 'at_once' ? 0 : waitMs(last, times, random()), longer }
+  return { kind: 'retry', afterMs: retry === 'at_once' && !shared ? 0 : waitMs(last, times, random()), longer }
 }
 
 /** Whether the last three attempts failed although others were answered between each of them and the next. */

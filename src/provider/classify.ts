@@ -156,8 +156,8 @@ export function classifyCompletion(body: unknown): Completion {
       return { ok: false, verdict: classifyStatus(status, JSON.stringify(body)), usage }
   }
   const choices = field(body, 'choices')
-  if (!Array.isArray(choices)) return failure('unusable_answer', 'HTTP 200 with no completion')
-  if (choices.length === 0) return failure('unusable_answer', 'HTTP 200 with no choices')
+  if (!Array.isArray(choices)) return failure('no_completion', 'HTTP 200 with no completion')
+  if (choices.length === 0) return failure('no_completion', 'HTTP 200 with no choices')
   const choice: unknown = choices[0]
   const message = field(choice, 'message')
   const refusal = field(message, 'refusal')

@@ -158,7 +158,7 @@ const NO_KEY: Verdict = { code: 'unauthorized', detail: 'OPENAI_KEY_FILE gives n
 function verdictOf(exchange: Exchange & { kind: 'timeout' | 'too_big' | 'broken' }): Verdict {
   if (exchange.kind === 'broken') return classifyBroken(exchange.error)
   if (exchange.kind === 'timeout') return { code: 'timeout', detail: 'no whole answer in time', refusedParameter: null }
-  return { code: 'unusable_answer', detail: 'an answer without end', refusedParameter: null }
+  return { code: 'no_completion', detail: 'an answer without end', refusedParameter: null }
 }
 
 function failure(verdict: Verdict, said: Said, details: { retryAfterMs: number | null; sent: boolean }): Reply {

@@ -23,8 +23,7 @@ export function blamedScope(outcome: Outcome): Scope | null {
 
 /** @returns how many of SCOPES, from the first, an outcome shows to be well */
 export function provedScopes(outcome: Outcome): number {
-  // A page with 200 may come from anywhere.
-  if (outcome === 'unused' || outcome === 'unusable_answer') return 0
+  if (outcome === 'unused') return 0
   if (outcome === 'parameter_refused') return SCOPES.indexOf('config')
   const blamed = blamedScope(outcome)
   return blamed === null ? SCOPES.length : SCOPES.indexOf(blamed)

@@ -56,11 +56,11 @@ describe('each fault of a server is told apart', () => {
     ['close', 'outage'],
     ['reset_body', 'outage'],
     ['close_body', 'outage'],
-    ['html_200', 'unusable_answer'],
-    ['empty_200', 'unusable_answer'],
-    ['broken_200', 'unusable_answer'],
+    ['html_200', 'no_completion'],
+    ['empty_200', 'no_completion'],
+    ['broken_200', 'no_completion'],
     ['error_200', 'outage'],
-    ['empty_choices', 'unusable_answer'],
+    ['empty_choices', 'no_completion'],
     ['null_content', 'unusable_answer'],
     ['refusal', 'refused_by_model'],
     ['content_filter', 'content_filter'],
@@ -167,7 +167,7 @@ test('an answer without end is cut off in memory too', async () => {
     res.on('drain', more)
     more()
   })
-  expect(await providerOf(baseUrl).ask(question())).toMatchObject({ code: 'unusable_answer', sent: true })
+  expect(await providerOf(baseUrl).ask(question())).toMatchObject({ code: 'no_completion', sent: true })
 })
 
 test('a redirect is not followed: the key goes nowhere else', async () => {
@@ -351,6 +351,6 @@ test('a connection that the server closed while it was idle costs no attempt', a
     10_000,
     () => 'the connection is still open',
   )
-  expect(outcome(await ask(question()))).toBe('unusable_answer')
+  expect(outcome(await ask(question()))).toBe('no_completion')
   expect(calls).toBe(2)
 })

@@ -324,7 +324,7 @@ describe('what ends a hold', () => {
   test('a page with 200 shows nothing', async () => {
     const gate = worker()
     await outage(gate)
-    await call(gate, 'x', 'unusable_answer')
+    await call(gate, 'x', 'no_completion')
     expect((await holds()).map(({ scope }) => scope)).toEqual(['outage:a'])
   })
 })

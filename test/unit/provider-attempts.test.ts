@@ -66,6 +66,16 @@ test('an unusable answer is asked for once more, at once', () => {
   })
 })
 
+test('a page instead of an answer is asked about once more, or held like an outage when all meet it', () => {
+  expect(step([failed('no_completion')])).toEqual({ kind: 'retry', afterMs: 0, longer: false })
+  expect(step(repeat(2, () => failed('no_completion')))).toEqual({ kind: 'give_up', code: 'no_completion' })
+  expect(step(repeat(50, () => failed('no_completion', 0, { held: true })))).toMatchObject({
+    kind: 'retry',
+    afterMs: 250,
+  })
+  expect(step(repeat(120, () => failed('no_completion', 0, { held: true }))).kind).toBe('give_up')
+})
+
 test('an answer that was cut off is asked for once more with a higher cap, which stays', () => {
   expect(step([failed('cut_off')])).toEqual({ kind: 'retry', afterMs: 0, longer: true })
   expect(step([failed('cut_off'), failed('unusable_answer')])).toMatchObject({ kind: 'retry', longer: true })

@@ -199,22 +199,19 @@ describe('answers with 200', () => {
     expect(code(completion({ finish_reason: 'content_filter', message: { content: 'x' } }))).toBe('content_filter')
   })
 
-  test.each([
-    null,
-    undefined,
-    'page',
-    7,
-    [],
-    {},
-    { choices: [] },
-    { choices: 'x' },
-    { choices: [null] },
-    { choices: [{ message: { content: '  ' } }] },
-    { choices: [{ message: { content: [{ type: 'text' }] } }] },
-    { error: { message: 'x', code: 'broken' } },
-  ])('%j is no answer', (body) => {
-    expect(code(body)).toBe('unusable_answer')
-  })
+  test.each([null, undefined, 'page', 7, [], {}, { choices: [] }, { choices: 'x' }, { error: { code: 'broken' } }])(
+    '%j is no completion',
+    (body) => {
+      expect(code(body)).toBe('no_completion')
+    },
+  )
+
+  test.each([null, {}, { message: { content: '  ' } }, { message: { content: [{ type: 'text' }] } }])(
+    '%j is no usable answer',
+    (choice) => {
+      expect(code({ choices: [choice] })).toBe('unusable_answer')
+    },
+  )
 
   test('an error under 200 is what it says it is', () => {
     expect(code({ error: { message: 'Provider returned error', code: 502 } })).toBe('outage')
