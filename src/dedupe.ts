@@ -123,7 +123,10 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
     Object.assign(mine, { state: 'answered', outcome, lease: '' })
     const args = [mine.owner, mine.payloadHash, claimTtlMs, outcome]
     const { rest } = await state.run('an answer', scripts.answer, keysOf(id), args, signal)
-    if (rest[0] === 'duplicate') return { kind: 'duplicate' }
+    if (rest[0] === 'duplicate') {
+      held.lose(mine)
+      return { kind: 'duplicate' }
+    }
     mine.outcome = rest[1] === '' ? outcome : String(rest[1])
     return { kind: 'stored', outcome: mine.outcome }
   }

@@ -58,6 +58,9 @@ export function createHeldClaims() {
 
     drop: (item: Item) => claims.delete(keyOf(item)),
 
+    /** It is another message's, or finished: there is nothing left to renew. */
+    lose: ({ id, owner }: Held) => claims.delete(`${id} ${owner}`),
+
     /** @returns what is held, or a stand-in that knows the owner only, whose changes are not kept */
     of: (item: Item): Held => claims.get(keyOf(item)) ?? unknownOf(item),
 

@@ -10,11 +10,11 @@ const MISSING = 2
 
 /**
  * `decision`: asks only a fleet whose data is trusted (confirm); `renewal`: in any state.
- * Gives back those of the claims that are another message's now, or finished.
+ * Gives back those of the claims that are another message's now, or finished; they are held no more.
  */
 export type Reassert = (held: Held[], purpose: 'decision' | 'renewal', signal: AbortSignal) => Promise<Held[]>
 
-export function createReassert({ keys, state, scripts, claimTtlMs, timings }: Parts): Reassert {
+export function createReassert({ keys, state, scripts, held: register, claimTtlMs, timings }: Parts): Reassert {
   type Ask = (held: Held[], full: boolean) => Promise<Reply>
 
   async function renew(batch: Held[], ask: Ask): Promise<Held[]> {
@@ -39,6 +39,7 @@ export function createReassert({ keys, state, scripts, claimTtlMs, timings }: Pa
     // With nothing held, too: that is how an idle worker notices that Redis has lost its data.
     const all = held.length === 0 ? [[]] : batches(held)
     for (const batch of all) lost.push(...(await renew(batch, ask)))
+    for (const claim of lost) register.lose(claim)
     return lost
   }
 }
