@@ -17,6 +17,8 @@ const STALL_LIMIT_MS = 60_000
 const CLOSE_LIMIT_MS = 3_000
 
 export interface ReadBack {
+  partition: number
+  offset: bigint
   key: Buffer | null
   value: Buffer | null
   headers: Headers
@@ -100,7 +102,8 @@ async function readAll(
       // Again after a rebalance, or written since.
       if (part === undefined || offset < part.next || offset >= part.end || signal.aborted) continue
       const { key, value, headers = {} } = message
-      await onMessage({ key, value, headers, timestampMs: Number(message.timestamp) })
+      const { partition } = batch
+      await onMessage({ partition, offset, key, value, headers, timestampMs: Number(message.timestamp) })
       reached(batch.partition, offset + 1n)
       await heartbeat()
     }

@@ -1,0 +1,81 @@
+/** Redis and Kafka for a command: there soon, or one clear sentence why not; closed when the command is done. */
+import type { Redis } from 'ioredis'
+import type { Config } from '../config.ts'
+import type { KafkaClients } from '../kafka/clients.ts'
+import { createKafkaClients } from '../kafka/clients.ts'
+import { kafkaReason } from '../kafka/kafka-error.ts'
+import { TimeLimitError } from '../kafka/time-limit.ts'
+import type { Log, LogFields } from '../log.ts'
+import { connectRedis, redisReady } from '../redis/connection.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import { redisKeys } from '../redis/keys.ts'
+
+/** A worker waits for its services; somebody who asks wants to hear that they are away. */
+const REDIS_PATIENCE_MS = 6_000
+
+/**
+ * Runs `work` on a connection of its own.
+ * @throws Error that names the address and the reason while Redis is away; the signal's reason; what `work` rejects with
+ */
+export async function withRedis<T>(
+  config: Config['redis'],
+  signal: AbortSignal,
+  work: (redis: Redis, keys: RedisKeys) => Promise<T>,
+): Promise<T> {
+  const log = lastReason()
+  const redis = connectRedis(config, log, { name: 'resume-scoring-worker-command' })
+  const patience = AbortSignal.timeout(REDIS_PATIENCE_MS)
+  const away = (reason: string) => `Redis at ${config.host}:${config.port} does not answer: ${reason}`
+  try {
+    await redisReady(redis, log, AbortSignal.any([signal, patience])).catch((error: unknown) => {
+      if (signal.aborted || !patience.aborted) throw error
+      throw new Error(away(log.reason() ?? `nothing came for ${REDIS_PATIENCE_MS} ms`), { cause: error })
+    })
+    return await work(redis, redisKeys(config.keyPrefix)).catch((error: unknown) => {
+      if (!isRedisFault(error)) throw error
+      throw new Error(away(error.message), { cause: error })
+    })
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** What ioredis rejects with when a command was not answered, or was refused. */
+function isRedisFault(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false
+  const texts = ['Command timed out', 'Connection is closed.', "Stream isn't writeable", 'Socket timeout']
+  return (
+    error.name === 'ReplyError' ||
+    error.name === 'MaxRetriesPerRequestError' ||
+    texts.some((text) => error.message.startsWith(text))
+  )
+}
+
+/**
+ * Runs `work` with clients of its own.
+ * @throws Error that names the brokers and the reason while Kafka is away or refuses; what `work` rejects with else
+ */
+export async function withKafka<T>(
+  config: Pick<Config['kafka'], 'brokers' | 'tls' | 'sasl'>,
+  work: (clients: KafkaClients) => Promise<T>,
+): Promise<T> {
+  const clients = createKafkaClients(config, lastReason())
+  try {
+    return await work(clients).catch((error: unknown) => {
+      const isFault = error instanceof TimeLimitError || (error instanceof Error && error.name.startsWith('KafkaJS'))
+      if (!isFault) throw error
+      throw new Error(`Kafka at ${config.brokers.join(', ')}: ${kafkaReason(error)}`, { cause: error })
+    })
+  } finally {
+    await clients.close()
+  }
+}
+
+/** A log that is silent, and remembers the reason that was given last. */
+export function lastReason(): Log & { reason: () => string | null } {
+  let last: string | null = null
+  const keep = (_message: string, fields: LogFields = {}) => {
+    if (typeof fields['reason'] === 'string') last = fields['reason']
+  }
+  return { error: keep, warn: keep, info: () => {}, debug: () => {}, reason: () => last }
+}

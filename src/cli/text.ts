@@ -1,0 +1,42 @@
+/** How commands show times, numbers and tables to people. */
+
+/** @returns such as `0s`, `4m 10s`, `2h 5m`, `3d 4h`: the two largest units, rounded up to whole seconds */
+export function duration(ms: number): string {
+  const seconds = Math.ceil(ms / 1_000)
+  const parts: [number, string][] = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3_600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ]
+  const first = parts.findIndex(([count]) => count > 0)
+  if (first === -1) return '0s'
+  const shown = parts.slice(first, first + 2).filter(([count]) => count > 0)
+  return shown.map(([count, unit]) => `${count}${unit}`).join(' ')
+}
+
+export const time = (ms: number): string => new Date(ms).toISOString()
+
+type Cell = string | number | bigint | null
+
+/** @returns lines with aligned columns, numbers to the right; null is shown as a dash */
+export function table(head: string[], rows: Cell[][]): string[] {
+  const cells = [head, ...rows.map((row) => row.map((cell) => (cell === null ? '-' : String(cell))))]
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)))
+  const right = head.map((_, column) =>
+    rows.some((row) => typeof row[column] === 'number' || typeof row[column] === 'bigint'),
+  )
+  return cells.map((row) =>
+    row
+      .map((cell, column) =>
+        right[column] === true ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** @returns `lines` under a heading, or what to say when there are none */
+export function section(heading: string, lines: string[], none = 'none'): string[] {
+  return lines.length === 0 ? [`${heading}: ${none}`] : [`${heading}:`, ...lines.map((line) => `  ${line}`)]
+}
