@@ -1,0 +1,67 @@
+/** The answer that the model is made to give: its schema, and the reading of what it gave. */
+import { z } from 'zod'
+
+export const SCHEMA_NAME = 'resume_score'
+
+/** Above it no answer of some thousand tokens comes to lie. */
+const MAX_CONTENT_CHARS = 200_000
+/** Five to seven are asked for. */
+const MAX_REQUIREMENTS = 40
+
+const answer = z.object({
+  requirements: z
+    .array(z.object({ requirement: z.string(), met: z.boolean(), quote: z.string() }))
+    .max(MAX_REQUIREMENTS),
+  score: z.int().min(0).max(100),
+  recommendation: z.string(),
+})
+
+/** As the model gave it: nothing of it is proved. */
+export type ModelAnswer = z.infer<typeof answer>
+
+const object = (properties: Record<string, unknown>) => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties),
+  additionalProperties: false,
+})
+
+/**
+ * The strict schema, in the order in which the model is to think: evidence before the score. Without bounds of numbers and
+ * lengths, which some servers of structured outputs refuse; `interpretAnswer` checks them.
+ */
+export const answerSchema: Record<string, unknown> = object({
+  requirements: {
+    type: 'array',
+    items: object({ requirement: { type: 'string' }, met: { type: 'boolean' }, quote: { type: 'string' } }),
+  },
+  score: { type: 'integer', description: '0..100' },
+  recommendation: { type: 'string' },
+})
+
+export type Interpretation =
+  | { ok: true; answer: ModelAnswer }
+  /** `why` is for the log: names of fields, nothing that the model said. */
+  | { ok: false; why: string }
+
+const FENCE = /^```[a-z]*\s*\n([\s\S]*?)\n?\s*```$/i
+
+/**
+ * Reads an answer strictly: a code fence around it and keys unknown to the schema are let pass, nothing else. A score of 101,
+ * -1, 87.5 or "87" does not follow the schema, and what else such an answer got wrong cannot be known: it is asked again.
+ */
+export function interpretAnswer(content: string): Interpretation {
+  if (content.length > MAX_CONTENT_CHARS) return { ok: false, why: 'longer than any answer' }
+  const text = content.trim()
+  let value: unknown
+  try {
+    value = JSON.parse(FENCE.exec(text)?.[1] ?? text)
+  } catch {
+    return { ok: false, why: 'no JSON' }
+  }
+  const parsed = answer.safeParse(value)
+  if (parsed.success) return { ok: true, answer: parsed.data }
+  const [issue] = parsed.error.issues
+  const path = issue?.path.map((part) => (typeof part === 'number' ? 'n' : String(part))).join('.') ?? ''
+  return { ok: false, why: `not as the schema: ${path === '' ? 'no object' : path} (${issue?.code ?? 'unknown'})` }
+}

@@ -1,0 +1,15 @@
+/**
+ * The versions of the prompt. A change of the prompt or of the answer's schema changes the hash; a test fails then until a
+ * new version stands here and in CHANGELOG.md. The version is in headers, decision records and the keys of the result cache.
+ */
+import { promptHash } from './prompt.ts'
+
+/** Oldest first; the last one is the current one. */
+export const PROMPT_VERSIONS: readonly { name: string; hash: string }[] = [{ name: 'prompt-1', hash: '' }]
+
+/** @returns the name and the hash's first 12 digits: `prompt-1-0123456789ab` */
+function currentVersion(): string {
+  return `${PROMPT_VERSIONS.at(-1)?.name ?? 'unnamed'}-${promptHash().slice(0, 12)}`
+}
+
+export const promptVersion: string = currentVersion()

@@ -1,0 +1,90 @@
+/**
+ * From what the model answered to what is published: what no quote proves does not count.
+ *
+ *   score = min(the model's own, share of requirements proved, 40 with fewer than 3 proved, 20 with 0 or 1)
+ *
+ * The caps are the original's and count proofs, whatever the vacancy asks for: one or two requirements are not evidence
+ * enough for more, and an answer that was talked into naming only those that are met gains nothing. The prompt divides
+ * compound requirements, so that a vacancy rarely has so few.
+ */
+import type { Score, Verdict } from '../contracts.ts'
+import { MATCHES_MAX } from '../contracts.ts'
+import type { ModelAnswer } from './answer.ts'
+import type { Finding } from './proofs.ts'
+import { examine, findProofs } from './proofs.ts'
+import type { Replaced } from './recommendation.ts'
+import { recommend } from './recommendation.ts'
+import type { Texts } from './sanitize.ts'
+import { createBreathe } from './slices.ts'
+
+export type Correction =
+  'requirements_repeated' | 'proofs_dropped' | 'score_lowered' | 'matches_limited' | `recommendation_${Replaced}`
+
+export interface Verified {
+  score: Score
+  findings: Finding[]
+  modelScore: number
+  /** What of the model's answer was put right. */
+  corrections: Correction[]
+  /** Where and what is suspicious, `resume:fake_answer`; see attacks.ts. */
+  flags: string[]
+  /** The model answered all that was asked: fit to be kept for the same texts. */
+  complete: boolean
+}
+
+/** @param score 0 to 100, as published */
+export const verdictOf = (score: number, verdictMinScore: number): Verdict =>
+  score >= verdictMinScore ? 'Подходит' : 'Не подходит'
+
+/**
+ * @param proved how many of `all` requirements have a proof
+ * @returns 0 to 100
+ */
+export function publishedScore(modelScore: number, proved: number, all: number): number {
+  const share = all === 0 ? 0 : Math.round((100 * proved) / all)
+  const cap = proved <= 1 ? 20 : proved < 3 ? 40 : 100
+  return Math.min(modelScore, share, cap)
+}
+
+function conclude(answer: ModelAnswer, findings: Finding[], verdictMinScore: number) {
+  const proved = findings.filter(({ quote }) => quote !== null).map(({ requirement }) => requirement)
+  const unproved = findings.filter(({ quote }) => quote === null).map(({ requirement }) => requirement)
+  const dropped = findings.filter(({ why }) => why !== null).map(({ requirement }) => requirement)
+  const score = publishedScore(answer.score, proved.length, findings.length)
+  const verdict = verdictOf(score, verdictMinScore)
+  const { recommendation, replaced } = recommend({
+    recommendation: answer.recommendation,
+    verdict,
+    modelVerdict: verdictOf(answer.score, verdictMinScore),
+    score,
+    modelScore: answer.score,
+    proved,
+    unproved,
+    dropped,
+  })
+  const corrections: Correction[] = []
+  if (findings.length < answer.requirements.length) corrections.push('requirements_repeated')
+  if (dropped.length > 0) corrections.push('proofs_dropped')
+  if (score < answer.score) corrections.push('score_lowered')
+  if (proved.length > MATCHES_MAX) corrections.push('matches_limited')
+  if (replaced !== null) corrections.push(`recommendation_${replaced}`)
+  return { score: { score, matches: proved.slice(0, MATCHES_MAX), recommendation, verdict }, corrections }
+}
+
+/**
+ * Verifies an answer, in slices of some milliseconds between which the event loop goes on.
+ * @param texts sanitised, as they were asked about
+ */
+export async function verifyAnswer(answer: ModelAnswer, texts: Texts, verdictMinScore: number): Promise<Verified> {
+  const breathe = createBreathe()
+  const vacancy = await examine(texts.requirements, breathe)
+  const resume = await examine(texts.resume, breathe)
+  const findings = await findProofs(answer, resume, breathe)
+  return {
+    ...conclude(answer, findings, verdictMinScore),
+    findings,
+    modelScore: answer.score,
+    flags: [...vacancy.flags.map((flag) => `requirements:${flag}`), ...resume.flags.map((flag) => `resume:${flag}`)],
+    complete: findings.length > 0 && answer.recommendation.trim() !== '',
+  }
+}

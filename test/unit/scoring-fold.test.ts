@@ -1,0 +1,120 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createFolder, fold, foldWords } from '../../src/scoring/fold.ts'
+import { stripInvisible } from '../../src/scoring/sanitize.ts'
+
+const letters = fc.constantFrom(...'аеёйАЁЙщ aеE1½ﬁß«»—-.,+#%\n\t\u00a0\u0301\u200bИ\u0306漢Ⅳ'.split(''))
+const anyText = fc.oneof(fc.string({ unit: 'binary', maxLength: 200 }), fc.string({ unit: letters, maxLength: 60 }))
+
+describe('folding', () => {
+  test.each([
+    ['Ёлка', 'елка'],
+    ['«Опыт» — 5 лет', '"опыт" - 5 лет'],
+    ['e\u0301tude', 'étude'],
+    ['ﬁnance', 'finance'],
+    ['Ｐｙｔｈｏｎ', 'PYTHON'],
+    ['𝐏𝐲𝐭𝐡𝐨𝐧', 'python'],
+    ['Разработка\u00a0на\r\n\tPython', 'разработка на python'],
+    ['С++ и 1С', 'C++ и 1C'],
+    ['Pythоn', 'Python'],
+    ['со\u00adтруд\u200bник', 'сотрудник'],
+    ['Straße', 'STRASSE'],
+    ['μικρός', 'ΜΙΚΡΟΣ'],
+  ])('%j and %j are one', (a, b) => {
+    expect(foldWords(a)).toBe(foldWords(b))
+  })
+
+  test.each([
+    ['3.5 года', '35 лет'],
+    ['C++', 'C'],
+    ['Java', 'JavaScript'],
+    ['не работал', 'работал'],
+    ['опыт', 'опыты'],
+  ])('%j and %j are two', (a, b) => {
+    expect(foldWords(a)).not.toBe(foldWords(b))
+  })
+
+  test('what NFKC, lower case or the stripping of invisible characters equates is equal', () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const folded = foldWords(text)
+        expect(foldWords(text.normalize('NFKC'))).toBe(folded)
+        expect(foldWords(text.normalize('NFD'))).toBe(folded)
+        expect(foldWords(stripInvisible(text).text)).toBe(folded)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('folding what is folded changes nothing', () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        expect(foldWords(foldWords(text))).toBe(foldWords(text))
+      }),
+    )
+  })
+
+  test('in slices of any size it gives what it gives in one go', () => {
+    fc.assert(
+      fc.property(anyText, fc.integer({ min: 1, max: 20 }), (text, size) => {
+        const folder = createFolder(text)
+        while (!folder.step(size)) expect(folder.step(0)).toBe(false)
+        expect(folder.result()).toEqual(fold(text))
+      }),
+    )
+  })
+
+  test('every folded character knows its place in the source', () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const { text: folded, at } = fold(text)
+        expect(at).toHaveLength(folded.length + 1)
+        const places = [...at]
+        expect(places).toEqual(places.toSorted((a, b) => a - b))
+        expect(at[folded.length]).toBe(text.length)
+        for (const { index, 0: word } of folded.matchAll(/[^ ]+/g)) {
+          const source = text.slice(at[index], at[index + word.length])
+          expect(foldWords(source)).toContain(word.slice(1, -1))
+        }
+      }),
+    )
+  })
+})
+
+describe('the stripping of invisible characters', () => {
+  test.each([
+    ['zero-width', 'Py\u200bth\u200don\u2060\ufeff', 'Python'],
+    ['tag characters', 'Резюме\u{e0049}\u{e0067}\u{e006e}', 'Резюме'],
+    ['bidi controls', 'а\u202eб\u202cв\u2066г\u2069', 'абвг'],
+    ['NUL and other controls', 'a\0b\x07c\x9fd\x7f', 'abcd'],
+    ['lone surrogates', '\ud800a\udfffb\ud83d', 'ab'],
+    ['variation selectors', '❤\ufe0f\u{e0100}', '❤'],
+  ])('%s', (_name, dirty, clean) => {
+    expect(stripInvisible(dirty).text).toBe(clean)
+  })
+
+  test('leaves white space, emoji, letters of every script and astral characters as they are', () => {
+    const text = 'Имя\tФ.\r\nО.\u00a0\f\v\u0085\u2028 😀 é नमस्ते 漢字 🇷🇺 𝐏 — «»'
+    expect(stripInvisible(text)).toEqual({ text, stripped: { deceiving: 0, other: 0 } })
+  })
+
+  test('tells characters that deceive from a converter’s leavings and a flag from a message', () => {
+    expect(stripInvisible('\ufeffпере\u00adнос').stripped).toEqual({ deceiving: 0, other: 2 })
+    expect(stripInvisible('\u202eabc').stripped.deceiving).toBe(1)
+    expect(stripInvisible('🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}').stripped.deceiving).toBe(0)
+  })
+
+  test('gives well-formed text of the other characters in their order, and has nothing more to strip', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.array(fc.constantFrom('\ud800', '\0', '\u200b', '\udc00')),
+        (text, dirt) => {
+          const { text: clean } = stripInvisible(dirt.join(text))
+          expect(clean.isWellFormed()).toBe(true)
+          expect(stripInvisible(clean).text).toBe(clean)
+        },
+      ),
+    )
+  })
+})
