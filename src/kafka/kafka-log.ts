@@ -33,5 +33,7 @@ export function createKafkaLog(log: Log): logCreator {
     }
 }
 
+/** A client that was given up while it had something to say writes after its end. */
 const isTrouble = (namespace: string, message: string) =>
-  (namespace === 'Connection' && message.startsWith('Connection')) || namespace.includes('SASL')
+  (namespace === 'Connection' && message.startsWith('Connection') && !message.endsWith('write after end')) ||
+  namespace.includes('SASL')

@@ -1,56 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
-import type { ConsumerOptions, KafkaConsumer } from '../../src/kafka/consumer.ts'
-import { createConsumer } from '../../src/kafka/consumer.ts'
-import type { Completion, Handler, SourceMessage } from '../../src/kafka/messages.ts'
+import { answer, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
 import type { KafkaWorld } from '../support/kafka-testing.ts'
 import { kafkaWorld, until } from '../support/kafka-testing.ts'
 
 let world: KafkaWorld
-const running: KafkaConsumer[] = []
 
 beforeEach(async () => {
   world = await kafkaWorld(inject('kafkaBrokers'))
 })
+afterEach(() => world.close())
 
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((each) => each.stop(0)))
-  await world.close()
+const committedOffset = async () => (await world.committed())[0]?.offset ?? -1n
+
+describe('a consumer', () => {
+  it('publishes one answer per message to both topics and commits up to the end', async () => {
+    const sent = numbered(500)
+    await world.send(sent)
+    const reader = await world.read()
+    const { committed } = startConsumer(world)
+    await until('all is published', () => reader.seen.length >= 1_000)
+    expect(reader.valuesOf(world.out).toSorted()).toEqual(sent.toSorted())
+    expect(reader.valuesOf(world.records).toSorted()).toEqual(sent.toSorted())
+    await until('the offset is at the end', async () => (await committedOffset()) === 500n)
+    expect(committed.length).toBe(500)
+  })
+
+  it('publishes what overtook a slow message, and a restart repeats none of it', async () => {
+    const sent = numbered(40)
+    await world.send(sent)
+    const reader = await world.read()
+    const calls = heldCalls()
+    const slow = (text: string) => text === 'm3' || text === 'm20'
+    const first = startConsumer(world, {
+      handle: (source, signals) =>
+        slow(textOf(source)) ? calls.handle(source, signals) : Promise.resolve(answer(source, [world.out])),
+    })
+    await until('38 are published', () => reader.seen.length === 38)
+    await until('the offset waits for the slow one', async () => (await committedOffset()) === 3n)
+    const report = await first.consumer.stop(0)
+    expect(report).toEqual({ handedBack: 2, untouched: 0, unpublished: 0 })
+
+    const second = startConsumer(world, { handle: (source) => Promise.resolve(answer(source, [world.out])) })
+    await until('all is committed', async () => (await committedOffset()) === 40n)
+    expect(second.handled.toSorted()).toEqual(['m20', 'm3'])
+    await until('all is published', () => reader.seen.length >= 40)
+    expect(reader.valuesOf(world.out).toSorted()).toEqual(sent.toSorted())
+  })
+
+  it('moves the offset past messages that publish nothing', async () => {
+    await world.send(numbered(30))
+    const { committed } = startConsumer(world, { handle: (source) => Promise.resolve(answer(source, [])) })
+    await until('the offset is at the end', async () => (await committedOffset()) === 30n)
+    expect(committed.length).toBe(30)
+  })
+
+  it('publishes nothing for what its confirmation took away, and commits it', async () => {
+    await world.send(numbered(10))
+    const reader = await world.read()
+    startConsumer(world, {
+      confirm: (batch) =>
+        Promise.resolve(batch.map((each) => (textOf(each.source) === 'm4' ? { ...each, messages: [] } : each))),
+    })
+    await until('the offset is at the end', async () => (await committedOffset()) === 10n)
+    await until('the others are published', () => reader.valuesOf(world.out).length === 9)
+    expect(reader.valuesOf(world.out)).not.toContain('m4')
+  })
+
+  it('calls the handler again after a fault of its own, and loses nothing', async () => {
+    await world.send(numbered(3))
+    let faults = 0
+    const reader = await world.read()
+    startConsumer(world, {
+      handle(source) {
+        if (textOf(source) === 'm1' && faults++ === 0) return Promise.reject(new Error('a bug'))
+        return Promise.resolve(answer(source, [world.out]))
+      },
+    })
+    await until('all is published', () => reader.seen.length === 3)
+    expect(world.log.lines.filter(({ level }) => level === 'error').length).toBe(1)
+  })
+
+  it('asks again for a confirmation that failed', async () => {
+    await world.send(numbered(3))
+    let asked = 0
+    const { handled } = startConsumer(world, {
+      confirm: (batch) => (asked++ === 0 ? Promise.reject(new Error('Redis is away')) : Promise.resolve(batch)),
+    })
+    await until('the offset is at the end', async () => (await committedOffset()) === 3n)
+    expect(handled.length).toBe(3)
+  })
+
+  it('is not stalled by transaction markers and aborted messages in its topic', async () => {
+    const upstream = world.kafka.producer({ transactionalId: `up.${world.id}`, maxInFlightRequests: 1 })
+    await upstream.connect()
+    for (const end of ['commit', 'abort', 'commit', 'abort'] as const) {
+      const transaction = await upstream.transaction()
+      const messages = [{ key: 'new_request', value: `${end}ed` }]
+      await transaction.send({ topic: world.requests, messages })
+      await transaction[end]()
+    }
+    await upstream.disconnect()
+    const { handled } = startConsumer(world)
+    await until('the committed ones are handled', () => handled.length === 2)
+    await world.send(['after'])
+    await until('what comes after them is committed', async () => (await committedOffset()) === 9n)
+    expect(handled).toEqual(['commited', 'commited', 'after'])
+  })
+
+  it('keeps taking messages while a window full of them is in flight, up to the window', async () => {
+    await world.send(numbered(100))
+    const calls = heldCalls()
+    const { consumer } = startConsumer(world, { handle: calls.handle }, { windowMessages: 10 })
+    await until('the window is full', () => calls.started.length === 10)
+    await sleep(300)
+    expect(calls.started.length).toBe(10)
+    calls.finish('m5', [])
+    await until('the next one is started', () => calls.started.includes('m10'))
+    expect(consumer.status().window).toMatchObject({ messages: 10, limitMessages: 10 })
+  })
+
+  it('stops starting messages when the gaps no longer fit the offset metadata, and goes on when they close', async () => {
+    await world.send(numbered(2_400, 'first'))
+    const calls = heldCalls()
+    const odd = (text: string) => Number(/\d+$/.exec(text)?.[0]) % 2 === 1
+    const { handled } = startConsumer(
+      world,
+      {
+        handle: (source, signals) =>
+          odd(textOf(source)) ? Promise.resolve(answer(source, [])) : calls.handle(source, signals),
+      },
+      { windowMessages: 10_000 },
+    )
+    const full = () => world.log.lines.some(({ message }) => message.startsWith('too many gaps'))
+    await until('the metadata is full', full)
+    expect((await world.committed())[0]!.metadata.length).toBeLessThanOrEqual(4_096)
+    await world.send(numbered(100, 'later'))
+    await sleep(500)
+    expect(handled.length).toBe(2_400)
+
+    for (const text of calls.started) calls.finish(text, [])
+    await until('the later ones are started', () => calls.started.includes('later98'))
+    for (const text of calls.started.filter((each) => each.startsWith('later'))) calls.finish(text, [])
+    await until('the offset is at the end', async () => (await committedOffset()) === 2_500n)
+    expect(new Set(handled).size).toBe(2_500)
+  })
 })
 
-function answer(source: SourceMessage, topics: string[], value = source.value?.toString() ?? ''): Completion {
-  const messages = topics.map((topic) => ({ topic, key: 'k', value, headers: {} }))
-  return { source, messages, processingId: null, ifTooLarge: null }
-}
-
-function start(handler: Partial<Handler>, options: Partial<ConsumerOptions> = {}): KafkaConsumer {
-  const consumer = createConsumer({
-    clients: world.clients,
-    config: { groupId: world.group, startFrom: { kind: 'earliest' }, topics: { requests: world.requests } },
-    processedTtlMs: 86_400_000,
-    log: world.log,
-    handler: {
-      handle: (message) => Promise.resolve(answer(message, [world.out, world.records])),
-      confirm: (batch) => Promise.resolve(batch),
-      committed: () => Promise.resolve(),
-      ...handler,
-    },
-    ...options,
+describe('stopping', () => {
+  it('ends waits at once, lets calls finish and publishes them, and hands back the rest', async () => {
+    await world.send(['waits', 'calls', 'never'])
+    const reader = await world.read()
+    const calls = heldCalls()
+    const { consumer } = startConsumer(world, {
+      handle(source, signals) {
+        if (textOf(source) !== 'waits') return calls.handle(source, signals)
+        return new Promise((_, reject) => {
+          signals.wait.addEventListener('abort', () => reject(signals.wait.reason as Error), { once: true })
+        })
+      },
+    })
+    await until('all are in flight', () => calls.started.length === 2)
+    const stopped = consumer.stop(3_000)
+    await sleep(200)
+    calls.finish('calls', [world.out])
+    expect(await stopped).toEqual({ handedBack: 2, untouched: 0, unpublished: 0 })
+    await until('the finished call is published', () => reader.valuesOf(world.out).includes('calls'))
+    // waits and never are open; what lies between them is done.
+    expect((await world.committed())[0]).toEqual({ offset: 0n, metadata: '1;0;1,1' })
   })
-  running.push(consumer)
-  void consumer.run()
-  return consumer
-}
 
-const numbers = (count: number) => Array.from({ length: count }, (_, i) => `m${i}`)
-
-describe('consumer', () => {
-  it('publishes one answer per message to both topics and commits to the end', async () => {
-    await world.send(numbers(500))
-    const reader = await world.read([world.out, world.records])
-    start({})
-    await until('1000 messages are published', () => reader.seen.length >= 1000)
-    expect(reader.values().toSorted()).toEqual([...numbers(500), ...numbers(500)].toSorted())
-    await until('the offset is at the end', async () => (await world.committed())[0]?.offset === 500n)
-    await reader.stop()
+  it('gives every caller the same end', async () => {
+    const { consumer } = startConsumer(world)
+    expect(consumer.stop(100)).toBe(consumer.stop(5_000))
+    await consumer.stop(100)
   })
 })

@@ -1,13 +1,13 @@
 /** Topics, messages and readers for tests of the Kafka layer; everything is named uniquely and removed by `close`. */
+import '../../src/kafka/aborted.ts'
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { IHeaders } from 'kafkajs'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import type { KafkaClients } from '../../src/kafka/clients.ts'
 import { createKafkaClients } from '../../src/kafka/clients.ts'
 import type { Log, LogFields } from '../../src/log.ts'
+import { waitUntil } from './wait.ts'
 
-/** Tests share two cores with much else. */
 const WAIT_LIMIT_MS = 45_000
 
 export interface LogLine {
@@ -23,21 +23,13 @@ export function keepingLog(): Log & { lines: LogLine[] } {
     (level: string) =>
     (message: string, fields: LogFields = {}) => {
       lines.push({ level, message, fields })
-      if (process.env['SHOW_LOGS'] !== undefined) console.log(level, message, fields)
     }
   return { lines, error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') }
 }
 
-/** Waits until `check` gives something truthy, and gives that. */
-export async function until<T>(what: string, check: () => T | Promise<T>, limitMs = WAIT_LIMIT_MS): Promise<T & {}> {
-  const deadlineMs = performance.now() + limitMs
-  for (;;) {
-    const value = await check()
-    if (value) return value
-    if (performance.now() > deadlineMs) throw new Error(`waited ${limitMs} ms in vain until ${what}`)
-    await sleep(20)
-  }
-}
+/** Waits until `check` holds; tests share two cores with much else, so the limit is generous. */
+export const until = (what: string, check: () => boolean | Promise<boolean>, limitMs = WAIT_LIMIT_MS): Promise<void> =>
+  waitUntil(check, limitMs, () => `not yet: ${what}`)
 
 export interface Published {
   topic: string
@@ -69,9 +61,24 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
     waitForLeaders: true,
   })
 
+  const closers: (() => Promise<unknown>)[] = [
+    () => clients.close(),
+    () => admin.disconnect(),
+    removeTopics,
+    () => producer.disconnect(),
+  ]
+
+  async function removeTopics(): Promise<void> {
+    await admin.deleteTopics({ topics: (await admin.listTopics()).filter((each) => each.endsWith(id)) })
+  }
+
   return {
     ...names,
+    id,
+    brokers,
     log,
+    /** Last in, first out. */
+    onClose: (closer: () => Promise<unknown>) => void closers.push(closer),
     clients,
     kafka,
     admin,
@@ -82,7 +89,11 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
     createTopic: (name: string, settings: Record<string, string> = {}) =>
       admin.createTopics({ topics: [topic(name, 1, settings)], waitForLeaders: true }),
     /** All that a read-committed consumer sees, from the first message on; it goes on reading until `stop`. */
-    read: (topics: string[]) => readCommittedFrom(kafka, id, topics),
+    async read(topics: string[] = [names.out, names.records]) {
+      const reader = await readCommittedFrom(kafka, id, topics)
+      closers.push(reader.stop)
+      return reader
+    },
     async committed(): Promise<{ offset: bigint; metadata: string }[]> {
       const [answer] = await admin.fetchOffsets({ groupId: names.group, topics: [names.requests] })
       return (answer?.partitions ?? [])
@@ -90,11 +101,7 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
         .map(({ offset, metadata }) => ({ offset: BigInt(offset), metadata: metadata ?? '' }))
     },
     async close(): Promise<void> {
-      await producer.disconnect()
-      const mine = (await admin.listTopics()).filter((each) => each.endsWith(id))
-      await admin.deleteTopics({ topics: mine })
-      await admin.disconnect()
-      await clients.close()
+      for (const closer of closers.toReversed()) await closer()
     },
   }
 }
@@ -115,5 +122,6 @@ async function readCommittedFrom(kafka: Kafka, id: string, topics: string[]) {
       return Promise.resolve()
     },
   })
-  return { seen, values: () => seen.map(({ value }) => value ?? ''), stop: () => consumer.disconnect() }
+  const valuesOf = (topic: string) => seen.filter((each) => each.topic === topic).map(({ value }) => value ?? '')
+  return { seen, valuesOf, stop: () => consumer.disconnect() }
 }

@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { transactionalIdOf } from '../../src/kafka/transactional-id.ts'
+import { answer, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
+import type { KafkaWorld } from '../support/kafka-testing.ts'
+import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { startKafkaWorker } from '../support/kafka-workers.ts'
+
+let world: KafkaWorld
+
+beforeEach(async () => {
+  world = await kafkaWorld(inject('kafkaBrokers'), { partitions: 2 })
+})
+afterEach(() => world.close())
+
+async function sendBoth(count: number, prefix: string): Promise<string[]> {
+  const texts = [numbered(count, `${prefix}-a`), numbered(count, `${prefix}-b`)] as const
+  await Promise.all(texts.map((each, partition) => world.send(each, partition)))
+  return texts.flat()
+}
+
+describe('several workers', () => {
+  it('share the partitions, and pass them on when one leaves, with nothing lost or doubled', async () => {
+    const reader = await world.read()
+    const first = startConsumer(world)
+    await until('the first has both', () => first.consumer.status().partitions.length === 2)
+    const second = startConsumer(world)
+    await until('each has one', () =>
+      [first, second].every(({ consumer }) => consumer.status().partitions.length === 1),
+    )
+    const early = await sendBoth(100, 'early')
+    await until('early ones are published', () => reader.valuesOf(world.out).length >= 200)
+    expect(first.handled.length).toBe(100)
+    await first.consumer.stop(5_000)
+    const late = await sendBoth(100, 'late')
+    await until('late ones are published', () => reader.seen.length >= 800)
+    expect(reader.valuesOf(world.out).toSorted()).toEqual([...early, ...late].toSorted())
+    expect(reader.valuesOf(world.records).toSorted()).toEqual([...early, ...late].toSorted())
+  })
+
+  it('a partition that is taken away ends its waits, and what its calls answer later is not published', async () => {
+    const reader = await world.read()
+    await sendBoth(1, 'x')
+    const calls = heldCalls()
+    const first = startConsumer(world, { handle: calls.handle })
+    await until('both are in flight', () => calls.started.length === 2)
+    const second = startConsumer(world)
+    await until('the second published one of them', () => reader.valuesOf(world.out).length === 1)
+    const moved = reader.valuesOf(world.out)[0]!
+    const kept = calls.started.find((each) => each !== moved)!
+    expect(calls.get(moved)!.signals.wait.aborted).toBe(true)
+    expect(calls.get(moved)!.signals.call.aborted).toBe(false)
+    expect(calls.get(kept)!.signals.wait.aborted).toBe(false)
+    for (const text of calls.started) calls.finish(text, [world.out])
+    await until('the kept one is published', () => reader.valuesOf(world.out).length >= 2)
+    expect(reader.valuesOf(world.out).toSorted()).toEqual([kept, moved].toSorted())
+    expect(second.handled).toEqual([moved])
+    expect(first.handled.length).toBe(2)
+  })
+
+  it('a writer that another one has fenced acquires again, and publishes each answer once', async () => {
+    const reader = await world.read()
+    const { handled } = startConsumer(world, {
+      handle: (source) => sleep(30).then(() => answer(source, [world.out])),
+    })
+    const sent = await sendBoth(50, 'm')
+    for (let round = 0; round < 3; round++) {
+      await sleep(150)
+      const rival = world.clients.producer(transactionalIdOf(world.group, world.requests, 0))
+      await rival.connect()
+      await (await rival.transaction()).abort()
+      await rival.disconnect()
+      await world.send([`round${round}`], 0)
+      sent.push(`round${round}`)
+    }
+    await until('all is published', () => reader.valuesOf(world.out).length >= sent.length)
+    expect(reader.valuesOf(world.out).toSorted()).toEqual(sent.toSorted())
+    expect(handled.length).toBe(sent.length)
+  })
+
+  it('a worker that was frozen past its session publishes nothing twice after it thaws, and works on', async () => {
+    const reader = await world.read()
+    const frozen = startKafkaWorker(world, { maxHandleMs: 400 })
+    await until('it has both partitions', () => frozen.has('partition acquired', 2))
+    const sent = await sendBoth(100, 'm')
+    await until('it has started', () => frozen.handled() > 10)
+    frozen.signal('SIGSTOP')
+    const other = startKafkaWorker(world, { maxHandleMs: 50 })
+    await until('the other took over', () => reader.valuesOf(world.out).length >= 200)
+    frozen.signal('SIGCONT')
+    await until('it is a member again', () => frozen.has('assigned', 2))
+    sent.push(...(await sendBoth(50, 'later')))
+    await until('later ones are published', () => reader.seen.length >= 2 * sent.length)
+    await other.stop()
+    sent.push(...(await sendBoth(20, 'last')))
+    await until('the thawed one works on alone', () => reader.seen.length >= 2 * sent.length)
+    await frozen.stop()
+    for (const topic of [world.out, world.records]) expect(reader.valuesOf(topic).toSorted()).toEqual(sent.toSorted())
+  })
+
+  it('workers killed in the thick of it lose and double nothing', async () => {
+    const reader = await world.read()
+    const sent = await sendBoth(300, 'm')
+    for (let round = 0; round < 3; round++) {
+      const before = reader.seen.length
+      const worker = startKafkaWorker(world, { maxHandleMs: 300 })
+      await until('it publishes', () => reader.seen.length > before)
+      await sleep(Math.random() * 300)
+      await worker.kill()
+    }
+    const last = startKafkaWorker(world, { maxHandleMs: 20 })
+    await until('all is published', () => reader.seen.length >= 2 * sent.length)
+    await last.stop()
+    for (const topic of [world.out, world.records]) expect(reader.valuesOf(topic).toSorted()).toEqual(sent.toSorted())
+  })
+})
+
+describe('a window full of held messages in one partition', () => {
+  it('leaves room for the others', async () => {
+    const calls = heldCalls()
+    const [held, free] = [numbered(50, 'held'), numbered(50, 'free')]
+    const { handled } = startConsumer(
+      world,
+      {
+        handle: (source, signals) =>
+          textOf(source).startsWith('held') ? calls.handle(source, signals) : Promise.resolve(answer(source, [])),
+      },
+      { windowMessages: 16 },
+    )
+    await world.send(held, 0)
+    await until('the window is full', () => calls.started.length >= 14)
+    await world.send(free, 1)
+    await until('the other partition is worked off', async () => (await world.committed())[1]?.offset === 50n)
+    expect(handled.filter((each) => each.startsWith('held')).length).toBeLessThan(20)
+  })
+})
