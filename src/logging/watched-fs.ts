@@ -1,0 +1,47 @@
+/** What fs.WriteStream writes through: it tells which lines have reached the file, and whether the file is still there. */
+import fs from 'node:fs'
+
+type Done = (error: NodeJS.ErrnoException | null, written: number, buffer: Uint8Array) => void
+
+/**
+ * For the `fs` option of fs.createWriteStream. There is no `writev`, so each line is one write: with O_APPEND, lines of
+ * several processes do not mix.
+ * @param onWritten called after each write that has reached the file, whole or, when the disk is full, in part
+ * @returns `write` fails with ENOENT when the file was removed or renamed: it would go where nobody reads
+ */
+export function createWatchedFs(onWritten: (whole: boolean) => void) {
+  const opened = new Map<number, { path: string; inode: number }>()
+
+  function open(path: string, flags: string, mode: number, done: (error: Error | null, fd?: number) => void): void {
+    fs.open(path, flags, mode, (error, fd) => {
+      if (error !== null) return done(error)
+      fs.fstat(fd, (error, stats) => {
+        if (error === null) opened.set(fd, { path, inode: stats.ino })
+        done(null, fd)
+      })
+    })
+  }
+
+  function write(fd: number, buffer: Uint8Array, from: number, length: number, _at: unknown, done: Done): void {
+    const file = opened.get(fd)
+    if (file === undefined) return append()
+    fs.stat(file.path, (error, stats) => {
+      if (error === null && stats.ino === file.inode) return append()
+      done(error ?? Object.assign(new Error('the file was replaced'), { code: 'ENOENT' }), 0, buffer)
+    })
+
+    function append(): void {
+      fs.write(fd, buffer, from, length, null, (error, written) => {
+        if (error === null && length > 0) onWritten(written === length)
+        done(error, written, buffer)
+      })
+    }
+  }
+
+  function close(fd: number, done: (error: Error | null) => void): void {
+    opened.delete(fd)
+    fs.close(fd, done)
+  }
+
+  return { open, write, close }
+}
