@@ -5,7 +5,8 @@
  * - an unusable answer and one that was cut off are each asked for once more, a refused parameter is left out at once: 3 model
  *   calls that are billed in full, at the most;
  * - so is one that is no completion at all, unless other requests meet the same: then the gate holds them all, and none ends;
- * - three failures while others are answered end it: the request is to blame, not the provider;
+ * - three failures, with others answered since the first, end it: the request is to blame, not the provider. Failures while the
+ *   gate holds its calls do not count;
  * - 40 refusals for the rate limit, 120 failures or timeouts with nobody else answered (some two hours, at a minute each);
  * - a key, way out or configuration that is refused ends no request, since no text can be its cause: nothing is billed for it, and
  *   the gate lets one probe a minute of the whole fleet through.
@@ -51,17 +52,18 @@ export function nextStep(failures: readonly Failure[], random: () => number = Ma
   return { kind: 'retry', afterMs: retry === 'at_once' && !shared ? 0 : waitMs(last, times, random()), longer }
 }
 
-/** Whether the last three attempts failed although others were answered between each of them and the next. */
+/** Whether the request has failed three times outside of holds, and others were answered since it failed first. */
 function isOwn(failures: readonly Failure[]): boolean {
-  const recent = failures.slice(-OWN_FAILURES)
-  if (recent.length < OWN_FAILURES) return false
-  return recent.every(({ code, evidence }, index) => {
+  const comparable = failures.filter(({ code, evidence }) => {
     const { retry, hold } = FAILURES[code]
     // A rate limit says nothing of the text: it is shared, and others are answered within it.
-    if (retry !== 'backoff' || hold === 'budget') return false
-    const before = recent[index - 1]?.evidence
-    return before === undefined || (before.scopes === evidence.scopes && before.successes < evidence.successes)
+    return retry === 'backoff' && hold !== 'budget' && evidence.scopes === failures.at(-1)?.evidence.scopes
   })
+  const last = comparable.at(-1)
+  if (last === undefined || last !== failures.at(-1) || last.evidence.held) return false
+  const outsideHolds = comparable.filter(({ evidence }) => !evidence.held)
+  const othersAnswered = comparable.some(({ evidence }) => evidence.successes < last.evidence.successes)
+  return outsideHolds.length >= OWN_FAILURES && othersAnswered
 }
 
 function waitMs({ code, retryAfterMs, evidence }: Failure, times: number, random: number): number {

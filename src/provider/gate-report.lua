@@ -3,7 +3,8 @@
 -- ARGV  1 id   2 worker   3 '1': it was this worker's probe   4 when the call was let through, ms
 --       5 number of the blamed scope, 0 for none   6 code, '' when the call was not made   7 so many scopes are proved well, from the first
 --       8 '1': the request was answered   9 so many failures open a hold   10 the first, 11 the longest gap between probes, ms
---       12 a hold that nobody touches is forgotten after so long, ms   13-16 the scopes' names
+--       12 a hold that nobody touches is forgotten after so long, ms   13 successes when the request failed first, -1: not yet
+--       14-17 the scopes' names
 -- returns {successes, state of the blamed scope, its failures, [lifted scope, its code]...}
 --   state: '' nothing is held, 'held', 'opened' just now, 'alone' just now: one request fails again and again, nobody else tries
 local REQUESTS = 1000 -- so many are told apart
@@ -14,6 +15,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local id, worker, probed, startedAt = ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
 local blamed, code, proved, answered = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), ARGV[8] == '1'
 local least, firstGap, longestGap, ttl = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12]
+local failedFirst = tonumber(ARGV[13])
 
 local successes
 if answered then
@@ -31,7 +33,7 @@ for scope = 1, 4 do
   -- Any answer shows that a server is back; that a key works again, only a call that began after it had failed.
   if scope <= proved and hold[5] and (not isHeld or scope == 1 or startedAt >= since) then
     redis.call('DEL', key)
-    if redis.call('SREM', KEYS[6], ARGV[12 + scope]) == 1 then
+    if redis.call('SREM', KEYS[6], ARGV[13 + scope]) == 1 then
       reply[#reply + 1] = scope
       reply[#reply + 1] = hold[3]
     end
@@ -47,6 +49,15 @@ end
 
 if blamed > 0 then
   local key = KEYS[blamed]
+  local isHeld = redis.call('HEXISTS', key, 'held') == 1
+  if failedFirst >= 0 and successes > failedFirst then
+    -- Others have been answered since it failed first: it is suspected itself, and no witness against the provider.
+    if isHeld then
+      redis.call('HSET', key, 'f:' .. id, 1)
+      reply[2] = 'held'
+    end
+    return reply
+  end
   local failures = redis.call('HINCRBY', key, 'failures', 1)
   local requests = tonumber(redis.call('HGET', key, 'requests') or '0')
   if requests < REQUESTS and redis.call('HSETNX', key, 'f:' .. id, 1) == 1 then
@@ -55,14 +66,14 @@ if blamed > 0 then
   redis.call('HSET', key, 'code', code, 'last', now)
   redis.call('HSETNX', key, 'since', now)
   redis.call('PEXPIRE', key, ttl)
-  if redis.call('HEXISTS', key, 'held') == 1 then
+  if isHeld then
     reply[2] = 'held'
   elseif requests >= 2 and failures >= least then
     redis.call('HSET', key, 'held', 1, 'since', now, 'gap', firstGap, 'next', now + firstGap)
-    redis.call('SADD', KEYS[6], ARGV[12 + blamed])
+    redis.call('SADD', KEYS[6], ARGV[13 + blamed])
     reply[2] = 'opened'
   elseif failures == ALONE then
-    redis.call('SADD', KEYS[6], ARGV[12 + blamed])
+    redis.call('SADD', KEYS[6], ARGV[13 + blamed])
     reply[2] = 'alone'
   end
   reply[3] = failures

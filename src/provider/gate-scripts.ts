@@ -76,7 +76,8 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
     return { state, waitMs, nowMs, held: scope === undefined || code === '' ? null : { scope, code } }
   }
 
-  async function report(pass: Pass, outcome: Outcome, signal: AbortSignal): Promise<Told> {
+  /** @param failedFirst successes when the request failed first, null when it has not failed before */
+  async function report(pass: Pass, outcome: Outcome, failedFirst: number | null, signal: AbortSignal): Promise<Told> {
     const { identity } = pass
     const blamed = blamedScope(outcome)
     const args = [
@@ -92,6 +93,7 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
       timings.firstGapMs,
       timings.longestGapMs,
       FORGET_MS,
+      failedFirst ?? -1,
       ...SCOPES.map((scope) => identity[scope]),
     ]
     const call = () => reportScript([...holdKeys(identity), successesKey(identity), keys.holds], args)

@@ -3,7 +3,8 @@
  * a wrong configuration, or the operator's pause. Each hold belongs to a scope, so that workers with another key go on.
  *
  * nothing held → held: failures of different requests with no success in between. One bad text alone never holds the others;
- *   when there are no others, it only is shown, and its own backoff (attempts.ts) is all that waits.
+ *   when there are no others, it only is shown, and its own backoff (attempts.ts) is all that waits. Nor do several, once others
+ *   have been answered since they failed first: they are suspects, not witnesses.
  * held: one call of the fleet at a time is let through as a probe, at growing gaps up to a minute. Each is another waiting
  *   request's: one that failed goes to the end of its worker's line and lets those go first that have not failed yet.
  * held → nothing held: a probe shows that the scope is well, or a late answer that the server is back.
@@ -44,6 +45,9 @@ export interface Evidence {
 
 const TIMINGS: GateTimings = { lookMs: 500, leaseMs: 10_000, firstGapMs: 1_000, longestGapMs: 60_000 }
 
+/** Failed requests that are remembered; the older ones were given up long ago. */
+const REMEMBERED = 10_000
+
 export interface GateOptions {
   redis: Redis
   keys: RedisKeys
@@ -80,6 +84,8 @@ export function createGate(options: GateOptions): Gate {
   const waiters: Waiter[] = []
   const passes = new Map<Pass, AbortController>()
   const closing = new AbortController()
+  /** Requests that have failed in this worker: how many others had been answered then. */
+  const failedFirst = new Map<string, { scopes: string; successes: number }>()
   let watching = false
   let wake = () => {}
   let said: Look['state'] = 'open'
@@ -178,7 +184,7 @@ export function createGate(options: GateOptions): Gate {
     }
     let told: Told
     try {
-      told = await scripts.report(pass, outcome, signal)
+      told = await scripts.report(pass, outcome, successesAtFirst(pass), signal)
     } finally {
       // Until then a probe's lease is renewed.
       passes.delete(pass)
@@ -189,8 +195,22 @@ export function createGate(options: GateOptions): Gate {
     }
     for (const { scope, code } of told.lifted) log.info('a hold is lifted', { scope: who[scope], code })
     if (told.state === 'opened' || told.lifted.length > 0) wake()
-    const held = told.state === 'held' || told.state === 'opened'
-    return { held, scopes: scopesOf(who), successes: told.successes }
+    const scopes = scopesOf(who)
+    if (blamed === null) failedFirst.delete(pass.id)
+    else if (successesAtFirst(pass) === null) remember(pass.id, scopes, told.successes)
+    return { held: told.state === 'held' || told.state === 'opened', scopes, successes: told.successes }
+  }
+
+  function successesAtFirst({ id, identity: who }: Pass): number | null {
+    const first = failedFirst.get(id)
+    return first?.scopes === scopesOf(who) ? first.successes : null
+  }
+
+  function remember(id: string, scopes: string, successes: number): void {
+    failedFirst.delete(id)
+    failedFirst.set(id, { scopes, successes })
+    const [oldest] = failedFirst.keys()
+    if (failedFirst.size > REMEMBERED && oldest !== undefined) failedFirst.delete(oldest)
   }
 
   function close(): void {

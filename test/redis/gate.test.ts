@@ -127,6 +127,17 @@ describe('what begins a hold', () => {
     expect(await holds()).toEqual([])
   })
 
+  test('several bad texts never do once others have been answered since they failed first', async () => {
+    const gate = worker()
+    const bad = ['a', 'b']
+    for (const id of bad) await call(gate, id, 'outage')
+    await call(gate, 'good', 'answered')
+    for (let round = 0; round < 5; round++) {
+      for (const id of bad) expect(await call(gate, id, 'outage')).toMatchObject({ held: false })
+    }
+    expect(await holds()).toEqual([])
+  })
+
   test('what says something of the text alone counts against nobody', async () => {
     const gate = worker()
     for (const code of ['too_long', 'rejected_text', 'content_filter', 'unusable_answer', 'rate_limited'] as const) {

@@ -17,18 +17,20 @@ const step = (failures: Failure[]) => nextStep(failures, () => 1)
 const repeat = (times: number, make: (index: number) => Failure) =>
   Array.from({ length: times }, (_, index) => make(index))
 
-test('three failures while others are answered end a request', () => {
+test('three failures with others answered since the first end a request', () => {
   expect(step([failed('outage', 5), failed('outage', 6)]).kind).toBe('retry')
-  expect(step([failed('outage', 5), failed('timeout', 6), failed('outage', 9)])).toEqual({
-    kind: 'give_up',
-    code: 'outage',
-  })
+  const own = { kind: 'give_up', code: 'outage' }
+  expect(step([failed('outage', 5), failed('timeout', 6), failed('outage', 9)])).toEqual(own)
+  // The traffic of others may have ended in the meantime.
+  expect(step([failed('outage', 5), failed('outage', 6), failed('outage', 6)])).toEqual(own)
 })
 
-test('failures while nobody is answered are the provider’s', () => {
+test('failures while nobody is answered, or while calls are held, are the provider’s', () => {
   expect(step(repeat(10, () => failed('outage', 5))).kind).toBe('retry')
-  // Answered before the outage and after it, but not between the last two failures.
-  expect(step([failed('outage', 1), failed('outage', 2), failed('outage', 2), failed('outage', 3)]).kind).toBe('retry')
+  const held = { held: true }
+  expect(step([failed('outage', 1), failed('outage', 2), failed('outage', 2, held)]).kind).toBe('retry')
+  expect(step([failed('outage', 1, held), failed('outage', 1, held), failed('outage', 9)]).kind).toBe('retry')
+  expect(step([failed('rate_limited', 1), failed('rate_limited', 2), failed('rate_limited', 3)]).kind).toBe('retry')
 })
 
 test('answers with another key say nothing about this one', () => {
