@@ -1,6 +1,7 @@
 /** Builds the worker: hands each part its collaborators, starts them in order, and ends them in the reverse one. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { pause } from './abortable.ts'
 import { createAloneLock } from './alone.ts'
 import { createAsk } from './ask.ts'
 import { createBudget } from './budget/budget.ts'
@@ -10,6 +11,7 @@ import { createDedupe } from './dedupe.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createKafkaClients } from './kafka/clients.ts'
 import type { KafkaClients } from './kafka/clients.ts'
+import type { ConsumerStatus } from './kafka/consumer.ts'
 import { createConsumer } from './kafka/consumer.ts'
 import { createOffsetsView } from './kafka/offsets-view.ts'
 import type { ReadBack } from './kafka/outcomes-reader.ts'
@@ -24,16 +26,24 @@ import { createGate } from './provider/gate.ts'
 import { createKeySource } from './provider/key.ts'
 import { createTransport } from './provider/transport.ts'
 import { createRecovery } from './recovery.ts'
+import { createSpendingSums, readRecord } from './recovery/outcomes.ts'
 import { connectRedis, redisReady } from './redis/connection.ts'
 import { redisKeys } from './redis/keys.ts'
 import { createRetryWhileAway } from './redis/retry.ts'
 import { createFleetState } from './redis/state.ts'
 import { createSubscriptions } from './redis/subscriptions.ts'
 import { createScoring } from './scoring/scoring.ts'
+import type { ReleaseStack } from './shutdown.ts'
 import { createReleaseStack } from './shutdown.ts'
+import { VERSION } from './version.ts'
 
-/** Calls in flight have so long to finish once the worker is told to stop. */
+/** Calls in flight have so long to finish once the worker is told to stop; then everything else has a little to close. */
 const DRAIN_MS = 25_000
+const RELEASE_MS = 2_500
+const LEASES_MS = 1_000
+/** When the budget's data is gone, recovery is given so long to notice and to make it good with all the rest. */
+const LOST_BUDGET_PATIENCE_MS = 15_000
+const DAY_MS = 86_400_000
 
 export interface App {
   /** Resolves when the worker has stopped; rejects when it cannot go on, with everything released. */
@@ -53,9 +63,8 @@ export function startApp(config: Config): App {
 
 async function run(config: Config, stop: AbortSignal): Promise<void> {
   const worker = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
-  const releases = createReleaseStack()
-  const log = createLogger(config.logs, { worker, secrets: secretsOf(config) })
-  releases.add('the log', () => log.close())
+  const log = createLogger(config.logs, { stdout: process.stdout, worker, secrets: () => secretsOf(config) })
+  const releases = createReleaseStack(log)
   try {
     await work(config, worker, log, releases, stop)
   } catch (error) {
@@ -65,31 +74,37 @@ async function run(config: Config, stop: AbortSignal): Promise<void> {
     }
     log.info('stopped before the start was through', { why: (stop.reason as Error).message })
   } finally {
-    await releases.releaseAll()
+    await releases.release(RELEASE_MS)
+    await log.close()
   }
 }
 
-async function work(config: Config, worker: string, log: Log, releases: Releases, stop: AbortSignal): Promise<void> {
+async function work(
+  config: Config,
+  worker: string,
+  log: Log,
+  releases: ReleaseStack,
+  stop: AbortSignal,
+): Promise<void> {
   const { kafka, processedTtlMs } = config
   log.info('starting', { worker, version: VERSION, group: kafka.groupId, topic: kafka.topics.requests })
   const metrics = createMetrics()
   const keys = redisKeys(config.redis.keyPrefix)
   const redis = connectRedis(config.redis, log, { name: worker })
-  releases.add('Redis', () => redis.disconnect())
+  releases.defer('Redis', () => redis.disconnect())
   const listener = connectRedis(config.redis, log, { name: `${worker}-listener` })
-  releases.add("Redis's messages", () => listener.disconnect())
+  releases.defer("Redis's messages", () => listener.disconnect())
   const clients = createKafkaClients(kafka, log)
-  releases.add('Kafka', () => clients.close())
+  releases.defer('Kafka', () => clients.close())
 
   await ensureTopics(clients, kafka, log, stop)
   await redisReady(redis, log, stop)
-  await preflight({ config, redis, clients, log, signal: stop })
 
   // Everything below runs until the last outcome is published and marked, which is after `stop`.
   const ended = new AbortController()
-  releases.add('background work', () => ended.abort(new Error('the worker has stopped')))
+  releases.defer('background work', () => ended.abort(new Error('the worker has stopped')))
   const transport = createTransport(config.provider.proxyUrl)
-  releases.add('the connections to the provider', () => transport.close())
+  releases.defer('the connections to the provider', () => transport.close())
   const retryWhileAway = createRetryWhileAway({ log, redis })
   const state = createFleetState({ redis, key: keys.state, retryWhileAway })
   const offsets = createOffsetsView(clients, { group: kafka.groupId, topic: kafka.topics.requests }, log)
@@ -108,15 +123,27 @@ async function work(config: Config, worker: string, log: Log, releases: Releases
     subscribe: createSubscriptions(listener, log).subscribe,
     onLost: () => void rebuildBudget().catch(saidUnless(ended.signal, log, 'the budget was not rebuilt')),
   })
-  releases.add('the budget', () => budget.close())
-  const provider = createProvider({ settings: config.provider, key: createKeySource(config.provider, log), transport, log })
+  releases.defer('the budget', () => budget.close())
+  const provider = createProvider({
+    settings: config.provider,
+    key: createKeySource(config.provider, log),
+    transport,
+    log,
+  })
   const gate = createGate({ redis, keys, worker, identity: provider.identity, retry: retryWhileAway, log })
-  releases.add('the gate', () => gate.close())
-  const scoring = createScoring({ config, redis, keys, retryWhileAway, log })
+  releases.defer('the gate', () => gate.close())
+  const scoring = createScoring({ config })
   const slots = createSlots(config.maxCallsInFlight)
   const ask = createAsk({ dedupe, budget, slots, alone: createAloneLock(), gate, provider, metrics, log })
   const pipeline = createPipeline({ config, dedupe, budget, ask, scoring, log, metrics, stopped: ended.signal })
-  const consumer = createConsumer({ clients, config: kafka, processedTtlMs, handler: pipeline, log, hooks: metrics.kafka })
+  const consumer = createConsumer({
+    clients,
+    config: kafka,
+    processedTtlMs,
+    handler: pipeline,
+    log,
+    hooks: metrics.kafka,
+  })
 
   /** When only the budget's own data is gone, nobody else notices: put back what the last day's outcomes tell. */
   async function rebuildBudget(): Promise<void> {
@@ -155,13 +182,51 @@ async function work(config: Config, worker: string, log: Log, releases: Releases
   ]
   for (const loop of background) loop.catch(saidUnless(ended.signal, log, 'background work has ended'))
 
-  releases.add('the heartbeat', startHeartbeat(redis, keys.worker(worker), () => facts(consumer.status()), log))
+  releases.defer(
+    'the heartbeat',
+    startHeartbeat(redis, keys.worker(worker), () => facts(consumer.status()), log),
+  )
   const running = consumer.run()
   stop.addEventListener('abort', () => void consumer.stop(DRAIN_MS), { once: true })
   if (stop.aborted) await consumer.stop(DRAIN_MS)
   log.info('working', { worker })
   await running
   const report = await consumer.stop(DRAIN_MS)
-  await dedupe.releaseAll(AbortSignal.timeout(RELEASE_MS)).catch(saidUnless(ended.signal, log, 'leases are left to expire'))
+  await dedupe
+    .releaseAll(AbortSignal.timeout(LEASES_MS))
+    .catch(saidUnless(ended.signal, log, 'leases are left to expire'))
   log.info('stopped', { why: (stop.reason as Error).message, ...report })
+}
+
+/** @returns a function that reads the notifications topic back, for the rebuilding of what Redis has lost */
+function outcomesReader({ kafka }: Config, clients: KafkaClients, log: Log) {
+  const topic = kafka.topics.notifications
+  const groupPrefix = `${kafka.groupId}.read-back`
+  return (options: { sinceMs: number; onOutcome: (record: ReadBack) => Promise<void>; signal: AbortSignal }) =>
+    readBack({ clients, topic, groupPrefix, log, ...options, onMessage: options.onOutcome })
+}
+
+/** What `npm run status` shows of a worker. */
+function facts({ partitions, window }: ConsumerStatus): Record<string, string> {
+  return {
+    host: hostname(),
+    pid: String(process.pid),
+    version: VERSION,
+    partitions: partitions.map(({ partition }) => partition).join(','),
+    inFlight: String(partitions.reduce((sum, { running }) => sum + running, 0)),
+    window: String(window.messages),
+  }
+}
+
+/** What must never stand in a log, whoever writes it there. */
+function secretsOf({ provider, kafka, redis }: Config): string[] {
+  const proxy = provider.proxyUrl === null ? null : decodeURIComponent(new URL(provider.proxyUrl).password)
+  return [provider.key, kafka.sasl?.password, redis.password, proxy].filter(
+    (secret): secret is string => typeof secret === 'string' && secret !== '',
+  )
+}
+
+/** Background work ends with its signal; any other end is a fault of ours, which the log must not keep to itself. */
+const saidUnless = (ended: AbortSignal, log: Log, what: string) => (error: unknown) => {
+  if (!ended.aborted) log.error(what, { reason: error instanceof Error ? error.message : String(error) })
 }

@@ -11,6 +11,7 @@ import type { Journey } from './journey.ts'
 import { countAttempt } from './journey.ts'
 import type { HandlerSignals } from './kafka/messages.ts'
 import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
 import type { Provider } from './provider/client.ts'
 import type { Evidence, Gate, Pass } from './provider/gate.ts'
 import type { Outcome as GateOutcome } from './provider/holds.ts'
@@ -23,6 +24,7 @@ export interface AskParts {
   alone: ReturnType<typeof createAloneLock>
   gate: Gate
   provider: Provider
+  metrics: Metrics
   log: Log
 }
 
@@ -118,12 +120,10 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, log }:
     const signal = aftermath(signals.call)
     const sent = reply.kind === 'answer' || ('sent' in reply && reply.sent)
     const usage = 'usage' in reply ? reply.usage : null
-    // A request that the provider refused is billed no tokens; one that was cut off may be billed in full.
-    const refused = reply.kind === 'failure' && !mayBeBilled(reply.code)
-    const billed = usage?.totalTokens ?? (sent && !refused ? null : 0)
-    if (sent) countAttempt(journey, usage ?? (refused ? NOTHING : null), grant.tokens)
+    if (sent) countAttempt(journey, usage, grant.tokens)
     try {
-      await budget.settle(grant, billed, signal)
+      // What was sent and not accounted for may have been billed in full: its reservation stays.
+      await budget.settle(grant, usage?.totalTokens ?? (sent ? null : 0), signal)
       if (!('limits' in reply)) return
       await budget.narrow(grant, reply.limits, signal)
       if (reply.kind === 'failure' && reply.code === 'rate_limited' && reply.retryAfterMs !== null) {
@@ -143,13 +143,6 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, log }:
 }
 
 export type Ask = ReturnType<typeof createAsk>
-
-const NOTHING = { promptTokens: 0, completionTokens: 0, totalTokens: 0 }
-
-/** Whether tokens may have been billed by an attempt that failed so, without usage told. */
-function mayBeBilled(code: FailureCode): boolean {
-  return ['timeout', 'outage', 'unusable_answer', 'cut_off', 'refused_by_model', 'content_filter'].includes(code)
-}
 
 function attemptOf(
   reply: Reply,

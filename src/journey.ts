@@ -37,3 +37,8 @@ export function countAttempt(journey: Journey, usage: Usage | null, reserved: nu
   journey.promptTokens += usage?.promptTokens ?? 0
   journey.completionTokens += usage?.completionTokens ?? 0
 }
+
+/** @returns what was spent, as headers of every outcome: a lost budget is rebuilt from them */
+export function effortHeaders({ attempts, billedTokens }: Journey): Record<string, string> {
+  return { 'scoring-attempts': String(attempts), 'scoring-billed-tokens': String(billedTokens) }
+}

@@ -43,7 +43,12 @@ export const encodeOutcome = (outcome: Outcome): string => JSON.stringify(outcom
 export const decodeOutcome = (stored: string): Outcome => outcomeSchema.parse(JSON.parse(stored)) as Outcome
 
 /** @returns the notification, and on success the processing record; the request's own headers are passed on */
-export function outcomeMessages(topics: Topics, source: SourceMessage, to: Address, outcome: Outcome): OutgoingMessage[] {
+export function outcomeMessages(
+  topics: Topics,
+  source: SourceMessage,
+  to: Address,
+  outcome: Outcome,
+): OutgoingMessage[] {
   const headers = { ...source.headers, ...outcome.headers }
   const notify = (value: string) => ({ topic: topics.notifications, key: NOTIFICATION_KEY, value, headers })
   if (outcome.kind === 'failure') return [notify(encodeFailure(to, outcome.message, null))]

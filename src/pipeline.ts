@@ -18,7 +18,7 @@ import type { ClaimOwner, Dedupe } from './dedupe.ts'
 import type { FailureCode } from './errors.ts'
 import { FAILURES } from './errors.ts'
 import type { Journey } from './journey.ts'
-import { startJourney } from './journey.ts'
+import { effortHeaders, startJourney } from './journey.ts'
 import type { Completion, Handler, HandlerSignals, SourceMessage } from './kafka/messages.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -128,11 +128,14 @@ export function createPipeline(parts: PipelineParts): Handler {
       const tokens = scoring.mostTokens(prepared, maxCompletionTokens)
       if (tokens === null) return giveUp('too_long', journey)
       const { messages, schema } = prepared
-      const judge = (content: string) => scoring.judge(prepared, content)
-      const attempt = await ask({ id, owner, messages, schema, maxCompletionTokens, tokens, alone, journey, judge }, signals)
+      const { judge } = scoring
+      const attempt = await ask(
+        { id, owner, messages, schema, maxCompletionTokens, tokens, alone, journey, judge },
+        signals,
+      )
       switch (attempt.kind) {
         case 'answer':
-          return { kind: 'final', outcome: await scoring.verified(prepared, attempt, journey, signals.call) }
+          return { kind: 'final', outcome: await scoring.verified(prepared, attempt, journey) }
         case 'refused':
           // What this request has failed with before is truer for its caller than the budget of its retry.
           return attempt
@@ -199,7 +202,8 @@ export function createPipeline(parts: PipelineParts): Handler {
     return complete(source, ending, {
       messages: [refusalMessage(topics, source, address, waitMs, effortHeaders(journey))],
       processingId: address.processingId,
-      ifTooLarge: async () => tooLarge(source, address, { ...ending, after: 'mark' }, failed('refused', '', journey).outcome),
+      ifTooLarge: async () =>
+        tooLarge(source, address, { ...ending, after: 'mark' }, failed('refused', '', journey).outcome),
     })
   }
 
@@ -278,4 +282,8 @@ function failed(code: string, message: string, journey: Journey) {
 const giveUp = (code: FailureCode, journey: Journey) => failed(code, FAILURES[code].message, journey)
 
 /** Tells a repetition from another request under the same id. */
-const digest = (value: Buffer | null) => createHash('sha256').update(value ?? '').digest('base64url').slice(0, 16)
+const digest = (value: Buffer | null) =>
+  createHash('sha256')
+    .update(value ?? '')
+    .digest('base64url')
+    .slice(0, 16)

@@ -131,7 +131,7 @@ describe('a worker', () => {
     const refused = world.notifications().find(({ response }) => response['processing_id'] === 2)
     expect(refused).toMatchObject({ success: false })
     expect(refused?.wait_seconds).toBeGreaterThan(86_000)
-    expect(refused?.wait_seconds).toBeLessThanOrEqual(86_401)
+    expect(refused?.wait_seconds).toBeLessThanOrEqual(86_403)
     expect(await world.redis.exists(`${world.keyPrefix}processed_messages:2`)).toBe(0)
     expect(await worker.end()).toBe(0)
     world.start({ BUDGET_NAME: 'another' })

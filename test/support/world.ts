@@ -157,7 +157,7 @@ export function request(id: bigint | number, fields: Record<string, unknown> = {
     user_id: 1,
     resume_id: 2,
     requirements_id: 3,
-    requirements: `Требования: TypeScript; Kafka; Redis; PostgreSQL; Docker. Вакансия ${id}`,
+    requirements: 'TypeScript; Kafka; Redis; PostgreSQL; Docker',
     resume: `Инженер ${id}. Пять лет пишу на TypeScript. Работал с Kafka и Redis. Знаю PostgreSQL и Docker.`,
     ...fields,
   }
