@@ -24,7 +24,6 @@ beforeEach(async () => {
   proxy = await startTcpProxy({ to: { host: url.hostname, port: Number(url.port) } })
   far = await fleet.worker({ host: '127.0.0.1', port: proxy.port })
   near = await fleet.worker()
-  await far.state.isTrusted(soon())
 })
 afterEach(async () => {
   await fleet.stop()

@@ -142,6 +142,15 @@ describe('an owner that nobody will read again', () => {
     expect(await one.store(id, owner, OUTCOME, soon())).toEqual({ kind: 'duplicate' })
   })
 
+  test('its late run neither asks the model nor refuses once a copy has taken over', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    fleet.stands(owner, 'gone')
+    await two.claim(id, message(), HASH, soon())
+    expect(await one.begin(id, owner, false, soon())).toEqual({ kind: 'changed' })
+    expect(await one.refuse(id, owner, soon())).toEqual({ kind: 'changed' })
+  })
+
   test('only one of two copies takes it over; the other finds it changed', async () => {
     const [id, owner] = [newId(), message()]
     await one.claim(id, owner, HASH, soon())

@@ -128,6 +128,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
     }
     stops.push(die)
     await redisReady(redis, log, AbortSignal.timeout(20_000))
+    await state.isTrusted(AbortSignal.timeout(20_000))
     return { ...dedupe, redis, state, log, budget, reads, freeze, die }
   }
 
