@@ -28,7 +28,7 @@ interface FetchResponse {
 }
 
 interface BrokerClass {
-  prototype: { fetch(this: unknown, request: object): Promise<FetchResponse> }
+  prototype: { fetch: (this: unknown, request: object) => Promise<FetchResponse> }
 }
 
 /** A control record's key: version 0, type 0. Type 1 is a commit. */
@@ -61,9 +61,12 @@ export function hideAborted(partition: FetchedPartition): void {
 }
 
 const { prototype } = createRequire(import.meta.url)('kafkajs/src/broker/index.js') as BrokerClass
-const fetch = prototype.fetch
-prototype.fetch = async function fetchWithoutAborted(request) {
-  const response = await fetch.call(this, request)
-  for (const { partitions } of response.responses) partitions.forEach(hideAborted)
-  return response
+prototype.fetch = withoutAborted(prototype)
+
+function withoutAborted({ fetch }: { fetch: BrokerClass['prototype']['fetch'] }) {
+  return async function fetchWithoutAborted(this: unknown, request: object): Promise<FetchResponse> {
+    const response = await fetch.call(this, request)
+    for (const { partitions } of response.responses) partitions.forEach(hideAborted)
+    return response
+  }
 }

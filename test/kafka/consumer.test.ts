@@ -161,7 +161,7 @@ describe('stopping', () => {
       },
     })
     await until('all are in flight', () => calls.started.length === 2)
-    const stopped = consumer.stop(3_000)
+    const stopped = consumer.stop(1_000)
     await sleep(200)
     calls.finish('calls', [world.out])
     expect(await stopped).toEqual({ handedBack: 2, untouched: 0, unpublished: 0 })

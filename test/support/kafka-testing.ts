@@ -86,6 +86,15 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
       const messages = values.map((value) => ({ key: 'new_request', value, partition }))
       await producer.send({ topic: names.requests, messages })
     },
+    /** With timestamps of their own. */
+    async sendAt(messages: { value: string; timestampMs: number }[]): Promise<void> {
+      const aged = messages.map(({ value, timestampMs }) => ({
+        key: 'new_request',
+        value,
+        timestamp: `${timestampMs}`,
+      }))
+      for (const message of aged) await producer.send({ topic: names.requests, messages: [message] })
+    },
     createTopic: (name: string, settings: Record<string, string> = {}) =>
       admin.createTopics({ topics: [topic(name, 1, settings)], waitForLeaders: true }),
     /** All that a read-committed consumer sees, from the first message on; it goes on reading until `stop`. */
