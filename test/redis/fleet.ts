@@ -1,5 +1,6 @@
 /** Several workers' claims on one Redis, with a Kafka that is told where each message stands. */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Log } from '../../src/log.ts'
 import type { ClaimOwner, OwnerStanding } from '../../src/dedupe.ts'
@@ -157,6 +158,9 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
 
     async stop(): Promise<void> {
       for (const end of stops) end()
+      await wipe()
+      // What the workers sent last may arrive after it.
+      await sleep(20)
       await wipe()
       admin.disconnect()
     },
