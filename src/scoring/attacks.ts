@@ -42,9 +42,9 @@ const ENCODED = /[a-z\d+/_-]{32,}={0,2}/gi
 const MAX_ENCODED_CHARS = 8_192
 const MAX_ENCODED = 50
 
-/** A word of letters of two alphabets in turn. One may be a slip of the keyboard. */
-const MIXED_WORD = /[a-z][а-яё]+[a-z]|[а-яё][a-z]+[а-яё]/gi
-const MIXED_WORDS_SUSPICIOUS = 2
+/** Two words near each other whose letters are of two alphabets in turn. One may be a slip of the keyboard. */
+const MIXED_WORD = '(?:[a-z][а-яё]+[a-z]|[а-яё][a-z]+[а-яё])'
+const MIXED_WORDS = new RegExp(`${MIXED_WORD}[^]{0,200}?${MIXED_WORD}`, 'gi')
 /** Zero-width characters that a converter may leave behind. */
 const INVISIBLE_SUSPICIOUS = 3
 
@@ -135,9 +135,9 @@ export async function findAttacks(source: string, folded: Folded, breathe: Breat
     passages.push(passageAround(source, hit))
     await breathe()
   }
-  const mixed = await search(source, [{ kind: 'mixed_alphabets', pattern: MIXED_WORD }], breathe)
+  const mixed = await search(source, [{ kind: 'mixed_alphabets', pattern: MIXED_WORDS }], breathe)
   const flags = new Set(hits.map(({ kind }) => kind))
-  if (mixed.length >= MIXED_WORDS_SUSPICIOUS) flags.add('mixed_alphabets')
+  if (mixed.length > 0) flags.add('mixed_alphabets')
   return { flags: [...flags].toSorted(), passages: merge(passages) }
 }
 

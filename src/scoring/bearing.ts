@@ -9,8 +9,8 @@
  *   `Java` is not `JavaScript`.
  * - A label counts as the quote's: "Образование: МГУ", and the heading with a colon above.
  * - A requirement of time only ("Опыт работы от 3 лет") is borne on by a number or a word of time.
- * - A quote in another language than the requirement shares no words with it by nature, and is taken as it is; unless the
- *   requirement names something in Latin letters, which reads the same in both.
+ * - A quote in another language than the Russian requirement shares no words with it by nature, and is taken as it is; unless
+ *   the requirement names something in Latin letters, which reads the same in both.
  */
 import { foldWords } from './fold.ts'
 import { isEmptyWord, isWeakWord, subjectsOf } from './vocabulary.ts'
@@ -20,7 +20,6 @@ type Script = 'cyrillic' | 'latin' | 'number' | 'other'
 interface Word {
   folded: string
   script: Script
-  lower: boolean
 }
 
 const WORD = /[\p{L}\p{N}\p{M}+#]+/gu
@@ -38,7 +37,7 @@ function scriptOf(word: string): Script {
 function wordsOf(text: string): Word[] {
   return (text.normalize('NFKC').match(WORD) ?? [])
     .slice(0, MAX_WORDS)
-    .map((word) => ({ folded: foldWords(word), script: scriptOf(word), lower: word === word.toLowerCase() }))
+    .map((word) => ({ folded: foldWords(word), script: scriptOf(word) }))
     .filter(({ folded }) => folded !== '')
 }
 
@@ -87,16 +86,10 @@ export function isLatin(text: string): boolean {
 }
 
 /** Whether the words of a quote cannot be those of the requirement, because it is in another language. */
-function isOtherLanguage(required: Word[], said: Word[], quote: string, resumeIsLatin: boolean): boolean {
+function isOtherLanguage(required: Word[], said: Word[], { line, resumeIsLatin }: Quoted): boolean {
   const has = (words: Word[], script: Script) => words.some((word) => word.script === script)
-  if (!has(required, 'latin')) {
-    if (has(said, 'cyrillic')) return false
-    return has(said, 'other') || (has(said, 'latin') && (resumeIsLatin || ENGLISH.test(quote)))
-  }
-  // Names are written with a capital: two other words of some meaning are a requirement in English.
-  const prose = required.slice(1).filter((word) => isTelling(word) && word.script === 'latin')
-  const namesNothing = prose.length > 0 && prose.every(({ lower }) => lower) && required.filter(isTelling).length > 1
-  return !has(required, 'cyrillic') && namesNothing && has(said, 'cyrillic')
+  if (has(required, 'latin') || has(said, 'cyrillic')) return false
+  return has(said, 'other') || (has(said, 'latin') && (resumeIsLatin || (isLatin(line) && ENGLISH.test(line))))
 }
 
 /** @returns the same for requirements that ask the same in other words around it: "Знание SQL", "Опыт работы с SQL" */
@@ -110,17 +103,20 @@ export interface Quoted {
   quote: string
   /** What stands before it with a colon, in its line or as the heading above; empty when nothing does. */
   label: string
+  /** The line that it stands in. */
+  line: string
   /** See `isLatin`. */
   resumeIsLatin: boolean
 }
 
 /** @returns whether the quote can be a proof of the requirement */
-export function bears(requirement: string, { quote, label, resumeIsLatin }: Quoted): boolean {
+export function bears(requirement: string, quoted: Quoted): boolean {
+  const { quote, label } = quoted
   const required = wordsOf(requirement)
   const telling = required.filter(isTelling)
   const strong = telling.filter(({ folded }) => !isWeakWord(folded))
   const said = [...wordsOf(quote), ...wordsOf(label)]
   if (telling.length === 0) return TIME.test(quote) || isAbout(required, said)
   if (isAbout(strong.length > 0 ? strong : telling, said)) return true
-  return isOtherLanguage(required, wordsOf(quote), quote, resumeIsLatin)
+  return isOtherLanguage(required, wordsOf(quote), quoted)
 }

@@ -14,6 +14,15 @@ export function labelOf(source: string, { start }: Span): string {
   return heading?.trim() ?? ''
 }
 
+const MAX_LINE_CHARS = 300
+
+/** @returns the quote's line, as far as it is near */
+export function lineOf(source: string, { start, end }: Span): string {
+  const before = source.slice(Math.max(0, start - MAX_LINE_CHARS), start)
+  const after = source.slice(end, end + MAX_LINE_CHARS)
+  return before.slice(before.lastIndexOf('\n') + 1) + source.slice(start, end) + (after.split('\n', 1)[0] ?? '')
+}
+
 const NOT_DONE =
   'не (?:име|было|влад|зна|работа|использ|примен|изуча|сталкива|занима|умею)\\p{L}*|(?:do not|don.t|did not|didn.t|have not|haven.t|has no|have no) \\p{L}+'
 /** Right before the quote: `не [работал с Kafka]`. */

@@ -15,7 +15,7 @@ const RULES =
 const HAND_OUT =
   '(поставь|поставьте|выставь|выставьте|присвой|присвойте|дай|дайте|укажи|укажите|верни|верните|оцени|оцените|напиши|напишите|выведи|выведите|ответь|ответьте|засчитай|засчитайте)'
 const GIVE = '(give|assign|award|set|return|output|rate|respond|answer|score|report)'
-const BEST = '(100|10|maximum|highest|full|max|perfect|максимальн*|высш*|сто)'
+const BEST = '(100|maximum|highest|full|max|perfect|максимальн*|высш*|сто)'
 const SCORE = '(score|rating|verdict|points|marks|оценк*|балл*|вердикт*|подходит|выполнено|true)'
 const CANDIDATE = '(candidate|applicant|resume|cv|кандидат*|соискател*|резюме|him|her|me|мне)'
 const DONE = '(выполнен*|подтвержден*|соответств*|подход*|met|satisfied|fulfilled|qualified|proven|proved|true|matched)'
@@ -43,7 +43,7 @@ const PHRASES: Record<string, Phrase[]> = {
   ],
   demands_score: [
     `${HAND_OUT} ... ${SCORE}`,
-    `${GIVE} ... ${CANDIDATE} ... ${BEST} (${SCORE}|out|percent|процент*|из|of)?`,
+    `${GIVE} ... ${CANDIDATE} ... (${BEST}|10) (${SCORE}|out|percent|процент*|из|of)?`,
     `(give|assign|award|set|return|output) ... ${BEST} ... ${SCORE}`,
     `(считай|считайте|признай|признайте|отметь|отметьте|засчитай|засчитайте|consider|mark|treat|count) ... (требовани*|requirement|requirements|критери*|criteria|candidate|кандидат*|applicant) ... ${DONE}`,
     `(кандидат*|соискател*|candidate|applicant) ... (соответств*|удовлетвор*|meets|satisfies|fulfills|fulfils) ... (всем|all|every|each) ... (требован*|requirement|requirements|criteria)`,

@@ -3,7 +3,7 @@ import type { ModelAnswer } from './answer.ts'
 import type { Span } from './attacks.ts'
 import { findAttacks } from './attacks.ts'
 import { bears, isLatin, subjectKey } from './bearing.ts'
-import { isDenied, labelOf } from './context.ts'
+import { isDenied, labelOf, lineOf } from './context.ts'
 import type { Folded } from './fold.ts'
 import { createFolder } from './fold.ts'
 import type { NotFound } from './quotes.ts'
@@ -60,7 +60,8 @@ function prove({ source, folded, isLatin, passages }: Examined, requirement: str
   return findQuote(folded, quote, (span) => {
     if (passages.some((passage) => passage.start < span.end && span.start < passage.end)) return 'addresses_model'
     if (isDenied(source, span)) return 'denied'
-    const quoted = { quote: source.slice(span.start, span.end), label: labelOf(source, span), resumeIsLatin: isLatin }
+    const quote = source.slice(span.start, span.end)
+    const quoted = { quote, label: labelOf(source, span), line: lineOf(source, span), resumeIsLatin: isLatin }
     return bears(requirement, quoted) ? null : 'does_not_bear'
   })
 }

@@ -1,7 +1,7 @@
 /**
- * Finds a quote in a text. Equal are texts whose folded words are equal (see fold.ts). Forgiven besides are a few words
- * that differ by a letter or by where they are split, as a typing error that the model put right or a line's end would make
- * them; never a number, a word left out, put in or exchanged.
+ * Finds a quote in a text. Equal are texts whose folded words are equal (see fold.ts). Forgiven besides are words
+ * that are split otherwise, as by a line's end, and a few that differ by a letter, as by a typing error that the model put
+ * right; never a number, a word left out, put in or exchanged.
  */
 import type { Span } from './attacks.ts'
 import { foldWords, type Folded } from './fold.ts'
@@ -80,15 +80,14 @@ function walk(text: string, from: number, words: string[], direction: 1 | -1, mo
     if (here === null) return null
     space = here.space
     if (here.word === word) continue
-    differences += 1
-    if (differences > most) return null
     const order = <T>(first: T, second: T): [T, T] => (direction > 0 ? [first, second] : [second, first])
     const next = wordAt(text, space, direction)
     const [left, right] = order(here.word, next?.word ?? '')
     const [quotedLeft, quotedRight] = order(word, words[i + 1] ?? '')
     if (next !== null && left + right === word && mayJoin(left, right)) space = next.space
     else if (quotedLeft + quotedRight === here.word && mayJoin(quotedLeft, quotedRight)) i += 1
-    else if (!isSlip(here.word, word)) return null
+    else if (differences === most || !isSlip(here.word, word)) return null
+    else differences += 1
   }
   return { space, differences }
 }
@@ -101,7 +100,7 @@ function* nearPlaces(text: string, quote: string): Generator<Span> {
   const anchors = words
     .map((word, index) => ({ word, index }))
     .toSorted((a, b) => b.word.length - a.word.length)
-    // A word that is split in two by the quote counts as two that are not right.
+    // One word for each that may differ, and as many again for those that are split.
     .slice(0, 2 * most + 1)
   for (const { word, index } of anchors) {
     for (const place of exactPlaces(text, word)) {

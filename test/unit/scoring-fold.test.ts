@@ -99,7 +99,8 @@ describe('the stripping of invisible characters', () => {
   })
 
   test('tells characters that deceive from a converter’s leavings and a flag from a message', () => {
-    expect(stripInvisible('\ufeffпере\u00adнос').stripped).toEqual({ deceiving: 0, other: 2 })
+    expect(stripInvisible('\ufeffпере\u00adнос ❤\ufe0f 👨\u200d👩').stripped).toEqual({ deceiving: 0, other: 0 })
+    expect(stripInvisible('пере\u200bнос\0').stripped).toEqual({ deceiving: 0, other: 2 })
     expect(stripInvisible('\u202eabc').stripped.deceiving).toBe(1)
     expect(stripInvisible('🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}').stripped.deceiving).toBe(0)
   })
