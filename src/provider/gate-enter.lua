@@ -1,7 +1,7 @@
 -- May a call of these scopes begin? Holds: provider/gate.ts. Times are Redis's own, ms.
 -- KEYS  1 pause, 2-5 the holds of outage, route, key, config
--- ARGV  1 id of the request that wants to probe, '' for none   2 worker   3 the lease of a probe, ms
---       4 '1': a probe of this worker is under way, renew it   5 requests that have failed already probe so much later, ms
+-- ARGV  1 id of the request that wants to probe, '' for none   2 a name for its probe   3 the lease of a probe, ms
+--       4 the name of a probe of this worker that is under way, to be renewed, '' for none   5 requests that have failed already probe so much later, ms
 -- returns {state, wait ms, now ms, number of the scope that is waited for (1-4, 0 for none), its code}
 --   state: 'open'   nothing is held
 --          'probe'  all is held that is held, and this request may try
@@ -9,7 +9,7 @@
 --          'paused' by the operator
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local id, worker, lease, probing, later = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5])
+local id, probe, lease, renewed, later = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return { 'paused', -1, now, 0, '' }
@@ -23,13 +23,11 @@ for scope = 1, 4 do
     held[#held + 1] = key
     first = first or { scope, hold[5] }
     local due = tonumber(hold[2])
-    if hold[3] then
-      if hold[3] == worker and probing then
-        redis.call('HSET', key, 'probeUntil', now + lease)
-        due = math.max(due, now + lease)
-      elseif hold[3] ~= worker then
-        due = math.max(due, tonumber(hold[4]))
-      end
+    if hold[3] == renewed then
+      redis.call('HSET', key, 'probeUntil', now + lease)
+      due = math.max(due, now + lease)
+    elseif hold[3] and hold[3] ~= probe then
+      due = math.max(due, tonumber(hold[4]))
     end
     -- The turn passes to those that have not failed yet.
     if id ~= '' and redis.call('HEXISTS', key, 'f:' .. id) == 1 then due = due + later end
@@ -44,7 +42,7 @@ if wait > 0 or id == '' then
   return { 'held', wait, now, first[1], first[2] }
 end
 for _, key in ipairs(held) do
-  redis.call('HSET', key, 'probe', worker, 'probeUntil', now + lease)
+  redis.call('HSET', key, 'probe', probe, 'probeUntil', now + lease)
   redis.call('HINCRBY', key, 'probes', 1)
 end
 return { 'probe', 0, now, first[1], first[2] }

@@ -1,10 +1,11 @@
 -- How a call went: blames a scope, lifts what it proves to be well. Holds: provider/gate.ts. Times are Redis's own, ms.
 -- KEYS  1-4 the holds of outage, route, key, config   5 successes   6 the names of all holds
--- ARGV  1 id   2 worker   3 '1': it was this worker's probe   4 when the call was let through, ms
---       5 number of the blamed scope, 0 for none   6 code, '' when the call was not made   7 so many scopes are proved well, from the first
---       8 '1': the request was answered   9 so many failures open a hold   10 the first, 11 the longest gap between probes, ms
---       12 a hold that nobody touches is forgotten after so long, ms   13 successes when the request failed first, -1: not yet
---       14-17 the scopes' names
+-- ARGV  1 id   2 the name of its probe, '' for none   3 when the call was let through, ms
+--       4 number of the blamed scope, 0 for none   5 code, '' when the call was not made
+--       6 so many scopes are proved well, from the first   7 '1': the request was answered
+--       8 so many failures open a hold   9 the first, 10 the longest gap between probes, ms
+--       11 a hold that nobody touches is forgotten after so long, ms   12 successes when the request failed first, -1: not yet
+--       13-16 the scopes' names
 -- returns {successes, state of the blamed scope, its failures, [lifted scope, its code]...}
 --   state: '' nothing is held, 'held', 'opened' just now, 'alone' just now: one request fails again and again, nobody else tries
 local REQUESTS = 1000 -- so many are told apart
@@ -12,10 +13,10 @@ local ALONE = 3       -- failures of one request that are worth a line
 local GROWTH = 1.5
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local id, worker, probed, startedAt = ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
-local blamed, code, proved, answered = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7]), ARGV[8] == '1'
-local least, firstGap, longestGap, ttl = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12]
-local failedFirst = tonumber(ARGV[13])
+local id, probe, startedAt = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local blamed, code, proved, answered = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6]), ARGV[7] == '1'
+local least, firstGap, longestGap, ttl = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11]
+local failedFirst = tonumber(ARGV[12])
 
 local successes
 if answered then
@@ -33,11 +34,11 @@ for scope = 1, 4 do
   -- Any answer shows that a server is back; that a key works again, only a call that began after it had failed.
   if scope <= proved and hold[5] and (not isHeld or scope == 1 or startedAt >= since) then
     redis.call('DEL', key)
-    if redis.call('SREM', KEYS[6], ARGV[13 + scope]) == 1 then
+    if redis.call('SREM', KEYS[6], ARGV[12 + scope]) == 1 then
       reply[#reply + 1] = scope
       reply[#reply + 1] = hold[3]
     end
-  elseif probed and isHeld and hold[4] == worker then
+  elseif isHeld and hold[4] == probe then
     redis.call('HDEL', key, 'probe', 'probeUntil')
     if code ~= '' then
       local gap = math.min(longestGap, tonumber(redis.call('HGET', key, 'gap')) * GROWTH)
@@ -70,10 +71,10 @@ if blamed > 0 then
     reply[2] = 'held'
   elseif requests >= 2 and failures >= least then
     redis.call('HSET', key, 'held', 1, 'since', now, 'gap', firstGap, 'next', now + firstGap)
-    redis.call('SADD', KEYS[6], ARGV[13 + blamed])
+    redis.call('SADD', KEYS[6], ARGV[12 + blamed])
     reply[2] = 'opened'
   elseif failures == ALONE then
-    redis.call('SADD', KEYS[6], ARGV[13 + blamed])
+    redis.call('SADD', KEYS[6], ARGV[12 + blamed])
     reply[2] = 'alone'
   end
   reply[3] = failures

@@ -19,6 +19,8 @@ export interface GateTimings {
 
 export interface Look {
   state: 'open' | 'probe' | 'held' | 'paused'
+  /** The name of the probe that was granted. */
+  probe: string | null
   /** At the most so long until a probe is due. */
   waitMs: number
   /** Redis's time. */
@@ -55,15 +57,18 @@ export interface GateScriptsOptions {
 export function createGateScripts({ redis, keys, worker, retry, timings }: GateScriptsOptions) {
   const enterScript = loadScript(redis, new URL('gate-enter.lua', import.meta.url), 5)
   const reportScript = loadScript(redis, new URL('gate-report.lua', import.meta.url), 6)
+  let looks = 0
   const holdKeys = (identity: Identity) => SCOPES.map((scope) => keys.hold(identity[scope]))
   const successesKey = (identity: Identity) => keys.successes(scopesOf(identity))
 
   /**
    * @param id of the request that would probe, '' for none
-   * @param probing a probe of this worker is under way: its lease is renewed
+   * @param underWay the probe of this worker that is under way, whose lease is renewed; null for none
    */
-  async function look(identity: Identity, id: string, probing: boolean, signal: AbortSignal): Promise<Look> {
-    const args = [id, worker, timings.leaseMs, probing ? 1 : 0, FRESH_FIRST_MS]
+  async function look(identity: Identity, id: string, underWay: string | null, signal: AbortSignal): Promise<Look> {
+    // The same in all attempts at this look, so that a reply that was lost does not cost the probe.
+    const probe = `${worker}:${++looks}`
+    const args = [id, probe, timings.leaseMs, underWay ?? '', FRESH_FIRST_MS]
     const call = () => enterScript([keys.pause, ...holdKeys(identity)], args)
     const [state, waitMs, nowMs, number, code] = (await retry('the gate', call, signal)) as [
       Look['state'],
@@ -73,7 +78,13 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
       FailureCode | '',
     ]
     const scope = SCOPES[number - 1]
-    return { state, waitMs, nowMs, held: scope === undefined || code === '' ? null : { scope, code } }
+    return {
+      state,
+      probe: state === 'probe' ? probe : null,
+      waitMs,
+      nowMs,
+      held: scope === undefined || code === '' ? null : { scope, code },
+    }
   }
 
   /** @param failedFirst successes when the request failed first, null when it has not failed before */
@@ -82,8 +93,7 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
     const blamed = blamedScope(outcome)
     const args = [
       pass.id,
-      worker,
-      pass.probe ? 1 : 0,
+      pass.probe ?? '',
       pass.startedAtMs,
       blamed === null ? 0 : SCOPES.indexOf(blamed) + 1,
       outcome === 'unused' ? '' : outcome,

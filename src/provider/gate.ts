@@ -25,7 +25,8 @@ import { blamedScope } from './holds.ts'
 export interface Pass {
   /** The request's. */
   id: string
-  probe: boolean
+  /** null: nothing is held; else the name of the probe that it is. */
+  probe: string | null
   /** Aborts when calls are held again before this one has begun: for waits between the gate and the call, not for the call. */
   held: AbortSignal
   identity: Identity
@@ -91,8 +92,8 @@ export function createGate(options: GateOptions): Gate {
   let said: Look['state'] = 'open'
 
   async function look(who: Identity, id: string, signal: AbortSignal): Promise<Look> {
-    const probing = [...passes.keys()].some((pass) => pass.probe)
-    const seen = await scripts.look(who, probing ? '' : id, probing, signal)
+    const probe = [...passes.keys()].find((pass) => pass.probe !== null)?.probe ?? null
+    const seen = await scripts.look(who, probe === null ? id : '', probe, signal)
     const now = seen.state === 'probe' ? 'held' : seen.state
     if (now !== said) {
       if (now === 'open') log.info('calls go on')
@@ -103,9 +104,9 @@ export function createGate(options: GateOptions): Gate {
     return seen
   }
 
-  function admit(id: string, who: Identity, { state, nowMs }: Look): Pass {
+  function admit(id: string, who: Identity, { probe, nowMs }: Look): Pass {
     const controller = new AbortController()
-    const pass = { id, identity: who, startedAtMs: nowMs, probe: state === 'probe', held: controller.signal }
+    const pass = { id, identity: who, startedAtMs: nowMs, probe, held: controller.signal }
     passes.set(pass, controller)
     void watch()
     return pass
@@ -171,14 +172,14 @@ export function createGate(options: GateOptions): Gate {
       return lookMs
     }
     const reason = new Error('calls are held')
-    for (const [pass, controller] of passes) if (!pass.probe) controller.abort(reason)
+    for (const [pass, controller] of passes) if (pass.probe === null) controller.abort(reason)
     return seen.state === 'held' ? Math.max(1, Math.min(lookMs, seen.waitMs)) : lookMs
   }
 
   async function report(pass: Pass, outcome: Outcome, signal: AbortSignal): Promise<Evidence> {
     const { identity: who } = pass
     const blamed = blamedScope(outcome)
-    if (outcome === 'unused' && !pass.probe) {
+    if (outcome === 'unused' && pass.probe === null) {
       passes.delete(pass)
       return { held: false, scopes: scopesOf(who), successes: 0 }
     }
