@@ -12,6 +12,8 @@ export interface GuardedSpec {
   name: string
   command: string
   args: string[]
+  /** The whole environment of the process; this one's unless given. */
+  env?: Record<string, string | undefined>
   /** Removed at the end, whatever way that comes. */
   dir: string
   /** Asks the service itself, by a connection; false while it is not up yet. */
@@ -106,7 +108,8 @@ async function launch(spec: GuardedSpec, guard: ReturnType<typeof openGuard>, si
   signal.throwIfAborted()
   const outputFile = join(spec.dir, 'output.log')
   const output = openSync(outputFile, 'a')
-  const child = spawn(spec.command, spec.args, { detached: true, stdio: ['ignore', output, output], cwd: spec.dir })
+  const { command, args, env, dir: cwd } = spec
+  const child = spawn(command, args, { detached: true, stdio: ['ignore', output, output], cwd, ...(env && { env }) })
   closeSync(output)
   if (child.pid === undefined) {
     const [error] = (await once(child, 'error')) as [Error]

@@ -1,0 +1,83 @@
+/** How the demo looks: lines of at most 120 columns. Pure. */
+import type { Answer } from './answers.ts'
+import type { Audit, Row } from './audit.ts'
+import { outcomeOf } from './audit.ts'
+import type { Sample } from './samples.ts'
+
+/** As wide as its longest line may be. */
+export const COLUMNS = 120
+
+/** Headings, widths, and which way the column leans. */
+const TABLE = [
+  { head: 'id', width: 16, right: true },
+  { head: 'resume', width: 23, right: false },
+  { head: 'score', width: 5, right: true },
+  { head: 'verdict', width: 11, right: false },
+  { head: 'matches', width: 24, right: false },
+  { head: 'waited', width: 6, right: true },
+  { head: 'outcome', width: 23, right: false },
+] as const
+
+/** A letter written as two characters (й as и and a breve) takes one column. */
+const letters = new Intl.Segmenter('ru')
+const cells = (text: string) => [...letters.segment(text)].map(({ segment }) => segment)
+
+/** @returns the text in exactly `width` columns, with an ellipsis where it is cut */
+export function fit(text: string, width: number, right = false): string {
+  const all = cells(text)
+  if (all.length > width) return `${all.slice(0, width - 1).join('')}…`
+  const space = ' '.repeat(width - all.length)
+  return right ? space + text : text + space
+}
+
+const line = (values: readonly string[]) =>
+  TABLE.map(({ width, right }, column) => fit(values[column] ?? '', width, right))
+    .join('  ')
+    .trimEnd()
+
+/** @param sentAtMs when the samples were sent, ms since the epoch */
+export function tableLines(rows: readonly Row[], sentAtMs: number): string[] {
+  const rule = TABLE.map(({ width }) => '─'.repeat(width)).join('  ')
+  return [line(TABLE.map(({ head }) => head)), rule, ...rows.map((row) => line(rowCells(row, sentAtMs)))]
+}
+
+function rowCells({ sample, answer, outcome }: Row, sentAtMs: number): string[] {
+  const id = sample.processingId === null ? '-' : sample.processingId.toString()
+  if (answer === null) return [id, sample.title, '-', '-', '-', '-', outcome]
+  const waited = seconds(answer.atMs - sentAtMs)
+  const { result } = answer
+  if (result.kind === 'failure') return [id, sample.title, '-', '-', '-', waited, outcome]
+  const matches = `${result.matches.length}${result.matches.length === 0 ? '' : `: ${result.matches.join(', ')}`}`
+  return [id, sample.title, result.score.toString(), result.verdict, matches, waited, outcome]
+}
+
+const seconds = (ms: number) => `${(Math.max(0, ms) / 1_000).toFixed(1)} s`
+
+/** @returns the line for an answer that has just come: the `done`th of `all` */
+export function answerLine(answer: Answer, sample: Sample | undefined, done: number, all: number): string {
+  const { result } = answer
+  const what = result.kind === 'score' ? `${fit(String(result.score), 3, true)}  ${result.verdict}` : outcomeOf(answer)
+  return arrival(answer.id.toString(), sample, what, `${done}/${all}`)
+}
+
+/** @returns the line for a dead letter that has just come */
+export function deadLetterLine(reason: string, sample: Sample | undefined, done: number, all: number): string {
+  return arrival('-', sample, `dead letter: ${reason}`, `${done}/${all}`)
+}
+
+const arrival = (id: string, sample: Sample | undefined, what: string, count: string) =>
+  `  ${fit(count, 5, true)}  ${fit(id, 16, true)}  ${fit(sample?.title ?? '', 23)}  ${what}`
+
+/** @param sent messages */
+export function auditLines(figures: Audit, sent: number): string[] {
+  const row = (name: string, figure: number, more = '') => `  ${fit(name, 14)}${fit(String(figure), 4, true)}  ${more}`
+  return [
+    'Audit, read back from Kafka (read committed):',
+    row('requests', sent, `${figures.ids} ids, one of them sent twice, and a broken message`),
+    row('answered once', figures.answeredOnce, `of ${figures.ids}`),
+    row('lost', figures.lost),
+    row('doubled', figures.doubled),
+    row('dead letters', figures.deadLetters),
+    row('model calls', figures.calls, `counted by the stand-in; ${figures.paid} paid from the budget`),
+  ].map((text) => text.trimEnd())
+}
