@@ -108,8 +108,16 @@ async function work(
   const retryWhileAway = createRetryWhileAway({ log, redis })
   const state = createFleetState({ redis, key: keys.state, retryWhileAway })
   const offsets = createOffsetsView(clients, { group: kafka.groupId, topic: kafka.topics.requests }, log)
-  const dedupe = createDedupe({ redis, keys, state, log, processedTtlMs, ownerStanding: offsets.standing })
+  const dedupe = createDedupe({
+    redis,
+    keys,
+    state,
+    log,
+    processedTtlMs,
+    ownerStanding: (owner, signal) => offsets.standing(owner, signal),
+  })
   const readOutcomes = outcomesReader(config, clients, log)
+  const subscriptions = createSubscriptions(listener, log)
   const budget = createBudget({
     redis,
     retryWhileAway,
@@ -120,7 +128,7 @@ async function work(
     maxWaitMs: config.budget.maxWaitMs,
     worker,
     log,
-    subscribe: createSubscriptions(listener, log).subscribe,
+    subscribe: (channel, receive) => subscriptions.subscribe(channel, receive),
     onLost: () => void rebuildBudget().catch(saidUnless(ended.signal, log, 'the budget was not rebuilt')),
   })
   releases.defer('the budget', () => budget.close())
@@ -134,7 +142,8 @@ async function work(
   releases.defer('the gate', () => gate.close())
   const scoring = createScoring({ config })
   const slots = createSlots(config.maxCallsInFlight)
-  const ask = createAsk({ dedupe, budget, slots, alone: createAloneLock(), gate, provider, metrics, log })
+  const trusted = (signal: AbortSignal) => state.isTrusted(signal)
+  const ask = createAsk({ dedupe, budget, slots, alone: createAloneLock(), gate, provider, trusted, metrics, log })
   const pipeline = createPipeline({ config, dedupe, budget, ask, scoring, log, metrics, stopped: ended.signal })
   const consumer = createConsumer({
     clients,
@@ -165,13 +174,13 @@ async function work(
     state,
     log,
     processedTtlMs,
-    reassertHeld: dedupe.reassertHeld,
+    reassertHeld: (signal) => dedupe.reassertHeld(signal),
     readOutcomes,
     firstEver: async () => !(await offsets.groupHasCommitted()) && (await offsets.isEmpty(kafka.topics.notifications)),
     budget: {
       open: async (signal) => void (await budget.open(signal)),
-      closeFor: budget.closeFor,
-      rebuild: budget.rebuild,
+      closeFor: (ms, signal) => budget.closeFor(ms, signal),
+      rebuild: (spendings, signal) => budget.rebuild(spendings, signal),
     },
   })
   const background = [

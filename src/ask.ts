@@ -24,6 +24,8 @@ export interface AskParts {
   alone: ReturnType<typeof createAloneLock>
   gate: Gate
   provider: Provider
+  /** Resolves when Redis's data can be trusted: a grant taken before could not be used in time. */
+  trusted: (signal: AbortSignal) => Promise<void>
   metrics: Metrics
   log: Log
 }
@@ -57,34 +59,38 @@ export type Attempt =
 const AFTERMATH_MS = 10_000
 
 /** @returns a function that makes one attempt; it rejects with the reason of a signal that aborted, lease given back */
-export function createAsk({ dedupe, budget, slots, alone, gate, provider, log }: AskParts) {
+export function createAsk({ dedupe, budget, slots, alone, gate, provider, trusted, metrics, log }: AskParts) {
   /** Within a slot. */
   async function inSlot(asked: Asked, queuedMs: number, signals: HandlerSignals): Promise<Attempt> {
     const pass = await gate.enter(asked.id.toString(), signals.wait)
-    let outcome: GateOutcome = 'unused'
-    let evidence: Evidence | null = null
-    const report = async () => {
-      evidence = await gate.report(pass, outcome, aftermath(signals.call))
-      return evidence
-    }
+    const report = (outcome: GateOutcome) =>
+      gate.report(pass, outcome, aftermath(signals.call)).catch((error: unknown) => {
+        said(log, 'the gate was not told', asked.id)(error)
+        return NO_EVIDENCE
+      })
+    let made: Made
     try {
-      const grant = await reserve(asked, pass, signals.wait)
-      asked.journey.waitedMs += performance.now() - queuedMs
-      if (grant === null) return { kind: 'again' }
-      if (grant.kind !== 'granted') return grant
-      asked.journey.grants.push(grant.id)
-      const begun = await dedupe.begin(asked.id, asked.owner, asked.alone, signals.wait)
-      if (begun.kind === 'changed') {
-        await budget.settle(grant, 0, aftermath(signals.call))
-        return { kind: 'changed' }
-      }
-      const result = await call(asked, grant, begun.lease, signals)
-      outcome = result.outcome
-      if (result.attempt.kind !== 'failure') return result.attempt
-      return { ...result.attempt, evidence: await report() }
-    } finally {
-      if (evidence === null) await report().catch(said(log, 'the gate was not told', asked.id))
+      made = await paid(asked, pass, queuedMs, signals)
+    } catch (error) {
+      await report('unused')
+      throw error
     }
+    const evidence = await report(made.outcome)
+    return made.attempt.kind === 'failure' ? { ...made.attempt, evidence } : made.attempt
+  }
+
+  /** From the budget to the answer. */
+  async function paid(asked: Asked, pass: Pass, queuedMs: number, signals: HandlerSignals): Promise<Made> {
+    await trusted(signals.wait)
+    const grant = await reserve(asked, pass, signals.wait)
+    asked.journey.waitedMs += performance.now() - queuedMs
+    if (grant === null) return unused({ kind: 'again' })
+    if (grant.kind !== 'granted') return unused(grant)
+    asked.journey.grants.push(grant.id)
+    const begun = await dedupe.begin(asked.id, asked.owner, asked.alone, signals.wait)
+    if (begun.kind === 'begun') return await call(asked, grant, begun.lease, signals)
+    await budget.settle(grant, 0, aftermath(signals.call))
+    return unused({ kind: 'changed' })
   }
 
   /** @returns null when calls were held again meanwhile */
@@ -97,17 +103,18 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, log }:
     }
   }
 
-  async function call(asked: Asked, grant: Grant, lease: Lease, signals: HandlerSignals) {
+  async function call(asked: Asked, grant: Grant, lease: Lease, signals: HandlerSignals): Promise<Made> {
     const { messages, schema, maxCompletionTokens, journey } = asked
     const startedMs = performance.now()
-    let reply: Reply
     let keepsLease = false
     try {
       const question = { messages, schema, maxCompletionTokens, sendByMs: grant.sendByMs, signal: signals.call }
-      reply = await provider.ask(question)
-      journey.askedMs += performance.now() - startedMs
+      const reply = await provider.ask(question)
+      const tookMs = performance.now() - startedMs
+      journey.askedMs += tookMs
       await account(asked, grant, reply, signals)
       const made = attemptOf(reply, lease, asked, signals)
+      if (made.outcome !== 'unused') metrics.callFinished(made.outcome, tookMs, 'usage' in reply ? reply.usage : null)
       keepsLease = made.attempt.kind === 'answer'
       return made
     } finally {
@@ -144,29 +151,28 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, log }:
 
 export type Ask = ReturnType<typeof createAsk>
 
-function attemptOf(
-  reply: Reply,
-  lease: Lease,
-  asked: Asked,
-  signals: HandlerSignals,
-): { attempt: Attempt | Omit<Attempt & { kind: 'failure' }, 'evidence'>; outcome: GateOutcome } {
-  switch (reply.kind) {
-    case 'answer': {
-      if (asked.judge(reply.content) === 'usable') {
-        return { attempt: { kind: 'answer', content: reply.content, model: reply.model, lease }, outcome: 'answered' }
-      }
-      return { attempt: { kind: 'failure', code: 'unusable_answer', retryAfterMs: null }, outcome: 'unusable_answer' }
-    }
-    case 'failure': {
-      const { code, retryAfterMs } = reply
-      return { attempt: { kind: 'failure', code, retryAfterMs }, outcome: code }
-    }
-    case 'not_sent':
-      return { attempt: { kind: 'again' }, outcome: 'unused' }
-    case 'aborted':
-      throw signals.call.reason as Error
-  }
+/** What came of an attempt, and what the gate is told of it. */
+interface Made {
+  attempt: Exclude<Attempt, { kind: 'failure' }> | Omit<Attempt & { kind: 'failure' }, 'evidence'>
+  outcome: GateOutcome
 }
+
+const unused = (attempt: Made['attempt']): Made => ({ attempt, outcome: 'unused' })
+
+/** When the fleet cannot be asked, nothing is known that would blame the request. */
+const NO_EVIDENCE: Evidence = { held: false, scopes: '', successes: 0 }
+
+function attemptOf(reply: Reply, lease: Lease, asked: Asked, signals: HandlerSignals): Made {
+  if (reply.kind === 'aborted') throw signals.call.reason as Error
+  if (reply.kind === 'not_sent') return unused({ kind: 'again' })
+  if (reply.kind === 'answer' && asked.judge(reply.content) === 'usable') {
+    return { attempt: { kind: 'answer', content: reply.content, model: reply.model, lease }, outcome: 'answered' }
+  }
+  const { code, retryAfterMs } = reply.kind === 'failure' ? reply : UNUSABLE
+  return { attempt: { kind: 'failure', code, retryAfterMs }, outcome: code }
+}
+
+const UNUSABLE = { code: 'unusable_answer', retryAfterMs: null } as const
 
 /** For what has to be written after a call even though the partition is gone; bounded, also when the worker stops. */
 function aftermath(call: AbortSignal): AbortSignal {

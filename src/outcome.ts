@@ -40,7 +40,7 @@ export type Outcome =
 export const encodeOutcome = (outcome: Outcome): string => JSON.stringify(outcome)
 
 /** @throws ZodError when it was not written by `encodeOutcome` */
-export const decodeOutcome = (stored: string): Outcome => outcomeSchema.parse(JSON.parse(stored)) as Outcome
+export const decodeOutcome = (stored: string): Outcome => outcomeSchema.parse(JSON.parse(stored))
 
 /** @returns the notification, and on success the processing record; the request's own headers are passed on */
 export function outcomeMessages(
