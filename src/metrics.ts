@@ -64,6 +64,8 @@ export function createMetrics({ process = false, info = {} }: MetricsOptions = {
   const registry = new Registry()
   const registers = [registry]
   if (process) collectDefaultMetrics({ register: registry })
+  // Gauges with the name of a counter, which promtool objects to; each has a twin with labels.
+  for (const what of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${what}_total`)
   const infoLabels = Object.keys(info)
   const build = new Gauge({ name: `${PREFIX}build_info`, help: 'What runs here.', labelNames: infoLabels, registers })
   build.set(info, 1)
