@@ -12,7 +12,7 @@ import type { Command } from './commands.ts'
 import { lastReason, withKafka, withRedis } from './connections.ts'
 import { defineCommand } from './define.ts'
 import { statusLines } from './status-lines.ts'
-import { readVersion } from './version.ts'
+import { VERSION } from '../version.ts'
 import { readWorkers } from './workers.ts'
 
 /** Of a request, while the budget has seen none: what upstream's usual texts come to. */
@@ -53,7 +53,7 @@ async function readStatusOf(redis: Redis, keys: RedisKeys, config: Config) {
     /** null: no worker has ever used this Redis under this prefix, or all of its data is lost */
     claims: { status: state[0] ?? null, epoch: state[1] ?? null },
     workers,
-    versions: { command: readVersion(), redis: /^redis_version:(\S+)/m.exec(server)?.[1] ?? null },
+    versions: { command: VERSION, redis: /^redis_version:(\S+)/m.exec(server)?.[1] ?? null },
   }
 }
 

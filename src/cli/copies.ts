@@ -1,0 +1,95 @@
+/** Finds what Kafka holds of one id, by reading topics back. */
+import { NumberText, parseExact } from '../json.ts'
+import type { KafkaClients } from '../kafka/clients.ts'
+import { kafkaErrorType } from '../kafka/kafka-error.ts'
+import type { ReadBack } from '../kafka/outcomes-reader.ts'
+import { readBack } from '../kafka/outcomes-reader.ts'
+import { lastReason } from './connections.ts'
+
+export interface Copy extends ReadBack {
+  topic: string
+}
+
+export interface Reading {
+  clients: KafkaClients
+  /** Of the readers' consumer groups, which commit nothing. */
+  groupPrefix: string
+  /** ms since the epoch */
+  sinceMs: number
+  signal: AbortSignal
+}
+
+/**
+ * Reads a topic from `sinceMs` to its end, read committed; one that is not there holds nothing.
+ * @throws as readBack does
+ */
+export async function readTopic(
+  reading: Reading,
+  topic: string,
+  onMessage: (copy: Copy) => void | Promise<void>,
+): Promise<void> {
+  try {
+    const take = async (message: ReadBack) => onMessage({ topic, ...message })
+    await readBack({ ...reading, topic, onMessage: take, log: lastReason() })
+  } catch (error) {
+    if (kafkaErrorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+  }
+}
+
+/**
+ * @returns the messages that carry the id, oldest first within each partition
+ * @throws as readBack does
+ */
+export async function findCopies(reading: Reading, topics: string[], id: bigint): Promise<Copy[]> {
+  const copies: Copy[] = []
+  // Far fewer messages hold the digits than have to be parsed.
+  const digits = id.toString()
+  const take = (copy: Copy) => {
+    if (copy.value?.includes(digits) === true && processingIdIn(copy.value) === id) copies.push(copy)
+  }
+  await Promise.all(topics.map((topic) => readTopic(reading, topic, take)))
+  return copies
+}
+
+type Fields = Record<string, unknown>
+
+/** @returns the fields of a JSON object, numbers as bigint where they are integers; null for what is none */
+export function readFields(value: Buffer | null): Fields | null {
+  if (value === null) return null
+  try {
+    const parsed = exact(parseExact(value.toString()))
+    return typeof parsed === 'object' && !Array.isArray(parsed) ? (parsed as Fields | null) : null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}
+
+/** @returns the id in a request, a notification or a record; null where there is none */
+export function processingIdIn(value: Buffer | null): bigint | null {
+  const fields = readFields(value)
+  const response = fields?.['response'] as Fields | null | undefined
+  const id = fields?.['processing_id'] ?? response?.['processing_id']
+  return typeof id === 'bigint' ? id : null
+}
+
+/** Replaces number texts: integers become bigint, so that they are printed with all their digits. */
+function exact(value: unknown): unknown {
+  if (value instanceof NumberText) return /^-?\d+$/.test(value.text) ? BigInt(value.text) : Number(value.text)
+  if (Array.isArray(value)) return value.map(exact)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, exact(each)]))
+}
+
+/** @returns the last value of a header as text; null when it is missing */
+export function headerOf({ headers }: Pick<Copy, 'headers'>, name: string): string | null {
+  const value = headers[name]
+  const last = Array.isArray(value) ? value.at(-1) : value
+  return last === undefined ? null : last.toString()
+}
+
+/** @returns the headers that tell how an outcome came about */
+export function scoringHeaders(copy: Pick<Copy, 'headers'>): Record<string, string> {
+  const names = Object.keys(copy.headers).filter((name) => name.startsWith('scoring-'))
+  return Object.fromEntries(names.map((name) => [name, headerOf(copy, name) ?? '']))
+}

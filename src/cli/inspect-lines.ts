@@ -1,0 +1,70 @@
+/** How `inspect` looks. */
+import type { Obstacles } from './inspect.ts'
+import { holdLine } from './status-lines.ts'
+import { duration, section, table, time } from './text.ts'
+import type { Facts, OutcomeCopy, RequestCopy } from './verdict.ts'
+
+/** @param obstacles what it waits for; null when it waits for nothing */
+export function inspectLines(
+  id: bigint,
+  { state, because }: { state: string; because: string },
+  facts: Facts,
+  obstacles: Obstacles | null,
+): string[] {
+  const { markedForMs, requests, outcomes, letters } = facts
+  const letterRows = letters.map(({ partition, offset, timestampMs, reason, detail }) => {
+    return [partition, offset, time(timestampMs), reason, detail]
+  })
+  return [
+    `request ${id}: ${state.replaceAll('_', ' ')} (${because})`,
+    ...(obstacles === null ? [] : obstacleLines(obstacles)),
+    `mark: ${markedForMs === null ? 'none' : `set, expires in ${duration(markedForMs)}`}`,
+    claimLine(facts),
+    ...rows('requests', ['partition', 'offset', 'time', 'standing', 'is'], requests.map(requestRow)),
+    ...rows('notifications', ['partition', 'offset', 'time', 'outcome', 'how'], outcomes.map(outcomeRow)),
+    ...rows('dead letters', ['partition', 'offset', 'time', 'reason', 'detail'], letterRows),
+  ]
+}
+
+function rows(heading: string, head: string[], cells: (string | number | bigint)[][]): string[] {
+  return section(heading, cells.length === 0 ? [] : table(head, cells))
+}
+
+function obstacleLines({ holds, budget }: Obstacles): string[] {
+  const held = holds.map((hold) => `  ${holdLine(hold)}`)
+  if (!budget.open) return [...held, '  the budget is shut: nothing is granted until a worker has opened or rebuilt it']
+  const blocked = budget.axes.filter(({ free }) => free === 0)
+  const axes = blocked.map(
+    ({ axis, nextFreeInMs }) => `  budget: no ${axis} left, next in ${duration(nextFreeInMs ?? 0)}`,
+  )
+  const { heldForMs, closedForMs } = budget
+  if (heldForMs > 0) axes.push(`  budget: held by the provider's retry-after for ${duration(heldForMs)}`)
+  if (closedForMs > 0) axes.push(`  budget: closed after lost data for ${duration(closedForMs)}`)
+  return [...held, ...axes]
+}
+
+function claimLine({ claim, ownerStanding }: Facts): string {
+  if (claim === null) return 'claim: none'
+  const { owner, state, isAsked, starts, refusedAtMs, hasAnswer } = claim
+  const place = `${owner.topic}/${owner.partition} offset ${owner.offset} of ${time(owner.timestampMs)}`
+  const parts = [
+    `claim: ${state}, owned by ${place} (${ownerStanding ?? 'unknown'}) in group ${owner.group}`,
+    `calls begun without an end: ${starts}`,
+    ...(isAsked ? ['a call is in flight'] : []),
+    ...(refusedAtMs === null ? [] : [`refused at ${time(refusedAtMs)}`]),
+    ...(hasAnswer ? ['an answer is stored'] : []),
+  ]
+  return parts.join('; ')
+}
+
+function requestRow({ partition, offset, timestampMs, standing, duplicateOf, conflict }: RequestCopy) {
+  const role = duplicateOf === null ? 'the request' : `duplicate of ${duplicateOf.partition}/${duplicateOf.offset}`
+  return [partition, offset, time(timestampMs), standing, conflict ? `${role}, with another content` : role]
+}
+
+function outcomeRow({ partition, offset, timestampMs, success, score, verdict, ...outcome }: OutcomeCopy) {
+  const { messageError, waitSeconds, headers } = outcome
+  const failure = waitSeconds === null ? `failure: ${messageError ?? ''}` : `refused, again after ${waitSeconds} s`
+  const how = Object.entries(headers).map(([name, value]) => `${name.slice('scoring-'.length)}=${value}`)
+  return [partition, offset, time(timestampMs), success ? `${score ?? '?'} ${verdict ?? ''}` : failure, how.join(' ')]
+}

@@ -1,0 +1,149 @@
+/** `inspect ID`: where a request stands, from its claim, its mark, and the topics read back. */
+import type { Redis } from 'ioredis'
+import type { BudgetStatus } from '../budget/status.ts'
+import type { Config } from '../config.ts'
+import { DEAD_LETTER_HEADERS } from '../dead-letter.ts'
+import type { Known } from '../dedupe/inspect.ts'
+import { inspectId } from '../dedupe/inspect.ts'
+import type { OffsetsView } from '../kafka/offsets-view.ts'
+import { createOffsetsView } from '../kafka/offsets-view.ts'
+import type { Hold } from '../provider/holds.ts'
+import { readHolds } from '../provider/holds.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { Command } from './commands.ts'
+import { lastReason, withKafka, withRedis } from './connections.ts'
+import type { Copy } from './copies.ts'
+import { findCopies, headerOf, readFields, scoringHeaders } from './copies.ts'
+import { defineCommand, readDuration, readId } from './define.ts'
+import { inspectLines } from './inspect-lines.ts'
+import { readBudget } from './status.ts'
+import type { Facts, LetterCopy, OutcomeCopy, RequestCopy } from './verdict.ts'
+import { conclude } from './verdict.ts'
+
+const STANDING_LIMIT_MS = 20_000
+
+/** What all calls wait for. */
+export interface Obstacles {
+  holds: Hold[]
+  budget: BudgetStatus
+}
+
+export const run: Command = defineCommand(
+  {
+    usage: [
+      'resume-scoring-worker inspect ID [--since TIME]',
+      '  Where a request stands: unknown, in_backlog, waiting, being_asked, answered, published, failed, refused or',
+      '  dead_lettered, and why; its copies, and which of them is a duplicate of which.',
+      '  --since TIME  read the topics back so far: 90s, 30m, 12h, 3d (default 3d)',
+    ],
+    options: { since: { type: 'string', default: '3d' } },
+    names: ['ID'],
+  },
+  async ({ values, positionals, config, signal }) => {
+    const id = readId('ID', positionals[0] ?? '')
+    const sinceMs = Date.now() - readDuration('--since', values.since)
+    const { record, obstacles } = await withRedis(config.redis, signal, (redis, keys) =>
+      readRedis(redis, keys, config, id),
+    )
+    const facts = await readKafka(config, { id, record, sinceMs, signal })
+    const conclusion = conclude(facts)
+    const isHeld = conclusion.state === 'waiting' || conclusion.state === 'in_backlog'
+    const document = { processingId: id, ...conclusion, ...facts, ...(isHeld ? { obstacles } : {}) }
+    return { document, lines: inspectLines(id, conclusion, facts, isHeld ? obstacles : null) }
+  },
+)
+
+async function readRedis(redis: Redis, keys: RedisKeys, config: Config, id: bigint) {
+  const [record, holds, budget] = await Promise.all([
+    inspectId(redis, keys, id),
+    readHolds(redis, keys),
+    readBudget(redis, keys, config),
+  ])
+  const obstacles: Obstacles = { holds: holds.filter(({ holdsOthers }) => holdsOthers), budget }
+  return { record, obstacles }
+}
+
+interface Question {
+  id: bigint
+  record: Known
+  sinceMs: number
+  signal: AbortSignal
+}
+
+async function readKafka({ kafka }: Config, { id, record, sinceMs, signal }: Question): Promise<Facts> {
+  const { topics, groupId } = kafka
+  return withKafka(kafka, async (clients) => {
+    const reading = { clients, groupPrefix: groupId, sinceMs, signal }
+    const copies = await findCopies(reading, [topics.requests, topics.notifications, topics.deadLetters], id)
+    const of = (topic: string) => copies.filter((copy) => copy.topic === topic)
+    const view = createOffsetsView(clients, { group: groupId, topic: topics.requests }, lastReason())
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(STANDING_LIMIT_MS)])
+    return {
+      ...record,
+      ownerStanding: record.claim && (await view.standing(record.claim.owner, limit)),
+      requests: await requestCopies(of(topics.requests), record, { group: groupId, view, signal: limit }),
+      outcomes: of(topics.notifications).map(outcomeOf).toSorted(byTime),
+      letters: of(topics.deadLetters).map(letterOf).toSorted(byTime),
+    }
+  })
+}
+
+const byTime = (a: { timestampMs: number }, b: { timestampMs: number }) => a.timestampMs - b.timestampMs
+
+async function requestCopies(
+  copies: Copy[],
+  { claim }: Known,
+  { group, view, signal }: { group: string; view: OffsetsView; signal: AbortSignal },
+): Promise<RequestCopy[]> {
+  const sorted = copies.toSorted(byTime)
+  const isOwner = ({ topic, partition, offset }: Copy) =>
+    claim?.owner.topic === topic && claim.owner.partition === partition && claim.owner.offset === offset
+  // Without a claim, the first one in time was the first to be taken on.
+  const first = sorted.find(isOwner) ?? (claim === null ? sorted[0] : undefined)
+  const owner = claim?.owner ?? first
+  return Promise.all(
+    sorted.map(async (copy) => {
+      const { topic, partition, offset, timestampMs, value } = copy
+      const standing = await view.standing({ group, topic, partition, offset }, signal)
+      const isFirst = owner === undefined || copy === first
+      return {
+        partition,
+        offset,
+        timestampMs,
+        standing,
+        duplicateOf: isFirst ? null : { partition: owner.partition, offset: owner.offset },
+        conflict: first?.value != null && value != null && !first.value.equals(value),
+      }
+    }),
+  )
+}
+
+function outcomeOf(copy: Copy): OutcomeCopy {
+  const { partition, offset, timestampMs, value } = copy
+  const fields = readFields(value) ?? {}
+  const response = (fields['response'] ?? {}) as Record<string, unknown>
+  const { message_error: error, wait_seconds: wait } = fields
+  const { score, verdict } = response
+  return {
+    partition,
+    offset,
+    timestampMs,
+    success: fields['success'] === true,
+    score: typeof score === 'bigint' ? score : null,
+    verdict: typeof verdict === 'string' ? verdict : null,
+    messageError: typeof error === 'string' ? error : null,
+    waitSeconds: typeof wait === 'bigint' ? wait : null,
+    headers: scoringHeaders(copy),
+  }
+}
+
+function letterOf(copy: Copy): LetterCopy {
+  const { partition, offset, timestampMs } = copy
+  return {
+    partition,
+    offset,
+    timestampMs,
+    reason: headerOf(copy, DEAD_LETTER_HEADERS.reason) ?? 'unknown',
+    detail: headerOf(copy, DEAD_LETTER_HEADERS.detail) ?? '',
+  }
+}

@@ -1,0 +1,57 @@
+/** What a dead letter says of itself, and the message that it was. Pure. */
+import { decodeRequest } from '../contracts.ts'
+import { DEAD_LETTER_HEADERS } from '../dead-letter.ts'
+import type { ClaimOwner } from '../dedupe.ts'
+import type { OutgoingMessage } from '../kafka/messages.ts'
+import type { Copy } from './copies.ts'
+import { headerOf } from './copies.ts'
+
+export interface Letter {
+  partition: number
+  offset: bigint
+  timestampMs: number
+  reason: string
+  detail: string
+  /** null where it does not say, so that it is no letter of a worker's. */
+  source: { topic: string; partition: number; offset: bigint; timestampMs: number } | null
+  /** null where it has none that can be read. */
+  processingId: bigint | null
+  /** The broker had refused it as too large, so that only its coordinates were kept. */
+  isWithoutValue: boolean
+}
+
+export function readLetter(copy: Copy): Letter {
+  const { partition, offset, timestampMs, value } = copy
+  const header = (name: keyof typeof DEAD_LETTER_HEADERS) => headerOf(copy, DEAD_LETTER_HEADERS[name])
+  const decoded = decodeRequest(value)
+  const address =
+    decoded.kind === 'request' ? decoded.request.address : decoded.kind === 'invalid' ? decoded.address : null
+  return {
+    partition,
+    offset,
+    timestampMs,
+    reason: header('reason') ?? 'unknown',
+    detail: header('detail') ?? '',
+    source: sourceOf(header('topic'), header('partition'), header('offset'), header('time')),
+    processingId: address?.processingId ?? null,
+    isWithoutValue: value === null && header('valueBytes') !== null,
+  }
+}
+
+function sourceOf(topic: string | null, partition: string | null, offset: string | null, time: string | null) {
+  const timestampMs = Date.parse(time ?? '')
+  const isWhole = (text: string | null) => text !== null && /^\d{1,19}$/.test(text)
+  if (topic === null || !isWhole(partition) || !isWhole(offset) || Number.isNaN(timestampMs)) return null
+  return { topic, partition: Number(partition), offset: BigInt(offset ?? ''), timestampMs }
+}
+
+/** @returns the message as it was sent first: its key, bytes and headers, none of the letter's own */
+export function originalOf({ key, value, headers }: Copy, topic: string): OutgoingMessage {
+  const own = new Set<string>(Object.values(DEAD_LETTER_HEADERS))
+  return { topic, key, value, headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name))) }
+}
+
+/** @returns whose claim it may have left behind; null when it can have none */
+export function claimantOf({ processingId, source }: Letter, group: string): { id: bigint; owner: ClaimOwner } | null {
+  return processingId === null || source === null ? null : { id: processingId, owner: { group, ...source } }
+}

@@ -1,0 +1,171 @@
+/** `replay-dead-letters`: lists what was dead-lettered, or sends it back to the requests, each letter once. */
+import type { Redis } from 'ioredis'
+import type { Config } from '../config.ts'
+import type { Dedupe } from '../dedupe.ts'
+import { createDedupe } from '../dedupe.ts'
+import type { KafkaClients } from '../kafka/clients.ts'
+import { kafkaErrorType } from '../kafka/kafka-error.ts'
+import type { Ledger, LedgerOptions, Sender } from '../kafka/replay-ledger.ts'
+import { openSender, readLedger } from '../kafka/replay-ledger.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import { createFleetState } from '../redis/state.ts'
+import type { Command } from './commands.ts'
+import { lastReason, withKafka, withRedis } from './connections.ts'
+import type { Copy } from './copies.ts'
+import { readTopic } from './copies.ts'
+import type { Report } from './define.ts'
+import { defineCommand, readCount } from './define.ts'
+import type { Letter } from './letters.ts'
+import { claimantOf, originalOf, readLetter } from './letters.ts'
+import { table, time } from './text.ts'
+
+/** What became of a letter: `listed` in a dry run; the others are not to be sent back as they are. */
+type Fate = 'listed' | 'sent' | 'without_value' | 'refused'
+
+interface Handled extends Letter {
+  fate: Fate
+  why: string
+}
+
+interface Order {
+  /** null: any */
+  reason: string | null
+  limit: number
+  signal: AbortSignal
+}
+
+export const run: Command = defineCommand(
+  {
+    usage: [
+      'resume-scoring-worker replay-dead-letters [--dry-run] [--reason REASON] [--limit N]',
+      '  Sends dead letters back to the requests topic, each once ever: original key, value and headers.',
+      '  --dry-run        list what would be sent, and change nothing',
+      '  --reason REASON  only those that were dead-lettered for it',
+      '  --limit N        so many at most',
+    ],
+    options: { 'dry-run': { type: 'boolean' }, reason: { type: 'string' }, limit: { type: 'string' } },
+  },
+  async ({ values, config, signal }) => {
+    const limit = values.limit === undefined ? Infinity : readCount('--limit', values.limit)
+    const order: Order = { reason: values.reason ?? null, limit, signal }
+    const isDry = values['dry-run'] === true
+    const handled = await withKafka(config.kafka, async (clients) => {
+      if (!(await hasTopic(clients, config.kafka.topics.deadLetters))) return []
+      if (isDry) return listLetters(clients, config, order)
+      return withRedis(config.redis, signal, (redis, keys) => sendBack(clients, config, redis, keys, order))
+    })
+    return report(handled, isDry)
+  },
+)
+
+const hasTopic = (clients: KafkaClients, topic: string) =>
+  clients.withAdmin(async (admin) => (await admin.listTopics()).includes(topic))
+
+function ledgerOptions(clients: KafkaClients, { kafka }: Config, signal: AbortSignal): LedgerOptions {
+  return { clients, group: kafka.groupId, topic: kafka.topics.deadLetters, signal, log: lastReason() }
+}
+
+async function listLetters(clients: KafkaClients, config: Config, order: Order): Promise<Handled[]> {
+  const ledger = await readLedger(ledgerOptions(clients, config, order.signal))
+  return eachUnsent(clients, config, order, ledger, async () => ({ fate: 'listed', why: '' }))
+}
+
+async function sendBack(
+  clients: KafkaClients,
+  config: Config,
+  redis: Redis,
+  keys: RedisKeys,
+  order: Order,
+): Promise<Handled[]> {
+  const { newTopicReplication: replication, topics, groupId } = config.kafka
+  const options = ledgerOptions(clients, config, order.signal)
+  const dedupe = claimsOf(redis, keys, config)
+  // Before the ledger is read: from then on no other sender can write to it.
+  const sender = await openSender({ ...options, replication })
+  try {
+    const ledger = await readLedger(options)
+    return await eachUnsent(clients, config, order, ledger, async (letter, copy) => {
+      const claimant = claimantOf(letter, groupId)
+      // Its worker has done so already, unless it died right after it had published the letter.
+      if (claimant !== null) await dedupe.deadLettered(claimant.id, claimant.owner, order.signal)
+      return sendOne(sender, letter, copy, topics.requests)
+    })
+  } finally {
+    sender.close()
+  }
+}
+
+async function sendOne(sender: Sender, letter: Letter, copy: Copy, requests: string) {
+  const { partition, offset } = letter
+  try {
+    const sent = await sender.send(letter, originalOf(copy, requests))
+    return sent.kind === 'sent' ? { fate: 'sent' as const, why: '' } : { fate: 'refused' as const, why: sent.why }
+  } catch (error) {
+    const isFenced = ['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED'].includes(kafkaErrorType(error) ?? '')
+    const why = isFenced ? 'another replay has taken over' : 'Kafka did not say whether it took it'
+    throw new Error(`stopped at letter ${partition}/${offset}: ${why}. Run it again: what was sent is known`, {
+      cause: error,
+    })
+  }
+}
+
+/** Takes the letters of the order that were not sent back, in the order of each partition. */
+async function eachUnsent(
+  clients: KafkaClients,
+  { kafka }: Config,
+  { reason, limit, signal }: Order,
+  ledger: Ledger,
+  take: (letter: Letter, copy: Copy) => Promise<{ fate: Fate; why: string }>,
+): Promise<Handled[]> {
+  const handled: Handled[] = []
+  const reached = new Map<number, bigint>()
+  let isBusy = false
+  const onMessage = async (copy: Copy) => {
+    // The reader may give one again while it is being sent, and goes on for a moment after a failure.
+    if (isBusy || copy.offset < (reached.get(copy.partition) ?? 0n)) return
+    reached.set(copy.partition, copy.offset + 1n)
+    const letter = readLetter(copy)
+    if (ledger.wasSent(letter) || (reason !== null && letter.reason !== reason)) return
+    if (handled.length >= limit) return
+    isBusy = true
+    const gone = { fate: 'without_value' as const, why: 'its value was too large to be kept' }
+    handled.push({ ...letter, ...(letter.isWithoutValue ? gone : await take(letter, copy)) })
+    isBusy = false
+  }
+  const reading = { clients, groupPrefix: kafka.groupId, sinceMs: 0, signal }
+  await readTopic(reading, kafka.topics.deadLetters, onMessage)
+  return handled
+}
+
+/** Only to free claims: it holds none, and asks nothing of Kafka. */
+function claimsOf(redis: Redis, keys: RedisKeys, { processedTtlMs }: Config): Dedupe {
+  const state = createFleetState({ redis, key: keys.state, retryWhileAway: (_what, operation) => operation() })
+  const ownerStanding = () => Promise.reject(new TypeError('nothing is claimed here'))
+  return createDedupe({ redis, keys, state, log: lastReason(), processedTtlMs, ownerStanding })
+}
+
+function report(handled: Handled[], isDry: boolean): Report {
+  const count = (fate: Fate) => handled.filter((each) => each.fate === fate).length
+  const rows = handled.map(({ partition, offset, timestampMs, reason, detail, source, processingId, fate, why }) => {
+    const from = source === null ? null : `${source.topic}/${source.partition}/${source.offset}`
+    return [
+      partition,
+      offset,
+      time(timestampMs),
+      reason,
+      detail,
+      from,
+      processingId,
+      why === '' ? fate : `${fate}: ${why}`,
+    ]
+  })
+  const head = ['partition', 'offset', 'time', 'reason', 'detail', 'source', 'processing_id', 'fate']
+  const unsendable = count('without_value') + count('refused')
+  const summary = isDry ? `${count('listed')} dead letters to send back` : `sent back ${count('sent')} dead letters`
+  const rest = unsendable === 0 ? '' : `; ${unsendable} cannot be sent back as they are`
+  return {
+    document: { dryRun: isDry, sent: count('sent'), unsendable, letters: handled },
+    lines: [...(rows.length === 0 ? [] : table(head, rows)), `${summary}${rest}`],
+    exitCode: count('refused') > 0 ? 1 : 0,
+  }
+}

@@ -1,0 +1,166 @@
+/** `send`: publishes one request, waits for its notification and shows it. */
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { Config } from '../config.ts'
+import { NOTIFICATION_KEY, REQUEST_KEY } from '../contracts.ts'
+import { stringifyExact } from '../json.ts'
+import type { KafkaClients } from '../kafka/clients.ts'
+import { waitForMessage } from '../kafka/follower.ts'
+import { kafkaErrorType } from '../kafka/kafka-error.ts'
+import type { ReadBack } from '../kafka/outcomes-reader.ts'
+import { readWatermarks } from '../kafka/start-offset.ts'
+import type { Command } from './commands.ts'
+import { lastReason, withKafka } from './connections.ts'
+import { processingIdIn, readFields, scoringHeaders } from './copies.ts'
+import type { Report } from './define.ts'
+import { defineCommand, readCount, readId, UsageError } from './define.ts'
+import { duration } from './text.ts'
+
+const EXIT_FAILURE = 2
+const EXIT_NOTHING = 3
+/** Of the top-level domain that never resolves: whoever calls back calls nobody. */
+const NO_CALLBACK = 'https://resume-scoring-worker-send.invalid/'
+
+interface Request extends Record<string, unknown> {
+  processing_id: bigint
+}
+
+export const run: Command = defineCommand(
+  {
+    usage: [
+      'resume-scoring-worker send --resume FILE --requirements FILE [options]',
+      '  Publishes one request and waits for its result. Exit code 0: scored; 2: answered with a failure; 3: nothing came.',
+      '  --timeout SECONDS       wait so long for the result (default 120)',
+      '  --callback-url URL      default: one that leads nowhere',
+      '  --processing-id ID, --user-id ID, --resume-id ID, --requirements-id ID  default: made up',
+    ],
+    options: {
+      resume: { type: 'string' },
+      requirements: { type: 'string' },
+      timeout: { type: 'string', default: '120' },
+      'callback-url': { type: 'string', default: NO_CALLBACK },
+      'processing-id': { type: 'string' },
+      'user-id': { type: 'string' },
+      'resume-id': { type: 'string' },
+      'requirements-id': { type: 'string' },
+    },
+  },
+  async ({ values, config, signal, progress }) => {
+    const timeoutMs = readCount('--timeout', values.timeout) * 1_000
+    const idOf = (name: 'processing-id' | 'user-id' | 'resume-id' | 'requirements-id') => {
+      const given = values[name]
+      return given === undefined ? newId() : readId(`--${name}`, given)
+    }
+    const request: Request = {
+      callback_url: values['callback-url'],
+      processing_id: idOf('processing-id'),
+      user_id: idOf('user-id'),
+      resume_id: idOf('resume-id'),
+      requirements_id: idOf('requirements-id'),
+      requirements: await readText('--requirements', values.requirements),
+      resume: await readText('--resume', values.resume),
+    }
+    return withKafka(config.kafka, (clients) => ask(clients, config.kafka, { request, timeoutMs, signal, progress }))
+  },
+)
+
+/** @returns a positive 63-bit number that nobody else has */
+const newId = () => (randomBytes(8).readBigUInt64BE() >> 1n) | 1n
+
+async function readText(option: string, path: string | undefined): Promise<string> {
+  if (path === undefined) throw new UsageError(`Missing ${option} FILE`)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path))
+  } catch (error) {
+    const reason = error instanceof TypeError ? 'it is not UTF-8' : (error as NodeJS.ErrnoException).code
+    throw new Error(`${option} ${path} cannot be read: ${reason ?? String(error)}`, { cause: error })
+  }
+}
+
+interface Asking {
+  request: Request
+  timeoutMs: number
+  signal: AbortSignal
+  progress: (line: string) => void
+}
+
+async function ask(clients: KafkaClients, { topics, groupId }: Config['kafka'], asking: Asking): Promise<Report> {
+  const { request, timeoutMs, signal, progress } = asking
+  const id = request.processing_id
+  await endsOf(clients, topics.requests, 'KAFKA_TOPIC_FOR_AI_HANDLER')
+  // Before sending, so that no answer is too early to be seen.
+  const from = await endsOf(clients, topics.notifications, 'KAFKA_TOPIC_FOR_NOTIFICATIONS')
+  const startedMs = performance.now()
+  await publish(clients, topics.requests, groupId, request)
+  progress(`sent ${id} to ${topics.requests}; waiting for its result in ${topics.notifications}`)
+  const timeout = AbortSignal.timeout(timeoutMs)
+  try {
+    const notification = await waitForMessage({
+      clients,
+      topic: topics.notifications,
+      groupPrefix: groupId,
+      from,
+      pick: (message) => (isNotificationOf(message, id) ? message : null),
+      signal: AbortSignal.any([signal, timeout]),
+      log: lastReason(),
+    })
+    return report(id, notification, performance.now() - startedMs)
+  } catch (error) {
+    if (signal.aborted || !timeout.aborted) throw error
+    const line = `nothing came within ${duration(timeoutMs)}; where it stands: npm run inspect -- ${id}`
+    const document = { processingId: id, outcome: 'none', notification: null, headers: {}, tookMs: timeoutMs }
+    return { document, lines: [line], exitCode: EXIT_NOTHING }
+  }
+}
+
+/** @throws Error that names the topic when it is not there */
+async function endsOf(clients: KafkaClients, topic: string, setting: string): Promise<Map<number, bigint>> {
+  try {
+    const watermarks = await readWatermarks(clients, topic)
+    return new Map([...watermarks].map(([partition, { high }]) => [partition, high]))
+  } catch (error) {
+    if (kafkaErrorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+    throw new Error(`the topic ${topic} is not there: start a worker, which creates it, or check ${setting}`, {
+      cause: error,
+    })
+  }
+}
+
+async function publish(clients: KafkaClients, topic: string, group: string, request: Request): Promise<void> {
+  // Without a transaction, whose marker would stand in the backlog for ever; sent twice, it is a duplicate.
+  const producer = clients.producer(`${group}.send`)
+  try {
+    await producer.connect()
+    await producer.send({ topic, messages: [{ key: REQUEST_KEY, value: stringifyExact(request) }] })
+  } finally {
+    clients.discard(producer)
+  }
+}
+
+const isNotificationOf = ({ key, value }: ReadBack, id: bigint) =>
+  key?.toString() === NOTIFICATION_KEY && processingIdIn(value) === id
+
+function report(id: bigint, message: ReadBack, tookMs: number): Report {
+  const notification = readFields(message.value) ?? {}
+  const headers = scoringHeaders(message)
+  const { success, response, message_error: error, wait_seconds: wait } = notification
+  const outcome = success === true ? 'success' : wait === null ? 'failure' : 'refused'
+  const facts = Object.entries(headers).map(([name, value]) => `${name.slice('scoring-'.length)} ${value}`)
+  const effort = `took ${duration(tookMs)}${facts.length === 0 ? '' : `; ${facts.join(', ')}`}`
+  return {
+    document: { processingId: id, outcome, notification, headers, tookMs: Math.round(tookMs) },
+    lines: [...(outcome === 'success' ? scoreLines(response) : [`${outcome}: ${String(error)}`]), effort],
+    exitCode: outcome === 'success' ? 0 : EXIT_FAILURE,
+  }
+}
+
+function scoreLines(response: unknown): string[] {
+  const { score, verdict, matches, recommendation } = response as Record<string, unknown>
+  const found = Array.isArray(matches) && matches.length > 0 ? matches.map((match) => `  ${String(match)}`) : ['  none']
+  return [
+    `${String(score)} of 100: ${String(verdict)}`,
+    'matches:',
+    ...found,
+    `recommendation: ${String(recommendation)}`,
+  ]
+}

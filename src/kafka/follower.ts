@@ -1,0 +1,64 @@
+/** Reads on from a point in a topic, read committed, until a message comes that somebody waits for. */
+import { randomUUID } from 'node:crypto'
+import { abortable } from '../abortable.ts'
+import type { Log } from '../log.ts'
+import type { KafkaClients } from './clients.ts'
+import { kafkaReason } from './kafka-error.ts'
+import type { ReadBack } from './outcomes-reader.ts'
+import { within } from './time-limit.ts'
+
+const FETCH_WAIT_MS = 250
+const CLOSE_LIMIT_MS = 3_000
+
+export interface FollowOptions<T> {
+  clients: KafkaClients
+  topic: string
+  /** The reader joins a group of its own whose name begins so; it commits nothing there. */
+  groupPrefix: string
+  /** Where each partition is read from; one that is not in it, from its first message. */
+  from: ReadonlyMap<number, bigint>
+  /** @returns what is waited for; null: go on */
+  pick: (message: ReadBack) => T | null
+  signal: AbortSignal
+  log: Log
+}
+
+/** @throws the signal's reason; what kafkajs throws when it gives up */
+export async function waitForMessage<T>({ clients, topic, ...options }: FollowOptions<T>): Promise<T> {
+  const { groupPrefix, from, pick, signal, log } = options
+  signal.throwIfAborted()
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  const consumer = clients.consumer({
+    groupId: `${groupPrefix}.following.${randomUUID()}`,
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+  })
+  consumer.on('consumer.crash', ({ payload }) => {
+    if (!payload.restart) reject(payload.error)
+  })
+  consumer.on('consumer.group_join', ({ payload }) => {
+    for (const partition of payload.memberAssignment[topic] ?? []) {
+      consumer.seek({ topic, partition, offset: (from.get(partition) ?? 0n).toString() })
+    }
+  })
+  async function start(): Promise<T> {
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    await consumer.run({
+      autoCommit: false,
+      eachMessage: async ({ partition, message }) => {
+        const { key, value, headers = {} } = message
+        const offset = BigInt(message.offset)
+        const picked = pick({ partition, offset, key, value, headers, timestampMs: Number(message.timestamp) })
+        if (picked !== null) resolve(picked)
+      },
+    })
+    return promise
+  }
+  try {
+    return await abortable(start(), signal)
+  } finally {
+    await within(CLOSE_LIMIT_MS, 'closing the reader', consumer.disconnect()).catch((error: unknown) =>
+      log.debug('the reader was left behind', { topic, reason: kafkaReason(error) }),
+    )
+  }
+}
