@@ -55,6 +55,9 @@ export type Attempt =
   /** The call was not made, for no fault of the request: again at once. */
   | { kind: 'again' }
 
+/** A 429 that does not say for how long holds the fleet for one to two seconds; the request itself backs off further. */
+const UNHINTED_HOLD_MS = 1_000
+
 /** After this long a failed report or settlement is given up: the stopping worker must not hang on Redis. */
 const AFTERMATH_MS = 10_000
 
@@ -133,8 +136,8 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
       await budget.settle(grant, usage?.totalTokens ?? (sent ? null : 0), signal)
       if (!('limits' in reply)) return
       await budget.narrow(grant, reply.limits, signal)
-      if (reply.kind === 'failure' && reply.code === 'rate_limited' && reply.retryAfterMs !== null) {
-        await budget.holdFor(reply.retryAfterMs, signal)
+      if (reply.kind === 'failure' && reply.code === 'rate_limited') {
+        await budget.holdFor(reply.retryAfterMs ?? UNHINTED_HOLD_MS * (1 + Math.random()), signal)
       }
     } catch (error) {
       said(log, 'the budget was not told', id)(error)
