@@ -1,0 +1,82 @@
+/** `forget ID`: removes what is stored of a request's result, keeps the mark, and names what stays in Kafka. */
+import type { Config } from '../config.ts'
+import { forgetAnswer, inspectId } from '../dedupe/inspect.ts'
+import type { Known } from '../dedupe/inspect.ts'
+import type { KafkaClients } from '../kafka/clients.ts'
+import { createOffsetsView } from '../kafka/offsets-view.ts'
+import type { Command } from './commands.ts'
+import { lastReason, withKafka, withRedis } from './connections.ts'
+import type { Copy } from './copies.ts'
+import { findCopies } from './copies.ts'
+import type { Report } from './define.ts'
+import { defineCommand, readDuration, readId } from './define.ts'
+import { duration, section, table, time } from './text.ts'
+
+const STANDING_LIMIT_MS = 20_000
+
+export const run: Command = defineCommand(
+  {
+    usage: [
+      'resume-scoring-worker forget ID [--since TIME]',
+      '  Removes the stored answer and the cache entry of a finished request from Redis. Its mark stays, so that it is not',
+      '  processed again. Lists the copies in Kafka, which cannot be erased one by one.',
+      '  --since TIME  look for copies so far back: 12h, 30d (default: all that the topics hold)',
+    ],
+    options: { since: { type: 'string' } },
+    names: ['ID'],
+  },
+  async ({ values, positionals, config, signal }) => {
+    const id = readId('ID', positionals[0] ?? '')
+    const sinceMs = values.since === undefined ? 0 : Date.now() - readDuration('--since', values.since)
+    return withRedis(config.redis, signal, (redis, keys) =>
+      withKafka(config.kafka, async (clients) => {
+        const known = await inspectId(redis, keys, id)
+        await refuseIfDue(clients, config, known, signal)
+        const { requests, notifications, records, deadLetters, decisions } = config.kafka.topics
+        const topics = [requests, notifications, records, deadLetters, decisions].filter((topic) => topic !== null)
+        const copies = await findCopies({ clients, groupPrefix: config.kafka.groupId, sinceMs, signal }, topics, id)
+        const hadAnswer = await forgetAnswer(redis, keys, id)
+        return report(id, known, copies, hadAnswer, config)
+      }),
+    )
+  },
+)
+
+/** An answer that is about to be published: without it the model would only be asked again. */
+async function refuseIfDue(
+  clients: KafkaClients,
+  { kafka }: Config,
+  { claim, markedForMs }: Known,
+  signal: AbortSignal,
+): Promise<void> {
+  if (claim === null || markedForMs !== null) return
+  const view = createOffsetsView(clients, { group: kafka.groupId, topic: kafka.topics.requests }, lastReason())
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(STANDING_LIMIT_MS)])
+  if ((await view.standing(claim.owner, limit)) !== 'due') return
+  throw new Error(
+    'the request is not finished: nothing was removed. Forget it when `inspect` says that it is published',
+  )
+}
+
+function report(id: bigint, { markedForMs }: Known, copies: Copy[], hadAnswer: boolean, config: Config): Report {
+  const { resultCacheTtlMs } = config
+  const kafkaCopies = copies.map(({ topic, partition, offset, timestampMs, key }) => {
+    return { topic, partition, offset, time: time(timestampMs), key: key?.toString() ?? null }
+  })
+  const rows = kafkaCopies.map(({ topic, partition, offset, time: at, key }) => [topic, partition, offset, at, key])
+  const kept = "they go with their topics' retention, or earlier with kafka-delete-records.sh up to an offset"
+  return {
+    document: { processingId: id, removedAnswer: hadAnswer, markedForMs, resultCacheTtlMs, kafkaCopies },
+    lines: [
+      `stored answer: ${hadAnswer ? 'removed' : 'there was none'}`,
+      resultCacheTtlMs === 0
+        ? 'result cache: off'
+        : `result cache: its entry expires within ${duration(resultCacheTtlMs)}`,
+      markedForMs === null ? 'mark: there is none' : `mark: kept, expires in ${duration(markedForMs)}`,
+      ...section(
+        `copies in Kafka that stay (${kept})`,
+        rows.length === 0 ? [] : table(['topic', 'partition', 'offset', 'time', 'key'], rows),
+      ),
+    ],
+  }
+}
