@@ -14,21 +14,26 @@ export interface Answer {
   flags: string
 }
 
-const id = z.instanceof(NumberText).transform(({ text }) => BigInt(text))
-const score = z.instanceof(NumberText).transform(({ text }) => Number(text))
+const idField = z.instanceof(NumberText).transform(({ text }) => BigInt(text))
+const scoreField = z.instanceof(NumberText).transform(({ text }) => Number(text))
 
 const notificationSchema = z.discriminatedUnion('success', [
   z.object({
     success: z.literal(true),
-    response: z.object({ processing_id: id, score, verdict: z.string(), matches: z.array(z.string()) }),
+    response: z.object({
+      processing_id: idField,
+      score: scoreField,
+      verdict: z.string(),
+      matches: z.array(z.string()),
+    }),
   }),
   z.object({
     success: z.literal(false),
-    response: z.object({ processing_id: id }),
+    response: z.object({ processing_id: idField }),
     message_error: z.string(),
   }),
 ])
-const recordSchema = z.object({ processing_id: id })
+const recordSchema = z.object({ processing_id: idField })
 
 /** @throws ZodError or SyntaxError when it is not what the contract says */
 export function readNotification({
@@ -41,12 +46,19 @@ export function readNotification({
   return {
     id: told.response.processing_id,
     atMs: timestampMs,
-    result: told.success ? { kind: 'score', ...told.response } : { kind: 'failure', message: told.message_error },
+    result: told.success ? scoreOf(told.response) : { kind: 'failure', message: told.message_error },
     attempts: Number(header('scoring-attempts')),
     cached: header('scoring-cached') === 'true',
     flags: header('scoring-flags'),
   }
 }
+
+const scoreOf = ({ score, verdict, matches }: { score: number; verdict: string; matches: string[] }) => ({
+  kind: 'score' as const,
+  score,
+  verdict,
+  matches,
+})
 
 /** @returns the id of a processing record; @throws ZodError or SyntaxError when it is not what the contract says */
 export const readRecordId = ({ value }: ReadBack): bigint =>

@@ -27,7 +27,8 @@ export interface Audit {
   answeredOnce: number
   lost: number
   doubled: number
-  deadLetters: number
+  /** Of each dead letter. */
+  deadLetterReasons: string[]
   calls: number
   /** HTTP attempts that the answers say were paid from the budget. */
   paid: number
@@ -52,10 +53,13 @@ export function audit(samples: readonly Sample[], evidence: Evidence): Audit {
   const lostLetters = unanswerable.filter(({ value }) => !evidence.deadLetters.some((letter) => letter.value === value))
   const strangers = [...answersById.keys(), ...recordsById.keys()].filter((id) => !ids.includes(id))
   const paid = evidence.notifications.reduce((sum, { attempts }) => sum + attempts, 0)
-  const figures = { ids: ids.length, deadLetters: evidence.deadLetters.length, calls: evidence.calls, paid }
+  const deadLetterReasons = evidence.deadLetters.map(({ reason }) => reason)
   return {
     rows,
-    ...figures,
+    ids: ids.length,
+    deadLetterReasons,
+    calls: evidence.calls,
+    paid,
     answeredOnce: ids.filter((id) => times(answersById, id) === 1 && !isDoubled(id)).length,
     lost: lostIds.length + lostLetters.length,
     doubled: doubledIds.length,
@@ -79,7 +83,7 @@ const told = (what: string, ids: readonly bigint[]) => (ids.length === 0 ? [] : 
 function rowOf(sample: Sample, answers: ReadonlyMap<bigint, Answer[]>, { deadLetters }: Evidence): Row {
   if (sample.processingId === null) {
     const letter = deadLetters.find(({ value }) => value === sample.value)
-    return { sample, answer: null, outcome: letter === undefined ? 'lost' : `dead letter: ${letter.reason}` }
+    return { sample, answer: null, outcome: letter === undefined ? 'lost' : 'dead letter' }
   }
   const [answer, again] = answers.get(sample.processingId) ?? []
   if (answer === undefined) return { sample, answer: null, outcome: 'lost' }
@@ -92,7 +96,7 @@ function rowOf(sample: Sample, answers: ReadonlyMap<bigint, Answer[]>, { deadLet
 /** @returns what became of it, in a few words */
 export function outcomeOf({ result, cached, flags }: Answer): string {
   if (result.kind === 'failure') return `failed: ${FAILED_AS[failureKind(result.message)]}`
-  return `scored${cached ? ' from cache' : ''}${flags === '' ? '' : `, ${flags}`}`
+  return `scored${cached ? ' from cache' : ''}${flags === '' ? '' : ', flagged'}`
 }
 
 const FAILED_AS = { invalid: 'invalid', too_long: 'too long', other: 'see below' }

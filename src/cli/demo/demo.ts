@@ -17,7 +17,7 @@ import type { Audit } from './audit.ts'
 import { audit } from './audit.ts'
 import type { Sample } from './samples.ts'
 import { demoSamples } from './samples.ts'
-import { answerLine, auditLines, deadLetterLine, tableLines } from './screen.ts'
+import { answerLine, auditLines, deadLetterLine, flagLines, tableLines } from './screen.ts'
 import {
   allCommitted,
   BUDGET,
@@ -119,7 +119,7 @@ async function perform({ env, signal, print }: Surroundings, releases: ReleaseSt
   })
   const figures = audit(samples, await readEvidence(clients, stage, stub.arrivals().length, signal))
   print('')
-  for (const line of tableLines(figures.rows, sentAtMs)) print(line)
+  for (const line of [...tableLines(figures.rows, sentAtMs), ...flagLines(figures.rows)]) print(line)
   print('')
   for (const line of auditLines(figures, samples.length)) print(line)
   for (const problem of figures.problems) print(`  WRONG: ${problem}`)

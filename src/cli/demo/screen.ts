@@ -13,9 +13,9 @@ const TABLE = [
   { head: 'resume', width: 23, right: false },
   { head: 'score', width: 5, right: true },
   { head: 'verdict', width: 11, right: false },
-  { head: 'matches', width: 24, right: false },
+  { head: 'matches', width: 29, right: false },
   { head: 'waited', width: 6, right: true },
-  { head: 'outcome', width: 23, right: false },
+  { head: 'outcome', width: 18, right: false },
 ] as const
 
 /** A letter written as two characters (й as и and a breve) takes one column. */
@@ -40,6 +40,17 @@ export function tableLines(rows: readonly Row[], sentAtMs: number): string[] {
   const rule = TABLE.map(({ width }) => '─'.repeat(width)).join('  ')
   return [line(TABLE.map(({ head }) => head)), rule, ...rows.map((row) => line(rowCells(row, sentAtMs)))]
 }
+
+/** @returns a line for each text that tries to instruct the model */
+export const flagLines = (rows: readonly Row[]): string[] =>
+  rows.flatMap(({ answer }) =>
+    answer === null || answer.flags === ''
+      ? []
+      : fit(
+          `${answer.id} is flagged, and scored by what is proved: ${answer.flags.replaceAll(',', ', ')}`,
+          COLUMNS,
+        ).trimEnd(),
+  )
 
 function rowCells({ sample, answer, outcome }: Row, sentAtMs: number): string[] {
   const id = sample.processingId === null ? '-' : sample.processingId.toString()
@@ -70,6 +81,7 @@ const arrival = (id: string, sample: Sample | undefined, what: string, count: st
 
 /** @param sent messages */
 export function auditLines(figures: Audit, sent: number): string[] {
+  const { deadLetterReasons: reasons } = figures
   const row = (name: string, figure: number, more = '') => `  ${fit(name, 14)}${fit(String(figure), 4, true)}  ${more}`
   return [
     'Audit, read back from Kafka (read committed):',
@@ -77,7 +89,7 @@ export function auditLines(figures: Audit, sent: number): string[] {
     row('answered once', figures.answeredOnce, `of ${figures.ids}`),
     row('lost', figures.lost),
     row('doubled', figures.doubled),
-    row('dead letters', figures.deadLetters),
+    row('dead letters', reasons.length, reasons.join(', ')),
     row('model calls', figures.calls, `counted by the stand-in; ${figures.paid} paid from the budget`),
   ].map((text) => text.trimEnd())
 }
