@@ -11,7 +11,7 @@ import { createDedupe } from './dedupe.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createKafkaClients } from './kafka/clients.ts'
 import type { KafkaClients } from './kafka/clients.ts'
-import type { ConsumerStatus } from './kafka/consumer.ts'
+import type { ConsumerHooks, ConsumerStatus } from './kafka/consumer.ts'
 import { createConsumer } from './kafka/consumer.ts'
 import { createOffsetsView } from './kafka/offsets-view.ts'
 import type { ReadBack } from './kafka/outcomes-reader.ts'
@@ -20,6 +20,7 @@ import { ensureTopics } from './kafka/topics.ts'
 import type { Log } from './log.ts'
 import { createLogger } from './logger.ts'
 import { createMetrics } from './metrics.ts'
+import { startOps } from './ops.ts'
 import { createPipeline } from './pipeline.ts'
 import { createProvider } from './provider/client.ts'
 import { createGate } from './provider/gate.ts'
@@ -32,6 +33,7 @@ import { redisKeys } from './redis/keys.ts'
 import { createRetryWhileAway } from './redis/retry.ts'
 import { createFleetState } from './redis/state.ts'
 import { createSubscriptions } from './redis/subscriptions.ts'
+import { promptVersion } from './scoring/prompt-version.ts'
 import { createScoring } from './scoring/scoring.ts'
 import type { ReleaseStack } from './shutdown.ts'
 import { createReleaseStack } from './shutdown.ts'
@@ -88,7 +90,8 @@ async function work(
 ): Promise<void> {
   const { kafka, processedTtlMs } = config
   log.info('starting', { worker, version: VERSION, group: kafka.groupId, topic: kafka.topics.requests })
-  const metrics = createMetrics()
+  const info = { version: VERSION, model: config.provider.model, prompt: promptVersion }
+  const metrics = createMetrics({ process: config.opsPort !== null, info })
   const keys = redisKeys(config.redis.keyPrefix)
   const redis = connectRedis(config.redis, log, { name: worker })
   releases.defer('Redis', () => redis.disconnect())
@@ -145,14 +148,15 @@ async function work(
   const trusted = (signal: AbortSignal) => state.isTrusted(signal)
   const ask = createAsk({ dedupe, budget, slots, alone: createAloneLock(), gate, provider, trusted, metrics, log })
   const pipeline = createPipeline({ config, dedupe, budget, ask, scoring, log, metrics, stopped: ended.signal })
-  const consumer = createConsumer({
-    clients,
-    config: kafka,
-    processedTtlMs,
-    handler: pipeline,
-    log,
-    hooks: metrics.kafka,
-  })
+  let assigned = false
+  const hooks: ConsumerHooks = {
+    ...metrics.kafka,
+    rebalanced(partitions) {
+      assigned = true
+      metrics.kafka.rebalanced(partitions)
+    },
+  }
+  const consumer = createConsumer({ clients, config: kafka, processedTtlMs, handler: pipeline, log, hooks })
 
   /** When only the budget's own data is gone, nobody else notices: put back what the last day's outcomes tell. */
   async function rebuildBudget(): Promise<void> {
@@ -195,6 +199,21 @@ async function work(
     'the heartbeat',
     startHeartbeat(redis, keys.worker(worker), () => facts(consumer.status()), log),
   )
+  if (config.opsPort !== null) {
+    const ops = await startOps({
+      port: config.opsPort,
+      redis,
+      keys,
+      budget,
+      metrics,
+      log,
+      consumer: () => consumer.status(),
+      assigned: () => assigned,
+      callsInFlight: () => slots.counts().running,
+      oldestUnfinishedMs: () => pipeline.oldestUnfinishedMs(),
+    })
+    releases.defer('probes and metrics', () => ops.close())
+  }
   const running = consumer.run()
   stop.addEventListener('abort', () => void consumer.stop(DRAIN_MS), { once: true })
   if (stop.aborted) await consumer.stop(DRAIN_MS)

@@ -59,13 +59,29 @@ interface Ending {
 
 type Result = { kind: 'final'; outcome: Outcome } | { kind: 'refused'; waitMs: number } | { kind: 'changed' }
 
+export interface Pipeline extends Handler {
+  /** When the oldest message that was taken and is not done was produced, ms since the epoch; null: there is none. */
+  oldestUnfinishedMs(): number | null
+}
+
 /** @returns the handler that the Kafka layer calls, side by side for many messages */
-export function createPipeline(parts: PipelineParts): Handler {
+export function createPipeline(parts: PipelineParts): Pipeline {
   const { config, dedupe, budget, ask, scoring, log, metrics, stopped } = parts
   const { topics, groupId } = config.kafka
   const endings = new WeakMap<SourceMessage, Ending>()
+  const unfinished = new Set<SourceMessage>()
 
   async function handle(source: SourceMessage, signals: HandlerSignals): Promise<Completion> {
+    unfinished.add(source)
+    try {
+      return await finish(source, signals)
+    } catch (error) {
+      unfinished.delete(source)
+      throw error
+    }
+  }
+
+  async function finish(source: SourceMessage, signals: HandlerSignals): Promise<Completion> {
     if (source.key?.toString() !== REQUEST_KEY) return foreign(source)
     const owner: ClaimOwner = { group: groupId, ...source }
     const journey = startJourney()
@@ -231,7 +247,17 @@ export function createPipeline(parts: PipelineParts): Handler {
     })
   }
 
+  /** Its partition was taken away before it was published: the next owner will, from the stored answer. */
+  function abandoned({ source }: Completion): void {
+    unfinished.delete(source)
+    const ending = endings.get(source)
+    if (ending !== undefined && ending.id !== null && ending.after !== 'nothing') {
+      dedupe.letGo(ending.id, ending.owner)
+    }
+  }
+
   async function committed(batch: Completion[]): Promise<void> {
+    for (const { source } of batch) unfinished.delete(source)
     const done = batch.flatMap(({ source }) => {
       const ending = endings.get(source)
       return ending === undefined ? [] : [{ source, ...ending }]
@@ -268,7 +294,13 @@ export function createPipeline(parts: PipelineParts): Handler {
     })
   }
 
-  return { handle, confirm, committed }
+  /** Messages of one partition come in the order in which they were produced, or nearly so. */
+  function oldestUnfinishedMs(): number | null {
+    const [oldest] = unfinished
+    return oldest?.timestampMs ?? null
+  }
+
+  return { handle, confirm, committed, abandoned, oldestUnfinishedMs }
 }
 
 const SKIPPED = { messages: [], processingId: null, ifTooLarge: null }

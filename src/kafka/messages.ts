@@ -50,6 +50,8 @@ export interface Handler {
    * must not be published any more (another message owns the id now) with `messages` emptied.
    */
   confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]>
+  /** Told of an answer that this worker will not publish: its partition was taken away, or somebody else has published it. */
+  abandoned?(completion: Completion): void
   /** Told after the commit, also when the commit's outcome was learned only later from the committed offset. */
   committed(batch: Completion[]): Promise<void>
 }

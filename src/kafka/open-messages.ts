@@ -66,6 +66,7 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     } finally {
       running--
     }
+    if (open.get(item.message.offset) !== item) abandon(item)
     onSettled()
   }
 
@@ -88,6 +89,11 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     }
   }
 
+  /** Somebody else publishes, or has published, what was answered here. */
+  function abandon({ completion }: OpenMessage): void {
+    if (completion !== null) handler.abandoned?.(completion)
+  }
+
   function remove(item: OpenMessage): void {
     if (!open.delete(item.message.offset)) return
     if (item.phase === 'queued') dequeue(item)
@@ -106,7 +112,16 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     all: () => [...open.values()],
     /** Ascending. */
     offsets: () => open.keys(),
-    clear: () => [...open.values()].forEach(remove),
+    abandon(item: OpenMessage): void {
+      remove(item)
+      abandon(item)
+    },
+    clear(): void {
+      for (const item of open.values()) {
+        remove(item)
+        abandon(item)
+      }
+    },
     counts: () => ({
       queued: queue.length,
       queuedBytes,

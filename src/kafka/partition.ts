@@ -154,7 +154,10 @@ export function createPartition(options: PartitionOptions) {
     tellNote(note, { base, next })
     if (forget) open.clear()
     const covered = open.all().filter(({ message: { offset } }) => offset < base || inRanges(offset, ahead))
-    for (const item of covered) open.remove(item)
+    for (const item of covered) {
+      if (item.tried) open.remove(item)
+      else open.abandon(item)
+    }
     standing = { base, next, ahead }
     hold = { publisher, standing }
     passedTo = null
