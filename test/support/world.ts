@@ -1,4 +1,5 @@
 /** A world of one test: topics, group and key prefix of its own on the shared services, a model server, an observer. */
+import '../../src/kafka/aborted.ts'
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { Admin, Kafka as KafkaClient, Message, Producer } from 'kafkajs'
@@ -57,8 +58,9 @@ export async function createWorld(options: WorldOptions) {
       topic,
       numPartitions: topic === topics.requests ? (options.partitions ?? 1) : 1,
     })),
-    waitForLeaders: true,
+    waitForLeaders: false,
   })
+  await leadersKnown(admin, Object.values(topics))
   const producer: Producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
   await producer.connect()
   const redis = new Redis(options.redisUrl)
@@ -164,14 +166,34 @@ export function request(id: bigint | number, fields: Record<string, unknown> = {
   return { key: 'new_request', value: `{"processing_id":${id},${JSON.stringify(body).slice(1)}` }
 }
 
+/** kafkajs's own `waitForLeaders` throws when the broker's metadata do not have a new topic yet. */
+async function leadersKnown(admin: Admin, topics: string[]): Promise<void> {
+  let reason = ''
+  const known = async () => {
+    try {
+      const metadata = await admin.fetchTopicMetadata({ topics })
+      return metadata.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))
+    } catch (error) {
+      reason = (error as Error).message
+      return false
+    }
+  }
+  await waitUntil(known, 30_000, () => `the topics have no leaders: ${reason}`)
+}
+
 async function observe(kafka: KafkaClient, tag: string, topics: string[]) {
   const messages = new Map<string, Seen[]>(topics.map((topic) => [topic, []]))
+  /** By topic, partition and offset: a consumer that a broker's end has thrown out reads all of it again. */
+  const places = new Set<string>()
   const consumer = kafka.consumer({ groupId: `${tag}.observer`, maxWaitTimeInMs: 100, readUncommitted: false })
   await consumer.connect()
   await consumer.subscribe({ topics, fromBeginning: true })
   await consumer.run({
     autoCommit: false,
     eachMessage: async ({ topic, partition, message }) => {
+      const place = `${topic}/${partition}/${message.offset}`
+      if (places.has(place)) return
+      places.add(place)
       messages.get(topic)?.push({
         key: message.key?.toString() ?? null,
         value: message.value?.toString() ?? '',

@@ -1,0 +1,91 @@
+/** Recognises moments of a request's way on the wire, between a worker and its services, and acts at that very moment. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Redis } from 'ioredis'
+import type { Admin } from 'kafkajs'
+import type { Direction, TcpProxy } from './tcp-proxy.ts'
+import { startTcpProxy } from './tcp-proxy.ts'
+
+/** Whether a piece on the wire is the awaited one. */
+export type Moment = (direction: Direction, chunk: Buffer) => boolean
+
+/** Kafka's request types (its protocol's "API keys") that a transaction is made of. */
+const KAFKA_API_KEYS = { Produce: 0, AddPartitionsToTxn: 24, AddOffsetsToTxn: 25, EndTxn: 26, TxnOffsetCommit: 28 }
+
+/** @returns a request to Kafka of this type, with this text in it; kafkajs writes each request as one piece: length, type, ... */
+export const kafkaRequest =
+  (type: keyof typeof KAFKA_API_KEYS, text = ''): Moment =>
+  (direction, chunk) =>
+    direction === 'up' && chunk.length > 8 && chunk.readInt16BE(4) === KAFKA_API_KEYS[type] && chunk.includes(text)
+
+/** @returns the call of a script, with this text (a key) among its arguments */
+export const scriptCall =
+  (script: { digest: string }, text = ''): Moment =>
+  (direction, chunk) =>
+    direction === 'up' && chunk.includes(script.digest) && chunk.includes(text)
+
+/** @returns a piece in this direction, with this text in it */
+export const bytes =
+  (wanted: Direction, text = ''): Moment =>
+  (direction, chunk) =>
+    direction === wanted && chunk.includes(text)
+
+/** @returns `onChunk` of a proxy, which acts once, when the last of the moments comes after all of the others, in their order */
+export function fuse(moments: readonly Moment[], act: () => void): Moment {
+  let met = 0
+  return (direction, chunk) => {
+    if (moments[met]?.(direction, chunk) !== true) return false
+    met++
+    if (met === moments.length) act()
+    return true
+  }
+}
+
+export type LoadedScript = Awaited<ReturnType<typeof loadedScript>>
+
+/**
+ * Loads a script of the worker's into Redis, so that its calls come by the digest.
+ * @param files under src, in the order in which they are run as one
+ */
+export async function loadedScript(redis: Redis, files: readonly string[]): Promise<{ digest: string }> {
+  const lua = files.map((file) => readFileSync(new URL(`../../src/${file}.lua`, import.meta.url), 'utf8')).join('\n')
+  await redis.script('LOAD', lua)
+  return { digest: createHash('sha1').update(lua).digest('hex') }
+}
+
+/** @returns the worker's script on claims of this name */
+export const claimScript = (redis: Redis, name: string) =>
+  loadedScript(redis, ['redis/claims/guard', `redis/claims/${name}`])
+
+/**
+ * A proxy in front of a single broker, which tells clients the proxy's port for the broker's.
+ * @throws Error when there are several brokers, or clients do not reach this one at this machine
+ */
+export async function startKafkaProxy(
+  admin: Admin,
+  onChunk: (direction: Direction, chunk: Buffer) => void = () => {},
+): Promise<TcpProxy> {
+  const { brokers } = await admin.describeCluster()
+  const [broker] = brokers
+  if (brokers.length !== 1 || broker === undefined || !['localhost', '127.0.0.1'].includes(broker.host)) {
+    throw new Error('failure points need one broker, which advertises localhost')
+  }
+  const address = (port: number) => {
+    const bytesOfPort = Buffer.alloc(4)
+    bytesOfPort.writeInt32BE(port)
+    return Buffer.concat([Buffer.from(broker.host), bytesOfPort])
+  }
+  const real = address(broker.port)
+  let told: Buffer | null = null
+  const proxy = await startTcpProxy({
+    to: broker,
+    onChunk: (direction, chunk) => {
+      if (direction === 'down' && told !== null) {
+        for (let at = chunk.indexOf(real); at >= 0; at = chunk.indexOf(real, at + 1)) told.copy(chunk, at)
+      }
+      onChunk(direction, chunk)
+    },
+  })
+  told = address(proxy.port)
+  return proxy
+}
