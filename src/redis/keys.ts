@@ -17,13 +17,16 @@
  * | `token_ratio:{model}` | hash | 30 days | what the token estimate learned from billed usage |
  */
 export function redisKeys(prefix: string) {
+  // In a pattern, a prefix such as `a*:` must not match the keys of others.
+  const literal = prefix.replaceAll(/[*?[\]\\]/g, String.raw`\$&`)
   return {
     mark: (id: bigint) => `${prefix}processed_messages:${id}`,
+    marksPattern: `${literal}processed_messages:*`,
     claim: (id: bigint) => `${prefix}claim:${id}`,
     state: `${prefix}state`,
     recovery: `${prefix}recovery`,
     worker: (worker: string) => `${prefix}worker:${worker}`,
-    workersPattern: `${prefix}worker:*`,
+    workersPattern: `${literal}worker:*`,
     /** All keys and the channel of one budget begin so. */
     budget: (name: string) => `${prefix}budget:${name}:`,
     hold: (scope: string) => `${prefix}hold:${scope}`,

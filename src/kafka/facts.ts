@@ -1,0 +1,85 @@
+/** What Kafka tells of itself that a worker relies on. */
+import { pause } from '../abortable.ts'
+import type { KafkaClients } from './clients.ts'
+import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
+import { openPublisher } from './publisher.ts'
+import { transactionalIdOf } from './transactional-id.ts'
+
+export interface TopicFacts {
+  topic: string
+  /** Such as `delete` or `compact,delete`; null when it cannot be told. */
+  cleanupPolicy: string | null
+  /** Infinity: kept for ever; null when it cannot be told. */
+  retentionMs: number | null
+}
+
+export interface KafkaFacts {
+  topics: TopicFacts[]
+  /** Why no transaction can be begun; null when one was. */
+  noTransactions: string | null
+}
+
+/** kafkajs's ConfigResourceTypes.TOPIC. */
+const TOPIC = 2
+/** Somebody else took the same transactional id: transactions work. */
+const FENCED = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'CONCURRENT_TRANSACTIONS'])
+
+/** The first transaction of a cluster waits until the brokers have made a topic for it. */
+const PATIENCE_MS = 10_000
+const RETRY_MS = 1_000
+
+/**
+ * Begins and aborts an empty transaction under an id of its own, `group/preflight/0`, and reads the topics' settings.
+ * @param patienceMs for so long a transaction that cannot be begun is tried again
+ * @throws what kafkajs throws when Kafka is away; the signal's reason when it aborts
+ */
+export async function readKafkaFacts(
+  clients: KafkaClients,
+  group: string,
+  topics: readonly string[],
+  signal: AbortSignal,
+  patienceMs = PATIENCE_MS,
+): Promise<KafkaFacts> {
+  const facts = await readTopics(clients, topics)
+  const endsMs = performance.now() + patienceMs
+  for (;;) {
+    const noTransactions = await tryTransaction(clients, group, signal)
+    if (noTransactions === null || performance.now() >= endsMs) return { topics: facts, noTransactions }
+    await pause(RETRY_MS, signal)
+  }
+}
+
+/** @returns why none can be begun, else null */
+async function tryTransaction(clients: KafkaClients, group: string, signal: AbortSignal): Promise<string | null> {
+  const source = { group, topic: 'preflight', partition: 0 }
+  try {
+    const id = transactionalIdOf(group, source.topic, source.partition)
+    const publisher = await openPublisher(clients, id, source, signal)
+    publisher.close()
+    return null
+  } catch (error) {
+    signal.throwIfAborted()
+    return FENCED.has(kafkaErrorType(error) ?? '') ? null : kafkaReason(error)
+  }
+}
+
+/** The right to read settings (DescribeConfigs) is no worker's need: without it they are not known. */
+async function readTopics(clients: KafkaClients, topics: readonly string[]): Promise<TopicFacts[]> {
+  const configNames = ['cleanup.policy', 'retention.ms']
+  return await Promise.all(
+    topics.map(async (topic): Promise<TopicFacts> => {
+      try {
+        const resources = [{ type: TOPIC, name: topic, configNames }]
+        const answer = await clients.withAdmin((admin) => admin.describeConfigs({ resources, includeSynonyms: false }))
+        const entries = answer.resources[0]?.configEntries ?? []
+        const value = (name: string) => entries.find(({ configName }) => configName === name)?.configValue ?? null
+        const retention = value('retention.ms')
+        const retentionMs = retention === null ? null : retention === '-1' ? Infinity : Number(retention)
+        return { topic, cleanupPolicy: value('cleanup.policy'), retentionMs }
+      } catch (error) {
+        if (kafkaErrorType(error) === null) throw error
+        return { topic, cleanupPolicy: null, retentionMs: null }
+      }
+    }),
+  )
+}

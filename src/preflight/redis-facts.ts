@@ -1,0 +1,94 @@
+/** What Redis tells of itself that a worker relies on; looks only, and asks for no right that the worker does not need anyway. */
+import type { Redis } from 'ioredis'
+import type { RedisKeys } from '../redis/keys.ts'
+
+/** What cannot be told (the ACL forbids it, a managed service hides it) is null. */
+export interface RedisFacts {
+  /** Such as `noeviction`. */
+  maxmemoryPolicy: string | null
+  appendOnly: boolean | null
+  /** Snapshots: the setting `save`, empty for none. */
+  save: string | null
+  /** How far Redis's clock is ahead of this machine's, ms; and how far that may be wrong. */
+  clockAheadMs: number
+  clockErrorMs: number
+  /** Of a sample of the marks of finished requests under our prefix; null when they cannot be listed. */
+  marks: Marks | null
+}
+
+export interface Marks {
+  seen: number
+  /** No worker of ours has ever worked under this prefix, as far as Redis knows: it did not set these marks. */
+  noneOurs: boolean
+  /** Marks that live for ever, or longer than ours do. */
+  tooLong: number
+}
+
+const CLOCK_READINGS = 3
+/** Marks that are looked at, and pages of keys in search of them: a Redis may hold millions of other keys. */
+const MARKS_SAMPLED = 200
+const PAGES = 50
+const PAGE_KEYS = 1_000
+/** A mark is set with a life rounded by both ends' clocks. */
+const TTL_SLACK_MS = 60_000
+
+/**
+ * Has to be asked before recovery.ts begins, which makes the state by which our own marks are known.
+ * @param processedTtlMs the life of our marks
+ * @throws as ioredis does when the connection is lost
+ */
+export async function readRedisFacts(redis: Redis, keys: RedisKeys, processedTtlMs: number): Promise<RedisFacts> {
+  const memory = await orForbidden(redis.info('memory'))
+  const persistence = await orForbidden(redis.info('persistence'))
+  const save = await orForbidden(redis.config('GET', 'save'))
+  const appendOnly = field(persistence, 'aof_enabled')
+  return {
+    maxmemoryPolicy: field(memory, 'maxmemory_policy'),
+    appendOnly: appendOnly === null ? null : appendOnly === '1',
+    save: save?.[1] ?? null,
+    ...(await readClock(redis)),
+    marks: await orForbidden(readMarks(redis, keys, processedTtlMs)),
+  }
+}
+
+const field = (info: string | null, name: string) => new RegExp(`^${name}:(\\S*)`, 'm').exec(info ?? '')?.[1] ?? null
+
+/** The reading with the shortest way there and back is the most exact. */
+async function readClock(redis: Redis): Promise<{ clockAheadMs: number; clockErrorMs: number }> {
+  let best = { clockAheadMs: 0, clockErrorMs: Infinity }
+  for (let reading = 0; reading < CLOCK_READINGS; reading++) {
+    const beforeMs = Date.now()
+    const [seconds, micros] = await redis.time()
+    const afterMs = Date.now()
+    const clockErrorMs = (afterMs - beforeMs) / 2
+    if (clockErrorMs >= best.clockErrorMs) continue
+    best = { clockAheadMs: Number(seconds) * 1_000 + Number(micros) / 1_000 - beforeMs - clockErrorMs, clockErrorMs }
+  }
+  return best
+}
+
+async function readMarks(redis: Redis, keys: RedisKeys, processedTtlMs: number): Promise<Marks> {
+  const known = (await redis.exists(keys.state)) === 1
+  const sample = new Set<string>()
+  let cursor = '0'
+  let pages = 0
+  do {
+    const [next, found] = await redis.scan(cursor, 'MATCH', keys.marksPattern, 'COUNT', PAGE_KEYS)
+    for (const key of found) if (sample.size < MARKS_SAMPLED) sample.add(key)
+    cursor = next
+    pages++
+  } while (cursor !== '0' && sample.size < MARKS_SAMPLED && pages < PAGES)
+  const lives = await Promise.all([...sample].map((key) => redis.pttl(key)))
+  const tooLong = lives.filter((life) => life === -1 || life > processedTtlMs + TTL_SLACK_MS).length
+  return { seen: sample.size, noneOurs: !known, tooLong }
+}
+
+/** What Redis says no to, such as NOPERM or a command that was renamed, is not known; a lost connection is an error. */
+async function orForbidden<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ReplyError') return null
+    throw error
+  }
+}
