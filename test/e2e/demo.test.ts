@@ -117,8 +117,9 @@ test(
   'the demo brings its services, scores the samples, finds its audit clean, and leaves only logs',
   async () => {
     const demo = await startDemo(LOCAL)
-    expect(await demo.exited, demo.output()).toEqual({ code: 0, signal: null })
+    const exit = await demo.exited
     const said = demo.output()
+    expect({ ...exit, said }).toEqual({ code: 0, signal: null, said })
     expect(said).toMatch(/stand-in answers, NOT GPT/)
     expect(said).toMatch(/budget is raised for the demo/)
     expect(said).toContain('services: local')

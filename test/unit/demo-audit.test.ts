@@ -110,7 +110,7 @@ test('the table fits its columns, with Cyrillic aligned', () => {
   const scored = lines.filter((line) => line.includes('Подходит'))
   expect(new Set(scored.map((line) => line.indexOf('Подходит'))).size).toBe(1)
   expect(lines[2]).toMatch(
-    /1001 .*backend, опытный .* 57 {2}Подходит .* 2: Опыт работы, Redis .*1\.2 s {2}scored, flagged/,
+    /1001 .*backend, опытный .* 57 {2}Подходит .* 2: Redis, Опыт работы .*1\.2 s {2}scored, flagged/,
   )
   expect(flagLines(rows)).toEqual([expect.stringMatching(/1001 .*overrides_instructions/)])
 })

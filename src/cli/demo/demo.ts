@@ -49,7 +49,11 @@ const INTRO = [
   '',
 ]
 
-/** Prints as it goes. @returns 0, 1 when the audit found something, 130 when the user stopped it */
+/**
+ * Prints as it goes.
+ * @returns 0; 1 when the audit found something, or something could not be stopped; 130 when the user stopped it
+ * @throws NoServices when there is no Kafka and Redis to be had; Error when something does not start
+ */
 export const run: Command = async ({ args, env, signal, print }) => {
   if (args.length > 0) {
     print('usage: resume-scoring-worker demo')
@@ -58,17 +62,20 @@ export const run: Command = async ({ args, env, signal, print }) => {
   const releases = createReleaseStack(printing(print))
   const interrupted = () => print('stopping and cleaning up')
   signal.addEventListener('abort', interrupted, { once: true })
+  let isClean = false
   try {
-    const { problems } = await perform({ env, signal, print }, releases)
-    return problems.length === 0 ? 0 : 1
+    isClean = (await perform({ env, signal, print }, releases)).problems.length === 0
   } catch (error) {
     if (!signal.aborted) throw error
-    return EXIT_INTERRUPTED
   } finally {
-    const { unreleased } = await releases.release(RELEASE_MS)
+    await releases.release(RELEASE_MS)
     signal.removeEventListener('abort', interrupted)
-    if (unreleased.length === 0) print('Everything that was started is stopped.')
   }
+  const { unreleased } = await releases.release(RELEASE_MS)
+  if (unreleased.length > 0) return 1
+  print('Everything that was started is stopped.')
+  if (signal.aborted) return EXIT_INTERRUPTED
+  return isClean ? 0 : 1
 }
 
 /** For what could not be released. */

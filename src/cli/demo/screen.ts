@@ -58,8 +58,10 @@ function rowCells({ sample, answer, outcome }: Row, sentAtMs: number): string[] 
   const waited = seconds(answer.atMs - sentAtMs)
   const { result } = answer
   if (result.kind === 'failure') return [id, sample.title, '-', '-', '-', waited, outcome]
-  const matches = `${result.matches.length}${result.matches.length === 0 ? '' : `: ${result.matches.join(', ')}`}`
-  return [id, sample.title, result.score.toString(), result.verdict, matches, waited, outcome]
+  // The short ones say most in a narrow column.
+  const matches = result.matches.toSorted((a, b) => a.length - b.length).join(', ')
+  const counted = matches === '' ? '0' : `${result.matches.length}: ${matches}`
+  return [id, sample.title, result.score.toString(), result.verdict, counted, waited, outcome]
 }
 
 const seconds = (ms: number) => `${(Math.max(0, ms) / 1_000).toFixed(1)} s`
