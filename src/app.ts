@@ -33,9 +33,12 @@ import { redisKeys } from './redis/keys.ts'
 import { createRetryWhileAway } from './redis/retry.ts'
 import { createFleetState } from './redis/state.ts'
 import { createSubscriptions } from './redis/subscriptions.ts'
+import { createResultCache } from './scoring/cache.ts'
 import { promptVersion } from './scoring/prompt-version.ts'
 import { createScoring } from './scoring/scoring.ts'
+import { preflightKafka, preflightRedis } from './preflight.ts'
 import type { ReleaseStack } from './shutdown.ts'
+import { createTokenEstimator } from './scoring/tokens.ts'
 import { createReleaseStack } from './shutdown.ts'
 import { VERSION } from './version.ts'
 
@@ -102,6 +105,9 @@ async function work(
 
   await ensureTopics(clients, kafka, log, stop)
   await redisReady(redis, log, stop)
+  await preflightRedis(redis, keys, config, log)
+  // Nothing waits for it: where no transaction can be begun, it takes half a minute to find out.
+  void preflightKafka(clients, config, log, stop)
 
   // Everything below runs until the last outcome is published and marked, which is after `stop`.
   const ended = new AbortController()
@@ -143,7 +149,15 @@ async function work(
   })
   const gate = createGate({ redis, keys, worker, identity: provider.identity, retry: retryWhileAway, log })
   releases.defer('the gate', () => gate.close())
-  const scoring = createScoring({ config })
+  const cache = createResultCache({
+    redis,
+    keys,
+    retry: retryWhileAway,
+    settings: { ...config.provider, promptVersion, verdictMinScore: config.verdictMinScore },
+    ttlMs: config.resultCacheTtlMs,
+    log,
+  })
+  const scoring = createScoring({ config, cache, estimator: createTokenEstimator(config.provider.model), metrics, log })
   const slots = createSlots(config.maxCallsInFlight)
   const trusted = (signal: AbortSignal) => state.isTrusted(signal)
   const ask = createAsk({ dedupe, budget, slots, alone: createAloneLock(), gate, provider, trusted, metrics, log })

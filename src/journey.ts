@@ -39,6 +39,9 @@ export function countAttempt(journey: Journey, usage: Usage | null, reserved: nu
 }
 
 /** @returns what was spent, as headers of every outcome: a lost budget is rebuilt from them */
-export function effortHeaders({ attempts, billedTokens }: Journey): Record<string, string> {
+export function effortHeaders({
+  attempts,
+  billedTokens,
+}: Pick<Journey, 'attempts' | 'billedTokens'>): Record<string, string> {
   return { 'scoring-attempts': String(attempts), 'scoring-billed-tokens': String(billedTokens) }
 }

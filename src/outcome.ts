@@ -4,6 +4,7 @@ import type { Config } from './config.ts'
 import type { Address, Score } from './contracts.ts'
 import { encodeFailure, encodeRecord, encodeSuccess, NOTIFICATION_KEY, RECORD_KEY } from './contracts.ts'
 import type { OutgoingMessage, SourceMessage } from './kafka/messages.ts'
+import { passOn } from './scoring/provenance.ts'
 
 type Topics = Config['kafka']['topics']
 
@@ -18,7 +19,7 @@ const outcomeSchema = z.discriminatedUnion('kind', [
     }),
     /** How it came about; see scoring/provenance.ts. */
     headers: z.record(z.string(), z.string()),
-    /** For the decision record, without texts; see scoring/decision.ts. */
+    /** For the decision record, sealed; see scoring/decision.ts. null where none is published. */
     decision: z.unknown(),
   }),
   z.object({
@@ -49,7 +50,7 @@ export function outcomeMessages(
   to: Address,
   outcome: Outcome,
 ): OutgoingMessage[] {
-  const headers = { ...source.headers, ...outcome.headers }
+  const headers = passOn(source.headers, outcome.headers)
   const notify = (value: string) => ({ topic: topics.notifications, key: NOTIFICATION_KEY, value, headers })
   if (outcome.kind === 'failure') return [notify(encodeFailure(to, outcome.message, null))]
   const record = { topic: topics.records, key: RECORD_KEY, value: encodeRecord(to, outcome.score), headers }
@@ -73,6 +74,6 @@ export function refusalMessage(
     topic: topics.notifications,
     key: NOTIFICATION_KEY,
     value: encodeFailure(to, message, waitSeconds),
-    headers: { ...source.headers, ...headers },
+    headers: passOn(source.headers, headers),
   }
 }

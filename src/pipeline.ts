@@ -19,14 +19,14 @@ import type { FailureCode } from './errors.ts'
 import { FAILURES } from './errors.ts'
 import type { Journey } from './journey.ts'
 import { effortHeaders, startJourney } from './journey.ts'
-import type { Completion, Handler, HandlerSignals, SourceMessage } from './kafka/messages.ts'
+import type { Completion, Handler, HandlerSignals, OutgoingMessage, SourceMessage } from './kafka/messages.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Outcome } from './outcome.ts'
 import { decodeOutcome, encodeOutcome, outcomeMessages, refusalMessage } from './outcome.ts'
 import type { Failure } from './provider/attempts.ts'
 import { nextStep } from './provider/attempts.ts'
-import type { Scoring } from './scoring/scoring.ts'
+import type { Prepared, Scoring } from './scoring/scoring.ts'
 
 /** It was in flight when its worker died so many times: from now on it runs alone, so that it can hurt no other. */
 const STARTS_BEFORE_ALONE = 3
@@ -89,13 +89,18 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     if (decoded.kind === 'unanswerable') {
       return dead(source, { outcome: 'dead_letter', id: null, owner, after: 'nothing', journey }, decoded)
     }
+    const request = decoded.kind === 'request' ? decoded.request : null
     const address = decoded.kind === 'request' ? decoded.request.address : decoded.address
     const id = address.processingId
+    const finalOf = (outcome: Outcome) => {
+      const decisions = request === null ? [] : scoring.decisionRecords(request, outcome)
+      return final(source, address, owner, journey, outcome, decisions)
+    }
     for (;;) {
       const claim = await dedupe.claim(id, owner, digest(source.value), signals.wait)
       if (claim.kind === 'duplicate') return duplicate(source, { id, owner, journey }, claim.conflict)
       try {
-        if (claim.stored !== null) return final(source, address, owner, journey, decodeOutcome(claim.stored))
+        if (claim.stored !== null) return finalOf(decodeOutcome(claim.stored))
         if (claim.startsAlone >= STARTS_ALONE_BEFORE_DEAD_LETTER) {
           const detail = `${claim.starts} calls for it were begun and the worker died each time`
           const ending: Ending = { outcome: 'dead_letter', id, owner, after: 'free', journey }
@@ -115,7 +120,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
             dedupe.letGo(id, owner)
             return duplicate(source, { id, owner, journey }, false)
           }
-          return final(source, address, owner, journey, decodeOutcome(stored.outcome))
+          return finalOf(decodeOutcome(stored.outcome))
         }
       } catch (error) {
         dedupe.letGo(id, owner)
@@ -126,7 +131,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     }
   }
 
-  /** From the cache, or asked of the model as often as errors.ts and provider/attempts.ts allow. */
+  /** From the cache, or from the model. */
   async function score(
     request: ScoringRequest,
     owner: ClaimOwner,
@@ -134,16 +139,28 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     journey: Journey,
     signals: HandlerSignals,
   ): Promise<Result> {
-    const { processingId: id } = request.address
     const prepared = scoring.prepare(request)
-    const cached = await scoring.cached(prepared, signals.wait)
-    if (cached !== null) return { kind: 'final', outcome: cached }
+    return await scoring.askOnce<Result>(
+      prepared,
+      () => askUntilSettled(prepared, owner, alone, journey, signals),
+      signals.wait,
+    )
+  }
+
+  /** Ends with an answer, a refusal for budget, or when errors.ts and provider/attempts.ts say that it is enough. */
+  async function askUntilSettled(
+    prepared: Prepared,
+    owner: ClaimOwner,
+    alone: boolean,
+    journey: Journey,
+    signals: HandlerSignals,
+  ): Promise<Result> {
+    const { id, messages, schema } = prepared
     const failures: Failure[] = []
     let { maxCompletionTokens } = config.provider
     for (;;) {
       const tokens = scoring.mostTokens(prepared, maxCompletionTokens)
       if (tokens === null) return giveUp('too_long', journey)
-      const { messages, schema } = prepared
       const { judge } = scoring
       const attempt = await ask(
         { id, owner, messages, schema, maxCompletionTokens, tokens, alone, journey, judge },
@@ -193,11 +210,18 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     return complete(source, { ...about, outcome: 'duplicate', after: 'nothing' }, SKIPPED)
   }
 
-  function final(source: SourceMessage, address: Address, owner: ClaimOwner, journey: Journey, outcome: Outcome) {
+  function final(
+    source: SourceMessage,
+    address: Address,
+    owner: ClaimOwner,
+    journey: Journey,
+    outcome: Outcome,
+    decisions: OutgoingMessage[] = [],
+  ): Completion {
     const name = outcome.kind === 'success' ? 'success' : outcome.code
     const ending: Ending = { outcome: name, id: address.processingId, owner, after: 'mark', journey }
     return complete(source, ending, {
-      messages: outcomeMessages(topics, source, address, outcome),
+      messages: [...outcomeMessages(topics, source, address, outcome), ...decisions],
       processingId: address.processingId,
       ifTooLarge: async () => tooLarge(source, address, ending, outcome),
     })

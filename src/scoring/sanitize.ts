@@ -51,3 +51,12 @@ export function stripInvisible(text: string): { text: string; stripped: Stripped
     stripped: { deceiving: honest.length - undeceiving.length, other: undeceiving.length - clean.length },
   }
 }
+
+/** @returns the texts as they are asked about, and what was stripped from each */
+export function sanitize({ requirements, resume }: Texts): { texts: Texts; stripped: Record<keyof Texts, Stripped> } {
+  const [vacancy, person] = [stripInvisible(requirements), stripInvisible(resume)]
+  return {
+    texts: { requirements: vacancy.text, resume: person.text },
+    stripped: { requirements: vacancy.stripped, resume: person.stripped },
+  }
+}

@@ -1,57 +1,164 @@
 /** Scoring as the pipeline uses it: from a request to the question, and from the answer to the outcome. */
 import type { Config } from '../config.ts'
-import type { ScoringRequest } from '../contracts.ts'
+import type { Score, ScoringRequest } from '../contracts.ts'
 import type { Journey } from '../journey.ts'
 import { effortHeaders } from '../journey.ts'
+import type { OutgoingMessage } from '../kafka/messages.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Question } from '../provider/reply.ts'
 import { interpretAnswer } from './answer.ts'
+import { strippedFlags } from './attacks.ts'
+import type { ResultCache } from './cache.ts'
+import { contextWindowOf } from './context-window.ts'
+import type { Circumstances } from './decision.ts'
+import { encodeDecision, keepDecision, readKept } from './decision.ts'
+import { createFlights } from './flights.ts'
 import { promptVersion } from './prompt-version.ts'
 import { buildPrompt } from './prompt.ts'
+import { provenanceHeaders } from './provenance.ts'
 import type { Texts } from './sanitize.ts'
-import { stripInvisible } from './sanitize.ts'
+import { sanitize } from './sanitize.ts'
+import type { Estimate, TokenEstimator } from './tokens.ts'
+import type { Verified } from './verify.ts'
 import { verifyAnswer } from './verify.ts'
 
 /** A request made ready to be asked. */
 export interface Prepared {
+  id: bigint
   texts: Texts
   messages: Question['messages']
   schema: Question['schema']
+  estimate: Estimate
+  /** Of what was stripped from the texts. */
+  flags: string[]
+  /** Of the result cache; null when nothing is kept. */
+  key: string | null
+}
+
+export interface ScoringParts {
+  config: Config
+  cache: ResultCache
+  estimator: TokenEstimator
+  metrics: Pick<Metrics, 'cacheLookedUp' | 'flagged'>
+  log: Log
+  /** ms since the epoch, for the decision record. */
+  now?: () => number
 }
 
 export type Scoring = ReturnType<typeof createScoring>
 
-export function createScoring({ config }: { config: Config }) {
+type Spent = Pick<Journey, 'attempts' | 'billedTokens' | 'promptTokens' | 'completionTokens'>
+const NOTHING_SPENT: Spent = { attempts: 0, billedTokens: 0, promptTokens: 0, completionTokens: 0 }
+
+/** An estimate so far above the model's window is no error of the estimate. */
+const SURELY_TOO_LONG = 1.2
+
+export function createScoring({ config, cache, estimator, metrics, log, now = Date.now }: ScoringParts) {
   const { verdictMinScore } = config
-  const { responseFormat } = config.provider
-  return {
-    prepare({ requirements, resume }: ScoringRequest): Prepared {
-      const texts = { requirements: stripInvisible(requirements).text, resume: stripInvisible(resume).text }
-      const { messages, schema } = buildPrompt(texts, { responseFormat, verdictMinScore })
-      return { texts, messages, schema }
-    },
-    async cached(_prepared: Prepared, _signal: AbortSignal): Promise<Outcome | null> {
-      return null
-    },
-    mostTokens({ messages }: Prepared, maxCompletionTokens: number): number | null {
-      return messages.reduce((sum, { content }) => sum + Math.ceil(content.length / 2), 300) + maxCompletionTokens
-    },
-    judge: (content: string) => (interpretAnswer(content).ok ? ('usable' as const) : ('unusable' as const)),
-    async verified(
-      prepared: Prepared,
-      { content, model }: { content: string; model: string },
-      journey: Journey,
-    ): Promise<Outcome> {
-      const read = interpretAnswer(content)
-      if (!read.ok) throw new TypeError('an unusable answer was taken for a usable one')
-      const { score, modelScore } = await verifyAnswer(read.answer, prepared.texts, verdictMinScore)
-      const headers = {
-        ...effortHeaders(journey),
-        'scoring-model': model,
-        'scoring-prompt-version': promptVersion,
-        'scoring-model-score': String(modelScore),
-      }
-      return { kind: 'success', score, headers, decision: null }
-    },
+  const { responseFormat, model: configuredModel } = config.provider
+  const window = contextWindowOf(configuredModel)
+  const once = createFlights()
+
+  function prepare({ address, requirements, resume }: ScoringRequest): Prepared {
+    const { texts, stripped } = sanitize({ requirements, resume })
+    const prompt = buildPrompt(texts, { responseFormat, verdictMinScore })
+    const flags = [
+      ...strippedFlags(stripped.requirements).map((flag) => `requirements:${flag}`),
+      ...strippedFlags(stripped.resume).map((flag) => `resume:${flag}`),
+    ]
+    return {
+      id: address.processingId,
+      texts,
+      ...prompt,
+      estimate: estimator.estimate(prompt),
+      flags,
+      key: cache.keyOf(texts),
+    }
   }
+
+  /** @returns the most tokens that a call is taken to be billed; null when the model can never take so many */
+  function mostTokens({ estimate }: Prepared, maxCompletionTokens: number): number | null {
+    const tokens = estimate.tokens + maxCompletionTokens
+    return window !== null && tokens > window * SURELY_TOO_LONG ? null : tokens
+  }
+
+  function success(
+    { texts }: Prepared,
+    model: string,
+    journey: Spent,
+    score: Score,
+    verified: Verified | null,
+  ): Outcome {
+    const { promptTokens, completionTokens } = journey
+    const decidedAt = new Date(now()).toISOString()
+    const how: Circumstances = { decidedAt, verdictMinScore, model, promptVersion, promptTokens, completionTokens }
+    const provenance = { ...how, modelScore: verified?.modelScore ?? null, flags: verified?.flags ?? [] }
+    return {
+      kind: 'success',
+      score,
+      headers: { ...effortHeaders(journey), ...provenanceHeaders(provenance) },
+      decision: config.kafka.topics.decisions === null ? null : keepDecision(verified, texts, how),
+    }
+  }
+
+  /**
+   * @returns the outcome of an earlier request with the same texts; null when there is none
+   * @throws the signal's reason when it aborts
+   */
+  async function cached(prepared: Prepared, signal: AbortSignal): Promise<Outcome | null> {
+    if (prepared.key === null) return null
+    const score = await cache.get(prepared.key, signal)
+    metrics.cacheLookedUp(score !== null)
+    return score === null ? null : success(prepared, configuredModel, NOTHING_SPENT, score, null)
+  }
+
+  /**
+   * Takes the result of the same texts from the cache, waits while another request of this worker asks about them, or asks.
+   * @param ask rejects only when it is given up before its end
+   * @throws the signal's reason when it aborts a wait; what `ask` rejects with
+   */
+  async function askOnce<T>(prepared: Prepared, ask: () => Promise<T>, signal: AbortSignal) {
+    if (prepared.key === null) return await ask()
+    const known = async () => {
+      const outcome = await cached(prepared, signal)
+      return outcome === null ? null : { kind: 'final' as const, outcome }
+    }
+    return await once<T | { kind: 'final'; outcome: Outcome }>(prepared.key, { known, ask }, signal)
+  }
+
+  function judge(content: string): 'usable' | 'unusable' {
+    const read = interpretAnswer(content)
+    if (!read.ok) log.warn('the model gave an unusable answer', { why: read.why })
+    return read.ok ? 'usable' : 'unusable'
+  }
+
+  /** Makes an outcome of an answer that was judged usable, and keeps it for the same texts when it is beyond suspicion. */
+  async function verified(
+    prepared: Prepared,
+    { content, model }: { content: string; model: string },
+    journey: Journey,
+  ): Promise<Outcome> {
+    const read = interpretAnswer(content)
+    if (!read.ok) throw new TypeError('an unusable answer was taken for a usable one')
+    // Of several attempts one may have been billed without being told.
+    if (journey.attempts === 1) estimator.learn(prepared.estimate, journey.promptTokens)
+    const found = await verifyAnswer(read.answer, prepared.texts, verdictMinScore)
+    const flags = [...new Set([...prepared.flags, ...found.flags])].toSorted()
+    for (const flag of flags) metrics.flagged(flag)
+    if (flags.length > 0) log.warn('suspicious texts', { id: prepared.id, flags: flags.join(',') })
+    if (found.complete && flags.length === 0 && prepared.key !== null) await cache.put(prepared.key, found.score)
+    return success(prepared, model, journey, found.score, { ...found, flags })
+  }
+
+  /** @returns what goes to the decisions topic with an outcome: nothing for a failure, or where there is no such topic */
+  function decisionRecords({ address, ...texts }: ScoringRequest, outcome: Outcome): OutgoingMessage[] {
+    const topic = config.kafka.topics.decisions
+    if (topic === null || outcome.kind !== 'success' || outcome.decision === null) return []
+    const value = encodeDecision(address, outcome.score, readKept(outcome.decision), sanitize(texts).texts)
+    return [{ topic, key: address.processingId.toString(), value, headers: outcome.headers }]
+  }
+
+  return { prepare, cached, askOnce, mostTokens, judge, verified, decisionRecords }
 }

@@ -1,0 +1,90 @@
+/**
+ * Results of earlier requests with the same texts, asked in the same way. Keys are hashes; values hold the published fields
+ * and nothing else. Only complete answers to unsuspicious texts are put in, and what comes out is checked.
+ */
+import type { Redis } from 'ioredis'
+import { z } from 'zod'
+import type { Score } from '../contracts.ts'
+import { MATCHES_MAX, RECOMMENDATION_MAX_CHARS } from '../contracts.ts'
+import type { Log } from '../log.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { RetryWhileAway } from '../redis/retry.ts'
+import { MATCH_MAX_CHARS } from './proofs.ts'
+import type { Texts } from './sanitize.ts'
+import { digestFields } from './text-key.ts'
+import { verdictOf } from './verify.ts'
+
+/** To be raised when the verification changes, so that results of the old one are not taken over. */
+const RULES = 'rules-1'
+
+/** What besides the texts decides a result. */
+export interface CacheSettings {
+  baseUrl: string
+  model: string
+  promptVersion: string
+  responseFormat: string
+  verdictMinScore: number
+}
+
+export interface CacheParts {
+  redis: Redis
+  keys: RedisKeys
+  retry: RetryWhileAway
+  settings: CacheSettings
+  /** How long results are kept; 0 turns the cache off. */
+  ttlMs: number
+  log: Log
+}
+
+const stored = z.strictObject({
+  score: z.int().min(0).max(100),
+  matches: z.array(z.string().min(1).max(MATCH_MAX_CHARS)).max(MATCHES_MAX),
+  recommendation: z.string().min(1).max(RECOMMENDATION_MAX_CHARS),
+  verdict: z.enum(['Подходит', 'Не подходит']),
+})
+
+export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: CacheParts) {
+  const { baseUrl, model, promptVersion, responseFormat, verdictMinScore } = settings
+  const asked = [RULES, baseUrl, model, promptVersion, responseFormat, String(verdictMinScore)]
+
+  /** @param texts sanitised. @returns the key of their result; null when nothing is kept */
+  const keyOf = ({ requirements, resume }: Texts): string | null =>
+    ttlMs === 0 ? null : keys.cache(digestFields([...asked, requirements, resume]))
+
+  function read(value: string): Score | null {
+    let parsed: unknown
+    try {
+      parsed = JSON.parse(value)
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+    }
+    const score = stored.safeParse(parsed).data
+    if (score !== undefined && score.verdict === verdictOf(score.score, verdictMinScore)) return score
+    log.warn('a cached result is not as it was written: asked anew')
+    return null
+  }
+
+  /**
+   * Waits while Redis is away.
+   * @param key of `keyOf`
+   * @returns the result of the same texts, null when there is none
+   * @throws the signal's reason when it aborts
+   */
+  async function get(key: string, signal: AbortSignal): Promise<Score | null> {
+    const value = await retry('the result cache', () => redis.get(key), signal)
+    return value === null ? null : read(value)
+  }
+
+  /** Keeps a result, if Redis is there: a request does not wait for what only helps later ones. Never rejects. */
+  async function put(key: string, { score, matches, recommendation, verdict }: Score): Promise<void> {
+    try {
+      await redis.set(key, JSON.stringify({ score, matches, recommendation, verdict }), 'PX', ttlMs)
+    } catch (error) {
+      log.warn('a result was not cached', { reason: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
+  return { keyOf, get, put }
+}
+
+export type ResultCache = ReturnType<typeof createResultCache>

@@ -1,0 +1,91 @@
+/**
+ * The decision record: why a candidate got a score, for a dispute or an audit. It quotes the resume, so it goes to its own
+ * topic only (KAFKA_TOPIC_FOR_DECISIONS); until it is published, what it says of the texts is kept sealed by them.
+ */
+import { z } from 'zod'
+import type { Address, Score } from '../contracts.ts'
+import { stringifyExact } from '../json.ts'
+import type { Finding } from './proofs.ts'
+import type { Texts } from './sanitize.ts'
+import { digestFields, seal, unseal } from './text-key.ts'
+import type { Verified } from './verify.ts'
+
+/** How it came about. */
+const kept = z.object({
+  /** ISO time. */
+  decidedAt: z.string(),
+  /** null: the result was taken from the cache, of an earlier request with the same texts. */
+  modelScore: z.int().nullable(),
+  verdictMinScore: z.int(),
+  corrections: z.array(z.string()),
+  flags: z.array(z.string()),
+  model: z.string(),
+  promptVersion: z.string(),
+  promptTokens: z.int(),
+  completionTokens: z.int(),
+  /** `Finding[]` as JSON, sealed; null when there are none. */
+  findings: z.string().nullable(),
+})
+
+/** As it is kept in Redis: nothing of the texts can be read in it. */
+export type KeptDecision = z.infer<typeof kept>
+
+/** @throws ZodError when it was not made by `keepDecision` */
+export const readKept = (value: unknown): KeptDecision => kept.parse(value)
+
+/** How the question was asked and what it took. */
+export type Circumstances = Pick<
+  KeptDecision,
+  'decidedAt' | 'verdictMinScore' | 'model' | 'promptVersion' | 'promptTokens' | 'completionTokens'
+>
+
+/**
+ * @param verified null for a result taken from the cache, which holds no proofs: the record of the first request with the same
+ * hashes does
+ */
+export function keepDecision(verified: Verified | null, texts: Texts, circumstances: Circumstances): KeptDecision {
+  return {
+    ...circumstances,
+    modelScore: verified?.modelScore ?? null,
+    corrections: verified?.corrections ?? [],
+    flags: verified?.flags ?? [],
+    findings: verified === null ? null : seal(JSON.stringify(verified.findings), texts),
+  }
+}
+
+/**
+ * @param texts sanitised, as they were asked about
+ * @returns the record's JSON, as decision-record.ts reads it
+ * @throws Error when the texts are not those of the decision
+ */
+export function encodeDecision(address: Address, score: Score, decision: KeptDecision, texts: Texts): string {
+  const findings = decision.findings === null ? [] : (JSON.parse(unseal(decision.findings, texts)) as Finding[])
+  return stringifyExact({
+    processing_id: address.processingId,
+    user_id: address.userId,
+    resume_id: address.resumeId,
+    requirements_id: address.requirementsId,
+    decided_at: decision.decidedAt,
+    verdict: score.verdict,
+    score: score.score,
+    verdict_min_score: decision.verdictMinScore,
+    model_score: decision.modelScore,
+    cached: decision.modelScore === null,
+    recommendation: score.recommendation,
+    requirements: findings.map(({ requirement, met, quote, why }) => ({
+      requirement,
+      met_by_model: met,
+      proved: quote !== null,
+      quote,
+      why_not: why,
+    })),
+    corrections: decision.corrections,
+    flags: decision.flags,
+    requirements_hash: digestFields([texts.requirements]),
+    resume_hash: digestFields([texts.resume]),
+    model: decision.model,
+    prompt_version: decision.promptVersion,
+    prompt_tokens: decision.promptTokens,
+    completion_tokens: decision.completionTokens,
+  })
+}

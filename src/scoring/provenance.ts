@@ -1,0 +1,53 @@
+/**
+ * Kafka headers that tell how an outcome came about, beside JSON that stays as old consumers know it. All values are strings.
+ *
+ * | header | on | value |
+ * |---|---|---|
+ * | `scoring-attempts` | all | HTTP requests sent to the model and paid from the budget |
+ * | `scoring-billed-tokens` | all | tokens of all attempts as billed, or as reserved where the provider did not tell |
+ * | `scoring-cached` | successes | `true` when the result of the same texts was taken over, `false` |
+ * | `scoring-model` | successes | as returned by the provider; of a result taken over: as configured |
+ * | `scoring-prompt-version` | successes | name and hash of prompt and schema |
+ * | `scoring-prompt-tokens`, `scoring-completion-tokens` | successes | of all attempts, as billed |
+ * | `scoring-model-score` | successes that were asked for | the model's own score, before verification |
+ * | `scoring-flags` | successes | what is suspicious in the texts, `resume:fake_answer,...`; empty for nothing |
+ */
+import type { Headers } from '../kafka/messages.ts'
+
+const PREFIX = 'scoring-'
+
+export interface Provenance {
+  model: string
+  promptVersion: string
+  promptTokens: number
+  completionTokens: number
+  /** null: not asked, taken from the cache */
+  modelScore: number | null
+  flags: readonly string[]
+}
+
+/** A provider's words: only what every reader of headers can take. */
+const plain = (text: string) => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
+
+/** @returns the headers of a success, besides `effortHeaders` of journey.ts */
+export function provenanceHeaders(provenance: Provenance): Record<string, string> {
+  const { model, promptVersion, promptTokens, completionTokens, modelScore, flags } = provenance
+  return {
+    [`${PREFIX}cached`]: String(modelScore === null),
+    [`${PREFIX}model`]: plain(model),
+    [`${PREFIX}prompt-version`]: promptVersion,
+    [`${PREFIX}prompt-tokens`]: String(promptTokens),
+    [`${PREFIX}completion-tokens`]: String(completionTokens),
+    ...(modelScore === null ? {} : { [`${PREFIX}model-score`]: String(modelScore) }),
+    [`${PREFIX}flags`]: flags.join(','),
+  }
+}
+
+/**
+ * @param own of this worker
+ * @returns them and the request's, unchanged (`traceparent`); but none of its that claims to be the worker's
+ */
+export function passOn(request: Headers, own: Record<string, string>): Headers {
+  const theirs = Object.entries(request).filter(([name]) => !name.toLowerCase().startsWith(PREFIX))
+  return { ...Object.fromEntries(theirs), ...own }
+}

@@ -1,0 +1,32 @@
+/** What another VERDICT_MIN_SCORE would have decided, from the records alone. */
+import type { Verdict } from '../contracts.ts'
+import type { DecisionRecord } from './decision-record.ts'
+import { verdictOf } from './verify.ts'
+
+export interface Flip {
+  processingId: bigint
+  score: number
+  from: Verdict
+  to: Verdict
+}
+
+export interface Redecided {
+  /** Requests; of several records of one the last counts. */
+  decisions: number
+  flips: Flip[]
+  /** Of the flips. */
+  accepted: number
+  rejected: number
+}
+
+/** @param threshold from this score on a verdict is positive, 0 to 100 */
+export function redecide(records: Iterable<DecisionRecord>, threshold: number): Redecided {
+  const last = new Map<bigint, DecisionRecord>()
+  for (const record of records) last.set(record.processing_id, record)
+  const flips = [...last.values()].flatMap(({ processing_id: processingId, score, verdict: from }) => {
+    const to = verdictOf(score, threshold)
+    return to === from ? [] : [{ processingId, score, from, to }]
+  })
+  const accepted = flips.filter(({ to }) => to === 'Подходит').length
+  return { decisions: last.size, flips, accepted, rejected: flips.length - accepted }
+}

@@ -1,0 +1,44 @@
+/** What the token estimate learned, shared by the fleet and kept over restarts. */
+import type { Redis } from 'ioredis'
+import { z } from 'zod'
+import type { Log } from '../log.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { Learned } from './tokens.ts'
+
+/** A ratio that nobody has confirmed for so long is of another time. */
+const KEPT_MS = 30 * 86_400_000
+
+const ratio = z.object({ mean: z.number().positive(), deviation: z.number().min(0), count: z.int().positive() })
+const hash = z.object({ latin: ratio, cyrillic: ratio, other: ratio }).partial()
+
+/** @param model as configured: each has its own ratios */
+export function createTokenRatios(redis: Redis, keys: RedisKeys, model: string, log: Log) {
+  const key = keys.tokenRatio(model)
+  const said = (what: string) => (error: unknown) =>
+    log.warn(what, { reason: error instanceof Error ? error.message : String(error) })
+
+  /** @returns what was saved; nothing when it cannot be read: then the estimates err higher for some requests. Never rejects. */
+  async function load(): Promise<Learned> {
+    try {
+      const fields = Object.entries(await redis.hgetall(key)).map(
+        ([writing, json]) => [writing, JSON.parse(json)] as const,
+      )
+      return hash.parse(Object.fromEntries(fields)) as Learned
+    } catch (error) {
+      said('what the token estimate learned was not read')(error)
+      return {}
+    }
+  }
+
+  /** Of several workers the last one wins: all learn from the same traffic. Never rejects. */
+  async function save(learned: Learned): Promise<void> {
+    const fields = Object.entries(learned).map(([writing, value]) => [writing, JSON.stringify(value)] as const)
+    if (fields.length === 0) return
+    const written = redis.multi().hset(key, Object.fromEntries(fields)).pexpire(key, KEPT_MS).exec()
+    await written.catch(said('what the token estimate learned was not saved'))
+  }
+
+  return { load, save }
+}
+
+export type TokenRatios = ReturnType<typeof createTokenRatios>

@@ -1,0 +1,180 @@
+/**
+ * Estimates how many tokens a prompt will be billed as. Not by a tokenizer: BPE needs seconds for texts that are made for it,
+ * and has to be the model's own. Instead runs of characters are counted by their kind, with weights that err high by some
+ * percent for OpenAI's o200k_base (gpt-4o and all later ones) on resumes, and the sum is corrected by what was billed before.
+ * A text made to cost more than it looks (random letters) is billed up to four times its estimate: that is settled as a debt.
+ */
+import type { Prompt } from './prompt.ts'
+
+/** What a prompt is mostly written in: the errors differ by it, as other tokenizers know less Russian than English. */
+export type Writing = 'latin' | 'cyrillic' | 'other'
+
+export interface Estimate {
+  /** Tokens to reserve for the prompt. */
+  tokens: number
+  /** Tokens by the weights alone. */
+  raw: number
+  writing: Writing
+}
+
+/** What billed usage told: billed tokens per raw one. */
+export interface Ratio {
+  mean: number
+  /** Mean absolute deviation. */
+  deviation: number
+  /** Of how many prompts. */
+  count: number
+}
+
+export type Learned = Partial<Record<Writing, Ratio>>
+
+const SPACE = 0
+const LINE = 1
+const LOWER = 2
+const UPPER = 3
+const DIGIT = 4
+const SIGN = 5
+const CYRILLIC = 6
+const CYRILLIC_UPPER = 7
+const LETTER = 8
+const WIDE = 9
+const HALF = 10
+
+/** Of ASCII. */
+const kinds = Uint8Array.from({ length: 128 }, (_, code) => {
+  if (code === 10 || code === 13) return LINE
+  if (code <= 32) return SPACE
+  const character = String.fromCharCode(code)
+  if (/[a-z]/.test(character)) return LOWER
+  if (/[A-Z]/.test(character)) return UPPER
+  return /\d/.test(character) ? DIGIT : SIGN
+})
+
+function kindOf(code: number): number {
+  if (code < 128) return kinds[code] ?? SIGN
+  if (code >= 0x410 && code <= 0x42f) return CYRILLIC_UPPER
+  if (code >= 0x400 && code <= 0x52f) return CYRILLIC
+  if (code < 0xc0) return SIGN
+  if (code < 0x250) return LOWER
+  if (code >= 0xd800 && code < 0xe000) return HALF
+  if (code >= 0x2000 && code < 0x2e80) return SIGN
+  return code >= 0x2e80 ? WIDE : LETTER
+}
+
+/** Tokens of a run of `length` characters of one kind; `next` begins with the run after it. Measured on o200k_base. */
+function costOf(kind: number, length: number, nextIsDigit: boolean): number {
+  switch (kind) {
+    case SPACE:
+      // One space belongs to the word that follows, but not to a number.
+      return length > 1 ? 1 + length / 64 : nextIsDigit ? 1 : 0
+    case LINE:
+      return 1 + length / 32
+    case LOWER:
+      // Words are one token up to eight letters or so; beyond sixteen it is none of a language.
+      return length <= 16 ? 1 + Math.max(0, length - 7) * 0.12 : length / 2
+    case UPPER:
+      return 1 + Math.max(0, length - 4) * 0.25
+    case DIGIT:
+      return Math.ceil(length / 3)
+    case SIGN:
+      // Longer runs are mostly lines of one character.
+      return length <= 3 ? length * 0.85 : 2.5 + Math.min(length - 3, 64) / 4 + Math.max(0, length - 67) / 32
+    case CYRILLIC:
+      return length <= 24 ? 1.05 + Math.max(0, length - 3) * 0.2 : length / 2
+    case CYRILLIC_UPPER:
+      return length === 1 ? 0.25 : length * 0.68
+    case WIDE:
+      return length * 0.9
+    case HALF:
+      return length * 1.1
+    default:
+      return length * 0.5
+  }
+}
+
+function add(costs: Float64Array, text: string): void {
+  let start = 0
+  let kind = text === '' ? SPACE : kindOf(text.charCodeAt(0))
+  for (let i = 1; i <= text.length; i += 1) {
+    const next = i < text.length ? kindOf(text.charCodeAt(i)) : -1
+    if (next === kind) continue
+    // A capital letter belongs to its word.
+    if (!(kind === UPPER && next === LOWER && i - start === 1)) {
+      costs[kind] = (costs[kind] ?? 0) + costOf(kind, i - start, next === DIGIT)
+      start = i
+    }
+    kind = next
+  }
+}
+
+/** What the chat format adds to each message and to the whole. */
+const PER_MESSAGE = 4
+const PER_PROMPT = 3
+
+function measure({ messages, schema }: Prompt): { raw: number; writing: Writing } {
+  const costs = new Float64Array(HALF + 1)
+  for (const { content } of messages) add(costs, content)
+  if (schema !== null) add(costs, JSON.stringify(schema))
+  const sum = (...of: number[]) => of.reduce((total, kind) => total + (costs[kind] ?? 0), 0)
+  const cyrillic = sum(CYRILLIC, CYRILLIC_UPPER)
+  const latin = sum(LOWER, UPPER)
+  const other = sum(LETTER, WIDE, HALF)
+  const raw = PER_PROMPT + PER_MESSAGE * messages.length + sum(SPACE, LINE, DIGIT, SIGN) + cyrillic + latin + other
+  return { raw, writing: other > cyrillic + latin ? 'other' : cyrillic > latin ? 'cyrillic' : 'latin' }
+}
+
+/** Models of OpenAI whose tokenizer the weights are made for. */
+const O200K = /^(?:chatgpt-4o|gpt-4o|gpt-4\.[15]|gpt-[5-9]|o\d)/
+const FIRST_FACTOR: Record<Writing, number> = { latin: 1.05, cyrillic: 1.08, other: 1.2 }
+/** Older and foreign tokenizers need up to twice the tokens for Russian. */
+const FIRST_FACTOR_UNKNOWN: Record<Writing, number> = { latin: 1.2, cyrillic: 1.8, other: 2 }
+
+/** The estimate is this many mean deviations above the mean. */
+const DEVIATIONS = 3
+/** The last so many prompts count. */
+const MEMORY = 16
+/** What one prompt may teach, whatever is told. */
+const RATIO_MIN = 0.2
+const RATIO_MAX = 6
+
+const bound = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value))
+
+function update(known: Ratio | undefined, told: number): Ratio {
+  if (known === undefined) {
+    const mean = bound(told, RATIO_MIN, RATIO_MAX)
+    return { mean, deviation: mean * 0.05, count: 1 }
+  }
+  // One odd text must not make all others dear for long.
+  const ratio = known.count < 4 ? bound(told, RATIO_MIN, RATIO_MAX) : bound(told, known.mean / 1.5, known.mean * 1.5)
+  const weight = Math.max(1 / (known.count + 1), 1 / MEMORY)
+  const mean = known.mean + weight * (ratio - known.mean)
+  const deviation = known.deviation + weight * (Math.abs(ratio - known.mean) - known.deviation)
+  return { mean, deviation: Math.max(deviation, mean * 0.005), count: Math.min(known.count + 1, MEMORY) }
+}
+
+/**
+ * @param model as configured: what is known of its tokenizer before the first answer
+ * @param learned by an earlier estimator of this model
+ */
+export function createTokenEstimator(model: string, learned: Learned = {}) {
+  const ratios: Learned = { ...learned }
+  const first = O200K.test(model) ? FIRST_FACTOR : FIRST_FACTOR_UNKNOWN
+
+  /** Takes some 10 ms for a million characters of whatever kind. */
+  function estimate(prompt: Prompt): Estimate {
+    const { raw, writing } = measure(prompt)
+    const ratio = ratios[writing]
+    const factor = ratio === undefined ? first[writing] : ratio.mean + DEVIATIONS * ratio.deviation
+    return { tokens: Math.ceil(raw * factor), raw, writing }
+  }
+
+  /** @param promptTokens as billed; what is no positive number teaches nothing */
+  function learn({ raw, writing }: Estimate, promptTokens: number): void {
+    if (!Number.isFinite(promptTokens) || promptTokens <= 0) return
+    ratios[writing] = update(ratios[writing], promptTokens / raw)
+  }
+
+  return { estimate, learn, learned: (): Learned => ({ ...ratios }) }
+}
+
+export type TokenEstimator = ReturnType<typeof createTokenEstimator>
