@@ -1,0 +1,105 @@
+/** One piece of trouble at a time, by chance. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import type { FaultName } from '../../src/openai-stub/faults.ts'
+import type { Dice } from './dice.ts'
+import { now } from './fleet.ts'
+import type { Scene } from './run.ts'
+
+type Action = (scene: Scene, dice: Dice, say: (line: string) => void) => Promise<void>
+
+const MOST_WORKERS = 4
+/** All calls fail so for a while. */
+const SPELLS: readonly FaultName[] = ['http_503', 'reset', 'html_200', 'rate_limited']
+
+const kill: Action = async ({ fleet }, dice) => {
+  const here = fleet.here()
+  if (here.length > 0) await fleet.kill(dice.pick(here.map((each) => [1, each])))
+  if (dice.chance(0.5)) await sleep(dice.between(0, 4_000))
+  if (fleet.here().length < MOST_WORKERS) fleet.join()
+}
+
+/** For less than a session, or for longer than session and lease. */
+const freeze: Action = async ({ fleet }, dice) => {
+  const running = fleet.running()
+  if (running.length === 0) return
+  const member = dice.pick(running.map((each) => [1, each]))
+  fleet.freeze(member)
+  const forMs = dice.chance(0.5) ? dice.between(500, 5_000) : dice.between(11_000, 16_000)
+  // Trouble goes on meanwhile.
+  setTimeout(() => fleet.thaw(member), forMs)
+}
+
+const join: Action = async ({ fleet }) => {
+  if (fleet.here().length < MOST_WORKERS) fleet.join()
+}
+
+const leave: Action = async ({ fleet }, dice) => {
+  const running = fleet.running()
+  if (running.length < 2) return
+  void fleet.leave(dice.pick(running.map((each) => [1, each])))
+}
+
+const restartBroker: Action = async ({ kafka }, dice, say) => {
+  say('the broker is killed')
+  await kafka.kill('SIGKILL')
+  await sleep(dice.between(0, 3_000))
+  await kafka.restart()
+  say('the broker is back')
+}
+
+const restartRedis: Action = async ({ redis, happenings }, dice, say) => {
+  say('Redis is killed')
+  const away = { what: 'redis away' as const, fromMs: now(), toMs: Number.POSITIVE_INFINITY }
+  happenings.push(away)
+  await redis.kill('SIGKILL')
+  await sleep(dice.between(0, 3_000))
+  await redis.restart()
+  away.toMs = now()
+  say('Redis is back')
+}
+
+const flushRedis: Action = async ({ redis, happenings }, _dice, say) => {
+  say('Redis is flushed')
+  await withRedis(redis.url, (client) => client.flushall())
+  happenings.push({ what: 'redis emptied', fromMs: now(), toMs: now() })
+}
+
+const forgetScripts: Action = async ({ redis }, _dice, say) => {
+  say("Redis forgets its scripts, and cuts everyone's connection")
+  await withRedis(redis.url, async (client) => {
+    await client.script('FLUSH')
+    await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  })
+}
+
+async function withRedis(url: string, use: (client: Redis) => Promise<unknown>): Promise<void> {
+  const client = new Redis(url)
+  try {
+    await use(client)
+  } finally {
+    client.disconnect()
+  }
+}
+
+const spoilCalls: Action = async ({ stub }, dice, say) => {
+  const fault = dice.pick(SPELLS.map((each) => [1, each]))
+  const forMs = dice.between(500, 4_000)
+  say(`every call fails for ${forMs} ms: ${fault}`)
+  stub.misbehave({ fault, forMs })
+}
+
+const ACTIONS: readonly (readonly [number, Action])[] = [
+  [4, kill],
+  [3, freeze],
+  [2, join],
+  [2, leave],
+  [1, restartBroker],
+  [1, restartRedis],
+  [1, flushRedis],
+  [1, forgetScripts],
+  [2, spoilCalls],
+]
+
+/** Does one of them; most last as long as the call, some go on by themselves. */
+export const act: Action = (scene, dice, say) => dice.pick(ACTIONS)(scene, dice, say)

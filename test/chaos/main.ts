@@ -1,0 +1,32 @@
+/** `npm run chaos -- --minutes N --seed S`: exits with 1 when anything was doubled, lost, or paid twice without a reason. */
+import { randomInt } from 'node:crypto'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { describeReport, isClean } from '../support/audit.ts'
+import { runChaos } from './run.ts'
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: String(randomInt(1_000_000)) },
+  },
+})
+const [minutes, seed] = [Number(values.minutes), Number(values.seed)]
+if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
+  console.error('usage: npm run chaos -- --minutes N --seed S')
+  process.exit(2)
+}
+console.log(`seed ${seed}, ${minutes} min`)
+const { report, faults, logs } = await runChaos({ seed, minutes, say: (line) => console.log(line) })
+console.log(`\nseed ${seed}\n${describeReport(report)}`)
+for (const fault of faults) console.error(fault)
+if (!isClean(report) || faults.length > 0) {
+  const dir = mkdtempSync(join(tmpdir(), 'chaos-'))
+  for (const { name, lines } of logs) writeFileSync(join(dir, `${name}.log`), `${lines.join('\n')}\n`)
+  console.error(`the workers' logs: ${dir}`)
+  process.exit(1)
+}
+// A frozen worker's timer may still be due.
+process.exit(0)

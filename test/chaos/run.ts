@@ -1,0 +1,167 @@
+/** Several hundred requests, several workers, and everything that can happen to them, by chance from a seed; then the audit. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Message } from 'kafkajs'
+import type { Stub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../src/openai-stub/server.ts'
+import type { Happening, Report } from '../support/audit.ts'
+import { audit, readTopics } from '../support/audit.ts'
+import type { LocalKafka, LocalRedis } from '../support/services.ts'
+import { startLocalKafka, startLocalRedis } from '../support/services.ts'
+import { waitUntil } from '../support/wait.ts'
+import type { World } from '../support/world.ts'
+import { createWorld } from '../support/world.ts'
+import { act } from './actions.ts'
+import { createDice } from './dice.ts'
+import type { Fleet } from './fleet.ts'
+import { createFleet } from './fleet.ts'
+import type { Load } from './load.ts'
+import { createLoad } from './load.ts'
+
+const PARTITIONS = 4
+const LATENCY_MS = 300
+const SENT_EVERY_MS = 500
+const REQUESTS_PER_SECOND = 6
+/** After the last trouble: leases and sessions of the dead, a recovery, a budget that is closed for a minute. */
+const DRAIN_LIMIT_MS = 240_000
+
+export interface ChaosOptions {
+  seed: number
+  /** Of trouble; starting, draining and the audit come on top. */
+  minutes: number
+  say: (line: string) => void
+}
+
+export interface ChaosResult {
+  report: Report
+  /** What workers did that they were not told to do. */
+  faults: string[]
+  /** What each worker has said. */
+  logs: { name: string; lines: string[] }[]
+}
+
+/** All that trouble is made of. */
+export interface Scene {
+  kafka: LocalKafka
+  redis: LocalRedis
+  stub: Stub
+  world: World
+  fleet: Fleet
+  happenings: Happening[]
+}
+
+/**
+ * Runs on services of its own, which are gone afterwards.
+ * @throws Error when requests have no outcome within some minutes after the last trouble
+ */
+export async function runChaos({ seed, minutes, say }: ChaosOptions): Promise<ChaosResult> {
+  const startedMs = performance.now()
+  const tell = (line: string) => say(`${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(7)} s  ${line}`)
+  const [kafka, redis] = await Promise.all([startLocalKafka(), startLocalRedis()])
+  const stub = await startStub({ latencyMs: LATENCY_MS })
+  try {
+    const world = await createWorld({
+      kafkaBrokers: kafka.brokers,
+      redisUrl: redis.url,
+      baseUrl: stub.baseUrl,
+      partitions: PARTITIONS,
+      env: { OPENAI_TIMEOUT_SECONDS: '5', MAX_CALLS_IN_FLIGHT: '8' },
+    })
+    const happenings: Happening[] = []
+    const fleet = createFleet(world, happenings, tell)
+    try {
+      const scene: Scene = { kafka, redis, stub, world, fleet, happenings }
+      return await play(scene, seed, minutes * 60_000, tell)
+    } finally {
+      await world.close()
+    }
+  } finally {
+    await Promise.all([kafka.stop(), redis.stop(), stub.stop()])
+  }
+}
+
+async function play(scene: Scene, seed: number, forMs: number, say: (line: string) => void): Promise<ChaosResult> {
+  const { world, fleet, stub, happenings } = scene
+  const load = createLoad(createDice(seed), PARTITIONS)
+  for (let i = 0; i < 3; i++) fleet.join()
+  const endAt = performance.now() + forMs
+  await Promise.all([sendUntil(endAt, world, load), trouble(endAt, scene, seed, say)])
+
+  say('no more trouble: everything has to come to its end')
+  for (const member of fleet.here()) fleet.thaw(member)
+  while (fleet.here().length < 2) fleet.join()
+  await world.answered(load.ids().map(Number), DRAIN_LIMIT_MS)
+  await patiently(() => world.send(load.again(50)))
+  await handled(world)
+  say('every message is handled')
+  await Promise.all(fleet.here().map((member) => fleet.leave(member)))
+
+  const { requests, notifications, records, deadLetters } = world.topics
+  const read = await readTopics(scene.kafka.brokers, [requests, notifications, records, deadLetters])
+  const of = (topic: string) => read.get(topic) ?? []
+  const report = audit({
+    requests: of(requests),
+    expected: load.expected,
+    notifications: of(notifications),
+    records: of(records),
+    deadLetters: of(deadLetters),
+    arrivals: stub.arrivals(),
+    happenings,
+    latencyMs: LATENCY_MS,
+  })
+  const logs = fleet.members.map(({ name, worker }) => ({ name, lines: worker.lines }))
+  return { report, faults: fleet.faults, logs }
+}
+
+async function sendUntil(endAt: number, world: World, load: Load): Promise<void> {
+  while (performance.now() < endAt) {
+    const messages = load.next((REQUESTS_PER_SECOND * SENT_EVERY_MS) / 1_000)
+    await patiently(() => send(world, messages))
+    await sleep(SENT_EVERY_MS)
+  }
+}
+
+const send = (world: World, messages: Message[]) => world.send(messages)
+
+/** The broker may be down: its clients' own retries end after some seconds, the load's do not. */
+async function patiently(operation: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await operation()
+      return
+    } catch (error) {
+      if (tries === 60) throw error
+      await sleep(1_000)
+    }
+  }
+}
+
+async function trouble(endAt: number, scene: Scene, seed: number, say: (line: string) => void): Promise<void> {
+  // Of its own, so that the load is the same however the trouble's timing varies.
+  const dice = createDice(seed + 1)
+  await sleep(5_000)
+  while (performance.now() < endAt) {
+    await act(scene, dice, say)
+    await sleep(dice.between(500, 4_000))
+  }
+}
+
+/** Resolves when the group has committed past the last message of every partition. */
+async function handled({ admin, groupId, topics }: World): Promise<void> {
+  let behind = 'not looked at yet'
+  const done = async () => {
+    try {
+      const ends = await admin.fetchTopicOffsets(topics.requests)
+      const [committed] = await admin.fetchOffsets({ groupId, topics: [topics.requests] })
+      const open = ends.filter(
+        ({ partition, high }) =>
+          high !== '0' && committed?.partitions.find((each) => each.partition === partition)?.offset !== high,
+      )
+      behind = open.map(({ partition, high }) => `partition ${partition} up to ${high}`).join(', ')
+      return open.length === 0
+    } catch (error) {
+      behind = (error as Error).message
+      return false
+    }
+  }
+  await waitUntil(done, DRAIN_LIMIT_MS, () => `not handled: ${behind}`)
+}
