@@ -54,8 +54,14 @@ export interface Task {
 }
 
 /** @returns all questions of an evaluation, those of one line together; the ones with results already left out (a resumed run) */
-export function tasksOf(set: readonly Labelled[], repeats: number, swap: boolean, done: readonly Result[] = []): Task[] {
-  const key = ({ id, variant, repeat }: Pick<Task, 'id' | 'variant' | 'repeat'>) => JSON.stringify([id, variant, repeat])
+export function tasksOf(
+  set: readonly Labelled[],
+  repeats: number,
+  swap: boolean,
+  done: readonly Result[] = [],
+): Task[] {
+  const key = ({ id, variant, repeat }: Pick<Task, 'id' | 'variant' | 'repeat'>) =>
+    JSON.stringify([id, variant, repeat])
   const known = new Set(done.map(key))
   const variants: Variant[] = swap ? ['original', 'swapped'] : ['original']
   return set
@@ -151,7 +157,8 @@ const WORST = 5
 const mean = (numbers: readonly number[]): number | null =>
   numbers.length === 0 ? null : numbers.reduce((sum, number) => sum + number, 0) / numbers.length
 
-const wrongVerdicts = ({ verdicts, expected }: Case) => verdicts.filter((verdict) => verdict !== expected.verdict).length
+const wrongVerdicts = ({ verdicts, expected }: Case) =>
+  verdicts.filter((verdict) => verdict !== expected.verdict).length
 
 function caseOf({ id, expected }: Labelled, results: readonly Result[]): Case {
   const scoresOf = (variant: Variant) =>
@@ -183,7 +190,9 @@ function swapOf(cases: readonly Case[]): Report['swap'] {
 
 /** @param prices null when they are not known: there is no cost then */
 export function report(set: readonly Labelled[], results: readonly Result[], prices: Prices | null): Report {
-  const cases = set.map((line) => caseOf(line, results)).filter(({ scores, swapDifference }) => scores.length > 0 || swapDifference !== null)
+  const cases = set
+    .map((line) => caseOf(line, results))
+    .filter(({ scores, swapDifference }) => scores.length > 0 || swapDifference !== null)
   const sum = (field: 'promptTokens' | 'completionTokens' | 'met' | 'unproved') =>
     results.reduce((total, each) => total + each[field], 0)
   const tokens = { prompt: sum('promptTokens'), completion: sum('completionTokens') }
@@ -227,7 +236,9 @@ export function reportLines(of: Report): string[] {
     `Unproved matches      ${percent(unprovedShare)} of what the model took for met`,
     ...(swap === null
       ? []
-      : [`Names swapped         ${points(swap.meanDifference)} points on average, ${points(swap.meanSize)} either way, at most ${points(swap.greatest)}`]),
+      : [
+          `Names swapped         ${points(swap.meanDifference)} points on average, ${points(swap.meanSize)} either way, at most ${points(swap.greatest)}`,
+        ]),
     `Tokens                ${tokens.prompt} + ${tokens.completion}`,
     `Cost                  ${cost === null ? '- (no prices given)' : cost.toFixed(4)}`,
     ...(worst.length === 0 ? [] : ['Worst cases', ...worst]),

@@ -5,7 +5,9 @@
 import { promptHash } from './prompt.ts'
 
 /** Oldest first; the last one is the current one. */
-export const PROMPT_VERSIONS: readonly { name: string; hash: string }[] = [{ name: 'prompt-1', hash: '' }]
+export const PROMPT_VERSIONS: readonly { name: string; hash: string }[] = [
+  { name: 'prompt-1', hash: '1e2750bd9e2fd5b7e90b742456078f5a82ca91b11ffaa73ccf90bfe56a3db423' },
+]
 
 /** @returns the name and the hash's first 12 digits: `prompt-1-0123456789ab` */
 function currentVersion(): string {
