@@ -3,6 +3,7 @@ import { mkdir, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { abortable } from '../../abortable.ts'
+import type { KafkaClients } from '../../kafka/clients.ts'
 import { createKafkaClients } from '../../kafka/clients.ts'
 import { ensureTopics } from '../../kafka/topics.ts'
 import type { Log } from '../../log.ts'
@@ -18,6 +19,7 @@ import { audit } from './audit.ts'
 import type { Sample } from './samples.ts'
 import { demoSamples } from './samples.ts'
 import { answerLine, auditLines, deadLetterLine, flagLines, tableLines } from './screen.ts'
+import type { Stage } from './stage.ts'
 import {
   allCommitted,
   BUDGET,
@@ -37,7 +39,7 @@ const LATENCY_MS = 600
 /** The samples take some 5 s. */
 const ANSWERS_LIMIT_MS = 120_000
 const RELEASE_MS = 30_000
-const STOP_SERVICES_MS = 20_000
+const STOP_MS = 20_000
 const EXIT_INTERRUPTED = 130
 
 const INTRO = [
@@ -86,26 +88,47 @@ function printing(print: (line: string) => void): Log {
 
 type Surroundings = Pick<CommandContext, 'env' | 'signal' | 'print'>
 
+/** Sets the stage on whatever services there are, plays on it, and shows what came of it. */
 async function perform({ env, signal, print }: Surroundings, releases: ReleaseStack): Promise<Audit> {
   const startedMs = performance.now()
   for (const line of INTRO) print(line)
   const services = await getServices({ env, say: print, signal })
-  releases.defer(`the services (${services.rung})`, () => services.stop(), STOP_SERVICES_MS)
+  releases.defer(`the services (${services.rung})`, () => services.stop(), STOP_MS)
   const stub = await startStub({ latencyMs: LATENCY_MS })
   releases.defer('the stand-in', () => stub.stop())
   print(`stand-in for the model: ${stub.baseUrl}, answers after ${LATENCY_MS} ms`)
-
   const stage = createStage(services.env, stub.baseUrl)
   const clients = createKafkaClients(stage.config.kafka, lastReason())
   releases.defer('the connection to Kafka', () => clients.close())
   if (services.rung === 'given') {
-    print(`topics, group and keys of this run begin with ${stage.tag} and are removed at its end`)
-    releases.defer('topics, groups and keys', () => removeTraces(clients, stage), STOP_SERVICES_MS)
+    print(`topics, groups and keys of this run begin with ${stage.tag} and are removed at its end`)
+    releases.defer('topics, groups and keys', () => removeTraces(clients, stage), STOP_MS)
   }
   await ensureTopics(clients, stage.config.kafka, lastReason(), signal)
   const logDirs = await chooseLogDirs(stage.tag)
-  print(`starting ${WORKERS} workers`)
   const samples = demoSamples(FIRST_ID)
+  const sentAtMs = await play({ stage, clients, samples, logDirs, env, signal, print }, releases)
+  const figures = audit(samples, await readEvidence(clients, stage, stub.arrivals().length, signal))
+  report(figures, sentAtMs, print)
+  print(`Logs of the workers: ${logDirs.map((dir) => relative('.', join(dir, 'auth_service.log'))).join(' ')}`)
+  const verdict = figures.problems.length === 0 ? 'The audit is clean' : 'THE AUDIT FAILED'
+  print(`${verdict}, after ${((performance.now() - startedMs) / 1_000).toFixed(1)} s.`)
+  return figures
+}
+
+interface Play extends Surroundings {
+  stage: Stage
+  clients: KafkaClients
+  samples: readonly Sample[]
+  logDirs: readonly string[]
+}
+
+/**
+ * Starts the workers, sends the samples and shows what comes, until there is an answer to all or the time is over.
+ * @returns when they were sent, ms since the epoch
+ */
+async function play({ stage, clients, samples, logDirs, env, signal, print }: Play, releases: ReleaseStack) {
+  print(`starting ${WORKERS} workers`)
   const screen = createScreen(samples, print)
   const watching = watch(clients, stage, screen)
   releaseStarted(releases, 'the screen', watching, (unwatch) => unwatch())
@@ -119,31 +142,29 @@ async function perform({ env, signal, print }: Surroundings, releases: ReleaseSt
   print(`sent ${samples.length} messages; their answers as they come:`)
   const limit = AbortSignal.timeout(ANSWERS_LIMIT_MS)
   const either = AbortSignal.any([signal, limit])
-  const everything = Promise.all([abortable(screen.complete, either), allCommitted(clients, stage, either)])
-  await everything.catch((error: unknown) => {
+  try {
+    await Promise.all([abortable(screen.complete, either), allCommitted(clients, stage, either)])
+  } catch (error) {
     if (signal.aborted || !limit.aborted) throw error
     print(`gave up waiting after ${ANSWERS_LIMIT_MS / 1_000} s`)
-  })
-  const figures = audit(samples, await readEvidence(clients, stage, stub.arrivals().length, signal))
-  print('')
-  for (const line of [...tableLines(figures.rows, sentAtMs), ...flagLines(figures.rows)]) print(line)
-  print('')
-  for (const line of auditLines(figures, samples.length)) print(line)
-  for (const problem of figures.problems) print(`  WRONG: ${problem}`)
-  print('')
-  print(`Logs of the workers: ${logDirs.map((dir) => relative('.', join(dir, 'auth_service.log'))).join(' ')}`)
-  const verdict = figures.problems.length === 0 ? 'The audit is clean' : 'THE AUDIT FAILED'
-  print(`${verdict}, after ${((performance.now() - startedMs) / 1_000).toFixed(1)} s.`)
-  return figures
+  }
+  return sentAtMs
+}
+
+function report(figures: Audit, sentAtMs: number, print: (line: string) => void): void {
+  const table = [...tableLines(figures.rows, sentAtMs), ...flagLines(figures.rows)]
+  const wrong = figures.problems.map((problem) => `  WRONG: ${problem}`)
+  for (const line of ['', ...table, '', ...auditLines(figures), ...wrong, '']) print(line)
 }
 
 /** Has it stopped at the end, also when it is still starting then; what does not start leaves nothing behind. */
 function releaseStarted<T>(releases: ReleaseStack, what: string, starting: Promise<T>, stop: (started: T) => unknown) {
+  const settled = Promise.allSettled([starting])
   const release = async () => {
-    const [started] = await Promise.allSettled([starting])
+    const [started] = await settled
     if (started.status === 'fulfilled') await stop(started.value)
   }
-  releases.defer(what, release, STOP_SERVICES_MS)
+  releases.defer(what, release, STOP_MS)
 }
 
 /** Prints each answer once, as it comes. */

@@ -81,13 +81,12 @@ export function deadLetterLine(reason: string, sample: Sample | undefined, done:
 const arrival = (id: string, sample: Sample | undefined, what: string, count: string) =>
   `  ${fit(count, 5, true)}  ${fit(id, 16, true)}  ${fit(sample?.title ?? '', 23)}  ${what}`
 
-/** @param sent messages */
-export function auditLines(figures: Audit, sent: number): string[] {
+export function auditLines(figures: Audit): string[] {
   const { deadLetterReasons: reasons } = figures
   const row = (name: string, figure: number, more = '') => `  ${fit(name, 14)}${fit(String(figure), 4, true)}  ${more}`
   return [
     'Audit, read back from Kafka (read committed):',
-    row('requests', sent, `${figures.ids} ids, one of them sent twice, and a broken message`),
+    row('requests', figures.rows.length, `${figures.ids} ids, one of them sent twice, and a broken message`),
     row('answered once', figures.answeredOnce, `of ${figures.ids}`),
     row('lost', figures.lost),
     row('doubled', figures.doubled),
