@@ -93,9 +93,10 @@ export function openDailyFile({ dir, keepDays, log, tickMs = TICK_MS, symlink }:
     handOver()
     if (queue.length > 0) return
     onDrained()
-    if (!troubled) return
+    if (troubled) log.info('the log file is written again', { dir })
     troubled = false
-    log.info('the log file is written again', { dir, leftOut })
+    if (leftOut > 0)
+      log.warn('lines were left out of the log file: it could not be written for too long', { dir, leftOut })
     leftOut = 0
   }
 
