@@ -129,7 +129,7 @@ interface Play extends Surroundings {
  */
 async function play({ stage, clients, samples, logDirs, env, signal, print }: Play, releases: ReleaseStack) {
   print(`starting ${WORKERS} workers`)
-  const screen = createScreen(samples, print)
+  const screen = createScreen(samples, signal, print)
   const watching = watch(clients, stage, screen)
   releaseStarted(releases, 'the screen', watching, (unwatch) => unwatch())
   const haveJoined = () => workersHaveJoined(clients, stage.config.kafka.groupId)
@@ -167,13 +167,13 @@ function releaseStarted<T>(releases: ReleaseStack, what: string, starting: Promi
   releases.defer(what, release, STOP_MS)
 }
 
-/** Prints each answer once, as it comes. */
-function createScreen(samples: readonly Sample[], print: (line: string) => void) {
+/** Prints each answer once, as it comes; nothing more once the user has stopped the demo. */
+function createScreen(samples: readonly Sample[], signal: AbortSignal, print: (line: string) => void) {
   const byId = new Map(samples.toReversed().map((sample) => [sample.processingId, sample]))
   const shown = new Set<bigint | null>()
   const { promise: complete, resolve: finish } = Promise.withResolvers<void>()
   const show = (id: bigint | null, line: (done: number) => string) => {
-    if (shown.has(id)) return
+    if (shown.has(id) || signal.aborted) return
     shown.add(id)
     print(line(shown.size))
     if (shown.size >= byId.size) finish()
