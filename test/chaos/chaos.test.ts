@@ -17,7 +17,7 @@ test(
     const { report, faults } = await runChaos({ seed, minutes: 1, say }).catch((error: Error) => {
       throw new Error(`${story.join('\n')}\n${error.message}`, { cause: error })
     })
-    expect(faults, story.join('\n')).toEqual([])
+    expect(faults, `what was done:\n${story.join('\n')}`).toEqual([])
     expect(isClean(report), `${story.join('\n')}\n${describeReport(report)}`).toBe(true)
     expect(report.requests).toBeGreaterThan(100)
   },
