@@ -52,11 +52,14 @@ export function createClaim({ keys, state, log, held, scripts, timings, ...parts
         continue
       }
       const judged = judge(seen.claim, owner, await ownerStanding(seen.claim.owner, signal))
-      if (judged === 'duplicate') return { kind: 'duplicate', of: 'claim', conflict: seen.conflict }
-      if (judged === 'wait' && performance.now() - startedMs < timings.refusalMs) {
+      const isPatient = performance.now() - startedMs < timings.refusalMs
+      // A group that was killed under its old name looks alive until its session is over.
+      const mayBeDying = judged === 'duplicate' && seen.claim.owner.group !== owner.group
+      if (isPatient && (judged === 'wait' || mayBeDying)) {
         await pause(timings.pollMs, signal)
         continue
       }
+      if (judged === 'duplicate') return { kind: 'duplicate', of: 'claim', conflict: seen.conflict }
       decision = { mode: judged === 'mark' ? 'mark' : 'take', owner: seen.ownerText, version: seen.version }
       log.debug('the id is claimed by a message that is not due', { id, judged, state: seen.claim.state })
     }

@@ -23,7 +23,8 @@ export interface Place {
 
 /**
  * Where a message stands for its group: `due` (not committed, still in the log: somebody will handle it), `committed`,
- * `gone` (not committed and never to be read again: deleted by retention, or its topic was deleted or is shorter now).
+ * `gone` (not committed and never to be read again: deleted by retention, its topic was deleted or is shorter now, or its group
+ * is another one and has no members).
  */
 export type Standing = 'due' | 'committed' | 'gone'
 
@@ -78,7 +79,7 @@ export function createOffsetsView(
     for (;;) {
       signal.throwIfAborted()
       try {
-        const standing = standingOf(place, await snapshot(place))
+        const standing = await living(place, standingOf(place, await snapshot(place)))
         if (away) log.info('offsets can be read again')
         away = false
         return standing
@@ -88,6 +89,13 @@ export function createOffsetsView(
       }
       await pause(RETRY_MS, signal)
     }
+  }
+
+  /** A group under another name that nobody is in any more (KAFKA_GROUP_ID was changed) will never get to its messages. */
+  async function living(place: Place, standing: Standing): Promise<Standing> {
+    if (standing !== 'due' || place.group === group) return standing
+    const { groups } = await clients.withAdmin((admin) => admin.describeGroups([place.group]))
+    return groups[0]?.members.length === 0 ? 'gone' : standing
   }
 
   return {
@@ -141,7 +149,7 @@ function standingOf({ partition, offset }: Place, snapshot: Snapshot | null): St
 function backlogOf(partition: number, committed: Committed | undefined, { low, high }: Watermarks): PartitionBacklog {
   const offset = committed?.offset ?? null
   const base = offset === null || offset < low ? low : offset
-  const done = offset === null ? [] : (decodeDone(offset, committed?.metadata ?? null) ?? [])
+  const done = offset === null ? [] : (decodeDone(offset, committed?.metadata ?? '') ?? [])
   const ahead = done.reduce((sum, { from, to }) => sum + (to - from), 0n)
   const waiting = high - base - ahead
   return { partition, low, high, committed: offset, waiting: waiting > 0n ? waiting : 0n }
