@@ -97,10 +97,11 @@ async function plan(clients: KafkaClients, { kafka }: Config, from: string): Pro
   return [...ends]
     .toSorted(([a], [b]) => a - b)
     .map(([partition, { low, high }]) => {
-      const { offset = null, metadata = null } = theirs.get(partition) ?? {}
-      const isOurKind = offset !== null && (decodeDone(offset, metadata)?.length ?? 0) > 0
+      const { offset, metadata } = theirs.get(partition) ?? { offset: null, metadata: null }
+      // Another client's metadata means nothing to a worker.
+      const done = offset === null || metadata === null ? null : decodeDone(offset, metadata)
       const before = ours.get(partition)?.offset ?? null
-      return { partition, theirs: offset, metadata: isOurKind ? (metadata ?? '') : '', before, low, high }
+      return { partition, theirs: offset, metadata: done === null ? '' : (metadata ?? ''), before, low, high }
     })
 }
 

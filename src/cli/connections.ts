@@ -11,7 +11,7 @@ import type { RedisKeys } from '../redis/keys.ts'
 import { redisKeys } from '../redis/keys.ts'
 
 /** A worker waits for its services; somebody who asks wants to hear that they are away. */
-const REDIS_PATIENCE_MS = 6_000
+const REDIS_PATIENCE_MS = 3_000
 
 /**
  * Runs `work` on a connection of its own.

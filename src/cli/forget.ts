@@ -1,9 +1,15 @@
 /** `forget ID`: removes what is stored of a request's result, keeps the mark, and names what stays in Kafka. */
+import type { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
+import { decodeRequest } from '../contracts.ts'
 import { forgetAnswer, inspectId } from '../dedupe/inspect.ts'
 import type { Known } from '../dedupe/inspect.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { createOffsetsView } from '../kafka/offsets-view.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import { createResultCache } from '../scoring/cache.ts'
+import { promptVersion } from '../scoring/prompt-version.ts'
+import { sanitize } from '../scoring/sanitize.ts'
 import type { Command } from './commands.ts'
 import { lastReason, withKafka, withRedis } from './connections.ts'
 import type { Copy } from './copies.ts'
@@ -34,9 +40,11 @@ export const run: Command = defineCommand(
         await refuseIfDue(clients, config, known, signal)
         const { requests, notifications, records, deadLetters, decisions } = config.kafka.topics
         const topics = [requests, notifications, records, deadLetters, decisions].filter((topic) => topic !== null)
+        // First of all: the texts of the request tell where its cache entry is.
         const copies = await findCopies({ clients, groupPrefix: config.kafka.groupId, sinceMs, signal }, topics, id)
         const hadAnswer = await forgetAnswer(redis, keys, id)
-        return report(id, known, copies, hadAnswer, config)
+        const cache = await forgetCached(redis, keys, config, copies)
+        return report(id, known, copies, { hadAnswer, cache }, config)
       }),
     )
   },
@@ -58,20 +66,47 @@ async function refuseIfDue(
   )
 }
 
-function report(id: bigint, { markedForMs }: Known, copies: Copy[], hadAnswer: boolean, config: Config): Report {
-  const { resultCacheTtlMs } = config
+/** Whether there was an entry; `unknown`: no copy of the request is left to tell where it would be. */
+type CacheEntry = 'removed' | 'none' | 'unknown'
+
+/** Of the settings as they are: what was cached under others is not found. */
+async function forgetCached(redis: Redis, keys: RedisKeys, config: Config, copies: Copy[]): Promise<CacheEntry> {
+  const { keyOf } = createResultCache({
+    redis,
+    keys,
+    retry: (_what, operation) => operation(),
+    settings: { ...config.provider, promptVersion, verdictMinScore: config.verdictMinScore },
+    // Entries may be left from before it was turned off.
+    ttlMs: Math.max(1, config.resultCacheTtlMs),
+    log: lastReason(),
+  })
+  const entries = copies.flatMap(({ topic, value }) => {
+    const decoded = topic === config.kafka.topics.requests ? decodeRequest(value) : null
+    return decoded?.kind === 'request' ? (keyOf(sanitize(decoded.request).texts) ?? []) : []
+  })
+  if (entries.length === 0) return 'unknown'
+  return (await redis.unlink(entries)) > 0 ? 'removed' : 'none'
+}
+
+interface Removed {
+  hadAnswer: boolean
+  cache: CacheEntry
+}
+
+function report(id: bigint, { markedForMs }: Known, copies: Copy[], removed: Removed, config: Config): Report {
+  const { hadAnswer, cache } = removed
+  const left = `no copy of the request tells where; an entry expires within ${duration(config.resultCacheTtlMs)}`
+  const cacheText = { removed: 'removed', none: 'there was none', unknown: left }[cache]
   const kafkaCopies = copies.map(({ topic, partition, offset, timestampMs, key }) => {
     return { topic, partition, offset, time: time(timestampMs), key: key?.toString() ?? null }
   })
   const rows = kafkaCopies.map(({ topic, partition, offset, time: at, key }) => [topic, partition, offset, at, key])
   const kept = "they go with their topics' retention, or earlier with kafka-delete-records.sh up to an offset"
   return {
-    document: { processingId: id, removedAnswer: hadAnswer, markedForMs, resultCacheTtlMs, kafkaCopies },
+    document: { processingId: id, removedAnswer: hadAnswer, cacheEntry: cache, markedForMs, kafkaCopies },
     lines: [
       `stored answer: ${hadAnswer ? 'removed' : 'there was none'}`,
-      resultCacheTtlMs === 0
-        ? 'result cache: off'
-        : `result cache: its entry expires within ${duration(resultCacheTtlMs)}`,
+      `cached result: ${cacheText}`,
       markedForMs === null ? 'mark: there is none' : `mark: kept, expires in ${duration(markedForMs)}`,
       ...section(
         `copies in Kafka that stay (${kept})`,

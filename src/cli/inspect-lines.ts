@@ -49,7 +49,7 @@ function claimLine({ claim, ownerStanding }: Facts): string {
   const place = `${owner.topic}/${owner.partition} offset ${owner.offset} of ${time(owner.timestampMs)}`
   const parts = [
     `claim: ${state}, owned by ${place} (${ownerStanding ?? 'unknown'}) in group ${owner.group}`,
-    `calls begun without an end: ${starts}`,
+    `calls begun: ${starts}`,
     ...(isAsked ? ['a call is in flight'] : []),
     ...(refusedAtMs === null ? [] : [`refused at ${time(refusedAtMs)}`]),
     ...(hasAnswer ? ['an answer is stored'] : []),

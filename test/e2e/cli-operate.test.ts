@@ -1,0 +1,149 @@
+/** What an operator sees and does while a worker runs: status, inspect, pause, resume, forget. */
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import type { Stub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../src/openai-stub/server.ts'
+import { runCommand } from '../support/command.ts'
+import { waitUntil } from '../support/wait.ts'
+import type { World } from '../support/world.ts'
+import { createWorld, request } from '../support/world.ts'
+
+interface Document {
+  state: string
+  because: string
+  claim: Record<string, unknown> | null
+  requests: { partition: number; duplicateOf: object | null; standing: string }[]
+  outcomes: object[]
+  obstacles?: { holds: { scope: string }[] }
+}
+
+let stub: Stub
+let world: World
+
+beforeAll(async () => {
+  stub = await startStub({ port: 0, latencyMs: 5 })
+  world = await createWorld({
+    kafkaBrokers: inject('kafkaBrokers'),
+    redisUrl: inject('redisUrl'),
+    baseUrl: stub.baseUrl,
+    partitions: 2,
+    env: { OPENAI_RPM: '600', OPENAI_RPD: '5000', BUDGET_NAME: 'of this test' },
+  })
+})
+afterAll(async () => {
+  await world.close()
+  await stub.stop()
+})
+
+async function inspect(id: bigint | number): Promise<Document> {
+  const { code, out, err } = await runCommand(world.env, 'inspect', String(id), '--json')
+  expect(err).toBe('')
+  expect(code).toBe(0)
+  return JSON.parse(out) as Document
+}
+
+const command = async (...args: string[]) => {
+  const { code, out, err } = await runCommand(world.env, ...args)
+  expect(err).toBe('')
+  expect(code).toBe(0)
+  return out
+}
+
+test('with no worker: an id that nobody sent is unknown, one that waits in Kafka is in the backlog', async () => {
+  await world.send([{ ...request(1), partition: 1 }])
+  expect(await inspect(99)).toMatchObject({ state: 'unknown', claim: null, requests: [], outcomes: [] })
+  expect(await inspect(1)).toMatchObject({ state: 'in_backlog', requests: [{ partition: 1, standing: 'due' }] })
+  const status = await command('status')
+  expect(status).toContain('at most 1 messages')
+  expect(status).toContain('workers: none alive')
+})
+
+test('a pause holds the whole fleet and is shown everywhere; what waits for it is answered after it', async () => {
+  expect(await command('pause')).toContain('paused: no call begins')
+  expect(await command('pause')).toContain('was paused already')
+  const worker = world.start()
+  await worker.saw('paused by the operator')
+  await waitUntil(
+    async () => (await world.redis.exists(`${world.keyPrefix}claim:1`)) === 1,
+    20_000,
+    () => 'the request is not claimed',
+  )
+  const waiting = await inspect(1)
+  expect(waiting).toMatchObject({ state: 'waiting', claim: { state: 'open', isAsked: false } })
+  expect(waiting.obstacles?.holds.map(({ scope }) => scope)).toEqual(['operator'])
+  const status = await command('status')
+  expect(status).toContain('paused by the operator since')
+  expect(status).toMatch(/requests\/minute +600 +0 +0 +600/)
+  expect(status).toMatch(/version \d+\.\d+\.\d+/)
+  expect(stub.arrivals()).toHaveLength(0)
+
+  expect(await command('resume')).toContain('resumed')
+  await world.answered([1])
+  expect(await command('resume')).toContain('was not paused')
+  expect(await command('status')).toMatch(/requests\/minute +600 +1 +0 +599/)
+})
+
+test('an answered request is told with its score, and its copies with the request that they repeat', async () => {
+  await world.send([{ ...request(1), partition: 0 }])
+  await world.send([request(2)])
+  await world.answered([2])
+  const told = await inspect(1)
+  expect(told).toMatchObject({ state: 'published', because: 'success, score 100' })
+  const byPartition = told.requests.toSorted((a, b) => a.partition - b.partition)
+  expect(byPartition.map(({ duplicateOf }) => duplicateOf)).toEqual([{ partition: 1, offset: 0 }, null])
+  const people = await command('inspect', '1')
+  expect(people).toContain('request 1: published (success, score 100)')
+  expect(people).toContain('duplicate of 1/0')
+  // Nothing of the texts.
+  expect(people).not.toContain('TypeScript')
+})
+
+test('a failed request is told with what its caller was told, a dead letter with its reason', async () => {
+  await world.send([request(3, { resume: '' }), request(4, { callback_url: 5 })])
+  await world.answered([3])
+  expect(await inspect(3)).toMatchObject({ state: 'failed', because: expect.stringContaining('«resume»') as string })
+  await waitUntil(
+    () => world.deadLetters().length === 1,
+    20_000,
+    () => 'no dead letter came',
+  )
+  expect(await inspect(4)).toMatchObject({
+    state: 'dead_lettered',
+    because: expect.stringContaining('bad_callback_url') as string,
+  })
+})
+
+test('forgetting removes the stored answer and the cached result, keeps the mark, and names each copy in Kafka', async () => {
+  const claim = `${world.keyPrefix}claim:1`
+  await world.redis.hset(claim, 'outcome', '{"kind":"success"}')
+  const cached = () => world.redis.keys(`${world.keyPrefix}cache:*`)
+  const before = (await cached()).length
+  const { removedAnswer, cacheEntry, kafkaCopies } = JSON.parse(await command('forget', '1', '--json')) as {
+    removedAnswer: boolean
+    cacheEntry: string
+    kafkaCopies: { topic: string; partition: number; offset: number }[]
+  }
+  expect({ removedAnswer, cacheEntry }).toEqual({ removedAnswer: true, cacheEntry: 'removed' })
+  expect(await cached()).toHaveLength(before - 1)
+  expect(await world.redis.hget(claim, 'outcome')).toBeNull()
+  expect(await world.redis.get(`${world.keyPrefix}processed_messages:1`)).toBe('_')
+  const { requests, notifications, records } = world.topics
+  expect(kafkaCopies.map(({ topic, partition }) => `${topic}/${partition}`).toSorted()).toEqual(
+    [`${requests}/0`, `${requests}/1`, `${notifications}/0`, `${records}/0`].toSorted(),
+  )
+  expect(await command('forget', '1')).toContain('stored answer: there was none')
+})
+
+test('nothing is forgotten of a request that is not finished', async () => {
+  await command('pause')
+  await world.send([request(5)])
+  await waitUntil(
+    async () => (await world.redis.exists(`${world.keyPrefix}claim:5`)) === 1,
+    20_000,
+    () => 'the request is not claimed',
+  )
+  const { code, err } = await runCommand(world.env, 'forget', '5')
+  expect(err).toContain('not finished: nothing was removed')
+  expect(code).toBe(1)
+  await command('resume')
+  await world.answered([5])
+})

@@ -1,0 +1,82 @@
+/** `send` and what all commands share, as child processes on a real Kafka and Redis. */
+import { once } from 'node:events'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import type { Stub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../src/openai-stub/server.ts'
+import { runCommand, startCommand } from '../support/command.ts'
+import type { World } from '../support/world.ts'
+import { createWorld, idIn } from '../support/world.ts'
+
+let stub: Stub
+let world: World
+const dir = mkdtempSync(join(tmpdir(), 'cli-send-'))
+const file = (name: string, text: string) => {
+  writeFileSync(join(dir, name), text)
+  return join(dir, name)
+}
+const resume = file('resume.txt', 'Пять лет пишу на TypeScript. Работал с Kafka.')
+const requirements = file('requirements.txt', 'TypeScript; Kafka; Redis')
+const texts = ['--resume', resume, '--requirements', requirements]
+
+beforeAll(async () => {
+  stub = await startStub({ port: 0, latencyMs: 5 })
+  const { baseUrl } = stub
+  world = await createWorld({ kafkaBrokers: inject('kafkaBrokers'), redisUrl: inject('redisUrl'), baseUrl })
+})
+afterAll(async () => {
+  await world.close()
+  await stub.stop()
+})
+
+describe('send', () => {
+  test('says that nothing came when no worker runs, and where to look', async () => {
+    const { code, out } = await runCommand(world.env, 'send', ...texts, '--timeout', '1', '--processing-id', '11')
+    expect(out).toContain('nothing came within 1s')
+    expect(out).toContain('npm run inspect -- 11')
+    expect(code).toBe(3)
+  })
+
+  test('stops waiting at once when it is interrupted', async () => {
+    const { child, ended } = startCommand(world.env, 'send', ...texts, '--timeout', '600')
+    await once(child.stdout, 'data')
+    const sinceMs = performance.now()
+    child.kill('SIGINT')
+    const { code } = await ended
+    expect(code).toBe(1)
+    expect(performance.now() - sinceMs).toBeLessThan(10_000)
+  })
+
+  test('shows the result of a request with the largest id there is, to the last digit', async () => {
+    world.start()
+    const id = '9223372036854775807'
+    const { code, out, err } = await runCommand(world.env, 'send', ...texts, '--processing-id', id, '--json')
+    expect(err).toBe('')
+    const document = JSON.parse(out) as { outcome: string; notification: { response: { verdict: string } } }
+    expect(document.outcome).toBe('success')
+    expect(document.notification.response.verdict).toBe('Не подходит')
+    expect(idIn(out)).toBe(id)
+    expect(code).toBe(0)
+  })
+
+  test('makes up ids that are not used twice, and tells people score, verdict, matches and recommendation', async () => {
+    const ran = await Promise.all([1, 2].map(() => runCommand(world.env, 'send', ...texts)))
+    for (const { code, out } of ran) {
+      expect(out).toMatch(/^\d+ of 100: Не подходит$/m)
+      expect(out).toMatch(/matches:\n {2}TypeScript/)
+      expect(out).toContain('recommendation: ')
+      expect(code).toBe(0)
+    }
+    const ids = ran.map(({ out }) => /^sent (\d+) to/.exec(out)?.[1])
+    expect(new Set(ids).size).toBe(2)
+  })
+
+  test('ends with 2 when the answer is a failure, and tells it', async () => {
+    const empty = file('empty.txt', ' ')
+    const { code, out } = await runCommand(world.env, 'send', '--resume', empty, '--requirements', requirements)
+    expect(out).toContain('failure: Запрос составлен неверно: поле «resume»')
+    expect(code).toBe(2)
+  })
+})

@@ -1,0 +1,77 @@
+/** Where `inspect` says that a request stands. */
+import { expect, test } from 'vitest'
+import type { Facts, OutcomeCopy, RequestCopy } from '../../src/cli/verdict.ts'
+import { conclude } from '../../src/cli/verdict.ts'
+import type { KnownClaim } from '../../src/dedupe/inspect.ts'
+
+const NOTHING: Facts = { markedForMs: null, claim: null, ownerStanding: null, requests: [], outcomes: [], letters: [] }
+const at = { partition: 0, offset: 1n, timestampMs: 1_000 }
+
+const claim = (fields: Partial<KnownClaim>): KnownClaim => ({
+  owner: { group: 'g', topic: 't', ...at },
+  state: 'open',
+  hasAnswer: false,
+  isAsked: false,
+  refusedAtMs: null,
+  starts: 0,
+  startsAlone: 0,
+  ...fields,
+})
+const copy = (fields: Partial<RequestCopy>): RequestCopy => ({
+  ...at,
+  standing: 'due',
+  duplicateOf: null,
+  conflict: false,
+  ...fields,
+})
+const outcome = (fields: Partial<OutcomeCopy>): OutcomeCopy => ({
+  ...at,
+  success: false,
+  score: null,
+  verdict: null,
+  messageError: null,
+  waitSeconds: null,
+  headers: {},
+  ...fields,
+})
+const letter = { ...at, reason: 'kills_the_worker', detail: '3 calls' }
+const success = outcome({ success: true, score: 87n })
+const refusal = outcome({ waitSeconds: 30n, messageError: 'later' })
+const committed = copy({ standing: 'committed' })
+
+test.each<[string, Partial<Facts>, string, string]>([
+  ['nothing of it anywhere', {}, 'unknown', 'nothing of it was found'],
+  ['it waits in Kafka', { requests: [copy({})] }, 'in_backlog', 'no worker has claimed it'],
+  ['it is claimed', { claim: claim({}), ownerStanding: 'due', requests: [copy({})] }, 'waiting', 'no call'],
+  ['a worker asks the model', { claim: claim({ isAsked: true }), ownerStanding: 'due' }, 'being_asked', 'lease'],
+  [
+    'its partition passed on while the call goes on',
+    { claim: claim({ isAsked: true }), ownerStanding: 'gone' },
+    'being_asked',
+    'lease',
+  ],
+  [
+    'its answer is stored',
+    { claim: claim({ state: 'answered', hasAnswer: true }), ownerStanding: 'due' },
+    'answered',
+    '',
+  ],
+  ['its outcome is there', { markedForMs: 9, outcomes: [success] }, 'published', 'score 87'],
+  ['the mark is all that is left', { markedForMs: 9 }, 'published', 'without being published'],
+  ['its caller was told a failure', { outcomes: [outcome({ messageError: 'why' })] }, 'failed', 'why'],
+  [
+    'it was refused',
+    { claim: claim({ state: 'refused' }), ownerStanding: 'committed', outcomes: [refusal] },
+    'refused',
+    '30 s',
+  ],
+  ['it was refused, and sent again', { outcomes: [refusal], requests: [committed, copy({})] }, 'in_backlog', ''],
+  ['it was refused, sent again and scored', { outcomes: [refusal, success] }, 'published', 'score 87'],
+  ['it was dead-lettered', { letters: [letter], requests: [committed] }, 'dead_lettered', 'kills_the_worker: 3 calls'],
+  ['it was dead-lettered and sent back', { letters: [letter], requests: [committed, copy({})] }, 'in_backlog', ''],
+  ['it was consumed and left no trace', { requests: [committed] }, 'unknown', 'neither an outcome nor a claim'],
+])('%s', (_name, facts, state, because) => {
+  const told = conclude({ ...NOTHING, ...facts })
+  expect(told.state).toBe(state)
+  expect(told.because).toContain(because)
+})
