@@ -15,6 +15,8 @@ const MAX_DIFFERENCES = 3
 const MIN_FORGIVEN_CHARS = 5
 /** From this length on two letters may differ. */
 const LONG_WORD_CHARS = 10
+/** In a longer text (a book rather than a resume) a quote must be equal: the search for near ones would take too long. */
+const MAX_NEAR_CHARS = 400_000
 /** So many places of one word of a quote are looked at. */
 const MAX_PLACES = 200
 /** So many places of a quote are held against its requirement. */
@@ -95,7 +97,7 @@ function walk(text: string, from: number, words: string[], direction: 1 | -1, mo
 /** Places where all but a few words stand: around each place of one of the longest words, one of which must be right. */
 function* nearPlaces(text: string, quote: string): Generator<Span> {
   const words = quote.split(' ')
-  if (words.length < 2) return
+  if (words.length < 2 || text.length > MAX_NEAR_CHARS) return
   const most = Math.min(MAX_DIFFERENCES, Math.ceil(words.length / WORDS_PER_DIFFERENCE))
   const anchors = words
     .map((word, index) => ({ word, index }))

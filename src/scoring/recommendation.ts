@@ -113,7 +113,7 @@ function plain({ verdict, proved, unproved }: Facts): string {
 
 /** @returns a recommendation of at most 700 characters that agrees with the verdict, and why it is not the model's own */
 export function recommend(facts: Facts): { recommendation: string; replaced: Replaced | null } {
-  const own = tidy(facts.recommendation)
+  const own = shorten(tidy(facts.recommendation), RECOMMENDATION_MAX_CHARS)
   const replaced = fault(own, facts)
-  return { recommendation: shorten(replaced === null ? own : plain(facts), RECOMMENDATION_MAX_CHARS), replaced }
+  return { recommendation: replaced === null ? own : shorten(plain(facts), RECOMMENDATION_MAX_CHARS), replaced }
 }
