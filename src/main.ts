@@ -4,7 +4,6 @@
  * Without a command it is the worker; with one, an operator's command.
  */
 import { config as loadDotenv } from 'dotenv'
-import { startApp } from './app.ts'
 import { runCommand } from './cli/commands.ts'
 import { ConfigError, loadConfig } from './config.ts'
 
@@ -24,7 +23,10 @@ try {
 }
 
 async function work(): Promise<number> {
-  const app = startApp(loadConfig(process.env))
+  const config = loadConfig(process.env)
+  // Not with the commands, which need little of it.
+  const { startApp } = await import('./app.ts')
+  const app = startApp(config)
   const signal = onSignal()
   signal.addEventListener('abort', () => {
     setTimeout(() => process.exit(0), EXIT_WITHIN_MS).unref()

@@ -231,7 +231,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   function tooLarge(source: SourceMessage, address: Address, ending: Ending, outcome: Outcome): Completion {
     if (outcome.kind === 'failure' && outcome.code === 'too_large_to_publish') {
       const detail = 'the broker refuses even the failure notification as too large'
-      return dead(source, { ...ending, outcome: 'dead_letter' }, { reason: 'too_large_to_publish', detail })
+      return dead(
+        source,
+        { ...ending, outcome: 'dead_letter', after: 'free' },
+        { reason: 'too_large_to_publish', detail },
+      )
     }
     const { outcome: failure } = failed('too_large_to_publish', TOO_LARGE, ending.journey)
     return final(source, address, ending.owner, ending.journey, failure)

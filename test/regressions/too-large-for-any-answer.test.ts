@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import type { Stub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../src/openai-stub/server.ts'
+import { waitUntil } from '../support/wait.ts'
+import type { World } from '../support/world.ts'
+import { createWorld, request } from '../support/world.ts'
+
+/** kafkajs's ConfigResourceTypes.TOPIC. */
+const TOPIC = 2
+
+let stub: Stub
+let world: World
+
+beforeEach(async () => {
+  stub = await startStub({ port: 0, latencyMs: 0 })
+  world = await createWorld({
+    kafkaBrokers: inject('kafkaBrokers'),
+    redisUrl: inject('redisUrl'),
+    baseUrl: stub.baseUrl,
+  })
+})
+
+afterEach(async () => {
+  await world.close()
+  await stub.stop()
+})
+
+test('a request whose address fits into no notification is dead-lettered without its value, sets no mark, and delays no other', async () => {
+  await world.admin.alterConfigs({
+    validateOnly: false,
+    resources: [world.topics.notifications, world.topics.deadLetters].map((name) => ({
+      type: TOPIC,
+      name,
+      configEntries: [{ name: 'max.message.bytes', value: '4000' }],
+    })),
+  })
+  world.start()
+  await world.send([request(1, { callback_url: `https://callback.example/${'x'.repeat(6_000)}` }), request(2)])
+  await world.answered([2])
+  await waitUntil(
+    () => world.deadLetters().length === 1,
+    30_000,
+    () => 'no dead letter',
+  )
+  const [letter] = world.deadLetters()
+  expect(letter).toMatchObject({
+    value: '',
+    headers: {
+      'dead-letter-reason': 'too_large_to_publish',
+      'dead-letter-source-topic': world.topics.requests,
+      'dead-letter-source-offset': '0',
+      'dead-letter-value-sha256': expect.stringMatching(/^[\da-f]{64}$/),
+    },
+  })
+  expect(world.notifications()).toHaveLength(1)
+  await waitUntil(
+    async () => (await world.redis.exists(`${world.keyPrefix}processed_messages:2`)) === 1,
+    10_000,
+    () => 'the mark of 2 is not set',
+  )
+  expect(await world.redis.exists(`${world.keyPrefix}processed_messages:1`, `${world.keyPrefix}claim:1`)).toBe(0)
+})
