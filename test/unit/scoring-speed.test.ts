@@ -1,11 +1,11 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { stripInvisible } from '../../src/scoring/sanitize.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 
 /** 2 MB in UTF-8, of texts that are made to be slow. */
 const BYTES = 2_000_000
+const BOUND_MS = 50
 const RESUMES: [name: string, unit: string, bytes?: number][] = [
   ['honest Russian', 'Разработка микросервисов на Python и PostgreSQL; опыт — 5 лет, команда.\n'],
   ['one letter', 'а'],
@@ -36,18 +36,34 @@ const answer = {
   recommendation: 'не подходит '.repeat(5_000),
 }
 
-/** The longest that anything else had to wait meanwhile, ms: the best of three, since others use the machine as well. */
-async function longestBlockMs(work: () => Promise<unknown>): Promise<number> {
-  let best = Infinity
-  for (let round = 0; round < 3 && best > 50; round += 1) {
-    const delay = monitorEventLoopDelay({ resolution: 1 })
-    await sleep(5)
-    delay.enable()
-    await work()
-    await sleep(5)
-    delay.disable()
-    best = Math.min(best, delay.max / 1e6)
+/** This thread's own time, so that others on the machine do not count; ms. */
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1_000
+}
+
+/** The longest that one turn of the event loop takes while `work` goes on. */
+async function longestTurnMs(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0
+  let lastMs = cpuMs()
+  let going = true
+  const turn = () => {
+    const nowMs = cpuMs()
+    longest = Math.max(longest, nowMs - lastMs)
+    lastMs = nowMs
+    if (going) setImmediate(turn)
   }
+  setImmediate(turn)
+  await work()
+  going = false
+  await nextTurn()
+  return longest
+}
+
+/** The best of some rounds: the first ones pay for the compiler, each may pay for a garbage collection. */
+async function usualTurnMs(work: () => Promise<unknown>): Promise<number> {
+  let best = Infinity
+  for (let round = 0; round < 4 && best > BOUND_MS; round += 1) best = Math.min(best, await longestTurnMs(work))
   return best
 }
 
@@ -55,13 +71,12 @@ describe('two megabytes do not stop the event loop', () => {
   test.each(RESUMES)('%s', async (_name, unit, bytes = BYTES) => {
     const times = Math.ceil(bytes / Buffer.byteLength(unit))
     const resume = stripInvisible(unit.repeat(times)).text
-    const block = await longestBlockMs(() => verifyAnswer(answer, { requirements: resume, resume }, 50))
-    // 50 ms is the bound, 10 to 20 the rule; twice as much where the machine is busy.
-    expect(block).toBeLessThan(100)
+    const turn = await usualTurnMs(() => verifyAnswer(answer, { requirements: resume, resume }, 50))
+    expect(turn).toBeLessThan(BOUND_MS)
   })
 
   test.each(RESUMES)('nor does their cleaning: %s', async (_name, unit) => {
     const dirty = unit.repeat(Math.ceil(BYTES / Buffer.byteLength(unit)))
-    expect(await longestBlockMs(async () => stripInvisible(dirty))).toBeLessThan(100)
+    expect(await usualTurnMs(async () => stripInvisible(dirty))).toBeLessThan(BOUND_MS)
   })
 })
