@@ -8,7 +8,8 @@
  *   other language, as an abbreviation, as a part of it (vocabulary.ts). Latin words must be equal but for an English ending:
  *   `Java` is not `JavaScript`.
  * - A label counts as the quote's: "Образование: МГУ", and the heading with a colon above.
- * - A requirement of time only ("Опыт работы от 3 лет") is borne on by a number or a word of time.
+ * - A requirement of time only ("Опыт работы от 3 лет") is borne on by a number or a word of time. A quote of time only ("5
+ *   лет") counts with what stands beside it.
  * - A quote in another language than the Russian requirement shares no words with it by nature, and is taken as it is; unless
  *   the requirement names something in Latin letters, which reads the same in both.
  */
@@ -103,6 +104,8 @@ export interface Quoted {
   quote: string
   /** What stands before it with a colon, in its line or as the heading above; empty when nothing does. */
   label: string
+  /** It with what stands beside it in its line. */
+  near: string
   /** The line that it stands in. */
   line: string
   /** See `isLatin`. */
@@ -111,12 +114,14 @@ export interface Quoted {
 
 /** @returns whether the quote can be a proof of the requirement */
 export function bears(requirement: string, quoted: Quoted): boolean {
-  const { quote, label } = quoted
+  const { quote, label, near } = quoted
   const required = wordsOf(requirement)
   const telling = required.filter(isTelling)
   const strong = telling.filter(({ folded }) => !isWeakWord(folded))
-  const said = [...wordsOf(quote), ...wordsOf(label)]
+  const own = wordsOf(quote)
+  const isTimeOnly = !own.some(isTelling) && TIME.test(quote) && TIME.test(requirement)
+  const said = [...(isTimeOnly ? wordsOf(near) : own), ...wordsOf(label)]
   if (telling.length === 0) return TIME.test(quote) || isAbout(required, said)
   if (isAbout(strong.length > 0 ? strong : telling, said)) return true
-  return isOtherLanguage(required, wordsOf(quote), quoted)
+  return isOtherLanguage(required, own, quoted)
 }

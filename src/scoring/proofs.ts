@@ -13,6 +13,9 @@ import type { Breathe } from './slices.ts'
 
 /** A match is a line in a list. */
 export const MATCH_MAX_CHARS = 120
+/** What is beside a quote, and enough of its line to tell the language. */
+const NEAR_CHARS = 60
+const LINE_CHARS = 300
 /** Folded at one go, in UTF-16 units. */
 const FOLD_SLICE = 32_768
 
@@ -61,7 +64,13 @@ function prove({ source, folded, isLatin, passages }: Examined, requirement: str
     if (passages.some((passage) => passage.start < span.end && span.start < passage.end)) return 'addresses_model'
     if (isDenied(source, span)) return 'denied'
     const quote = source.slice(span.start, span.end)
-    const quoted = { quote, label: labelOf(source, span), line: lineOf(source, span), resumeIsLatin: isLatin }
+    const quoted = {
+      quote,
+      label: labelOf(source, span),
+      near: lineOf(source, span, NEAR_CHARS),
+      line: lineOf(source, span, LINE_CHARS),
+      resumeIsLatin: isLatin,
+    }
     return bears(requirement, quoted) ? null : 'does_not_bear'
   })
 }

@@ -93,7 +93,7 @@ function fault(text: string, facts: Facts): Replaced | null {
   if (facts.modelVerdict !== facts.verdict || (spoken !== null && spoken !== facts.verdict))
     return 'contradicts_verdict'
   const tellsScore = facts.score !== facts.modelScore && new RegExp(`(?<!\\d)${facts.modelScore}(?!\\d)`).test(text)
-  const quoted = { quote: text, label: '', line: text, resumeIsLatin: false }
+  const quoted = { quote: text, label: '', near: text, line: text, resumeIsLatin: false }
   return tellsScore || facts.dropped.some((requirement) => bears(requirement, quoted)) ? 'tells_the_unproved' : null
 }
 

@@ -14,12 +14,10 @@ export function labelOf(source: string, { start }: Span): string {
   return heading?.trim() ?? ''
 }
 
-const MAX_LINE_CHARS = 300
-
-/** @returns the quote's line, as far as it is near */
-export function lineOf(source: string, { start, end }: Span): string {
-  const before = source.slice(Math.max(0, start - MAX_LINE_CHARS), start)
-  const after = source.slice(end, end + MAX_LINE_CHARS)
+/** @returns the quote's line, so far before and after it at the most */
+export function lineOf(source: string, { start, end }: Span, maxChars: number): string {
+  const before = source.slice(Math.max(0, start - maxChars), start)
+  const after = source.slice(end, end + maxChars)
   return before.slice(before.lastIndexOf('\n') + 1) + source.slice(start, end) + (after.split('\n', 1)[0] ?? '')
 }
 

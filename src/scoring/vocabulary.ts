@@ -10,12 +10,12 @@ const EMPTY: Words = `
   так также тоже его ее их мой моя мое мои свой свою своих своей наш* ваш* вы мы я он она они быть был* есть будет будут котор* все всех
   опыт* знани* знать знаю знает умени* умею навык* владе* владени* понимани* понима* уверенн* хорош* отличн* глубок* базов*
   продвинут* наличи* желательн* обязательн* плюс* преимуществ* уров* готовност* способност* стаж* год года лет годы мес месяц*
-  менее более свыше минимум около почти порядка от работ* работа* профессиональн* практическ* соответствующ* сфер* област*
+  менее более свыше минимум около почти порядка от работ* работа* профессиональн* практическ* коммерческ* соответствующ* сфер* област*
   отлично хорошо различн* друг* люб* разн* основ* необходим* требу* требован* должн* иметь имею имеет ключев*
   the a an and or of in on at to for with by from as is are be been was were have has had our your you we i my their this that
   it its than more less least plus using use used via per not no etc any all other within across into including
   experience* experienced knowledge know skill* abilit* strong good excellent solid proven deep basic advanced year* month*
-  understanding understand proficien* level working work worked works familiar* required must nice hands
+  understanding understand proficien* level working work worked works familiar* required must nice hands commercial
 `
 
 /** What one does with a subject; a subject only where there is no other: `опыт разработки`. */
@@ -116,6 +116,10 @@ const SUBJECTS: Words[] = [
   'командировк* разъезд* travel*',
   'мониторинг* monitor* > prometheus grafana zabbix',
   'документ* document*',
+  'статист* statist*',
+  'математ* math*',
+  'экономи* econom*',
+  'психолог* psycholog*',
   'удостоверен* лицензи* license* licence* сертифик* certif* certificate* > права',
 ]
 

@@ -132,6 +132,9 @@ describe('a quote bears on its requirement', () => {
     ['Ведение переговоров', 'closing deals with suppliers', 'Responsible for closing deals with suppliers'],
     ['Высшее образование', 'BSc in Physics', 'BSc in Physics, 2015'],
     ['Python experience', 'programming in Python', 'Programming in Python'],
+    ['Стаж вождения от 3 лет', 'стаж 11 лет', 'Права категории C, стаж 11 лет'],
+    ['Коммерческий опыт разработки от 3 лет', 'разработка микросервисов'],
+    ['Statistics', 'Математическая статистика', 'Математическая статистика, курс'],
     ['Внимательность', '细心', '细心，认真'],
   ])('%s: %s', async (requirement, quote, resume) => {
     expect(await why(requirement, quote, resume)).toBeNull()
@@ -148,6 +151,8 @@ describe('a quote bears on its requirement', () => {
     ['Английский язык', 'Родился в Москве'],
     ['Kubernetes administration', 'Родился в Москве'],
     ['C++', 'C#', 'C#, F#'],
+    ['Опыт с Kubernetes от 3 лет', '5 лет'],
+    ['Знание Kubernetes', '5 лет', 'Kubernetes — базовое знакомство, PostgreSQL — 5 лет'],
   ])('%s: not %s', async (requirement, quote, resume) => {
     expect(await why(requirement, quote, resume)).toBe('does_not_bear')
   })
