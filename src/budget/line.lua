@@ -34,7 +34,7 @@ end
 -- When each in `line` is admitted, in its order, as things stand; needs `look` at both windows. Returns the times, ms.
 local function plan(state, line, now)
   local planned, tat = {}, state.tat
-  local at = max(now, state.hold, state.closed)
+  local at = max(now, state.hold, LIMITED and state.closed or 0)
   local weights = { {}, {} }
   -- An entry of a worker with higher limits is counted with no more than ever fits here.
   local most = min(WINDOWS[1].limit[2] or NEVER, WINDOWS[2].limit[2] or NEVER)

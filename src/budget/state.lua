@@ -23,6 +23,8 @@ local WINDOWS = {
   window('m', tonumber(ARGV[5]), tonumber(ARGV[1]), tonumber(ARGV[2])),
   window('d', tonumber(ARGV[6]), tonumber(ARGV[3]), tonumber(ARGV[4])),
 }
+-- Where nothing is limited, lost data hide nothing that could be overspent: nobody waits for the budget to open again.
+local LIMITED = (ARGV[1] .. ARGV[2] .. ARGV[3] .. ARGV[4]) ~= ''
 local SPACING, AHEAD = tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local FIELDS = { 'gen', 'tree', 'seq', 'last', 'offset', 'hold', 'closed', 'lost', 'cut', 'tat', 'place', 'freed', 'line',

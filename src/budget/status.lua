@@ -11,7 +11,7 @@ if not state then
 end
 local now = clock(state)
 local line = pruneLine(state.line, '', now)
-local reply = { 'ok', state.gen, #line, max(0, state.hold - now), max(0, state.closed - now) }
+local reply = { 'ok', state.gen, #line, max(0, state.hold - now), LIMITED and max(0, state.closed - now) or 0 }
 for number, w in ipairs(WINDOWS) do
   look(w, now)
   for k = 1, 2 do

@@ -10,7 +10,7 @@ type Action = (scene: Scene, dice: Dice, say: (line: string) => void) => Promise
 
 const MOST_WORKERS = 4
 /** All calls fail so for a while. */
-const SPELLS: readonly FaultName[] = ['http_503', 'reset', 'html_200', 'rate_limited']
+const SPELLS: readonly FaultName[] = ['http_503', 'http_502', 'reset', 'rate_limited']
 
 const kill: Action = async ({ fleet }, dice) => {
   const here = fleet.here()

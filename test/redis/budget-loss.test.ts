@@ -143,7 +143,7 @@ test('to rebuild a budget that is open, or is open again, changes nothing', asyn
 })
 
 test('a budget that is closed because data was lost stays shut until it is rebuilt, and a minute from then on in all', async () => {
-  const budget = fleet.worker({ windows: short })
+  const budget = fleet.worker({ limits: { requestsPerDay: 100 }, windows: short })
   await budget.open(signal)
   await budget.closeFor(100, signal)
   expect((await budget.status()).open).toBe(false)

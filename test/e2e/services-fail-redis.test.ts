@@ -1,0 +1,125 @@
+/** Redis dies, is cut off, goes silent, refuses writes, or is full, while requests are worked on. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import type { Stub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../src/openai-stub/server.ts'
+import type { LocalRedis } from '../support/services.ts'
+import { startLocalRedis } from '../support/services.ts'
+import type { TcpProxy } from '../support/tcp-proxy.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
+import { expectUnharmed, linesWith, underLoad } from '../support/trouble.ts'
+import type { World } from '../support/world.ts'
+import { createWorld } from '../support/world.ts'
+
+const LIMIT_MS = 120_000
+/** Each of the worker's two connections tells each reason once. */
+const FEW = 6
+
+let redis: LocalRedis
+let stub: Stub
+let proxy: TcpProxy
+let world: World
+
+beforeAll(async () => {
+  redis = await startLocalRedis()
+})
+afterAll(() => redis.stop())
+
+beforeEach(async () => {
+  stub = await startStub({ latencyMs: 150 })
+  proxy = await startTcpProxy({ to: { host: '127.0.0.1', port: redis.port } })
+  world = await createWorld({
+    kafkaBrokers: inject('kafkaBrokers'),
+    redisUrl: redis.url,
+    baseUrl: stub.baseUrl,
+    env: { REDIS_HOST: '127.0.0.1', REDIS_PORT: `${proxy.port}`, MAX_CALLS_IN_FLIGHT: '3' },
+  })
+})
+afterEach(async () => {
+  await world.close()
+  await proxy.stop()
+  await stub.stop()
+})
+
+const started = async () => {
+  const worker = world.start()
+  await worker.saw('working')
+  return worker
+}
+
+describe('a worker whose Redis', { timeout: LIMIT_MS }, () => {
+  test('is killed and comes back waits for it, says so, and repeats no call', async () => {
+    const worker = await started()
+    const ids = await underLoad(world, async () => {
+      await redis.kill('SIGKILL')
+      await sleep(4_000)
+      await redis.restart()
+    })
+    expectUnharmed(world, stub, ids)
+    expect(linesWith(worker, 'Redis is away').length).toBeGreaterThan(0)
+    expect(linesWith(worker, 'Redis is away').length).toBeLessThanOrEqual(FEW)
+    expect(linesWith(worker, 'Redis is back').length).toBeGreaterThan(0)
+    expect(await worker.end()).toBe(0)
+  })
+
+  test('scores nothing while it is away', async () => {
+    await started()
+    const ids = await underLoad(world, async () => {
+      proxy.cut()
+      // Calls that were in flight come back.
+      await sleep(1_000)
+      const asked = stub.arrivals().length
+      await sleep(2_000)
+      expect(stub.arrivals()).toHaveLength(asked)
+      proxy.heal()
+    })
+    expectUnharmed(world, stub, ids)
+  })
+
+  test('cuts its connections again and again goes on between the cuts', async () => {
+    await started()
+    const ids = await underLoad(world, async () => {
+      for (let cut = 0; cut < 8; cut++) {
+        await sleep(150)
+        proxy.reset()
+      }
+    })
+    expectUnharmed(world, stub, ids)
+    expect(proxy.accepted()).toBeGreaterThan(4)
+  })
+
+  test('answers no more, with the connections open, gives them up and goes on when packets pass again', async () => {
+    const worker = await started()
+    const ids = await underLoad(world, async () => {
+      proxy.silence()
+      await sleep(9_000)
+      proxy.heal()
+    })
+    expectUnharmed(world, stub, ids)
+    expect(linesWith(worker, 'Redis').length).toBeLessThanOrEqual(3 * FEW)
+  })
+
+  test('became a replica that takes no writes waits until it is the master again', async () => {
+    const worker = await started()
+    const ids = await underLoad(world, async () => {
+      await world.redis.replicaof('127.0.0.1', '1')
+      await sleep(3_000)
+      await world.redis.replicaof('NO', 'ONE')
+    })
+    expectUnharmed(world, stub, ids)
+    expect(linesWith(worker, 'READONLY').length).toBeGreaterThan(0)
+    expect(linesWith(worker, 'READONLY').length).toBeLessThanOrEqual(3 * FEW)
+  })
+
+  test('is out of memory waits until there is some, and says so once', async () => {
+    const worker = await started()
+    const ids = await underLoad(world, async () => {
+      await world.redis.config('SET', 'maxmemory', '1')
+      await sleep(3_000)
+      await world.redis.config('SET', 'maxmemory', '0')
+    })
+    expectUnharmed(world, stub, ids)
+    expect(linesWith(worker, 'Redis refuses')).toHaveLength(1)
+    expect(linesWith(worker, 'OOM').length).toBeGreaterThan(0)
+  })
+})

@@ -1,0 +1,57 @@
+/** Requests before, during and after some trouble, and what must be true of them in the end. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
+import type { Stub } from '../../src/openai-stub/server.ts'
+import { traceable } from './audit.ts'
+import { waitUntil } from './wait.ts'
+import type { Worker } from './worker.ts'
+import type { World } from './world.ts'
+import { countById } from './world.ts'
+
+const EACH = 8
+const SENT_EVERY_MS = 100
+
+/**
+ * Sends some requests, makes trouble while they are worked on and others come, sends more, and waits for all outcomes.
+ * @param trouble resolves when it is over
+ * @returns the ids
+ */
+export async function underLoad(world: World, trouble: () => Promise<unknown>, limitMs = 90_000): Promise<number[]> {
+  // The first request opens a new system; trouble before that would be trouble at the start.
+  await world.send([traceable(1_000)])
+  await world.answered([1_000])
+  const ids = Array.from({ length: 3 * EACH }, (_, index) => 1_001 + index)
+  const send = (from: number, to: number) => world.send(ids.slice(from, to).map((id) => traceable(id)))
+  await send(0, EACH)
+  const sendSlowly = async () => {
+    for (let index = EACH; index < 2 * EACH; index++) {
+      await sleep(SENT_EVERY_MS)
+      await send(index, index + 1)
+    }
+  }
+  await Promise.all([trouble(), sendSlowly()])
+  await send(2 * EACH, 3 * EACH)
+  await world.answered(ids, limitMs)
+  return [1_000, ...ids]
+}
+
+/** One success and one record each, as many calls as requests (or as told), and the worker is still there. */
+export function expectUnharmed(world: World, stub: Stub, ids: number[], calls = ids.length): void {
+  const once = new Map(ids.map((id) => [`${id}`, 1]))
+  const sorted = (counts: Map<string, number>) => new Map([...counts].toSorted(([a], [b]) => Number(a) - Number(b)))
+  expect(sorted(countById(world.seenNotifications()))).toEqual(once)
+  expect(sorted(countById(world.seenRecords()))).toEqual(once)
+  expect(world.notifications().every(({ success }) => success)).toBe(true)
+  expect(stub.arrivals()).toHaveLength(calls)
+}
+
+/** @returns the worker's lines with this text */
+export const linesWith = (worker: Worker, text: string): string[] => worker.lines.filter((line) => line.includes(text))
+
+/** Resolves when so many requests are being asked of the model, or have been. */
+export const called = (stub: Stub, count: number) =>
+  waitUntil(
+    () => stub.arrivals().length >= count,
+    60_000,
+    () => `${stub.arrivals().length} of ${count} calls`,
+  )
