@@ -1,5 +1,6 @@
 /** Takes a partition over: fence, then read what is committed, then know where to go on. */
 import { pause } from '../abortable.ts'
+import type { Log, LogFields } from '../log.ts'
 import type { KafkaClients } from './clients.ts'
 import type { Committed } from './committed.ts'
 import { readCommitted } from './committed.ts'
@@ -7,8 +8,8 @@ import { encodeDone } from './offset-metadata.ts'
 import type { Progress } from './progress.ts'
 import type { Publisher, Source } from './publisher.ts'
 import { openPublisher } from './publisher.ts'
-import type { Reconciled, Standing } from './reconcile.ts'
-import { reconcile } from './reconcile.ts'
+import type { LastCommit, Reconciled, Standing } from './reconcile.ts'
+import { isLost, reconcile } from './reconcile.ts'
 import type { StartOffsets } from './start-offset.ts'
 import { readWatermarks } from './start-offset.ts'
 import { transactionalIdOf } from './transactional-id.ts'
@@ -24,10 +25,13 @@ export interface Known {
   standing: Standing
   /** What it would commit now if it committed nothing new. */
   progress: Progress
+  last: LastCommit | null
 }
 
 export interface Acquired extends Reconciled {
   publisher: Publisher
+  /** As Kafka has it now. */
+  committed: Committed
 }
 
 /**
@@ -39,33 +43,48 @@ export async function acquire(
   source: Source,
   startOffsets: StartOffsets,
   known: Known | null,
+  log: Log,
   signal: AbortSignal,
 ): Promise<Acquired> {
   const { group, topic, partition } = source
   const publisher = await openPublisher(clients, transactionalIdOf(group, topic, partition), source, signal)
   try {
-    const committed = await readStable(clients, source, signal)
-    const log = (await readWatermarks(clients, topic)).get(partition)
-    if (log === undefined) throw new Error(`Kafka knows no partition ${partition} of ${topic}`)
-    const reconciled = await reconcile(known?.standing ?? null, committed, log, {
+    const read = await readStable(clients, source, signal)
+    const before = await repeatIfLost(publisher, read, known?.last ?? null, { topic, partition }, log)
+    const watermarks = (await readWatermarks(clients, topic)).get(partition)
+    if (watermarks === undefined) throw new Error(`Kafka knows no partition ${partition} of ${topic}`)
+    const reconciled = await reconcile(known?.standing ?? null, before, watermarks, {
       start: () => startOffsets.first(partition),
       recent: () => startOffsets.recent(partition),
     })
-    if (reconciled.commit) {
-      const progress = (reconciled.forget ? null : known?.progress) ?? { offset: reconciled.base, done: [] }
-      const metadata = encodeDone(progress.offset, progress.done)
-      await publisher.publish([], progress.offset, metadata, { eachTopicAlone: false })
-    }
-    return { ...reconciled, publisher }
+    if (!reconciled.commit) return { ...reconciled, publisher, committed: before }
+    const progress = (reconciled.forget ? null : known?.progress) ?? { offset: reconciled.base, done: [] }
+    const committed = { offset: progress.offset, metadata: encodeDone(progress.offset, progress.done) }
+    await publisher.publish([], committed.offset, committed.metadata)
+    return { ...reconciled, publisher, committed }
   } catch (error) {
     publisher.close()
     throw error
   }
 }
 
+/** @returns what is committed now */
+async function repeatIfLost(
+  publisher: Publisher,
+  committed: Committed,
+  last: LastCommit | null,
+  fields: LogFields,
+  log: Log,
+): Promise<Committed> {
+  if (last === null || last.after.offset === null || !isLost(last, committed)) return committed
+  log.error('Kafka has lost a commit that it had acknowledged: publishing it again', fields)
+  await publisher.publish(last.messages, last.after.offset, last.after.metadata, { abortFirst: true })
+  return last.after
+}
+
 async function readStable(clients: KafkaClients, { group, topic, partition }: Source, signal: AbortSignal) {
   const read = async (): Promise<Committed> =>
-    (await readCommitted(clients, group, topic)).get(partition) ?? { offset: null, metadata: null }
+    (await readCommitted(clients, group, topic)).get(partition) ?? { offset: null, metadata: '' }
   for (let before = await read(); ;) {
     await pause(STABLE_READ_PAUSE_MS, signal)
     const now = await read()

@@ -4,7 +4,8 @@ import type { KafkaClients } from './clients.ts'
 export interface Committed {
   /** null: none was ever committed */
   offset: bigint | null
-  metadata: string | null
+  /** Empty when there is none. */
+  metadata: string
 }
 
 /**
@@ -24,5 +25,5 @@ export async function readCommitted(
 function committedOf(offset: string, metadata: string | null): Committed {
   // -1 is "none"; kafkajs itself commits -2 ("the earliest") when its position fell out of the log.
   const value = BigInt(offset)
-  return value < 0n ? { offset: null, metadata: null } : { offset: value, metadata }
+  return value < 0n ? { offset: null, metadata: '' } : { offset: value, metadata: metadata ?? '' }
 }

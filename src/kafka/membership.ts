@@ -88,7 +88,12 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
       rebalanceTimeout: timeouts.rebalanceMs,
       maxWaitTimeInMs: timeouts.fetchWaitMs,
       // After a crash kafkajs restarts itself sometimes; here a new consumer is made always.
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5, restartOnFailure: () => Promise.resolve(false) },
+      retry: {
+        initialRetryTime: 100,
+        maxRetryTime: 1_000,
+        retries: 1_000_000,
+        restartOnFailure: () => Promise.resolve(false),
+      },
     })
   }
 

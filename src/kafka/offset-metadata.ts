@@ -33,8 +33,8 @@ export function encodeDone(base: bigint, done: readonly OffsetRange[]): string {
  * Reads what `encodeDone` wrote.
  * @returns the ranges; null when the text is not ours or was written for another base (the offset was moved by a tool)
  */
-export function decodeDone(base: bigint, metadata: string | null): OffsetRange[] | null {
-  if (metadata === null || metadata === '') return []
+export function decodeDone(base: bigint, metadata: string): OffsetRange[] | null {
+  if (metadata === '') return []
   const match = FORMAT.exec(metadata)
   if (match?.[1] === undefined || fromBase36(match[1]) !== base) return null
   const ranges: OffsetRange[] = []

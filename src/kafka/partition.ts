@@ -12,7 +12,7 @@
  */
 import { pause } from '../abortable.ts'
 import type { Log } from '../log.ts'
-import type { Acquired } from './acquire.ts'
+import type { Acquired, Known } from './acquire.ts'
 import { acquire } from './acquire.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaReason } from './kafka-error.ts'
@@ -26,7 +26,8 @@ import type { Source } from './publisher.ts'
 import { PublishRefused } from './publisher.ts'
 import type { Hold } from './publishing.ts'
 import { createPublishing } from './publishing.ts'
-import type { Note, Standing } from './reconcile.ts'
+import type { LastCommit, Note, Standing } from './reconcile.ts'
+import { NOTES } from './reconcile.ts'
 import type { StartOffsets, Watermarks } from './start-offset.ts'
 import type { Window } from './window.ts'
 
@@ -83,6 +84,7 @@ export function createPartition(options: PartitionOptions) {
   let state: PartitionState = 'acquiring'
   let hold: Hold | null = null
   let standing: Standing | null = null
+  let last: LastCommit | null = null
   /** kafkajs passes stretches without messages by itself; it fetches on from here. */
   let passedTo: bigint | null = null
   let fetching = false
@@ -102,7 +104,8 @@ export function createPartition(options: PartitionOptions) {
     gone: gone.signal,
     log,
     hold: () => (state === 'ready' ? hold : null),
-    onCommitted: (completions, _batch, durationMs) => {
+    onCommitted: (completions, commit, durationMs) => {
+      last = commit
       committedAtMs = performance.now()
       over()
       options.onCommitted(completions, durationMs)
@@ -134,8 +137,7 @@ export function createPartition(options: PartitionOptions) {
     ) {
       const joinsBefore = joins
       try {
-        const known = standing && { standing, progress: progressOf(open.offsets(), standing.next, standing.ahead) }
-        const acquired = await acquire(clients, source, options.startOffsets, known, gone.signal)
+        const acquired = await acquire(clients, source, options.startOffsets, known(), log, gone.signal)
         if (!gone.signal.aborted && joins === joinsBefore) {
           acquiring = false
           settle(acquired)
@@ -150,7 +152,11 @@ export function createPartition(options: PartitionOptions) {
     acquiring = false
   }
 
-  function settle({ publisher, base, next, ahead, note, forget }: Acquired): void {
+  function known(): Known | null {
+    return standing && { standing, last, progress: progressOf(open.offsets(), standing.next, standing.ahead) }
+  }
+
+  function settle({ publisher, committed, base, next, ahead, note, forget }: Acquired): void {
     tellNote(note, { base, next })
     if (forget) open.clear()
     const covered = open.all().filter(({ message: { offset } }) => offset < base || inRanges(offset, ahead))
@@ -159,7 +165,8 @@ export function createPartition(options: PartitionOptions) {
       else open.abandon(item)
     }
     standing = { base, next, ahead }
-    hold = { publisher, standing }
+    hold = { publisher, standing, committed }
+    if (last?.after.offset !== committed.offset || last.after.metadata !== committed.metadata) last = null
     passedTo = null
     enter('ready')
     const unknown = covered.filter(({ tried }) => tried).map(({ completion }) => completion)
@@ -307,19 +314,3 @@ export function createPartition(options: PartitionOptions) {
 
 export type Partition = ReturnType<typeof createPartition>
 export type PartitionStatus = ReturnType<Partition['status']>
-
-const NOTES: Record<Note, { level: 'debug' | 'info' | 'warn' | 'error'; text: string }> = {
-  as_committed: { level: 'info', text: 'partition acquired: going on from the committed offset' },
-  no_offset: { level: 'info', text: 'the group has no committed offset here: beginning as KAFKA_START_FROM says' },
-  offset_restored: { level: 'warn', text: "the group's committed offset had vanished: it is committed again" },
-  log_shorter: {
-    level: 'error',
-    text: 'the topic is shorter than it was (made anew?): beginning at its recent messages',
-  },
-  moved_back: { level: 'warn', text: 'the committed offset was moved back: reading from there' },
-  retention: { level: 'error', text: 'retention has removed messages that were never read: going on after them' },
-  foreign_metadata: {
-    level: 'warn',
-    text: "the committed offset's metadata is not ours: what is done above it will be met again",
-  },
-}

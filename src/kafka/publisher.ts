@@ -45,10 +45,21 @@ const REFUSALS: Record<string, Refusal> = {
   OFFSET_METADATA_TOO_LARGE: 'metadata_too_large',
 }
 
+export interface PublishOptions {
+  /** A send per topic: slower, but a refusal names its topic. */
+  eachTopicAlone?: boolean
+  /**
+   * Sends the messages in a transaction that is aborted first. A broker that is killed just after it acknowledged a commit may
+   * come back without the markers that end it (seen with one node, Kafka 4.3.1: the coordinator completes the transaction
+   * before its partitions have a leader again). Its messages then wait in their partitions for this producer's next marker,
+   * and a commit would publish them together with their repetition.
+   */
+  abortFirst?: boolean
+}
+
 export interface Publisher {
   /**
    * Publishes all `messages` and commits `offset` with `metadata` for the source, in one transaction.
-   * @param options.eachTopicAlone a send per topic: slower, but a refusal names its topic
    * @throws PublishRefused when Kafka would not take it; any other error leaves the outcome UNKNOWN. After both this
    * publisher is of no use: close it, open another, and read what is committed.
    */
@@ -56,7 +67,7 @@ export interface Publisher {
     messages: readonly OutgoingMessage[],
     offset: bigint,
     metadata: string,
-    options: { eachTopicAlone: boolean },
+    options?: PublishOptions,
   ): Promise<void>
   /** Ends its connection, in the background. */
   close(): void
@@ -88,12 +99,8 @@ export async function openPublisher(
     signal.removeEventListener('abort', close)
   }
   return {
-    publish: (messages, offset, metadata, options) =>
-      within(
-        TRANSACTION_LIMIT_MS,
-        'a transaction',
-        transact(producer, source, topicMessages(messages), { offset, metadata, ...options }),
-      ),
+    publish: (messages, offset, metadata, options = {}) =>
+      within(TRANSACTION_LIMIT_MS, 'a transaction', publish(producer, source, messages, { offset, metadata }, options)),
     close,
   }
 }
@@ -105,14 +112,21 @@ async function fence(producer: Producer): Promise<void> {
   await empty.abort()
 }
 
-async function transact(
+async function publish(
   producer: Producer,
   source: Source,
-  topics: TopicMessages[],
-  commit: { offset: bigint; metadata: string; eachTopicAlone: boolean },
+  messages: readonly OutgoingMessage[],
+  commit: { offset: bigint; metadata: string },
+  { eachTopicAlone = false, abortFirst = false }: PublishOptions,
 ): Promise<void> {
+  const topics = topicMessages(messages)
+  const sends = eachTopicAlone ? topics.map((each) => [each]) : [topics].filter(({ length }) => length > 0)
+  if (abortFirst && sends.length > 0) {
+    const rehearsal = await producer.transaction()
+    for (const send of sends) await sendAll(rehearsal, send)
+    await rehearsal.abort()
+  }
   const transaction = await producer.transaction()
-  const sends = commit.eachTopicAlone ? topics.map((each) => [each]) : topics.length === 0 ? [] : [topics]
   for (const send of sends) await sendAll(transaction, send)
   // Offsets last: kafkajs retries a send that meets the markers of the transaction before, but not this.
   await sendOffset(transaction, source, commit.offset, commit.metadata)
@@ -169,7 +183,12 @@ function topicMessages(messages: readonly OutgoingMessage[]): TopicMessages[] {
   return [...byTopic].map(([topic, list]) => ({ topic, messages: list.map(kafkaMessage) }))
 }
 
-/** A fresh object each time: its partition is chosen once. */
-function kafkaMessage({ key, value, headers }: OutgoingMessage): Message {
-  return { key, value, headers }
+const made = new WeakMap<OutgoingMessage, Message>()
+
+/** The same object each time, so that a repetition goes to the same partition. */
+function kafkaMessage(message: OutgoingMessage): Message {
+  const { key, value, headers } = message
+  const before = made.get(message) ?? { key, value, headers }
+  made.set(message, before)
+  return before
 }

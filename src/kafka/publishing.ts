@@ -4,12 +4,16 @@ import type { Completion, Handler } from './messages.ts'
 import type { OpenMessage, OpenMessages } from './open-messages.ts'
 import type { Batch, Outbox } from './outbox.ts'
 import type { Publisher } from './publisher.ts'
-import type { Standing } from './reconcile.ts'
+import { PublishRefused } from './publisher.ts'
+import type { Committed } from './committed.ts'
+import type { LastCommit, Standing } from './reconcile.ts'
 
 /** What is needed to publish; it is replaced as a whole when the partition is acquired again. */
 export interface Hold {
   publisher: Publisher
   standing: Standing
+  /** What Kafka has committed. */
+  committed: Committed
 }
 
 export interface PublishingOptions {
@@ -21,7 +25,7 @@ export interface PublishingOptions {
   log: Log
   /** @returns null while nothing may be published */
   hold: () => Hold | null
-  onCommitted: (completions: Completion[], batch: Batch, durationMs: number) => void
+  onCommitted: (completions: Completion[], commit: LastCommit, durationMs: number) => void
   /** The transaction failed with the hold that it was made with; the hold's publisher is of no use any more. */
   onFailed: (hold: Hold, error: unknown, items: OpenMessage[]) => Promise<void>
 }
@@ -77,20 +81,24 @@ export function createPublishing(options: PublishingOptions): () => void {
   async function transact(before: Hold, batch: Batch, completions: Completion[]): Promise<boolean> {
     const { items, progress, metadata } = batch
     const startMs = performance.now()
+    const messages = completions.flatMap((each) => each.messages)
+    const how = { eachTopicAlone: outbox.eachTopicAlone(items), abortFirst: items.some(({ tried }) => tried) }
     // Before, not after: whatever happens from here on, the log may hold them.
     for (const item of items) item.tried = true
     try {
-      const messages = completions.flatMap((each) => each.messages)
-      const eachTopicAlone = outbox.eachTopicAlone(items)
-      await before.publisher.publish(messages, progress.offset, metadata, { eachTopicAlone })
+      await before.publisher.publish(messages, progress.offset, metadata, how)
     } catch (error) {
+      if (error instanceof PublishRefused) for (const item of items) item.tried = how.abortFirst
       await onFailed(before, error, items)
       return false
     }
+    const after = { offset: progress.offset, metadata }
+    const commit = { before: before.committed, after, messages }
+    before.committed = after
     before.standing.base = progress.offset
     for (const item of items) open.remove(item)
     outbox.succeeded(items)
-    onCommitted(completions, batch, performance.now() - startMs)
+    onCommitted(completions, commit, performance.now() - startMs)
     return true
   }
 

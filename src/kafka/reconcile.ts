@@ -1,5 +1,6 @@
 /** After fencing: brings what is committed, what the log still holds, and what this worker knows together. Pure. */
 import type { Committed } from './committed.ts'
+import type { OutgoingMessage } from './messages.ts'
 import type { OffsetRange } from './offset-metadata.ts'
 import { decodeDone } from './offset-metadata.ts'
 import type { Watermarks } from './start-offset.ts'
@@ -12,6 +13,13 @@ export interface Standing {
   next: bigint
   /** What the commit's metadata says is done above the base. */
   ahead: OffsetRange[]
+}
+
+/** The last commit that Kafka has acknowledged to this worker; one before it is beyond doubt. */
+export interface LastCommit {
+  before: Committed
+  after: Committed
+  messages: OutgoingMessage[]
 }
 
 export type Note =
@@ -74,4 +82,26 @@ export async function reconcile(
 function withinLog(reconciled: Reconciled, { low }: Watermarks): Reconciled {
   if (reconciled.next >= low) return reconciled
   return { ...reconciled, next: low, note: 'retention' }
+}
+
+/** Whether Kafka stands where it stood before the last commit that it has acknowledged. */
+export function isLost(last: LastCommit, committed: Committed): boolean {
+  return committed.offset === last.before.offset && committed.metadata === last.before.metadata
+}
+
+/** How each note is logged. */
+export const NOTES: Record<Note, { level: 'debug' | 'info' | 'warn' | 'error'; text: string }> = {
+  as_committed: { level: 'info', text: 'partition acquired: going on from the committed offset' },
+  no_offset: { level: 'info', text: 'the group has no committed offset here: beginning as KAFKA_START_FROM says' },
+  offset_restored: { level: 'warn', text: "the group's committed offset had vanished: it is committed again" },
+  log_shorter: {
+    level: 'error',
+    text: 'the topic is shorter than it was (made anew?): beginning at its recent messages',
+  },
+  moved_back: { level: 'warn', text: 'the committed offset was moved back: reading from there' },
+  retention: { level: 'error', text: 'retention has removed messages that were never read: going on after them' },
+  foreign_metadata: {
+    level: 'warn',
+    text: "the committed offset's metadata is not ours: what is done above it will be met again",
+  },
 }

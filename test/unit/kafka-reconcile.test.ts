@@ -7,7 +7,7 @@ const known = { base: 50n, next: 60n, ahead: [{ from: 55n, to: 57n }] }
 
 describe('after fencing', () => {
   it('a group without an offset begins where told, and commits that at once', async () => {
-    const result = await reconcile(null, { offset: null, metadata: null }, log, ask)
+    const result = await reconcile(null, { offset: null, metadata: '' }, log, ask)
     expect(result).toMatchObject({ base: 40n, next: 40n, note: 'no_offset', commit: true })
   })
 
@@ -27,7 +27,7 @@ describe('after fencing', () => {
   })
 
   it('an offset that vanished under a worker that knows it is committed again', async () => {
-    const result = await reconcile(known, { offset: null, metadata: null }, log, ask)
+    const result = await reconcile(known, { offset: null, metadata: '' }, log, ask)
     expect(result).toMatchObject({ base: 50n, next: 60n, note: 'offset_restored', commit: true, forget: false })
   })
 
@@ -35,7 +35,7 @@ describe('after fencing', () => {
     const shorter = { low: 0n, high: 30n }
     for (const committed of [
       { offset: 50n, metadata: '' },
-      { offset: null, metadata: null },
+      { offset: null, metadata: '' },
     ]) {
       const result = await reconcile(known, committed, shorter, ask)
       expect(result).toMatchObject({ base: 70n, next: 70n, note: 'log_shorter', commit: true, forget: true })
