@@ -5,7 +5,7 @@ import type { ConsumerStatus } from './kafka/consumer.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Picture } from './metrics/picture.ts'
-import type { OpsServer, Readiness } from './ops-server.ts'
+import type { Check, Readiness } from './ops-server.ts'
 import { readinessOf, startOpsServer } from './ops-server.ts'
 import { readHolds } from './provider/holds.ts'
 import type { RedisKeys } from './redis/keys.ts'
@@ -14,12 +14,9 @@ import type { RedisKeys } from './redis/keys.ts'
 const KAFKA_SILENCE_MS = 15_000
 
 export interface OpsParts {
-  port: number
   redis: Redis
   keys: RedisKeys
   budget: Budget
-  metrics: Metrics
-  log: Log
   consumer: () => ConsumerStatus
   /** Whether the group has given this worker its partitions (which may be none). */
   assigned: () => boolean
@@ -27,40 +24,53 @@ export interface OpsParts {
   oldestUnfinishedMs: () => number | null
 }
 
-/** Serves probes and metrics. @throws Error that names OPS_PORT when the port cannot be opened */
-export async function startOps(parts: OpsParts): Promise<OpsServer> {
-  const { port, redis, keys, budget, metrics, log, consumer, assigned } = parts
+export interface Ops {
+  /** From now on the parts are asked; until then the worker is alive, and not ready. */
+  show(parts: OpsParts): void
+  close(): Promise<void>
+}
 
-  const readiness = (): Promise<Readiness> =>
-    readinessOf({
-      kafka: () => (consumer().silentMs < KAFKA_SILENCE_MS ? null : 'no sign of life from Kafka'),
-      assigned: () => (assigned() ? null : 'the group has not assigned anything yet'),
-      redis: async () => ((await redis.ping()) === 'PONG' ? null : 'no answer from Redis'),
-      provider: async () => {
-        // An outage passes by itself, and the operator knows of his own pause; these wait for somebody to act.
-        const held = (await readHolds(redis, keys)).find(({ code, holdsOthers }) => holdsOthers && isForGood(code))
-        return held === undefined ? null : `calls are held (${held.code}): ${held.remedy}`
-      },
-    })
+const STARTING: Readiness = { ready: false, checks: { start: 'waiting for Kafka and Redis' } }
 
-  async function picture(): Promise<Picture> {
-    const [ready, status, holds] = await Promise.all([
-      readiness(),
-      budget.status().catch(() => null),
-      readHolds(redis, keys).catch(() => null),
-    ])
-    return {
-      ready: ready.ready,
-      consumer: consumer(),
-      callsInFlight: parts.callsInFlight(),
-      oldestUnfinishedMs: parts.oldestUnfinishedMs(),
-      ...(status === null ? {} : { budget: status }),
-      ...(holds === null ? {} : { holds }),
-    }
+/** Serves probes and metrics from the first moment on. @throws Error that names OPS_PORT when the port cannot be opened */
+export async function startOps(port: number, metrics: Metrics, log: Log): Promise<Ops> {
+  let readiness = (): Promise<Readiness> => Promise.resolve(STARTING)
+  const server = await startOpsServer({ port, metrics, readiness: () => readiness(), log })
+  return {
+    show(parts) {
+      readiness = () => readinessOf(checksOf(parts))
+      metrics.showPicture(async () => pictureOf(parts, await readiness()), log)
+    },
+    close: () => server.close(),
   }
+}
 
-  metrics.showPicture(picture, log)
-  return await startOpsServer({ port, metrics, readiness, log })
+function checksOf({ redis, keys, consumer, assigned }: OpsParts): Record<string, Check> {
+  return {
+    kafka: () => (consumer().silentMs < KAFKA_SILENCE_MS ? null : 'no sign of life from Kafka'),
+    assigned: () => (assigned() ? null : 'the group has not assigned anything yet'),
+    redis: async () => ((await redis.ping()) === 'PONG' ? null : 'no answer from Redis'),
+    provider: async () => {
+      // An outage passes by itself, and the operator knows of his own pause; these wait for somebody to act.
+      const held = (await readHolds(redis, keys)).find(({ code, holdsOthers }) => holdsOthers && isForGood(code))
+      return held === undefined ? null : `calls are held (${held.code}): ${held.remedy}`
+    },
+  }
+}
+
+async function pictureOf(parts: OpsParts, { ready }: Readiness): Promise<Picture> {
+  const [status, holds] = await Promise.all([
+    parts.budget.status().catch(() => null),
+    readHolds(parts.redis, parts.keys).catch(() => null),
+  ])
+  return {
+    ready,
+    consumer: parts.consumer(),
+    callsInFlight: parts.callsInFlight(),
+    oldestUnfinishedMs: parts.oldestUnfinishedMs(),
+    ...(status === null ? {} : { budget: status }),
+    ...(holds === null ? {} : { holds }),
+  }
 }
 
 const isForGood = (code: string | null) =>

@@ -1,0 +1,222 @@
+/** Builds the worker: hands each part its collaborators, starts them in order, and has them ended in the reverse one. */
+import { hostname } from 'node:os'
+import { createAloneLock } from './alone.ts'
+import { createAsk } from './ask.ts'
+import { createBudget } from './budget/budget.ts'
+import { createSlots } from './budget/slots.ts'
+import type { Config } from './config.ts'
+import { createDedupe } from './dedupe.ts'
+import { startHeartbeat } from './heartbeat.ts'
+import { createKafkaClients } from './kafka/clients.ts'
+import type { KafkaClients } from './kafka/clients.ts'
+import type { ConsumerHooks, ConsumerStatus } from './kafka/consumer.ts'
+import { createConsumer } from './kafka/consumer.ts'
+import { createOffsetsView } from './kafka/offsets-view.ts'
+import type { ReadBack } from './kafka/outcomes-reader.ts'
+import { readBack } from './kafka/outcomes-reader.ts'
+import { ensureTopics } from './kafka/topics.ts'
+import type { Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import { startOps } from './ops.ts'
+import { createPipeline } from './pipeline.ts'
+import { createProvider } from './provider/client.ts'
+import { createGate } from './provider/gate.ts'
+import { createKeySource } from './provider/key.ts'
+import { createTransport } from './provider/transport.ts'
+import { createRecovery } from './recovery.ts'
+import { createBudgetRescue } from './recovery/budget-rescue.ts'
+import { connectRedis, redisReady } from './redis/connection.ts'
+import { redisKeys } from './redis/keys.ts'
+import { createRetryWhileAway } from './redis/retry.ts'
+import { createFleetState } from './redis/state.ts'
+import { createSubscriptions } from './redis/subscriptions.ts'
+import { createResultCache } from './scoring/cache.ts'
+import { promptVersion } from './scoring/prompt-version.ts'
+import { createScoring } from './scoring/scoring.ts'
+import { preflightKafka, preflightRedis } from './preflight.ts'
+import type { ReleaseStack } from './shutdown.ts'
+import { createTokenRatios } from './scoring/token-ratios.ts'
+import { createTokenEstimator } from './scoring/tokens.ts'
+import { VERSION } from './version.ts'
+
+/** Calls in flight have so long to finish once the worker is told to stop. */
+const DRAIN_MS = 25_000
+const LEASES_MS = 1_000
+const SAVE_RATIOS_EVERY_MS = 60_000
+
+export interface WorkParts {
+  config: Config
+  /** This worker's name, unique among all there ever were. */
+  worker: string
+  log: Log
+  releases: ReleaseStack
+  stop: AbortSignal
+}
+
+/**
+ * Builds the worker, hands each part its collaborators, and works until `stop` aborts and everything in flight is drained.
+ * Kafka and Redis are waited for while they are away.
+ * @throws Error when it cannot go on (a topic that may not be created, a Redis Cluster); the reason of `stop` during the start
+ */
+export async function work({ config, worker, log, releases, stop }: WorkParts): Promise<void> {
+  const { kafka, processedTtlMs } = config
+  log.info('starting', { worker, version: VERSION, group: kafka.groupId, topic: kafka.topics.requests })
+  const info = { version: VERSION, model: config.provider.model, prompt: promptVersion }
+  const metrics = createMetrics({ process: config.opsPort !== null, info })
+  const ops = config.opsPort === null ? null : await startOps(config.opsPort, metrics, log)
+  if (ops !== null) releases.defer('probes and metrics', () => ops.close())
+  const keys = redisKeys(config.redis.keyPrefix)
+  const redis = connectRedis(config.redis, log, { name: worker })
+  releases.defer('Redis', () => redis.disconnect())
+  const listener = connectRedis(config.redis, log, { name: `${worker}-listener` })
+  releases.defer("Redis's messages", () => listener.disconnect())
+  const clients = createKafkaClients(kafka, log)
+  releases.defer('Kafka', () => clients.close())
+
+  await ensureTopics(clients, kafka, log, stop)
+  await redisReady(redis, log, stop)
+  await preflightRedis(redis, keys, config, log)
+  // Nothing waits for it: where no transaction can be begun, it takes half a minute to find out.
+  void preflightKafka(clients, config, log, stop)
+
+  // Everything below runs until the last outcome is published and marked, which is after `stop`.
+  const ended = new AbortController()
+  releases.defer('background work', () => ended.abort(new Error('the worker has stopped')))
+  const transport = createTransport(config.provider.proxyUrl)
+  releases.defer('the connections to the provider', () => transport.close())
+  const retryWhileAway = createRetryWhileAway({ log, redis })
+  const state = createFleetState({ redis, key: keys.state, retryWhileAway })
+  const offsets = createOffsetsView(clients, { group: kafka.groupId, topic: kafka.topics.requests }, log)
+  const dedupe = createDedupe({
+    redis,
+    keys,
+    state,
+    log,
+    processedTtlMs,
+    ownerStanding: (owner, signal) => offsets.standing(owner, signal),
+  })
+  const readOutcomes = outcomesReader(config, clients, log)
+  const subscriptions = createSubscriptions(listener, log)
+  const budget = createBudget({
+    redis,
+    retryWhileAway,
+    prefix: keys.budget(config.budget.name),
+    sentinel: keys.state,
+    limits: config.budget,
+    burst: config.budget.burst,
+    maxWaitMs: config.budget.maxWaitMs,
+    worker,
+    log,
+    subscribe: (channel, receive) => subscriptions.subscribe(channel, receive),
+    onLost: () => void rebuildIfAlone().catch(saidUnless(ended.signal, log, 'the budget was not rebuilt')),
+  })
+  releases.defer('the budget', () => budget.close())
+  const provider = createProvider({
+    settings: config.provider,
+    key: createKeySource(config.provider, log),
+    transport,
+    log,
+  })
+  const gate = createGate({ redis, keys, worker, identity: provider.identity, retry: retryWhileAway, log })
+  releases.defer('the gate', () => gate.close())
+  const cache = createResultCache({
+    redis,
+    keys,
+    retry: retryWhileAway,
+    settings: { ...config.provider, promptVersion, verdictMinScore: config.verdictMinScore },
+    ttlMs: config.resultCacheTtlMs,
+    log,
+  })
+  const ratios = createTokenRatios(redis, keys, config.provider.model, log)
+  const estimator = createTokenEstimator(config.provider.model, await ratios.load())
+  const saving = setInterval(() => void ratios.save(estimator.learned()), SAVE_RATIOS_EVERY_MS)
+  releases.defer('what the token estimate learned', () => clearInterval(saving))
+  const scoring = createScoring({ config, cache, estimator, metrics, log })
+  const slots = createSlots(config.maxCallsInFlight)
+  const trusted = (signal: AbortSignal) => state.isTrusted(signal)
+  const ask = createAsk({ dedupe, budget, slots, alone: createAloneLock(), gate, provider, trusted, metrics, log })
+  const pipeline = createPipeline({ config, dedupe, budget, ask, scoring, log, metrics, stopped: ended.signal })
+  let assigned = false
+  const hooks: ConsumerHooks = {
+    ...metrics.kafka,
+    rebalanced(partitions) {
+      assigned = true
+      metrics.kafka.rebalanced(partitions)
+    },
+  }
+  const consumer = createConsumer({ clients, config: kafka, processedTtlMs, handler: pipeline, log, hooks })
+
+  const rebuildIfAlone = createBudgetRescue({ budget, state, readOutcomes, signal: ended.signal })
+  const recovery = createRecovery({
+    redis,
+    keys,
+    state,
+    log,
+    processedTtlMs,
+    reassertHeld: (signal) => dedupe.reassertHeld(signal),
+    readOutcomes,
+    firstEver: async () => !(await offsets.groupHasCommitted()) && (await offsets.isEmpty(kafka.topics.notifications)),
+    budget: {
+      open: async (signal) => void (await budget.open(signal)),
+      closeFor: (ms, signal) => budget.closeFor(ms, signal),
+      rebuild: (spendings, signal) => budget.rebuild(spendings, signal),
+    },
+  })
+  const background = [
+    recovery.run(ended.signal),
+    dedupe.run(ended.signal),
+    // A budget that nobody has used before, under a name of its own on a Redis that is in use.
+    state.isTrusted(ended.signal).then(() => budget.open(ended.signal)),
+  ]
+  for (const loop of background) loop.catch(saidUnless(ended.signal, log, 'background work has ended'))
+
+  releases.defer(
+    'the heartbeat',
+    startHeartbeat(redis, keys.worker(worker), () => facts(consumer.status()), log),
+  )
+  ops?.show({
+    redis,
+    keys,
+    budget,
+    consumer: () => consumer.status(),
+    assigned: () => assigned,
+    callsInFlight: () => slots.counts().running,
+    oldestUnfinishedMs: () => pipeline.oldestUnfinishedMs(),
+  })
+  const running = consumer.run()
+  stop.addEventListener('abort', () => void consumer.stop(DRAIN_MS), { once: true })
+  if (stop.aborted) await consumer.stop(DRAIN_MS)
+  log.info('working', { worker })
+  await running
+  const report = await consumer.stop(DRAIN_MS)
+  await ratios.save(estimator.learned())
+  await dedupe
+    .releaseAll(AbortSignal.timeout(LEASES_MS))
+    .catch(saidUnless(ended.signal, log, 'leases are left to expire'))
+  log.info('stopped', { why: (stop.reason as Error).message, ...report })
+}
+
+/** @returns a function that reads the notifications topic back, for the rebuilding of what Redis has lost */
+function outcomesReader({ kafka }: Config, clients: KafkaClients, log: Log) {
+  const topic = kafka.topics.notifications
+  const groupPrefix = `${kafka.groupId}.read-back`
+  return (options: { sinceMs: number; onOutcome: (record: ReadBack) => Promise<void>; signal: AbortSignal }) =>
+    readBack({ clients, topic, groupPrefix, log, ...options, onMessage: options.onOutcome })
+}
+
+/** What `npm run status` shows of a worker. */
+function facts({ partitions, window }: ConsumerStatus): Record<string, string> {
+  return {
+    host: hostname(),
+    pid: String(process.pid),
+    version: VERSION,
+    partitions: partitions.map(({ partition }) => partition).join(','),
+    inFlight: String(partitions.reduce((sum, { running }) => sum + running, 0)),
+    window: String(window.messages),
+  }
+}
+
+/** Background work ends with its signal; any other end is a fault of ours, which the log must not keep to itself. */
+const saidUnless = (ended: AbortSignal, log: Log, what: string) => (error: unknown) => {
+  if (!ended.aborted) log.error(what, { reason: error instanceof Error ? error.message : String(error) })
+}
