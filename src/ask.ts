@@ -2,6 +2,7 @@
  * One attempt to get an answer, paid from the budget: slot → gate → budget → lease → call → settlement → gate.
  * The loop over attempts, and what becomes of the answer, is pipeline.ts's.
  */
+import { bounded } from './abortable.ts'
 import type { createAloneLock } from './alone.ts'
 import type { Budget, Grant } from './budget/budget.ts'
 import type { createSlots } from './budget/slots.ts'
@@ -60,6 +61,7 @@ const UNHINTED_HOLD_MS = 1_000
 
 /** After this long a failed report or settlement is given up: the stopping worker must not hang on Redis. */
 const AFTERMATH_MS = 10_000
+const LAST_WORDS_MS = 1_000
 
 /** @returns a function that makes one attempt; it rejects with the reason of a signal that aborted, lease given back */
 export function createAsk({ dedupe, budget, slots, alone, gate, provider, trusted, metrics, log }: AskParts) {
@@ -67,7 +69,7 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
   async function inSlot(asked: Asked, queuedMs: number, signals: HandlerSignals): Promise<Attempt> {
     const pass = await gate.enter(asked.id.toString(), signals.wait)
     const report = (outcome: GateOutcome) =>
-      gate.report(pass, outcome, aftermath(signals.call)).catch((error: unknown) => {
+      aftermath(signals.call, (signal) => gate.report(pass, outcome, signal)).catch((error: unknown) => {
         said(log, 'the gate was not told', asked.id)(error)
         return NO_EVIDENCE
       })
@@ -92,7 +94,7 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
     asked.journey.grants.push(grant.id)
     const begun = await dedupe.begin(asked.id, asked.owner, asked.alone, signals.wait)
     if (begun.kind === 'begun') return await call(asked, grant, begun.lease, signals)
-    await budget.settle(grant, 0, aftermath(signals.call))
+    await aftermath(signals.call, (signal) => budget.settle(grant, 0, signal))
     return unused({ kind: 'changed' })
   }
 
@@ -113,6 +115,7 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
     try {
       const question = { messages, schema, maxCompletionTokens, sendByMs: grant.sendByMs, signal: signals.call }
       const reply = await provider.ask(question)
+      if (reply.kind === 'not_sent') log.warn('a grant came too late to be sent and is spent', { id: asked.id })
       const tookMs = performance.now() - startedMs
       journey.askedMs += tookMs
       await account(asked, grant, reply, signals)
@@ -121,17 +124,19 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
       keepsLease = made.attempt.kind === 'answer'
       return made
     } finally {
-      if (!keepsLease) await dedupe.end(lease, aftermath(signals.call)).catch(said(log, 'a lease was left', asked.id))
+      if (!keepsLease) {
+        const end = (signal: AbortSignal) => dedupe.end(lease, signal)
+        await aftermath(signals.call, end).catch(said(log, 'a lease was left', asked.id))
+      }
     }
   }
 
   /** What was paid, to the journey and to the budget, and what the provider said of its limits. */
   async function account({ id, journey }: Asked, grant: Grant, reply: Reply, signals: HandlerSignals): Promise<void> {
-    const signal = aftermath(signals.call)
     const sent = reply.kind === 'answer' || ('sent' in reply && reply.sent)
     const usage = 'usage' in reply ? reply.usage : null
     if (sent) countAttempt(journey, usage, grant.tokens)
-    try {
+    const tell = async (signal: AbortSignal) => {
       // What was sent and not accounted for may have been billed in full: its reservation stays.
       await budget.settle(grant, usage?.totalTokens ?? (sent ? null : 0), signal)
       if (!('limits' in reply)) return
@@ -139,12 +144,13 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
       if (reply.kind === 'failure' && reply.code === 'rate_limited') {
         await budget.holdFor(reply.retryAfterMs ?? UNHINTED_HOLD_MS * (1 + Math.random()), signal)
       }
-    } catch (error) {
-      said(log, 'the budget was not told', id)(error)
     }
+    await aftermath(signals.call, tell).catch(said(log, 'the budget was not told', id))
   }
 
   return async (asked: Asked, signals: HandlerSignals): Promise<Attempt> => {
+    // Before it waits for a slot: all of them may be held for hours.
+    if (budget.neverFits(asked.tokens)) return { kind: 'too_long' }
     const queuedMs = performance.now()
     const work = () => inSlot(asked, queuedMs, signals)
     const lock = asked.alone ? alone.exclude : alone.share
@@ -178,9 +184,10 @@ function attemptOf(reply: Reply, lease: Lease, asked: Asked, signals: HandlerSig
 const UNUSABLE = { code: 'unusable_answer', retryAfterMs: null } as const
 
 /** For what has to be written after a call even though the partition is gone; bounded, also when the worker stops. */
-function aftermath(call: AbortSignal): AbortSignal {
-  return call.aborted ? AbortSignal.timeout(1_000) : AbortSignal.any([call, AbortSignal.timeout(AFTERMATH_MS)])
-}
+const aftermath = <T>(call: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+  call.aborted ? bounded(NEVER, LAST_WORDS_MS, work) : bounded(call, AFTERMATH_MS, work)
+
+const NEVER = new AbortController().signal
 
 const said = (log: Log, what: string, id: bigint) => (error: unknown) =>
   log.warn(what, { id, reason: error instanceof Error ? error.message : String(error) })

@@ -3,7 +3,10 @@
 /** How a failed attempt goes on: not at all; again at once; after a backoff, or as the provider told. */
 export type Retry = 'never' | 'at_once' | 'backoff'
 
-/** What else is held by it: the shared budget, or all calls of a scope (see provider/gate.ts). */
+/**
+ * What else is held by it: all calls of a scope (see provider/gate.ts). 'budget': the shared budget, for as long as the provider
+ * told; and, once it turns different requests away with none answered in between, all calls as in an outage.
+ */
 export type Hold = 'none' | 'budget' | 'key' | 'route' | 'config' | 'outage'
 
 export interface FailureRule {
@@ -32,7 +35,8 @@ export const FAILURES = {
     most: 40,
     hold: 'budget',
     message: 'Превышен лимит запросов к модели. Повторите запрос позже.',
-    remedy: null,
+    remedy:
+      'it resumes by itself; if it happens often, set OPENAI_RPM, OPENAI_TPM and BUDGET_BURST to the provider’s limits',
   },
   /** 429 request too large, 400 context_length_exceeded, 413, or over the tokens per minute alone. */
   too_long: {

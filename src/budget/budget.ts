@@ -154,6 +154,9 @@ export function createBudget(options: BudgetOptions) {
   }
 
   return {
+    /** Whether `reserve` would answer that so many tokens are too long. */
+    neverFits: (tokens: number) => isTooLong(tokens, limits),
+
     /**
      * Reserves one request and `tokens` (the most it can be billed), in the order of asking.
      * @returns the grant, which must be sent by its `sendByMs`; or a refusal, decided when it is the first in this

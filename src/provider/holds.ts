@@ -18,7 +18,9 @@ export type Outcome = FailureCode | 'answered' | 'unused'
 export function blamedScope(outcome: Outcome): Scope | null {
   if (outcome === 'answered' || outcome === 'unused') return null
   const { hold } = FAILURES[outcome]
-  return hold === 'none' || hold === 'budget' ? null : hold
+  if (hold === 'none') return null
+  // A server that turns all away is tried by one probe, when the time that it told is over: not by all that wait, again and again.
+  return hold === 'budget' ? 'outage' : hold
 }
 
 /** @returns how many of SCOPES, from the first, an outcome shows to be well */

@@ -140,9 +140,20 @@ describe('what begins a hold', () => {
 
   test('what says something of the text alone counts against nobody', async () => {
     const gate = worker()
-    for (const code of ['too_long', 'rejected_text', 'content_filter', 'unusable_answer', 'rate_limited'] as const) {
+    for (const code of ['too_long', 'rejected_text', 'content_filter', 'unusable_answer'] as const) {
       for (const id of ['a', 'b', 'c']) await call(gate, id, code)
     }
+    expect(await holds()).toEqual([])
+  })
+
+  test('a server that turns all away for their rate is tried by one probe at a time, until it lets one in', async () => {
+    const gate = worker()
+    for (const id of ['a', 'b']) await call(gate, id, 'rate_limited')
+    await call(gate, 'c', 'answered')
+    for (const id of ['d', 'e']) expect(await call(gate, id, 'rate_limited')).toMatchObject({ held: false })
+    expect(await call(gate, 'f', 'rate_limited')).toMatchObject({ held: true })
+    expect(await holds()).toMatchObject([{ code: 'rate_limited', requests: 3 }])
+    await call(gate, 'g', 'answered')
     expect(await holds()).toEqual([])
   })
 })

@@ -1,0 +1,146 @@
+/** What a worker does while there is no budget: holds, refuses with the truth, heeds the provider, shuts when data is lost. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { FAILURES } from '../../src/errors.ts'
+import { callsFor, range, refusals, resumeOf, startFleet } from '../support/fleet.ts'
+import { startLocalRedis } from '../support/services.ts'
+import { waitUntil } from '../support/wait.ts'
+import type { World } from '../support/world.ts'
+
+const outcomesOf = (world: World, id: number) =>
+  world.notifications().filter(({ response }) => response['processing_id'] === id)
+
+describe('while there is no budget', () => {
+  test.concurrent(
+    'held requests keep no other waiting that needs no budget, and the worker stays in its group',
+    { timeout: 180_000 },
+    async ({ onTestFinished }) => {
+      const env = { OPENAI_RPM: '3', OPENAI_TPM: '40000', MAX_CALLS_IN_FLIGHT: '4' }
+      const { stub, workers, world, send } = await startFleet(onTestFinished, { env })
+      await send(range(3))
+      await world.answered(range(3))
+      // More than there are slots, so that none is free.
+      await send(range(6, 11))
+      await send([21], () => ({ resume: resumeOf(1) }))
+      await send([22], () => ({ resume: 'Пишу на TypeScript. '.repeat(20_000) }))
+      await send([23], () => ({ resume: '' }))
+      await world.answered([21, 22, 23], 20_000)
+      expect(stub.summary().arrivals).toBe(3)
+      expect(outcomesOf(world, 21)).toMatchObject([{ success: true }])
+      expect(outcomesOf(world, 22)).toMatchObject([
+        { success: false, message_error: FAILURES.too_long.message, wait_seconds: null },
+      ])
+      await world.answered(range(3, 11), 90_000)
+      expect(outcomesOf(world, 11)).toMatchObject([{ success: true }])
+      const { groups } = await world.admin.describeGroups([world.groupId])
+      expect(groups[0]).toMatchObject({ state: 'Stable', members: [{}] })
+      expect(workers[0]?.lines.filter((line) => line.includes(' assigned '))).toHaveLength(1)
+      expect(stub.summary().windows.perMinute.most).toBe(3)
+    },
+  )
+
+  test.concurrent(
+    'a refusal tells when the request would be admitted: sent again then, it is',
+    { timeout: 180_000 },
+    async ({ onTestFinished }) => {
+      const env = { OPENAI_RPM: '2', BUDGET_MAX_WAIT_SECONDS: '1' }
+      const { stub, world, send } = await startFleet(onTestFinished, { env })
+      await send(range(2))
+      await world.answered(range(2))
+      await sleep(3_000)
+      await send([3])
+      await world.answered([3])
+      const [refused] = outcomesOf(world, 3)
+      expect(refused).toMatchObject({ success: false, wait_seconds: expect.any(Number) })
+      const waitMs = (refused?.wait_seconds ?? 0) * 1_000
+      const freeAtMs = (stub.arrivals()[0]?.atMs ?? 0) + 60_000
+      // Rounded up, with the margin, and not told later than some seconds ago.
+      expect(Date.now() + waitMs).toBeGreaterThan(freeAtMs)
+      expect(Date.now() + waitMs).toBeLessThan(freeAtMs + 900 + 1_000 + 3_000)
+      await sleep(waitMs)
+      await send([3])
+      await waitUntil(
+        () => outcomesOf(world, 3).length === 2,
+        20_000,
+        () => 'no second outcome',
+      )
+      expect(outcomesOf(world, 3)[1]).toMatchObject({ success: true })
+      expect(stub.summary().windows.perMinute.most).toBe(2)
+    },
+  )
+
+  test.concurrent(
+    'every worker waits as long as the provider told one of them, and nobody is turned down again',
+    { timeout: 120_000 },
+    async ({ onTestFinished }) => {
+      const { stub, world, send, arrived } = await startFleet(onTestFinished, { start: [{}, {}] })
+      await send(range(4))
+      await world.answered(range(4))
+      stub.misbehave({ fault: 'rate_limited', count: 1, retryAfterMs: 8_000 })
+      await send([5])
+      await arrived(5, 20_000)
+      await sleep(500)
+      await send(range(40, 6))
+      await world.answered(range(41, 5))
+      const [turnedDown, ...later] = stub.arrivals(4)
+      expect(turnedDown?.status).toBe(429)
+      const pausesMs = later.map(({ atMs }) => atMs - (turnedDown?.atMs ?? 0))
+      expect(Math.min(...pausesMs)).toBeGreaterThan(8_000)
+      expect(later).toHaveLength(41)
+      expect(world.notifications().every(({ success }) => success)).toBe(true)
+    },
+  )
+
+  test.concurrent(
+    'limits of the provider that are below the budget are learnt from its headers, by all',
+    { timeout: 180_000 },
+    async ({ onTestFinished }) => {
+      const { stub, world, send } = await startFleet(onTestFinished, {
+        stub: { limits: { rpm: 20 } },
+        env: { OPENAI_RPM: '600', MAX_CALLS_IN_FLIGHT: '2' },
+        start: [{}, {}],
+      })
+      await send(range(30))
+      await world.answered(range(30), 150_000)
+      expect(world.notifications().every(({ success }) => success)).toBe(true)
+      console.log(
+        'narrow',
+        stub
+          .arrivals()
+          .map((a) => `${Math.round(a.atMs - stub.arrivals()[0]!.atMs)}:${a.status}`)
+          .join(' '),
+      )
+      // Those that were under way together when the last one was let in.
+      expect(refusals(stub)).toBeLessThanOrEqual(4)
+    },
+  )
+
+  test.concurrent.for([
+    { who: 'the workers that live', dies: false },
+    { who: 'a worker that knows nothing', dies: true },
+  ])(
+    'a Redis that lost its data shuts the budget for a minute, for $who',
+    { timeout: 240_000 },
+    async ({ dies }, { onTestFinished }) => {
+      const rpm = 40
+      const redis = await startLocalRedis()
+      onTestFinished(() => redis.stop())
+      const env = { OPENAI_RPM: String(rpm) }
+      const options = { start: [{}, {}], env, redisUrl: redis.url }
+      const { stub, workers, world, send, spent } = await startFleet(onTestFinished, options)
+      await send(range(rpm + 20))
+      await spent()
+      if (dies) for (const worker of workers) worker.kill('SIGKILL')
+      await world.redis.flushall()
+      const lostAtMs = Date.now()
+      if (dies) world.start()
+      await world.answered(range(rpm + 20), 150_000)
+      expect(stub.summary().windows.perMinute.most).toBeLessThanOrEqual(rpm)
+      const late = stub.arrivals().filter(({ atMs }) => atMs > lostAtMs + 2_000)
+      const reopenedMs = (late[0]?.atMs ?? 0) - lostAtMs
+      console.log('lost', dies, reopenedMs, stub.summary().arrivals, late.length)
+      expect(world.notifications().every(({ success }) => success)).toBe(true)
+      expect(range(rpm + 20).filter((id) => callsFor(stub, id) > 2)).toEqual([])
+    },
+  )
+})

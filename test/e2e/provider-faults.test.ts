@@ -1,0 +1,146 @@
+/** Every row of the table of failures (src/errors.ts), in live traffic: two workers, and neighbours that must not suffer. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { FailureCode } from '../../src/errors.ts'
+import { FAILURES } from '../../src/errors.ts'
+import type { FaultName } from '../../src/openai-stub/faults.ts'
+import type { Fleet } from '../support/fleet.ts'
+import { callsFor, range, resumeOf, startFleet } from '../support/fleet.ts'
+
+interface Row {
+  fault: FaultName
+  /** For so many of its calls; for all of them without. */
+  times?: number
+  outcome: 'success' | FailureCode
+  /** At the most, or exactly these. */
+  calls: number | readonly number[]
+}
+
+/** A failure that others do not have: three calls, and one more for each that came while calls were held. */
+const OWN_FAILURE = [3, 4, 5]
+const AGAIN = [2, 3, 4]
+
+const ROWS: Row[] = [
+  { fault: 'rate_limited', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'rate_limited_no_hint', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'request_too_large', outcome: 'too_long', calls: 1 },
+  { fault: 'context_length', outcome: 'too_long', calls: 1 },
+  { fault: 'rejected_text', outcome: 'content_filter', calls: 1 },
+  { fault: 'content_filter_prompt', outcome: 'content_filter', calls: 1 },
+  { fault: 'http_500', outcome: 'outage', calls: OWN_FAILURE },
+  { fault: 'http_500', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'http_502', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'http_503', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'http_504', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'reset', outcome: 'outage', calls: OWN_FAILURE },
+  { fault: 'reset', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'close', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'reset_body', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'close_body', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'hang', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'stall', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'stall_body', outcome: 'timeout', calls: OWN_FAILURE },
+  { fault: 'trickle', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'refusal', outcome: 'refused_by_model', calls: 1 },
+  { fault: 'content_filter', outcome: 'content_filter', calls: 1 },
+  { fault: 'length', outcome: 'cut_off', calls: 2 },
+  { fault: 'length', times: 1, outcome: 'success', calls: 2 },
+  { fault: 'length_parses', outcome: 'cut_off', calls: 2 },
+  { fault: 'not_json', outcome: 'unusable_answer', calls: 2 },
+  { fault: 'not_json', times: 1, outcome: 'success', calls: 2 },
+  { fault: 'trailing_words', outcome: 'unusable_answer', calls: 2 },
+  { fault: 'wrong_schema', outcome: 'unusable_answer', calls: 2 },
+  { fault: 'score_101', outcome: 'unusable_answer', calls: 2 },
+  { fault: 'null_content', outcome: 'unusable_answer', calls: 2 },
+  { fault: 'html_200', outcome: 'no_completion', calls: AGAIN },
+  { fault: 'html_200', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'empty_choices', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'broken_200', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'error_200', times: 1, outcome: 'success', calls: AGAIN },
+  { fault: 'code_fence', outcome: 'success', calls: 1 },
+  { fault: 'extra_keys', outcome: 'success', calls: 1 },
+  { fault: 'no_usage', outcome: 'success', calls: 1 },
+  { fault: 'limit_garbage', outcome: 'success', calls: 1 },
+]
+
+const KEY = 'sk-proj-never-told-0123456789'
+const NAME = 'Пётр Тайный'
+/** Between two that are sent with a fault. */
+const NEIGHBOURS = 5
+const idOf = (row: number) => 1_000 + row * 10
+const neighboursOf = (row: number) => range(NEIGHBOURS, idOf(row) + 1)
+const named = (id: number, wish = '') => `${NAME}. ${resumeOf(id, wish)}`
+
+const cleanups: (() => Promise<void>)[] = []
+let fleet: Fleet
+
+beforeAll(async () => {
+  const env = { OPENAI_KEY: KEY, OPENAI_TIMEOUT_SECONDS: '2', LOG_LEVEL: 'debug' }
+  fleet = await startFleet((cleanup) => cleanups.push(cleanup), { env, start: [{}, {}], stub: { latencyMs: 100 } })
+  const { send, world } = fleet
+  for (const [row, { fault, times }] of ROWS.entries()) {
+    const wish = `[[stub:${fault}${times === undefined ? '' : `*${times}`}]]`
+    await send([...neighboursOf(row).slice(0, 3), idOf(row), ...neighboursOf(row).slice(3)], (id) => ({
+      resume: named(id, id === idOf(row) ? wish : ''),
+    }))
+    await sleep(100)
+  }
+  await world.answered(
+    ROWS.flatMap((_, row) => [idOf(row), ...neighboursOf(row)]),
+    120_000,
+  )
+}, 180_000)
+afterAll(async () => {
+  for (const cleanup of cleanups.toReversed()) await cleanup()
+})
+
+const outcomes = (id: number) => fleet.world.notifications().filter(({ response }) => response['processing_id'] === id)
+
+describe('in live traffic', () => {
+  test.each(
+    ROWS.map((row, index) => ({ ...row, index, name: `${row.fault}${row.times === undefined ? '' : ' once'}` })),
+  )('$name: $outcome', ({ index, outcome, calls }) => {
+    const id = idOf(index)
+    const expected =
+      outcome === 'success'
+        ? { success: true, message_error: null, wait_seconds: null }
+        : { success: false, message_error: FAILURES[outcome].message, wait_seconds: null }
+    expect(outcomes(id)).toMatchObject([expected])
+    expect([calls].flat()).toContain(callsFor(fleet.stub, id))
+  })
+
+  test('the neighbours are all answered by one call each', () => {
+    for (const id of ROWS.flatMap((_, row) => neighboursOf(row))) {
+      expect(outcomes(id)).toMatchObject([{ success: true }])
+      expect(callsFor(fleet.stub, id), `calls for ${id}`).toBe(1)
+    }
+  })
+
+  test('the neighbours are answered while the others are still failing', () => {
+    const lines = fleet.workers.flatMap((worker) => worker.lines)
+    const tookMs = lines.flatMap((line) => {
+      const [, id, took] = /request finished id=(\d+) .* tookMs=(\d+)/.exec(line) ?? []
+      return Number(id) % 10 === 0 || took === undefined ? [] : [Number(took)]
+    })
+    expect(tookMs).toHaveLength(NEIGHBOURS * ROWS.length)
+    // A request that fails by itself is told so after its backoffs, some 10 s; three failures in a row hold all for 1 s.
+    expect(tookMs.toSorted((one, other) => one - other)[Math.floor(tookMs.length * 0.9)]).toBeLessThan(8_000)
+  })
+
+  test('what was cut off is asked for again with a higher cap', () => {
+    const row = ROWS.findIndex(({ fault, times }) => fault === 'length' && times === 1)
+    const [cut, whole] = fleet.stub.arrivals().filter(({ ref }) => ref === String(idOf(row)))
+    expect(cut?.completionTokens).toBe(1_000)
+    expect(whole?.status).toBe(200)
+  })
+
+  test('nothing of the texts and no key stands in a notification, a header or a log', () => {
+    const told = fleet.world.seenNotifications().filter(({ value }) => value.includes('"success":false'))
+    const lines = fleet.workers.flatMap((worker) => worker.lines)
+    const all = [...lines, ...told.map((each) => JSON.stringify(each))].join('\n')
+    for (const secret of [KEY, 'Тайный', 'TypeScript', 'PostgreSQL']) expect(all).not.toContain(secret)
+    for (const { message_error: message } of fleet.world.notifications().filter(({ success }) => !success)) {
+      expect(message).toMatch(/^[А-ЯЁ][а-яё ,:.—А-ЯЁ]+\.$/)
+    }
+  })
+})

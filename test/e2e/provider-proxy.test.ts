@@ -1,0 +1,78 @@
+/** OPENAI_PROXY_URL, end to end: the worker reaches its provider through the proxy, or not at all. */
+import type { AddressInfo, Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { expect, test } from 'vitest'
+import { startStub } from '../../src/openai-stub/server.ts'
+import { range, startFleet } from '../support/fleet.ts'
+import { startForwardProxy } from '../support/proxy.ts'
+
+const PASSWORD = 'p@ss:/wörd'
+
+/** Passes connections on to `port`, and notes from which port each of them came. */
+async function startWitness(port: number) {
+  const peers = new Set<number>()
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    peers.add(client.remotePort ?? 0)
+    const upstream = connect(port, '127.0.0.1')
+    for (const [from, into] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from)
+      from.pipe(into)
+      from.on('error', () => into.destroy())
+      from.once('close', () => into.destroy())
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    peers,
+    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    stop: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+test('all calls go through the proxy; while it refuses or is down none goes another way, and nothing fails', async ({
+  onTestFinished,
+}) => {
+  const stub = await startStub({ latencyMs: 20 })
+  onTestFinished(() => stub.stop())
+  const witness = await startWitness(stub.port)
+  onTestFinished(() => witness.stop())
+  const proxy = await startForwardProxy({ credentials: { username: 'воркер', password: PASSWORD } })
+  onTestFinished(() => proxy.stop())
+  const env = { OPENAI_BASE_URL: witness.baseUrl, OPENAI_PROXY_URL: proxy.url, MAX_CALLS_IN_FLIGHT: '4' }
+  const { world, workers, send } = await startFleet(onTestFinished, { env })
+  const [worker] = workers
+  await send(range(20))
+  await world.answered(range(20))
+
+  proxy.refuseWith(403)
+  await send(range(20, 101))
+  await worker?.saw('code=proxy_refused')
+  expect(world.notifications()).toHaveLength(20)
+  expect(stub.summary().arrivals).toBe(20)
+  proxy.refuseWith(null)
+  await world.answered(range(20, 101))
+
+  proxy.refuseWith(502)
+  await send(range(20, 201))
+  await worker?.saw('code=outage')
+  proxy.refuseWith(null)
+  await world.answered(range(20, 201))
+
+  await proxy.stop()
+  await send(range(5, 301))
+  await worker?.saw('code=outage')
+  expect(stub.summary().arrivals).toBe(60)
+  expect(world.notifications()).toHaveLength(60)
+  expect(world.notifications().every(({ success }) => success)).toBe(true)
+  expect(witness.peers.size).toBeGreaterThan(0)
+  expect([...witness.peers].filter((port) => !proxy.outgoingPorts().has(port))).toEqual([])
+  expect(proxy.requests().every(({ authorized }) => authorized)).toBe(true)
+  expect(worker?.lines.join('\n')).not.toContain(PASSWORD)
+})
