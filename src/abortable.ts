@@ -30,3 +30,27 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
     throw error
   }
 }
+
+/**
+ * Runs `work` with a signal that aborts with `outer`, or after `ms`.
+ *
+ * Not `AbortSignal.any([outer, AbortSignal.timeout(ms)])`: while nobody listens to the composite, Node may collect the timeout,
+ * which then never fires.
+ */
+export async function bounded<T>(
+  outer: AbortSignal,
+  ms: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(new Error(`not done within ${ms} ms`)), ms)
+  const onAbort = () => limit.abort(outer.reason)
+  outer.addEventListener('abort', onAbort, { once: true })
+  if (outer.aborted) onAbort()
+  try {
+    return await work(limit.signal)
+  } finally {
+    clearTimeout(timer)
+    outer.removeEventListener('abort', onAbort)
+  }
+}

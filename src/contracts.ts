@@ -1,6 +1,7 @@
 /** What comes in and goes out: the JSON that other teams' services write and read, byte for byte their contract. */
 import { z } from 'zod'
 import { NumberText, parseExact, stringifyExact } from './json.ts'
+import { stripInvisible } from './scoring/sanitize.ts'
 
 /** The key of the messages in the requests topic that are ours. */
 export const REQUEST_KEY = 'new_request'
@@ -65,10 +66,9 @@ const addressSchema = z.object({
   requirements_id: id,
 })
 
-const textsSchema = z.object({
-  requirements: z.string().refine((text) => text.trim() !== ''),
-  resume: z.string().refine((text) => text.trim() !== ''),
-})
+/** Holds something that can be seen. */
+const text = z.string().refine((value) => stripInvisible(value).text.trim() !== '')
+const textsSchema = z.object({ requirements: text, resume: text })
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 

@@ -20,7 +20,7 @@ const outcomeSchema = z.discriminatedUnion('kind', [
     /** How it came about; see scoring/provenance.ts. */
     headers: z.record(z.string(), z.string()),
     /** For the decision record, sealed; see scoring/decision.ts. null where none is published. */
-    decision: z.unknown(),
+    decision: z.unknown().optional(),
   }),
   z.object({
     kind: z.literal('failure'),
@@ -34,7 +34,7 @@ const outcomeSchema = z.discriminatedUnion('kind', [
 
 /** The outcome of one request, final for its caller. */
 export type Outcome =
-  | { kind: 'success'; score: Score; headers: Record<string, string>; decision: unknown }
+  | { kind: 'success'; score: Score; headers: Record<string, string>; decision?: unknown }
   | { kind: 'failure'; code: string; message: string; headers: Record<string, string> }
 
 /** @returns what is kept in Redis: the published fields and headers, nothing of the texts, not the address */

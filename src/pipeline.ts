@@ -32,6 +32,8 @@ import type { Prepared, Scoring } from './scoring/scoring.ts'
 const STARTS_BEFORE_ALONE = 3
 /** And so many times although nothing else was in flight: it is to blame. */
 const STARTS_ALONE_BEFORE_DEAD_LETTER = 3
+/** What a caller is told when the provider's rate limit has outlasted all retries, and says nothing of its end. */
+const RATE_LIMITED_WAIT_MS = 60_000
 
 export interface PipelineParts {
   config: Config
@@ -182,6 +184,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
           failures.push(attempt)
           const step = nextStep(failures)
           metrics.attemptFailed(attempt.code)
+          // To its caller a rate limit is "try again after", whoever sets it.
+          if (step.kind === 'give_up' && step.code === 'rate_limited') {
+            return { kind: 'refused', waitMs: attempt.retryAfterMs ?? RATE_LIMITED_WAIT_MS }
+          }
           if (step.kind === 'give_up') return giveUp(step.code, journey)
           if (step.longer) maxCompletionTokens = config.provider.maxCompletionTokens * 2
           journey.waitedMs += step.afterMs
@@ -223,7 +229,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     return complete(source, ending, {
       messages: [...outcomeMessages(topics, source, address, outcome), ...decisions],
       processingId: address.processingId,
-      ifTooLarge: async () => tooLarge(source, address, ending, outcome),
+      ifTooLarge: async () => {
+        if (decisions.length === 0) return tooLarge(source, address, ending, outcome)
+        log.warn('published without its decision record, with which it is too large', { id: address.processingId })
+        return final(source, address, owner, journey, outcome)
+      },
     })
   }
 

@@ -146,7 +146,7 @@ export async function work({ config, worker, log, releases, stop }: WorkParts): 
   }
   const consumer = createConsumer({ clients, config: kafka, processedTtlMs, handler: pipeline, log, hooks })
 
-  const rebuildIfAlone = createBudgetRescue({ budget, state, readOutcomes, signal: ended.signal })
+  const rebuildIfAlone = createBudgetRescue({ budget, state, readOutcomes, log, signal: ended.signal })
   const recovery = createRecovery({
     redis,
     keys,
@@ -165,8 +165,11 @@ export async function work({ config, worker, log, releases, stop }: WorkParts): 
   const background = [
     recovery.run(ended.signal),
     dedupe.run(ended.signal),
-    // A budget that nobody has used before, under a name of its own on a Redis that is in use.
-    state.isTrusted(ended.signal).then(() => budget.open(ended.signal)),
+    // A budget that nobody has used before, under a name of its own on a Redis that is in use; or one that was lost before.
+    state
+      .isTrusted(ended.signal)
+      .then(() => budget.open(ended.signal))
+      .then((isOpen) => (isOpen ? undefined : rebuildIfAlone())),
   ]
   for (const loop of background) loop.catch(saidUnless(ended.signal, log, 'background work has ended'))
 

@@ -13,6 +13,8 @@ import { readWatermarks } from './start-offset.ts'
 /** Many messages ask at once; a standing may be so old. Only `due` can become untrue, and it is asked for again then. */
 const CACHE_MS = 200
 const RETRY_MS = 1_000
+/** A topic or partition that is not there for so long is gone. */
+const MISSING_FOR_MS = 10_000
 
 export interface Place {
   group: string
@@ -76,10 +78,20 @@ export function createOffsetsView(
   }
 
   async function standing(place: Place, signal: AbortSignal): Promise<Standing> {
+    let missingSinceMs: number | null = null
     for (;;) {
       signal.throwIfAborted()
       try {
-        const standing = await living(place, standingOf(place, await snapshot(place)))
+        const seen = await snapshot(place)
+        if (seen?.log.has(place.partition) !== true) {
+          // For a moment a broker may not know a topic that is there: while metadata spreads, or a leader moves.
+          missingSinceMs ??= performance.now()
+          if (performance.now() - missingSinceMs < MISSING_FOR_MS) {
+            await pause(RETRY_MS, signal)
+            continue
+          }
+        }
+        const standing = await living(place, standingOf(place, seen))
         if (away) log.info('offsets can be read again')
         away = false
         return standing

@@ -1,6 +1,7 @@
 /** Rebuilds a budget that is lost while the rest of Redis is there: recovery.ts then has nothing to do, or another budget's name. */
 import { pause } from '../abortable.ts'
 import type { Budget } from '../budget/budget.ts'
+import type { Log } from '../log.ts'
 import type { FleetState } from '../redis/state.ts'
 import type { OutcomeRecord } from './outcomes.ts'
 import { createSpendingSums, readRecord } from './outcomes.ts'
@@ -18,18 +19,19 @@ export interface BudgetRescueParts {
     onOutcome: (record: OutcomeRecord) => Promise<void>
     signal: AbortSignal
   }) => Promise<void>
+  log: Log
   signal: AbortSignal
 }
 
 /**
- * @returns a function to be called when the budget is found lost: it waits for the recovery, and puts back what the last day's
- * outcomes tell when that has left the budget shut. It rejects with the signal's reason, or when Kafka or Redis fail.
+ * @returns a function to be called whenever the budget is found lost: it waits for the recovery, and puts back what the last
+ * day's outcomes tell when that has left the budget shut. It goes on until the budget is open, and rejects with the signal's
+ * reason only; called meanwhile, it gives the same promise.
  */
-export function createBudgetRescue({ budget, state, readOutcomes, signal }: BudgetRescueParts) {
-  return async (): Promise<void> => {
-    await state.isTrusted(signal)
-    await pause(PATIENCE_MS, signal)
-    if ((await budget.status()).open) return
+export function createBudgetRescue({ budget, state, readOutcomes, log, signal }: BudgetRescueParts) {
+  let running: Promise<void> | null = null
+
+  async function rebuild(): Promise<void> {
     const sums = createSpendingSums()
     const onOutcome = async (record: OutcomeRecord) => {
       const { spending } = readRecord(record)
@@ -38,4 +40,20 @@ export function createBudgetRescue({ budget, state, readOutcomes, signal }: Budg
     await readOutcomes({ sinceMs: Date.now() - DAY_MS, onOutcome, signal })
     await budget.rebuild(sums.list(), signal)
   }
+
+  async function untilOpen(): Promise<void> {
+    await state.isTrusted(signal)
+    for (;;) {
+      await pause(PATIENCE_MS, signal)
+      try {
+        if ((await budget.status()).open) return
+        await rebuild()
+      } catch (error) {
+        signal.throwIfAborted()
+        log.warn('the budget cannot be rebuilt yet', { reason: (error as Error).message })
+      }
+    }
+  }
+
+  return (): Promise<void> => (running ??= untilOpen().finally(() => (running = null)))
 }

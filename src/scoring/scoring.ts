@@ -155,7 +155,7 @@ export function createScoring({ config, cache, estimator, metrics, log, now = Da
   /** @returns what goes to the decisions topic with an outcome: nothing for a failure, or where there is no such topic */
   function decisionRecords({ address, ...texts }: ScoringRequest, outcome: Outcome): OutgoingMessage[] {
     const topic = config.kafka.topics.decisions
-    if (topic === null || outcome.kind !== 'success' || outcome.decision === null) return []
+    if (topic === null || outcome.kind !== 'success' || outcome.decision == null) return []
     const value = encodeDecision(address, outcome.score, readKept(outcome.decision), sanitize(texts).texts)
     return [{ topic, key: address.processingId.toString(), value, headers: outcome.headers }]
   }

@@ -67,7 +67,7 @@ describe('a request', () => {
     expect(decodeRequest(message({ ...valid, callback_url: url }))).toMatchObject({ reason: 'bad_callback_url' })
   })
 
-  test.each(['5', 'null', '""', '" \\n"', '["a"]', undefined])(
+  test.each(['5', 'null', '""', '" \\n"', '"\\u200b \\ufeff"', '["a"]', undefined])(
     'with %s for a text is told which field is wrong',
     (text) => {
       expect(decodeRequest(message({ ...valid, resume: text }))).toEqual({

@@ -44,6 +44,10 @@ if MODE == '' or owner ~= ARGV[9] or version ~= ARGV[10] then
   return reply('other', owner, state, version, f[8] or '', conflict)
 end
 
+-- Whatever is thought of the owner: a call for it is in flight, and being paid for.
+local left = tonumber(f[7] or '0') - now
+if MODE == 'take' and state == 'open' and left > 0 then return reply('leased', math.min(left, LEASE)) end
+
 if MODE == 'mark' then
   redis.call('SET', MARK, '_', 'PX', ARGV[11])
   return reply('marked', conflict)
