@@ -15,15 +15,13 @@ import type { BatchLimits } from './outbox.ts'
 import { DEFAULT_BATCH_LIMITS } from './outbox.ts'
 import type { Partition, PartitionStatus } from './partition.ts'
 import { createPartition } from './partition.ts'
-import { createStartOffsets, readWatermarks } from './start-offset.ts'
+import { createStartOffsets } from './start-offset.ts'
 import { within } from './time-limit.ts'
+import { createWatchdog } from './watchdog.ts'
 import { createWindow } from './window.ts'
 
 const TICK_MS = 1_000
-const WATERMARKS_EVERY_TICKS = 5
-/** Messages wait, nothing holds them, and fetching brings none for so long: make another consumer. Doubled each time. */
 const STALL_MS = 30_000
-const STALL_MAX_MS = 600_000
 /** After calls were aborted, their handlers have so long to give up. */
 const ABORT_GRACE_MS = 1_000
 const DRAIN_POLL_MS = 20
@@ -97,6 +95,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   const leave = new AbortController()
   const call = new AbortController()
   let stopping: Promise<StopReport> | null = null
+  let member: Promise<void> | null = null
 
   const membership = createMembership({
     clients,
@@ -163,42 +162,15 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     if (durationMs !== null) hooks.committed?.({ partition, completions: completions.length, messages, durationMs })
   }
 
-  const watch = createWatch()
-
-  /** Once a second: goes on with what was held; now and then: what the log holds, and whether fetching stands still. */
-  function createWatch() {
-    let ticks = 0
-    let reading = false
-    let stallMs = options.stallMs ?? STALL_MS
-    const silentLimitMs = timeouts.rebalanceMs + timeouts.sessionMs
-
-    async function readLog(): Promise<void> {
-      if (reading || partitions.size === 0) return
-      reading = true
-      try {
-        const log = await readWatermarks(clients, topic)
-        for (const [partition, watermarks] of log) partitions.get(partition)?.observe(watermarks)
-      } catch (error) {
-        log.debug('the log was not looked at', { topic, reason: kafkaReason(error) })
-      } finally {
-        reading = false
-      }
-    }
-
-    return function tick(): void {
-      ticks++
-      partitions.forEach((each) => each.poke())
-      if (ticks % WATERMARKS_EVERY_TICKS === 0) void readLog()
-      if (membership.silentMs() > silentLimitMs) membership.restart('no sign of life from the consumer')
-      const starving = [...partitions.values()].find((each) => each.starvingMs() > stallMs)
-      if (starving === undefined) return
-      // A producer's transaction that hangs looks the same, and no restart helps against it: ever more rarely.
-      stallMs = Math.min(stallMs * 2, STALL_MAX_MS)
-      membership.restart(
-        `partition ${starving.partition} has messages and brings none (or a producer's transaction is open)`,
-      )
-    }
-  }
+  const watch = createWatchdog({
+    clients,
+    topic,
+    partitions,
+    membership,
+    silentLimitMs: timeouts.rebalanceMs + timeouts.sessionMs,
+    stallMs: options.stallMs ?? STALL_MS,
+    log,
+  })
 
   async function drainAndLeave(drainMs: number): Promise<StopReport> {
     const reason = new Error('the worker is stopping')
@@ -213,6 +185,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     await within(LEAVE_LIMIT_MS, 'the last marks', Promise.all(telling)).catch((error: Error) =>
       log.warn('stopping before everything was marked', { reason: error.message }),
     )
+    await member
     return report
   }
 
@@ -244,8 +217,9 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     async run() {
       const timer = setInterval(watch, TICK_MS)
       try {
-        await membership.run(leave.signal)
-        if (stopping !== null) await stopping
+        member = membership.run(leave.signal)
+        await member
+        await stopping
       } finally {
         clearInterval(timer)
       }

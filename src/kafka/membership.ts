@@ -87,7 +87,9 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
       heartbeatInterval: timeouts.heartbeatMs,
       rebalanceTimeout: timeouts.rebalanceMs,
       maxWaitTimeInMs: timeouts.fetchWaitMs,
-      // After a crash kafkajs restarts itself sometimes; here a new consumer is made always.
+      // As many retries as it takes: while Kafka is away kafkajs stays the member that it was, and goes on at once when it is
+      // back; a new one would wait for the old one's session to end. After a crash kafkajs restarts itself sometimes; here a
+      // new consumer is made always.
       retry: {
         initialRetryTime: 100,
         maxRetryTime: 1_000,

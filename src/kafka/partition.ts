@@ -15,6 +15,8 @@ import type { Log } from '../log.ts'
 import type { Acquired, Known } from './acquire.ts'
 import { acquire } from './acquire.ts'
 import type { KafkaClients } from './clients.ts'
+import type { Flow } from './fetching.ts'
+import { createFetching } from './fetching.ts'
 import { kafkaReason } from './kafka-error.ts'
 import type { Completion, Handler, SourceMessage } from './messages.ts'
 import type { OpenMessage } from './open-messages.ts'
@@ -33,17 +35,8 @@ import type { Window } from './window.ts'
 
 const ACQUIRE_RETRY_MIN_MS = 100
 const ACQUIRE_RETRY_MAX_MS = 3_000
-/** Fetching pauses at so many bytes that no handler has room for. */
-const PREFETCH_BYTES = 4_000_000
 
 export type PartitionState = 'acquiring' | 'ready' | 'suspect' | 'gone'
-
-/** Steers the fetching of this partition. None of it throws: after a restart of the consumer the next join sets it again. */
-export interface Flow {
-  pause(): void
-  resume(): void
-  seek(offset: bigint): void
-}
 
 /** What a fetch brought. */
 export interface Fetched {
@@ -72,7 +65,7 @@ export interface PartitionOptions {
 }
 
 export function createPartition(options: PartitionOptions) {
-  const { source, clients, handler, flow, log } = options
+  const { source, clients, handler, log } = options
   const { topic, partition } = source
   const wait = new AbortController()
   const gone = new AbortController()
@@ -80,21 +73,18 @@ export function createPartition(options: PartitionOptions) {
   const signals = { wait: wait.signal, call: options.call }
   const open = createOpenMessages({ handler, signals, seat, log, onSettled: () => publish() })
   const outbox = createOutbox(open, partition, log, options.batch)
+  const fetching = createFetching(options.flow, options.prefetch)
 
   let state: PartitionState = 'acquiring'
   let hold: Hold | null = null
   let standing: Standing | null = null
   let last: LastCommit | null = null
-  /** kafkajs passes stretches without messages by itself; it fetches on from here. */
-  let passedTo: bigint | null = null
-  let fetching = false
   let draining = false
   let acquiring = false
   /** Joins of the group: after one somebody else may have had the partition for a while. */
   let joins = 0
   let trouble: string | null = null
   let lag = 0n
-  let starvingSinceMs: number | null = null
   let committedAtMs: number | null = null
 
   const publish = createPublishing({
@@ -118,9 +108,7 @@ export function createPartition(options: PartitionOptions) {
     if (state === 'gone') return
     state = next
     if (next === 'ready') return
-    fetching = false
-    starvingSinceMs = null
-    flow.pause()
+    fetching.stop()
     hold?.publisher.close()
     hold = null
     if (next === 'acquiring') void acquireAtLast()
@@ -167,12 +155,11 @@ export function createPartition(options: PartitionOptions) {
     standing = { base, next, ahead }
     hold = { publisher, standing, committed }
     if (last?.after.offset !== committed.offset || last.after.metadata !== committed.metadata) last = null
-    passedTo = null
     enter('ready')
     const unknown = covered.filter(({ tried }) => tried).map(({ completion }) => completion)
     const learned = unknown.filter((each) => each !== null)
     if (learned.length > 0) options.onCommitted(learned, null)
-    flow.seek(next)
+    fetching.moveTo(next)
     startMore()
     publish()
   }
@@ -190,20 +177,16 @@ export function createPartition(options: PartitionOptions) {
     if (state !== 'ready' || draining) return
     if (!outbox.isFull()) open.start()
     const { queued, queuedBytes } = open.counts()
-    const room = queued < (fetching ? options.prefetch : options.prefetch / 2) && queuedBytes < PREFETCH_BYTES
-    if (room === fetching) return
-    fetching = room
-    if (room) flow.resume()
-    else flow.pause()
+    fetching.adjust(queued, queuedBytes)
   }
 
   /** @returns whether the messages were taken; if not, they are to be fetched again */
   function fetched({ from, to, messages }: Fetched): boolean {
     if (state !== 'ready' || draining || standing === null) {
-      flow.pause()
+      fetching.stop()
       return false
     }
-    if (from !== standing.next && from !== passedTo) {
+    if (!fetching.continues(from, standing.next)) {
       // kafkajs reset it after OFFSET_OUT_OF_RANGE, and has overwritten the committed offset with "earliest".
       log.warn('the fetch position was moved: reading it anew', { topic, partition, from, expected: standing.next })
       enter('acquiring')
@@ -213,8 +196,7 @@ export function createPartition(options: PartitionOptions) {
     for (const message of messages) if (!inRanges(message.offset, ahead)) open.add(message)
     standing.next = to
     standing.ahead = ahead.filter((range) => range.to > to)
-    passedTo = null
-    starvingSinceMs = null
+    fetching.took()
     startMore()
     return true
   }
@@ -222,31 +204,23 @@ export function createPartition(options: PartitionOptions) {
   /** The group has assigned this partition to us again. */
   function rejoined(memberChanged: boolean): void {
     joins++
-    fetching = false
     if (state === 'suspect' || (state === 'ready' && memberChanged)) enter('acquiring')
     if (state !== 'ready' || standing === null) return
-    flow.seek(standing.next)
-    passedTo = null
+    fetching.moveTo(standing.next)
     startMore()
   }
 
   /** Takes in what the log holds now, as the worker's tick read it. */
-  function observe({ low, high }: Watermarks): void {
+  function observe(log: Watermarks): void {
     if (standing === null) return
-    lag = high - standing.base
-    if (state !== 'ready') return
-    const outside = high < standing.next || (low > standing.next && low > (passedTo ?? 0n))
-    if (outside) enter('acquiring')
-    const waiting = high > standing.next && high > (passedTo ?? 0n)
-    starvingSinceMs = fetching && waiting ? (starvingSinceMs ?? performance.now()) : null
+    lag = log.high - standing.base
+    if (state === 'ready' && !fetching.observe(log, standing.next)) enter('acquiring')
   }
 
   function drop(reason: Error): void {
     enter('gone')
     gone.abort(reason)
     wait.abort(reason)
-    hold?.publisher.close()
-    hold = null
     open.clear()
     seat.close()
   }
@@ -276,11 +250,7 @@ export function createPartition(options: PartitionOptions) {
     rejoined,
     observe,
     drop,
-    /** kafkajs met a stretch without messages and goes on at `to` by itself. */
-    passed(to: bigint): void {
-      passedTo = to
-      starvingSinceMs = null
-    },
+    passed: (to: bigint) => fetching.passed(to),
     /** The group still counts this worker in. */
     proven(): void {
       if (state === 'suspect') enter('acquiring')
@@ -294,10 +264,9 @@ export function createPartition(options: PartitionOptions) {
     drain(reason: Error): void {
       draining = true
       wait.abort(reason)
-      flow.pause()
+      fetching.stop()
     },
-    /** How long, in ms, the log has had messages that fetching does not bring; 0 when it does. */
-    starvingMs: () => (starvingSinceMs === null ? 0 : performance.now() - starvingSinceMs),
+    starvingMs: fetching.starvingMs,
     status: () => ({
       partition,
       state,

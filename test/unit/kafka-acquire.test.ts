@@ -1,0 +1,81 @@
+import type { Admin, Producer, TopicMessages } from 'kafkajs'
+import { describe, expect, it } from 'vitest'
+import type { Known } from '../../src/kafka/acquire.ts'
+import { acquire } from '../../src/kafka/acquire.ts'
+import type { KafkaClients } from '../../src/kafka/clients.ts'
+
+const source = { group: 'g', topic: 'in', partition: 0 }
+const never = new AbortController().signal
+const ignore = () => {}
+const log = { error: ignore, warn: ignore, info: ignore, debug: ignore }
+const start = { first: () => Promise.resolve(7n), recent: () => Promise.resolve(7n) }
+
+/** A Kafka that has `offset` committed, and writes down what is done to it. */
+function fakeKafka(offset: string) {
+  const done: string[] = []
+  const transaction = () => {
+    done.push('begin')
+    return Promise.resolve({
+      sendBatch({ topicMessages }: { topicMessages: TopicMessages[] }) {
+        done.push(`send ${topicMessages.map(({ topic, messages }) => `${topic}:${messages.length}`).join()}`)
+        return Promise.resolve(topicMessages.map(({ topic }) => ({ topicName: topic, partition: undefined })))
+      },
+      sendOffsets({ topics }: { topics: { partitions: { offset: string }[] }[] }) {
+        done.push(`offset ${topics[0]?.partitions[0]?.offset}`)
+        return Promise.resolve()
+      },
+      commit: () => Promise.resolve(done.push('commit')),
+      abort: () => Promise.resolve(done.push('abort')),
+    })
+  }
+  const producer = { connect: () => Promise.resolve(), disconnect: () => Promise.resolve(), transaction }
+  const admin = {
+    fetchOffsets() {
+      done.push('read')
+      return Promise.resolve([{ topic: 'in', partitions: [{ partition: 0, offset, metadata: null }] }])
+    },
+    fetchTopicOffsets: () => Promise.resolve([{ partition: 0, low: '0', high: '100', offset: '100' }]),
+  }
+  const clients = {
+    producer: () => producer as unknown as Producer,
+    withAdmin: <T>(work: (of: Admin) => Promise<T>) => work(admin as unknown as Admin),
+    discard: ignore,
+  } as unknown as KafkaClients
+  return { clients, done }
+}
+
+const messages = ['out', 'rec'].map((topic) => ({ topic, key: 'k', value: 'v', headers: {} }))
+const known: Known = {
+  standing: { base: 51n, next: 60n, ahead: [] },
+  progress: { offset: 51n, done: [] },
+  last: { before: { offset: 50n, metadata: '' }, after: { offset: 51n, metadata: '' }, messages },
+}
+
+describe('taking a partition over', () => {
+  it('fences before it reads what is committed', async () => {
+    const { clients, done } = fakeKafka('50')
+    const { base } = await acquire(clients, source, start, null, log, never)
+    expect(done.slice(0, 3)).toEqual(['begin', 'abort', 'read'])
+    expect(base).toBe(50n)
+  })
+
+  it('commits at once where a new group begins', async () => {
+    const { clients, done } = fakeKafka('-1')
+    await acquire(clients, source, start, null, log, never)
+    expect(done.slice(-3)).toEqual(['begin', 'offset 7', 'commit'])
+  })
+
+  it('publishes again, once, a commit that Kafka acknowledged and lost', async () => {
+    const { clients, done } = fakeKafka('50')
+    const { base, next, forget } = await acquire(clients, source, start, known, log, never)
+    const repeated = ['begin', 'send out:1,rec:1', 'abort', 'begin', 'send out:1,rec:1', 'offset 51', 'commit']
+    expect(done.slice(-7)).toEqual(repeated)
+    expect({ base, next, forget }).toEqual({ base: 51n, next: 60n, forget: false })
+  })
+
+  it('repeats no commit that Kafka still has', async () => {
+    const { clients, done } = fakeKafka('51')
+    await acquire(clients, source, start, known, log, never)
+    expect(done.filter((each) => each !== 'read')).toEqual(['begin', 'abort'])
+  })
+})
