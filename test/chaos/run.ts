@@ -7,7 +7,7 @@ import type { Happening, Report } from '../support/audit.ts'
 import { audit, readTopics } from '../support/audit.ts'
 import type { LocalKafka, LocalRedis } from '../support/services.ts'
 import { startLocalKafka, startLocalRedis } from '../support/services.ts'
-import { waitUntil } from '../support/wait.ts'
+import { patiently, waitUntil } from '../support/wait.ts'
 import type { World } from '../support/world.ts'
 import { createWorld } from '../support/world.ts'
 import { act } from './actions.ts'
@@ -121,19 +121,6 @@ async function sendUntil(endAt: number, world: World, load: Load): Promise<void>
 }
 
 const send = (world: World, messages: Message[]) => world.send(messages)
-
-/** The broker may be down: its clients' own retries end after some seconds, the load's do not. */
-async function patiently(operation: () => Promise<unknown>): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    try {
-      await operation()
-      return
-    } catch (error) {
-      if (tries === 60) throw error
-      await sleep(1_000)
-    }
-  }
-}
 
 async function trouble(endAt: number, scene: Scene, seed: number, say: (line: string) => void): Promise<void> {
   // Of its own, so that the load is the same however the trouble's timing varies.

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import type { Stub } from '../../src/openai-stub/server.ts'
 import { traceable } from './audit.ts'
-import { waitUntil } from './wait.ts'
+import { patiently, waitUntil } from './wait.ts'
 import type { Worker } from './worker.ts'
 import type { World } from './world.ts'
 import { countById } from './world.ts'
@@ -21,7 +21,7 @@ export async function underLoad(world: World, trouble: () => Promise<unknown>, l
   await world.send([traceable(1_000)])
   await world.answered([1_000])
   const ids = Array.from({ length: 3 * EACH }, (_, index) => 1_001 + index)
-  const send = (from: number, to: number) => world.send(ids.slice(from, to).map((id) => traceable(id)))
+  const send = (from: number, to: number) => patiently(() => world.send(ids.slice(from, to).map((id) => traceable(id))))
   await send(0, EACH)
   const sendSlowly = async () => {
     for (let index = EACH; index < 2 * EACH; index++) {

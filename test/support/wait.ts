@@ -15,3 +15,19 @@ export async function waitUntil(
     await sleep(25)
   }
 }
+
+/** So many seconds, and the time that the attempts take. */
+const PATIENCE = 60
+
+/** Repeats what fails while the broker is away: its clients' own retries end after some seconds. */
+export async function patiently(operation: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await operation()
+      return
+    } catch (error) {
+      if (tries === PATIENCE) throw error
+      await sleep(1_000)
+    }
+  }
+}

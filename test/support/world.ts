@@ -50,7 +50,9 @@ export async function createWorld(options: WorldOptions) {
   }
   const groupId = `${tag}.group`
   const keyPrefix = `${tag}:`
-  const kafka = new Kafka({ clientId: tag, brokers: options.kafkaBrokers, logLevel: logLevel.NOTHING })
+  // Brokers are killed in some tests, and the observer is to be back as soon as they are.
+  const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 8 }
+  const kafka = new Kafka({ clientId: tag, brokers: options.kafkaBrokers, logLevel: logLevel.NOTHING, retry })
   const admin: Admin = kafka.admin()
   await admin.connect()
   await admin.createTopics({
@@ -185,7 +187,7 @@ async function observe(kafka: KafkaClient, tag: string, topics: string[]) {
   const messages = new Map<string, Seen[]>(topics.map((topic) => [topic, []]))
   /** By topic, partition and offset: a consumer that a broker's end has thrown out reads all of it again. */
   const places = new Set<string>()
-  const consumer = kafka.consumer({ groupId: `${tag}.observer`, maxWaitTimeInMs: 100, readUncommitted: false })
+  const consumer = kafka.consumer({ groupId: `${tag}.observer`, sessionTimeout: 10_000, maxWaitTimeInMs: 100 })
   await consumer.connect()
   await consumer.subscribe({ topics, fromBeginning: true })
   await consumer.run({

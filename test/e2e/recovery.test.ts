@@ -1,0 +1,124 @@
+/** Redis loses all it held, under load: what is finished stays finished, whoever asks again. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import type { Stub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../src/openai-stub/server.ts'
+import { callsById, traceable } from '../support/audit.ts'
+import type { LocalRedis } from '../support/services.ts'
+import { startLocalRedis } from '../support/services.ts'
+import { called, expectUnharmed, linesWith, underLoad } from '../support/trouble.ts'
+import { waitUntil } from '../support/wait.ts'
+import type { Worker } from '../support/worker.ts'
+import type { World } from '../support/world.ts'
+import { countById, createWorld } from '../support/world.ts'
+
+const LIMIT_MS = 150_000
+
+let redis: LocalRedis
+let stub: Stub
+let world: World
+
+beforeEach(async () => {
+  // A restart finds nothing.
+  redis = await startLocalRedis({ persist: false })
+  stub = await startStub({ latencyMs: 150 })
+  world = await createWorld({
+    kafkaBrokers: inject('kafkaBrokers'),
+    redisUrl: redis.url,
+    baseUrl: stub.baseUrl,
+    partitions: 2,
+    env: { MAX_CALLS_IN_FLIGHT: '3' },
+  })
+})
+afterEach(async () => {
+  await world.close()
+  await redis.stop()
+  await stub.stop()
+})
+
+/** Sends every id again, on both partitions, and waits until the workers have skipped the copies. */
+async function sendAgain(ids: number[], workers: Worker[]): Promise<void> {
+  await world.send(ids.flatMap((id) => [0, 1].map((partition) => ({ ...traceable(id), partition }))))
+  const skipped = () => workers.flatMap((worker) => linesWith(worker, 'outcome=duplicate')).length
+  await waitUntil(
+    () => skipped() >= 2 * ids.length,
+    60_000,
+    () => `${skipped()} of ${2 * ids.length} copies were skipped`,
+  )
+}
+
+async function fleetOf(count: number): Promise<Worker[]> {
+  const workers = Array.from({ length: count }, () => world.start())
+  for (const worker of workers) await worker.saw('working')
+  return workers
+}
+
+const LOSSES: [string, () => Promise<unknown>][] = [
+  ['flushed', () => world.redis.flushall()],
+  [
+    'flushed twice, the second time while that is being made good',
+    async () => {
+      await world.redis.flushall()
+      await sleep(3_500)
+      await world.redis.flushall()
+    },
+  ],
+  [
+    'killed, and empty when it comes back',
+    async () => {
+      await redis.kill('SIGKILL')
+      await redis.restart()
+    },
+  ],
+]
+
+describe('a Redis that is', { timeout: LIMIT_MS }, () => {
+  test.each(LOSSES)(
+    '%s under load: nothing is doubled, no call repeated, also when every id is sent again',
+    async (_, lose) => {
+      const workers = await fleetOf(2)
+      const ids = await underLoad(world, async () => {
+        await sleep(500)
+        await lose()
+      })
+      await sendAgain(ids, workers)
+      expectUnharmed(world, stub, ids)
+      expect(workers.flatMap((worker) => linesWith(worker, 'Redis is complete again')).length).toBeGreaterThan(0)
+      const marks = ids.map((id) => `${world.keyPrefix}processed_messages:${id}`)
+      expect(await world.redis.exists(...marks)).toBe(ids.length)
+    },
+  )
+
+  test('flushed while nobody works: the next worker skips what is finished before it scores anything', async () => {
+    const [first] = await fleetOf(1)
+    await world.send([1, 2, 3, 4].map((id) => traceable(id)))
+    await world.answered([1, 2, 3, 4])
+    expect(await first?.end()).toBe(0)
+    await world.redis.flushall()
+    await world.send([1, 2, 3, 4, 5].map((id) => traceable(id)))
+    world.start()
+    await world.answered([5])
+    expect(new Set(countById(world.seenNotifications()).values())).toEqual(new Set([1]))
+    expect(new Set(countById(world.seenRecords()).values())).toEqual(new Set([1]))
+    expect(stub.arrivals()).toHaveLength(5)
+  })
+
+  test('flushed right after the worker died with answers that nobody published: only those are asked for again', async () => {
+    stub.configure({ latencyMs: 1_000 })
+    const [worker] = await fleetOf(1)
+    await world.send([1, 2].map((id) => traceable(id)))
+    await called(stub, 2)
+    await worker?.end('SIGKILL')
+    await world.redis.flushall()
+    stub.configure({ latencyMs: 50 })
+    world.start()
+    await world.answered([1, 2])
+    expect(countById(world.seenRecords())).toEqual(
+      new Map([
+        ['1', 1],
+        ['2', 1],
+      ]),
+    )
+    expect([...callsById(stub.arrivals()).values()]).toEqual([2, 2])
+  })
+})
