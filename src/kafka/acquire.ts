@@ -1,6 +1,6 @@
 /** Takes a partition over: fence, then read what is committed, then know where to go on. */
 import { pause } from '../abortable.ts'
-import type { Log, LogFields } from '../log.ts'
+import type { Log } from '../log.ts'
 import type { KafkaClients } from './clients.ts'
 import type { Committed } from './committed.ts'
 import { readCommitted } from './committed.ts'
@@ -13,6 +13,7 @@ import { isLost, reconcile } from './reconcile.ts'
 import type { StartOffsets } from './start-offset.ts'
 import { readWatermarks } from './start-offset.ts'
 import { transactionalIdOf } from './transactional-id.ts'
+import { unseenOf } from './unseen.ts'
 
 /**
  * A classic group coordinator (before Kafka 4) makes the offsets of a transaction visible some ms after it ended, so they are
@@ -45,12 +46,15 @@ export async function acquire(
   known: Known | null,
   log: Log,
   signal: AbortSignal,
+  unseen: typeof unseenOf = unseenOf,
 ): Promise<Acquired> {
   const { group, topic, partition } = source
   const publisher = await openPublisher(clients, transactionalIdOf(group, topic, partition), source, signal)
   try {
     const read = await readStable(clients, source, signal)
-    const before = await repeatIfLost(publisher, read, known?.last ?? null, { topic, partition }, log)
+    const last = known?.last ?? null
+    const before =
+      last === null ? read : await repeatIfLost(publisher, read, last, { clients, source, log, signal, unseen })
     const watermarks = (await readWatermarks(clients, topic)).get(partition)
     if (watermarks === undefined) throw new Error(`Kafka knows no partition ${partition} of ${topic}`)
     const reconciled = await reconcile(known?.standing ?? null, before, watermarks, {
@@ -68,17 +72,32 @@ export async function acquire(
   }
 }
 
-/** @returns what is committed now */
+interface RepeatParts {
+  clients: KafkaClients
+  source: Source
+  log: Log
+  signal: AbortSignal
+  unseen: typeof unseenOf
+}
+
+/**
+ * A group that stands where it stood before our last commit: a killed broker has lost it, or somebody has set it back. What
+ * readers see of it decides what is published again; it may be all, some or nothing.
+ * @returns what is committed now
+ */
 async function repeatIfLost(
   publisher: Publisher,
   committed: Committed,
-  last: LastCommit | null,
-  fields: LogFields,
-  log: Log,
+  last: LastCommit,
+  { clients, source, log, signal, unseen }: RepeatParts,
 ): Promise<Committed> {
-  if (last === null || last.after.offset === null || !isLost(last, committed)) return committed
-  log.error('Kafka has lost a commit that it had acknowledged: publishing it again', fields)
-  await publisher.publish(last.messages, last.after.offset, last.after.metadata, { abortFirst: true })
+  if (last.after.offset === null || !isLost(last, committed)) return committed
+  await publisher.rehearse(last.messages)
+  const lost = await unseen(last.messages, { clients, group: source.group, atMs: last.atMs, log, signal })
+  const { topic, partition } = source
+  const fields = { topic, partition, messages: last.messages.length, publishedAgain: lost.length }
+  log.error('Kafka has lost a commit that it had acknowledged, or the offset was set back: committing it again', fields)
+  await publisher.publish(lost, last.after.offset, last.after.metadata)
   return last.after
 }
 

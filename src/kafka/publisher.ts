@@ -69,6 +69,8 @@ export interface Publisher {
     metadata: string,
     options?: PublishOptions,
   ): Promise<void>
+  /** Does what `abortFirst` does, alone: what an earlier transaction left without an end is ended by it. */
+  rehearse(messages: readonly OutgoingMessage[]): Promise<void>
   /** Ends its connection, in the background. */
   close(): void
 }
@@ -101,6 +103,7 @@ export async function openPublisher(
   return {
     publish: (messages, offset, metadata, options = {}) =>
       within(TRANSACTION_LIMIT_MS, 'a transaction', publish(producer, source, messages, { offset, metadata }, options)),
+    rehearse: (messages) => within(TRANSACTION_LIMIT_MS, 'a transaction', rehearse(producer, sendsOf(messages, false))),
     close,
   }
 }
@@ -119,18 +122,25 @@ async function publish(
   commit: { offset: bigint; metadata: string },
   { eachTopicAlone = false, abortFirst = false }: PublishOptions,
 ): Promise<void> {
-  const topics = topicMessages(messages)
-  const sends = eachTopicAlone ? topics.map((each) => [each]) : [topics].filter(({ length }) => length > 0)
-  if (abortFirst && sends.length > 0) {
-    const rehearsal = await producer.transaction()
-    for (const send of sends) await sendAll(rehearsal, send)
-    await rehearsal.abort()
-  }
+  const sends = sendsOf(messages, eachTopicAlone)
+  if (abortFirst) await rehearse(producer, sends)
   const transaction = await producer.transaction()
   for (const send of sends) await sendAll(transaction, send)
   // Offsets last: kafkajs retries a send that meets the markers of the transaction before, but not this.
   await sendOffset(transaction, source, commit.offset, commit.metadata)
   await transaction.commit()
+}
+
+function sendsOf(messages: readonly OutgoingMessage[], eachTopicAlone: boolean): TopicMessages[][] {
+  const topics = topicMessages(messages)
+  return eachTopicAlone ? topics.map((each) => [each]) : [topics].filter(({ length }) => length > 0)
+}
+
+async function rehearse(producer: Producer, sends: TopicMessages[][]): Promise<void> {
+  if (sends.length === 0) return
+  const rehearsal = await producer.transaction()
+  for (const send of sends) await sendAll(rehearsal, send)
+  await rehearsal.abort()
 }
 
 async function sendAll(transaction: Transaction, topics: TopicMessages[]): Promise<void> {

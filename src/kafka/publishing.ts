@@ -80,7 +80,7 @@ export function createPublishing(options: PublishingOptions): () => void {
 
   async function transact(before: Hold, batch: Batch, completions: Completion[]): Promise<boolean> {
     const { items, progress, metadata } = batch
-    const startMs = performance.now()
+    const [startMs, atMs] = [performance.now(), Date.now()]
     const messages = completions.flatMap((each) => each.messages)
     const how = { eachTopicAlone: outbox.eachTopicAlone(items), abortFirst: items.some(({ tried }) => tried) }
     // Before, not after: whatever happens from here on, the log may hold them.
@@ -93,7 +93,7 @@ export function createPublishing(options: PublishingOptions): () => void {
       return false
     }
     const after = { offset: progress.offset, metadata }
-    const commit = { before: before.committed, after, messages }
+    const commit = { before: before.committed, after, messages, atMs }
     before.committed = after
     before.standing.base = progress.offset
     for (const item of items) open.remove(item)

@@ -20,6 +20,8 @@ export interface LastCommit {
   before: Committed
   after: Committed
   messages: OutgoingMessage[]
+  /** When it was begun, ms since the epoch. */
+  atMs: number
 }
 
 export type Note =

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Known } from '../../src/kafka/acquire.ts'
 import { acquire } from '../../src/kafka/acquire.ts'
 import type { KafkaClients } from '../../src/kafka/clients.ts'
+import type { OutgoingMessage } from '../../src/kafka/messages.ts'
 
 const source = { group: 'g', topic: 'in', partition: 0 }
 const never = new AbortController().signal
@@ -48,7 +49,7 @@ const messages = ['out', 'rec'].map((topic) => ({ topic, key: 'k', value: 'v', h
 const known: Known = {
   standing: { base: 51n, next: 60n, ahead: [] },
   progress: { offset: 51n, done: [] },
-  last: { before: { offset: 50n, metadata: '' }, after: { offset: 51n, metadata: '' }, messages },
+  last: { before: { offset: 50n, metadata: '' }, after: { offset: 51n, metadata: '' }, messages, atMs: 0 },
 }
 
 describe('taking a partition over', () => {
@@ -67,10 +68,17 @@ describe('taking a partition over', () => {
 
   it('publishes again, once, a commit that Kafka acknowledged and lost', async () => {
     const { clients, done } = fakeKafka('50')
-    const { base, next, forget } = await acquire(clients, source, start, known, log, never)
+    const unseen = (of: readonly OutgoingMessage[]) => Promise.resolve([...of])
+    const { base, next, forget } = await acquire(clients, source, start, known, log, never, unseen)
     const repeated = ['begin', 'send out:1,rec:1', 'abort', 'begin', 'send out:1,rec:1', 'offset 51', 'commit']
     expect(done.slice(-7)).toEqual(repeated)
     expect({ base, next, forget }).toEqual({ base: 51n, next: 60n, forget: false })
+  })
+
+  it('publishes nothing twice where the offset was set back, or only its own marker was lost', async () => {
+    const { clients, done } = fakeKafka('50')
+    await acquire(clients, source, start, known, log, never, () => Promise.resolve([]))
+    expect(done.slice(-6)).toEqual(['begin', 'send out:1,rec:1', 'abort', 'begin', 'offset 51', 'commit'])
   })
 
   it('repeats no commit that Kafka still has', async () => {
