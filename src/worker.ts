@@ -43,6 +43,7 @@ import { VERSION } from './version.ts'
 const DRAIN_MS = 25_000
 const LEASES_MS = 1_000
 const SAVE_RATIOS_EVERY_MS = 60_000
+const WINDOW_MIN_MESSAGES = 256
 
 export interface WorkParts {
   config: Config
@@ -144,7 +145,17 @@ export async function work({ config, worker, log, releases, stop }: WorkParts): 
       metrics.kafka.rebalanced(partitions)
     },
   }
-  const consumer = createConsumer({ clients, config: kafka, processedTtlMs, handler: pipeline, log, hooks })
+  // Room for calls, and beside them for what needs none: duplicates, cached results, answers on their way out.
+  const windowMessages = Math.max(WINDOW_MIN_MESSAGES, 2 * config.maxCallsInFlight)
+  const consumer = createConsumer({
+    clients,
+    config: kafka,
+    processedTtlMs,
+    handler: pipeline,
+    log,
+    hooks,
+    windowMessages,
+  })
 
   const rebuildIfAlone = createBudgetRescue({ budget, state, readOutcomes, log, signal: ended.signal })
   const recovery = createRecovery({

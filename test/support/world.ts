@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { Admin, Kafka as KafkaClient, Message, Producer } from 'kafkajs'
 import kafkajs from 'kafkajs'
+// Without it kafkajs shows messages of aborted transactions to a read-committed consumer.
+import '../../src/kafka/aborted.ts'
 import { waitUntil } from './wait.ts'
 import type { Worker } from './worker.ts'
 import { startWorker } from './worker.ts'
