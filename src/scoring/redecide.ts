@@ -3,6 +3,9 @@ import type { Verdict } from '../contracts.ts'
 import type { DecisionRecord } from './decision-record.ts'
 import { verdictOf } from './verify.ts'
 
+/** What counts of a record. */
+export type Decided = Pick<DecisionRecord, 'processing_id' | 'score' | 'verdict'>
+
 export interface Flip {
   processingId: bigint
   score: number
@@ -20,8 +23,8 @@ export interface Redecided {
 }
 
 /** @param threshold from this score on a verdict is positive, 0 to 100 */
-export function redecide(records: Iterable<DecisionRecord>, threshold: number): Redecided {
-  const last = new Map<bigint, DecisionRecord>()
+export function redecide(records: Iterable<Decided>, threshold: number): Redecided {
+  const last = new Map<bigint, Decided>()
   for (const record of records) last.set(record.processing_id, record)
   const flips = [...last.values()].flatMap(({ processing_id: processingId, score, verdict: from }) => {
     const to = verdictOf(score, threshold)

@@ -1,0 +1,49 @@
+/** Reads decision records back from their topic. */
+import type { Config } from '../config.ts'
+import type { DecisionRecord } from '../scoring/decision-record.ts'
+import { readDecision } from '../scoring/decision-record.ts'
+import { withKafka } from './connections.ts'
+import { readTopic } from './copies.ts'
+import { readDuration } from './define.ts'
+
+/** Disputes come late; how far there is anything to read is the topic's retention to say. */
+export const DECISIONS_SINCE = '90d'
+
+export interface Period {
+  topic: string
+  /** ms since the epoch */
+  sinceMs: number
+}
+
+/**
+ * @param since as `--since` takes it
+ * @throws UsageError for a wrong time; Error when no decision records are published
+ */
+export function periodOf({ kafka }: Config, since: string): Period {
+  const sinceMs = Math.max(0, Date.now() - readDuration('--since', since))
+  const topic = kafka.topics.decisions
+  if (topic !== null) return { topic, sinceMs }
+  throw new Error(
+    'KAFKA_TOPIC_FOR_DECISIONS is not set, so there are no decision records: they are published from when it names a topic',
+  )
+}
+
+/**
+ * Reads the records of a period, read committed, in the order of each partition; all of one id are in one partition.
+ * @param holds a quick look at a message that may rule it out before it is parsed
+ * @throws Error that names the brokers while Kafka is away or refuses; the signal's reason
+ */
+export async function readDecisions(
+  { kafka }: Config,
+  { topic, sinceMs }: Period,
+  signal: AbortSignal,
+  take: (record: DecisionRecord) => void,
+  holds: (value: Buffer) => boolean = () => true,
+): Promise<void> {
+  await withKafka(kafka, (clients) =>
+    readTopic({ clients, groupPrefix: kafka.groupId, sinceMs, signal }, topic, ({ value }) => {
+      const record = value !== null && holds(value) ? readDecision(value) : null
+      if (record !== null) take(record)
+    }),
+  )
+}
