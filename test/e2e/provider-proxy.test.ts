@@ -3,8 +3,11 @@ import type { AddressInfo, Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { startStub } from '../../src/openai-stub/server.ts'
+import { readHolds } from '../../src/provider/holds.ts'
+import { redisKeys } from '../../src/redis/keys.ts'
 import { range, startFleet } from '../support/fleet.ts'
 import { startForwardProxy } from '../support/proxy.ts'
+import { waitUntil } from '../support/wait.ts'
 
 const PASSWORD = 'p@ss:/wörd'
 
@@ -47,13 +50,21 @@ test('all calls go through the proxy; while it refuses or is down none goes anot
   onTestFinished(() => proxy.stop())
   const env = { OPENAI_BASE_URL: witness.baseUrl, OPENAI_PROXY_URL: proxy.url, MAX_CALLS_IN_FLIGHT: '4' }
   const { world, workers, send } = await startFleet(onTestFinished, { env })
-  const [worker] = workers
+  const lines = () => workers.flatMap((worker) => worker.lines)
+  const held = (codes: string[]) => {
+    const found = () => lines().flatMap((line) => /calls are held .*code=(\w+)/.exec(line)?.[1] ?? [])
+    return waitUntil(
+      () => found().join() === codes.join(),
+      30_000,
+      () => `calls were held for ${found().join()}, not for ${codes.join()}`,
+    )
+  }
   await send(range(20))
   await world.answered(range(20))
 
-  proxy.refuseWith(403)
+  proxy.refuseWith(407)
   await send(range(20, 101))
-  await worker?.saw('code=proxy_refused')
+  await held(['proxy_refused'])
   expect(world.notifications()).toHaveLength(20)
   expect(stub.summary().arrivals).toBe(20)
   proxy.refuseWith(null)
@@ -61,18 +72,23 @@ test('all calls go through the proxy; while it refuses or is down none goes anot
 
   proxy.refuseWith(502)
   await send(range(20, 201))
-  await worker?.saw('code=outage')
+  await held(['proxy_refused', 'outage'])
   proxy.refuseWith(null)
   await world.answered(range(20, 201))
 
   await proxy.stop()
   await send(range(5, 301))
-  await worker?.saw('code=outage')
+  const holds = () => readHolds(world.redis, redisKeys(world.keyPrefix))
+  await waitUntil(
+    async () => (await holds()).some(({ code, holdsOthers }) => code === 'outage' && holdsOthers),
+    30_000,
+    () => 'nothing is held while the proxy is down',
+  )
   expect(stub.summary().arrivals).toBe(60)
   expect(world.notifications()).toHaveLength(60)
   expect(world.notifications().every(({ success }) => success)).toBe(true)
   expect(witness.peers.size).toBeGreaterThan(0)
   expect([...witness.peers].filter((port) => !proxy.outgoingPorts().has(port))).toEqual([])
   expect(proxy.requests().every(({ authorized }) => authorized)).toBe(true)
-  expect(worker?.lines.join('\n')).not.toContain(PASSWORD)
+  expect(lines().join('\n')).not.toContain(PASSWORD)
 })

@@ -58,7 +58,13 @@ async function startAll(
   const world = await createWorld({ kafkaBrokers, redisUrl, baseUrl: stub.baseUrl, partitions, env })
   atEnd(() => world.close())
   const workers = start.map((extra) => world.start(extra))
-  await Promise.all(workers.map((worker) => worker.saw('assigned ', 60_000)))
+  const working = async (worker: Worker) => {
+    const ended = worker.exited.then((code) => {
+      throw new Error(`the worker ended with ${code}:\n${worker.lines.slice(-15).join('\n')}`)
+    })
+    await Promise.race([worker.saw('assigned ', 60_000), ended])
+  }
+  await Promise.all(workers.map(working))
   return {
     stub,
     world,
