@@ -23,6 +23,8 @@ export const BUDGET_WINDOWS: BudgetWindows = { minuteMs: 60_000, dayMs: 86_400_0
 
 /** How much later than the one before it a spaced request may arrive, as a part of the spacing; divided by the burst. */
 const SPACING_MARGIN = 0.07
+/** Of the time by which a burst may run ahead, so much is kept back for requests that are sent and arrive late. */
+const LATE_PART = 0.1
 const SEND_WITHIN_MIN_MS = 25
 
 export interface Pace {
@@ -37,7 +39,8 @@ export interface Pace {
 /**
  * @param burst so many requests may go back to back; null, or as many as the minute's limit, spaces nothing
  * @returns the spacing, with a margin against jitter: two requests that a provider must not see within one spacing are
- * granted a little further apart, and not sent later than that allows (but within 25 ms they are sent in any case)
+ * granted a little further apart, and not sent later than that and the burst's own reserve allow (but within 25 ms they are
+ * sent in any case)
  */
 export function paceOf(limits: BudgetLimits, burst: number | null, windows: BudgetWindows = BUDGET_WINDOWS): Pace {
   const { requestsPerMinute } = limits
@@ -48,10 +51,12 @@ export function paceOf(limits: BudgetLimits, burst: number | null, windows: Budg
   const evenMs = windows.minuteMs / requestsPerMinute
   const spareMs = evenMs * Math.max(windows.marginMs / windows.minuteMs, SPACING_MARGIN / burst)
   const spacingMs = evenMs + spareMs
+  const runAheadMs = (burst - 1) * spacingMs
+  const lateMs = Math.min(windows.marginMs, runAheadMs * LATE_PART)
   return {
     spacingMs,
-    aheadMs: (burst - 1) * spacingMs,
-    sendWithinMs: Math.min(sendWithinMs, Math.max(SEND_WITHIN_MIN_MS, spareMs)),
+    aheadMs: runAheadMs - lateMs,
+    sendWithinMs: Math.min(sendWithinMs, Math.max(SEND_WITHIN_MIN_MS, spareMs, lateMs / 2)),
   }
 }
 
