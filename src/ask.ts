@@ -19,7 +19,7 @@ import type { Outcome as GateOutcome } from './provider/holds.ts'
 import type { Question, Reply } from './provider/reply.ts'
 
 export interface AskParts {
-  dedupe: Dedupe
+  dedupe: Pick<Dedupe, 'begin' | 'end'>
   budget: Budget
   slots: ReturnType<typeof createSlots>
   alone: ReturnType<typeof createAloneLock>
@@ -27,7 +27,7 @@ export interface AskParts {
   provider: Provider
   /** Resolves when Redis's data can be trusted: a grant taken before could not be used in time. */
   trusted: (signal: AbortSignal) => Promise<void>
-  metrics: Metrics
+  metrics: Pick<Metrics, 'callFinished'>
   log: Log
 }
 

@@ -1,0 +1,161 @@
+/** `evaluate`: judges a prompt and a model by a labelled set, through the fleet's budgets. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { Config } from '../config.ts'
+import { FAILURES } from '../errors.ts'
+import type { FailureCode } from '../errors.ts'
+import type { Log, LogFields } from '../log.ts'
+import type { Prices, Result, Task } from '../scoring/evaluate.ts'
+import { readSet, report, reportLines, tasksOf } from '../scoring/evaluate.ts'
+import { promptVersion } from '../scoring/prompt-version.ts'
+import { digestFields } from '../scoring/text-key.ts'
+import type { Command } from './commands.ts'
+import { defineCommand, readCount, UsageError } from './define.ts'
+import { createAsking } from './evaluation/asking.ts'
+import { openBudget, withFleet } from './evaluation/fleet.ts'
+import type { Asked, Results } from './evaluation/results.ts'
+import { openResults } from './evaluation/results.ts'
+
+export const run: Command = defineCommand(
+  {
+    usage: [
+      'resume-scoring-worker evaluate --set FILE.jsonl [options]',
+      '  Scores labelled resumes with the configured model, and prints how far it is from what is expected. It shares the',
+      '  budgets with the workers, and takes its turn among them. Started again, it goes on where it was stopped.',
+      '  --repeat N             ask each so many times (default 1): shows the spread',
+      '  --name-swap            ask also with names and gendered words exchanged: shows the difference in score',
+      '  --out FILE.json        results (default: beside the set, in results/); each answer at once to FILE.runs.jsonl',
+      '  --price-prompt X --price-completion Y   per million tokens: shows the cost',
+      '  --new-budget           no worker has used this Redis, and nothing was spent today',
+    ],
+    options: {
+      set: { type: 'string' },
+      repeat: { type: 'string', default: '1' },
+      'name-swap': { type: 'boolean', default: false },
+      out: { type: 'string' },
+      'price-prompt': { type: 'string' },
+      'price-completion': { type: 'string' },
+      'new-budget': { type: 'boolean', default: false },
+    },
+  },
+  async ({ values, config, signal, progress }) => {
+    const prices = readPrices(values['price-prompt'], values['price-completion'])
+    const repeats = readCount('--repeat', values.repeat)
+    const path = values.set
+    if (path === undefined) throw new UsageError('Missing --set FILE.jsonl')
+    const text = await readText(path)
+    const set = readSet(text)
+    const asked = askedOf(config, text)
+    const out = values.out ?? defaultOut(path, config.provider.model)
+    const results = await openResults(`${out.replace(/\.json$/, '')}.runs.jsonl`, asked)
+    const tasks = tasksOf(set, repeats, values['name-swap'], results.done)
+    progress(`${tasks.length} questions to ask, ${results.done.length} answered before; results: ${out}`)
+    const log = logTo(progress)
+    const answers =
+      tasks.length === 0
+        ? []
+        : await withFleet(config, log, signal, async (fleet) => {
+            await openBudget(fleet, values['new-budget'], signal)
+            return askAll(tasks, {
+              ask: createAsking(fleet),
+              atOnce: config.maxCallsInFlight,
+              results,
+              progress,
+              signal,
+            })
+          })
+    const all = [...results.done, ...answers]
+    const document = { ...asked, set: path, out, report: report(set, all, prices), results: all }
+    await writeFile(out, `${JSON.stringify(document, null, 2)}\n`)
+    return { document, lines: ['', `Model ${asked.model}, ${promptVersion}`, ...reportLines(document.report)] }
+  },
+)
+
+/** What decides an answer besides its own texts. */
+function askedOf({ provider, verdictMinScore }: Config, set: string) {
+  return {
+    setHash: digestFields([set]),
+    model: provider.model,
+    // An address may hold a secret.
+    serverHash: digestFields([provider.baseUrl]),
+    promptVersion,
+    responseFormat: provider.responseFormat,
+    verdictMinScore,
+  } satisfies Asked
+}
+
+/** A name of its own for each model and prompt, so that they can be compared. */
+function defaultOut(set: string, model: string): string {
+  const name = [basename(set, '.jsonl'), model.replaceAll(/[^\w.-]/g, '_'), promptVersion].join('.')
+  return join(dirname(set), 'results', `${name}.json`)
+}
+
+interface Asking {
+  ask: (task: Task, signal: AbortSignal) => Promise<Result>
+  /** Questions at once. */
+  atOnce: number
+  results: Pick<Results, 'add'>
+  progress: (line: string) => void
+  signal: AbortSignal
+}
+
+/** @returns all answers; the first question that rejects ends the others, too */
+async function askAll(tasks: readonly Task[], { ask, atOnce, results, progress, signal }: Asking): Promise<Result[]> {
+  const answers: Result[] = []
+  const left = tasks.values()
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  const askOneByOne = async () => {
+    for (const task of left) {
+      const result = await ask(task, either)
+      // What fails today may be answered tomorrow: such a question is open when it is started again.
+      if (result.failure === null || FAILURES[result.failure as FailureCode].retry !== 'backoff') {
+        await results.add(result)
+      }
+      progress(`${answers.push(result)}/${tasks.length} ${lineOf(result)}`)
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: Math.min(atOnce, tasks.length) }, askOneByOne))
+  } finally {
+    failed.abort(new Error('another question has failed'))
+  }
+  return answers
+}
+
+function lineOf({ id, variant, repeat, score, verdict, failure }: Result): string {
+  const which = `${id} #${repeat}${variant === 'swapped' ? ' with names swapped' : ''}`
+  return `${which}: ${failure === null ? `${score}, ${verdict}` : `no usable answer (${failure})`}`
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error)
+    throw new Error(`--set ${path} cannot be read: ${reason}`, { cause: error })
+  }
+}
+
+/** @returns null when none are given */
+function readPrices(prompt: string | undefined, completion: string | undefined): Prices | null {
+  if (prompt === undefined && completion === undefined) return null
+  if (prompt === undefined || completion === undefined) {
+    throw new UsageError('--price-prompt and --price-completion must be given together')
+  }
+  return { prompt: readPrice('--price-prompt', prompt), completion: readPrice('--price-completion', completion) }
+}
+
+function readPrice(what: string, text: string): number {
+  if (!/^\d{1,9}(\.\d{1,9})?$/.test(text)) throw new UsageError(`${what} must be a number such as 0.40`)
+  return Number(text)
+}
+
+/** What a worker would log for its operator is told to who evaluates. */
+function logTo(progress: (line: string) => void): Log {
+  const tell = (message: string, fields: LogFields = {}) => {
+    const facts = Object.entries(fields).map(([name, value]) => `${name} ${String(value)}`)
+    progress(facts.length === 0 ? message : `${message} (${facts.join(', ')})`)
+  }
+  return { error: tell, warn: tell, info: () => {}, debug: () => {} }
+}

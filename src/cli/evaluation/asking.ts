@@ -1,0 +1,140 @@
+/** Asks the model as a worker does, through the fleet's gate and budget, about texts that no message brought. */
+import { randomInt, randomUUID } from 'node:crypto'
+import { pause } from '../../abortable.ts'
+import { createAloneLock } from '../../alone.ts'
+import { createAsk } from '../../ask.ts'
+import type { Attempt } from '../../ask.ts'
+import type { Budget } from '../../budget/budget.ts'
+import { createSlots } from '../../budget/slots.ts'
+import type { Config } from '../../config.ts'
+import type { ClaimOwner } from '../../dedupe.ts'
+import type { FailureCode } from '../../errors.ts'
+import { FAILURES } from '../../errors.ts'
+import type { Journey } from '../../journey.ts'
+import { startJourney } from '../../journey.ts'
+import type { Log } from '../../log.ts'
+import type { Failure } from '../../provider/attempts.ts'
+import { nextStep } from '../../provider/attempts.ts'
+import type { Provider } from '../../provider/client.ts'
+import type { Gate } from '../../provider/gate.ts'
+import { interpretAnswer } from '../../scoring/answer.ts'
+import type { Result, Task } from '../../scoring/evaluate.ts'
+import { buildPrompt } from '../../scoring/prompt.ts'
+import { sanitize } from '../../scoring/sanitize.ts'
+import type { TokenEstimator } from '../../scoring/tokens.ts'
+import { verifyAnswer } from '../../scoring/verify.ts'
+import { duration } from '../text.ts'
+
+/** Nobody wants to be told the same more often. */
+const TELL_EVERY_MS = 60_000
+
+export interface AskingParts {
+  config: Pick<Config, 'provider' | 'maxCallsInFlight' | 'verdictMinScore'>
+  budget: Budget
+  gate: Gate
+  provider: Provider
+  estimator: TokenEstimator
+  log: Log
+}
+
+/** The model's answer, or the code of the failure that ended it. */
+type Answered = { content: string } | { failure: FailureCode }
+
+/**
+ * @returns a function that asks one question, and again where a worker would. It rejects with the signal's reason, and with an
+ * Error that says what to do when the provider takes no call at all
+ */
+export function createAsking({ config, budget, gate, provider, estimator, log }: AskingParts) {
+  const ask = createAsk({
+    budget,
+    gate,
+    provider,
+    log,
+    slots: createSlots(config.maxCallsInFlight),
+    alone: createAloneLock(),
+    // No claims are asked for, so that nobody else can have taken this one; and the budget knows by itself whether it is lost.
+    dedupe: {
+      begin: async (id, owner) => ({ kind: 'begun', lease: leaseOf(id, owner), ...NO_STARTS }),
+      end: async () => {},
+    },
+    trusted: () => Promise.resolve(),
+    metrics: { callFinished: () => {} },
+  })
+  // The gate tells requests apart by their ids, which must not be those of a worker's requests.
+  let lastId = -BigInt(randomInt(2 ** 47)) * 2n ** 15n
+  let toldMs = -TELL_EVERY_MS
+
+  async function askUntilSettled(prompt: Prompted, journey: Journey, signal: AbortSignal): Promise<Answered> {
+    const id = --lastId
+    const failures: Failure[] = []
+    let { maxCompletionTokens } = config.provider
+    for (;;) {
+      const tokens = prompt.estimate.tokens + maxCompletionTokens
+      const question = { ...prompt, id, owner: NOBODY, maxCompletionTokens, tokens, alone: false, journey, judge }
+      const attempt = await ask(question, { wait: signal, call: signal })
+      if (attempt.kind === 'answer') return attempt
+      if (attempt.kind === 'too_long') return { failure: 'too_long' }
+      if (attempt.kind === 'refused') await outlast(attempt.waitMs, signal)
+      if (attempt.kind !== 'failure') continue
+      failures.push(attempt)
+      endIfHopeless(attempt)
+      const step = nextStep(failures)
+      if (step.kind === 'give_up') return { failure: step.code }
+      if (step.longer) maxCompletionTokens = config.provider.maxCompletionTokens * 2
+      await pause(step.afterMs, signal)
+    }
+  }
+
+  /** The budget's turn is far away: a worker would answer "later", here it is later that is waited for. */
+  async function outlast(waitMs: number, signal: AbortSignal): Promise<void> {
+    const nowMs = performance.now()
+    if (nowMs - toldMs >= TELL_EVERY_MS) {
+      toldMs = nowMs
+      log.warn(`the budget is used up, its next turn comes in ${duration(waitMs)}`)
+    }
+    await pause(Math.min(waitMs, TELL_EVERY_MS), signal)
+  }
+
+  return async (task: Task, signal: AbortSignal): Promise<Result> => {
+    const { texts } = sanitize(task)
+    const prompt = buildPrompt(texts, { ...config.provider, verdictMinScore: config.verdictMinScore })
+    const estimate = estimator.estimate(prompt)
+    const journey = startJourney()
+    const answered = await askUntilSettled({ ...prompt, estimate }, journey, signal)
+    const { promptTokens, completionTokens } = journey
+    const { id, variant, repeat } = task
+    const spent = { id, variant, repeat, promptTokens, completionTokens }
+    if ('failure' in answered) return { ...spent, ...NO_SCORE, failure: answered.failure }
+    if (journey.attempts === 1) estimator.learn(estimate, promptTokens)
+    const read = interpretAnswer(answered.content)
+    if (!read.ok) throw new TypeError('an unusable answer was taken for a usable one')
+    const { score, findings, modelScore } = await verifyAnswer(read.answer, texts, config.verdictMinScore)
+    const met = findings.filter((finding) => finding.met)
+    const unproved = met.filter(({ quote }) => quote === null)
+    return {
+      ...spent,
+      score: score.score,
+      verdict: score.verdict,
+      modelScore,
+      met: met.length,
+      unproved: unproved.length,
+      failure: null,
+    }
+  }
+}
+
+type Prompted = ReturnType<typeof buildPrompt> & { estimate: ReturnType<TokenEstimator['estimate']> }
+
+const NO_SCORE = { score: null, verdict: null, modelScore: null, met: 0, unproved: 0 }
+const NO_STARTS = { starts: 1, startsAlone: 0 }
+const NOBODY: ClaimOwner = { group: '', topic: '', partition: 0, offset: 0n, timestampMs: 0 }
+
+const leaseOf = (id: bigint, owner: ClaimOwner) => ({ id, owner, token: randomUUID(), alone: false })
+const judge = (content: string) => (interpretAnswer(content).ok ? 'usable' : 'unusable')
+
+/** A key, way out or configuration that is refused is waited for by a worker; who evaluates is there to mend it. */
+function endIfHopeless({ code, evidence }: Attempt & { kind: 'failure' }): void {
+  const { most, remedy } = FAILURES[code]
+  if (most !== null || (evidence.successes > 0 && !evidence.held)) return
+  throw new Error(`the provider takes no call (${code}): ${remedy}; what is answered is kept, start again to go on`)
+}

@@ -1,0 +1,94 @@
+/** The fleet's budget and gate, and the way to the model, for an evaluation; no worker has to run, Kafka is not used. */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Redis } from 'ioredis'
+import type { Budget } from '../../budget/budget.ts'
+import { createBudget } from '../../budget/budget.ts'
+import type { Config } from '../../config.ts'
+import type { Log } from '../../log.ts'
+import { createProvider } from '../../provider/client.ts'
+import { createGate } from '../../provider/gate.ts'
+import { createKeySource } from '../../provider/key.ts'
+import { createTransport } from '../../provider/transport.ts'
+import type { RedisKeys } from '../../redis/keys.ts'
+import { createRetryWhileAway } from '../../redis/retry.ts'
+import { createSubscriptions } from '../../redis/subscriptions.ts'
+import { createTokenRatios } from '../../scoring/token-ratios.ts'
+import { createTokenEstimator } from '../../scoring/tokens.ts'
+import { withRedis } from '../connections.ts'
+import type { AskingParts } from './asking.ts'
+
+export interface Fleet extends AskingParts {
+  redis: Redis
+  keys: RedisKeys
+}
+
+/**
+ * Runs `work` with a place of its own among the workers; everything is given back when it is done.
+ * @throws as withRedis does
+ */
+export function withFleet<T>(
+  config: Config,
+  log: Log,
+  signal: AbortSignal,
+  work: (fleet: Fleet) => Promise<T>,
+): Promise<T> {
+  return withRedis(config.redis, signal, (redis, keys) =>
+    withRedis(config.redis, signal, async (listener) => {
+      const worker = `evaluate-${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
+      const retry = createRetryWhileAway({ log, redis })
+      const subscriptions = createSubscriptions(listener, log)
+      const transport = createTransport(config.provider.proxyUrl)
+      const budget = createBudget({
+        redis,
+        retryWhileAway: retry,
+        prefix: keys.budget(config.budget.name),
+        sentinel: keys.state,
+        limits: config.budget,
+        burst: config.budget.burst,
+        maxWaitMs: config.budget.maxWaitMs,
+        worker,
+        log,
+        subscribe: (channel, receive) => subscriptions.subscribe(channel, receive),
+        onLost: () => log.warn(SHUT),
+      })
+      const key = createKeySource(config.provider, log)
+      const provider = createProvider({ settings: config.provider, key, transport, log })
+      const gate = createGate({ redis, keys, worker, identity: provider.identity, retry, log })
+      const { model } = config.provider
+      const estimator = createTokenEstimator(model, await createTokenRatios(redis, keys, model, log).load())
+      try {
+        return await work({ config, redis, keys, budget, gate, provider, estimator, log })
+      } finally {
+        gate.close()
+        budget.close()
+        await transport.close()
+      }
+    }),
+  )
+}
+
+const SHUT = 'the budget is lost or shut: nothing is asked until a worker has rebuilt it from what was published'
+
+/**
+ * Sees to it that somebody will grant calls.
+ * @param isNew nobody has used the budget's key today, says the user: a budget that is not there is opened after a minute
+ * @throws Error when there is no budget and it is not said to be new
+ */
+export async function openBudget(
+  { redis, keys, budget, log }: Pick<Fleet, 'redis' | 'keys' | 'log'> & { budget: Budget },
+  isNew: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  if (await budget.open(signal)) return
+  // Somebody keeps watch over this Redis, and knows how to find out what was spent.
+  if ((await redis.exists(keys.state)) === 1) return log.warn(SHUT)
+  if (!isNew) {
+    throw new Error(
+      'no worker has used this Redis yet, or it has lost its data: start a worker, which knows what was spent, ' +
+        'or say with --new-budget that nothing was spent today',
+    )
+  }
+  log.warn('a new budget is opened: the first call is made in a minute')
+  await budget.rebuild([], signal)
+}
