@@ -172,7 +172,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         case 'answer':
           return { kind: 'final', outcome: await scoring.verified(prepared, attempt, journey) }
         case 'refused':
-          // What this request has failed with before is truer for its caller than the budget of its retry.
+          // After a failure as well: a retry needs a place in the budget like any other attempt.
           return attempt
         case 'too_long':
           return giveUp('too_long', journey)
