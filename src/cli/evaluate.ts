@@ -115,10 +115,13 @@ async function askAll(tasks: readonly Task[], { ask, atOnce, results, progress, 
       progress(`${answers.push(result)}/${tasks.length} ${lineOf(result)}`)
     }
   }
+  const running = Array.from({ length: Math.min(atOnce, tasks.length) }, askOneByOne)
   try {
-    await Promise.all(Array.from({ length: Math.min(atOnce, tasks.length) }, askOneByOne))
+    await Promise.all(running)
   } finally {
     failed.abort(new Error('another question has failed'))
+    // Those in flight have yet to tell budget and gate what became of them.
+    await Promise.allSettled(running)
   }
   return answers
 }

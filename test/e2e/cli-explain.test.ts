@@ -1,0 +1,103 @@
+/** What an operator is told of decisions that are published, by `explain` and `redecide`. */
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import type { Stub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../src/openai-stub/server.ts'
+import { runCommand } from '../support/command.ts'
+import type { World } from '../support/world.ts'
+import { createWorld, request } from '../support/world.ts'
+
+const BIG = 9_007_199_254_740_993n
+
+let stub: Stub
+let world: World
+let decisions: string
+
+/** Two of five requirements stand in it. */
+const partial = { resume: 'Пять лет пишу на TypeScript. Работал с Redis.' }
+
+beforeAll(async () => {
+  stub = await startStub({ port: 0, latencyMs: 5 })
+  world = await createWorld({
+    kafkaBrokers: inject('kafkaBrokers'),
+    redisUrl: inject('redisUrl'),
+    baseUrl: stub.baseUrl,
+    env: { VERDICT_MIN_SCORE: '50' },
+  })
+  decisions = `${world.groupId}.decisions`
+  world.env['KAFKA_TOPIC_FOR_DECISIONS'] = decisions
+  world.start()
+  await world.send([request(BIG), request(2, partial), request(3, { resume: '' })])
+  await world.answered([BIG, 2, 3])
+  // The same texts, once there is a result of them.
+  await world.send([request(4, partial)])
+  await world.answered([4])
+})
+afterAll(async () => {
+  await world.admin.deleteTopics({ topics: [decisions] })
+  await world.close()
+  await stub.stop()
+})
+
+async function command(expected: number, ...args: string[]): Promise<string> {
+  const { code, out, err } = await runCommand(world.env, ...args)
+  expect(err).toBe('')
+  expect(code).toBe(expected)
+  return out
+}
+
+test('a decision is told requirement by requirement, with the quotes that prove it', async () => {
+  const out = await command(0, 'explain', '2')
+  expect(out).toContain('Не подходит: score 40, positive from 50')
+  expect(out).toContain('Proved 2 of 5:')
+  expect(out).toMatch(/\+ TypeScript\n +"[^"]*TypeScript[^"]*"/)
+  expect(out).toMatch(/- PostgreSQL\n +not met/)
+})
+
+test('an id beyond 2^53 is found, and printed with all its digits', async () => {
+  const out = await command(0, 'explain', String(BIG), '--json')
+  expect(out).toContain(`"processing_id":${BIG}`)
+  const { records } = JSON.parse(out) as { records: { score: number; requirements: { quote: string }[] }[] }
+  expect(records).toHaveLength(1)
+  expect(records[0]?.score).toBe(100)
+  expect(records[0]?.requirements.map(({ quote }) => quote)).toHaveLength(5)
+})
+
+test('a result that was taken over from another request is told with the proofs of that one', async () => {
+  const out = await command(0, 'explain', '4')
+  const [taken, origin] = out.split('The earlier request with the same texts:')
+  expect(taken).toContain('Request 4')
+  expect(taken).not.toContain('"Пять лет')
+  expect(origin).toContain('Request 2')
+  expect(origin).toMatch(/\+ TypeScript\n +"[^"]*TypeScript[^"]*"/)
+})
+
+test('of a failure and of an unknown request there is no record, and the command says so', async () => {
+  for (const id of ['3', '99']) {
+    expect(await command(3, 'explain', id)).toContain(`no decision record of ${id} in ${decisions}`)
+  }
+})
+
+test('another threshold flips those verdicts that it should, and asks no model', async () => {
+  const before = stub.arrivals().length
+  const lower = JSON.parse(await command(0, 'redecide', '--threshold', '40', '--dry-run', '--json')) as object
+  expect(lower).toMatchObject({ decisions: 3, accepted: 2, rejected: 0 })
+  expect(await command(0, 'redecide', '--threshold', '50', '--dry-run')).toContain('would flip 0')
+  const people = await command(0, 'redecide', '--threshold', '40', '--dry-run')
+  expect(people).toMatch(/^ +2 +40 +Не подходит +Подходит$/m)
+  expect(stub.arrivals()).toHaveLength(before)
+})
+
+test('without --dry-run nothing is decided anew: published outcomes are final', async () => {
+  expect(await command(64, 'redecide', '--threshold', '40')).toMatch(/^Published outcomes are final/)
+})
+
+test('where no decision topic is set, both say which setting is missing', async () => {
+  for (const args of [
+    ['explain', '2'],
+    ['redecide', '--threshold', '40', '--dry-run'],
+  ]) {
+    const { code, err } = await runCommand({ ...world.env, KAFKA_TOPIC_FOR_DECISIONS: '' }, ...args)
+    expect(code).toBe(1)
+    expect(err).toContain('KAFKA_TOPIC_FOR_DECISIONS is not set')
+  }
+})
