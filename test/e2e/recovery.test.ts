@@ -12,7 +12,7 @@ import type { Worker } from '../support/worker.ts'
 import type { World } from '../support/world.ts'
 import { countById, createWorld } from '../support/world.ts'
 
-const LIMIT_MS = 150_000
+const LIMIT_MS = 300_000
 
 let redis: LocalRedis
 let stub: Stub
@@ -42,14 +42,21 @@ async function sendAgain(ids: number[], workers: Worker[]): Promise<void> {
   const skipped = () => workers.flatMap((worker) => linesWith(worker, 'outcome=duplicate')).length
   await waitUntil(
     () => skipped() >= 2 * ids.length,
-    60_000,
+    120_000,
     () => `${skipped()} of ${2 * ids.length} copies were skipped`,
   )
 }
 
 async function fleetOf(count: number): Promise<Worker[]> {
   const workers = Array.from({ length: count }, () => world.start())
-  for (const worker of workers) await worker.saw('working')
+  const joined = (worker: Worker) => worker.lines.findLast((line) => line.includes('assigned topic'))
+  // One has both partitions, two have one each: a later rebalance would be another trouble.
+  const settled = count === 1 ? /partitions=0,1 / : /partitions=\d /
+  await waitUntil(
+    () => workers.every((worker) => settled.test(joined(worker) ?? '')),
+    90_000,
+    () => `not joined: ${workers.map((worker) => joined(worker) ?? 'nothing').join('; ')}`,
+  )
   return workers
 }
 

@@ -14,7 +14,7 @@ import { waitUntil } from '../support/wait.ts'
 import type { World } from '../support/world.ts'
 import { countById, createWorld, idIn } from '../support/world.ts'
 
-const LIMIT_MS = 150_000
+const LIMIT_MS = 300_000
 
 let kafka: LocalKafka
 let stub: Stub
@@ -125,7 +125,7 @@ describe('what Kafka refuses', { timeout: LIMIT_MS }, () => {
     await world.answered([...ids, 200])
     await waitUntil(
       () => world.deadLetters().length === 1,
-      30_000,
+      90_000,
       () => `no dead letter; the worker said:\n${worker.lines.slice(-20).join('\n')}`,
     )
     const failed = world.notifications().filter(({ success }) => !success)
@@ -145,11 +145,11 @@ describe('what Kafka refuses', { timeout: LIMIT_MS }, () => {
     await world.admin.deleteTopics({ topics: [world.topics.records] })
     const ids = [2, 3, 4, 5, 6]
     await world.send(ids.map((id) => traceable(id)))
-    await worker.saw('Kafka refuses a topic', 60_000)
+    await worker.saw('Kafka refuses a topic', 120_000)
     expect(linesWith(worker, 'Kafka refuses a topic')[0]).toContain(world.topics.records)
     await waitUntil(
       () => stub.arrivals().length === 6,
-      30_000,
+      90_000,
       () => `${stub.arrivals().length} calls, not 6`,
     )
     expect(world.notifications()).toHaveLength(1)
@@ -157,7 +157,7 @@ describe('what Kafka refuses', { timeout: LIMIT_MS }, () => {
       topics: [{ topic: world.topics.records, numPartitions: 1 }],
       waitForLeaders: false,
     })
-    await world.answered(ids, 60_000)
+    await world.answered(ids, 120_000)
     const read = await readTopics(kafka.brokers, [world.topics.records])
     expect(
       read

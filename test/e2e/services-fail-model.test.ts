@@ -11,7 +11,7 @@ const AWAY_MS = 15_000
 test.each([
   ['refuses connections', 'cut' as const],
   ['takes requests and never answers', 'silence' as const],
-])('a model server that %s for 15 s: requests are held, then all answered', { timeout: 150_000 }, async (_, how) => {
+])('a model server that %s for 15 s: requests are held, then all answered', { timeout: 300_000 }, async (_, how) => {
   const stub = await startStub({ latencyMs: 100 })
   const proxy = await startTcpProxy({ to: { host: '127.0.0.1', port: stub.port } })
   const world = await createWorld({

@@ -16,7 +16,7 @@ const SENT_EVERY_MS = 100
  * @param trouble resolves when it is over
  * @returns the ids
  */
-export async function underLoad(world: World, trouble: () => Promise<unknown>, limitMs = 90_000): Promise<number[]> {
+export async function underLoad(world: World, trouble: () => Promise<unknown>, limitMs = 150_000): Promise<number[]> {
   // The first request opens a new system; trouble before that would be trouble at the start.
   await world.send([traceable(1_000)])
   await world.answered([1_000])

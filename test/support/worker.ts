@@ -46,7 +46,7 @@ export function startWorker(env: Record<string, string>): Worker {
     lines,
     exited,
     kill: (signal) => child.kill(signal),
-    saw: (text, limitMs = 30_000) =>
+    saw: (text, limitMs = 90_000) =>
       waitUntil(
         () => lines.some((line) => line.includes(text)),
         limitMs,

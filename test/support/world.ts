@@ -1,5 +1,4 @@
 /** A world of one test: topics, group and key prefix of its own on the shared services, a model server, an observer. */
-import '../../src/kafka/aborted.ts'
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { Admin, Kafka as KafkaClient, Message, Producer } from 'kafkajs'
@@ -31,6 +30,8 @@ export interface Seen {
 export interface WorldOptions {
   kafkaBrokers: string[]
   redisUrl: string
+  /** For a `rediss:` address: the certificate authority, PEM. */
+  redisCa?: Buffer
   /** Where the model answers, with /v1. */
   baseUrl: string
   /** Of the requests topic. */
@@ -67,7 +68,7 @@ export async function createWorld(options: WorldOptions) {
   await leadersKnown(admin, Object.values(topics))
   const producer: Producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
   await producer.connect()
-  const redis = new Redis(options.redisUrl)
+  const redis = new Redis(options.redisUrl, options.redisCa === undefined ? {} : { tls: { ca: options.redisCa } })
   redis.on('error', () => {
     // Tests take Redis away on purpose; commands then fail by themselves.
   })
@@ -130,7 +131,7 @@ export async function createWorld(options: WorldOptions) {
     seenRecords: () => seen.of(topics.records),
     deadLetters: () => seen.of(topics.deadLetters),
     /** Resolves when every one of the ids has an outcome. */
-    answered: (ids: readonly (bigint | number)[], limitMs = 60_000) => {
+    answered: (ids: readonly (bigint | number)[], limitMs = 120_000) => {
       const missing = () => {
         const done = new Set(seen.of(topics.notifications).map((message) => idIn(message.value)))
         return ids.map(String).filter((id) => !done.has(id))
