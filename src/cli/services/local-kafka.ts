@@ -40,6 +40,8 @@ export interface LocalKafkaOptions {
 export interface LocalKafka extends Guarded {
   brokers: string[]
   port: number
+  /** The same broker without TLS and login: the listener INTERNAL. */
+  insideBrokers: string[]
 }
 
 /**
@@ -85,7 +87,8 @@ async function start(
     },
     signal,
   )
-  return Object.assign(guarded, { brokers: [`localhost:${ports[0]}`], port: ports[0] })
+  const insideBrokers = [`127.0.0.1:${ports[1]}`]
+  return Object.assign(guarded, { brokers: [`localhost:${ports[0]}`], port: ports[0], insideBrokers })
 }
 
 function serverProperties(dir: string, [client, internal, controller]: [number, number, number]) {
