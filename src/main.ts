@@ -48,8 +48,9 @@ function onSignal(): AbortSignal {
   return first.signal
 }
 
-/** A worker's stack belongs in its log; a command's user is told what went wrong. */
+/** What an operator can mend is told in one line; only a fault of ours needs its stack. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  return command === undefined ? (error.stack ?? error.message) : error.message
+  const isOurs = [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => error instanceof kind)
+  return command === undefined && isOurs ? (error.stack ?? error.message) : error.message
 }

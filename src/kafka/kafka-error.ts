@@ -14,3 +14,16 @@ export function kafkaReason(error: unknown): string {
   const type = kafkaErrorType(error)
   return type === null ? `${error.name}: ${error.message}` : type
 }
+
+const REMEDIES: [RegExp, string][] = [
+  [/SASL/, 'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD'],
+  [/certificate/, 'KAFKA_TLS_CA_FILE, and the name in the certificate'],
+  [
+    /Closed connection|SSL|ECONNRESET|closed by the server/,
+    'KAFKA_TLS, KAFKA_SASL_MECHANISM: the listener may want another',
+  ],
+]
+
+/** @returns the settings to look at for a connection that cannot be made; null when the reason speaks for itself */
+export const settingsToCheck = (reason: string): string | null =>
+  REMEDIES.find(([pattern]) => pattern.test(reason))?.[1] ?? null

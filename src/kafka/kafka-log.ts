@@ -1,35 +1,42 @@
 /** Brings kafkajs's log lines into ours. */
 import type { LogEntry, logCreator } from 'kafkajs'
 import { logLevel } from 'kafkajs'
-import type { Log } from '../log.ts'
+import type { Log, LogFields } from '../log.ts'
 
 /** A line that repeats is said once in so long. */
 const COLLAPSE_MS = 60_000
 
+/** Asked for without need: what it would tell is then not known. */
+const OPTIONAL_REQUEST = 'DescribeConfigs'
+
 /**
- * What kafkajs throws we log ourselves, with what it means; of what it keeps to itself only lost connections and refused
- * logins are worth a warning. The rest (each retry, each expected refusal) goes to debug.
+ * What kafkajs throws we log ourselves, with what it means; of what it keeps to itself only lost connections, refused logins
+ * and missing rights are worth a warning (without a right on a group it says that there is no coordinator). The rest (each
+ * retry, each expected refusal) goes to debug.
  */
 export function createKafkaLog(log: Log): logCreator {
   const said = new Map<string, { atMs: number; times: number }>()
 
-  function warnOnce(line: string, broker: string): void {
-    const key = `${broker} ${line}`
+  function warnOnce(message: string, fields: { reason: string } & LogFields): void {
+    const key = `${message} ${Object.values(fields).join(' ')}`
     const nowMs = performance.now()
     const before = said.get(key)
     if (before !== undefined && nowMs - before.atMs < COLLAPSE_MS) {
       before.times++
       return
     }
-    log.warn('Kafka connection trouble', { reason: line, broker, repeatedSince: before?.times ?? 0 })
+    log.warn(message, { ...fields, repeatedSince: before?.times ?? 0 })
     said.set(key, { atMs: nowMs, times: 0 })
   }
 
   return () =>
     ({ namespace, level, log: entry }: LogEntry) => {
       const broker = typeof entry['broker'] === 'string' ? entry['broker'] : ''
-      if (level === logLevel.ERROR && isTrouble(namespace, entry.message)) warnOnce(entry.message, broker)
-      else log.debug(`kafkajs: ${entry.message}`, { part: namespace, ...(broker === '' ? {} : { broker }) })
+      const refused = level === logLevel.ERROR ? refusedRequest(entry) : null
+      if (refused !== null) warnOnce('Kafka refuses: the user lacks a right, see ops/least-rights.md', refused)
+      else if (level === logLevel.ERROR && isTrouble(namespace, entry.message)) {
+        warnOnce('Kafka connection trouble', { reason: entry.message, broker })
+      } else log.debug(`kafkajs: ${entry.message}`, { part: namespace, ...(broker === '' ? {} : { broker }) })
     }
 }
 
@@ -37,3 +44,11 @@ export function createKafkaLog(log: Log): logCreator {
 const isTrouble = (namespace: string, message: string) =>
   (namespace === 'Connection' && message.startsWith('Connection') && !message.endsWith('write after end')) ||
   namespace.includes('SASL')
+
+/** @returns what was asked for and the broker's words, when the answer was that it is not allowed */
+function refusedRequest({ message, ...entry }: LogEntry['log']): { request: string; reason: string } | null {
+  const reason: unknown = entry['error']
+  const request = /^Response (\w+)/.exec(message)?.[1]
+  if (request === undefined || typeof reason !== 'string' || request === OPTIONAL_REQUEST) return null
+  return /authoriz/i.test(reason) ? { request, reason } : null
+}

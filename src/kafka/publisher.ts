@@ -40,6 +40,8 @@ const REFUSALS: Record<string, Refusal> = {
   MESSAGE_TOO_LARGE: 'too_large',
   RECORD_LIST_TOO_LARGE: 'too_large',
   UNKNOWN_TOPIC_OR_PARTITION: 'topic',
+  // Another topic of the same request is refused; kafkajs throws what stands first.
+  OPERATION_NOT_ATTEMPTED: 'topic',
   TOPIC_AUTHORIZATION_FAILED: 'topic',
   INVALID_TOPIC_EXCEPTION: 'topic',
   OFFSET_METADATA_TOO_LARGE: 'metadata_too_large',

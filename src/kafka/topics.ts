@@ -3,7 +3,7 @@ import { pause } from '../abortable.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { KafkaClients } from './clients.ts'
-import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
+import { kafkaErrorType, kafkaReason, settingsToCheck } from './kafka-error.ts'
 
 const RETRY_MS = 1_000
 const NOT_AUTHORISED = new Set(['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED'])
@@ -39,7 +39,8 @@ export async function ensureTopics(
     } catch (error) {
       if (error instanceof TopicRefused) throw error
       const reason = kafkaReason(error)
-      if (reason !== said) log.warn('Kafka is away: waiting for it', { reason })
+      const check = settingsToCheck(reason)
+      if (reason !== said) log.warn('Kafka is away: waiting for it', { reason, ...(check === null ? {} : { check }) })
       said = reason
     }
     await pause(RETRY_MS, signal)

@@ -61,10 +61,11 @@ function tlsOptions(host: string, caFile: string | null, readFile: (path: string
 /** Logs the first error of a kind per outage, and the end of the outage. */
 function sayWhyAway(redis: Redis, address: string, log: Log): void {
   let lostAtMs: number | null = null
+  let hasBeenThere = false
   const said = new Set<string>()
   redis.on('close', () => (lostAtMs ??= performance.now()))
   redis.on('error', (error: Error) => {
-    const reason = explain(error)
+    const reason = explain(error, hasBeenThere)
     if (said.has(reason)) return
     said.add(reason)
     log.warn('Redis is away: waiting for it, nothing is scored meanwhile', { address, reason })
@@ -74,16 +75,19 @@ function sayWhyAway(redis: Redis, address: string, log: Log): void {
     if (said.size > 0) log.info('Redis is back', { address, awayMs })
     else log.debug('connected to Redis', { address, awayMs })
     lostAtMs = null
+    hasBeenThere = true
     said.clear()
   })
 }
 
 /** Never the error itself: ioredis hangs the command's arguments on it, a password among them. */
-function explain(error: Error): string {
+function explain(error: Error, hasBeenThere: boolean): string {
   const code = /^(NOAUTH|WRONGPASS|NOPERM)\b/.exec(error.message)?.[1]
   if (code === 'NOAUTH') return 'it wants a password: set REDIS_PASSWORD'
   if (code === 'WRONGPASS') return 'it refuses the user name and password: check REDIS_USERNAME and REDIS_PASSWORD'
   if (code === 'NOPERM') return 'the user may not do what the worker needs: check its ACL'
+  if (/certificate/.test(error.message)) return `${error.message} (check REDIS_TLS_CA_FILE)`
+  if (!hasBeenThere && /ECONNRESET|SSL/.test(error.message)) return 'it cuts the connection off: check REDIS_TLS'
   // Several addresses of one host were tried.
   if (error instanceof AggregateError) return error.errors.map((each) => (each as Error).message).join('; ')
   return error.message

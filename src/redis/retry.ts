@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 
 const BACKOFF_MIN_MS = 50
 const BACKOFF_MAX_MS = 1_000
+const NO_RIGHT = "NOPERM: the user's ACL forbids it, see ops/least-rights.md"
 
 export interface RetryOptions {
   log: Log
@@ -77,5 +78,5 @@ function refusal(error: Error): string | null {
   if (error.name !== 'ReplyError') return null
   // Up to Redis 6 a script wraps what its command met: "ERR Error running script ...: -OOM command not allowed ..."
   const code = /(?:^|-)(?!ERR\b)([A-Z]{3,})\b/.exec(error.message)?.[1]
-  return code ?? error.message.slice(0, 200)
+  return code === 'NOPERM' ? NO_RIGHT : (code ?? error.message.slice(0, 200))
 }

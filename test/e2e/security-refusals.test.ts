@@ -1,0 +1,141 @@
+/** What the worker says where a certificate, a login or a right is missing: what it is, in one line, and no more than a few. */
+import { readFileSync } from 'node:fs'
+import type { AclEntry } from 'kafkajs'
+import kafkajs from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Stub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../src/openai-stub/server.ts'
+import type { Secured } from '../support/secured.ts'
+import { allow, login, PASSWORD, startSecured } from '../support/secured.ts'
+import { waitUntil } from '../support/wait.ts'
+import type { World } from '../support/world.ts'
+import { createWorld, request } from '../support/world.ts'
+
+const { AclOperationTypes, AclResourceTypes } = kafkajs
+
+let secured: Secured
+let stub: Stub
+let world: World
+
+interface Lack {
+  settings?: () => Record<string, string>
+  /** The rights that are not given. */
+  kafka?: (entry: AclEntry) => boolean
+  redis?: (rule: string) => boolean
+  says: RegExp
+  /** It does not wait for the repair. */
+  ends?: true
+}
+
+const right = (kind: keyof typeof AclResourceTypes, operation: keyof typeof AclOperationTypes, name = '') => ({
+  kafka: (entry: AclEntry) =>
+    entry.resourceType === AclResourceTypes[kind] &&
+    entry.operation === AclOperationTypes[operation] &&
+    entry.resourceName.endsWith(name),
+})
+
+const LACKS: Record<string, Lack> = {
+  "a certificate of Kafka's by another authority": {
+    settings: () => ({ KAFKA_TLS_CA_FILE: secured.otherCaFile }),
+    says: /certificate.*KAFKA_TLS_CA_FILE/,
+  },
+  'TLS for Kafka': {
+    settings: () => ({ KAFKA_TLS: 'off', KAFKA_TLS_CA_FILE: '' }),
+    says: /KAFKA_TLS/,
+  },
+  'the right password for Kafka (PLAIN)': {
+    settings: () => ({ KAFKA_SASL_PASSWORD: 'wrong' }),
+    says: /authentication failed.*KAFKA_SASL_PASSWORD/,
+  },
+  'the right password for Kafka (SCRAM)': {
+    settings: () => ({ KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_SASL_PASSWORD: 'wrong' }),
+    says: /authentication failed.*KAFKA_SASL_PASSWORD/,
+  },
+  'Read on the requests': {
+    ...right('TOPIC', 'READ', '.AI_handler'),
+    says: /the topic \S+\.AI_handler is missing and may not be created: create it, or allow/,
+    ends: true,
+  },
+  'Write on the notifications': {
+    ...right('TOPIC', 'WRITE', '.notifications'),
+    says: /publishing is held: Kafka refuses a topic topic=\S+\.notifications .*TOPIC_AUTHORIZATION_FAILED/,
+  },
+  'Read on the notifications': {
+    ...right('TOPIC', 'READ', '.notifications'),
+    says: /lacks a right.*Topic authorization failed/,
+  },
+  'Read on the group': { ...right('GROUP', 'READ'), says: /lacks a right.*Not authorized to access group/ },
+  'Write on the transactional ids': {
+    ...right('TRANSACTIONAL_ID', 'WRITE'),
+    says: /lacks a right.*Transactional Id authorization failed/,
+  },
+  "a certificate of Redis's by another authority": {
+    settings: () => ({ REDIS_TLS_CA_FILE: secured.otherCaFile }),
+    says: /certificate.*REDIS_TLS_CA_FILE/,
+  },
+  'TLS for Redis': { settings: () => ({ REDIS_TLS: 'off', REDIS_TLS_CA_FILE: '' }), says: /Redis is away.*REDIS_TLS/ },
+  'the right password for Redis': {
+    settings: () => ({ REDIS_PASSWORD: 'wrong' }),
+    says: /check REDIS_USERNAME and REDIS_PASSWORD/,
+  },
+  'the right to run scripts in Redis': {
+    redis: (rule) => rule.startsWith('+eval'),
+    says: /NOPERM: the user's ACL forbids it/,
+  },
+  'the right to the keys in Redis': {
+    redis: (rule) => rule.startsWith('~'),
+    says: /NOPERM: the user's ACL forbids it/,
+  },
+}
+const names = Object.keys(LACKS)
+
+beforeAll(async () => {
+  secured = await startSecured(names.map((_, index) => `user${index}`))
+  stub = await startStub({ port: 0, latencyMs: 20 })
+  world = await createWorld({
+    kafkaBrokers: secured.kafka.insideBrokers,
+    redisUrl: `rediss://:${PASSWORD}@localhost:${secured.redis.port}`,
+    redisCa: readFileSync(secured.caFile),
+    baseUrl: stub.baseUrl,
+  })
+  // An outcome that is there already: Redis knows nothing of it, so that notifications have to be read back.
+  await allow(world, { user: 'plain' })
+  await world.send([request(1)])
+  const worker = world.start(login(secured, 'plain'))
+  await world.answered([1])
+  await worker.end()
+  await world.send([request(2)])
+}, 120_000)
+afterAll(async () => {
+  await world.close()
+  await stub.stop()
+  await secured.stop()
+})
+
+describe('without', () => {
+  // Side by side, as each of them waits for most of its time; each has a group, a key prefix and users of its own.
+  test.concurrent.each(names)('%s', async (name) => {
+    const { settings, kafka, redis, says, ends } = LACKS[name] as Lack
+    const user = `user${names.indexOf(name)}`
+    const group = `${world.groupId}.${user}`
+    const keyPrefix = `${world.keyPrefix}${user}:`
+    await allow(world, { user, group, keyPrefix, withoutKafka: kafka, withoutRedis: redis })
+    const own = { KAFKA_GROUP_ID: group, REDIS_KEY_PREFIX: keyPrefix }
+    const worker = world.start({ ...login(secured, 'plain', user), ...own, ...settings?.() })
+    const trouble = () => worker.lines.filter((line) => / (WARN|ERROR) |^\s+at |rror:/.test(line))
+    await waitUntil(
+      () => trouble().some((line) => says.test(line)),
+      30_000,
+      () => `it does not say ${says}, but\n${worker.lines.join('\n')}`,
+    )
+    // It tries again several times a second; one that cannot wait for the repair ends.
+    const code = await Promise.race([worker.exited, new Promise((resolve) => setTimeout(resolve, 3_000, 'waiting'))])
+    expect(code).toBe(ends ? 1 : 'waiting')
+    expect(trouble().filter((line) => /^\s+at /.test(line))).toEqual([])
+    const byLine = Map.groupBy(trouble(), (line) => line.replace(/^.*?\] /, ''))
+    expect([...byLine].filter(([, lines]) => lines.length > 1)).toEqual([])
+    expect(trouble().slice(5)).toEqual([])
+    expect(worker.lines.join('\n')).not.toContain(PASSWORD)
+    await worker.end('SIGKILL')
+  })
+})

@@ -1,0 +1,111 @@
+/** A worker and its operator on a Kafka and a Redis that ask for TLS, a login and a right for each thing that is done. */
+import { readFileSync } from 'node:fs'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Stub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../src/openai-stub/server.ts'
+import { runCommand } from '../support/command.ts'
+import type { Mechanism, Secured } from '../support/secured.ts'
+import { allow, login, MECHANISMS, PASSWORD, startSecured } from '../support/secured.ts'
+import { waitUntil } from '../support/wait.ts'
+import type { World } from '../support/world.ts'
+import { countById, createWorld, request } from '../support/world.ts'
+
+let secured: Secured
+let stub: Stub
+let world: World
+
+beforeAll(async () => {
+  secured = await startSecured()
+  stub = await startStub({ port: 0, latencyMs: 20 })
+}, 120_000)
+afterAll(async () => {
+  await stub.stop()
+  await secured.stop()
+})
+beforeEach(async () => {
+  const { kafka, redis, caFile } = secured
+  world = await createWorld({
+    kafkaBrokers: kafka.insideBrokers,
+    redisUrl: `rediss://:${PASSWORD}@localhost:${redis.port}`,
+    redisCa: readFileSync(caFile),
+    baseUrl: stub.baseUrl,
+  })
+  await world.redis.call('ACL', 'LOG', 'RESET')
+})
+afterEach(() => world.close())
+
+/** @returns what users asked Redis for without the right to, as `context object` */
+async function refusedByRedis(): Promise<string[]> {
+  const entries = (await world.redis.call('ACL', 'LOG')) as string[][]
+  return entries.map((entry) => {
+    const value = (name: string) => entry[entry.indexOf(name) + 1]
+    return `${value('reason')} ${value('object')}`
+  })
+}
+
+const letters = (count: number) =>
+  waitUntil(
+    () => world.deadLetters().length === count,
+    20_000,
+    () => `${world.deadLetters().length} dead letters, not ${count}`,
+  )
+
+test.each(Object.keys(MECHANISMS) as Mechanism[])(
+  'over TLS with a CA file of its own, logged in by %s, with the documented rights alone, a worker answers and dead-letters',
+  async (mechanism) => {
+    await allow(world, { user: mechanism })
+    const worker = world.start(login(secured, mechanism))
+    await world.send([request(1), { key: 'new_request', value: 'broken' }])
+    await world.answered([1])
+    await letters(1)
+    expect(world.records()).toHaveLength(1)
+    expect(await worker.end()).toBe(0)
+    const trouble = worker.lines.filter((line) => / (WARN|ERROR) /.test(line))
+    expect(trouble).toEqual([expect.stringContaining('dead-lettered')])
+    // Asked for once at the start, and not needed.
+    expect(await refusedByRedis()).toEqual(['command config|get'])
+  },
+)
+
+test('the same rights do for rebuilding what Redis has lost: nothing is answered twice', async () => {
+  await allow(world, { user: 'plain' })
+  await world.send([request(1)])
+  const worker = world.start(login(secured, 'plain'))
+  await world.answered([1])
+  for await (const keys of world.redis.scanStream({ match: `${world.keyPrefix}*` })) {
+    if ((keys as string[]).length > 0) await world.redis.unlink(...(keys as string[]))
+  }
+  await worker.saw('Redis is complete again', 60_000)
+  await world.send([request(1), request(2)])
+  await world.answered([2])
+  expect([...countById(world.seenNotifications()).values()]).toEqual([1, 1])
+})
+
+test('with the documented rights for the commands an operator sees, pauses, forgets, replays and adopts', async () => {
+  await allow(world, { user: 'plain', forCommands: true })
+  const env = { ...world.env, ...login(secured, 'plain') }
+  const command = async (...args: string[]) => {
+    const { code, out, err } = await runCommand(env, ...args)
+    expect(`${args.join(' ')}: ${code}${err}`).toBe(`${args.join(' ')}: 0`)
+    return out
+  }
+  await world.send([request(1), { key: 'new_request', value: 'broken' }])
+  const worker = world.start(login(secured, 'plain'))
+  await world.answered([1])
+  await letters(1)
+  await command('pause')
+  expect(await command('status')).toMatch(/workers/)
+  await command('resume')
+  expect(await command('inspect', '1')).toMatch(/success/)
+  await command('forget', '1')
+  expect(await command('replay-dead-letters')).toContain('sent back 1')
+  await letters(2)
+  await worker.end()
+  await waitUntil(
+    async () => (await world.admin.describeGroups([world.groupId])).groups[0]?.members.length === 0,
+    20_000,
+    () => 'the worker is still a member',
+  )
+  await command('adopt-offsets', '--from', world.groupId)
+  expect(await refusedByRedis()).toEqual(['command config|get'])
+}, 90_000)
