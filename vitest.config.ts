@@ -19,6 +19,8 @@ export default defineConfig({
           name: 'services',
           include: ['test/**/*.test.ts'],
           exclude: [UNIT],
+          // Workers are killed, frozen and starved here, two test files at a time on two cores: what fails twice is a fault.
+          retry: 1,
           globalSetup: ['test/support/global-setup.ts'],
         },
       },

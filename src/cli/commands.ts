@@ -1,6 +1,7 @@
 /** The operators' commands by name. Each is loaded when it is called: the worker carries none of them in memory. */
 import { loadConfig } from '../config.ts'
 import type { Config } from '../config.ts'
+import { EXIT_USAGE } from './define.ts'
 
 /** What a command is given; it prints by `print` only, and returns its exit code. */
 export interface CommandContext {
@@ -14,8 +15,6 @@ export interface CommandContext {
 }
 
 export type Command = (context: CommandContext) => Promise<number>
-
-const EXIT_USAGE = 64
 
 /** name → what it does in a line, and where it is */
 const COMMANDS: Record<string, { does: string; load: () => Promise<{ run: Command }> }> = {

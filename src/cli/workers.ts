@@ -18,7 +18,7 @@ export async function readWorkers(redis: Redis, keys: RedisKeys): Promise<Worker
   const found: string[] = []
   let cursor = '0'
   do {
-    const [next, page] = await redis.scan(cursor, 'MATCH', `${escapeGlob(start)}*`, 'COUNT', SCAN_COUNT)
+    const [next, page] = await redis.scan(cursor, 'MATCH', keys.workersPattern, 'COUNT', SCAN_COUNT)
     found.push(...page)
     cursor = next
   } while (cursor !== '0')
@@ -31,6 +31,3 @@ export async function readWorkers(redis: Redis, keys: RedisKeys): Promise<Worker
       .filter((each) => Object.keys(each).length > 1)
   )
 }
-
-/** The key prefix may hold what MATCH takes for a pattern. */
-const escapeGlob = (text: string) => text.replaceAll(/[\\*?[\]]/g, '\\$&')

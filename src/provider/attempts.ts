@@ -8,8 +8,9 @@
  * - three failures, with others answered since the first, end it: the request is to blame, not the provider. Failures while the
  *   gate holds its calls do not count;
  * - 40 refusals for the rate limit, 120 failures or timeouts with nobody else answered (some two hours, at a minute each);
- * - a key, way out or configuration that is refused ends no request, since no text can be its cause: nothing is billed for it, and
- *   the gate lets one probe a minute of the whole fleet through.
+ * - a key, way out or configuration that is refused ends no request by itself, however often it is probed: nothing is billed
+ *   for it, and the gate lets one probe a minute of the whole fleet through. Only where others are answered with the same key,
+ *   way and configuration in between, three such refusals are the request's own, like any three failures.
  *
  * A restart of the worker starts the count anew; how often a request may start is bounded by its claim.
  */

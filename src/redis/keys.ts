@@ -35,8 +35,6 @@ export function redisKeys(prefix: string) {
     pause: `${prefix}pause`,
     cache: (hash: string) => `${prefix}cache:${hash}`,
     tokenRatio: (model: string) => `${prefix}token_ratio:${model}`,
-    /** Pub/sub channels. */
-    channel: (name: string) => `${prefix}channel:${name}`,
   }
 }
 

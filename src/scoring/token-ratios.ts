@@ -40,5 +40,3 @@ export function createTokenRatios(redis: Redis, keys: RedisKeys, model: string, 
 
   return { load, save }
 }
-
-export type TokenRatios = ReturnType<typeof createTokenRatios>
