@@ -58,6 +58,7 @@ describe.concurrent('a worker that is killed while it ends a request without an 
         120_000,
         () => `no ${of}; the worker said:\n${successor.lines.slice(-15).join('\n')}`,
       )
+      await successor.saw('working')
       expect(await successor.end()).toBe(0)
       // A later send is a new acceptance, and another budget has room for it.
       const last = world.start({ BUDGET_NAME: 'another' })
