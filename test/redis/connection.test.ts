@@ -13,9 +13,9 @@ afterEach(async () => {
   for (const release of releases.splice(0).toReversed()) await release()
 })
 
-function connect(port: number, also: { password?: string } = {}) {
+function connect(port: number, also: { host?: string; password?: string } = {}) {
   const log = memoryLog()
-  const place = { host: '127.0.0.1', port, username: null, db: 0, tls: null, keyPrefix: '' }
+  const place = { host: also.host ?? '127.0.0.1', port, username: null, db: 0, tls: null, keyPrefix: '' }
   const redis = connectRedis({ ...place, password: also.password ?? null }, log)
   releases.push(() => redis.disconnect())
   const retryWhileAway = createRetryWhileAway({ log, redis, backoffMs: { min: 10, max: 100 } })
@@ -29,15 +29,19 @@ async function localRedis(args: string[] = []) {
   return server
 }
 
-const sharedPort = () => Number(new URL(inject('redisUrl')).port)
+const shared = () => {
+  const { hostname: host, port } = new URL(inject('redisUrl'))
+  return { host, port: Number(port) }
+}
+const connectShared = () => connect(shared().port, { host: shared().host })
 
 async function proxied() {
-  const proxy = await startTcpProxy({ to: { host: new URL(inject('redisUrl')).hostname, port: sharedPort() } })
+  const proxy = await startTcpProxy({ to: shared() })
   releases.push(() => proxy.stop())
   const key = `test-${randomUUID()}`
   const client = connect(proxy.port)
   await redisReady(client.redis, client.log, soon())
-  const direct = connect(sharedPort())
+  const direct = connectShared()
   await redisReady(direct.redis, direct.log, soon())
   releases.push(() => direct.redis.del(key))
   return { ...client, proxy, key, direct: direct.redis }
@@ -126,7 +130,7 @@ describe('a Redis that is away', () => {
   })
 
   test('the wait ends when the connection is given up', async () => {
-    const { redis, log, retryWhileAway } = connect(sharedPort())
+    const { redis, log, retryWhileAway } = connectShared()
     await redisReady(redis, log, soon())
     redis.disconnect()
     await waitUntil(
@@ -174,7 +178,7 @@ describe('a Redis that refuses', () => {
   })
 
   test('a fault of ours is not repeated', async () => {
-    const { redis, retryWhileAway } = connect(sharedPort())
+    const { redis, retryWhileAway } = connectShared()
     const script = loadScript(redis, new URL('../../src/redis/recovery/resign.lua', import.meta.url), 1)
     await expect(retryWhileAway('a script', () => script([], []), soon())).rejects.toThrow(TypeError)
   })
