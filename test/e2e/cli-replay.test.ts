@@ -6,6 +6,7 @@ import type { DeadLetterReason } from '../../src/contracts.ts'
 import { deadLetter, withoutValue } from '../../src/dead-letter.ts'
 import { ownerText } from '../../src/dedupe/judge.ts'
 import { runCommand, startCommand } from '../support/command.ts'
+import { fuse, kafkaRequest, startKafkaProxy } from '../support/taps.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { World } from '../support/world.ts'
 import { createWorld, request } from '../support/world.ts'
@@ -60,6 +61,24 @@ async function replay(...args: string[]): Promise<Document> {
   expect(err).toBe('')
   expect(code).toBe(0)
   return JSON.parse(out) as Document
+}
+
+/** Runs a replay that gets this signal at the very moment when it commits its letter of this number. */
+async function replayUntil(letterNumber: number, signal: NodeJS.Signals) {
+  const commits = Array.from({ length: letterNumber }, () => kafkaRequest('EndTxn'))
+  let act = () => {}
+  const proxy = await startKafkaProxy(
+    world.admin,
+    fuse(commits, () => act()),
+  )
+  try {
+    const env = { ...world.env, KAFKA_BOOTSTRAP_SERVERS: `localhost:${proxy.port}` }
+    const { child, ended } = startCommand(env, 'replay-dead-letters')
+    act = () => child.kill(signal)
+    return { ...(await ended), signalCode: child.signalCode }
+  } finally {
+    await proxy.stop()
+  }
 }
 
 /** What a read-committed consumer finds in the requests topic. */
@@ -118,14 +137,7 @@ test('reasons and a limit choose, and the others are sent by a later run', async
 test('a run that is killed in the middle and run again has sent every letter once', async () => {
   const count = 300
   await publish(Array.from({ length: count }, (_, index) => letter(index, index % 3 === 0 ? 'bad_id' : 'not_utf8')))
-  const { child, ended } = startCommand(world.env, 'replay-dead-letters')
-  await waitUntil(
-    async () => Number((await world.admin.fetchTopicOffsets(world.topics.requests))[0]?.high) > 20,
-    30_000,
-    () => 'nothing was sent',
-  )
-  child.kill('SIGKILL')
-  await ended
+  expect((await replayUntil(20, 'SIGKILL')).signalCode).toBe('SIGKILL')
   const rest = await replay()
   expect(rest.sent).toBeGreaterThan(0)
   expect(rest.sent).toBeLessThan(count)
@@ -173,14 +185,6 @@ test('a letter whose value was too large to be kept is named, and the others are
 
 test('it can be interrupted', async () => {
   await publish(Array.from({ length: 500 }, (_, index) => letter(index, 'bad_id')))
-  const { child, ended } = startCommand(world.env, 'replay-dead-letters')
-  await waitUntil(
-    async () => Number((await world.admin.fetchTopicOffsets(world.topics.requests))[0]?.high) > 5,
-    30_000,
-    () => 'nothing was sent',
-  )
-  child.kill('SIGINT')
-  const { code } = await ended
-  expect(code).toBe(1)
+  expect((await replayUntil(5, 'SIGINT')).code).toBe(1)
   expect((await replay('--dry-run')).letters.length).toBeGreaterThan(0)
 })

@@ -152,17 +152,22 @@ describe('stopping', () => {
     await world.send(['waits', 'calls', 'never'])
     const reader = await world.read()
     const calls = heldCalls()
+    let waitEnded = false
     const { consumer } = startConsumer(world, {
       handle(source, signals) {
         if (textOf(source) !== 'waits') return calls.handle(source, signals)
+        const onAbort = (reject: (reason: Error) => void) => {
+          waitEnded = true
+          reject(signals.wait.reason as Error)
+        }
         return new Promise((_, reject) => {
-          signals.wait.addEventListener('abort', () => reject(signals.wait.reason as Error), { once: true })
+          signals.wait.addEventListener('abort', () => onAbort(reject), { once: true })
         })
       },
     })
     await until('all are in flight', () => calls.started.length === 2)
-    const stopped = consumer.stop(1_000)
-    await sleep(200)
+    const stopped = consumer.stop(10_000)
+    await until('the wait has ended', () => waitEnded, 5_000)
     calls.finish('calls', [world.out])
     expect(await stopped).toEqual({ handedBack: 2, untouched: 0, unpublished: 0 })
     await until('the finished call is published', () => reader.valuesOf(world.out).includes('calls'))
