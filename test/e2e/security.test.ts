@@ -1,5 +1,8 @@
 /** A worker and its operator on a Kafka and a Redis that ask for TLS, a login and a right for each thing that is done. */
 import { readFileSync } from 'node:fs'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Stub } from '../../src/openai-stub/server.ts'
 import { startStub } from '../../src/openai-stub/server.ts'
@@ -81,7 +84,7 @@ test('the same rights do for rebuilding what Redis has lost: nothing is answered
   expect([...countById(world.seenNotifications()).values()]).toEqual([1, 1])
 })
 
-test('with the documented rights for the commands an operator sees, pauses, forgets, replays and adopts', async () => {
+test('with the documented rights for the commands an operator sends, sees, pauses, forgets, replays and adopts', async () => {
   await allow(world, { user: 'plain', forCommands: true })
   const env = { ...world.env, ...login(secured, 'plain') }
   const command = async (...args: string[]) => {
@@ -93,6 +96,9 @@ test('with the documented rights for the commands an operator sees, pauses, forg
   const worker = world.start(login(secured, 'plain'))
   await world.answered([1])
   await letters(1)
+  const file = join(await mkdtemp(join(tmpdir(), 'send-')), 'text')
+  await writeFile(file, 'Пишу на TypeScript.')
+  expect(await command('send', '--resume', file, '--requirements', file)).toMatch(/of 100/)
   await command('pause')
   expect(await command('status')).toMatch(/workers/)
   await command('resume')
