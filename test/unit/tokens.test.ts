@@ -7,6 +7,12 @@ const prompt = (content: string): Prompt => ({ messages: [{ role: 'user', conten
 const estimator = () => createTokenEstimator('gpt-4.1-mini-2025-04-14')
 const estimate = (text: string) => estimator().estimate(prompt(text)).tokens
 
+/** This thread's own time, so that others on the machine do not count; ms. */
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1_000
+}
+
 /** Counted with o200k_base, the tokenizer of gpt-4o and later: text, repeats, tokens. */
 const COUNTED: [name: string, text: string, times: number, tokens: number][] = [
   [
@@ -96,14 +102,14 @@ describe('the estimate', () => {
           .toWellFormed(),
       )
     const [hostile, honest] = [build(unit), build('Разработка микросервисов на Python, 5 лет. ')]
-    // Taken in turn on a machine that others use as well; 50 ms is the bound, some 10 ms the rule.
+    // The best of some rounds; 50 ms is the bound, some 10 ms the rule.
     const times = { hostile: Infinity, honest: Infinity }
     const { estimate } = estimator()
     for (let round = 0; round < 5; round += 1) {
       for (const [which, text] of Object.entries({ hostile, honest }) as ['hostile' | 'honest', Prompt][]) {
-        const startedMs = performance.now()
+        const startedMs = cpuMs()
         estimate(text)
-        times[which] = Math.min(times[which], performance.now() - startedMs)
+        times[which] = Math.min(times[which], cpuMs() - startedMs)
       }
     }
     expect(times.hostile).toBeLessThan(Math.max(50, times.honest * 8))
