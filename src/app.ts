@@ -1,7 +1,9 @@
 /** The worker from its first log line to its last: everything that is acquired in between is given back. */
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Config } from './config.ts'
+import { ConfigError } from './config.ts'
 import { createLogger } from './logger.ts'
 import { createReleaseStack } from './shutdown.ts'
 import { work } from './worker.ts'
@@ -26,6 +28,7 @@ export function startApp(config: Config): App {
 }
 
 async function run(config: Config, stop: AbortSignal): Promise<void> {
+  checkFiles(config)
   const worker = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
   const log = createLogger(config.logs, { stdout: process.stdout, worker, secrets: () => secretsOf(config) })
   const releases = createReleaseStack(log)
@@ -49,4 +52,22 @@ function secretsOf({ provider, kafka, redis }: Config): string[] {
   return [provider.key, kafka.sasl?.password, redis.password, proxy].filter(
     (secret): secret is string => typeof secret === 'string' && secret !== '',
   )
+}
+
+/** @throws ConfigError that names every setting whose file cannot be read, or is empty */
+function checkFiles({ kafka, redis, provider }: Config): void {
+  const files = {
+    KAFKA_TLS_CA_FILE: kafka.tls?.caFile,
+    REDIS_TLS_CA_FILE: redis.tls?.caFile,
+    OPENAI_KEY_FILE: provider.keyFile,
+  }
+  const problems = Object.entries(files).flatMap(([name, path]) => {
+    if (path == null) return []
+    try {
+      return readFileSync(path, 'utf8').trim() === '' ? [`${name} must name a file that is not empty`] : []
+    } catch (error) {
+      return [`${name} must name a file that can be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`]
+    }
+  })
+  if (problems.length > 0) throw new ConfigError(problems)
 }

@@ -52,7 +52,8 @@ const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
 
 const id = z.instanceof(NumberText).transform((number, context) => {
-  const value = /^-?\d+$/.test(number.text) ? BigInt(number.text) : null
+  // -0 is none: it would come out as another id, 0.
+  const value = /^(?:0|-?[1-9]\d*)$/.test(number.text) ? BigInt(number.text) : null
   if (value !== null && value >= INT64_MIN && value <= INT64_MAX) return value
   context.addIssue({ code: 'custom', message: 'must be a signed 64-bit integer without fraction or exponent' })
   return z.NEVER
@@ -83,9 +84,10 @@ export function decodeRequest(value: Buffer | null): Decoded {
   try {
     parsed = parseExact(utf8.decode(value))
   } catch (error) {
-    return error instanceof SyntaxError
-      ? { kind: 'unanswerable', reason: 'not_json_object', detail: 'the value is not JSON' }
-      : { kind: 'unanswerable', reason: 'not_utf8', detail: 'the value is not UTF-8' }
+    if (error instanceof TypeError)
+      return { kind: 'unanswerable', reason: 'not_utf8', detail: 'the value is not UTF-8' }
+    const detail = error instanceof SyntaxError ? 'the value is not JSON' : 'the value is nested too deeply'
+    return { kind: 'unanswerable', reason: 'not_json_object', detail }
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed) || parsed instanceof NumberText) {
     return { kind: 'unanswerable', reason: 'not_json_object', detail: 'the value is JSON but no object' }

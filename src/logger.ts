@@ -41,10 +41,14 @@ export function createLogger(config: Config['logs'], options: LoggerOptions): Lo
   const { stdout, worker = '', secrets = () => [], tickMs, symlink } = options
   const format = createFormatter({ format: config.format, worker, redact: createRedact(secrets) })
   const repeats = createRepeats({ ...REPEATS, ...options.repeats, clock: () => performance.now() })
+  // Opening the file may have something to say itself.
+  let file: ReturnType<typeof openDailyFile> | null = null
+  const early: string[] = []
   const lines = new Writable({
     decodeStrings: false,
     write(line: string, _encoding, done) {
-      file.write(line)
+      if (file === null) early.push(line)
+      else file.write(line)
       done()
     },
   })
@@ -74,7 +78,9 @@ export function createLogger(config: Config['logs'], options: LoggerOptions): Lo
   }
   stdout.on('error', (error: Error) => log.warn('stdout cannot be written', { reason: error.message }))
   const limits = { ...(tickMs === undefined ? {} : { tickMs }), ...(symlink === undefined ? {} : { symlink }) }
-  const file = openDailyFile({ ...config, ...limits, log })
+  const opened = openDailyFile({ ...config, ...limits, log })
+  file = opened
+  for (const line of early) opened.write(line)
   const timer = setInterval(() => repeats.summaries().forEach(show), Math.min(1_000, options.repeats?.spanMs ?? 1_000))
   timer.unref()
 
@@ -83,7 +89,7 @@ export function createLogger(config: Config['logs'], options: LoggerOptions): Lo
     const ended = Promise.all(transports.map((transport) => once(transport, 'finish')))
     logger.end()
     await ended
-    await file.close()
+    await opened.close()
   }
 
   return {

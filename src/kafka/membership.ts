@@ -3,6 +3,7 @@ import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { pause } from '../abortable.ts'
 import type { Log } from '../log.ts'
 import type { KafkaClients } from './clients.ts'
+import { readHeaders } from './headers.ts'
 import { kafkaReason } from './kafka-error.ts'
 import type { Fetched } from './partition.ts'
 import { within } from './time-limit.ts'
@@ -152,7 +153,7 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
         timestampMs: Number(message.timestamp),
         key: message.key,
         value: message.value,
-        headers: message.headers ?? {},
+        headers: readHeaders(message.headers ?? {}),
       })),
     })
     // Resolving the last message passes the markers after it too.

@@ -52,7 +52,10 @@ export function createKeySource(settings: KeySettings, log: Log, options: KeyOpt
     )
     readAtMs = now()
     if (typeof found === 'string') {
-      if (trouble !== found) log.error('OPENAI_KEY_FILE is of no use: the last key read goes on', { reason: found })
+      if (trouble !== found)
+        log.error('OPENAI_KEY_FILE is of no use: the last key that was read goes on, if there was one', {
+          reason: found,
+        })
       trouble = found
       return current
     }

@@ -43,6 +43,7 @@ describe('a request', () => {
 
   test.each([
     '"42"',
+    '-0',
     '4.5',
     '4.0',
     '1e3',
@@ -88,6 +89,7 @@ describe('a request', () => {
     ['an array', Buffer.from('[{}]'), 'not_json_object'],
     ['a number', Buffer.from('7'), 'not_json_object'],
     ['null', Buffer.from('null'), 'not_json_object'],
+    ['nested too deeply', Buffer.from('['.repeat(200_000)), 'not_json_object'],
     ['bytes that are not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'not_utf8'],
   ])('that is %s cannot be answered', (_name, value, reason) => {
     expect(decodeRequest(value)).toMatchObject({ kind: 'unanswerable', reason })
