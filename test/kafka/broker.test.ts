@@ -37,7 +37,7 @@ describe('a broker', () => {
     await until('all is published', () => reader.seen.length >= 1_200)
     for (const topic of [world.out, world.records]) expect(reader.valuesOf(topic).toSorted()).toEqual(sent.toSorted())
     expect(handled.length).toBe(600)
-    expect(warnings('publishing is interrupted')).toBeLessThanOrEqual(2)
+    expect(warnings('publishing is interrupted')).toBeLessThanOrEqual(10)
   }, 120_000)
 
   it('that is frozen past the session, and thaws, neither', async () => {
