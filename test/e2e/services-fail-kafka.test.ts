@@ -9,9 +9,8 @@ import type { LocalKafka } from '../support/services.ts'
 import { startLocalKafka } from '../support/services.ts'
 import { startKafkaProxy } from '../support/taps.ts'
 import type { TcpProxy } from '../support/tcp-proxy.ts'
-import { expectUnharmed, linesWith, underLoad } from '../support/trouble.ts'
+import { expectUnharmed, linesWith, mostSaid, underLoad } from '../support/trouble.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { Worker } from '../support/worker.ts'
 import type { World } from '../support/world.ts'
 import { countById, createWorld, idIn } from '../support/world.ts'
 
@@ -47,16 +46,6 @@ async function started() {
   const worker = world.start({ KAFKA_BOOTSTRAP_SERVERS: `localhost:${proxy.port}` })
   await worker.saw('working')
   return worker
-}
-
-/** How often the worker said the warning or error that it said most: fields do not count. */
-function mostSaid({ lines }: Worker): number {
-  const counts = new Map<string, number>()
-  for (const line of lines) {
-    const [, message] = /^\S+ (?:WARN|ERROR) +(.*?)(?: \w+=.*)?$/.exec(line) ?? []
-    if (message !== undefined) counts.set(message, (counts.get(message) ?? 0) + 1)
-  }
-  return Math.max(0, ...counts.values())
 }
 
 describe('a worker whose Kafka', { timeout: LIMIT_MS }, () => {

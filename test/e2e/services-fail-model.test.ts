@@ -3,21 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import { startStub } from '../../src/openai-stub/server.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
-import { expectUnharmed, linesWith, underLoad } from '../support/trouble.ts'
-import type { Worker } from '../support/worker.ts'
+import { expectUnharmed, linesWith, mostSaid, underLoad } from '../support/trouble.ts'
 import { createWorld } from '../support/world.ts'
 
 const AWAY_MS = 15_000
-
-/** How often the worker said the warning or error that it said most: fields do not count. */
-function mostSaid({ lines }: Worker): number {
-  const counts = new Map<string, number>()
-  for (const line of lines) {
-    const [, message] = /^\S+ (?:WARN|ERROR) +(.*?)(?: \w+=.*)?$/.exec(line) ?? []
-    if (message !== undefined) counts.set(message, (counts.get(message) ?? 0) + 1)
-  }
-  return Math.max(0, ...counts.values())
-}
 
 test.each([
   ['refuses connections', 'cut' as const],

@@ -55,3 +55,13 @@ export const called = (stub: Stub, count: number) =>
     60_000,
     () => `${stub.arrivals().length} of ${count} calls`,
   )
+
+/** @returns how often the worker said the warning or error that it said most often, whatever its fields */
+export function mostSaid({ lines }: Worker): number {
+  const counts = new Map<string, number>()
+  for (const line of lines) {
+    const [, message] = /^\S+ (?:WARN|ERROR) +(.*?)(?: \w+=.*)?$/.exec(line) ?? []
+    if (message !== undefined) counts.set(message, (counts.get(message) ?? 0) + 1)
+  }
+  return Math.max(0, ...counts.values())
+}
