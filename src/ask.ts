@@ -47,7 +47,7 @@ export interface Asked {
 }
 
 export type Attempt =
-  | { kind: 'answer'; content: string; model: string; lease: Lease }
+  | { kind: 'answer'; content: string; model: string }
   | { kind: 'failure'; code: FailureCode; retryAfterMs: number | null; evidence: Evidence }
   | { kind: 'refused'; waitMs: number }
   | { kind: 'too_long' }
@@ -119,7 +119,7 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
       const tookMs = performance.now() - startedMs
       journey.askedMs += tookMs
       await account(asked, grant, reply, signals)
-      const made = attemptOf(reply, lease, asked, signals)
+      const made = attemptOf(reply, asked, signals)
       if (made.outcome !== 'unused') metrics.callFinished(made.outcome, tookMs, 'usage' in reply ? reply.usage : null)
       keepsLease = made.attempt.kind === 'answer'
       return made
@@ -171,11 +171,11 @@ const unused = (attempt: Made['attempt']): Made => ({ attempt, outcome: 'unused'
 /** When the fleet cannot be asked, nothing is known that would blame the request. */
 const NO_EVIDENCE: Evidence = { held: false, scopes: '', successes: 0 }
 
-function attemptOf(reply: Reply, lease: Lease, asked: Asked, signals: HandlerSignals): Made {
+function attemptOf(reply: Reply, asked: Asked, signals: HandlerSignals): Made {
   if (reply.kind === 'aborted') throw signals.call.reason as Error
   if (reply.kind === 'not_sent') return unused({ kind: 'again' })
   if (reply.kind === 'answer' && asked.judge(reply.content) === 'usable') {
-    return { attempt: { kind: 'answer', content: reply.content, model: reply.model, lease }, outcome: 'answered' }
+    return { attempt: { kind: 'answer', content: reply.content, model: reply.model }, outcome: 'answered' }
   }
   const { code, retryAfterMs } = reply.kind === 'failure' ? reply : UNUSABLE
   return { attempt: { kind: 'failure', code, retryAfterMs }, outcome: code }

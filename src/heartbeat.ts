@@ -5,7 +5,7 @@ import type { Log } from './log.ts'
 
 const BEAT_EVERY_MS = 3_000
 /** A worker without a beat for so long is shown as gone. */
-export const BEAT_TTL_MS = 12_000
+const BEAT_TTL_MS = 12_000
 
 /**
  * Writes `facts()` to `key` every 3 s until the returned function is called, which removes the key.

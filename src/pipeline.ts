@@ -256,8 +256,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     return complete(source, ending, {
       messages: [refusalMessage(topics, source, address, waitMs, effortHeaders(journey))],
       processingId: address.processingId,
-      ifTooLarge: async () =>
-        tooLarge(source, address, { ...ending, after: 'mark' }, failed('refused', '', journey).outcome),
+      ifTooLarge: async () => tooLarge(source, address, ending, failed('refused', '', journey).outcome),
     })
   }
 

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { createAloneLock } from './alone.ts'
 import { createAsk } from './ask.ts'
-import { createBudget } from './budget/budget.ts'
+import { budgetSettings, createBudget } from './budget/budget.ts'
 import { createSlots } from './budget/slots.ts'
 import type { Config } from './config.ts'
 import { createDedupe } from './dedupe.ts'
@@ -101,11 +101,7 @@ export async function work({ config, worker, log, releases, stop }: WorkParts): 
   const budget = createBudget({
     redis,
     retryWhileAway,
-    prefix: keys.budget(config.budget.name),
-    sentinel: keys.state,
-    limits: config.budget,
-    burst: config.budget.burst,
-    maxWaitMs: config.budget.maxWaitMs,
+    ...budgetSettings(config.budget, keys),
     worker,
     log,
     subscribe: (channel, receive) => subscriptions.subscribe(channel, receive),

@@ -10,8 +10,10 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { RateHeaders } from '../provider/reply.ts'
+import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { createJournal } from './journal.ts'
 import { BUDGET_WINDOWS, isTooLong, paceOf } from './limits.ts'
@@ -70,6 +72,11 @@ export interface BudgetOptions {
 }
 
 export type Budget = ReturnType<typeof createBudget>
+
+/** @returns the options that follow from the settings: equal for all that share a budget */
+export function budgetSettings({ name, burst, maxWaitMs, ...limits }: Config['budget'], keys: RedisKeys) {
+  return { prefix: keys.budget(name), sentinel: keys.state, limits, burst, maxWaitMs }
+}
 
 /** Redis is not touched before the first use; `close` ends the subscription. */
 export function createBudget(options: BudgetOptions) {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Redis } from 'ioredis'
 import type { Budget } from '../../budget/budget.ts'
-import { createBudget } from '../../budget/budget.ts'
+import { budgetSettings, createBudget } from '../../budget/budget.ts'
 import type { Config } from '../../config.ts'
 import type { Log } from '../../log.ts'
 import { createProvider } from '../../provider/client.ts'
@@ -42,11 +42,7 @@ export function withFleet<T>(
       const budget = createBudget({
         redis,
         retryWhileAway: retry,
-        prefix: keys.budget(config.budget.name),
-        sentinel: keys.state,
-        limits: config.budget,
-        burst: config.budget.burst,
-        maxWaitMs: config.budget.maxWaitMs,
+        ...budgetSettings(config.budget, keys),
         worker,
         log,
         subscribe: (channel, receive) => subscriptions.subscribe(channel, receive),
