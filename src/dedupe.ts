@@ -4,7 +4,7 @@
  *   (none) ── claim ──► open ── store ──► answered ── finish, after the commit ──► marked, until its TTL
  *                        │ ▲ └─ refuse ──► refused at T ── claim by a message sent after T ──► open, another's
  *                        │ └── begin, or claim by the same message again ──┘
- *                        └── deadLettered ──► (none)
+ *                        └── deadLettered ──► (none), or dead while it has an answer ── claim by another message ──► answered
  *
  * All waits end with their signal; while Redis is away, or its data is not to be trusted, every operation waits.
  * Each operation may be carried out twice, or late, with no harm: it names its owner.
@@ -35,6 +35,7 @@ const TIMINGS: DedupeTimings = {
   leaseMs: 10_000,
   renewEveryMs: 3_000,
   pollMs: 400,
+  lingerMs: 600_000,
   refusalMs: 30_000,
   claimTtlMinMs: 60_000,
 }
@@ -74,8 +75,10 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
   async function run(signal: AbortSignal): Promise<never> {
     for (;;) {
       await pause(timings.renewEveryMs, signal)
+      held.forget(performance.now() - timings.lingerMs)
       const dueMs = performance.now() - claimTtlMs / 3
-      const due = held.all().filter((claim) => claim.lease !== '' || claim.renewedAtMs < dueMs)
+      // The lingering too: they end when the next owner is through.
+      const due = held.all().filter(({ lease, runs, renewedAtMs }) => lease !== '' || runs === 0 || renewedAtMs < dueMs)
       const lost = await reassert(due, 'renewal', signal)
       for (const claim of due) claim.renewedAtMs = performance.now()
       if (lost.length > 0) options.log.debug('ids passed to other messages', { count: lost.length })
@@ -89,7 +92,7 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
     confirm,
     run,
 
-    /** A message is handed back, or its refusal is committed: its claim stays, and is renewed no more. */
+    /** A message is handed back, or its refusal is committed: its claim stays, and is renewed no more; its answer is kept in mind. */
     letGo: (id: bigint, owner: ClaimOwner) => held.letGo({ id, owner }),
 
     /** Writes again all that this process holds, whatever state the fleet is in. For recovery.ts. */
@@ -149,7 +152,7 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
     /** Sets the marks of what was published with success or a final failure, after its commit. */
     finish: (items: Item[], signal: AbortSignal) => settle(items, 'published', signal),
 
-    /** Frees the id of a message that was dead-lettered, after its commit: sent again, it is processed. */
+    /** Frees the id of a message that was dead-lettered, after its commit: sent again, it is processed, with its stored answer. */
     deadLettered: (id: bigint, owner: ClaimOwner, signal: AbortSignal) => settle([{ id, owner }], 'dead', signal),
   }
 }

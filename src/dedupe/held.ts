@@ -1,4 +1,9 @@
-/** What this process holds claims for: enough to renew them, and to write them again when Redis has lost them. */
+/**
+ * What this process holds claims for: enough to renew them, and to write them again when Redis has lost them.
+ *
+ * A claim with a paid answer that is let go (its partition moved) lingers: until its next owner has published the answer, this
+ * process may be the only one that can put it back into a Redis that loses its data.
+ */
 import type { ClaimOwner } from './judge.ts'
 import { ownerText } from './judge.ts'
 
@@ -22,8 +27,10 @@ export interface Held {
   startsAlone: number
   /** performance.now() of the last renewal. */
   renewedAtMs: number
-  /** How many runs of the message in this process hold it: a partition that comes back starts a second one. */
+  /** How many runs of the message in this process hold it: a partition that comes back starts a second one. 0: it lingers. */
   runs: number
+  /** performance.now() of the last run's end. */
+  letGoAtMs: number
 }
 
 export type HeldClaims = ReturnType<typeof createHeldClaims>
@@ -48,12 +55,18 @@ export function createHeldClaims() {
       return outcome
     },
 
-    /** A run of the message gives up: its claim is renewed no more when it was the last one. */
+    /** A run of the message gives up. When it was the last one, the claim is dropped, or lingers. */
     letGo(item: Item): void {
       const held = claims.get(keyOf(item))
       if (held === undefined) return
       held.runs--
-      if (held.runs === 0) claims.delete(keyOf(item))
+      held.letGoAtMs = performance.now()
+      if (held.runs === 0 && held.outcome === '') claims.delete(keyOf(item))
+    },
+
+    /** Lingering claims that were let go before then, performance.now() ms, have been waited for long enough. */
+    forget(beforeMs: number): void {
+      for (const [key, { runs, letGoAtMs }] of claims) if (runs === 0 && letGoAtMs < beforeMs) claims.delete(key)
     },
 
     drop: (item: Item) => claims.delete(keyOf(item)),
@@ -82,5 +95,6 @@ function unknownOf({ id, owner }: Item): Held {
     startsAlone: 0,
     renewedAtMs: 0,
     runs: 0,
+    letGoAtMs: 0,
   }
 }

@@ -12,7 +12,8 @@ export interface Known {
 
 export interface KnownClaim {
   owner: ClaimOwner
-  state: TheirClaim['state']
+  /** `dead`: dead-lettered with an answer that could not be published; free for whoever sends it again. */
+  state: TheirClaim['state'] | 'dead'
   /** An answer is stored that is not published yet. */
   hasAnswer: boolean
   /** The model is being asked; false a lease after its worker was last heard of. */
@@ -39,7 +40,7 @@ function describe(fields: Record<string, string>, nowMs: number): KnownClaim | n
   if (owner === undefined) return null
   return {
     owner: parseOwner(owner),
-    state: state as TheirClaim['state'],
+    state: state as KnownClaim['state'],
     hasAnswer: outcome !== undefined,
     isAsked: state === 'open' && Number(until ?? 0) > nowMs,
     refusedAtMs: refusedAt === undefined ? null : Number(refusedAt),

@@ -12,6 +12,8 @@ export interface DedupeTimings {
   renewEveryMs: number
   /** Between looks at another run's call. */
   pollMs: number
+  /** An answer that was let go is kept for its next owner for so long. */
+  lingerMs: number
   /** How long a message waits for the refusal before it to be published; then it takes the id over. */
   refusalMs: number
   /** The least life of a claim, however short the marks' is: it has to outlive its renewals. */

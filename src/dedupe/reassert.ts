@@ -6,7 +6,8 @@ import type { Parts } from './parts.ts'
 
 /** As reassert.lua returns them. */
 const NOT_OURS = 0
-const MISSING = 2
+const BEHIND = 2
+const MISSING = 3
 
 /**
  * `decision`: asks only a fleet whose data is trusted (confirm); `renewal`: in any state.
@@ -18,12 +19,18 @@ export function createReassert({ keys, state, scripts, held: register, claimTtlM
   type Ask = (held: Held[], full: boolean) => Promise<Reply>
 
   async function renew(batch: Held[], ask: Ask): Promise<Held[]> {
-    const { rest } = await ask(batch, false)
-    const missing = batch.filter((_, index) => rest[index + 1] === MISSING)
-    const lost = batch.filter((_, index) => rest[index + 1] === NOT_OURS)
-    if (missing.length === 0) return lost
-    const again = await ask(missing, true)
-    return [...lost, ...missing.filter((_, index) => again.rest[index + 1] === NOT_OURS)]
+    const { rest, verdict } = await ask(batch, false)
+    // Where nothing was lost, a lingering claim that is missing was freed: its next owner has dead-lettered it.
+    const isFreed = ({ runs }: Held) => runs === 0 && verdict === 'open'
+    const [lost, lacking]: [Held[], Held[]] = [[], []]
+    for (const [index, claim] of batch.entries()) {
+      const result = rest[index + 1]
+      if (result === NOT_OURS || (result === MISSING && isFreed(claim))) lost.push(claim)
+      else if (result === BEHIND || result === MISSING) lacking.push(claim)
+    }
+    if (lacking.length === 0) return lost
+    const again = await ask(lacking, true)
+    return [...lost, ...lacking.filter((_, index) => again.rest[index + 1] === NOT_OURS)]
   }
 
   return async (held, purpose, signal) => {

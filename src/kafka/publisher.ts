@@ -57,6 +57,8 @@ export interface PublishOptions {
    * and a commit would publish them together with their repetition.
    */
   abortFirst?: boolean
+  /** Asked when all is sent, right before the commit; when it rejects, nothing is published. */
+  mayCommit?: () => Promise<void>
 }
 
 export interface Publisher {
@@ -122,7 +124,7 @@ async function publish(
   source: Source,
   messages: readonly OutgoingMessage[],
   commit: { offset: bigint; metadata: string },
-  { eachTopicAlone = false, abortFirst = false }: PublishOptions,
+  { eachTopicAlone = false, abortFirst = false, mayCommit }: PublishOptions,
 ): Promise<void> {
   const sends = sendsOf(messages, eachTopicAlone)
   if (abortFirst) await rehearse(producer, sends)
@@ -130,6 +132,7 @@ async function publish(
   for (const send of sends) await sendAll(transaction, send)
   // Offsets last: kafkajs retries a send that meets the markers of the transaction before, but not this.
   await sendOffset(transaction, source, commit.offset, commit.metadata)
+  await mayCommit?.()
   await transaction.commit()
 }
 

@@ -8,6 +8,12 @@ import { PublishRefused } from './publisher.ts'
 import type { Committed } from './committed.ts'
 import type { LastCommit, Standing } from './reconcile.ts'
 
+/**
+ * A confirmation is good for so long, from its asking to the commit: a worker that is frozen in between, or met by a slow broker,
+ * asks again. Shorter than a recovery waits for the living to write their claims again (recovery.ts).
+ */
+const CONFIRMED_FOR_MS = 3_000
+
 /** What is needed to publish; it is replaced as a whole when the partition is acquired again. */
 export interface Hold {
   publisher: Publisher
@@ -53,6 +59,7 @@ export function createPublishing(options: PublishingOptions): () => void {
     const before = hold()
     const chosen = before && outbox.fit(outbox.pick(), before.standing)
     if (!before || !chosen) return false
+    const askedMs = performance.now()
     const confirmed = await confirm(chosen.items)
     // While Redis was asked, messages arrived, or the partition was taken away or acquired anew.
     if (confirmed === null || hold() !== before) return false
@@ -63,6 +70,7 @@ export function createPublishing(options: PublishingOptions): () => void {
       before,
       batch,
       completions.filter((each) => each !== null),
+      askedMs,
     )
   }
 
@@ -78,11 +86,30 @@ export function createPublishing(options: PublishingOptions): () => void {
     }
   }
 
-  async function transact(before: Hold, batch: Batch, completions: Completion[]): Promise<boolean> {
+  /** @throws Error when some of it must not be published any more */
+  async function stillConfirmed(completions: Completion[], sinceMs: number): Promise<void> {
+    for (let askedMs = sinceMs; performance.now() - askedMs > CONFIRMED_FOR_MS;) {
+      askedMs = performance.now()
+      const confirmed = await handler.confirm(completions, gone)
+      const changed = confirmed.some((each, index) => each !== completions[index])
+      if (changed) throw new Error('an id has passed to another message since its confirmation')
+    }
+  }
+
+  async function transact(
+    before: Hold,
+    batch: Batch,
+    completions: Completion[],
+    confirmedMs: number,
+  ): Promise<boolean> {
     const { items, progress, metadata } = batch
     const [startMs, atMs] = [performance.now(), Date.now()]
     const messages = completions.flatMap((each) => each.messages)
-    const how = { eachTopicAlone: outbox.eachTopicAlone(items), abortFirst: items.some(({ tried }) => tried) }
+    const how = {
+      eachTopicAlone: outbox.eachTopicAlone(items),
+      abortFirst: items.some(({ tried }) => tried),
+      mayCommit: () => stillConfirmed(completions, confirmedMs),
+    }
     // Before, not after: whatever happens from here on, the log may hold them.
     for (const item of items) item.tried = true
     try {

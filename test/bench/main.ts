@@ -1,19 +1,21 @@
-/** `npm run bench`, or `npm run bench -- NAME`: measures, and prints what it measured. */
+/** `npm run bench -- NAME [MINUTES]`: measures, and prints what it measured. Without a name: what the budget costs Redis. */
 import { budgetCost } from './budget-cost.ts'
+import { evenSpacing, fairness, held } from './budget-watch.ts'
 
-const BENCHES: Record<string, (say: (line: string) => void) => Promise<void>> = {
+const BENCHES: Record<string, (say: (line: string) => void, minutes?: number) => Promise<void>> = {
   'budget-cost': budgetCost,
+  'even-spacing': evenSpacing,
+  fairness,
+  held,
 }
 
-const wanted = process.argv.slice(2)
-const unknown = wanted.filter((name) => !Object.hasOwn(BENCHES, name))
-if (unknown.length > 0) {
-  console.error(`no bench named ${unknown.join(', ')}; there are: ${Object.keys(BENCHES).join(', ')}`)
+const [name = 'budget-cost', minutes] = process.argv.slice(2)
+const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined
+const forMinutes = minutes === undefined ? undefined : Number(minutes)
+if (bench === undefined || (forMinutes !== undefined && !(forMinutes > 0))) {
+  console.error(`usage: npm run bench -- NAME [MINUTES], with a name of ${Object.keys(BENCHES).join(', ')}`)
   process.exitCode = 64
 } else {
-  for (const [name, bench] of Object.entries(BENCHES)) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue
-    console.log(`${name}:`)
-    await bench((line) => console.log(`  ${line}`))
-  }
+  console.log(`${name}:`)
+  await bench((line) => console.log(`  ${line}`), forMinutes)
 }

@@ -81,6 +81,25 @@ describe('a consumer', () => {
     expect(world.log.lines.filter(({ level }) => level === 'error').length).toBe(1)
   })
 
+  it('asks again before a commit that comes long after its confirmation, and publishes nothing that was taken away', async () => {
+    await world.send(['m1', 'm2'])
+    const reader = await world.read()
+    let asked = 0
+    startConsumer(world, {
+      // As after a freeze between the confirmation and the transaction: the first one is true, and old.
+      async confirm(batch) {
+        asked++
+        if (asked === 1) await sleep(3_500)
+        return asked === 1
+          ? batch
+          : batch.map((each) => (textOf(each.source) === 'm1' ? { ...each, messages: [] } : each))
+      },
+    })
+    await until('the offset is at the end', async () => (await committedOffset()) === 2n)
+    await until('the other is published', () => reader.valuesOf(world.out).includes('m2'))
+    expect(reader.valuesOf(world.out)).toEqual(['m2'])
+  })
+
   it('asks again for a confirmation that failed', async () => {
     await world.send(numbered(3))
     let asked = 0

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { waitUntil } from '../support/wait.ts'
 import { message, soon, startFleet } from './fleet.ts'
@@ -272,6 +272,23 @@ describe('a dead letter', () => {
     expect(await two.claim(id, message(), HASH, soon())).toEqual(MINE)
   })
 
+  test('keeps the answer that could not be published, for the message that is sent again', async () => {
+    const [id, owner, other, replay] = [newId(), message(), message(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    await one.deadLettered(id, owner, soon())
+    expect(await two.claim(id, replay, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
+    expect(await one.claim(id, other, HASH, soon())).toEqual(DUPLICATE)
+  })
+
+  test('keeps no answer for other texts under its id', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    await one.deadLettered(id, owner, soon())
+    expect(await two.claim(id, message(), 'payload-2', soon())).toEqual(MINE)
+  })
+
   test('does not free the id of the message that has taken it over meanwhile', async () => {
     const [id, owner, replay] = [newId(), message(), message()]
     await one.claim(id, owner, HASH, soon())
@@ -319,6 +336,39 @@ describe('stored answers', () => {
     await two.claim(id, message(), HASH, soon())
     const items = [{ id, owner }]
     expect(await one.confirm(items, soon())).toEqual(new Set(items))
+  })
+})
+
+describe('an answer that was let go', () => {
+  let letGo: Fleet
+  beforeEach(async () => {
+    letGo = await startFleet(inject('redisUrl'), { dedupe: { lingerMs: 1_500, renewEveryMs: 100 } })
+  })
+  afterEach(() => letGo.stop())
+
+  async function answered() {
+    const worker = await letGo.worker()
+    const [id, owner] = [newId(), message()]
+    await worker.claim(id, owner, HASH, soon())
+    await worker.store(id, owner, OUTCOME, soon())
+    worker.letGo(id, owner)
+    return { worker, id, owner, claim: letGo.keys.claim(id) }
+  }
+
+  test('is not written again where its next owner has freed the claim', async () => {
+    const { claim } = await answered()
+    await letGo.admin.del(claim)
+    await sleep(500)
+    expect(await letGo.admin.exists(claim)).toBe(0)
+  })
+
+  test('is forgotten when nobody takes it on for long', async () => {
+    const { worker, id, owner, claim } = await answered()
+    await sleep(2_000)
+    await letGo.admin.del(claim)
+    await worker.reassertHeld(soon())
+    expect(await letGo.admin.exists(claim)).toBe(0)
+    expect(await worker.claim(id, owner, HASH, soon())).toEqual(MINE)
   })
 })
 

@@ -63,6 +63,17 @@ describe('a new system', () => {
 })
 
 describe('a flush', () => {
+  test('between a rebalance and the next owner’s look costs no answer: who got it writes it again', async () => {
+    const [before, after] = [await fleet.worker(), await fleet.worker()]
+    const [id, owner] = [newId(), message()]
+    await before.claim(id, owner, HASH, soon())
+    await before.begin(id, owner, false, soon())
+    await before.store(id, owner, OUTCOME, soon())
+    before.letGo(id, owner)
+    await fleet.wipe()
+    expect(await after.claim(id, owner, HASH, soon())).toMatchObject({ kind: 'mine', stored: OUTCOME })
+  })
+
   test('doubles nothing: ids that were finished are marked again, for the rest of their time', async () => {
     const [one, two] = [await fleet.worker(), await fleet.worker()]
     const ids = [newId(), newId(), newId()]

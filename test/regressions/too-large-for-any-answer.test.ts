@@ -25,17 +25,21 @@ afterEach(async () => {
   await stub.stop()
 })
 
-test('a request whose address fits into no notification is dead-lettered without its value, sets no mark, and delays no other', async () => {
-  await world.admin.alterConfigs({
+const limitMessages = (bytes: number) =>
+  world.admin.alterConfigs({
     validateOnly: false,
     resources: [world.topics.notifications, world.topics.deadLetters].map((name) => ({
       type: TOPIC,
       name,
-      configEntries: [{ name: 'max.message.bytes', value: '4000' }],
+      configEntries: [{ name: 'max.message.bytes', value: String(bytes) }],
     })),
   })
+
+test('a request whose address fits into no notification is dead-lettered without its value, sets no mark, and delays no other; sent again after the repair, it is answered without another call', async () => {
+  await limitMessages(4_000)
   world.start()
-  await world.send([request(1, { callback_url: `https://callback.example/${'x'.repeat(6_000)}` }), request(2)])
+  const long = request(1, { callback_url: `https://callback.example/${'x'.repeat(6_000)}` })
+  await world.send([long, request(2)])
   await world.answered([2])
   await waitUntil(
     () => world.deadLetters().length === 1,
@@ -58,5 +62,13 @@ test('a request whose address fits into no notification is dead-lettered without
     10_000,
     () => 'the mark of 2 is not set',
   )
-  expect(await world.redis.exists(`${world.keyPrefix}processed_messages:1`, `${world.keyPrefix}claim:1`)).toBe(0)
+  expect(await world.redis.exists(`${world.keyPrefix}processed_messages:1`)).toBe(0)
+
+  await limitMessages(100_000)
+  // The paid answer is in its claim, not in the cache.
+  await world.redis.del(...(await world.redis.keys(`${world.keyPrefix}cache:*`)))
+  await world.send([long])
+  await world.answered([1])
+  expect(world.notifications().at(-1)).toMatchObject({ success: true })
+  expect(stub.summary().arrivals).toBe(2)
 })

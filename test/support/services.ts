@@ -15,8 +15,11 @@ const downloads = (): Downloads => ({
 })
 
 /** A broker of the test's own: 3 s on an idle machine. Stop it in `afterAll`; it ends with this process at the latest. */
-export const startLocalKafka = (options: LocalKafkaOptions = {}): Promise<LocalKafka> =>
-  startKafka(options, downloads())
+export function startLocalKafka(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
+  // As for the shared one: the whole suite runs on one release.
+  const version = process.env['TEST_KAFKA_VERSION']
+  return startKafka({ ...(version ? { version } : {}), ...options }, downloads())
+}
 
 /** A Redis of the test's own: some 0.1 s. Stop it in `afterAll`; it ends with this process at the latest. */
 export const startLocalRedis = (options: LocalRedisOptions = {}): Promise<LocalRedis> =>

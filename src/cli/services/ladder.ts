@@ -84,8 +84,9 @@ export function withTestEnv(env: Record<string, string | undefined>, file = '.te
 
 async function localServices({ env, say, signal }: RungContext): Promise<Services | string> {
   const downloads = { cacheDir: cacheDir(env), say, signal }
-  say(`starting Kafka ${KAFKA_VERSION} and Redis as local processes`)
-  const started = await Promise.allSettled([startLocalKafka({}, downloads), startLocalRedis({}, downloads)])
+  const version = env['TEST_KAFKA_VERSION'] || KAFKA_VERSION
+  say(`starting Kafka ${version} and Redis as local processes`)
+  const started = await Promise.allSettled([startLocalKafka({ version }, downloads), startLocalRedis({}, downloads)])
   const [kafka, redis] = started
   if (kafka.status === 'fulfilled' && redis.status === 'fulfilled') {
     const { port } = redis.value

@@ -35,12 +35,18 @@ if owner == OWNER then
     redis.call('HSET', CLAIM, 'state', 'open')
     redis.call('HDEL', CLAIM, 'refused_at')
     redis.call('HINCRBY', CLAIM, 'v', 1)
+  elseif state == 'dead' then
+    -- Nor was its dead letter.
+    redis.call('HSET', CLAIM, 'state', 'answered')
+    redis.call('HINCRBY', CLAIM, 'v', 1)
   end
   redis.call('PEXPIRE', CLAIM, TTL)
   return reply('mine', tonumber(f[5]), tonumber(f[6]), f[9] or '')
 end
 
-if MODE == '' or owner ~= ARGV[9] or version ~= ARGV[10] then
+-- A dead-lettered message's claim is anybody's.
+local free = state == 'dead'
+if not free and (MODE == '' or owner ~= ARGV[9] or version ~= ARGV[10]) then
   return reply('other', owner, state, version, f[8] or '', conflict)
 end
 
@@ -48,13 +54,13 @@ end
 local left = tonumber(f[7] or '0') - now
 if MODE == 'take' and state == 'open' and left > 0 then return reply('leased', math.min(left, LEASE)) end
 
-if MODE == 'mark' then
+if MODE == 'mark' and not free then
   redis.call('SET', MARK, '_', 'PX', ARGV[11])
   return reply('marked', conflict)
 end
 
 -- An answer to other texts is not this message's.
-local kept = state == 'answered' and conflict == 0 and f[9] or ''
+local kept = (state == 'answered' or free) and conflict == 0 and f[9] or ''
 redis.call('DEL', CLAIM)
 redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'state', kept == '' and 'open' or 'answered',
   'v', version + 1, 'starts', 0, 'alone', 0)

@@ -1,4 +1,5 @@
--- After the commit: marks what was published, frees what was dead-lettered. Done in every state of the fleet.
+-- After the commit: marks what was published, frees what was dead-lettered. Done in every state of the fleet. An answer that
+-- was paid for and could not be published stays for the message that is sent again.
 --
 -- KEYS     state, then mark and claim per item
 -- ARGV[4]  the mark's life, ms   [5] the claim's life, ms   [6] owner   [7] published | dead; and so on for each item
@@ -15,6 +16,10 @@ for i = 2, #KEYS, 2 do
       redis.call('HINCRBY', claim, 'v', 1)
       redis.call('PEXPIRE', claim, ARGV[5])
     end
+  elseif mine and redis.call('HEXISTS', claim, 'outcome') == 1 then
+    redis.call('HSET', claim, 'state', 'dead')
+    redis.call('HINCRBY', claim, 'v', 1)
+    redis.call('PEXPIRE', claim, ARGV[5])
   elseif mine then
     redis.call('DEL', claim)
   end

@@ -4,7 +4,7 @@
 -- ARGV[4]  the claims' life, ms   [5] the leases' length, ms   [6] 1 when only an open fleet may be asked (confirm)
 -- ARGV[7]  1: items are sent in full, write what is missing   0: tell what is missing
 -- ARGV[8]  owner, hash, state, outcome, refused at, lease token, starts, starts alone; and so on for each item
--- Returns  closed | done, then per item: 0 another's or finished, 1 ours, 2 missing or behind (send it in full)
+-- Returns  closed | done, then per item: 0 another's or finished, 1 ours, 2 behind (send it in full), 3 missing (likewise)
 
 if ARGV[6] == '1' and verdict ~= 'open' then return reply('closed') end
 local TTL, LEASE, FULL = ARGV[4], tonumber(ARGV[5]), ARGV[7] == '1'
@@ -13,9 +13,9 @@ local function renew(mark, claim, a)
   local owner, hash, state, outcome, refused_at, token = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5]
   if redis.call('EXISTS', mark) == 1 then return 0 end
   local f = redis.call('HMGET', claim, 'owner', 'state', 'lease', 'until', 'ended')
-  if f[1] and f[1] ~= owner then return 0 end
+  if (f[1] and f[1] ~= owner) or f[2] == 'dead' then return 0 end
   local behind = not f[1] or (f[2] ~= 'answered' and state == 'answered')
-  if behind and not FULL then return 2 end
+  if behind and not FULL then return f[1] and 2 or 3 end
   if not f[1] then
     redis.call('HSET', claim, 'owner', owner, 'hash', hash, 'state', 'open', 'v', 0,
       'starts', ARGV[a + 6], 'alone', ARGV[a + 7])
