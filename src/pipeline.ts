@@ -11,19 +11,20 @@ import { pause } from './abortable.ts'
 import type { Ask } from './ask.ts'
 import type { Budget } from './budget/budget.ts'
 import type { Config } from './config.ts'
-import type { Address, DeadLetterReason, ScoringRequest } from './contracts.ts'
+import type { ScoringRequest } from './contracts.ts'
 import { decodeRequest, REQUEST_KEY } from './contracts.ts'
-import { deadLetter, withoutValue } from './dead-letter.ts'
 import type { ClaimOwner, Dedupe } from './dedupe.ts'
+import type { Ending } from './endings.ts'
+import { createEndings, failed } from './endings.ts'
 import type { FailureCode } from './errors.ts'
 import { FAILURES } from './errors.ts'
 import type { Journey } from './journey.ts'
-import { effortHeaders, startJourney } from './journey.ts'
-import type { Completion, Handler, HandlerSignals, OutgoingMessage, SourceMessage } from './kafka/messages.ts'
+import { startJourney } from './journey.ts'
+import type { Completion, Handler, HandlerSignals, SourceMessage } from './kafka/messages.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Outcome } from './outcome.ts'
-import { decodeOutcome, encodeOutcome, outcomeMessages, refusalMessage } from './outcome.ts'
+import { decodeOutcome, encodeOutcome } from './outcome.ts'
 import type { Failure } from './provider/attempts.ts'
 import { nextStep } from './provider/attempts.ts'
 import type { Prepared, Scoring } from './scoring/scoring.ts'
@@ -47,18 +48,6 @@ export interface PipelineParts {
   stopped: AbortSignal
 }
 
-/** What `committed` has to do and to say for a message, by its source. */
-interface Ending {
-  /** As in the log line and the metrics: success, a failure's code, refused, dead_letter, duplicate. */
-  outcome: string
-  id: bigint | null
-  owner: ClaimOwner
-  after: 'mark' | 'let_go' | 'free' | 'nothing'
-  journey: Journey
-  /** Why it is a dead letter. */
-  why?: { reason: DeadLetterReason; detail: string }
-}
-
 type Result = { kind: 'final'; outcome: Outcome } | { kind: 'refused'; waitMs: number } | { kind: 'changed' }
 
 export interface Pipeline extends Handler {
@@ -70,7 +59,8 @@ export interface Pipeline extends Handler {
 export function createPipeline(parts: PipelineParts): Pipeline {
   const { config, dedupe, budget, ask, scoring, log, metrics, stopped } = parts
   const { topics, groupId } = config.kafka
-  const endings = new WeakMap<SourceMessage, Ending>()
+  const endings = createEndings({ topics, log, metrics })
+  const { foreign, duplicate, final, refusal, dead } = endings
   const unfinished = new Set<SourceMessage>()
 
   async function handle(source: SourceMessage, signals: HandlerSignals): Promise<Completion> {
@@ -197,87 +187,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     }
   }
 
-  // What a message ends with -----------------------------------------------------------------------------------------
-
-  function complete(source: SourceMessage, ending: Ending, completion: Omit<Completion, 'source'>): Completion {
-    endings.set(source, ending)
-    return { source, ...completion }
-  }
-
-  function foreign(source: SourceMessage): Completion {
-    metrics.foreignKeySkipped()
-    log.debug('skipped: the key is not ours', { partition: source.partition, offset: source.offset })
-    return { source, messages: [], processingId: null, ifTooLarge: null }
-  }
-
-  function duplicate(source: SourceMessage, about: Pick<Ending, 'id' | 'owner' | 'journey'>, conflict: boolean) {
-    const where = { id: about.id, partition: source.partition, offset: source.offset }
-    if (conflict) log.warn('a different request under an id that is taken: skipped as a duplicate', where)
-    return complete(source, { ...about, outcome: 'duplicate', after: 'nothing' }, SKIPPED)
-  }
-
-  function final(
-    source: SourceMessage,
-    address: Address,
-    owner: ClaimOwner,
-    journey: Journey,
-    outcome: Outcome,
-    decisions: OutgoingMessage[] = [],
-  ): Completion {
-    const name = outcome.kind === 'success' ? 'success' : outcome.code
-    const ending: Ending = { outcome: name, id: address.processingId, owner, after: 'mark', journey }
-    return complete(source, ending, {
-      messages: [...outcomeMessages(topics, source, address, outcome), ...decisions],
-      processingId: address.processingId,
-      ifTooLarge: async () => {
-        if (decisions.length === 0) return tooLarge(source, address, ending, outcome)
-        log.warn('published without its decision record, with which it is too large', { id: address.processingId })
-        return final(source, address, owner, journey, outcome)
-      },
-    })
-  }
-
-  /** A success that the broker refuses becomes a failure; a failure that it refuses can only be kept for the operator. */
-  function tooLarge(source: SourceMessage, address: Address, ending: Ending, outcome: Outcome): Completion {
-    if (outcome.kind === 'failure' && outcome.code === 'too_large_to_publish') {
-      const detail = 'the broker refuses even the failure notification as too large'
-      return dead(
-        source,
-        { ...ending, outcome: 'dead_letter', after: 'free' },
-        { reason: 'too_large_to_publish', detail },
-      )
-    }
-    const { outcome: failure } = failed('too_large_to_publish', TOO_LARGE, ending.journey)
-    return final(source, address, ending.owner, ending.journey, failure)
-  }
-
-  function refusal(source: SourceMessage, address: Address, owner: ClaimOwner, journey: Journey, waitMs: number) {
-    const ending: Ending = { outcome: 'refused', id: address.processingId, owner, after: 'let_go', journey }
-    return complete(source, ending, {
-      messages: [refusalMessage(topics, source, address, waitMs, effortHeaders(journey))],
-      processingId: address.processingId,
-      ifTooLarge: async () => tooLarge(source, address, ending, failed('refused', '', journey).outcome),
-    })
-  }
-
-  function dead(source: SourceMessage, ending: Ending, why: { reason: DeadLetterReason; detail: string }): Completion {
-    const letter = deadLetter(topics.deadLetters, source, why.reason, why.detail)
-    const told = { ...ending, why }
-    const small = async () =>
-      complete(source, told, { messages: [withoutValue(letter)], processingId: null, ifTooLarge: null })
-    return complete(source, told, { messages: [letter], processingId: null, ifTooLarge: small })
-  }
-
   // Around the transaction -------------------------------------------------------------------------------------------
 
   async function confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]> {
     const items = batch.flatMap(({ source, processingId: id }) => {
-      const ending = endings.get(source)
+      const ending = endings.of(source)
       return id === null || ending === undefined ? [] : [{ id, owner: ending.owner, source }]
     })
     const lost = new Set([...(await dedupe.confirm(items, signal))].map(({ source }) => source))
     return batch.map((completion) => {
-      const ending = endings.get(completion.source)
+      const ending = endings.of(completion.source)
       if (!lost.has(completion.source) || ending?.id == null) return completion
       dedupe.letGo(ending.id, ending.owner)
       return duplicate(completion.source, ending, false)
@@ -287,7 +206,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   /** Its partition was taken away before it was published: the next owner will, from the stored answer. */
   function abandoned({ source }: Completion): void {
     unfinished.delete(source)
-    const ending = endings.get(source)
+    const ending = endings.of(source)
     if (ending !== undefined && ending.id !== null && ending.after !== 'nothing') {
       dedupe.letGo(ending.id, ending.owner)
     }
@@ -296,10 +215,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   async function committed(batch: Completion[]): Promise<void> {
     for (const { source } of batch) unfinished.delete(source)
     const done = batch.flatMap(({ source }) => {
-      const ending = endings.get(source)
+      const ending = endings.of(source)
       return ending === undefined ? [] : [{ source, ...ending }]
     })
-    for (const each of done) tell(each)
+    for (const each of done) endings.tell(each)
     budget.published(done.flatMap(({ journey }) => journey.grants))
     const owned = done.flatMap(({ id, owner, after }) => (id === null ? [] : [{ id, owner, after }]))
     for (const { id, owner, after } of owned) {
@@ -310,27 +229,6 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     if (finished.length > 0) await dedupe.finish(finished, stopped)
   }
 
-  /** The one line of a finished message. */
-  function tell({ source, outcome, id, journey, why }: Ending & { source: SourceMessage }): void {
-    const { startedMs, waitedMs, askedMs, attempts, billedTokens } = journey
-    const tookMs = Math.round(performance.now() - startedMs)
-    const where = { id, partition: source.partition, offset: source.offset }
-    metrics.requestFinished(outcome, { waitedMs, tookMs })
-    if (why !== undefined) {
-      metrics.deadLettered(why.reason)
-      log.warn('dead-lettered', { ...where, ...why })
-    }
-    log.info('request finished', {
-      ...where,
-      outcome,
-      tookMs,
-      waitedMs: Math.round(waitedMs),
-      askedMs: Math.round(askedMs),
-      tokens: billedTokens,
-      attempts,
-    })
-  }
-
   /** Messages of one partition come in the order in which they were produced, or nearly so. */
   function oldestUnfinishedMs(): number | null {
     const [oldest] = unfinished
@@ -338,14 +236,6 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
 
   return { handle, confirm, committed, abandoned, oldestUnfinishedMs }
-}
-
-const SKIPPED = { messages: [], processingId: null, ifTooLarge: null }
-const TOO_LARGE = 'Ответ не поместился в сообщение: сократите callback_url.'
-
-function failed(code: string, message: string, journey: Journey) {
-  const headers = effortHeaders(journey)
-  return { kind: 'final' as const, outcome: { kind: 'failure' as const, code, message, headers } }
 }
 
 const giveUp = (code: FailureCode, journey: Journey) => failed(code, FAILURES[code].message, journey)

@@ -1,0 +1,136 @@
+/** What a message ends with: what is published for it, and what is to be done and said once that is committed. */
+import type { Address, DeadLetterReason } from './contracts.ts'
+import { deadLetter, withoutValue } from './dead-letter.ts'
+import type { ClaimOwner } from './dedupe.ts'
+import type { Config } from './config.ts'
+import type { Journey } from './journey.ts'
+import { effortHeaders } from './journey.ts'
+import type { Completion, OutgoingMessage, SourceMessage } from './kafka/messages.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import type { Outcome } from './outcome.ts'
+import { outcomeMessages, refusalMessage } from './outcome.ts'
+
+/** What `committed` has to do and to say for a message, by its source. */
+export interface Ending {
+  /** As in the log line and the metrics: success, a failure's code, refused, dead_letter, duplicate. */
+  outcome: string
+  id: bigint | null
+  owner: ClaimOwner
+  after: 'mark' | 'let_go' | 'free' | 'nothing'
+  journey: Journey
+  /** Why it is a dead letter. */
+  why?: { reason: DeadLetterReason; detail: string }
+}
+
+export interface EndingsParts {
+  topics: Config['kafka']['topics']
+  log: Log
+  metrics: Metrics
+}
+
+/** @returns a function per ending, which gives the completion for the Kafka layer; and what `committed` is to know of it */
+export function createEndings({ topics, log, metrics }: EndingsParts) {
+  const endings = new WeakMap<SourceMessage, Ending>()
+
+  function complete(source: SourceMessage, ending: Ending, completion: Omit<Completion, 'source'>): Completion {
+    endings.set(source, ending)
+    return { source, ...completion }
+  }
+
+  function foreign(source: SourceMessage): Completion {
+    metrics.foreignKeySkipped()
+    log.debug('skipped: the key is not ours', { partition: source.partition, offset: source.offset })
+    return { source, messages: [], processingId: null, ifTooLarge: null }
+  }
+
+  function duplicate(source: SourceMessage, about: Pick<Ending, 'id' | 'owner' | 'journey'>, conflict: boolean) {
+    const where = { id: about.id, partition: source.partition, offset: source.offset }
+    if (conflict) log.warn('a different request under an id that is taken: skipped as a duplicate', where)
+    return complete(source, { ...about, outcome: 'duplicate', after: 'nothing' }, SKIPPED)
+  }
+
+  function final(
+    source: SourceMessage,
+    address: Address,
+    owner: ClaimOwner,
+    journey: Journey,
+    outcome: Outcome,
+    decisions: OutgoingMessage[] = [],
+  ): Completion {
+    const name = outcome.kind === 'success' ? 'success' : outcome.code
+    const ending: Ending = { outcome: name, id: address.processingId, owner, after: 'mark', journey }
+    return complete(source, ending, {
+      messages: [...outcomeMessages(topics, source, address, outcome), ...decisions],
+      processingId: address.processingId,
+      ifTooLarge: async () => {
+        if (decisions.length === 0) return tooLarge(source, address, ending, outcome)
+        log.warn('published without its decision record, with which it is too large', { id: address.processingId })
+        return final(source, address, owner, journey, outcome)
+      },
+    })
+  }
+
+  /** A success that the broker refuses becomes a failure; a failure that it refuses can only be kept for the operator. */
+  function tooLarge(source: SourceMessage, address: Address, ending: Ending, outcome: Outcome): Completion {
+    if (outcome.kind === 'failure' && outcome.code === 'too_large_to_publish') {
+      const detail = 'the broker refuses even the failure notification as too large'
+      return dead(
+        source,
+        { ...ending, outcome: 'dead_letter', after: 'free' },
+        { reason: 'too_large_to_publish', detail },
+      )
+    }
+    const { outcome: failure } = failed('too_large_to_publish', TOO_LARGE, ending.journey)
+    return final(source, address, ending.owner, ending.journey, failure)
+  }
+
+  function refusal(source: SourceMessage, address: Address, owner: ClaimOwner, journey: Journey, waitMs: number) {
+    const ending: Ending = { outcome: 'refused', id: address.processingId, owner, after: 'let_go', journey }
+    return complete(source, ending, {
+      messages: [refusalMessage(topics, source, address, waitMs, effortHeaders(journey))],
+      processingId: address.processingId,
+      ifTooLarge: async () => tooLarge(source, address, ending, failed('refused', '', journey).outcome),
+    })
+  }
+
+  function dead(source: SourceMessage, ending: Ending, why: { reason: DeadLetterReason; detail: string }): Completion {
+    const letter = deadLetter(topics.deadLetters, source, why.reason, why.detail)
+    const told = { ...ending, why }
+    const small = async () =>
+      complete(source, told, { messages: [withoutValue(letter)], processingId: null, ifTooLarge: null })
+    return complete(source, told, { messages: [letter], processingId: null, ifTooLarge: small })
+  }
+
+  /** The one line of a finished message. */
+  function tell({ source, outcome, id, journey, why }: Ending & { source: SourceMessage }): void {
+    const { startedMs, waitedMs, askedMs, attempts, billedTokens } = journey
+    const tookMs = Math.round(performance.now() - startedMs)
+    const where = { id, partition: source.partition, offset: source.offset }
+    metrics.requestFinished(outcome, { waitedMs, tookMs })
+    if (why !== undefined) {
+      metrics.deadLettered(why.reason)
+      log.warn('dead-lettered', { ...where, ...why })
+    }
+    log.info('request finished', {
+      ...where,
+      outcome,
+      tookMs,
+      waitedMs: Math.round(waitedMs),
+      askedMs: Math.round(askedMs),
+      tokens: billedTokens,
+      attempts,
+    })
+  }
+
+  return { foreign, duplicate, final, refusal, dead, tell, of: (source: SourceMessage) => endings.get(source) }
+}
+
+const SKIPPED = { messages: [], processingId: null, ifTooLarge: null }
+const TOO_LARGE = 'Ответ не поместился в сообщение: сократите callback_url.'
+
+/** @returns a final failure, as the pipeline's result: its caller is told `message` */
+export function failed(code: string, message: string, journey: Journey) {
+  const headers = effortHeaders(journey)
+  return { kind: 'final' as const, outcome: { kind: 'failure' as const, code, message, headers } }
+}
