@@ -11,6 +11,9 @@ const CONNECT_TIMEOUT_MS = 10_000
 const IDLE_MS = 65_000
 /** An answer of a few thousand tokens has some 20 KB; more than this is no answer. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
+/** A limit that is noticed so late was passed while the process stood still; what arrived meanwhile is read within the second. */
+const STALL_MS = 50
+const READ_WITHIN_MS = 250
 
 export interface Send {
   url: URL
@@ -89,7 +92,14 @@ function exchange(dispatcher: Dispatcher, send: Send): Promise<Exchange> {
     if (outcome.kind !== 'answered') stop?.()
   }
   const onAbort = () => finish({ kind: 'aborted', sent })
-  const timer = setTimeout(() => finish({ kind: 'timeout', sent }), send.timeoutMs)
+  const dueMs = performance.now() + send.timeoutMs
+  const giveUp = () => finish({ kind: 'timeout', sent })
+  // After a stall Node runs timers first: an answer that came in time, and is paid, may lie unread behind this one.
+  const onTime = () => {
+    if (performance.now() < dueMs + STALL_MS) giveUp()
+    else timer = setTimeout(giveUp, READ_WITHIN_MS)
+  }
+  let timer = setTimeout(onTime, send.timeoutMs)
   send.signal.addEventListener('abort', onAbort, { once: true })
   if (send.signal.aborted) onAbort()
 

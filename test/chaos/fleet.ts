@@ -40,7 +40,7 @@ export function createFleet(world: World, happenings: Happening[], say: (line: s
     const worker = world.start({ OPENAI_KEY: secret })
     const member: Member = { name: `worker ${number}`, key: hashKey(secret), worker, frozen: null, ending: false }
     members.push(member)
-    say(`${member.name} joins`)
+    say(`${member.name} joins, known to the model as ${member.key}`)
     void worker.exited.then((code) => {
       if (member.ending) return
       member.ending = true
@@ -55,6 +55,8 @@ export function createFleet(world: World, happenings: Happening[], say: (line: s
     say(`${member.name} is killed`)
     member.ending = true
     const happening = note('killed', member)
+    // It did nothing any more since it was frozen.
+    happening.fromMs = member.frozen?.fromMs ?? happening.fromMs
     thaw(member)
     await member.worker.end('SIGKILL')
     happening.toMs = now()
@@ -82,7 +84,9 @@ export function createFleet(world: World, happenings: Happening[], say: (line: s
     const happening = note('stopped', member)
     const code = await member.worker.end('SIGTERM')
     happening.toMs = now()
-    if (code !== 0) faults.push(`${member.name} ended with ${code} on SIGTERM`)
+    // Told so before Node had loaded it, it ends as any process does.
+    const hadBegun = member.worker.lines.length > 0
+    if (code !== 0 && hadBegun) faults.push(`${member.name} ended with ${code} on SIGTERM`)
   }
 
   return { members, faults, here, running, join, kill, freeze, thaw, leave }

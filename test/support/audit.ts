@@ -34,7 +34,8 @@ export interface Evidence {
 
 export interface Repeat {
   id: string
-  calls: number
+  /** When each of its calls arrived, and from whom. */
+  calls: Pick<Arrival, 'atMs' | 'key' | 'status'>[]
   /** One for each call but the last: why there was another. */
   reasons: string[]
 }
@@ -94,7 +95,7 @@ export function audit(evidence: Evidence): Report {
     wrong,
     calls: arrivals.length,
     repeats,
-    unexplained: repeats.filter(({ reasons }) => reasons.includes(UNEXPLAINED)).map(({ id }) => id),
+    unexplained: repeats.filter(({ reasons }) => reasons.includes(UNEXPLAINED)).map(describeRepeat),
   }
 }
 
@@ -139,6 +140,13 @@ function tally(names: readonly string[]): Map<string, number> {
 
 const UNEXPLAINED = 'UNEXPLAINED'
 
+function describeRepeat({ id, calls, reasons }: Repeat): string {
+  const told = calls.map(
+    ({ atMs, key, status }, index) => `${new Date(atMs).toISOString()} by ${key}: ${status} ${reasons[index] ?? ''}`,
+  )
+  return `${id}: ${told.join('; ')}`
+}
+
 function findRepeats(evidence: Evidence): Repeat[] {
   const byId = Map.groupBy(
     evidence.arrivals.filter(({ ref }) => ref !== null),
@@ -148,7 +156,7 @@ function findRepeats(evidence: Evidence): Repeat[] {
     .filter(([, calls]) => calls.length > 1)
     .map(([id, calls]) => ({
       id,
-      calls: calls.length,
+      calls,
       reasons: calls.slice(0, -1).map((call, index) => reasonOf(call, calls[index + 1]!.atMs, evidence)),
     }))
 }
@@ -172,7 +180,9 @@ function reasonOf(call: Arrival, nextMs: number, { happenings, latencyMs }: Evid
   if (call.fault !== null || (call.status !== null && call.status !== 200)) {
     return `it failed: ${call.fault ?? call.status}`
   }
-  if (during('redis emptied', nextMs)) return 'Redis lost the answer'
+  // Its worker would have written it again, had it been there all the time.
+  const wasAway = (['killed', 'frozen', 'stopped'] as const).some((what) => during(what, nextMs))
+  if (during('redis emptied', nextMs) && wasAway) return 'Redis lost the answer'
   if (during('stopped', storedMs, DRAIN_MS)) return 'its worker was stopped and could not finish it in 25 s'
   return UNEXPLAINED
 }
