@@ -4,19 +4,21 @@
  * Without a command it is the worker; with one, an operator's command.
  */
 import { config as loadDotenv } from 'dotenv'
-import { runCommand } from './cli/commands.ts'
-import { ConfigError, loadConfig } from './config.ts'
 
 /** sysexits.h: something was found in an unconfigured or misconfigured state. */
 const EX_CONFIG = 78
 /** Work in flight is drained for 25 s; whatever does not close soon after is left to the operating system. */
 const EXIT_WITHIN_MS = 29_000
 
+// Before the rest is loaded: a signal that finds no handler ends the process, or is lost on the first one of a container.
+const stop = onSignal()
+const { ConfigError, loadConfig } = await import('./config.ts')
+
 const [command, ...args] = process.argv.slice(2)
 // The demo must never find its way to the services of a .env.
 if (command !== 'demo') loadDotenv({ quiet: true })
 try {
-  process.exit(command === undefined ? await work() : await runCommand(command, args, process.env, onSignal()))
+  process.exit(command === undefined ? await work() : await operate(command))
 } catch (error) {
   console.error(error instanceof ConfigError ? error.message : `${command ?? 'the worker'} failed: ${explain(error)}`)
   process.exit(error instanceof ConfigError ? EX_CONFIG : 1)
@@ -26,14 +28,19 @@ async function work(): Promise<number> {
   const config = loadConfig(process.env)
   // Not with the commands, which need little of it.
   const { startApp } = await import('./app.ts')
+  if (stop.aborted) return 0
   const app = startApp(config)
-  const signal = onSignal()
-  signal.addEventListener('abort', () => {
+  stop.addEventListener('abort', () => {
     setTimeout(() => process.exit(0), EXIT_WITHIN_MS).unref()
-    app.stop((signal.reason as Error).message)
+    app.stop((stop.reason as Error).message)
   })
   await app.done
   return 0
+}
+
+async function operate(name: string): Promise<number> {
+  const { runCommand } = await import('./cli/commands.ts')
+  return await runCommand(name, args, process.env, stop)
 }
 
 /** @returns a signal that aborts at the first SIGTERM or SIGINT; a second one ends the process at once */
