@@ -146,14 +146,14 @@ const schema = z.object(settings)
 type RawSettings = Partial<Record<keyof typeof settings, string>>
 
 /** Rules over several settings. They read the raw texts, so that they are told together with the wrong values. */
-function crossFieldProblems(env: RawSettings): string[] {
+function crossFieldProblems(env: RawSettings, needsKey: boolean): string[] {
   const problems: string[] = []
   const rule = (broken: boolean, problem: string) => {
     if (broken) problems.push(problem)
   }
   const has = (name: keyof typeof settings) => env[name] !== undefined
   const on = (name: keyof typeof settings) => ['on', 'true', '1'].includes(env[name] ?? '')
-  rule(!has('OPENAI_KEY') && !has('OPENAI_KEY_FILE'), 'OPENAI_KEY must be set (or OPENAI_KEY_FILE)')
+  rule(needsKey && !has('OPENAI_KEY') && !has('OPENAI_KEY_FILE'), 'OPENAI_KEY must be set (or OPENAI_KEY_FILE)')
   rule(has('OPENAI_KEY') && has('OPENAI_KEY_FILE'), 'OPENAI_KEY must not be set together with OPENAI_KEY_FILE')
   for (const name of ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const) {
     rule(has('KAFKA_SASL_MECHANISM') && !has(name), `${name} must be set with KAFKA_SASL_MECHANISM`)
@@ -188,16 +188,17 @@ export class ConfigError extends Error {
 /**
  * Reads the settings. An empty variable counts as unset.
  * @param env the environment, with `.env` already merged into it
+ * @param options.needsKey false: the provider is not called, so its key may be missing
  * @returns every setting with its default; all durations in ms, limits of 0 as null
  * @throws ConfigError that lists every wrong or missing variable
  */
-export function loadConfig(env: Record<string, string | undefined>) {
+export function loadConfig(env: Record<string, string | undefined>, { needsKey = true } = {}) {
   const set = Object.fromEntries(
     Object.keys(settings).map((name) => [name, env[name]?.trim() === '' ? undefined : env[name]?.trim()]),
   )
   const parsed = schema.safeParse(set)
   const wrong = parsed.error?.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`) ?? []
-  const problems = [...new Set([...wrong, ...crossFieldProblems(set)])]
+  const problems = [...new Set([...wrong, ...crossFieldProblems(set, needsKey)])]
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
   return shape(parsed.data)
 }
@@ -242,7 +243,7 @@ function shape(env: z.infer<typeof schema>) {
       keyPrefix: env.REDIS_KEY_PREFIX,
     },
     provider: {
-      /** Exactly one of the two is not null. */
+      /** Exactly one of the two is not null, unless no key is needed. */
       key: env.OPENAI_KEY ?? null,
       keyFile: env.OPENAI_KEY_FILE ?? null,
       baseUrl: env.OPENAI_BASE_URL,

@@ -3,21 +3,35 @@ import { loadConfig } from '../config.ts'
 import type { Config } from '../config.ts'
 import { EXIT_USAGE } from './define.ts'
 
-/** What a command is given; it prints by `print` only, and returns its exit code. */
-export interface CommandContext {
+/** Where a command's lines go. */
+export interface Output {
+  /** Results, and help that was asked for. */
+  print: (line: string) => void
+  /** What is wrong with the call: never among the results, which a program may read. */
+  complain: (line: string) => void
+}
+
+/** What a command is given; it prints by these functions only, and returns its exit code. */
+export interface CommandContext extends Output {
   args: string[]
   env: Record<string, string | undefined>
   /** Aborts when the user stops the command. */
   signal: AbortSignal
-  print: (line: string) => void
   /** Reads the settings, for the commands that need them. @throws ConfigError */
   config: () => Config
 }
 
 export type Command = (context: CommandContext) => Promise<number>
 
-/** name → what it does in a line, and where it is */
-const COMMANDS: Record<string, { does: string; load: () => Promise<{ run: Command }> }> = {
+interface Entry {
+  /** In a line. */
+  does: string
+  load: () => Promise<{ run: Command }>
+  /** It calls the provider with the key of the settings; the others do without. */
+  needsKey?: boolean
+}
+
+const COMMANDS: Record<string, Entry> = {
   demo: {
     does: 'score sample requests on this machine, with a stand-in for GPT',
     load: () => import('./demo/demo.ts'),
@@ -36,6 +50,7 @@ const COMMANDS: Record<string, { does: string; load: () => Promise<{ run: Comman
   evaluate: {
     does: '--set FILE.jsonl: judge a prompt or model by labelled resumes',
     load: () => import('./evaluate.ts'),
+    needsKey: true,
   },
   pause: { does: 'stop all calls of the whole fleet', load: () => import('./pause.ts') },
   resume: { does: 'end a pause', load: () => import('./resume.ts') },
@@ -50,6 +65,11 @@ const COMMANDS: Record<string, { does: string; load: () => Promise<{ run: Comman
   },
 }
 
+const STANDARD: Output = {
+  print: (line) => void process.stdout.write(`${line}\n`),
+  complain: (line) => void process.stderr.write(`${line}\n`),
+}
+
 /**
  * Runs the command `name`.
  * @returns its exit code; 64 (EX_USAGE) for an unknown one
@@ -60,14 +80,21 @@ export async function runCommand(
   args: string[],
   env: Record<string, string | undefined>,
   signal: AbortSignal,
+  output: Output = STANDARD,
 ): Promise<number> {
-  const command = COMMANDS[name]
-  const print = (line: string) => void process.stdout.write(`${line}\n`)
+  if (['help', '--help', '-h'].includes(name)) return listCommands(output.print, 0)
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command === undefined) {
-    print('usage: resume-scoring-worker [COMMAND]    without a command: the worker')
-    for (const [known, { does }] of Object.entries(COMMANDS)) print(`  ${known.padEnd(20)} ${does}`)
-    return name === 'help' || name === '--help' ? 0 : EXIT_USAGE
+    output.complain(`unknown command: ${name}`)
+    return listCommands(output.complain, EXIT_USAGE)
   }
-  const { run } = await command.load()
-  return run({ args, env, signal, print, config: () => loadConfig(env) })
+  const { load, needsKey = false } = command
+  const { run } = await load()
+  return run({ args, env, signal, ...output, config: () => loadConfig(env, { needsKey }) })
+}
+
+function listCommands(tell: (line: string) => void, exitCode: number): number {
+  tell('usage: resume-scoring-worker [COMMAND]    without a command: the worker')
+  for (const [known, { does }] of Object.entries(COMMANDS)) tell(`  ${known.padEnd(20)} ${does}`)
+  return exitCode
 }

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { abortable } from '../abortable.ts'
 import type { Config } from '../config.ts'
 import { stringifyExact } from '../json.ts'
-import type { Command, CommandContext } from './commands.ts'
+import type { Command } from './commands.ts'
 
 /** sysexits.h: the command was used incorrectly. */
 export const EXIT_USAGE = 64
@@ -53,11 +53,11 @@ export function defineCommand<O extends Options>(
   work: (call: Call<O>) => Promise<Report>,
 ): Command {
   return async (context) => {
-    const { args, signal, print } = context
+    const { args, signal, print, complain } = context
     try {
       const { values, positionals } = parse(args, options, names)
       const { json, help } = values
-      if (help === true) return printUsage(context, usage, 0)
+      if (help === true) return printUsage(print, usage, 0)
       const progress = json === true ? () => {} : print
       const call = { values: values as Values<O>, positionals, config: context.config(), signal, progress }
       const { document, lines, exitCode = 0 } = await abortable(work(call), signal)
@@ -65,8 +65,8 @@ export function defineCommand<O extends Options>(
       return exitCode
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
-      print(error.message)
-      return printUsage(context, usage, EXIT_USAGE)
+      complain(error.message)
+      return printUsage(complain, usage, EXIT_USAGE)
     }
   }
 }
@@ -75,7 +75,7 @@ function parse(args: string[], options: Options, names: string[]) {
   const all = { ...options, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
   let parsed
   try {
-    parsed = parseArgs({ args, options: all, allowPositionals: true })
+    parsed = parseArgs({ args: withNegatives(args, all), options: all, allowPositionals: true })
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error })
   }
@@ -87,10 +87,24 @@ function parse(args: string[], options: Options, names: string[]) {
   return parsed
 }
 
-function printUsage({ print }: CommandContext, usage: string[], exitCode: number): number {
+/** parseArgs takes -5 for an option; ids may be negative. @returns arguments that it understands as they were meant */
+function withNegatives(args: string[], options: Options): string[] {
+  const end = args.includes('--') ? args.indexOf('--') : args.length
+  const before: string[] = []
+  const negative: string[] = []
+  for (const arg of args.slice(0, end)) {
+    const last = before.at(-1) ?? ''
+    if (!/^-\d+$/.test(arg)) before.push(arg)
+    else if (last.startsWith('--') && options[last.slice(2)]?.type === 'string') before.push(`${before.pop()}=${arg}`)
+    else negative.push(arg)
+  }
+  return [...before, '--', ...negative, ...args.slice(end + 1)]
+}
+
+function printUsage(tell: (line: string) => void, usage: string[], exitCode: number): number {
   const [synopsis, ...rest] = usage
-  print(`usage: ${synopsis ?? ''}`)
-  for (const line of [...rest, '  --json  print one JSON document']) print(line)
+  tell(`usage: ${synopsis ?? ''}`)
+  for (const line of [...rest, '  --json  print one JSON document']) tell(line)
   return exitCode
 }
 

@@ -88,7 +88,9 @@ test('another threshold flips those verdicts that it should, and asks no model',
 })
 
 test('without --dry-run nothing is decided anew: published outcomes are final', async () => {
-  expect(await command(64, 'redecide', '--threshold', '40')).toMatch(/^Published outcomes are final/)
+  const { code, out, err } = await runCommand(world.env, 'redecide', '--threshold', '40')
+  expect({ code, out }).toEqual({ code: 64, out: '' })
+  expect(err).toMatch(/^Published outcomes are final/)
 })
 
 test('where no decision topic is set, both say which setting is missing', async () => {

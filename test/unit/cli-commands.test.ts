@@ -1,6 +1,7 @@
 /** What all commands share: usage, exit codes, and one clear sentence when a service is away. */
 import { expect, test } from 'vitest'
-import type { CommandContext } from '../../src/cli/commands.ts'
+import type { Command, CommandContext } from '../../src/cli/commands.ts'
+import { runCommand } from '../../src/cli/commands.ts'
 import { run as adoptOffsets } from '../../src/cli/adopt-offsets.ts'
 import { run as forget } from '../../src/cli/forget.ts'
 import { run as inspect } from '../../src/cli/inspect.ts'
@@ -9,14 +10,18 @@ import { run as replay } from '../../src/cli/replay-dead-letters.ts'
 import { run as resume } from '../../src/cli/resume.ts'
 import { run as send } from '../../src/cli/send.ts'
 import { run as status } from '../../src/cli/status.ts'
+import { defineCommand } from '../../src/cli/define.ts'
 import { loadConfig } from '../../src/config.ts'
 
 const AWAY = { OPENAI_KEY: 'sk-test', REDIS_PORT: '1', KAFKA_BOOTSTRAP_SERVERS: 'localhost:1' }
 const texts = ['--resume', import.meta.filename, '--requirements', import.meta.filename]
 
-function context(args: string[], signal = new AbortController().signal): CommandContext & { out: string[] } {
-  const out: string[] = []
-  return { args, env: AWAY, signal, out, print: (line) => void out.push(line), config: () => loadConfig(AWAY) }
+function context(args: string[], signal = new AbortController().signal) {
+  const [out, err]: [string[], string[]] = [[], []]
+  const print = (line: string) => void out.push(line)
+  const complain = (line: string) => void err.push(line)
+  const given: CommandContext = { args, env: AWAY, signal, print, complain, config: () => loadConfig(AWAY) }
+  return { ...given, out, err }
 }
 
 test.each([
@@ -33,14 +38,77 @@ test.each([
 ])('wrong arguments are answered with what is wrong and the usage: %o %j', async (run, args, problem) => {
   const told = context(args)
   expect(await run(told)).toBe(64)
-  expect(told.out[0]).toContain(problem)
-  expect(told.out[1]).toMatch(/^usage: resume-scoring-worker /)
+  expect(told.err[0]).toContain(problem)
+  expect(told.err[1]).toMatch(/^usage: resume-scoring-worker /)
+  // A program that reads the document finds no usage in it.
+  expect(told.out).toEqual([])
 })
 
-test('help is the usage, and no error', async () => {
-  const told = context(['--help'])
+test.each(['--help', '-h'])('%s is the usage, and no error', async (help) => {
+  const told = context([help])
   expect(await inspect(told)).toBe(0)
   expect(told.out[0]).toMatch(/^usage: resume-scoring-worker inspect ID/)
+  expect(told.err).toEqual([])
+})
+
+const seen: Command = defineCommand(
+  { usage: ['seen ID'], options: { id: { type: 'string' }, all: { type: 'boolean' } }, names: ['ID'] },
+  ({ values, positionals }) => Promise.resolve({ document: { ...values, positionals }, lines: [] }),
+)
+
+test.each([
+  [['-5'], { positionals: ['-5'] }],
+  [['-5', '--all'], { all: true, positionals: ['-5'] }],
+  [['--all', '--', '-5'], { all: true, positionals: ['-5'] }],
+  [['1', '--id', '-9223372036854775808'], { id: '-9223372036854775808', positionals: ['1'] }],
+  [['--id=-3', '-5'], { id: '-3', positionals: ['-5'] }],
+])('a negative id is an id and no option: %j', async (args, found) => {
+  const told = context(['--json', ...args])
+  expect(await seen(told)).toBe(0)
+  expect(JSON.parse(told.out[0] ?? '')).toMatchObject(found)
+})
+
+/** Runs a command by its name, as the process does. */
+async function runNamed(env: Record<string, string>, name: string, ...args: string[]) {
+  const { out, err, signal, print, complain } = context([])
+  const code = await runCommand(name, args, env, signal, { print, complain })
+  return { code, out: out.join('\n'), err: err.join('\n') }
+}
+
+test.each(['toString', 'constructor', '__proto__', 'nonsense', '-x'])(
+  'a command that there is not, such as %s, is answered with those that there are',
+  async (name) => {
+    const { code, out, err } = await runNamed({}, name)
+    expect({ code, out }).toEqual({ code: 64, out: '' })
+    expect(err).toMatch(new RegExp(`^unknown command: ${name}\nusage: resume-scoring-worker.*\n  demo  +score`))
+  },
+)
+
+test.each(['help', '--help', '-h'])('%s tells the commands, and is no error', async (name) => {
+  const { code, out, err } = await runNamed({}, name)
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  expect(out).toMatch(/^usage: resume-scoring-worker.*\n {2}demo {2,}score/)
+})
+
+const WITHOUT_KEY = { ...AWAY, OPENAI_KEY: '', KAFKA_TOPIC_FOR_DECISIONS: 'decisions' }
+
+test.concurrent.each([
+  ['send', ...texts],
+  ['status'],
+  ['inspect', '-1'],
+  ['explain', '-1'],
+  ['redecide', '--threshold', '1', '--dry-run'],
+  ['pause'],
+  ['resume'],
+  ['forget', '-1'],
+  ['adopt-offsets', '--from', 'other'],
+  ['replay-dead-letters'],
+])('%s calls no provider, and asks for no key', async (name, ...args) => {
+  await expect(runNamed(WITHOUT_KEY, name, ...args)).rejects.toThrow(/^(Redis|Kafka) at localhost:1/)
+})
+
+test('what calls the provider asks for a key', async () => {
+  await expect(runNamed(WITHOUT_KEY, 'evaluate', '--set', 'x')).rejects.toThrow(/OPENAI_KEY must be set/)
 })
 
 test('a file that cannot be read is named', async () => {

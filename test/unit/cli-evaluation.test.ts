@@ -21,10 +21,13 @@ let folder: string
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'evaluation-'))))
 afterEach(() => rmSync(folder, { recursive: true }))
 
-function context(args: string[]): CommandContext & { out: string[] } {
-  const out: string[] = []
+function context(args: string[]) {
+  const [out, err]: [string[], string[]] = [[], []]
+  const print = (line: string) => void out.push(line)
+  const complain = (line: string) => void err.push(line)
   const { signal } = new AbortController()
-  return { args, env: AWAY, signal, out, print: (line) => void out.push(line), config: () => loadConfig(AWAY) }
+  const given: CommandContext = { args, env: AWAY, signal, print, complain, config: () => loadConfig(AWAY) }
+  return { ...given, out, err }
 }
 
 test.each([
@@ -40,8 +43,8 @@ test.each([
 ])('wrong arguments are answered with what is wrong and the usage: %o %j', async (run, args, problem) => {
   const told = context(args)
   expect(await run(told)).toBe(64)
-  expect(told.out[0]).toContain(problem)
-  expect(told.out[1]).toMatch(/^usage: resume-scoring-worker /)
+  expect(told.err[0]).toContain(problem)
+  expect(told.err[1]).toMatch(/^usage: resume-scoring-worker /)
 })
 
 test('services that are away are named', async () => {

@@ -32,6 +32,13 @@ describe('settings', () => {
     expect(config).toMatchObject({ maxCallsInFlight: 32, processedTtlMs: 259_200_000, resultCacheTtlMs: 259_200_000 })
   })
 
+  test('need no key where the provider is not called; what else is wrong is told all the same', () => {
+    expect(loadConfig({}, { needsKey: false }).provider).toMatchObject({ key: null, keyFile: null })
+    expect(() => loadConfig({ REDIS_PORT: 'x' }, { needsKey: false })).toThrow(
+      /^wrong settings:\n {2}REDIS_PORT [^\n]+$/,
+    )
+  })
+
   test('that are empty count as unset, and 0 is no limit', () => {
     const config = loadConfig({ OPENAI_KEY: 'k', OPENAI_RPM: '', OPENAI_RPD: '0', BUDGET_NAME: ' ' })
     expect(config.budget).toMatchObject({ requestsPerMinute: 3, requestsPerDay: null, name: 'gpt-4.1-mini-2025-04-14' })
