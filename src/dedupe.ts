@@ -2,7 +2,7 @@
  * Who owns a `processing_id`: typed Redis operations of the pipeline. Scripts and their states: redis/claims/*.lua.
  *
  *   (none) ── claim ──► open ── store ──► answered ── finish, after the commit ──► marked, until its TTL
- *                        │ ▲ └─ refuse ──► refused at T ── claim by a message sent after T ──► open, another's
+ *                        │ ▲ └─ refuse ──► refused at T ── refusalTold ──► told ── claim by a message sent after T ──► open, another's
  *                        │ └── begin, or claim by the same message again ──┘
  *                        └── deadLettered ──► (none), or dead while it has an answer ── claim by another message ──► answered
  *
@@ -92,7 +92,7 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
     confirm,
     run,
 
-    /** A message is handed back, or its refusal is committed: its claim stays, and is renewed no more; its answer is kept in mind. */
+    /** A message is handed back: its claim stays, and is renewed no more; its answer is kept in mind. */
     letGo: (id: bigint, owner: ClaimOwner) => held.letGo({ id, owner }),
 
     /** Writes again all that this process holds, whatever state the fleet is in. For recovery.ts. */
@@ -106,12 +106,14 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
 function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs }: Parts) {
   const keysOf = (id: bigint) => [keys.mark(id), keys.claim(id)]
 
-  async function settle(items: Item[], how: 'published' | 'dead', signal: AbortSignal): Promise<void> {
+  type Ending = 'published' | 'refused' | 'dying' | 'dead'
+
+  async function settle(items: Item[], how: Ending, signal: AbortSignal): Promise<void> {
     for (const batch of batches(items)) {
       const args = batch.flatMap(({ owner }) => [ownerText(owner), how])
       const scriptKeys = batch.flatMap(({ id }) => keysOf(id))
       await state.run('the marks', scripts.finish, scriptKeys, [processedTtlMs, claimTtlMs, ...args], signal)
-      for (const item of batch) held.drop(item)
+      if (how !== 'dying') for (const item of batch) held.drop(item)
     }
   }
 
@@ -151,6 +153,12 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
 
     /** Sets the marks of what was published with success or a final failure, after its commit. */
     finish: (items: Item[], signal: AbortSignal) => settle(items, 'published', signal),
+
+    /** Closes what was refused, after the refusal's commit: only a later message can take the id on. */
+    refusalTold: (items: Item[], signal: AbortSignal) => settle(items, 'refused', signal),
+
+    /** Right before the commit of dead letters: answers that they may have are not to look published after it. */
+    beforeDeadLetters: (items: Item[], signal: AbortSignal) => settle(items, 'dying', signal),
 
     /** Frees the id of a message that was dead-lettered, after its commit: sent again, it is processed, with its stored answer. */
     deadLettered: (id: bigint, owner: ClaimOwner, signal: AbortSignal) => settle([{ id, owner }], 'dead', signal),

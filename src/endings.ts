@@ -17,7 +17,7 @@ export interface Ending {
   outcome: string
   id: bigint | null
   owner: ClaimOwner
-  after: 'mark' | 'let_go' | 'free' | 'nothing'
+  after: 'mark' | 'refused' | 'free' | 'nothing'
   journey: Journey
   /** Why it is a dead letter. */
   why?: { reason: DeadLetterReason; detail: string }
@@ -86,7 +86,7 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
   }
 
   function refusal(source: SourceMessage, address: Address, owner: ClaimOwner, journey: Journey, waitMs: number) {
-    const ending: Ending = { outcome: 'refused', id: address.processingId, owner, after: 'let_go', journey }
+    const ending: Ending = { outcome: 'refused', id: address.processingId, owner, after: 'refused', journey }
     return complete(source, ending, {
       messages: [refusalMessage(topics, source, address, waitMs, effortHeaders(journey))],
       processingId: address.processingId,

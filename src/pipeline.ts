@@ -194,6 +194,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       const ending = endings.of(source)
       return id === null || ending === undefined ? [] : [{ id, owner: ending.owner, source }]
     })
+    const letters = batch.flatMap(({ source }) => {
+      const ending = endings.of(source)
+      return ending?.after === 'free' && ending.id !== null ? [{ id: ending.id, owner: ending.owner }] : []
+    })
+    if (letters.length > 0) await dedupe.beforeDeadLetters(letters, signal)
     const lost = new Set([...(await dedupe.confirm(items, signal))].map(({ source }) => source))
     return batch.map((completion) => {
       const ending = endings.of(completion.source)
@@ -222,9 +227,10 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     budget.published(done.flatMap(({ journey }) => journey.grants))
     const owned = done.flatMap(({ id, owner, after }) => (id === null ? [] : [{ id, owner, after }]))
     for (const { id, owner, after } of owned) {
-      if (after === 'let_go') dedupe.letGo(id, owner)
       if (after === 'free') await dedupe.deadLettered(id, owner, stopped)
     }
+    const refused = owned.filter(({ after }) => after === 'refused')
+    if (refused.length > 0) await dedupe.refusalTold(refused, stopped)
     const finished = owned.filter(({ after }) => after === 'mark')
     if (finished.length > 0) await dedupe.finish(finished, stopped)
   }

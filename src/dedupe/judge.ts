@@ -19,7 +19,7 @@ export type OwnerStanding = 'due' | 'committed' | 'gone'
 export interface TheirClaim {
   owner: ClaimOwner
   state: 'open' | 'answered' | 'refused'
-  /** Redis's time of the refusal, ms; null in the other states. */
+  /** Redis's time of the refusal, ms; in state answered, of one that a worker which was taken for dead has overwritten. */
   refusedAtMs: number | null
 }
 
@@ -40,6 +40,9 @@ export function judge(theirs: TheirClaim, mine: ClaimOwner, standing: OwnerStand
     return actual === 'gone' ? 'take' : 'duplicate'
   }
   if (actual === 'due') return 'duplicate'
+  if (theirs.state === 'answered' && actual === 'committed' && theirs.refusedAtMs !== null) {
+    return mine.timestampMs > theirs.refusedAtMs ? 'take' : 'duplicate'
+  }
   // An open claim of a committed message: dead-lettered, skipped by an operator, or its answer was lost.
   return theirs.state === 'answered' && actual === 'committed' ? 'mark' : 'take'
 }

@@ -132,7 +132,13 @@ async function publish(
   for (const send of sends) await sendAll(transaction, send)
   // Offsets last: kafkajs retries a send that meets the markers of the transaction before, but not this.
   await sendOffset(transaction, source, commit.offset, commit.metadata)
-  await mayCommit?.()
+  try {
+    await mayCommit?.()
+  } catch (error) {
+    // Readers of the outputs wait for as long as it is open.
+    await transaction.abort()
+    throw error
+  }
   await transaction.commit()
 }
 

@@ -13,6 +13,8 @@ import type { LastCommit, Standing } from './reconcile.ts'
  * asks again. Shorter than a recovery waits for the living to write their claims again (recovery.ts).
  */
 const CONFIRMED_FOR_MS = 3_000
+/** Within an open transaction, which readers of the outputs wait for: a recovery of Redis's data among them. */
+const CONFIRM_AGAIN_WITHIN_MS = 2_000
 
 /** What is needed to publish; it is replaced as a whole when the partition is acquired again. */
 export interface Hold {
@@ -60,55 +62,52 @@ export function createPublishing(options: PublishingOptions): () => void {
     const chosen = before && outbox.fit(outbox.pick(), before.standing)
     if (!before || !chosen) return false
     const askedMs = performance.now()
-    const confirmed = await confirm(chosen.items)
+    const isConfirmed = await confirm(chosen.items)
     // While Redis was asked, messages arrived, or the partition was taken away or acquired anew.
-    if (confirmed === null || hold() !== before) return false
+    if (!isConfirmed || hold() !== before) return false
     const batch = outbox.fit(chosen.items, before.standing)
-    if (batch === null) return false
-    const completions = batch.items.map(({ message, completion }) => confirmed.get(message.offset) ?? completion)
-    return transact(
-      before,
-      batch,
-      completions.filter((each) => each !== null),
-      askedMs,
-    )
+    return batch !== null && (await transact(before, batch, askedMs))
   }
 
-  async function confirm(items: OpenMessage[]): Promise<Map<bigint, Completion> | null> {
-    const completions = items.map(({ completion }) => completion).filter((each) => each !== null)
+  /** @returns false when it is not known yet which messages may be published; else they are what `items` hold now */
+  async function confirm(items: OpenMessage[]): Promise<boolean> {
     try {
-      const confirmed = await handler.confirm(completions, gone)
-      return new Map(confirmed.map((each) => [each.source.offset, each]))
+      await ask(items, gone)
+      return true
     } catch (error) {
       // The next look comes with the next answer, or with the worker's tick.
       if (!gone.aborted) log.error('publishing waits: its confirmation failed', { reason: (error as Error).message })
-      return null
+      return false
     }
   }
 
-  /** @throws Error when some of it must not be published any more */
-  async function stillConfirmed(completions: Completion[], sinceMs: number): Promise<void> {
+  /** @throws Error when some of it must not be published any more, or that cannot be found out now */
+  async function stillConfirmed(items: OpenMessage[], sinceMs: number): Promise<void> {
     for (let askedMs = sinceMs; performance.now() - askedMs > CONFIRMED_FOR_MS;) {
       askedMs = performance.now()
-      const confirmed = await handler.confirm(completions, gone)
-      const changed = confirmed.some((each, index) => each !== completions[index])
+      const before = items.map(({ completion }) => completion)
+      await ask(items, AbortSignal.any([gone, AbortSignal.timeout(CONFIRM_AGAIN_WITHIN_MS)]))
+      const changed = items.some(({ completion }, index) => completion !== before[index])
       if (changed) throw new Error('an id has passed to another message since its confirmation')
     }
   }
 
-  async function transact(
-    before: Hold,
-    batch: Batch,
-    completions: Completion[],
-    confirmedMs: number,
-  ): Promise<boolean> {
+  /** What has passed to another message stays so: an item's completion is replaced. */
+  async function ask(items: OpenMessage[], signal: AbortSignal): Promise<void> {
+    const completions = items.map(({ completion }) => completion).filter((each) => each !== null)
+    const confirmed = new Map((await handler.confirm(completions, signal)).map((each) => [each.source.offset, each]))
+    for (const item of items) item.completion = confirmed.get(item.message.offset) ?? item.completion
+  }
+
+  async function transact(before: Hold, batch: Batch, confirmedMs: number): Promise<boolean> {
     const { items, progress, metadata } = batch
+    const completions = items.map(({ completion }) => completion).filter((each) => each !== null)
     const [startMs, atMs] = [performance.now(), Date.now()]
     const messages = completions.flatMap((each) => each.messages)
     const how = {
       eachTopicAlone: outbox.eachTopicAlone(items),
       abortFirst: items.some(({ tried }) => tried),
-      mayCommit: () => stillConfirmed(completions, confirmedMs),
+      mayCommit: () => stillConfirmed(items, confirmedMs),
     }
     // Before, not after: whatever happens from here on, the log may hold them.
     for (const item of items) item.tried = true

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { transactionalIdOf } from '../../src/kafka/transactional-id.ts'
 import { answer, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
 import type { KafkaWorld } from '../support/kafka-testing.ts'
 import { kafkaWorld, until } from '../support/kafka-testing.ts'
@@ -93,6 +94,55 @@ describe('a consumer', () => {
         return asked === 1
           ? batch
           : batch.map((each) => (textOf(each.source) === 'm1' ? { ...each, messages: [] } : each))
+      },
+    })
+    await until('the offset is at the end', async () => (await committedOffset()) === 2n)
+    await until('the other is published', () => reader.valuesOf(world.out).includes('m2'))
+    expect(reader.valuesOf(world.out)).toEqual(['m2'])
+  })
+
+  it('keeps no transaction open for a confirmation that does not come', async () => {
+    await world.send(['m1'])
+    const reader = await world.read()
+    let asked = 0
+    let gaveUp = false
+    startConsumer(world, {
+      async confirm(batch, signal) {
+        asked++
+        if (asked === 1) await sleep(3_500)
+        if (asked !== 2) return batch
+        const { promise, reject } = Promise.withResolvers<never>()
+        const giveUp = () => {
+          gaveUp = true
+          reject(signal.reason as Error)
+        }
+        signal.addEventListener('abort', giveUp, { once: true })
+        return promise
+      },
+    })
+    await until('it is published all the same', () => reader.valuesOf(world.out).length > 0)
+    expect([gaveUp, asked]).toEqual([true, 3])
+    expect(reader.valuesOf(world.out)).toEqual(['m1'])
+  })
+
+  it('remembers what its confirmation took away when the transaction fails', async () => {
+    await world.send(['m1', 'm2'])
+    const reader = await world.read()
+    const fence = async () => {
+      const rival = world.clients.producer(transactionalIdOf(world.group, world.requests, 0))
+      await rival.connect()
+      await (await rival.transaction()).abort()
+      await rival.disconnect()
+    }
+    const taken = new Set<string>()
+    startConsumer(world, {
+      // Said once of m1, and then not any more: Redis has lost who had it.
+      async confirm(batch) {
+        const [first] = batch
+        if (first === undefined || taken.has(textOf(first.source))) return batch
+        for (const each of batch) taken.add(textOf(each.source))
+        await fence()
+        return batch.map((each) => (textOf(each.source) === 'm1' ? { ...each, messages: [] } : each))
       },
     })
     await until('the offset is at the end', async () => (await committedOffset()) === 2n)

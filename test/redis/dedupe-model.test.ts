@@ -38,7 +38,7 @@ type Command =
 const command: fc.Arbitrary<Command> = fc.record({
   do: fc.oneof(
     { weight: 24, arbitrary: fc.constant('step' as const) },
-    { weight: 3, arbitrary: fc.constant('zombie_step' as const) },
+    { weight: 6, arbitrary: fc.constant('zombie_step' as const) },
     { weight: 3, arbitrary: fc.constantFrom('crash' as const, 'freeze' as const) },
     { weight: 4, arbitrary: fc.constant('send' as const) },
     { weight: 1, arbitrary: fc.constantFrom('flush' as const, 'vanish' as const) },
@@ -86,6 +86,7 @@ function createWorld(fleet: Fleet) {
         return commit(sent, run)
       case 'committed':
         if (run.result?.kind === 'success') await worker.finish([{ id: ID, owner }], signal)
+        else if (run.result?.kind === 'refusal') await worker.refusalTold([{ id: ID, owner }], signal)
         else worker.letGo(ID, owner)
         run.phase = 'over'
     }

@@ -264,7 +264,103 @@ describe('a refusal for budget', () => {
   })
 })
 
+describe('a refusal that was committed, against a worker that was taken for dead', () => {
+  /** Both run the same message; the second refuses it and commits. */
+  async function refusedBySuccessor({ begun }: { begun: boolean }) {
+    const [frozen, next] = [await quick.worker(), await quick.worker()]
+    const [id, owner, copy] = [newId(), message(), message({ partition: 1 })]
+    await frozen.claim(id, owner, HASH, soon())
+    if (begun) await frozen.begin(id, owner, false, soon())
+    frozen.freeze()
+    // Waits out the lease.
+    expect(await next.claim(id, owner, HASH, soon())).toMatchObject({ kind: 'mine', stored: null })
+    await next.refuse(id, owner, soon())
+    const commit = async () => {
+      expect(await next.confirm([{ id, owner }], soon())).toEqual(new Set())
+      quick.stands(owner, 'committed')
+      await next.refusalTold([{ id, owner }], soon())
+      await sleep(5)
+    }
+    return { frozen, next, id, owner, copy, commit }
+  }
+
+  let quick: Fleet
+  beforeAll(async () => {
+    quick = await startFleet(inject('redisUrl'), { dedupe: { leaseMs: 300, renewEveryMs: 100 } })
+  })
+  afterAll(() => quick.stop())
+
+  test('an answer that it stores before the commit hides no later send', async () => {
+    const { frozen, next, id, owner, commit } = await refusedBySuccessor({ begun: true })
+    await frozen.store(id, owner, OUTCOME, soon())
+    await commit()
+    expect(await next.claim(id, message(), HASH, soon())).toMatchObject({ kind: 'mine' })
+  })
+
+  test('nor does one that comes after it, which is discarded', async () => {
+    const { frozen, next, id, owner, commit } = await refusedBySuccessor({ begun: true })
+    await commit()
+    expect(await frozen.store(id, owner, OUTCOME, soon())).toEqual({ kind: 'duplicate' })
+    expect(await next.claim(id, message(), HASH, soon())).toMatchObject({ kind: 'mine' })
+  })
+
+  test('nor does one that it stores when the successor died right after the commit', async () => {
+    const { frozen, next, id, owner, copy } = await refusedBySuccessor({ begun: true })
+    quick.stands(owner, 'committed')
+    await frozen.store(id, owner, OUTCOME, soon())
+    await sleep(5)
+    expect(await next.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
+    expect(await next.claim(id, message(), HASH, soon())).toMatchObject({ kind: 'mine' })
+  })
+
+  test('an answer that it held, and writes again, hides none either', async () => {
+    const { frozen, next, id, owner, commit } = await refusedBySuccessor({ begun: false })
+    await frozen.store(id, owner, OUTCOME, soon())
+    frozen.letGo(id, owner)
+    await quick.admin.hdel(quick.keys.claim(id), 'outcome')
+    await commit()
+    await frozen.reassertHeld(soon())
+    expect(await next.claim(id, message(), HASH, soon())).toMatchObject({ kind: 'mine' })
+  })
+
+  test('it begins no call, and copies that were sent before stay refused with it', async () => {
+    const { frozen, next, id, owner, copy, commit } = await refusedBySuccessor({ begun: false })
+    expect(await frozen.begin(id, owner, false, soon())).toEqual({ kind: 'changed' })
+    await commit()
+    expect(await frozen.begin(id, owner, false, soon())).toEqual({ kind: 'changed' })
+    expect(await frozen.refuse(id, owner, soon())).toEqual({ kind: 'changed' })
+    expect(await frozen.claim(id, owner, HASH, soon())).toEqual(MARKED)
+    expect(await next.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
+  })
+})
+
 describe('a dead letter', () => {
+  test('with an answer is free as soon as it is committed, though its worker dies then', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    await one.beforeDeadLetters([{ id, owner }], soon())
+    fleet.stands(owner, 'committed')
+    expect(await two.claim(id, message(), 'a shorter one', soon())).toEqual(MINE)
+  })
+
+  test('that was never committed leaves its answer to the same message', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    await one.beforeDeadLetters([{ id, owner }], soon())
+    expect(await two.claim(id, owner, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
+    expect(await two.confirm([{ id, owner }], soon())).toEqual(new Set())
+  })
+
+  test('without an answer keeps its count of starts until it is committed', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.begin(id, owner, true, soon())
+    await one.beforeDeadLetters([{ id, owner }], soon())
+    expect(await fleet.admin.hget(fleet.keys.claim(id), 'starts')).toBe('1')
+  })
+
   test('frees its id: sent again, it is processed', async () => {
     const [id, owner] = [newId(), message()]
     await one.claim(id, owner, HASH, soon())

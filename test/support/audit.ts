@@ -35,7 +35,7 @@ export interface Evidence {
 export interface Repeat {
   id: string
   /** When each of its calls arrived, and from whom. */
-  calls: Pick<Arrival, 'atMs' | 'key' | 'status'>[]
+  calls: Pick<Arrival, 'atMs' | 'key' | 'status' | 'aborted'>[]
   /** One for each call but the last: why there was another. */
   reasons: string[]
 }
@@ -58,6 +58,8 @@ export interface Report {
 const STORED_WITHIN_MS = 3_000
 /** A lease lives 10 s from its last renewal, which is up to 3 s old. */
 const OUTLIVES_LEASE_MS = 6_500
+/** A worker that is back sooner writes what it holds again before a recovery ends. */
+const SHORT_FREEZE_MS = 5_000
 const DRAIN_MS = 24_000
 const CLOCK_SKEW_MS = 100
 
@@ -142,7 +144,8 @@ const UNEXPLAINED = 'UNEXPLAINED'
 
 function describeRepeat({ id, calls, reasons }: Repeat): string {
   const told = calls.map(
-    ({ atMs, key, status }, index) => `${new Date(atMs).toISOString()} by ${key}: ${status} ${reasons[index] ?? ''}`,
+    ({ atMs, key, status, aborted }, index) =>
+      `${new Date(atMs).toISOString()} by ${key}: ${aborted ? 'aborted' : status} ${reasons[index] ?? ''}`,
   )
   return `${id}: ${told.join('; ')}`
 }
@@ -181,8 +184,10 @@ function reasonOf(call: Arrival, nextMs: number, { happenings, latencyMs }: Evid
     return `it failed: ${call.fault ?? call.status}`
   }
   // Its worker would have written it again, had it been there all the time.
-  const wasAway = (['killed', 'frozen', 'stopped'] as const).some((what) => during(what, nextMs))
-  if (during('redis emptied', nextMs) && wasAway) return 'Redis lost the answer'
+  const wasAway = during('killed', nextMs) || during('stopped', nextMs) || during('frozen', nextMs, SHORT_FREEZE_MS)
+  // What it acknowledged in its last seconds may not have reached its file.
+  const diedSoon = away.some(({ toMs }) => toMs > answeredMs)
+  if ((during('redis emptied', nextMs) || diedSoon) && wasAway) return 'Redis lost the answer'
   if (during('stopped', storedMs, DRAIN_MS)) return 'its worker was stopped and could not finish it in 25 s'
   return UNEXPLAINED
 }

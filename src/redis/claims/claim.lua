@@ -10,7 +10,7 @@
 
 if verdict ~= 'open' then return reply('closed') end
 local MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE = KEYS[2], KEYS[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8]
-local f = redis.call('HMGET', CLAIM, 'owner', 'hash', 'state', 'v', 'starts', 'alone', 'until', 'refused_at', 'outcome')
+local f = redis.call('HMGET', CLAIM, 'owner', 'hash', 'state', 'v', 'starts', 'alone', 'until', 'refused_at', 'outcome', 'told')
 local owner, hash, state, version = f[1], f[2], f[3], f[4]
 local conflict = (hash and hash ~= HASH) and 1 or 0
 
@@ -23,6 +23,8 @@ if not owner then
 end
 
 if owner == OWNER then
+  -- The caller is a worker that was taken for dead.
+  if f[10] then return reply('marked', 0) end
   local left = tonumber(f[7] or '0') - now
   -- Redis's clock was set back, or another server has taken over.
   if left > LEASE then
@@ -30,10 +32,10 @@ if owner == OWNER then
     left = LEASE
   end
   if state == 'open' and left > 0 then return reply('leased', left) end
+  -- Its refusal was never committed, or it would not be here again.
+  redis.call('HDEL', CLAIM, 'refused_at')
   if state == 'refused' then
-    -- Its refusal was never committed, or it would not be here again.
     redis.call('HSET', CLAIM, 'state', 'open')
-    redis.call('HDEL', CLAIM, 'refused_at')
     redis.call('HINCRBY', CLAIM, 'v', 1)
   elseif state == 'dead' then
     -- Nor was its dead letter.

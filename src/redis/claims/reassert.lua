@@ -12,8 +12,8 @@ local TTL, LEASE, FULL = ARGV[4], tonumber(ARGV[5]), ARGV[7] == '1'
 local function renew(mark, claim, a)
   local owner, hash, state, outcome, refused_at, token = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5]
   if redis.call('EXISTS', mark) == 1 then return 0 end
-  local f = redis.call('HMGET', claim, 'owner', 'state', 'lease', 'until', 'ended')
-  if (f[1] and f[1] ~= owner) or f[2] == 'dead' then return 0 end
+  local f = redis.call('HMGET', claim, 'owner', 'state', 'lease', 'until', 'ended', 'told')
+  if (f[1] and f[1] ~= owner) or f[2] == 'dead' or f[6] then return 0 end
   local behind = not f[1] or (f[2] ~= 'answered' and state == 'answered')
   if behind and not FULL then return f[1] and 2 or 3 end
   if not f[1] then
@@ -26,7 +26,7 @@ local function renew(mark, claim, a)
     redis.call('HSET', claim, 'state', state)
     if state == 'answered' then
       redis.call('HSET', claim, 'outcome', outcome)
-      redis.call('HDEL', claim, 'lease', 'until', 'refused_at')
+      redis.call('HDEL', claim, 'lease', 'until')
     end
     if state == 'refused' then redis.call('HSET', claim, 'refused_at', refused_at) end
   end
