@@ -8,7 +8,7 @@ import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Shorter than the second after which Kubernetes gives a probe up by default. */
-const CHECK_LIMIT_MS = 800
+export const CHECK_LIMIT_MS = 800
 const REQUEST_LIMIT_MS = 5_000
 
 /** @returns null while it is well, else the reason why it is not */
@@ -18,6 +18,8 @@ export interface Readiness {
   ready: boolean
   /** By name: 'ok', or why not. */
   checks: Record<string, string>
+  /** What is worth knowing and makes nothing unready; left out while there is none. */
+  notes?: string[]
 }
 
 /** Runs the checks side by side; one that throws, or takes over 0.8 s, is not well. Never rejects. */

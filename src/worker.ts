@@ -9,7 +9,7 @@ import { createDedupe } from './dedupe.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createKafkaClients } from './kafka/clients.ts'
 import type { KafkaClients } from './kafka/clients.ts'
-import type { ConsumerHooks, ConsumerStatus } from './kafka/consumer.ts'
+import type { ConsumerStatus } from './kafka/consumer.ts'
 import { createConsumer } from './kafka/consumer.ts'
 import { createOffsetsView } from './kafka/offsets-view.ts'
 import type { ReadBack } from './kafka/outcomes-reader.ts'
@@ -133,14 +133,6 @@ export async function work({ config, worker, log, releases, stop }: WorkParts): 
   const trusted = (signal: AbortSignal) => state.isTrusted(signal)
   const ask = createAsk({ dedupe, budget, slots, alone: createAloneLock(), gate, provider, trusted, metrics, log })
   const pipeline = createPipeline({ config, dedupe, budget, ask, scoring, log, metrics, stopped: ended.signal })
-  let assigned = false
-  const hooks: ConsumerHooks = {
-    ...metrics.kafka,
-    rebalanced(partitions) {
-      assigned = true
-      metrics.kafka.rebalanced(partitions)
-    },
-  }
   // Room for calls, and beside them for what needs none: duplicates, cached results, answers on their way out.
   const windowMessages = Math.max(WINDOW_MIN_MESSAGES, 2 * config.maxCallsInFlight)
   const consumer = createConsumer({
@@ -149,7 +141,7 @@ export async function work({ config, worker, log, releases, stop }: WorkParts): 
     processedTtlMs,
     handler: pipeline,
     log,
-    hooks,
+    hooks: metrics.kafka,
     windowMessages,
   })
 
@@ -189,7 +181,7 @@ export async function work({ config, worker, log, releases, stop }: WorkParts): 
     keys,
     budget,
     consumer: () => consumer.status(),
-    assigned: () => assigned,
+    identity: provider.identity,
     callsInFlight: () => slots.counts().running,
     oldestUnfinishedMs: () => pipeline.oldestUnfinishedMs(),
   })

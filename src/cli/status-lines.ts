@@ -50,13 +50,15 @@ export function holdLine({
   failures,
   probes,
   nextProbeAtMs,
+  abandoned,
   remedy,
 }: Hold): string {
   if (code === null) return `paused by the operator since ${time(sinceMs)}: \`npm run resume\` ends it`
   const what = holdsOthers ? `calls of ${scope} are held` : `one request fails at ${scope}, no other is held`
   const next = nextProbeAtMs === null ? '' : `, next at ${time(nextProbeAtMs)}`
   const counts = `${failures} failures of ${requests} requests, ${probes} probes${next}`
-  return `${what} since ${time(sinceMs)}: ${code} (${counts}). ${remedy}`.trimEnd()
+  const nobody = abandoned ? ' No request waits for it.' : ''
+  return `${what} since ${time(sinceMs)}: ${code} (${counts}).${nobody} ${remedy}`.trimEnd()
 }
 
 function backlogLines(backlog: Backlog, times: BacklogTime | null): string[] {

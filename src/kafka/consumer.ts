@@ -8,7 +8,7 @@ import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaReason } from './kafka-error.ts'
-import type { GroupTimeouts } from './membership.ts'
+import type { GroupTimeouts, MembershipStatus } from './membership.ts'
 import { createMembership, DEFAULT_GROUP_TIMEOUTS } from './membership.ts'
 import type { Completion, Handler } from './messages.ts'
 import type { BatchLimits } from './outbox.ts'
@@ -62,8 +62,7 @@ export interface StopReport {
 export interface ConsumerStatus {
   partitions: PartitionStatus[]
   window: { messages: number; bytes: number; limitMessages: number; limitBytes: number }
-  /** ms since kafkajs last showed a sign of life */
-  silentMs: number
+  membership: MembershipStatus
   stopping: boolean
 }
 
@@ -90,6 +89,8 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     processedTtlMs: options.processedTtlMs,
   })
   const partitions = new Map<number, Partition>()
+  /** Taken away, with handlers that still run: their calls are paid, and their answers are still to be stored. */
+  let leaving: Partition[] = []
   /** `handler.committed` calls that have not come back. */
   const telling = new Set<Promise<void>>()
   const leave = new AbortController()
@@ -148,8 +149,11 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   }
 
   function drop(partition: number, reason: Error): void {
-    partitions.get(partition)?.drop(reason)
+    const dropped = partitions.get(partition)
+    if (dropped === undefined) return
     partitions.delete(partition)
+    dropped.drop(reason)
+    leaving = [...leaving.filter(isRunning), dropped]
   }
 
   function onCommitted(partition: number, completions: Completion[], durationMs: number | null): void {
@@ -198,7 +202,8 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   }
 
   function totals() {
-    const all = [...partitions.values()].map((each) => each.status())
+    leaving = leaving.filter(isRunning)
+    const all = [...partitions.values(), ...leaving].map((each) => each.status())
     const sum = (pick: (status: PartitionStatus) => number) => all.reduce((total, each) => total + pick(each), 0)
     return {
       queued: sum((each) => each.queued),
@@ -228,8 +233,10 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     status: () => ({
       partitions: [...partitions.values()].map((each) => each.status()),
       window: { ...window.used(), limitMessages: limits.messages, limitBytes: limits.bytes },
-      silentMs: membership.silentMs(),
+      membership: membership.status(),
       stopping: stopping !== null,
     }),
   }
 }
+
+const isRunning = (partition: Partition) => partition.status().running > 0

@@ -44,6 +44,15 @@ export interface MembershipEvents {
   onRestart: (reason: string) => void
 }
 
+export interface MembershipStatus {
+  /** Whether the group has given this member its partitions, which may be none; not any more once its consumer has ended. */
+  assigned: boolean
+  /** ms since Kafka last took a heartbeat or a join; at first since the start. */
+  unansweredMs: number
+  /** Why the last consumer ended, while its successor has not been answered yet. */
+  lastEnd: string | null
+}
+
 export interface MembershipOptions {
   clients: KafkaClients
   group: string
@@ -58,6 +67,9 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
   let end: (reason: string) => void = () => {}
   let memberId: string | null = null
   let aliveAtMs = performance.now()
+  let answeredAtMs = performance.now()
+  let assigned = false
+  let lastEnd: string | null = null
   let joined = false
 
   /** One consumer from its start to its end. */
@@ -73,10 +85,12 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
     try {
       if (signal.aborted) return 'stopped'
       void start(current).catch((error: unknown) => resolve(kafkaReason(error)))
-      return await ended
+      lastEnd = await ended
+      return lastEnd
     } finally {
       signal.removeEventListener('abort', onAbort)
       consumer = null
+      assigned = false
       await close(current)
     }
   }
@@ -110,14 +124,24 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
   function listen(current: Consumer, resolve: (reason: string) => void): void {
     const alive = () => (aliveAtMs = performance.now())
     const mine = () => consumer === current
+    const answered = () => {
+      alive()
+      answeredAtMs = performance.now()
+      lastEnd = null
+    }
+    // No answer of Kafka: kafkajs tells of fetches that asked nobody, since every partition is paused or there is none.
     current.on('consumer.fetch', alive)
     current.on('consumer.heartbeat', () => {
       alive()
-      if (mine()) events.onHeartbeat()
+      if (!mine()) return
+      answered()
+      events.onHeartbeat()
     })
     current.on('consumer.group_join', ({ payload }) => {
       alive()
-      if (mine()) onJoin(payload.memberId, payload.memberAssignment[topic] ?? [])
+      if (!mine()) return
+      answered()
+      onJoin(payload.memberId, payload.memberAssignment[topic] ?? [])
     })
     current.on('consumer.start_batch_process', ({ payload }) => {
       if (mine() && payload.batchSize === 0) events.onPassed(payload.partition, BigInt(payload.lastOffset) + 1n)
@@ -128,6 +152,7 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
   /** Synchronous within the join: no fetch happens before every partition is paused. */
   function onJoin(id: string, partitions: number[]): void {
     joined = true
+    assigned = true
     const memberChanged = memberId !== null && memberId !== id
     memberId = id
     steer((current) => current.pause([{ topic, partitions }]))
@@ -205,7 +230,8 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
     resume: (partition: number) => steer((current) => current.resume([{ topic, partitions: [partition] }])),
     seek: (partition: number, offset: bigint) =>
       steer((current) => current.seek({ topic, partition, offset: offset.toString() })),
-    /** How long, in ms, kafkajs has shown no sign of life: no fetch, no heartbeat, no join. */
+    /** How long, in ms, kafkajs has shown no sign of life: no fetch, no heartbeat, no join, no new consumer. */
     silentMs: () => performance.now() - aliveAtMs,
+    status: (): MembershipStatus => ({ assigned, unansweredMs: performance.now() - answeredAtMs, lastEnd }),
   }
 }

@@ -10,7 +10,7 @@ export interface Picture {
   /** As /readyz says. */
   ready?: boolean
   budget?: BudgetStatus
-  /** The fleet's. */
+  /** Those that keep this worker's calls back. */
   holds?: readonly Hold[]
   consumer?: ConsumerStatus
   callsInFlight?: number
@@ -37,7 +37,7 @@ export function createPicture(registry: Registry, prefix: string) {
   const ready = gauge('ready', 'Whether the worker is ready, as /readyz says: 1 or 0.')
   const showBudget = createBudgetGauges(gauge)
   const showConsumer = createConsumerGauges(gauge)
-  const holds = gauge('hold_age_seconds', 'For how long calls of the fleet are held, by what and why.', [
+  const holds = gauge('hold_age_seconds', 'For how long calls of this worker are held, by what and why.', [
     'kind',
     'reason',
   ])

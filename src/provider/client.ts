@@ -114,7 +114,8 @@ export function createProvider({ settings, key, transport, log }: ProviderOption
       outage: `outage:${server}:${way}`,
       route: `route:${server}:${way}`,
       key: `key:${server}:${fingerprint}`,
-      config: `config:${digest(settings.baseUrl, settings.model, settings.responseFormat)}`,
+      // All that the remedy of a bad configuration names: a worker in which it is mended is not held by those in which it is not.
+      config: `config:${digest(settings.baseUrl, settings.model, settings.responseFormat, String(settings.maxCompletionTokens))}`,
     }
   }
 

@@ -31,6 +31,9 @@ export function provedScopes(outcome: Outcome): number {
   return blamed === null ? SCOPES.length : SCOPES.indexOf(blamed)
 }
 
+/** The longest gap between two probes is a minute. */
+const ABANDONED_MS = 2 * 60_000
+
 export interface Hold {
   /** Kind and digests, such as `key:4f0c...:91ab...`; 'operator' for the pause. */
   scope: string
@@ -45,8 +48,28 @@ export interface Hold {
   probes: number
   /** Redis's time, ms; null when no probe is due. */
   nextProbeAtMs: number | null
+  /**
+   * Nobody has probed though it is long due: no worker has a request that waits for it. Whether it is still with cause is not
+   * known. While the operator has paused nobody probes, and this is false.
+   */
+  abandoned: boolean
   /** What the operator should do. */
   remedy: string
+}
+
+/**
+ * @param identity of a worker
+ * @returns those of the holds that keep this worker's calls back: the operator's pause, and what its own scopes are held for;
+ *   not those of other workers' keys, ways and configurations, and none that no request waits for
+ */
+export function holdsOf(identity: Identity, holds: readonly Hold[]): Hold[] {
+  const own = new Set(['operator', ...Object.values(identity)])
+  return holds.filter(({ scope, holdsOthers, abandoned }) => own.has(scope) && holdsOthers && !abandoned)
+}
+
+/** @returns whether the hold lasts until somebody mends what it is held for; others pass by themselves, or are the operator's own */
+export function isForGood({ code }: Hold): boolean {
+  return code !== null && ['key', 'route', 'config'].includes(FAILURES[code].hold)
 }
 
 /**
@@ -55,14 +78,22 @@ export interface Hold {
  * @throws as ioredis does
  */
 export async function readHolds(redis: Redis, keys: RedisKeys): Promise<Hold[]> {
-  const [pause, scopes] = await Promise.all([redis.hgetall(keys.pause), redis.smembers(keys.holds)])
-  const holds: Hold[] = Object.keys(pause).length === 0 ? [] : [pauseHold(pause)]
+  const [pause, scopes, [seconds]] = await Promise.all([
+    redis.hgetall(keys.pause),
+    redis.smembers(keys.holds),
+    redis.time(),
+  ])
+  const isPaused = Object.keys(pause).length > 0
+  const overdueBeforeMs = Number(seconds) * 1_000 - ABANDONED_MS
+  const holds: Hold[] = isPaused ? [pauseHold(pause)] : []
   const found = await Promise.all(scopes.toSorted().map((scope) => redis.hgetall(keys.hold(scope))))
   for (const [index, fields] of found.entries()) {
     const code = fields['code'] as FailureCode | undefined
     // The hash has lapsed, its name has not: nobody has tried for an hour.
     if (code === undefined) continue
     const count = (name: string) => Number(fields[name] ?? 0)
+    // A probe under way may wait long for the budget; its lease is renewed meanwhile.
+    const dueAtMs = Math.max(count('next'), count('probeUntil'))
     holds.push({
       scope: scopes.toSorted()[index] ?? '',
       code,
@@ -72,6 +103,7 @@ export async function readHolds(redis: Redis, keys: RedisKeys): Promise<Hold[]> 
       failures: count('failures'),
       probes: count('probes'),
       nextProbeAtMs: 'next' in fields ? count('next') : null,
+      abandoned: 'held' in fields && !isPaused && dueAtMs < overdueBeforeMs,
       remedy: FAILURES[code].remedy ?? '',
     })
   }
@@ -88,6 +120,7 @@ function pauseHold(fields: Record<string, string>): Hold {
     failures: 0,
     probes: 0,
     nextProbeAtMs: null,
+    abandoned: false,
     remedy: 'paused by the operator: npm run resume',
   }
 }

@@ -196,3 +196,15 @@ test('workers behind different proxies do not hold one another back', async () =
   expect(behind.key).toBe(direct.key)
   expect(await scopes('http://worker:other@proxy.invalid:3128')).toEqual(behind)
 })
+
+test('a worker in which the configuration is mended is not held by those in which it is not', async () => {
+  const configOf = async (changes: Parameters<typeof createTestProvider>[2]) => {
+    const provider = createTestProvider(stub.baseUrl, log, changes)
+    cleanups.push(provider.close)
+    return (await provider.identity()).config
+  }
+  const changes = [{}, { model: 'gpt-other' }, { responseFormat: 'json_object' }, { maxCompletionTokens: 400 }] as const
+  const scopes = await Promise.all(changes.map(configOf))
+  expect(new Set(scopes).size).toBe(changes.length)
+  expect(await configOf({})).toBe(scopes[0])
+})

@@ -97,6 +97,34 @@ describe('several workers', () => {
     for (const topic of [world.out, world.records]) expect(reader.valuesOf(topic).toSorted()).toEqual(sent.toSorted())
   })
 
+  it.each(['before', 'after'])(
+    'a worker that is told to stop %s its partition moves waits for the calls that it has in flight there',
+    async (when) => {
+      const calls = heldCalls()
+      const first = startConsumer(world, { handle: calls.handle })
+      await sendBoth(4, 'm')
+      await until('all calls are in flight', () => calls.started.length === 8)
+      const move = async () => {
+        const other = startConsumer(world, { handle: heldCalls().handle })
+        const theirs = () => other.consumer.status().partitions.length
+        await until('a partition has moved', () => theirs() > 0 && first.consumer.status().partitions.length < 2)
+      }
+      if (when === 'after') await move()
+      const stopped = first.consumer.stop(60_000)
+      if (when === 'before') await move()
+      const kept = first.consumer.status().partitions[0]?.partition === 0 ? 'm-a' : 'm-b'
+      const [staying, moved] = [true, false].map((isKept) =>
+        calls.started.filter((text) => text.startsWith(kept) === isKept),
+      ) as [string[], string[]]
+      for (const text of staying) calls.finish(text, [])
+      await until('what stayed is published', () => (first.consumer.status().partitions[0]?.answered ?? 0) === 0)
+      await sleep(300)
+      expect(moved.map((text) => calls.get(text)?.signals.call.aborted)).toEqual([false, false, false, false])
+      for (const text of moved) calls.finish(text, [])
+      expect((await stopped).handedBack).toBe(0)
+    },
+  )
+
   it('workers killed in the thick of it lose and double nothing', async () => {
     const reader = await world.read()
     const sent = await sendBoth(300, 'm')

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { Gate, GateOptions, Pass } from '../../src/provider/gate.ts'
 import { createGate } from '../../src/provider/gate.ts'
 import type { Identity, Outcome } from '../../src/provider/holds.ts'
-import { pauseFleet, readHolds, resumeFleet } from '../../src/provider/holds.ts'
+import { holdsOf, pauseFleet, readHolds, resumeFleet } from '../../src/provider/holds.ts'
 import type { RedisKeys } from '../../src/redis/keys.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
@@ -373,6 +373,55 @@ test('workers with another key, way out or server go on', async () => {
   // Its success is no evidence for the other key.
   expect((await holds()).map(({ scope }) => scope)).toEqual(['key:a'])
   expect((await call(held, 'd', 'unauthorized')).successes).toBe(0)
+})
+
+test('what keeps a worker back is the pause and what its own scopes are held for', async () => {
+  const gate = worker()
+  for (const id of ['a', 'b']) await call(gate, id, 'unauthorized')
+  const names = async (identity: Identity) => holdsOf(identity, await holds()).map(({ scope }) => scope)
+  expect(await names(scopes())).toEqual(['key:a'])
+  expect(await names(scopes({ key: 'key:b' }))).toEqual([])
+  await pauseFleet(redis, keys)
+  expect(await names(scopes({ key: 'key:b' }))).toEqual(['operator'])
+})
+
+describe('a hold whose probe is long overdue', () => {
+  const MINUTE_MS = 60_000
+  const ago = async (ms: number) => {
+    const [seconds] = await redis.time()
+    return Number(seconds) * 1_000 - ms
+  }
+  const heldAndLeft = async () => {
+    const gate = worker()
+    for (const id of ['a', 'b']) await call(gate, id, 'unauthorized')
+    await redis.hset(keys.hold('key:a'), 'next', await ago(3 * MINUTE_MS))
+    return gate
+  }
+
+  test('keeps nobody back any more, since no request waits for it', async () => {
+    await heldAndLeft()
+    expect(await holds()).toMatchObject([{ scope: 'key:a', holdsOthers: true, abandoned: true }])
+    expect(holdsOf(scopes(), await holds())).toEqual([])
+  })
+
+  test('does while a probe is under way, however long it waits for its turn', async () => {
+    const gate = await heldAndLeft()
+    const pass = await gate.enter('c', never)
+    expect(pass.probe).not.toBeNull()
+    expect(await holds()).toMatchObject([{ scope: 'key:a', abandoned: false }])
+    await gate.report(pass, 'unauthorized', never)
+    expect(holdsOf(scopes(), await holds())).toMatchObject([{ scope: 'key:a', abandoned: false }])
+  })
+
+  test('does while the operator has paused, since nobody may probe', async () => {
+    await heldAndLeft()
+    await pauseFleet(redis, keys)
+    expect((await holds()).map(({ scope, abandoned }) => [scope, abandoned])).toEqual([
+      ['operator', false],
+      ['key:a', false],
+    ])
+    await resumeFleet(redis, keys)
+  })
 })
 
 test('a key that is rotated lets those that wait go on', async () => {

@@ -51,7 +51,7 @@ const partition = {
 const consumer = {
   partitions: [partition, { ...partition, partition: 5, state: 'suspect' as const, lag: 0n }],
   window: { messages: 3, bytes: 300, limitMessages: 256, limitBytes: 1_000 },
-  silentMs: 1,
+  membership: { assigned: true, unansweredMs: 1, lastEnd: null },
   stopping: false,
 }
 const hold = {
@@ -63,6 +63,7 @@ const hold = {
   failures: 2,
   probes: 1,
   nextProbeAtMs: null,
+  abandoned: false,
   remedy: '',
 }
 

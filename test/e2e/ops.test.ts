@@ -1,0 +1,193 @@
+/** /livez, /readyz and /metrics of real workers, read from outside while what they depend on is taken away and given back. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { freePorts } from '../../src/cli/services/guarded.ts'
+import type { Stub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../src/openai-stub/server.ts'
+import { pauseFleet, resumeFleet } from '../../src/provider/holds.ts'
+import { redisKeys } from '../../src/redis/keys.ts'
+import { range } from '../support/fleet.ts'
+import type { LocalKafka, LocalRedis } from '../support/services.ts'
+import { startLocalKafka, startLocalRedis } from '../support/services.ts'
+import { waitUntil } from '../support/wait.ts'
+import type { World } from '../support/world.ts'
+import { createWorld, request } from '../support/world.ts'
+
+const GOOD = 'sk-proj-good-key-000000000000'
+const BAD = 'sk-proj-bad-key-1111111111111'
+/** kubelet's default for an answer is 1 s; these machines are busy. */
+const PROBE_LIMIT_MS = 5_000
+
+let kafka: LocalKafka
+let redis: LocalRedis
+let stub: Stub
+
+beforeAll(async () => {
+  stub = await startStub({ latencyMs: 20, keys: [GOOD] })
+  ;[kafka, redis] = await Promise.all([startLocalKafka(), startLocalRedis()])
+}, 180_000)
+afterAll(() => Promise.all([kafka.stop(), redis.stop(), stub.stop()]))
+
+interface Reading {
+  live: number
+  status: number
+  checks: Record<string, string>
+  notes: string[]
+  /** Gauges by name and labels, without the prefix. */
+  metrics: Map<string, number>
+}
+
+type Probed = Awaited<ReturnType<typeof startProbed>>
+
+/** Starts a worker whose three paths can be read. */
+async function startProbed(world: World, env: Record<string, string> = {}) {
+  const [port = 0] = await freePorts(1)
+  const worker = world.start({ OPS_PORT: String(port), ...env })
+  await worker.saw('probes and metrics are served')
+  const get = (path: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(PROBE_LIMIT_MS) })
+  const read = async (): Promise<Reading> => {
+    const [live, ready, metrics] = await Promise.all([get('/livez'), get('/readyz'), get('/metrics')])
+    const { checks, notes = [] } = (await ready.json()) as { checks: Record<string, string>; notes?: string[] }
+    const lines = (await metrics.text()).matchAll(/^resume_scoring_(\S+) (\S+)$/gm)
+    const samples = [...lines].map(([, name = '', value]) => [name, Number(value)] as const)
+    return { live: live.status, status: ready.status, checks, notes, metrics: new Map(samples) }
+  }
+  let last: Reading | null = null
+  const until = async (done: (reading: Reading) => boolean, limitMs: number) => {
+    const seen = async () => done((last = await read()))
+    const gauges = () => [...(last?.metrics ?? [])].filter(([name]) => /^(ready|hold|partitions)/.test(name))
+    const shown = () => JSON.stringify({ ...last, metrics: gauges() })
+    await waitUntil(seen, limitMs, () => `${shown()}\n${worker.lines.slice(-15).join('\n')}`)
+  }
+  return { worker, read, until }
+}
+
+const isReady = ({ status, metrics }: Reading) => status === 200 && metrics.get('ready') === 1
+const isNotReady = ({ status, metrics }: Reading) => status === 503 && metrics.get('ready') === 0
+const holdsOf = ({ metrics }: Reading) => [...metrics.keys()].filter((name) => name.startsWith('hold_age_seconds'))
+
+const worldOf = (options: { partitions?: number } = {}) =>
+  createWorld({
+    kafkaBrokers: kafka.brokers,
+    redisUrl: redis.url,
+    baseUrl: stub.baseUrl,
+    env: { OPENAI_KEY: GOOD },
+    ...options,
+  })
+
+/** Long enough for many reconnections that fail: none of them is a sign of life. */
+async function staysDown(workers: readonly Probed[], check: string): Promise<void> {
+  const endAt = performance.now() + 8_000
+  while (performance.now() < endAt) {
+    for (const { read } of workers) {
+      const reading = await read()
+      expect(reading).toMatchObject({ live: 200, status: 503 })
+      expect(reading.metrics.get('ready')).toBe(0)
+      expect(reading.checks[check]).not.toBe('ok')
+    }
+    await sleep(250)
+  }
+}
+
+const all = (workers: readonly Probed[], done: (reading: Reading) => boolean, limitMs: number) =>
+  Promise.all(workers.map(({ until }) => until(done, limitMs)))
+
+test('a worker and its standby are ready while Kafka and Redis answer, and not while one of them is gone', async ({
+  onTestFailed,
+  onTestFinished,
+}) => {
+  const world = await worldOf()
+  onTestFinished(() => world.close())
+  // What a failure leaves dead or frozen is there again for the other tests.
+  onTestFailed(async () => void (await Promise.all([kafka.restart(), redis.restart()])))
+  // One partition: one of the two has nothing assigned, and is a member of the group like the other.
+  const fleet = [await startProbed(world), await startProbed(world)]
+  await all(fleet, isReady, 60_000)
+  await world.send(range(3).map((id) => request(id)))
+  await world.answered(range(3))
+
+  await kafka.kill('SIGKILL')
+  await all(fleet, (reading) => isNotReady(reading) && reading.checks['kafka'] !== 'ok', 15_000)
+  await staysDown(fleet, 'kafka')
+  for (const { read } of fleet) expect((await read()).checks).toMatchObject({ redis: 'ok' })
+  await kafka.restart()
+  await all(fleet, isReady, 60_000)
+
+  await redis.kill('SIGKILL')
+  await all(fleet, (reading) => isNotReady(reading) && reading.checks['redis'] !== 'ok', 15_000)
+  await staysDown(fleet, 'redis')
+  for (const { read } of fleet) expect((await read()).checks).toMatchObject({ kafka: 'ok', assigned: 'ok' })
+  await redis.restart()
+  await all(fleet, isReady, 60_000)
+
+  await kafka.kill('SIGSTOP')
+  await all(fleet, (reading) => isNotReady(reading) && reading.checks['kafka'] !== 'ok', 30_000)
+  await kafka.kill('SIGCONT')
+  await redis.kill('SIGSTOP')
+  await all(fleet, (reading) => isNotReady(reading) && reading.checks['redis'] !== 'ok', 15_000)
+  await redis.kill('SIGCONT')
+  await all(fleet, isReady, 60_000)
+  await world.send(range(3, 11).map((id) => request(id)))
+  await world.answered(range(3, 11), 60_000)
+}, 300_000)
+
+test('a worker that starts without Kafka is alive, and not ready', async ({ onTestFinished }) => {
+  const world = await worldOf()
+  onTestFinished(() => world.close())
+  const [port = 0] = await freePorts(1)
+  const { read, until } = await startProbed(world, { KAFKA_BOOTSTRAP_SERVERS: `localhost:${port}` })
+  await until(isNotReady, 10_000)
+  expect(await read()).toMatchObject({ live: 200, status: 503 })
+})
+
+test('a refused key makes the workers that have it unready, and no others; a pause is named, and makes none', async ({
+  onTestFinished,
+}) => {
+  const world = await worldOf({ partitions: 2 })
+  onTestFinished(() => world.close())
+  const refused = await startProbed(world, { OPENAI_KEY: BAD })
+  const well = await startProbed(world)
+  const settled = ({ metrics }: Reading) => metrics.get('partitions{state="ready"}') === 1
+  await all([refused, well], (reading) => isReady(reading) && settled(reading), 60_000)
+  await world.send(range(8).map((id) => ({ ...request(id), partition: id % 2 })))
+  await refused.until(isNotReady, 30_000)
+  const held = await refused.read()
+  expect(held.checks).toMatchObject({ kafka: 'ok', assigned: 'ok', redis: 'ok' })
+  expect(held.checks['provider']).toContain('unauthorized')
+  expect(holdsOf(held)).toEqual(['hold_age_seconds{kind="key",reason="unauthorized"}'])
+  await waitUntil(
+    () => world.notifications().length === 4,
+    30_000,
+    () => `${world.notifications().length} outcomes`,
+  )
+  const other = await well.read()
+  expect(other).toMatchObject({ status: 200, checks: { provider: 'ok' }, notes: [] })
+  expect(holdsOf(other)).toEqual([])
+
+  const keys = redisKeys(world.keyPrefix)
+  await pauseFleet(world.redis, keys)
+  await well.until(({ notes }) => notes.length > 0, 10_000)
+  const paused = await well.read()
+  expect(paused.status).toBe(200)
+  expect(paused.notes.join()).toContain('npm run resume')
+  expect(holdsOf(paused)).toEqual(['hold_age_seconds{kind="operator",reason="paused"}'])
+  await resumeFleet(world.redis, keys)
+  await well.until(({ notes }) => notes.length === 0, 10_000)
+}, 180_000)
+
+test('an outage of the provider passes by itself: it is named, and makes nobody unready', async ({
+  onTestFinished,
+}) => {
+  const world = await worldOf()
+  onTestFinished(() => world.close())
+  const { until, read } = await startProbed(world)
+  await until(isReady, 60_000)
+  const spell = stub.misbehave({ fault: 'http_500' })
+  onTestFinished(() => stub.lift(spell))
+  await world.send(range(6).map((id) => request(id)))
+  await until((reading) => holdsOf(reading).length > 0, 30_000)
+  const reading = await read()
+  expect(reading).toMatchObject({ status: 200, checks: { provider: 'ok' } })
+  expect(reading.notes.join()).toContain('outage')
+}, 120_000)
