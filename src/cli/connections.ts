@@ -3,10 +3,10 @@ import type { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { createKafkaClients } from '../kafka/clients.ts'
-import { kafkaReason } from '../kafka/kafka-error.ts'
-import { TimeLimitError } from '../kafka/time-limit.ts'
+import { isKafkaFault, kafkaReason, settingsToCheck } from '../kafka/kafka-error.ts'
 import type { Log, LogFields } from '../log.ts'
 import { connectRedis, redisReady } from '../redis/connection.ts'
+import { checkTls } from '../redis/explain.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import { redisKeys } from '../redis/keys.ts'
 
@@ -29,7 +29,7 @@ export async function withRedis<T>(
   try {
     await redisReady(redis, log, AbortSignal.any([signal, patience])).catch((error: unknown) => {
       if (signal.aborted || !patience.aborted) throw error
-      throw new Error(away(log.reason() ?? `nothing came for ${REDIS_PATIENCE_MS} ms`), { cause: error })
+      throw new Error(away(log.reason() ?? nothingCame(config)), { cause: error })
     })
     return await work(redis, redisKeys(config.keyPrefix)).catch((error: unknown) => {
       if (!isRedisFault(error)) throw error
@@ -38,6 +38,12 @@ export async function withRedis<T>(
   } finally {
     redis.disconnect()
   }
+}
+
+/** With TLS on one end only, each may wait for the other. */
+function nothingCame(config: Config['redis']): string {
+  const nothing = `nothing came for ${REDIS_PATIENCE_MS} ms`
+  return config.tls === null ? nothing : `${nothing} (${checkTls(config)})`
 }
 
 /** What ioredis rejects with when a command was not answered, or was refused. */
@@ -62,9 +68,11 @@ export async function withKafka<T>(
   const clients = createKafkaClients(config, lastReason())
   try {
     return await work(clients).catch((error: unknown) => {
-      const isFault = error instanceof TimeLimitError || (error instanceof Error && error.name.startsWith('KafkaJS'))
-      if (!isFault) throw error
-      throw new Error(`Kafka at ${config.brokers.join(', ')}: ${kafkaReason(error)}`, { cause: error })
+      if (!isKafkaFault(error)) throw error
+      const reason = kafkaReason(error)
+      const check = settingsToCheck(reason)
+      const hint = check === null ? '' : ` (check ${check})`
+      throw new Error(`Kafka at ${config.brokers.join(', ')}: ${reason}${hint}`, { cause: error })
     })
   } finally {
     await clients.close()

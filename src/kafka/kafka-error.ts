@@ -1,5 +1,7 @@
 /** Reads kafkajs's errors, which wrap one another. */
 
+import { TimeLimitError } from './time-limit.ts'
+
 /** The Kafka protocol's name of an error, as in `MESSAGE_TOO_LARGE`; null when it has none (connection, time limit). */
 export function kafkaErrorType(error: unknown): string | null {
   for (let each = error; each instanceof Error; each = each.cause) {
@@ -8,9 +10,18 @@ export function kafkaErrorType(error: unknown): string | null {
   return null
 }
 
+/** What kafkajs says when nothing answered its first request. */
+const UNANSWERED = 'Broker not connected'
+
+/** Whether Kafka or the way to it is at fault, rather than whoever asked. */
+export const isKafkaFault = (error: unknown): error is Error =>
+  error instanceof Error &&
+  (error instanceof TimeLimitError || error.name.startsWith('KafkaJS') || error.message === UNANSWERED)
+
 /** A short reason for the log: the protocol's name where there is one, and the message. */
 export function kafkaReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if (error.message === UNANSWERED) return 'what is there does not answer as a Kafka does'
   const type = kafkaErrorType(error)
   return type === null ? `${error.name}: ${error.message}` : type
 }
@@ -18,6 +29,8 @@ export function kafkaReason(error: unknown): string {
 const REMEDIES: [RegExp, string][] = [
   [/SASL/, 'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD'],
   [/certificate/, 'KAFKA_TLS_CA_FILE, and the name in the certificate'],
+  [/secure TLS connection/, 'KAFKA_TLS: it is on, and the listener may not speak TLS'],
+  [/Connection timeout|as a Kafka does/, 'KAFKA_BOOTSTRAP_SERVERS, KAFKA_TLS'],
   [
     /Closed connection|SSL|ECONNRESET|closed by the server/,
     'KAFKA_TLS, KAFKA_SASL_MECHANISM: the listener may want another',

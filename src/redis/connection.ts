@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
+import { explain, HUNG_UP } from './explain.ts'
 
 /** A reply later than this counts as none: the command may have run, so every command sent again is idempotent. */
 const COMMAND_TIMEOUT_MS = 3_000
@@ -45,8 +46,19 @@ export function connectRedis(config: Config['redis'], log: Log, options: Connect
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     retryStrategy: (attempt) => Math.min(RECONNECT_MIN_MS * 2 ** (attempt - 1), RECONNECT_MAX_MS),
   })
-  sayWhyAway(redis, `${config.host}:${config.port}`, log)
+  sayWhyAway(redis, config, log)
+  cutWhatIsNotSetUp(redis)
   return redis
+}
+
+/**
+ * ioredis goes on in database 0 when SELECT fails or is not answered. A connection that any step before `ready` failed on is
+ * cut instead: the ready check cannot be sent any more, so that it never becomes ready, and the next attempt follows.
+ */
+function cutWhatIsNotSetUp(redis: Redis): void {
+  redis.on('error', () => {
+    if (redis.status === 'connect') redis.disconnect(true)
+  })
 }
 
 function tlsOptions(host: string, caFile: string | null, readFile: (path: string) => Buffer) {
@@ -59,16 +71,29 @@ function tlsOptions(host: string, caFile: string | null, readFile: (path: string
 }
 
 /** Logs the first error of a kind per outage, and the end of the outage. */
-function sayWhyAway(redis: Redis, address: string, log: Log): void {
+function sayWhyAway(redis: Redis, config: Config['redis'], log: Log): void {
+  const address = `${config.host}:${config.port}`
   let lostAtMs: number | null = null
   let hasBeenThere = false
+  let settingUp = false
+  // What follows the first error of a connection comes of our cutting it.
+  let told = false
   const said = new Set<string>()
-  redis.on('close', () => (lostAtMs ??= performance.now()))
-  redis.on('error', (error: Error) => {
-    const reason = explain(error, hasBeenThere)
+  const say = (error: Error) => {
+    if (told) return
+    told = true
+    const reason = explain(error, config, hasBeenThere)
     if (said.has(reason)) return
     said.add(reason)
     log.warn('Redis is away: waiting for it, nothing is scored meanwhile', { address, reason })
+  }
+  redis.on('error', say)
+  redis.on('connect', () => (settingUp = true))
+  redis.on('close', () => {
+    lostAtMs ??= performance.now()
+    if (settingUp && redis.status !== 'end') say(new Error(HUNG_UP))
+    settingUp = false
+    told = false
   })
   redis.on('ready', () => {
     const awayMs = lostAtMs === null ? 0 : Math.round(performance.now() - lostAtMs)
@@ -76,21 +101,9 @@ function sayWhyAway(redis: Redis, address: string, log: Log): void {
     else log.debug('connected to Redis', { address, awayMs })
     lostAtMs = null
     hasBeenThere = true
+    settingUp = false
     said.clear()
   })
-}
-
-/** Never the error itself: ioredis hangs the command's arguments on it, a password among them. */
-function explain(error: Error, hasBeenThere: boolean): string {
-  const code = /^(NOAUTH|WRONGPASS|NOPERM)\b/.exec(error.message)?.[1]
-  if (code === 'NOAUTH') return 'it wants a password: set REDIS_PASSWORD'
-  if (code === 'WRONGPASS') return 'it refuses the user name and password: check REDIS_USERNAME and REDIS_PASSWORD'
-  if (code === 'NOPERM') return 'the user may not do what the worker needs: check its ACL'
-  if (/certificate/.test(error.message)) return `${error.message} (check REDIS_TLS_CA_FILE)`
-  if (!hasBeenThere && /ECONNRESET|SSL/.test(error.message)) return 'it cuts the connection off: check REDIS_TLS'
-  // Several addresses of one host were tried.
-  if (error instanceof AggregateError) return error.errors.map((each) => (each as Error).message).join('; ')
-  return error.message
 }
 
 /**

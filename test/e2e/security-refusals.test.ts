@@ -25,6 +25,8 @@ interface Lack {
   says: RegExp
   /** It does not wait for the repair. */
   ends?: true
+  /** Nothing may be written into the database that every connection begins in. */
+  database?: true
 }
 
 const right = (kind: keyof typeof AclResourceTypes, operation: keyof typeof AclOperationTypes, name = '') => ({
@@ -78,6 +80,17 @@ const LACKS: Record<string, Lack> = {
     settings: () => ({ REDIS_PASSWORD: 'wrong' }),
     says: /check REDIS_USERNAME and REDIS_PASSWORD/,
   },
+  'the right to select a database in Redis': {
+    settings: () => ({ REDIS_DB: '3' }),
+    redis: (rule) => rule === '+select',
+    says: /Redis is away.*REDIS_DB=3 cannot be selected.*\+select, see ops\/least-rights/,
+    database: true,
+  },
+  'the database in Redis': {
+    settings: () => ({ REDIS_DB: '99' }),
+    says: /Redis is away.*REDIS_DB=99 cannot be selected.*out of range/,
+    database: true,
+  },
   'the right to run scripts in Redis': {
     redis: (rule) => rule.startsWith('+eval'),
     says: /NOPERM: the user's ACL forbids it/,
@@ -88,6 +101,11 @@ const LACKS: Record<string, Lack> = {
   },
 }
 const names = Object.keys(LACKS)
+
+async function keysIn(prefix: string): Promise<string[]> {
+  const [, keys] = await world.redis.scan('0', 'MATCH', `${prefix}*`, 'COUNT', 10_000)
+  return keys
+}
 
 beforeAll(async () => {
   secured = await startSecured(names.map((_, index) => `user${index}`))
@@ -115,7 +133,7 @@ afterAll(async () => {
 describe('without', () => {
   // Side by side, as each of them waits for most of its time; each has a group, a key prefix and users of its own.
   test.concurrent.each(names)('%s', async (name) => {
-    const { settings, kafka, redis, says, ends } = LACKS[name] as Lack
+    const { settings, kafka, redis, says, ends, database } = LACKS[name] as Lack
     const user = `user${names.indexOf(name)}`
     const group = `${world.groupId}.${user}`
     const keyPrefix = `${world.keyPrefix}${user}:`
@@ -136,6 +154,7 @@ describe('without', () => {
     expect([...byLine].filter(([, lines]) => lines.length > 1)).toEqual([])
     expect(trouble().slice(5)).toEqual([])
     expect(worker.lines.join('\n')).not.toContain(PASSWORD)
+    expect(database === true ? await keysIn(keyPrefix) : []).toEqual([])
     await worker.end('SIGKILL')
   })
 })

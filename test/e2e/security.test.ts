@@ -70,6 +70,21 @@ test.each(Object.keys(MECHANISMS) as Mechanism[])(
   },
 )
 
+test('the same rights do for another database of Redis, and nothing is written into the first', async () => {
+  await allow(world, { user: 'plain' })
+  await world.send([request(1)])
+  world.start({ ...login(secured, 'plain'), REDIS_DB: '3' })
+  await world.answered([1])
+  const keysOf = async (db: number) => {
+    await world.redis.select(db)
+    const [, keys] = await world.redis.scan('0', 'MATCH', `${world.keyPrefix}*`, 'COUNT', 10_000)
+    return keys
+  }
+  expect(await keysOf(3)).toContain(`${world.keyPrefix}state`)
+  expect(await keysOf(0)).toEqual([])
+  expect(await refusedByRedis()).toEqual(['command config|get'])
+})
+
 test('the same rights do for rebuilding what Redis has lost: nothing is answered twice', async () => {
   await allow(world, { user: 'plain' })
   await world.send([request(1)])

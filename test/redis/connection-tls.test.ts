@@ -1,8 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createServer } from 'node:tls'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { withRedis } from '../../src/cli/connections.ts'
 import type { Config } from '../../src/config.ts'
+import { loadConfig } from '../../src/config.ts'
 import { connectRedis, redisReady } from '../../src/redis/connection.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import type { LocalRedis } from '../support/services.ts'
@@ -12,6 +17,10 @@ import { memoryLog, soon } from './fleet.ts'
 
 let dir: string
 let server: LocalRedis
+let plain: Partial<Config['redis']>
+/** The port of a server that wants TLS and closes the connection where there is none. */
+let mute: number
+const releases: (() => unknown)[] = []
 const file = (name: string) => join(dir, name)
 
 beforeAll(async () => {
@@ -25,8 +34,17 @@ beforeAll(async () => {
     tls: { certFile: file('right.crt'), keyFile: file('right.key'), caFile: file('right.crt') },
     args: ['--user', 'worker', 'on', '>secret-1', '~*', '&*', '+@all'],
   })
+  const { hostname: host, port } = new URL(inject('redisUrl'))
+  plain = { host, port: Number(port) }
+  const [key, cert] = [await readFile(file('right.key')), await readFile(file('right.crt'))]
+  const hangingUp = createServer({ key, cert }).on('tlsClientError', () => {})
+  hangingUp.listen(0)
+  await once(hangingUp, 'listening')
+  mute = (hangingUp.address() as AddressInfo).port
+  releases.push(() => hangingUp.close())
 })
 afterAll(async () => {
+  for (const release of releases) await release()
   await server.stop()
   await rm(dir, { recursive: true })
 })
@@ -59,7 +77,9 @@ test('TLS with a CA file of its own, as a user with a password', async () => {
 test.each([
   ['a certificate of another authority', () => ({ tls: { caFile: file('other.crt') } }), /certificate/],
   ['a certificate that no known authority signed', () => ({ tls: { caFile: null } }), /certificate/],
-  ['no TLS', () => ({ tls: null }), /./],
+  ['no TLS', () => ({ tls: null }), /check REDIS_TLS: it is off/],
+  ['TLS where there is none', () => plain, /check REDIS_TLS: it is on/],
+  ['no TLS where the server hangs up without a word', () => ({ port: mute, tls: null }), /check REDIS_TLS: it is off/],
 ])('%s: one line that says so, and no connection', async (_name, settings, expected) => {
   const { redis, log, reason } = connect(settings())
   try {
@@ -69,6 +89,12 @@ test.each([
   } finally {
     redis.disconnect()
   }
+})
+
+test('a command is told which setting to look at, where TLS is on and the server does not speak it', async () => {
+  const { redis } = loadConfig({ OPENAI_KEY: 'sk-test', REDIS_TLS: 'on' })
+  const work = withRedis({ ...redis, ...plain }, soon(), (client) => client.ping())
+  await expect(work).rejects.toThrow(/^Redis at \S+ does not answer: .*check REDIS_TLS: it is on/)
 })
 
 test('a CA file that cannot be read is named by its setting', () => {

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, inject, test } from 'vitest'
+import { withRedis } from '../../src/cli/connections.ts'
+import type { Config } from '../../src/config.ts'
+import { loadConfig } from '../../src/config.ts'
 import { connectRedis, redisReady } from '../../src/redis/connection.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
 import { loadScript } from '../../src/redis/scripts.ts'
@@ -13,10 +16,10 @@ afterEach(async () => {
   for (const release of releases.splice(0).toReversed()) await release()
 })
 
-function connect(port: number, also: { host?: string; password?: string } = {}) {
+function connect(port: number, also: Partial<Config['redis']> = {}) {
   const log = memoryLog()
-  const place = { host: also.host ?? '127.0.0.1', port, username: null, db: 0, tls: null, keyPrefix: '' }
-  const redis = connectRedis({ ...place, password: also.password ?? null }, log)
+  const place = { host: '127.0.0.1', port, username: null, password: null, db: 0, tls: null, keyPrefix: '' }
+  const redis = connectRedis({ ...place, ...also }, log)
   releases.push(() => redis.disconnect())
   const retryWhileAway = createRetryWhileAway({ log, redis, backoffMs: { min: 10, max: 100 } })
   const said = (level: 'info' | 'warn') => log.lines.filter((line) => line.level === level)
@@ -214,6 +217,69 @@ describe('a Redis that does not let us in', () => {
     await redisReady(wrong.redis, wrong.log, soon())
     expect(wrong.said('warn')).toHaveLength(1)
     expect(JSON.stringify([none.log.lines, wrong.log.lines])).not.toContain('wrong-one')
+  })
+
+  const user = { username: 'worker', password: 'secret' }
+
+  test('into the database that is set: one clear line that names REDIS_DB, and nothing goes into another', async () => {
+    const server = await localRedis([
+      '--databases',
+      '16',
+      '--user',
+      'worker',
+      'on',
+      '>secret',
+      '~*',
+      '+@all',
+      '-select',
+    ])
+    const admin = connect(server.port)
+    await redisReady(admin.redis, admin.log, soon())
+    const [none, forbidden] = [connect(server.port, { db: 99 }), connect(server.port, { ...user, db: 3 })]
+    for (const { redis, retryWhileAway, said } of [none, forbidden]) {
+      await expect(retryWhileAway('a write', () => redis.set('k', 1), AbortSignal.timeout(2_500))).rejects.toThrow(
+        'timeout',
+      )
+      expect(said('info')).toEqual([])
+      expect(said('warn')).toHaveLength(1)
+    }
+    expect(none.said('warn')[0]?.fields['reason']).toMatch(/^REDIS_DB=99 .*out of range/)
+    expect(forbidden.said('warn')[0]?.fields['reason']).toMatch(/^REDIS_DB=3 .*\+select/)
+    expect(await admin.redis.info('keyspace')).not.toContain('db0')
+    await admin.redis.acl('SETUSER', 'worker', '+select')
+    await redisReady(forbidden.redis, forbidden.log, soon())
+    await forbidden.redis.set('k', 1)
+    expect(await admin.redis.info('keyspace')).toMatch(/^db3:keys=1,/m)
+  })
+
+  test('into its database any more, after a reconnection: nothing goes into another meanwhile', async () => {
+    const server = await localRedis(['--user', 'worker', 'on', '>secret', '~*', '&*', '+@all'])
+    const [admin, { redis, log, said, retryWhileAway }] = [
+      connect(server.port),
+      connect(server.port, { ...user, db: 3 }),
+    ]
+    await redisReady(admin.redis, admin.log, soon())
+    await redisReady(redis, log, soon())
+    await admin.redis.acl('SETUSER', 'worker', '-select')
+    await admin.redis.client('KILL', 'USER', 'worker')
+    const write = retryWhileAway('a write', () => redis.set('k', 1), soon())
+    await waitUntil(
+      () => said('warn').some(({ fields }) => String(fields['reason']).startsWith('REDIS_DB=3 ')),
+      10_000,
+      () => `it says ${JSON.stringify(log.lines)}`,
+    )
+    expect(await admin.redis.info('keyspace')).not.toContain('keys=')
+    await admin.redis.acl('SETUSER', 'worker', '+select')
+    expect(await write).toBe('OK')
+    expect(await admin.redis.info('keyspace')).toMatch(/db3:keys=1,/)
+    expect(await admin.redis.info('keyspace')).not.toContain('db0')
+  })
+
+  test('a command is told so at once', async () => {
+    const server = await localRedis()
+    const settings = loadConfig({ OPENAI_KEY: 'sk-test', REDIS_PORT: String(server.port), REDIS_DB: '99' }).redis
+    const work = withRedis(settings, soon(), (redis) => redis.set('k', 1))
+    await expect(work).rejects.toThrow(/^Redis at localhost:\d+ does not answer: REDIS_DB=99 .*out of range/)
   })
 
   test('a Redis Cluster is refused with a clear line', async () => {

@@ -1,0 +1,39 @@
+/** Why there is no connection to Redis, in words that name the setting to look at. */
+import type { Config } from '../config.ts'
+
+/**
+ * @param hasBeenThere the settings have led to a Redis before
+ * @returns a reason for the log. Never the error itself: ioredis hangs the command's arguments on it, a password among them
+ */
+export function explain(error: Error, config: Pick<Config['redis'], 'db' | 'tls'>, hasBeenThere: boolean): string {
+  const { message } = error
+  const code = /^(NOAUTH|WRONGPASS|NOPERM)\b/.exec(message)?.[1]
+  if (code === 'NOAUTH') return 'it wants a password: set REDIS_PASSWORD'
+  if (code === 'WRONGPASS') return 'it refuses the user name and password: check REDIS_USERNAME and REDIS_PASSWORD'
+  if (commandOf(error) === 'select') {
+    const why = code === 'NOPERM' ? "the user's ACL lacks +select, see ops/least-rights.md" : message
+    return `REDIS_DB=${config.db} cannot be selected, and no other database is written to: ${why}`
+  }
+  if (code === 'NOPERM') return 'the user may not do what the worker needs: check its ACL'
+  if (/certificate/.test(message)) return `${message} (check REDIS_TLS_CA_FILE)`
+  // Several addresses of one host were tried.
+  const what =
+    error instanceof AggregateError ? error.errors.map((each) => (each as Error).message).join('; ') : message
+  const pattern = config.tls === null ? WANTS_TLS : WANTS_NO_TLS
+  return hasBeenThere || !pattern.test(what) ? what : `${what} (${checkTls(config)})`
+}
+
+/** Said by nobody: the other end hangs up without a word. */
+export const HUNG_UP = 'it closes the connection'
+
+/** TLS is off, and a server that wants it reads what is no handshake. */
+const WANTS_TLS = /ECONNRESET|EPIPE|Protocol error|closes the connection/
+/** TLS is on, and a server that does not know it waits for the end of a line, or hangs up. */
+const WANTS_NO_TLS = /ECONNRESET|EPIPE|SSL|TLS|connect ETIMEDOUT/
+
+/** @returns the setting to look at where a server is there and says nothing that can be understood */
+export const checkTls = ({ tls }: Pick<Config['redis'], 'tls'>): string =>
+  `check REDIS_TLS: it is ${tls === null ? 'off, and the port may want TLS' : 'on, and the port may not speak TLS'}`
+
+const commandOf = (error: Error): string | null =>
+  'command' in error ? ((error.command as { name?: string } | undefined)?.name ?? null) : null
