@@ -54,7 +54,10 @@ export function openDailyFile({ dir, keepDays, log, tickMs = TICK_MS, symlink }:
 
   function open(): void {
     try {
-      const watched = createWatchedFs((whole) => onWritten(opened, whole))
+      const watched = createWatchedFs(
+        (path) => onOpened(opened, path),
+        (whole) => onWritten(opened, whole),
+      )
       const opened = new DailyRotateFile({
         dirname: dir,
         filename: DATED_NAME,
@@ -66,7 +69,6 @@ export function openDailyFile({ dir, keepDays, log, tickMs = TICK_MS, symlink }:
       file = opened
       // It emits them on its inner stream only, where nobody listening means a crash.
       opened.logStream.on('error', (error: Error) => fail(opened, error))
-      opened.on('new', (path: string) => today.is(basename(path)))
     } catch (error) {
       fail(null, error as Error)
     }
@@ -82,6 +84,11 @@ export function openDailyFile({ dir, keepDays, log, tickMs = TICK_MS, symlink }:
         fail(file, error as Error)
       }
     }
+  }
+
+  /** Not at the library's event `new`, which comes before it is known whether there can be a file. */
+  function onOpened(by: DailyRotateFile, path: string): void {
+    if (by === file) today.is(basename(path))
   }
 
   function onWritten(by: DailyRotateFile, whole: boolean): void {

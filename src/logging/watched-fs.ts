@@ -1,4 +1,4 @@
-/** What fs.WriteStream writes through: it tells which lines have reached the file, and whether the file is still there. */
+/** What fs.WriteStream writes through: it tells when the file is open, which lines have reached it, and whether it is still there. */
 import fs from 'node:fs'
 
 type Done = (error: NodeJS.ErrnoException | null, written: number, buffer: Uint8Array) => void
@@ -6,10 +6,11 @@ type Done = (error: NodeJS.ErrnoException | null, written: number, buffer: Uint8
 /**
  * For the `fs` option of fs.createWriteStream. There is no `writev`, so each line is one write: with O_APPEND, lines of
  * several processes do not mix.
+ * @param onOpened called when a file is open to be written, with its path, before anything is written
  * @param onWritten called after each write that has reached the file, whole or, when the disk is full, in part
  * @returns `write` fails with ENOENT when the file was removed or renamed: it would go where nobody reads
  */
-export function createWatchedFs(onWritten: (whole: boolean) => void) {
+export function createWatchedFs(onOpened: (path: string) => void, onWritten: (whole: boolean) => void) {
   const opened = new Map<number, { path: string; inode: number }>()
 
   function open(path: string, flags: string, mode: number, done: (error: Error | null, fd?: number) => void): void {
@@ -17,6 +18,7 @@ export function createWatchedFs(onWritten: (whole: boolean) => void) {
       if (error !== null) return done(error)
       fs.fstat(fd, (error, stats) => {
         if (error === null) opened.set(fd, { path, inode: stats.ino })
+        onOpened(path)
         done(null, fd)
       })
     })
