@@ -11,6 +11,7 @@ work=$(mktemp -d)
 dockerd_pid=
 export COMPOSE_PROJECT_NAME=resume-scoring-check
 export KAFKA_HOST_PORT=${KAFKA_HOST_PORT:-29392}
+export OPS_HOST_PORT=${OPS_HOST_PORT:-29380-29389}
 
 say() { echo "containers: $*"; }
 skip() {
@@ -70,8 +71,11 @@ copy_project() {
   mkdir "$work/app"
   git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/app"
   cp .test.env.example "$work/app/.test.env"
-  sed -e 's/^OPENAI_KEY=.*/OPENAI_KEY=sk-test/' -e 's/^REDIS_PASSWORD=.*/REDIS_PASSWORD=secret/' \
+  sed -e 's/^OPENAI_KEY_FILE=.*/OPENAI_KEY_FILE=secrets\/openai-key/' -e 's/^REDIS_PASSWORD=.*/REDIS_PASSWORD=secret/' \
     -e "s/^KAFKA_HOST_PORT=.*/KAFKA_HOST_PORT=$KAFKA_HOST_PORT/" .env.example >"$work/app/.env"
+  echo sk-test >"$work/app/secrets/openai-key"
+  chmod 755 "$work/app/secrets"
+  chmod 644 "$work/app/secrets/openai-key"
 }
 
 until_healthy() {
@@ -92,9 +96,16 @@ check() {
 
 as_not_root() { [ "$(in_compose exec -T worker id -u)" != 0 ]; }
 root_is_read_only() { ! in_compose exec -T worker sh -c 'echo x >/app/x' 2>/dev/null; }
+# From outside, through the published port.
 is_ready() {
-  in_compose exec -T worker node -e \
-    'fetch(`http://127.0.0.1:${process.env.OPS_PORT}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))'
+  local address
+  address=$(in_compose port worker 8080)
+  for _ in $(seq 60); do
+    npx --no -- node -e 'fetch(process.argv[1]).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))' \
+      "http://$address/readyz" && return
+    sleep 0.5
+  done
+  return 1
 }
 scores_a_request() {
   echo 'Пять лет пишу на TypeScript. Работал с Kafka и Redis.' >"$work/resume.txt"
@@ -107,6 +118,15 @@ scores_a_request() {
   grep -q 'Подходит' "$work/sent.txt"
 }
 tells_its_status() { in_compose exec -T worker resume-scoring-worker status; }
+# As ops/README.md has it, with the worker stopped: its group's offsets become those of another, and the way back.
+adopts_offsets() {
+  in_compose run --rm -T -e KAFKA_GROUP_ID=old_group worker resume-scoring-worker adopt-offsets --from ai_handler |
+    tee "$work/adopted.txt"
+  grep -q 'copied to old_group' "$work/adopted.txt" &&
+    in_compose run --rm -T worker resume-scoring-worker adopt-offsets --from old_group --dry-run |
+    grep -q 'would be copied to ai_handler'
+}
+starts_again() { in_compose up -d >/dev/null 2>&1 && is_ready; }
 stops_cleanly() {
   local id
   id=$(in_compose ps -q worker)
@@ -135,6 +155,8 @@ check 'it is ready' is_ready
 check 'it scores a request' scores_a_request
 check 'its commands run in the image' tells_its_status
 check 'it stops with exit code 0' stops_cleanly
+check 'offsets are adopted while it is stopped' adopts_offsets
+check 'it starts again' starts_again
 in_compose down --volumes --timeout 10 >/dev/null 2>&1
 
 say 'docker-compose.test.yml'

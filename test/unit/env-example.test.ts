@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { loadConfig, settingNames } from '../../src/config.ts'
 
 /** What compose and the container tests read beside the worker's settings. */
-const COMPOSE_ONLY = ['KAFKA_IMAGE', 'REDIS_IMAGE', 'NODE_IMAGE', 'KAFKA_HOST_PORT']
+const COMPOSE_ONLY = ['KAFKA_IMAGE', 'REDIS_IMAGE', 'NODE_IMAGE', 'KAFKA_HOST_PORT', 'OPS_HOST_PORT']
 
 /** An assignment, active or commented out, and whether a comment stands over it or over its group. */
 function assignments(file: string) {
