@@ -146,15 +146,20 @@ function createWorkMetrics(registry: Registry) {
 
 function createKafkaMetrics(registry: Registry): Required<ConsumerHooks> {
   const help = 'Transactions of results and offsets, committed.'
-  const transactions = histogram(registry, 'transaction_duration_seconds', help, TRANSACTION_BUCKETS)
+  const durations = histogram(registry, 'transaction_duration_seconds', help, TRANSACTION_BUCKETS)
+  const helpAll = 'Transactions by result; failed: refused, aborted, or not known at once to be committed.'
+  const transactions = counter(registry, 'transactions_total', helpAll, ['result'])
   const published = counter(registry, 'published_messages_total', 'Messages in committed transactions.')
   const rebalances = counter(registry, 'rebalances_total', 'Assignments of partitions to this worker.')
   const restarts = counter(registry, 'consumer_restarts_total', 'Consumers that were made anew by the watchdog.')
+  for (const result of ['committed', 'failed']) transactions.inc({ result }, 0)
   return {
     committed({ messages, durationMs }) {
-      transactions.observe(durationMs / 1_000)
+      durations.observe(durationMs / 1_000)
+      transactions.inc({ result: 'committed' })
       published.inc(messages)
     },
+    failed: () => transactions.inc({ result: 'failed' }),
     rebalanced: () => rebalances.inc(),
     restarted: () => restarts.inc(),
   }

@@ -30,6 +30,8 @@ const LEAVE_LIMIT_MS = 3_000
 export interface ConsumerHooks {
   /** A transaction was committed. */
   committed?: (facts: { partition: number; completions: number; messages: number; durationMs: number }) => void
+  /** A transaction failed: Kafka refused it, it was aborted, or whether it was committed is not known yet. */
+  failed?: (facts: { partition: number }) => void
   rebalanced?: (partitions: number[]) => void
   restarted?: (reason: string) => void
 }
@@ -145,6 +147,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
         seek: (offset) => membership.seek(partition, offset),
       },
       onCommitted: (completions, durationMs) => onCommitted(partition, completions, durationMs),
+      onFailed: () => hooks.failed?.({ partition }),
     })
   }
 

@@ -62,6 +62,8 @@ export interface PartitionOptions {
   log: Log
   /** Committed, as known from the commit itself or read later; `durationMs` is null for the latter. */
   onCommitted: (completions: Completion[], durationMs: number | null) => void
+  /** A transaction failed, for whatever reason. */
+  onFailed: () => void
 }
 
 export function createPartition(options: PartitionOptions) {
@@ -165,6 +167,7 @@ export function createPartition(options: PartitionOptions) {
   }
 
   async function onFailed(failed: Hold, error: unknown, items: OpenMessage[]): Promise<void> {
+    options.onFailed()
     // A join may have made the partition acquire anew meanwhile.
     if (hold !== failed) return
     enter('suspect')

@@ -38,8 +38,14 @@ describe('a transaction that Kafka finds too large', () => {
   it('is capped in bytes beforehand', async () => {
     await world.send(numbered(100))
     const reader = await world.read([world.out])
-    startConsumer(world, { handle: (source) => Promise.resolve(answer(source, [world.out], 'x'.repeat(50_000))) })
+    let failed = 0
+    startConsumer(
+      world,
+      { handle: (source) => Promise.resolve(answer(source, [world.out], 'x'.repeat(50_000))) },
+      { hooks: { failed: () => failed++ } },
+    )
     await until('all is published', () => reader.seen.length >= 100)
+    expect(failed).toBe(0)
     expect(world.log.lines.filter(({ message }) => message.includes('too large'))).toEqual([])
   })
 })
@@ -51,14 +57,21 @@ describe('a topic that is gone', () => {
     await world.send(sent)
     const forGone = (text: string) => Number(text.slice(1)) % 5 === 0
     const reader = await world.read([world.out])
-    const { handled, consumer } = startConsumer(world, {
-      handle: (source) => Promise.resolve(answer(source, forGone(textOf(source)) ? [gone, world.out] : [world.out])),
-    })
+    const transactions = { committed: 0, failed: 0 }
+    const { handled, consumer } = startConsumer(
+      world,
+      {
+        handle: (source) => Promise.resolve(answer(source, forGone(textOf(source)) ? [gone, world.out] : [world.out])),
+      },
+      { hooks: { committed: () => transactions.committed++, failed: () => transactions.failed++ } },
+    )
     await until('the others are published', () => reader.seen.length === 16)
     const named = () => world.log.lines.filter(({ level, fields }) => level === 'error' && fields['topic'] === gone)
     await until('it is named', () => named().length > 0)
     expect(consumer.status().partitions[0]?.holds.map(({ topic }) => topic)).toEqual([gone])
     expect(await committedOffset()).toBe(0n)
+    await until('it has been tried again', () => transactions.failed > 2)
+    await until('the others are counted', () => transactions.committed > 0)
 
     await world.createTopic(gone)
     await until('all is committed', async () => (await committedOffset()) === 20n)

@@ -78,6 +78,7 @@ test('what happens is counted, durations in seconds', async () => {
   metrics.deadLettered('bad_id')
   metrics.foreignKeySkipped()
   metrics.kafka.committed({ partition: 0, completions: 2, messages: 3, durationMs: 20 })
+  metrics.kafka.failed({ partition: 0 })
   metrics.kafka.rebalanced([0])
   metrics.kafka.restarted('silent')
   const seen = await samples(metrics)
@@ -95,6 +96,8 @@ test('what happens is counted, durations in seconds', async () => {
     'dead_letters_total{reason="bad_id"}': 1,
     foreign_messages_total: 1,
     transaction_duration_seconds_count: 1,
+    'transactions_total{result="committed"}': 1,
+    'transactions_total{result="failed"}': 1,
     published_messages_total: 3,
     rebalances_total: 1,
     consumer_restarts_total: 1,
@@ -112,6 +115,7 @@ test('every outcome, failure and dead-letter reason is there before the first, s
     'dead_letters_total{reason="kills_the_worker"}',
     'call_duration_seconds_count{status="territory"}',
     'cache_lookups_total{result="miss"}',
+    'transactions_total{result="failed"}',
   ]
   expect(names.map((name) => [name, seen.get(name)])).toEqual(names.map((name) => [name, 0]))
 })
