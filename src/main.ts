@@ -34,8 +34,16 @@ async function work(): Promise<number> {
     setTimeout(() => process.exit(0), EXIT_WITHIN_MS).unref()
     app.stop((stop.reason as Error).message)
   })
-  await app.done
-  return 0
+  try {
+    await app.done
+    return 0
+  } catch (error) {
+    // Found before there was a log.
+    if (error instanceof ConfigError) throw error
+    // The log has told the reason.
+    if (isOurs(error)) console.error(error.stack)
+    return 1
+  }
 }
 
 async function operate(name: string): Promise<number> {
@@ -58,6 +66,9 @@ function onSignal(): AbortSignal {
 /** What an operator can mend is told in one line; only a fault of ours needs its stack. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const isOurs = [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => error instanceof kind)
-  return command === undefined && isOurs ? (error.stack ?? error.message) : error.message
+  return command === undefined && isOurs(error) ? (error.stack ?? error.message) : error.message
+}
+
+function isOurs(error: unknown): error is Error {
+  return [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => error instanceof kind)
 }
