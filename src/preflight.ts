@@ -73,11 +73,11 @@ export function checkRedis(facts: RedisFacts): Finding[] {
       redisSecondsAhead: secondsAhead,
     })
   }
-  if (marks !== null && (marks.noneOurs ? marks.seen > 0 : marks.tooLong > 0)) {
+  if (marks !== null && (marks.noneOurs ? marks.seen > 0 : marks.notOurs > 0)) {
     warn(
       "there are processed_messages keys that this worker did not set: if they are the notification service's, each skips " +
         'what the other has done, so set REDIS_KEY_PREFIX; of the service that this one replaces they are in order',
-      { sampled: marks.seen, notOurs: marks.noneOurs ? marks.seen : marks.tooLong },
+      { sampled: marks.seen, notOurs: marks.noneOurs ? marks.seen : marks.notOurs },
     )
   }
   return findings

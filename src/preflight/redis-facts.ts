@@ -20,8 +20,8 @@ export interface Marks {
   seen: number
   /** No worker of ours has ever worked under this prefix, as far as Redis knows: it did not set these marks. */
   noneOurs: boolean
-  /** Marks that live for ever, or longer than ours do. */
-  tooLong: number
+  /** Marks that cannot be ours: see `isForeign`. */
+  notOurs: number
 }
 
 const CLOCK_READINGS = 3
@@ -31,6 +31,7 @@ const PAGES = 50
 const PAGE_KEYS = 1_000
 /** A mark is set with a life rounded by both ends' clocks. */
 const TTL_SLACK_MS = 60_000
+const OUR_VALUE = '_'
 
 /**
  * Has to be asked before recovery.ts begins, which makes the state by which our own marks are known.
@@ -78,9 +79,31 @@ async function readMarks(redis: Redis, keys: RedisKeys, processedTtlMs: number):
     cursor = next
     pages++
   } while (cursor !== '0' && sample.size < MARKS_SAMPLED && pages < PAGES)
-  const lives = await Promise.all([...sample].map((key) => redis.pttl(key)))
-  const tooLong = lives.filter((life) => life === -1 || life > processedTtlMs + TTL_SLACK_MS).length
-  return { seen: sample.size, noneOurs: !known, tooLong }
+  const foreign = await Promise.all([...sample].map((mark) => isForeign(redis, keys, mark, processedTtlMs)))
+  return { seen: sample.size, noneOurs: !known, notOurs: foreign.filter(Boolean).length }
+}
+
+/**
+ * Ours name an integer, hold `_`, live no longer than PROCESSED_TTL_SECONDS, and are not set for a refusal: one beside a claim whose refusal was
+ * told is the notification service's, which marks refusals too (or was rebuilt beside a claim of an older copy of the data).
+ */
+async function isForeign(redis: Redis, keys: RedisKeys, mark: string, processedTtlMs: number): Promise<boolean> {
+  const id = /processed_messages:(-?\d+)$/.exec(mark)?.[1]
+  if (id === undefined) return true
+  const [life, value, [state, told]] = await Promise.all([
+    redis.pttl(mark),
+    redis.get(mark).catch(noString),
+    redis.hmget(keys.claim(BigInt(id)), 'state', 'told'),
+  ])
+  // It has expired meanwhile.
+  if (value === null) return false
+  if (value !== OUR_VALUE || life === -1 || life > processedTtlMs + TTL_SLACK_MS) return true
+  return state === 'refused' && told !== null
+}
+
+function noString(error: unknown): string {
+  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return ''
+  throw error
 }
 
 /** What Redis says no to, such as NOPERM or a command that was renamed, is not known; a lost connection is an error. */

@@ -34,7 +34,7 @@ test('what a Redis is set to is read from it', async () => {
     maxmemoryPolicy: 'allkeys-lru',
     appendOnly: false,
     save: '',
-    marks: { seen: 0, noneOurs: true, tooLong: 0 },
+    marks: { seen: 0, noneOurs: true, notOurs: 0 },
   })
   const careful = await local(['--maxmemory-policy', 'noeviction', '--appendonly', 'yes', '--save', '3600 1'])
   const facts = await readRedisFacts(careful, keys, DAY_MS)
@@ -59,9 +59,28 @@ test('marks under the prefix are told from ours by their life, and by whether we
   await redis.set(keys.mark(1n), '_', 'PX', DAY_MS)
   await redis.set(keys.mark(2n), '_')
   await redis.set(keys.mark(3n), '_', 'PX', 3 * DAY_MS)
-  expect((await readRedisFacts(redis, keys, DAY_MS)).marks).toEqual({ seen: 3, noneOurs: true, tooLong: 2 })
+  expect((await readRedisFacts(redis, keys, DAY_MS)).marks).toEqual({ seen: 3, noneOurs: true, notOurs: 2 })
   await redis.hset(keys.state, 'epoch', 'e')
-  expect((await readRedisFacts(redis, keys, DAY_MS)).marks).toEqual({ seen: 3, noneOurs: false, tooLong: 2 })
+  expect((await readRedisFacts(redis, keys, DAY_MS)).marks).toEqual({ seen: 3, noneOurs: false, notOurs: 2 })
+})
+
+test('marks under the prefix are told from ours by what they hold, and by a refusal that was told of their request', async () => {
+  const redis = connect(inject('redisUrl'))
+  const keys = redisKeys(`test-${randomUUID()}:`)
+  const ids = [1n, 2n, 3n, 4n, 5n, 6n]
+  releases.push(() => redis.del(keys.state, ...ids.map(keys.mark), ...ids.map(keys.claim)))
+  await redis.hset(keys.state, 'epoch', 'e')
+  for (const id of [1n, 2n, 3n, 4n]) await redis.set(keys.mark(id), '_', 'PX', DAY_MS)
+  // As our own stand beside their claims; 2: set before any of ours, or rebuilt, so that it has none.
+  await redis.hset(keys.claim(1n), { state: 'answered' })
+  // A refused request that was sent again, and answered by a worker that is about to tidy up.
+  await redis.hset(keys.claim(3n), { state: 'refused' })
+  expect((await readRedisFacts(redis, keys, DAY_MS)).marks).toEqual({ seen: 4, noneOurs: false, notOurs: 0 })
+  await redis.hset(keys.claim(4n), { state: 'refused', told: 1 })
+  await redis.set(keys.mark(5n), 'sent', 'PX', DAY_MS)
+  await redis.hset(keys.mark(6n), 'at', 1)
+  await redis.pexpire(keys.mark(6n), DAY_MS)
+  expect((await readRedisFacts(redis, keys, DAY_MS)).marks).toEqual({ seen: 6, noneOurs: false, notOurs: 3 })
 })
 
 test('a user with the least rights works without a word about what it may not see', async () => {

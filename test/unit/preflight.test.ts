@@ -55,7 +55,7 @@ describe('Redis', () => {
     save: '',
     clockAheadMs: 40,
     clockErrorMs: 2,
-    marks: { seen: 0, noneOurs: true, tooLong: 0 },
+    marks: { seen: 0, noneOurs: true, notOurs: 0 },
   }
   const said = (facts: Partial<RedisFacts>) => checkRedis({ ...well, ...facts }).map(({ message }) => message)
 
@@ -70,14 +70,14 @@ describe('Redis', () => {
     ['with snapshots only', { appendOnly: false, save: '3600 1' }, 'snapshots only'],
     ['with unknown snapshots', { appendOnly: false, save: null }, 'snapshots only'],
     ['with a clock that is behind', { clockAheadMs: -9_000 }, 'clock'],
-    ['with marks before any work of ours', { marks: { seen: 3, noneOurs: true, tooLong: 0 } }, 'REDIS_KEY_PREFIX'],
-    ['with marks that never expire', { marks: { seen: 3, noneOurs: false, tooLong: 1 } }, 'REDIS_KEY_PREFIX'],
+    ['with marks before any work of ours', { marks: { seen: 3, noneOurs: true, notOurs: 0 } }, 'REDIS_KEY_PREFIX'],
+    ['with marks that are not ours', { marks: { seen: 3, noneOurs: false, notOurs: 1 } }, 'REDIS_KEY_PREFIX'],
   ])('%s is one warning', (_what, facts, text) => {
     expect(said(facts)).toEqual([expect.stringContaining(text)])
   })
 
   test('that holds our own marks, or answers slowly, is not suspected', () => {
-    expect(said({ marks: { seen: 200, noneOurs: false, tooLong: 0 } })).toEqual([])
+    expect(said({ marks: { seen: 200, noneOurs: false, notOurs: 0 } })).toEqual([])
     expect(said({ clockAheadMs: 6_000, clockErrorMs: 2_000 })).toEqual([])
   })
 })
