@@ -1,6 +1,7 @@
 /** Shows the rest of the world that this worker lives: a Redis hash that expires soon after the worker is gone. */
 import { setInterval } from 'node:timers'
 import type { Redis } from 'ioredis'
+import type { ConsumerStatus } from './kafka/consumer.ts'
 import type { Log } from './log.ts'
 
 const BEAT_EVERY_MS = 3_000
@@ -25,4 +26,32 @@ export function startHeartbeat(redis: Redis, key: string, facts: () => Record<st
     clearInterval(timer)
     await redis.del(key).catch((error: Error) => log.debug('heartbeat left to expire', { reason: error.message }))
   }
+}
+
+/** What stays the same for as long as the worker runs. */
+export interface WorkerIdentity {
+  host: string
+  pid: string
+  version: string
+  model: string
+  /** The prompt's version. */
+  prompt: string
+}
+
+/** @returns what `npm run status` shows of a worker */
+export function beatOf(identity: WorkerIdentity, { partitions, window }: ConsumerStatus): Record<string, string> {
+  return {
+    ...identity,
+    partitions: partitions.map(({ partition }) => partition).join(','),
+    inFlight: String(partitions.reduce((sum, { running }) => sum + running, 0)),
+    window: String(window.messages),
+    held: partitions.flatMap(heldIn).join('; '),
+  }
+}
+
+/** @returns what keeps the partition from publishing: it is not ready, or Kafka refuses a topic */
+function heldIn({ partition, state, trouble, holds }: ConsumerStatus['partitions'][number]): string[] {
+  const why = (reason: string | null) => (reason === null ? '' : ` (${reason})`)
+  if (state !== 'ready') return [`${partition}: ${state}${why(trouble)}`]
+  return holds.map(({ topic, reason }) => `${partition}: ${topic}${why(reason)}`)
 }

@@ -6,10 +6,9 @@ import { budgetSettings, createBudget } from './budget/budget.ts'
 import { createSlots } from './budget/slots.ts'
 import type { Config } from './config.ts'
 import { createDedupe } from './dedupe.ts'
-import { startHeartbeat } from './heartbeat.ts'
+import { beatOf, startHeartbeat } from './heartbeat.ts'
 import { createKafkaClients } from './kafka/clients.ts'
 import type { KafkaClients } from './kafka/clients.ts'
-import type { ConsumerStatus } from './kafka/consumer.ts'
 import { createConsumer } from './kafka/consumer.ts'
 import { createOffsetsView } from './kafka/offsets-view.ts'
 import type { ReadBack } from './kafka/outcomes-reader.ts'
@@ -172,10 +171,9 @@ export async function work({ config, worker, log, releases, stop }: WorkParts): 
   ]
   for (const loop of background) loop.catch(saidUnless(ended.signal, log, 'background work has ended'))
 
-  releases.defer(
-    'the heartbeat',
-    startHeartbeat(redis, keys.worker(worker), () => facts(consumer.status()), log),
-  )
+  const who = { host: hostname(), pid: String(process.pid), ...info }
+  const beat = () => beatOf(who, consumer.status())
+  releases.defer('the heartbeat', startHeartbeat(redis, keys.worker(worker), beat, log))
   ops?.show({
     redis,
     keys,
@@ -204,18 +202,6 @@ function outcomesReader({ kafka }: Config, clients: KafkaClients, log: Log) {
   const groupPrefix = `${kafka.groupId}.read-back`
   return (options: { sinceMs: number; onOutcome: (record: ReadBack) => Promise<void>; signal: AbortSignal }) =>
     readBack({ clients, topic, groupPrefix, log, ...options, onMessage: options.onOutcome })
-}
-
-/** What `npm run status` shows of a worker. */
-function facts({ partitions, window }: ConsumerStatus): Record<string, string> {
-  return {
-    host: hostname(),
-    pid: String(process.pid),
-    version: VERSION,
-    partitions: partitions.map(({ partition }) => partition).join(','),
-    inFlight: String(partitions.reduce((sum, { running }) => sum + running, 0)),
-    window: String(window.messages),
-  }
 }
 
 /** Background work ends with its signal; any other end is a fault of ours, which the log must not keep to itself. */

@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis'
 import type { RedisKeys } from '../redis/keys.ts'
 
-/** As the worker wrote them; see worker.ts. */
+/** As the worker wrote them; see heartbeat.ts. */
 export interface WorkerFacts extends Record<string, unknown> {
   worker: string
 }

@@ -70,10 +70,21 @@ test('a pause holds the whole fleet and is shown everywhere; what waits for it i
   const waiting = await inspect(1)
   expect(waiting).toMatchObject({ state: 'waiting', claim: { state: 'open', isAsked: false } })
   expect(waiting.obstacles?.holds.map(({ scope }) => scope)).toEqual(['operator'])
+  await waitUntil(
+    async () => (await command('status')).includes('partitions 0,1, '),
+    20_000,
+    () => 'the worker does not show its partitions',
+  )
   const status = await command('status')
   expect(status).toContain('paused by the operator since')
   expect(status).toMatch(/requests\/minute +600 +0 +0 +600/)
-  expect(status).toMatch(/version \d+\.\d+\.\d+/)
+  const [shown] = (JSON.parse(await command('status', '--json')) as { workers: Record<string, string>[] }).workers
+  const { version = '', model = '', prompt = '', partitions } = shown ?? {}
+  expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+  expect(model).toMatch(/^gpt-/)
+  expect(prompt).toMatch(/^prompt-\d+-[\da-f]{12}$/)
+  expect(partitions).toBe('0,1')
+  expect(status).toMatch(new RegExp(`version ${version}, model ${model}, prompt ${prompt}, partitions 0,1, `))
   expect(stub.arrivals()).toHaveLength(0)
 
   expect(await command('resume')).toContain('resumed')
