@@ -2,9 +2,12 @@
  * Who owns a `processing_id`: typed Redis operations of the pipeline. Scripts and their states: redis/claims/*.lua.
  *
  *   (none) ── claim ──► open ── store ──► answered ── finish, after the commit ──► marked, until its TTL
- *                        │ ▲ └─ refuse ──► refused at T ── refusalTold ──► told ── claim by a message sent after T ──► open, another's
+ *                        │ ▲ └─ refuse ──► refused at T ── finish ──► told ── claim by a message sent after T ──► open, another's
  *                        │ └── begin, or claim by the same message again ──┘
- *                        └── deadLettered ──► (none), or dead while it has an answer ── claim by another message ──► answered
+ *                        └── finish of a dead letter ──► dead ── claim by any other message ──► open, or answered if it was
+ *
+ * Right before a transaction `confirm` writes what it is about to publish: should the worker die before it can `finish`, that
+ * tells what became of a message whose offset is committed (judge.ts).
  *
  * All waits end with their signal; while Redis is away, or its data is not to be trusted, every operation waits.
  * Each operation may be carried out twice, or late, with no harm: it names its owner.
@@ -15,8 +18,8 @@ import { createCalls } from './dedupe/calls.ts'
 import { createClaim } from './dedupe/claim.ts'
 import type { Held, Item } from './dedupe/held.ts'
 import { createHeldClaims } from './dedupe/held.ts'
-import type { ClaimOwner } from './dedupe/judge.ts'
-import { ownerText } from './dedupe/judge.ts'
+import type { ClaimOwner, Intent } from './dedupe/judge.ts'
+import { intentText, ownerText } from './dedupe/judge.ts'
 import type { DedupeTimings, Parts, ScriptName } from './dedupe/parts.ts'
 import { batches } from './dedupe/parts.ts'
 import { createReassert } from './dedupe/reassert.ts'
@@ -25,7 +28,10 @@ import { loadScript } from './redis/scripts.ts'
 export type { Begun, Lease } from './dedupe/calls.ts'
 export type { Claim } from './dedupe/claim.ts'
 export type { Item } from './dedupe/held.ts'
-export type { ClaimOwner, OwnerStanding } from './dedupe/judge.ts'
+export type { ClaimOwner, Intent, OwnerStanding } from './dedupe/judge.ts'
+
+/** A message, and what its transaction publishes. */
+export type Ended = Item & { publishes: Intent['kind'] }
 
 /** `changed`: not to be refused as things stand; claim again to see how they do. */
 export type Refused = { kind: 'refused'; atMs: number } | { kind: 'changed' }
@@ -61,12 +67,13 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
   const reassert = createReassert(parts)
 
   /**
-   * Asks, right before the transaction, whether the messages still own their ids.
+   * Asks, right before the transaction, whether the messages still own their ids, and writes what it publishes.
    * @returns those that must not be published any more; their offsets may be committed
    */
-  async function confirm<T extends Item>(items: T[], signal: AbortSignal): Promise<Set<T>> {
+  async function confirm<T extends Ended>(items: T[], signal: AbortSignal): Promise<Set<T>> {
     if (items.length === 0) return new Set()
     const claims = new Map<Held, T>(items.map((item) => [held.of(item), item]))
+    for (const [claim, { publishes }] of claims) claim.intent = intentOf(claim, publishes)
     const lost = await reassert([...claims.keys()], 'decision', signal)
     return new Set(lost.flatMap((claim) => claims.get(claim) ?? []))
   }
@@ -106,14 +113,18 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
 function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs }: Parts) {
   const keysOf = (id: bigint) => [keys.mark(id), keys.claim(id)]
 
-  type Ending = 'published' | 'refused' | 'dying' | 'dead'
-
-  async function settle(items: Item[], how: Ending, signal: AbortSignal): Promise<void> {
+  /**
+   * After the commit: marks what was published with success or a final failure, closes what was refused (only a later message
+   * takes the id on) or dead-lettered (any other message does, with its stored answer).
+   * @param how `known`: by this worker's own commit; `learned`: only from the committed offset, so that another worker may have
+   *   published something else
+   */
+  async function finish(items: Ended[], how: 'known' | 'learned', signal: AbortSignal): Promise<void> {
     for (const batch of batches(items)) {
-      const args = batch.flatMap(({ owner }) => [ownerText(owner), how])
+      const args = batch.flatMap((item) => [ownerText(item.owner), intentOf(held.of(item), item.publishes), how])
       const scriptKeys = batch.flatMap(({ id }) => keysOf(id))
       await state.run('the marks', scripts.finish, scriptKeys, [processedTtlMs, claimTtlMs, ...args], signal)
-      if (how !== 'dying') for (const item of batch) held.drop(item)
+      for (const item of batch) held.drop(item)
     }
   }
 
@@ -147,23 +158,11 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
     return { kind, atMs }
   }
 
-  return {
-    store,
-    refuse,
-
-    /** Sets the marks of what was published with success or a final failure, after its commit. */
-    finish: (items: Item[], signal: AbortSignal) => settle(items, 'published', signal),
-
-    /** Closes what was refused, after the refusal's commit: only a later message can take the id on. */
-    refusalTold: (items: Item[], signal: AbortSignal) => settle(items, 'refused', signal),
-
-    /** Right before the commit of dead letters: answers that they may have are not to look published after it. */
-    beforeDeadLetters: (items: Item[], signal: AbortSignal) => settle(items, 'dying', signal),
-
-    /** Frees the id of a message that was dead-lettered, after its commit: sent again, it is processed, with its stored answer. */
-    deadLettered: (id: bigint, owner: ClaimOwner, signal: AbortSignal) => settle([{ id, owner }], 'dead', signal),
-  }
+  return { store, refuse, finish }
 }
+
+const intentOf = ({ refusedAtMs }: Held, kind: Intent['kind']): string =>
+  intentText(kind === 'refusal' ? { kind, atMs: refusedAtMs } : { kind })
 
 /** The scripts, with how many KEYS each takes; null: it depends on how many items there are. */
 function loadScripts(redis: Redis): Record<ScriptName, ReturnType<typeof loadScript>> {

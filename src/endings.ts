@@ -1,7 +1,7 @@
 /** What a message ends with: what is published for it, and what is to be done and said once that is committed. */
 import type { Address, DeadLetterReason } from './contracts.ts'
 import { deadLetter, withoutValue } from './dead-letter.ts'
-import type { ClaimOwner } from './dedupe.ts'
+import type { ClaimOwner, Intent } from './dedupe.ts'
 import type { Config } from './config.ts'
 import type { Journey } from './journey.ts'
 import { effortHeaders } from './journey.ts'
@@ -17,7 +17,8 @@ export interface Ending {
   outcome: string
   id: bigint | null
   owner: ClaimOwner
-  after: 'mark' | 'refused' | 'free' | 'nothing'
+  /** Null: nothing that its id's claim has to know of. */
+  publishes: Intent['kind'] | null
   journey: Journey
   /** Why it is a dead letter. */
   why?: { reason: DeadLetterReason; detail: string }
@@ -41,13 +42,13 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
   function foreign(source: SourceMessage): Completion {
     metrics.foreignKeySkipped()
     log.debug('skipped: the key is not ours', { partition: source.partition, offset: source.offset })
-    return { source, messages: [], processingId: null, ifTooLarge: null }
+    return { source, messages: [], ifTooLarge: null }
   }
 
   function duplicate(source: SourceMessage, about: Pick<Ending, 'id' | 'owner' | 'journey'>, conflict: boolean) {
     const where = { id: about.id, partition: source.partition, offset: source.offset }
     if (conflict) log.warn('a different request under an id that is taken: skipped as a duplicate', where)
-    return complete(source, { ...about, outcome: 'duplicate', after: 'nothing' }, SKIPPED)
+    return complete(source, { ...about, outcome: 'duplicate', publishes: null }, SKIPPED)
   }
 
   function final(
@@ -59,10 +60,9 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
     decisions: OutgoingMessage[] = [],
   ): Completion {
     const name = outcome.kind === 'success' ? 'success' : outcome.code
-    const ending: Ending = { outcome: name, id: address.processingId, owner, after: 'mark', journey }
+    const ending: Ending = { outcome: name, id: address.processingId, owner, publishes: 'outcome', journey }
     return complete(source, ending, {
       messages: [...outcomeMessages(topics, source, address, outcome), ...decisions],
-      processingId: address.processingId,
       ifTooLarge: async () => {
         if (decisions.length === 0) return tooLarge(source, address, ending, outcome)
         log.warn('published without its decision record, with which it is too large', { id: address.processingId })
@@ -77,7 +77,7 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
       const detail = 'the broker refuses even the failure notification as too large'
       return dead(
         source,
-        { ...ending, outcome: 'dead_letter', after: 'free' },
+        { ...ending, outcome: 'dead_letter', publishes: 'letter' },
         { reason: 'too_large_to_publish', detail },
       )
     }
@@ -86,10 +86,9 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
   }
 
   function refusal(source: SourceMessage, address: Address, owner: ClaimOwner, journey: Journey, waitMs: number) {
-    const ending: Ending = { outcome: 'refused', id: address.processingId, owner, after: 'refused', journey }
+    const ending: Ending = { outcome: 'refused', id: address.processingId, owner, publishes: 'refusal', journey }
     return complete(source, ending, {
       messages: [refusalMessage(topics, source, address, waitMs, effortHeaders(journey))],
-      processingId: address.processingId,
       ifTooLarge: async () => tooLarge(source, address, ending, failed('refused', '', journey).outcome),
     })
   }
@@ -97,9 +96,8 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
   function dead(source: SourceMessage, ending: Ending, why: { reason: DeadLetterReason; detail: string }): Completion {
     const letter = deadLetter(topics.deadLetters, source, why.reason, why.detail)
     const told = { ...ending, why }
-    const small = async () =>
-      complete(source, told, { messages: [withoutValue(letter)], processingId: null, ifTooLarge: null })
-    return complete(source, told, { messages: [letter], processingId: null, ifTooLarge: small })
+    const small = async () => complete(source, told, { messages: [withoutValue(letter)], ifTooLarge: null })
+    return complete(source, told, { messages: [letter], ifTooLarge: small })
   }
 
   /** The one line of a finished message. */
@@ -126,7 +124,7 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
   return { foreign, duplicate, final, refusal, dead, tell, of: (source: SourceMessage) => endings.get(source) }
 }
 
-const SKIPPED = { messages: [], processingId: null, ifTooLarge: null }
+const SKIPPED = { messages: [], ifTooLarge: null }
 const TOO_LARGE = 'Ответ не поместился в сообщение: сократите callback_url.'
 
 /** @returns a final failure, as the pipeline's result: its caller is told `message` */

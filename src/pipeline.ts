@@ -79,7 +79,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const journey = startJourney()
     const decoded = decodeRequest(source.value)
     if (decoded.kind === 'unanswerable') {
-      return dead(source, { outcome: 'dead_letter', id: null, owner, after: 'nothing', journey }, decoded)
+      return dead(source, { outcome: 'dead_letter', id: null, owner, publishes: null, journey }, decoded)
     }
     const request = decoded.kind === 'request' ? decoded.request : null
     const address = decoded.kind === 'request' ? decoded.request.address : decoded.address
@@ -95,7 +95,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         if (claim.stored !== null) return finalOf(decodeOutcome(claim.stored))
         if (claim.startsAlone >= STARTS_ALONE_BEFORE_DEAD_LETTER) {
           const detail = `${claim.starts} calls for it were begun and the worker died each time`
-          const ending: Ending = { outcome: 'dead_letter', id, owner, after: 'free', journey }
+          const ending: Ending = { outcome: 'dead_letter', id, owner, publishes: 'letter', journey }
           return dead(source, ending, { reason: 'kills_the_worker', detail })
         }
         const result =
@@ -189,17 +189,15 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   // Around the transaction -------------------------------------------------------------------------------------------
 
+  /** Those whose claim has to know what is published for them. */
+  const claimed = (batch: Completion[]) =>
+    batch.flatMap(({ source }) => {
+      const { id = null, owner, publishes = null } = endings.of(source) ?? {}
+      return id === null || owner === undefined || publishes === null ? [] : [{ id, owner, publishes, source }]
+    })
+
   async function confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]> {
-    const items = batch.flatMap(({ source, processingId: id }) => {
-      const ending = endings.of(source)
-      return id === null || ending === undefined ? [] : [{ id, owner: ending.owner, source }]
-    })
-    const letters = batch.flatMap(({ source }) => {
-      const ending = endings.of(source)
-      return ending?.after === 'free' && ending.id !== null ? [{ id: ending.id, owner: ending.owner }] : []
-    })
-    if (letters.length > 0) await dedupe.beforeDeadLetters(letters, signal)
-    const lost = new Set([...(await dedupe.confirm(items, signal))].map(({ source }) => source))
+    const lost = new Set([...(await dedupe.confirm(claimed(batch), signal))].map(({ source }) => source))
     return batch.map((completion) => {
       const ending = endings.of(completion.source)
       if (!lost.has(completion.source) || ending?.id == null) return completion
@@ -209,30 +207,21 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
 
   /** Its partition was taken away before it was published: the next owner will, from the stored answer. */
-  function abandoned({ source }: Completion): void {
-    unfinished.delete(source)
-    const ending = endings.of(source)
-    if (ending !== undefined && ending.id !== null && ending.after !== 'nothing') {
-      dedupe.letGo(ending.id, ending.owner)
-    }
+  function abandoned(completion: Completion): void {
+    unfinished.delete(completion.source)
+    for (const { id, owner } of claimed([completion])) dedupe.letGo(id, owner)
   }
 
-  async function committed(batch: Completion[]): Promise<void> {
+  async function committed(batch: Completion[], how: 'known' | 'learned'): Promise<void> {
     for (const { source } of batch) unfinished.delete(source)
     const done = batch.flatMap(({ source }) => {
       const ending = endings.of(source)
       return ending === undefined ? [] : [{ source, ...ending }]
     })
     for (const each of done) endings.tell(each)
-    budget.published(done.flatMap(({ journey }) => journey.grants))
-    const owned = done.flatMap(({ id, owner, after }) => (id === null ? [] : [{ id, owner, after }]))
-    for (const { id, owner, after } of owned) {
-      if (after === 'free') await dedupe.deadLettered(id, owner, stopped)
-    }
-    const refused = owned.filter(({ after }) => after === 'refused')
-    if (refused.length > 0) await dedupe.refusalTold(refused, stopped)
-    const finished = owned.filter(({ after }) => after === 'mark')
-    if (finished.length > 0) await dedupe.finish(finished, stopped)
+    // What another worker may have published tells of its own calls: these are kept in mind until their windows have passed.
+    if (how === 'known') budget.published(done.flatMap(({ journey }) => journey.grants))
+    await dedupe.finish(claimed(batch), how, stopped)
   }
 
   /** Messages of one partition come in the order in which they were produced, or nearly so. */

@@ -2,7 +2,7 @@
 import { pause } from '../abortable.ts'
 import type { Reply } from '../redis/state.ts'
 import type { ClaimOwner, TheirClaim } from './judge.ts'
-import { judge, ownerText, parseOwner } from './judge.ts'
+import { judge, ownerText, parseIntent, parseOwner } from './judge.ts'
 import type { Parts } from './parts.ts'
 
 export type Claim =
@@ -74,12 +74,13 @@ type SeenClaim =
 
 /** The reply of claim.lua. */
 function readClaim({ rest }: Reply): SeenClaim {
-  const [kind, a, b, c, d, e] = rest
+  const [kind, a, b, c, d, e, g] = rest
   if (kind === 'marked') return { kind, conflict: a === 1 }
   if (kind === 'mine') return { kind, starts: Number(a), startsAlone: Number(b), outcome: String(c) }
   if (kind === 'leased') return { kind, leftMs: Number(a) }
   if (kind !== 'other') throw new TypeError(`claim.lua returned ${String(kind)}`)
   const refusedAtMs = d === '' ? null : Number(d)
-  const claim = { owner: parseOwner(String(a)), state: b as TheirClaim['state'], refusedAtMs }
+  const owner = parseOwner(String(a))
+  const claim = { owner, state: b as TheirClaim['state'], refusedAtMs, intent: parseIntent(String(g)) }
   return { kind, claim, ownerText: String(a), version: String(c), conflict: e === 1 }
 }

@@ -20,6 +20,8 @@ export interface Held {
   state: 'open' | 'answered' | 'refused'
   outcome: string
   refusedAtMs: number
+  /** What is about to be published for it, as in Redis, see `intentText`; empty until that is confirmed. */
+  intent: string
   /** The token of the lease that is held, empty when none. */
   lease: string
   leasedAlone: boolean
@@ -89,6 +91,7 @@ function unknownOf({ id, owner }: Item): Held {
     state: 'open',
     outcome: '',
     refusedAtMs: 0,
+    intent: '',
     lease: '',
     leasedAlone: false,
     starts: 0,

@@ -16,11 +16,16 @@ export interface ClaimOwner {
  */
 export type OwnerStanding = 'due' | 'committed' | 'gone'
 
+/** What a transaction publishes for a message: its outcome, a refusal at that time of Redis (ms), or a dead letter. */
+export type Intent = { kind: 'outcome' } | { kind: 'refusal'; atMs: number } | { kind: 'letter' }
+
 export interface TheirClaim {
   owner: ClaimOwner
   state: 'open' | 'answered' | 'refused'
-  /** Redis's time of the refusal, ms; in state answered, of one that a worker which was taken for dead has overwritten. */
+  /** Redis's time of the refusal, ms; null in the other states. */
   refusedAtMs: number | null
+  /** What was confirmed last, right before a transaction; null: nothing was ever about to be published. */
+  intent: Intent | null
 }
 
 /** `wait`: their refusal is about to be published; only then this message is a new acceptance. */
@@ -34,17 +39,14 @@ export type Judgement = 'duplicate' | 'take' | 'mark' | 'wait'
 export function judge(theirs: TheirClaim, mine: ClaimOwner, standing: OwnerStanding): Judgement {
   // The topic was made anew and its offsets began again: what stood there then will never be read.
   const actual = samePlace(theirs.owner, mine) ? 'gone' : standing
-  if (theirs.state === 'refused') {
-    const later = mine.timestampMs > (theirs.refusedAtMs ?? 0)
-    if (later) return actual === 'due' ? 'wait' : 'take'
-    return actual === 'gone' ? 'take' : 'duplicate'
-  }
-  if (actual === 'due') return 'duplicate'
-  if (theirs.state === 'answered' && actual === 'committed' && theirs.refusedAtMs !== null) {
-    return mine.timestampMs > theirs.refusedAtMs ? 'take' : 'duplicate'
-  }
-  // An open claim of a committed message: dead-lettered, skipped by an operator, or its answer was lost.
-  return theirs.state === 'answered' && actual === 'committed' ? 'mark' : 'take'
+  const isLaterThan = (refusedAtMs: number | null) => mine.timestampMs > (refusedAtMs ?? 0)
+  if (actual === 'gone') return 'take'
+  if (actual === 'due') return theirs.state === 'refused' && isLaterThan(theirs.refusedAtMs) ? 'wait' : 'duplicate'
+  // Its worker died after the commit: what it had confirmed is what was published.
+  if (theirs.intent?.kind === 'outcome') return 'mark'
+  if (theirs.intent?.kind === 'refusal') return isLaterThan(theirs.intent.atMs) ? 'take' : 'duplicate'
+  // Dead-lettered, skipped by an operator, or passed over for another message whose claim was lost.
+  return 'take'
 }
 
 function samePlace(a: ClaimOwner, b: ClaimOwner): boolean {
@@ -54,6 +56,17 @@ function samePlace(a: ClaimOwner, b: ClaimOwner): boolean {
 /** @returns the owner as it stands in Redis; equal texts are the same message */
 export function ownerText({ group, topic, partition, offset, timestampMs }: ClaimOwner): string {
   return JSON.stringify([group, topic, partition, offset.toString(), timestampMs])
+}
+
+/** @returns the intent as it stands in Redis */
+export const intentText = (intent: Intent): string =>
+  intent.kind === 'refusal' ? `refusal ${intent.atMs}` : intent.kind
+
+/** The reverse of `intentText`; null of what is empty. */
+export function parseIntent(text: string): Intent | null {
+  const [kind, atMs] = text.split(' ')
+  if (kind === 'refusal') return { kind, atMs: Number(atMs) }
+  return kind === 'outcome' || kind === 'letter' ? { kind } : null
 }
 
 /** The reverse of `ownerText`. */

@@ -4,10 +4,9 @@ import type { Held } from './held.ts'
 import { batches } from './parts.ts'
 import type { Parts } from './parts.ts'
 
-/** As reassert.lua returns them. */
+/** As reassert.lua returns them; others are behind, or missing. */
 const NOT_OURS = 0
-const BEHIND = 2
-const MISSING = 3
+const OURS = 1
 
 /**
  * `decision`: asks only a fleet whose data is trusted (confirm); `renewal`: in any state.
@@ -19,15 +18,9 @@ export function createReassert({ keys, state, scripts, held: register, claimTtlM
   type Ask = (held: Held[], full: boolean) => Promise<Reply>
 
   async function renew(batch: Held[], ask: Ask): Promise<Held[]> {
-    const { rest, verdict } = await ask(batch, false)
-    // Where nothing was lost, a lingering claim that is missing was freed: its next owner has dead-lettered it.
-    const isFreed = ({ runs }: Held) => runs === 0 && verdict === 'open'
-    const [lost, lacking]: [Held[], Held[]] = [[], []]
-    for (const [index, claim] of batch.entries()) {
-      const result = rest[index + 1]
-      if (result === NOT_OURS || (result === MISSING && isFreed(claim))) lost.push(claim)
-      else if (result === BEHIND || result === MISSING) lacking.push(claim)
-    }
+    const { rest } = await ask(batch, false)
+    const lost = batch.filter((_, index) => rest[index + 1] === NOT_OURS)
+    const lacking = batch.filter((_, index) => rest[index + 1] !== NOT_OURS && rest[index + 1] !== OURS)
     if (lacking.length === 0) return lost
     const again = await ask(lacking, true)
     return [...lost, ...lacking.filter((_, index) => again.rest[index + 1] === NOT_OURS)]
@@ -53,6 +46,6 @@ export function createReassert({ keys, state, scripts, held: register, claimTtlM
 
 /** Outcomes are kilobytes each: sent only where Redis lacks them. */
 function describe(held: Held, full: boolean): (string | number)[] {
-  const { owner, payloadHash, state, outcome, refusedAtMs, lease, starts, startsAlone } = held
-  return [owner, payloadHash, state, full ? outcome : '', refusedAtMs, lease, starts, startsAlone]
+  const { owner, payloadHash, state, outcome, refusedAtMs, lease, starts, startsAlone, intent } = held
+  return [owner, payloadHash, state, full ? outcome : '', refusedAtMs, lease, starts, startsAlone, intent]
 }

@@ -146,6 +146,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
         resume: () => membership.resume(partition),
         seek: (offset) => membership.seek(partition, offset),
       },
+      isMember: membership.isMember,
       onCommitted: (completions, durationMs) => onCommitted(partition, completions, durationMs),
       onFailed: () => hooks.failed?.({ partition }),
     })
@@ -160,7 +161,8 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   }
 
   function onCommitted(partition: number, completions: Completion[], durationMs: number | null): void {
-    const told = handler.committed(completions).catch((error: unknown) => {
+    const how = durationMs === null ? 'learned' : 'known'
+    const told = handler.committed(completions, how).catch((error: unknown) => {
       log.error('a fault of the worker after a commit', { topic, partition, reason: kafkaReason(error) })
     })
     telling.add(told)

@@ -232,6 +232,11 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
       steer((current) => current.seek({ topic, partition, offset: offset.toString() })),
     /** How long, in ms, kafkajs has shown no sign of life: no fetch, no heartbeat, no join, no new consumer. */
     silentMs: () => performance.now() - aliveAtMs,
+    /**
+     * Whether the group has heard of this member within its session. If not, its partitions may be another's: what it writes
+     * about them elsewhere would contradict that one.
+     */
+    isMember: () => performance.now() - answeredAtMs < timeouts.sessionMs,
     status: (): MembershipStatus => ({ assigned, unansweredMs: performance.now() - answeredAtMs, lastEnd }),
   }
 }

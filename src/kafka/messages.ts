@@ -27,8 +27,6 @@ export interface OutgoingMessage {
 export interface Completion {
   source: SourceMessage
   messages: OutgoingMessage[]
-  /** The processing id, where the pipeline has to confirm it before and mark it after the commit; null for skips. */
-  processingId: bigint | null
   /** What to publish instead when the broker refuses even this one alone as too large. */
   ifTooLarge: (() => Promise<Completion>) | null
 }
@@ -52,6 +50,9 @@ export interface Handler {
   confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]>
   /** Told of an answer that this worker will not publish: its partition was taken away, or somebody else has published it. */
   abandoned?(completion: Completion): void
-  /** Told after the commit, also when the commit's outcome was learned only later from the committed offset. */
-  committed(batch: Completion[]): Promise<void>
+  /**
+   * Told after the commit.
+   * @param how `known`: its own transaction's; `learned`: read later from the committed offset, and maybe another worker's
+   */
+  committed(batch: Completion[], how: 'known' | 'learned'): Promise<void>
 }

@@ -60,6 +60,8 @@ export interface PartitionOptions {
   /** Fetching pauses at so many messages that no handler has room for. */
   prefetch: number
   log: Log
+  /** Whether the group still counts this worker in, as far as it knows: else nothing is confirmed or published. */
+  isMember: () => boolean
   /** Committed, as known from the commit itself or read later; `durationMs` is null for the latter. */
   onCommitted: (completions: Completion[], durationMs: number | null) => void
   /** A transaction failed, for whatever reason. */
@@ -95,7 +97,7 @@ export function createPartition(options: PartitionOptions) {
     handler,
     gone: gone.signal,
     log,
-    hold: () => (state === 'ready' ? hold : null),
+    hold: () => (state === 'ready' && options.isMember() ? hold : null),
     onCommitted: (completions, commit, durationMs) => {
       last = commit
       committedAtMs = performance.now()
@@ -257,6 +259,7 @@ export function createPartition(options: PartitionOptions) {
     /** The group still counts this worker in. */
     proven(): void {
       if (state === 'suspect') enter('acquiring')
+      publish()
     },
     /** Looks whether something that was held may go on. */
     poke(): void {

@@ -1,4 +1,5 @@
 /** Publishes what the handlers of one partition have answered: confirm, one transaction, tell. */
+import { bounded } from '../abortable.ts'
 import type { Log } from '../log.ts'
 import type { Completion, Handler } from './messages.ts'
 import type { OpenMessage, OpenMessages } from './open-messages.ts'
@@ -82,12 +83,13 @@ export function createPublishing(options: PublishingOptions): () => void {
   }
 
   /** @throws Error when some of it must not be published any more, or that cannot be found out now */
-  async function stillConfirmed(items: OpenMessage[], sinceMs: number): Promise<void> {
+  async function stillConfirmed(before: Hold, items: OpenMessage[], sinceMs: number): Promise<void> {
     for (let askedMs = sinceMs; performance.now() - askedMs > CONFIRMED_FOR_MS;) {
+      if (hold() !== before) throw new Error('the partition may be another worker’s')
       askedMs = performance.now()
-      const before = items.map(({ completion }) => completion)
-      await ask(items, AbortSignal.any([gone, AbortSignal.timeout(CONFIRM_AGAIN_WITHIN_MS)]))
-      const changed = items.some(({ completion }, index) => completion !== before[index])
+      const asked = items.map(({ completion }) => completion)
+      await bounded(gone, CONFIRM_AGAIN_WITHIN_MS, (signal) => ask(items, signal))
+      const changed = items.some(({ completion }, index) => completion !== asked[index])
       if (changed) throw new Error('an id has passed to another message since its confirmation')
     }
   }
@@ -107,7 +109,7 @@ export function createPublishing(options: PublishingOptions): () => void {
     const how = {
       eachTopicAlone: outbox.eachTopicAlone(items),
       abortFirst: items.some(({ tried }) => tried),
-      mayCommit: () => stillConfirmed(items, confirmedMs),
+      mayCommit: () => stillConfirmed(before, items, confirmedMs),
     }
     // Before, not after: whatever happens from here on, the log may hold them.
     for (const item of items) item.tried = true

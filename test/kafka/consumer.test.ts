@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { encodeDone } from '../../src/kafka/offset-metadata.ts'
+import { openPublisher } from '../../src/kafka/publisher.ts'
 import { transactionalIdOf } from '../../src/kafka/transactional-id.ts'
 import { answer, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
 import type { KafkaWorld } from '../support/kafka-testing.ts'
@@ -148,6 +150,63 @@ describe('a consumer', () => {
     await until('the offset is at the end', async () => (await committedOffset()) === 2n)
     await until('the other is published', () => reader.valuesOf(world.out).includes('m2'))
     expect(reader.valuesOf(world.out)).toEqual(['m2'])
+  })
+
+  it('says that it has only learned of a commit, where another worker published otherwise', async () => {
+    await world.send(['m1'])
+    const reader = await world.read()
+    const source = { group: world.group, topic: world.requests, partition: 0 }
+    const successor = async () => {
+      const id = transactionalIdOf(source.group, source.topic, 0)
+      const next = await openPublisher(world.clients, id, source, AbortSignal.timeout(10_000))
+      const message = { topic: world.out, key: 'k', value: 'of the successor', headers: {} }
+      await next.publish([message], 1n, encodeDone(1n, []))
+      next.close()
+    }
+    const told: string[] = []
+    let asked = 0
+    startConsumer(world, {
+      // As when it is frozen in its open transaction.
+      async confirm(batch) {
+        asked++
+        if (asked === 1) await sleep(3_500)
+        if (asked === 2) await successor()
+        return batch
+      },
+      committed: (batch, how) =>
+        Promise.resolve(void told.push(...batch.map((each) => `${textOf(each.source)} ${how}`))),
+    })
+    await until('it is told', () => told.length > 0)
+    await until('the outcome is read', () => reader.valuesOf(world.out).length > 0)
+    expect(told).toEqual(['m1 learned'])
+    expect(reader.valuesOf(world.out)).toEqual(['of the successor'])
+  })
+
+  it('confirms nothing after a freeze past its session, until the group has heard of it', async () => {
+    await world.send(['m1'])
+    const reader = await world.read()
+    const calls = heldCalls()
+    const unheardMs: number[] = []
+    const sessionMs = 6_000
+    const { consumer } = startConsumer(
+      world,
+      {
+        handle: calls.handle,
+        confirm(batch) {
+          unheardMs.push(consumer.status().membership.unansweredMs)
+          return Promise.resolve(batch)
+        },
+      },
+      { timeouts: { sessionMs } },
+    )
+    await until('it is in flight', () => calls.started.length === 1)
+    calls.finish('m1', [world.out])
+    // Nothing of this process runs, as with SIGSTOP; the answer is there when it goes on.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, sessionMs + 1_000)
+    await until('it is published', () => reader.valuesOf(world.out).length > 0)
+    expect(unheardMs.length).toBeGreaterThan(0)
+    expect(Math.max(...unheardMs)).toBeLessThan(sessionMs)
+    expect(reader.valuesOf(world.out)).toEqual(['m1'])
   })
 
   it('asks again for a confirmation that failed', async () => {

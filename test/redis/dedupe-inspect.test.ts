@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { forgetAnswer, inspectId } from '../../src/dedupe/inspect.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
-import { message, soon, startFleet } from './fleet.ts'
+import { message, outcomeOf, soon, startFleet } from './fleet.ts'
 
 let fleet: Fleet
 let worker: FleetWorker
@@ -39,7 +39,7 @@ test('an id on its way: waiting, asked, answered, published', async () => {
   expect((await look(id)).claim).toMatchObject({ isAsked: true, starts: 1, startsAlone: 1 })
   await worker.store(id, owner, 'answer', soon())
   expect((await look(id)).claim).toMatchObject({ state: 'answered', hasAnswer: true, isAsked: false })
-  await worker.finish([{ id, owner }], soon())
+  await worker.finish([outcomeOf({ id, owner })], 'known', soon())
   const { markedForMs, claim } = await look(id)
   expect(markedForMs).toBeGreaterThan(0)
   expect(claim).toMatchObject({ state: 'answered', hasAnswer: false })

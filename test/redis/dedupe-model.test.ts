@@ -1,6 +1,6 @@
 /**
  * Random lives of a few messages under one id, on the real scripts: runs that crash at any point, zombies that go on, marks
- * that are never set, flushes, retention. Kafka is a plain model of the witness: a message is committed once, with its outcome.
+ * that are never set, dead letters, partitions that come back, flushes, retention. Kafka is a plain model of the witness: a message is committed once, with its outcome.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -20,7 +20,9 @@ interface Run {
   worker: FleetWorker
   phase: Phase
   /** What its transaction would publish: null for a skip. */
-  result: { kind: 'success' } | { kind: 'refusal'; atMs: number } | null
+  result: { kind: 'success' } | { kind: 'refusal' | 'letter'; atMs: number } | null
+  /** Its confirmation has come, so its transaction may have been tried. */
+  tried: boolean
 }
 
 interface Sent {
@@ -32,20 +34,31 @@ interface Sent {
 }
 
 type Command =
-  | { do: 'step' | 'zombie_step' | 'crash' | 'freeze' | 'vanish'; which: number; refuse: boolean }
-  | { do: 'send' | 'flush'; which: number; refuse: boolean }
+  | { do: 'step' | 'zombie_step' | 'learn' | 'crash' | 'freeze' | 'vanish'; which: number; refuse: boolean }
+  | { do: 'send' | 'flush' | 'letter'; which: number; refuse: boolean }
 
 const command: fc.Arbitrary<Command> = fc.record({
   do: fc.oneof(
     { weight: 24, arbitrary: fc.constant('step' as const) },
     { weight: 6, arbitrary: fc.constant('zombie_step' as const) },
     { weight: 3, arbitrary: fc.constantFrom('crash' as const, 'freeze' as const) },
+    { weight: 3, arbitrary: fc.constantFrom('letter' as const, 'learn' as const) },
     { weight: 4, arbitrary: fc.constant('send' as const) },
     { weight: 1, arbitrary: fc.constantFrom('flush' as const, 'vanish' as const) },
   ),
   which: fc.nat(MESSAGES - 1),
   refuse: fc.boolean(),
 })
+
+const PUBLISHES = { success: 'outcome', refusal: 'refusal', letter: 'letter' } as const
+const ended = (owner: ClaimOwner, { kind }: NonNullable<Run['result']>) => ({
+  id: ID,
+  owner,
+  publishes: PUBLISHES[kind],
+})
+
+const confirms = ({ phase }: Run) => phase === 'stored' || phase === 'refused'
+const isConfirmed = ({ state, run }: Sent) => state === 'committed' || run?.phase === 'confirmed'
 
 function createWorld(fleet: Fleet) {
   const log: Sent[] = []
@@ -77,17 +90,17 @@ function createWorld(fleet: Fleet) {
       }
       case 'stored':
       case 'refused': {
-        const lost = await worker.confirm([{ id: ID, owner }], signal)
+        const lost = await worker.confirm([ended(owner, run.result as NonNullable<Run['result']>)], signal)
         if (lost.size > 0) run.result = null
+        run.tried = run.result !== null
         run.phase = 'confirmed'
         return
       }
       case 'confirmed':
         return commit(sent, run)
       case 'committed':
-        if (run.result?.kind === 'success') await worker.finish([{ id: ID, owner }], signal)
-        else if (run.result?.kind === 'refusal') await worker.refusalTold([{ id: ID, owner }], signal)
-        else worker.letGo(ID, owner)
+        if (run.result === null) worker.letGo(ID, owner)
+        else await worker.finish([ended(owner, run.result)], 'known', signal)
         run.phase = 'over'
     }
   }
@@ -102,7 +115,8 @@ function createWorld(fleet: Fleet) {
     sent.state = 'committed'
     fleet.stands(sent.owner, 'committed')
     if (run.result === null) return
-    outcomes.push(run.result)
+    outcomes.push(run.result.kind === 'letter' ? { kind: 'letter', atMs: Date.now() } : run.result)
+    if (run.result.kind === 'letter') return
     const wait = run.result.kind === 'refusal' ? 5 : null
     fleet.notifications.push({
       key: Buffer.from('new_notifications'),
@@ -130,13 +144,27 @@ function createWorld(fleet: Fleet) {
     if (sent === undefined) return
     if (what === 'step') {
       if (sent.run === null && sent.state === 'due')
-        sent.run = { worker: await fleet.worker(), phase: 'new', result: null }
+        sent.run = { worker: await fleet.worker(), phase: 'new', result: null, tried: false }
       if (sent.run !== null && sent.run.phase !== 'over') await step(sent, sent.run, refuse)
     } else if (what === 'zombie_step') {
       const zombie = sent.zombies.find(({ phase }) => phase !== 'over')
+      // Once it may have lost its membership it confirms nothing (partition.ts): this is one that thaws just in time.
+      if (zombie === undefined || (confirms(zombie) && isConfirmed(sent))) return
       // Where data was lost meanwhile, it waits for a recovery of its own, which a thawed worker has, and this one has not.
-      const ended = () => ((zombie as Run).phase = 'over')
-      if (zombie !== undefined) await step(sent, zombie, refuse, AbortSignal.timeout(200)).catch(ended)
+      const over = () => (zombie.phase = 'over')
+      await step(sent, zombie, refuse, AbortSignal.timeout(200)).catch(over)
+    } else if (what === 'learn') {
+      const zombie = sent.zombies.find(({ tried, phase }) => tried && phase !== 'committed')
+      if (zombie?.result == null || sent.state !== 'committed') return
+      zombie.tried = false
+      zombie.phase = 'over'
+      await zombie.worker
+        .finish([ended(sent.owner, zombie.result)], 'learned', AbortSignal.timeout(200))
+        .catch(() => {})
+    } else if (what === 'letter') {
+      if (sent.run?.phase !== 'claimed' && sent.run?.phase !== 'stored') return
+      sent.run.result = { kind: 'letter', atMs: 0 }
+      sent.run.phase = 'stored'
     } else if (what === 'crash' || what === 'freeze') {
       if (sent.run === null) return
       if (what === 'freeze') {
@@ -159,7 +187,7 @@ function createWorld(fleet: Fleet) {
     }
     const worker = await fleet.worker()
     for (const sent of log.filter(({ state }) => state === 'due')) {
-      sent.run = { worker, phase: 'new', result: null }
+      sent.run = { worker, phase: 'new', result: null, tried: false }
       while (sent.run.phase !== 'over') await step(sent, sent.run, false)
     }
   }
@@ -168,7 +196,7 @@ function createWorld(fleet: Fleet) {
     expect(outcomes.filter(({ kind }) => kind === 'success').length, 'successes').toBeLessThanOrEqual(1)
     if (vanished) return
     for (const { owner } of log) {
-      const told = outcomes.some((outcome) => outcome.kind === 'success' || outcome.atMs >= owner.timestampMs)
+      const told = outcomes.some((each) => each.kind === 'success' || each.atMs >= owner.timestampMs)
       expect(told, `an outcome for the message of ${owner.timestampMs}`).toBe(true)
     }
   }

@@ -4,7 +4,7 @@ import type { TcpProxy } from '../support/tcp-proxy.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
-import { message, soon, startFleet } from './fleet.ts'
+import { letterOf, message, outcomeOf, soon, startFleet } from './fleet.ts'
 
 const HASH = 'payload-1'
 const OUTCOME = '{"score":1}'
@@ -109,7 +109,7 @@ describe('an operation that reaches Redis long after its worker was gone', () =>
     const arrive = await late(() => far.claim(id, owner, HASH, soon()))
     await near.claim(id, copy, HASH, soon())
     await arrive()
-    expect(await near.confirm([{ id, owner: copy }], soon())).toEqual(new Set())
+    expect(await near.confirm([outcomeOf({ id, owner: copy })], soon())).toEqual(new Set())
   })
 
   test('an answer, a refusal and a mark of a message that lost its id change nothing for the new owner', async () => {
@@ -119,14 +119,14 @@ describe('an operation that reaches Redis long after its worker was gone', () =>
       Promise.all([
         far.store(id, owner, OUTCOME, soon()),
         far.refuse(id, owner, soon()),
-        far.deadLettered(id, owner, soon()),
+        far.finish([letterOf({ id, owner })], 'known', soon()),
       ]),
     )
     fleet.stands(owner, 'gone')
     expect(await near.claim(id, copy, HASH, soon())).toEqual(MINE)
     await arrive()
     expect(await near.claim(id, copy, HASH, soon())).toEqual(MINE)
-    expect(await near.confirm([{ id, owner: copy }], soon())).toEqual(new Set())
+    expect(await near.confirm([outcomeOf({ id, owner: copy })], soon())).toEqual(new Set())
   })
 })
 

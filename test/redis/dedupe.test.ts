@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { waitUntil } from '../support/wait.ts'
-import { message, soon, startFleet } from './fleet.ts'
+import { letterOf, message, outcomeOf, refusalOf, soon, startFleet } from './fleet.ts'
 
 const HASH = 'payload-1'
 const OUTCOME = '{"score":1}'
@@ -57,7 +57,7 @@ describe('after the commit', () => {
     const [id, owner] = [newId(), message()]
     await one.claim(id, owner, HASH, soon())
     await one.store(id, owner, OUTCOME, soon())
-    await one.finish([{ id, owner }], soon())
+    await one.finish([outcomeOf({ id, owner })], 'known', soon())
     const mark = `${fleet.prefix}processed_messages:${id}`
     expect(await fleet.admin.get(mark)).toBe('_')
     const lifeMs = await fleet.admin.pttl(mark)
@@ -71,6 +71,7 @@ describe('after the commit', () => {
     const [id, owner] = [newId(), message()]
     await one.claim(id, owner, HASH, soon())
     await one.store(id, owner, OUTCOME, soon())
+    await one.confirm([outcomeOf({ id, owner })], soon())
     fleet.stands(owner, 'committed')
     expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
     expect(await fleet.admin.get(fleet.keys.mark(id))).toBe('_')
@@ -80,7 +81,7 @@ describe('after the commit', () => {
     const [id, owner] = [newId(), message()]
     await one.claim(id, owner, HASH, soon())
     await one.store(id, owner, OUTCOME, soon())
-    await one.finish([{ id, owner }], soon())
+    await one.finish([outcomeOf({ id, owner })], 'known', soon())
     fleet.stands(owner, 'committed')
     await fleet.admin.del(fleet.keys.mark(id))
     expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
@@ -92,18 +93,18 @@ describe('after the commit', () => {
     const [id, owner] = [newId(), message()]
     await one.claim(id, owner, HASH, soon())
     await one.store(id, owner, OUTCOME, soon())
-    await one.finish([{ id, owner }], soon())
-    await one.finish([{ id, owner }], soon())
-    expect(await two.confirm([{ id, owner }], soon())).toHaveLength(1)
+    await one.finish([outcomeOf({ id, owner })], 'known', soon())
+    await one.finish([outcomeOf({ id, owner })], 'known', soon())
+    expect(await two.confirm([outcomeOf({ id, owner })], soon())).toHaveLength(1)
     expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
   })
 
   test('many are marked at once', async () => {
-    const items = Array.from({ length: 300 }, () => ({ id: newId(), owner: message() }))
+    const items = Array.from({ length: 300 }, () => outcomeOf({ id: newId(), owner: message() }))
     await Promise.all(items.map(({ id, owner }) => one.claim(id, owner, HASH, soon())))
     await Promise.all(items.map(({ id, owner }) => one.store(id, owner, OUTCOME, soon())))
     expect(await one.confirm(items, soon())).toEqual(new Set())
-    await one.finish(items, soon())
+    await one.finish(items, 'known', soon())
     expect(await fleet.admin.exists(...items.map(({ id }) => fleet.keys.mark(id)))).toBe(300)
   })
 })
@@ -115,7 +116,7 @@ describe('an owner that nobody will read again', () => {
     await one.store(id, owner, OUTCOME, soon())
     fleet.stands(owner, 'gone')
     expect(await two.claim(id, copy, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
-    const items = [{ id, owner }]
+    const items = [outcomeOf({ id, owner })]
     expect(await one.confirm(items, soon())).toEqual(new Set(items))
   })
 
@@ -125,6 +126,14 @@ describe('an owner that nobody will read again', () => {
     await one.store(id, owner, OUTCOME, soon())
     fleet.stands(owner, 'gone')
     expect(await two.claim(id, message(), 'payload-2', soon())).toEqual(MINE)
+  })
+
+  test('committed with an answer that was never about to be published: the copy takes it over', async () => {
+    const [id, owner] = [newId(), message()]
+    await one.claim(id, owner, HASH, soon())
+    await one.store(id, owner, OUTCOME, soon())
+    fleet.stands(owner, 'committed')
+    expect(await two.claim(id, message(), HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
   })
 
   test('committed without an outcome, as a dead letter is: the copy is processed', async () => {
@@ -163,7 +172,10 @@ describe('an owner that nobody will read again', () => {
     const [id, owner] = [newId(), message()]
     await one.claim(id, owner, HASH, soon())
     fleet.stands(owner, 'committed')
-    fleet.meanwhile(owner, () => one.store(id, owner, OUTCOME, soon()))
+    fleet.meanwhile(owner, async () => {
+      await one.store(id, owner, OUTCOME, soon())
+      await one.confirm([outcomeOf({ id, owner })], soon())
+    })
     expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
   })
 
@@ -188,7 +200,7 @@ describe('a refusal for budget', () => {
     await one.claim(id, owner, HASH, soon())
     const refused = await one.refuse(id, owner, soon())
     expect(refused.kind).toBe('refused')
-    expect(await one.confirm([{ id, owner }], soon())).toEqual(new Set())
+    expect(await one.confirm([refusalOf({ id, owner })], soon())).toEqual(new Set())
     for (const standing of ['due', 'committed'] as const) {
       fleet.stands(owner, standing)
       for (const copy of others) expect(await two.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
@@ -204,7 +216,7 @@ describe('a refusal for budget', () => {
     await one.refuse(id, owner, soon())
     const claim = two.claim(id, later, HASH, soon())
     await sleep(200)
-    expect(await one.confirm([{ id, owner }], soon())).toEqual(new Set())
+    expect(await one.confirm([refusalOf({ id, owner })], soon())).toEqual(new Set())
     fleet.stands(owner, 'committed')
     expect(await claim).toEqual(MINE)
   })
@@ -227,7 +239,7 @@ describe('a refusal for budget', () => {
       await worker.claim(id, owner, HASH, soon())
       await worker.refuse(id, owner, soon())
       expect(await worker.claim(id, later, HASH, soon())).toEqual(MINE)
-      const items = [{ id, owner }]
+      const items = [refusalOf({ id, owner })]
       expect(await worker.confirm(items, soon())).toEqual(new Set(items))
     } finally {
       await hasty.stop()
@@ -259,139 +271,9 @@ describe('a refusal for budget', () => {
     const [owner, copy] = [message({ timestampMs }), message({ timestampMs })]
     await one.claim(id, owner, HASH, soon())
     await one.refuse(id, owner, soon())
+    await one.confirm([refusalOf({ id, owner })], soon())
     fleet.stands(owner, 'committed')
     expect(await two.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
-  })
-})
-
-describe('a refusal that was committed, against a worker that was taken for dead', () => {
-  /** Both run the same message; the second refuses it and commits. */
-  async function refusedBySuccessor({ begun }: { begun: boolean }) {
-    const [frozen, next] = [await quick.worker(), await quick.worker()]
-    const [id, owner, copy] = [newId(), message(), message({ partition: 1 })]
-    await frozen.claim(id, owner, HASH, soon())
-    if (begun) await frozen.begin(id, owner, false, soon())
-    frozen.freeze()
-    // Waits out the lease.
-    expect(await next.claim(id, owner, HASH, soon())).toMatchObject({ kind: 'mine', stored: null })
-    await next.refuse(id, owner, soon())
-    const commit = async () => {
-      expect(await next.confirm([{ id, owner }], soon())).toEqual(new Set())
-      quick.stands(owner, 'committed')
-      await next.refusalTold([{ id, owner }], soon())
-      await sleep(5)
-    }
-    return { frozen, next, id, owner, copy, commit }
-  }
-
-  let quick: Fleet
-  beforeAll(async () => {
-    quick = await startFleet(inject('redisUrl'), { dedupe: { leaseMs: 300, renewEveryMs: 100 } })
-  })
-  afterAll(() => quick.stop())
-
-  test('an answer that it stores before the commit hides no later send', async () => {
-    const { frozen, next, id, owner, commit } = await refusedBySuccessor({ begun: true })
-    await frozen.store(id, owner, OUTCOME, soon())
-    await commit()
-    expect(await next.claim(id, message(), HASH, soon())).toMatchObject({ kind: 'mine' })
-  })
-
-  test('nor does one that comes after it, which is discarded', async () => {
-    const { frozen, next, id, owner, commit } = await refusedBySuccessor({ begun: true })
-    await commit()
-    expect(await frozen.store(id, owner, OUTCOME, soon())).toEqual({ kind: 'duplicate' })
-    expect(await next.claim(id, message(), HASH, soon())).toMatchObject({ kind: 'mine' })
-  })
-
-  test('nor does one that it stores when the successor died right after the commit', async () => {
-    const { frozen, next, id, owner, copy } = await refusedBySuccessor({ begun: true })
-    quick.stands(owner, 'committed')
-    await frozen.store(id, owner, OUTCOME, soon())
-    await sleep(5)
-    expect(await next.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
-    expect(await next.claim(id, message(), HASH, soon())).toMatchObject({ kind: 'mine' })
-  })
-
-  test('an answer that it held, and writes again, hides none either', async () => {
-    const { frozen, next, id, owner, commit } = await refusedBySuccessor({ begun: false })
-    await frozen.store(id, owner, OUTCOME, soon())
-    frozen.letGo(id, owner)
-    await quick.admin.hdel(quick.keys.claim(id), 'outcome')
-    await commit()
-    await frozen.reassertHeld(soon())
-    expect(await next.claim(id, message(), HASH, soon())).toMatchObject({ kind: 'mine' })
-  })
-
-  test('it begins no call, and copies that were sent before stay refused with it', async () => {
-    const { frozen, next, id, owner, copy, commit } = await refusedBySuccessor({ begun: false })
-    expect(await frozen.begin(id, owner, false, soon())).toEqual({ kind: 'changed' })
-    await commit()
-    expect(await frozen.begin(id, owner, false, soon())).toEqual({ kind: 'changed' })
-    expect(await frozen.refuse(id, owner, soon())).toEqual({ kind: 'changed' })
-    expect(await frozen.claim(id, owner, HASH, soon())).toEqual(MARKED)
-    expect(await next.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
-  })
-})
-
-describe('a dead letter', () => {
-  test('with an answer is free as soon as it is committed, though its worker dies then', async () => {
-    const [id, owner] = [newId(), message()]
-    await one.claim(id, owner, HASH, soon())
-    await one.store(id, owner, OUTCOME, soon())
-    await one.beforeDeadLetters([{ id, owner }], soon())
-    fleet.stands(owner, 'committed')
-    expect(await two.claim(id, message(), 'a shorter one', soon())).toEqual(MINE)
-  })
-
-  test('that was never committed leaves its answer to the same message', async () => {
-    const [id, owner] = [newId(), message()]
-    await one.claim(id, owner, HASH, soon())
-    await one.store(id, owner, OUTCOME, soon())
-    await one.beforeDeadLetters([{ id, owner }], soon())
-    expect(await two.claim(id, owner, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
-    expect(await two.confirm([{ id, owner }], soon())).toEqual(new Set())
-  })
-
-  test('without an answer keeps its count of starts until it is committed', async () => {
-    const [id, owner] = [newId(), message()]
-    await one.claim(id, owner, HASH, soon())
-    await one.begin(id, owner, true, soon())
-    await one.beforeDeadLetters([{ id, owner }], soon())
-    expect(await fleet.admin.hget(fleet.keys.claim(id), 'starts')).toBe('1')
-  })
-
-  test('frees its id: sent again, it is processed', async () => {
-    const [id, owner] = [newId(), message()]
-    await one.claim(id, owner, HASH, soon())
-    await one.deadLettered(id, owner, soon())
-    expect(await two.claim(id, message(), HASH, soon())).toEqual(MINE)
-  })
-
-  test('keeps the answer that could not be published, for the message that is sent again', async () => {
-    const [id, owner, other, replay] = [newId(), message(), message(), message()]
-    await one.claim(id, owner, HASH, soon())
-    await one.store(id, owner, OUTCOME, soon())
-    await one.deadLettered(id, owner, soon())
-    expect(await two.claim(id, replay, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
-    expect(await one.claim(id, other, HASH, soon())).toEqual(DUPLICATE)
-  })
-
-  test('keeps no answer for other texts under its id', async () => {
-    const [id, owner] = [newId(), message()]
-    await one.claim(id, owner, HASH, soon())
-    await one.store(id, owner, OUTCOME, soon())
-    await one.deadLettered(id, owner, soon())
-    expect(await two.claim(id, message(), 'payload-2', soon())).toEqual(MINE)
-  })
-
-  test('does not free the id of the message that has taken it over meanwhile', async () => {
-    const [id, owner, replay] = [newId(), message(), message()]
-    await one.claim(id, owner, HASH, soon())
-    fleet.stands(owner, 'committed')
-    await two.claim(id, replay, HASH, soon())
-    await one.deadLettered(id, owner, soon())
-    expect(await one.claim(id, message(), HASH, soon())).toEqual(DUPLICATE)
   })
 })
 
@@ -420,7 +302,7 @@ describe('stored answers', () => {
     await fleet.admin.del(fleet.keys.claim(id))
     await one.store(id, owner, OUTCOME, soon())
     await fleet.admin.del(fleet.keys.claim(id))
-    expect(await one.confirm([{ id, owner }], soon())).toEqual(new Set())
+    expect(await one.confirm([outcomeOf({ id, owner })], soon())).toEqual(new Set())
     expect(await two.claim(id, owner, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
   })
 
@@ -430,7 +312,7 @@ describe('stored answers', () => {
     await one.store(id, owner, OUTCOME, soon())
     await fleet.admin.del(fleet.keys.claim(id))
     await two.claim(id, message(), HASH, soon())
-    const items = [{ id, owner }]
+    const items = [outcomeOf({ id, owner })]
     expect(await one.confirm(items, soon())).toEqual(new Set(items))
   })
 })
@@ -451,11 +333,12 @@ describe('an answer that was let go', () => {
     return { worker, id, owner, claim: letGo.keys.claim(id) }
   }
 
-  test('is not written again where its next owner has freed the claim', async () => {
-    const { claim } = await answered()
-    await letGo.admin.del(claim)
+  test('is not written again where its next owner has dead-lettered the message', async () => {
+    const { id, owner, claim } = await answered()
+    await (await letGo.worker()).finish([letterOf({ id, owner })], 'known', soon())
+    await letGo.admin.hdel(claim, 'outcome')
     await sleep(500)
-    expect(await letGo.admin.exists(claim)).toBe(0)
+    expect(await letGo.admin.hmget(claim, 'state', 'outcome')).toEqual(['dead', null])
   })
 
   test('is forgotten when nobody takes it on for long', async () => {

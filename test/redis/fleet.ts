@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Log } from '../../src/log.ts'
-import type { ClaimOwner, OwnerStanding } from '../../src/dedupe.ts'
+import type { ClaimOwner, Ended, Item, OwnerStanding } from '../../src/dedupe.ts'
 import { createDedupe } from '../../src/dedupe.ts'
 import type { DedupeTimings } from '../../src/dedupe/parts.ts'
 import { ownerText } from '../../src/dedupe/judge.ts'
@@ -174,6 +174,11 @@ export function message(also: Partial<ClaimOwner> = {}): ClaimOwner {
   offsets++
   return { group: 'g', topic: 'AI_handler', partition: 0, offset: offsets, timestampMs: Date.now(), ...also }
 }
+
+/** With what most messages end. */
+export const outcomeOf = ({ id, owner }: Item): Ended => ({ id, owner, publishes: 'outcome' })
+export const refusalOf = ({ id, owner }: Item): Ended => ({ id, owner, publishes: 'refusal' })
+export const letterOf = ({ id, owner }: Item): Ended => ({ id, owner, publishes: 'letter' })
 
 /** A limit for what should take milliseconds. */
 export const soon = () => AbortSignal.timeout(30_000)

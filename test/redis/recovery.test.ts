@@ -3,7 +3,7 @@ import type { OutcomeRecord } from '../../src/recovery/outcomes.ts'
 import { startLocalRedis } from '../support/services.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
-import { message, soon, startFleet } from './fleet.ts'
+import { message, outcomeOf, refusalOf, soon, startFleet } from './fleet.ts'
 
 const HASH = 'payload-1'
 const OUTCOME = '{"score":1}'
@@ -37,7 +37,7 @@ async function finish(worker: FleetWorker, id: bigint, owner = message()): Promi
   await worker.store(id, owner, OUTCOME, soon())
   fleet.notifications.push(published(id))
   fleet.stands(owner, 'committed')
-  await worker.finish([{ id, owner }], soon())
+  await worker.finish([outcomeOf({ id, owner })], 'known', soon())
 }
 
 const leaders = (...workers: FleetWorker[]) =>
@@ -134,7 +134,7 @@ describe('a flush', () => {
     const early = message({ timestampMs: Date.now() - 1_000 })
     const copies = await Promise.all([open, calling, answered, refused].map((id) => two.claim(id, early, HASH, soon())))
     expect(copies.map(({ kind }) => kind)).toEqual(['duplicate', 'duplicate', 'duplicate', 'duplicate'])
-    const items = [answered, refused].map((id, i) => ({ id, owner: owners[i + 2] as (typeof owners)[0] }))
+    const items = [outcomeOf({ id: answered, owner: owners[2] }), refusalOf({ id: refused, owner: owners[3] })]
     expect(await one.confirm(items, soon())).toEqual(new Set())
     expect(await two.begin(calling, owners[1], false, soon())).toEqual({ kind: 'changed' })
     expect(await two.claim(answered, owners[2], HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
@@ -160,7 +160,7 @@ describe('a flush', () => {
     await fleet.wipe()
     // Another message with the id was published, as its outcome tells.
     fleet.notifications.push(published(id))
-    const items = [{ id, owner }]
+    const items = [outcomeOf({ id, owner })]
     expect(await worker.confirm(items, soon())).toEqual(new Set(items))
   })
 
@@ -287,7 +287,7 @@ describe('an older copy of what Redis held', () => {
     const goBack = await fleet.copy()
     await one.store(id, owner, OUTCOME, soon())
     await goBack()
-    await one.confirm([{ id, owner }], soon())
+    await one.confirm([outcomeOf({ id, owner })], soon())
     expect(await two.claim(id, owner, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
   })
 })

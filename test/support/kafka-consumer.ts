@@ -6,7 +6,7 @@ import type { KafkaWorld } from './kafka-testing.ts'
 
 export function answer(source: SourceMessage, topics: string[], value = textOf(source)): Completion {
   const messages = topics.map((topic) => ({ topic, key: 'k', value, headers: {} }))
-  return { source, messages, processingId: null, ifTooLarge: null }
+  return { source, messages, ifTooLarge: null }
 }
 
 export const textOf = (source: SourceMessage) => source.value?.toString() ?? ''
@@ -63,9 +63,9 @@ export function startConsumer(
         return handle(source, signals)
       },
       confirm: handler.confirm ?? ((batch) => Promise.resolve(batch)),
-      committed: (batch) => {
+      committed: (batch, how) => {
         committed.push(...batch)
-        return handler.committed?.(batch) ?? Promise.resolve()
+        return handler.committed?.(batch, how) ?? Promise.resolve()
       },
     },
     ...options,

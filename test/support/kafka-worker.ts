@@ -37,7 +37,7 @@ const consumer = createConsumer({
       say({ handled: value })
       await sleep(Math.random() * options.maxHandleMs)
       const messages = options.outputs.map((topic) => ({ topic, key: 'k', value, headers: {} }))
-      return { source, messages, processingId: null, ifTooLarge: null }
+      return { source, messages, ifTooLarge: null }
     },
     confirm: (batch) => Promise.resolve(batch),
     committed(batch) {

@@ -10,8 +10,8 @@ local MARK, CLAIM, OWNER, TOKEN = KEYS[2], KEYS[3], ARGV[4], ARGV[8]
 local f = redis.call('HMGET', CLAIM, 'owner', 'outcome', 'lease', 'until', 'ended', 'starts', 'alone', 'state')
 
 if redis.call('EXISTS', MARK) == 1 or (f[1] and f[1] ~= OWNER) or f[2] then return reply('changed') end
--- Another run of the message has refused it, and may have told so: only a claim knows.
-if f[8] == 'refused' then return reply('changed') end
+-- Another run of the message has refused or dead-lettered it, and may have published that: only a claim knows.
+if f[8] == 'refused' or f[8] == 'dead' then return reply('changed') end
 if f[3] and f[3] ~= TOKEN and tonumber(f[4]) > now then return reply('changed') end
 -- Sent before the lease was given back, arrived after.
 if f[5] == TOKEN then return reply('begun', tonumber(f[6]), tonumber(f[7])) end

@@ -6,11 +6,11 @@
 -- ARGV[9]  the owner and [10] the version that the caller decided on: take and mark fail when the claim changed since
 -- ARGV[11] the mark's life, ms
 -- Returns  closed | marked, conflict | mine, starts, starts alone, outcome or '' | leased, ms left
---          | other, owner, state, version, refused at, conflict
+--          | other, owner, state, version, refused at, conflict, intent or ''
 
 if verdict ~= 'open' then return reply('closed') end
 local MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE = KEYS[2], KEYS[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8]
-local f = redis.call('HMGET', CLAIM, 'owner', 'hash', 'state', 'v', 'starts', 'alone', 'until', 'refused_at', 'outcome', 'told')
+local f = redis.call('HMGET', CLAIM, 'owner', 'hash', 'state', 'v', 'starts', 'alone', 'until', 'refused_at', 'outcome', 'told', 'intent')
 local owner, hash, state, version = f[1], f[2], f[3], f[4]
 local conflict = (hash and hash ~= HASH) and 1 or 0
 
@@ -24,7 +24,7 @@ end
 
 if owner == OWNER then
   -- The caller is a worker that was taken for dead.
-  if f[10] then return reply('marked', 0) end
+  if f[10] or state == 'dead' then return reply('marked', 0) end
   local left = tonumber(f[7] or '0') - now
   -- Redis's clock was set back, or another server has taken over.
   if left > LEASE then
@@ -32,14 +32,10 @@ if owner == OWNER then
     left = LEASE
   end
   if state == 'open' and left > 0 then return reply('leased', left) end
-  -- Its refusal was never committed, or it would not be here again.
-  redis.call('HDEL', CLAIM, 'refused_at')
   if state == 'refused' then
+    -- That was never committed, or it would not be here again. Should its run be a dead one's, `intent` still tells.
     redis.call('HSET', CLAIM, 'state', 'open')
-    redis.call('HINCRBY', CLAIM, 'v', 1)
-  elseif state == 'dead' then
-    -- Nor was its dead letter.
-    redis.call('HSET', CLAIM, 'state', 'answered')
+    redis.call('HDEL', CLAIM, 'refused_at')
     redis.call('HINCRBY', CLAIM, 'v', 1)
   end
   redis.call('PEXPIRE', CLAIM, TTL)
@@ -49,7 +45,7 @@ end
 -- A dead-lettered message's claim is anybody's.
 local free = state == 'dead'
 if not free and (MODE == '' or owner ~= ARGV[9] or version ~= ARGV[10]) then
-  return reply('other', owner, state, version, f[8] or '', conflict)
+  return reply('other', owner, state, version, f[8] or '', conflict, f[11] or '')
 end
 
 -- Whatever is thought of the owner: a call for it is in flight, and being paid for.

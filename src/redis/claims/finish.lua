@@ -1,33 +1,38 @@
--- Around the commit: marks what was published, frees what was dead-lettered, closes what was refused: a worker that was taken
--- for dead cannot open it any more. Done in every state of the fleet. An answer that was paid for and could not be published
--- stays for the message that is sent again; that is written before the commit (dying), or a worker that dies after it would
--- leave an answer that looks published.
+-- After the commit: marks what was published, closes what was refused or dead-lettered: a worker that was taken for dead cannot
+-- open it any more. Done in every state of the fleet. An answer that was paid for and could not be published stays for the
+-- message that is sent again.
 --
 -- KEYS     state, then mark and claim per item
--- ARGV[4]  the mark's life, ms   [5] the claim's life, ms   [6] owner   [7] published | refused | dying | dead; and so on for each item
+-- ARGV[4]  the mark's life, ms   [5] the claim's life, ms   [6] owner   [7] what was published, as `intent` in reassert.lua
+-- ARGV[8]  known: by this worker's own commit   learned: the offset is committed, but maybe by another's; and so on for each item
 -- Returns  done
 
+local function close(claim, ...)
+  redis.call('HSET', claim, ...)
+  redis.call('HDEL', claim, 'lease', 'until')
+  redis.call('HINCRBY', claim, 'v', 1)
+  redis.call('PEXPIRE', claim, ARGV[5])
+end
+
 for i = 2, #KEYS, 2 do
-  local mark, claim, a = KEYS[i], KEYS[i + 1], 6 + (i - 2)
-  local mine = redis.call('HGET', claim, 'owner') == ARGV[a]
-  if ARGV[a + 1] == 'published' then
+  local mark, claim, a = KEYS[i], KEYS[i + 1], 6 + (i - 2) / 2 * 3
+  local intent, known = ARGV[a + 1], ARGV[a + 2] == 'known'
+  local f = redis.call('HMGET', claim, 'owner', 'state', 'intent', 'told')
+  local mine = f[1] == ARGV[a]
+  -- Who confirmed last has most likely committed. Closed is what another worker knows that it has published.
+  local likely = mine and f[3] == intent and f[2] ~= 'dead' and not f[4]
+  if intent == 'outcome' and (known or likely) then
     redis.call('SET', mark, '_', 'PX', ARGV[4])
     if mine then
-      redis.call('HSET', claim, 'state', 'answered')
-      redis.call('HDEL', claim, 'outcome', 'lease', 'until', 'refused_at')
-      redis.call('HINCRBY', claim, 'v', 1)
-      redis.call('PEXPIRE', claim, ARGV[5])
+      close(claim, 'state', 'answered', 'intent', intent)
+      redis.call('HDEL', claim, 'outcome', 'refused_at')
     end
-  elseif mine and ARGV[a + 1] == 'refused' then
-    redis.call('HSET', claim, 'state', 'refused', 'told', 1)
-    redis.call('HDEL', claim, 'outcome', 'lease', 'until')
-    redis.call('HINCRBY', claim, 'v', 1)
-  elseif mine and redis.call('HEXISTS', claim, 'outcome') == 1 then
-    redis.call('HSET', claim, 'state', 'dead')
-    redis.call('HINCRBY', claim, 'v', 1)
-    redis.call('PEXPIRE', claim, ARGV[5])
-  elseif mine and ARGV[a + 1] == 'dead' then
-    redis.call('DEL', claim)
+  elseif mine and known and intent == 'letter' then
+    close(claim, 'state', 'dead')
+    redis.call('HDEL', claim, 'refused_at')
+  elseif mine and known and intent ~= 'outcome' then
+    close(claim, 'state', 'refused', 'told', 1, 'intent', intent)
+    redis.call('HDEL', claim, 'outcome')
   end
 end
 return reply('done')

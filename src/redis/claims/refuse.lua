@@ -9,7 +9,9 @@ if verdict ~= 'open' then return reply('closed') end
 local MARK, CLAIM, OWNER = KEYS[2], KEYS[3], ARGV[4]
 local f = redis.call('HMGET', CLAIM, 'owner', 'state', 'until', 'refused_at', 'outcome', 'told')
 
-if redis.call('EXISTS', MARK) == 1 or (f[1] and f[1] ~= OWNER) or f[5] or f[6] then return reply('changed') end
+if redis.call('EXISTS', MARK) == 1 or (f[1] and f[1] ~= OWNER) or f[5] or f[6] or f[2] == 'dead' then
+  return reply('changed')
+end
 if f[2] == 'refused' then return reply('refused', tonumber(f[4])) end
 -- Another run of the same message is asking the model.
 if f[2] == 'open' and tonumber(f[3] or '0') > now then return reply('changed') end

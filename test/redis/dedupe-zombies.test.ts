@@ -1,0 +1,262 @@
+/** Two runs of one message: a worker that was taken for dead, and its successor. Whatever each of them writes, and when. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import type { Fleet, FleetWorker } from './fleet.ts'
+import { letterOf, message, outcomeOf, refusalOf, soon, startFleet } from './fleet.ts'
+
+const HASH = 'payload-1'
+const OUTCOME = '{"score":1}'
+const MINE = { kind: 'mine', starts: 0, startsAlone: 0, stored: null }
+const DUPLICATE = { kind: 'duplicate', of: 'claim', conflict: false }
+const MARKED = { kind: 'duplicate', of: 'mark', conflict: false }
+
+let fleet: Fleet
+let frozen: FleetWorker
+let next: FleetWorker
+/** Of a later message with the id. */
+let third: FleetWorker
+let lastId = 1n
+const newId = () => lastId++
+
+beforeAll(async () => {
+  fleet = await startFleet(inject('redisUrl'), { dedupe: { leaseMs: 300, renewEveryMs: 60_000 } })
+  frozen = await fleet.worker()
+  next = await fleet.worker()
+  third = await fleet.worker()
+})
+afterAll(() => fleet.stop())
+
+/** Sent after all that was refused so far. */
+async function laterMessage() {
+  await sleep(5)
+  return message()
+}
+
+describe('a refusal that was committed', () => {
+  /** Both run the same message; the successor refuses it and commits. */
+  async function refusedBySuccessor({ begun }: { begun: boolean }) {
+    const [id, owner, copy] = [newId(), message(), message({ partition: 1 })]
+    await frozen.claim(id, owner, HASH, soon())
+    if (begun) await frozen.begin(id, owner, false, soon())
+    // Waits out the lease.
+    expect(await next.claim(id, owner, HASH, soon())).toMatchObject({ kind: 'mine', stored: null })
+    await next.refuse(id, owner, soon())
+    const commit = async () => {
+      expect(await next.confirm([refusalOf({ id, owner })], soon())).toEqual(new Set())
+      fleet.stands(owner, 'committed')
+      await next.finish([refusalOf({ id, owner })], 'known', soon())
+    }
+    return { id, owner, copy, commit }
+  }
+
+  test('is not hidden by an answer that was stored before it', async () => {
+    const { id, owner, commit } = await refusedBySuccessor({ begun: true })
+    await frozen.store(id, owner, OUTCOME, soon())
+    await commit()
+    expect(await third.claim(id, await laterMessage(), HASH, soon())).toMatchObject({ kind: 'mine' })
+  })
+
+  test('nor by one that comes after it, which is discarded', async () => {
+    const { id, owner, commit } = await refusedBySuccessor({ begun: true })
+    await commit()
+    expect(await frozen.store(id, owner, OUTCOME, soon())).toEqual({ kind: 'duplicate' })
+    expect(await third.claim(id, await laterMessage(), HASH, soon())).toEqual(MINE)
+  })
+
+  test('nor by one that is stored when the successor has died right after the commit', async () => {
+    const { id, owner, copy } = await refusedBySuccessor({ begun: true })
+    await next.confirm([refusalOf({ id, owner })], soon())
+    fleet.stands(owner, 'committed')
+    await frozen.store(id, owner, OUTCOME, soon())
+    expect(await third.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
+    expect(await third.claim(id, await laterMessage(), HASH, soon())).toMatchObject({ kind: 'mine' })
+  })
+
+  test('nor by one that is held, and written again', async () => {
+    const { id, owner, commit } = await refusedBySuccessor({ begun: false })
+    await frozen.store(id, owner, OUTCOME, soon())
+    frozen.letGo(id, owner)
+    await fleet.admin.hdel(fleet.keys.claim(id), 'outcome')
+    await commit()
+    await frozen.reassertHeld(soon())
+    expect(await third.claim(id, await laterMessage(), HASH, soon())).toMatchObject({ kind: 'mine' })
+  })
+
+  test('nor by the mark of a worker that only learns of the commit, and had tried to publish an answer', async () => {
+    const { id, owner, commit } = await refusedBySuccessor({ begun: true })
+    await frozen.store(id, owner, OUTCOME, soon())
+    await frozen.confirm([outcomeOf({ id, owner })], soon())
+    await commit()
+    await frozen.finish([outcomeOf({ id, owner })], 'learned', soon())
+    expect(await fleet.admin.exists(fleet.keys.mark(id))).toBe(0)
+    expect(await third.claim(id, await laterMessage(), HASH, soon())).toMatchObject({ kind: 'mine' })
+  })
+
+  test('is closed: no call is begun, and copies that were sent before stay refused with it', async () => {
+    const { id, owner, copy, commit } = await refusedBySuccessor({ begun: false })
+    expect(await frozen.begin(id, owner, false, soon())).toEqual({ kind: 'changed' })
+    await commit()
+    expect(await frozen.begin(id, owner, false, soon())).toEqual({ kind: 'changed' })
+    expect(await frozen.refuse(id, owner, soon())).toEqual({ kind: 'changed' })
+    expect(await frozen.claim(id, owner, HASH, soon())).toEqual(MARKED)
+    expect(await third.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
+  })
+})
+
+describe('an answer that was committed', () => {
+  test('is not told as the refusal of a worker that only learns of the commit, and had tried to publish that', async () => {
+    const [id, owner, copy] = [newId(), message(), message({ partition: 1 })]
+    await frozen.claim(id, owner, HASH, soon())
+    await frozen.refuse(id, owner, soon())
+    await frozen.confirm([refusalOf({ id, owner })], soon())
+    await next.claim(id, owner, HASH, soon())
+    await next.begin(id, owner, false, soon())
+    await next.store(id, owner, OUTCOME, soon())
+    expect(await next.confirm([outcomeOf({ id, owner })], soon())).toEqual(new Set())
+    // It dies before the mark.
+    fleet.stands(owner, 'committed')
+    await frozen.finish([refusalOf({ id, owner })], 'learned', soon())
+    expect(await third.claim(id, copy, HASH, soon())).toEqual(MARKED)
+    expect(await third.claim(id, await laterMessage(), HASH, soon())).toEqual(MARKED)
+  })
+
+  test('is not taken again for a refusal that was written and never committed', async () => {
+    const [id, owner] = [newId(), message()]
+    await frozen.claim(id, owner, HASH, soon())
+    await frozen.begin(id, owner, false, soon())
+    expect(await next.claim(id, owner, HASH, soon())).toMatchObject({ kind: 'mine' })
+    await next.refuse(id, owner, soon())
+    await next.confirm([refusalOf({ id, owner })], soon())
+    next.letGo(id, owner)
+    // It thaws, gets its partition back, and dies before the mark.
+    await frozen.store(id, owner, OUTCOME, soon())
+    expect(await frozen.confirm([outcomeOf({ id, owner })], soon())).toEqual(new Set())
+    fleet.stands(owner, 'committed')
+    expect(await third.claim(id, await laterMessage(), HASH, soon())).toEqual(MARKED)
+  })
+
+  test('is marked by a worker that only learns of the commit', async () => {
+    const [id, owner] = [newId(), message()]
+    await next.claim(id, owner, HASH, soon())
+    await next.store(id, owner, OUTCOME, soon())
+    await next.confirm([outcomeOf({ id, owner })], soon())
+    await next.finish([outcomeOf({ id, owner })], 'learned', soon())
+    expect(await fleet.admin.exists(fleet.keys.mark(id))).toBe(1)
+  })
+})
+
+describe('a dead letter', () => {
+  /** The successor claims, has an answer or not, and dead-letters the message. */
+  async function letter({ answered }: { answered: boolean }) {
+    const [id, owner] = [newId(), message()]
+    await next.claim(id, owner, HASH, soon())
+    if (answered) await next.store(id, owner, OUTCOME, soon())
+    expect(await next.confirm([letterOf({ id, owner })], soon())).toEqual(new Set())
+    const commit = () => fleet.stands(owner, 'committed')
+    const finish = async () => {
+      commit()
+      await next.finish([letterOf({ id, owner })], 'known', soon())
+    }
+    return { id, owner, commit, finish }
+  }
+
+  test('with an answer is free as soon as it is committed, though its worker dies then', async () => {
+    const { id, commit } = await letter({ answered: true })
+    const [copy, shorter] = [message({ partition: 1 }), message()]
+    expect(await third.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
+    commit()
+    expect(await third.claim(id, shorter, 'a shorter one', soon())).toEqual(MINE)
+  })
+
+  test('that was never committed leaves its answer to the same message', async () => {
+    const { id, owner } = await letter({ answered: true })
+    expect(await third.claim(id, owner, HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
+    expect(await third.confirm([outcomeOf({ id, owner })], soon())).toEqual(new Set())
+    fleet.stands(owner, 'committed')
+    expect(await next.claim(id, message(), HASH, soon())).toEqual(MARKED)
+  })
+
+  test('of a thawed worker does not take the id from its successor', async () => {
+    const [id, owner] = [newId(), message()]
+    await frozen.claim(id, owner, HASH, soon())
+    await frozen.store(id, owner, OUTCOME, soon())
+    expect(await next.claim(id, owner, HASH, soon())).toMatchObject({ kind: 'mine', stored: OUTCOME })
+    await frozen.confirm([letterOf({ id, owner })], soon())
+    expect(await next.confirm([outcomeOf({ id, owner })], soon())).toEqual(new Set())
+  })
+
+  test('without an answer keeps its count of starts until it is committed', async () => {
+    const [id, owner] = [newId(), message()]
+    await next.claim(id, owner, HASH, soon())
+    await next.begin(id, owner, true, soon())
+    await next.confirm([letterOf({ id, owner })], soon())
+    expect(await fleet.admin.hget(fleet.keys.claim(id), 'starts')).toBe('1')
+  })
+
+  test('frees its id: sent again, it is processed', async () => {
+    const { id, finish } = await letter({ answered: false })
+    await finish()
+    expect(await third.claim(id, message(), HASH, soon())).toEqual(MINE)
+  })
+
+  test('keeps the answer that could not be published, for the message that is sent again', async () => {
+    const { id, finish } = await letter({ answered: true })
+    await finish()
+    expect(await third.claim(id, message(), HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
+    expect(await next.claim(id, message(), HASH, soon())).toEqual(DUPLICATE)
+  })
+
+  test('keeps no answer for other texts under its id', async () => {
+    const { id, finish } = await letter({ answered: true })
+    await finish()
+    expect(await third.claim(id, message(), 'payload-2', soon())).toEqual(MINE)
+  })
+
+  test('does not free the id of the message that has taken it over meanwhile', async () => {
+    const { id, finish, commit } = await letter({ answered: false })
+    commit()
+    expect(await third.claim(id, message(), HASH, soon())).toEqual(MINE)
+    await finish()
+    expect(await next.claim(id, message(), HASH, soon())).toEqual(DUPLICATE)
+  })
+
+  test('is closed: an answer that comes late is kept for the message that is sent again', async () => {
+    const [id, owner] = [newId(), message()]
+    await frozen.claim(id, owner, HASH, soon())
+    await frozen.begin(id, owner, true, soon())
+    expect(await next.claim(id, owner, HASH, soon())).toMatchObject({ kind: 'mine', startsAlone: 1 })
+    await next.confirm([letterOf({ id, owner })], soon())
+    fleet.stands(owner, 'committed')
+    await next.finish([letterOf({ id, owner })], 'known', soon())
+    await frozen.reassertHeld(soon())
+    expect(await frozen.store(id, owner, OUTCOME, soon())).toEqual({ kind: 'duplicate' })
+    expect(await frozen.confirm([outcomeOf({ id, owner })], soon())).toHaveLength(1)
+    expect(await third.claim(id, message(), HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
+  })
+
+  test.each([true, false])(
+    'is closed (answered: %s): nobody refuses, begins or claims its message again',
+    async (answered) => {
+      const { id, owner, finish } = await letter({ answered })
+      await finish()
+      const again = message()
+      await sleep(5)
+      expect(await frozen.claim(id, owner, HASH, soon())).toEqual(MARKED)
+      expect(await frozen.refuse(id, owner, soon())).toEqual({ kind: 'changed' })
+      expect(await frozen.begin(id, owner, false, soon())).toEqual({ kind: 'changed' })
+      expect(await third.claim(id, again, HASH, soon())).toMatchObject({ kind: 'mine' })
+    },
+  )
+
+  test('that a worker only learns of frees nothing', async () => {
+    const [id, owner] = [newId(), message()]
+    await frozen.claim(id, owner, HASH, soon())
+    await frozen.confirm([letterOf({ id, owner })], soon())
+    await next.claim(id, owner, HASH, soon())
+    await next.store(id, owner, OUTCOME, soon())
+    await next.confirm([outcomeOf({ id, owner })], soon())
+    fleet.stands(owner, 'committed')
+    await frozen.finish([letterOf({ id, owner })], 'learned', soon())
+    expect(await third.claim(id, message(), HASH, soon())).toEqual(MARKED)
+  })
+})
