@@ -32,7 +32,7 @@ export function createClaim({ keys, state, log, held, scripts, timings, ...parts
 
   /**
    * Claims the id for a message. Waits while another run of the same message asks the model, for its answer.
-   * Every `mine` is to be followed by one `letGo`, `finish` or `deadLettered`.
+   * Every `mine` is to be followed by one `letGo` or `finish`.
    * @param payloadHash of what is asked, to tell a repetition from another request under the same id
    * @throws the signal's reason
    */

@@ -12,7 +12,7 @@ export interface Known {
 
 export interface KnownClaim {
   owner: ClaimOwner
-  /** `dead`: dead-lettered with an answer that could not be published; free for whoever sends it again. */
+  /** `dead`: dead-lettered; free for whoever sends it again, with its answer if it had one that could not be published. */
   state: TheirClaim['state'] | 'dead'
   /** An answer is stored that is not published yet. */
   hasAnswer: boolean

@@ -84,8 +84,9 @@ async function readMarks(redis: Redis, keys: RedisKeys, processedTtlMs: number):
 }
 
 /**
- * Ours name an integer, hold `_`, live no longer than PROCESSED_TTL_SECONDS, and are not set for a refusal: one beside a claim whose refusal was
- * told is the notification service's, which marks refusals too (or was rebuilt beside a claim of an older copy of the data).
+ * Ours name an integer, hold `_`, live no longer than PROCESSED_TTL_SECONDS, and are not set for a refusal: one beside a claim
+ * whose refusal was told is the notification service's, which marks refusals too (or was rebuilt beside a claim of an older
+ * copy of the data).
  */
 async function isForeign(redis: Redis, keys: RedisKeys, mark: string, processedTtlMs: number): Promise<boolean> {
   const id = /processed_messages:(-?\d+)$/.exec(mark)?.[1]
