@@ -169,8 +169,8 @@ test('the claim that a dead worker left to its letter is freed, and no other', a
     letter(8, 'kills_the_worker', String(request(8).value)),
   ])
   expect(await replay()).toMatchObject({ sent: 2 })
-  expect(await world.redis.exists(claim(7))).toBe(0)
-  expect(await world.redis.exists(claim(8))).toBe(1)
+  expect(await world.redis.hget(claim(7), 'state')).toBe('dead')
+  expect(await world.redis.hget(claim(8), 'state')).toBe('open')
 })
 
 test('a letter whose value was too large to be kept is named, and the others are sent', async () => {
