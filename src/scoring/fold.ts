@@ -21,8 +21,8 @@ const BLANK = 0x20
 const table = new Uint16Array(65_536)
 const several = new Map<number, string>()
 
-/** A ligature of more letters than that is cut, in the text and in the quote alike. */
-const MAX_EXPANSION = 4
+/** The longest form of one code point, in UTF-16 units: U+FDFA's. */
+const MAX_EXPANSION = 18
 
 /** Letters that look alike, to the Latin one: `С++` with a Cyrillic С is `C++`. Lower case stands for upper case as well. */
 const STRANGE = 'аеорсухкмтвніѕјһԁԛԝӏαορεικτνχ'
@@ -43,7 +43,7 @@ function foldCodePoint(codePoint: number): string {
     if (NOT_SEEN.test(character)) continue
     folded += WORD_CHARACTER.test(character) ? (LOOK_ALIKES.get(character) ?? character) : ' '
   }
-  return folded.slice(0, MAX_EXPANSION)
+  return folded
 }
 
 function learn(unit: number): number {

@@ -46,6 +46,16 @@ describe('folding', () => {
     )
   })
 
+  test('so is every single character that NFKC changes, ligatures of whole words too', () => {
+    const unequal: string[] = []
+    for (let codePoint = 0; codePoint <= 0x10_ff_ff; codePoint += 1) {
+      const character = String.fromCodePoint(codePoint)
+      const composed = character.normalize('NFKC')
+      if (composed !== character && foldWords(composed) !== foldWords(character)) unequal.push(character)
+    }
+    expect(unequal).toEqual([])
+  })
+
   test('folding what is folded changes nothing', () => {
     fc.assert(
       fc.property(anyText, (text) => {
