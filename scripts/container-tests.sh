@@ -121,10 +121,9 @@ tells_its_status() { in_compose exec -T worker resume-scoring-worker status; }
 # As ops/README.md has it, with the worker stopped: its group's offsets become those of another, and the way back.
 adopts_offsets() {
   in_compose run --rm -T -e KAFKA_GROUP_ID=old_group worker resume-scoring-worker adopt-offsets --from ai_handler |
-    tee "$work/adopted.txt"
-  grep -q 'copied to old_group' "$work/adopted.txt" &&
-    in_compose run --rm -T worker resume-scoring-worker adopt-offsets --from old_group --dry-run |
-    grep -q 'would be copied to ai_handler'
+    tee "$work/there.txt"
+  in_compose run --rm -T worker resume-scoring-worker adopt-offsets --from old_group --dry-run | tee "$work/back.txt"
+  grep -q 'copied to old_group' "$work/there.txt" && grep -q 'would be copied to ai_handler' "$work/back.txt"
 }
 starts_again() { in_compose up -d >/dev/null 2>&1 && is_ready; }
 stops_cleanly() {

