@@ -3,16 +3,11 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { Begun } from '../../src/dedupe.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { message, soon, startFleet } from './fleet.ts'
-
-const HASH = 'payload-1'
-const OUTCOME = '{"score":1}'
-const MINE = { kind: 'mine', starts: 0, startsAlone: 0, stored: null }
+import { HASH, MINE, OUTCOME, newId } from './words.ts'
 
 let fleet: Fleet
 let one: FleetWorker
 let two: FleetWorker
-let lastId = 1n
-const newId = () => lastId++
 
 beforeAll(async () => {
   fleet = await startFleet(inject('redisUrl'))

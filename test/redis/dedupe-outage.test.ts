@@ -5,18 +5,13 @@ import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { letterOf, message, outcomeOf, soon, startFleet } from './fleet.ts'
-
-const HASH = 'payload-1'
-const OUTCOME = '{"score":1}'
-const MINE = { kind: 'mine', starts: 0, startsAlone: 0, stored: null }
+import { HASH, MINE, OUTCOME, newId } from './words.ts'
 
 let fleet: Fleet
 let proxy: TcpProxy
 /** Its way to Redis leads through the proxy. */
 let far: FleetWorker
 let near: FleetWorker
-let lastId = 1n
-const newId = () => lastId++
 
 beforeEach(async () => {
   const url = new URL(inject('redisUrl'))

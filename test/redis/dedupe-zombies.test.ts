@@ -3,20 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { letterOf, message, outcomeOf, refusalOf, soon, startFleet } from './fleet.ts'
-
-const HASH = 'payload-1'
-const OUTCOME = '{"score":1}'
-const MINE = { kind: 'mine', starts: 0, startsAlone: 0, stored: null }
-const DUPLICATE = { kind: 'duplicate', of: 'claim', conflict: false }
-const MARKED = { kind: 'duplicate', of: 'mark', conflict: false }
+import { DUPLICATE, HASH, MARKED, MINE, OUTCOME, newId } from './words.ts'
 
 let fleet: Fleet
 let frozen: FleetWorker
 let next: FleetWorker
 /** Of a later message with the id. */
 let third: FleetWorker
-let lastId = 1n
-const newId = () => lastId++
 
 beforeAll(async () => {
   fleet = await startFleet(inject('redisUrl'), { dedupe: { leaseMs: 300, renewEveryMs: 60_000 } })

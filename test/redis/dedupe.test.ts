@@ -3,18 +3,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, t
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { waitUntil } from '../support/wait.ts'
 import { letterOf, message, outcomeOf, refusalOf, soon, startFleet } from './fleet.ts'
-
-const HASH = 'payload-1'
-const OUTCOME = '{"score":1}'
-const MINE = { kind: 'mine', starts: 0, startsAlone: 0, stored: null }
-const DUPLICATE = { kind: 'duplicate', of: 'claim', conflict: false }
-const MARKED = { kind: 'duplicate', of: 'mark', conflict: false }
+import { DUPLICATE, HASH, MARKED, MINE, OUTCOME, newId } from './words.ts'
 
 let fleet: Fleet
 let one: FleetWorker
 let two: FleetWorker
-let lastId = 9_007_199_254_740_993n
-const newId = () => lastId++
 
 beforeAll(async () => {
   fleet = await startFleet(inject('redisUrl'))
@@ -47,8 +40,7 @@ describe('the first message with an id', () => {
   test('an id of 64 bits is kept apart from its neighbour', async () => {
     const [id, owner] = [newId(), message()]
     await one.claim(id, owner, HASH, soon())
-    expect(await one.claim(id + 1n, message(), HASH, soon())).toEqual(MINE)
-    lastId++
+    expect(await one.claim(newId(), message(), HASH, soon())).toEqual(MINE)
   })
 })
 

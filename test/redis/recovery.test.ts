@@ -4,16 +4,11 @@ import { startLocalRedis } from '../support/services.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { message, outcomeOf, refusalOf, soon, startFleet } from './fleet.ts'
+import { HASH, MARKED, MINE, OUTCOME, newId } from './words.ts'
 
-const HASH = 'payload-1'
-const OUTCOME = '{"score":1}'
-const MINE = { kind: 'mine', starts: 0, startsAlone: 0, stored: null }
-const MARKED = { kind: 'duplicate', of: 'mark', conflict: false }
 const DAY_MS = 86_400_000
 
 let fleet: Fleet
-let lastId = 9_007_199_254_740_993n
-const newId = () => lastId++
 
 beforeEach(async () => {
   fleet = await startFleet(inject('redisUrl'))

@@ -1,0 +1,14 @@
+/** What tests of claims say and expect again and again. */
+
+/** The payload's hash. */
+export const HASH = 'payload-1'
+export const OUTCOME = '{"score":1}'
+
+/** Replies to a claim. */
+export const MINE = { kind: 'mine', starts: 0, startsAlone: 0, stored: null }
+export const DUPLICATE = { kind: 'duplicate', of: 'claim', conflict: false }
+export const MARKED = { kind: 'duplicate', of: 'mark', conflict: false }
+
+let lastId = 9_007_199_254_740_993n
+/** @returns one that no test of the file has had, beyond what a float holds */
+export const newId = (): bigint => lastId++
