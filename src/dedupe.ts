@@ -31,7 +31,7 @@ export type { Item } from './dedupe/held.ts'
 export type { ClaimOwner, Intent, OwnerStanding } from './dedupe/judge.ts'
 
 /** A message, and what its transaction publishes. */
-export type Ended = Item & { publishes: Intent['kind'] }
+export type Ended = Item & { publishes: Intent }
 
 /** `changed`: not to be refused as things stand; claim again to see how they do. */
 export type Refused = { kind: 'refused'; atMs: number } | { kind: 'changed' }
@@ -73,7 +73,7 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
   async function confirm<T extends Ended>(items: T[], signal: AbortSignal): Promise<Set<T>> {
     if (items.length === 0) return new Set()
     const claims = new Map<Held, T>(items.map((item) => [held.of(item), item]))
-    for (const [claim, { publishes }] of claims) claim.intent = intentOf(claim, publishes)
+    for (const [claim, { publishes }] of claims) claim.intent = intentText(publishes)
     const lost = await reassert([...claims.keys()], 'decision', signal)
     return new Set(lost.flatMap((claim) => claims.get(claim) ?? []))
   }
@@ -121,7 +121,7 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
    */
   async function finish(items: Ended[], how: 'known' | 'learned', signal: AbortSignal): Promise<void> {
     for (const batch of batches(items)) {
-      const args = batch.flatMap((item) => [ownerText(item.owner), intentOf(held.of(item), item.publishes), how])
+      const args = batch.flatMap((item) => [ownerText(item.owner), intentText(item.publishes), how])
       const scriptKeys = batch.flatMap(({ id }) => keysOf(id))
       await state.run('the marks', scripts.finish, scriptKeys, [processedTtlMs, claimTtlMs, ...args], signal)
       for (const item of batch) held.drop(item)
@@ -160,9 +160,6 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
 
   return { store, refuse, finish }
 }
-
-const intentOf = ({ refusedAtMs }: Held, kind: Intent['kind']): string =>
-  intentText(kind === 'refusal' ? { kind, atMs: refusedAtMs } : { kind })
 
 /** The scripts, with how many KEYS each takes; null: it depends on how many items there are. */
 function loadScripts(redis: Redis): Record<ScriptName, ReturnType<typeof loadScript>> {

@@ -18,7 +18,7 @@ export interface Ending {
   id: bigint | null
   owner: ClaimOwner
   /** Null: nothing that its id's claim has to know of. */
-  publishes: Intent['kind'] | null
+  publishes: Intent | null
   journey: Journey
   /** Why it is a dead letter. */
   why?: { reason: DeadLetterReason; detail: string }
@@ -60,7 +60,7 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
     decisions: OutgoingMessage[] = [],
   ): Completion {
     const name = outcome.kind === 'success' ? 'success' : outcome.code
-    const ending: Ending = { outcome: name, id: address.processingId, owner, publishes: 'outcome', journey }
+    const ending: Ending = { outcome: name, id: address.processingId, owner, publishes: { kind: 'outcome' }, journey }
     return complete(source, ending, {
       messages: [...outcomeMessages(topics, source, address, outcome), ...decisions],
       ifTooLarge: async () => {
@@ -77,7 +77,7 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
       const detail = 'the broker refuses even the failure notification as too large'
       return dead(
         source,
-        { ...ending, outcome: 'dead_letter', publishes: 'letter' },
+        { ...ending, outcome: 'dead_letter', publishes: { kind: 'letter' } },
         { reason: 'too_large_to_publish', detail },
       )
     }
@@ -85,8 +85,16 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
     return final(source, address, ending.owner, ending.journey, failure)
   }
 
-  function refusal(source: SourceMessage, address: Address, owner: ClaimOwner, journey: Journey, waitMs: number) {
-    const ending: Ending = { outcome: 'refused', id: address.processingId, owner, publishes: 'refusal', journey }
+  /** @param when what it tells the caller to wait, and Redis's time of the refusal, ms */
+  function refusal(
+    source: SourceMessage,
+    address: Address,
+    owner: ClaimOwner,
+    journey: Journey,
+    { waitMs, atMs }: { waitMs: number; atMs: number },
+  ): Completion {
+    const publishes = { kind: 'refusal', atMs } as const
+    const ending: Ending = { outcome: 'refused', id: address.processingId, owner, publishes, journey }
     return complete(source, ending, {
       messages: [refusalMessage(topics, source, address, waitMs, effortHeaders(journey))],
       ifTooLarge: async () => tooLarge(source, address, ending, failed('refused', '', journey).outcome),
@@ -100,11 +108,18 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
     return complete(source, told, { messages: [letter], ifTooLarge: small })
   }
 
-  /** The one line of a finished message. */
-  function tell({ source, outcome, id, journey, why }: Ending & { source: SourceMessage }): void {
+  /**
+   * The one line of a finished message.
+   * @param how `learned`: another worker may have published something else
+   */
+  function tell(
+    { source, outcome, id, journey, why }: Ending & { source: SourceMessage },
+    how: 'known' | 'learned',
+  ): void {
     const { startedMs, waitedMs, askedMs, attempts, billedTokens } = journey
     const tookMs = Math.round(performance.now() - startedMs)
-    const where = { id, partition: source.partition, offset: source.offset }
+    const learned = how === 'learned' ? { learned: true } : {}
+    const where = { id, partition: source.partition, offset: source.offset, ...learned }
     metrics.requestFinished(outcome, { waitedMs, tookMs })
     if (why !== undefined) {
       metrics.deadLettered(why.reason)

@@ -95,7 +95,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         if (claim.stored !== null) return finalOf(decodeOutcome(claim.stored))
         if (claim.startsAlone >= STARTS_ALONE_BEFORE_DEAD_LETTER) {
           const detail = `${claim.starts} calls for it were begun and the worker died each time`
-          const ending: Ending = { outcome: 'dead_letter', id, owner, publishes: 'letter', journey }
+          const ending: Ending = { outcome: 'dead_letter', id, owner, publishes: { kind: 'letter' }, journey }
           return dead(source, ending, { reason: 'kills_the_worker', detail })
         }
         const result =
@@ -104,7 +104,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
             : await score(decoded.request, owner, claim.starts >= STARTS_BEFORE_ALONE, journey, signals)
         if (result.kind === 'refused') {
           const refused = await dedupe.refuse(id, owner, signals.call)
-          if (refused.kind === 'refused') return refusal(source, address, owner, journey, result.waitMs)
+          if (refused.kind === 'refused') return refusal(source, address, owner, journey, { ...result, ...refused })
         }
         if (result.kind === 'final') {
           const stored = await dedupe.store(id, owner, encodeOutcome(result.outcome), signals.call)
@@ -218,7 +218,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       const ending = endings.of(source)
       return ending === undefined ? [] : [{ source, ...ending }]
     })
-    for (const each of done) endings.tell(each)
+    for (const each of done) endings.tell(each, how)
     // What another worker may have published tells of its own calls: these are kept in mind until their windows have passed.
     if (how === 'known') budget.published(done.flatMap(({ journey }) => journey.grants))
     await dedupe.finish(claimed(batch), how, stopped)

@@ -1,5 +1,6 @@
 /** `forget ID`: removes what is stored of a request's result, keeps the mark, and names what stays in Kafka. */
 import type { Redis } from 'ioredis'
+import { bounded } from '../abortable.ts'
 import type { Config } from '../config.ts'
 import { decodeRequest } from '../contracts.ts'
 import { forgetAnswer, inspectId } from '../dedupe/inspect.ts'
@@ -59,8 +60,8 @@ async function refuseIfDue(
 ): Promise<void> {
   if (claim === null || markedForMs !== null) return
   const view = createOffsetsView(clients, { group: kafka.groupId, topic: kafka.topics.requests }, lastReason())
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(STANDING_LIMIT_MS)])
-  if ((await view.standing(claim.owner, limit)) !== 'due') return
+  const standing = await bounded(signal, STANDING_LIMIT_MS, (limit) => view.standing(claim.owner, limit))
+  if (standing !== 'due') return
   throw new Error(
     'the request is not finished: nothing was removed. Forget it when `inspect` says that it is published',
   )

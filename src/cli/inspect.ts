@@ -1,5 +1,6 @@
 /** `inspect ID`: where a request stands, from its claim, its mark, and the topics read back. */
 import type { Redis } from 'ioredis'
+import { bounded } from '../abortable.ts'
 import type { BudgetStatus } from '../budget/status.ts'
 import type { Config } from '../config.ts'
 import { DEAD_LETTER_HEADERS } from '../dead-letter.ts'
@@ -77,11 +78,13 @@ async function readKafka({ kafka }: Config, { id, record, sinceMs, signal }: Que
     const copies = await findCopies(reading, [topics.requests, topics.notifications, topics.deadLetters], id)
     const of = (topic: string) => copies.filter((copy) => copy.topic === topic)
     const view = createOffsetsView(clients, { group: groupId, topic: topics.requests }, lastReason())
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(STANDING_LIMIT_MS)])
-    return {
-      ...record,
+    const standings = await bounded(signal, STANDING_LIMIT_MS, async (limit) => ({
       ownerStanding: record.claim && (await view.standing(record.claim.owner, limit)),
       requests: await requestCopies(of(topics.requests), record, { group: groupId, view, signal: limit }),
+    }))
+    return {
+      ...record,
+      ...standings,
       outcomes: of(topics.notifications).map(outcomeOf).toSorted(byTime),
       letters: of(topics.deadLetters).map(letterOf).toSorted(byTime),
     }

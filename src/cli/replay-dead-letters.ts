@@ -87,7 +87,8 @@ async function sendBack(
     return await eachUnsent(clients, config, order, ledger, async (letter, copy) => {
       const claimant = claimantOf(letter, groupId)
       // Its worker has done so already, unless it died right after it had published the letter.
-      if (claimant !== null) await dedupe.finish([{ ...claimant, publishes: 'letter' }], 'known', order.signal)
+      if (claimant !== null)
+        await dedupe.finish([{ ...claimant, publishes: { kind: 'letter' } }], 'known', order.signal)
       return sendOne(sender, letter, copy, topics.requests)
     })
   } finally {

@@ -66,7 +66,8 @@ export function conclude(facts: Facts): { state: State; because: string } {
     return { state: 'answered', because: 'the answer is stored, not published yet' }
   if (isDue && claim.state === 'open') return { state: 'waiting', because: 'claimed; no call for it is in flight' }
   if (markedForMs !== null) return { state: 'published', because: MARKED_ONLY }
-  if (isDue) return { state: 'refused', because: 'refused for lack of budget, not published yet' }
+  if (isDue && claim.state === 'refused')
+    return { state: 'refused', because: 'refused for lack of budget, not published yet' }
   const due = requests.find(({ standing }) => standing === 'due')
   if (due !== undefined) return { state: 'in_backlog', because: 'no worker has claimed it yet' }
   const letter = letters.at(-1)
@@ -75,6 +76,8 @@ export function conclude(facts: Facts): { state: State; because: string } {
   if (refusal !== undefined) {
     return { state: 'refused', because: `for lack of budget, to be sent again after ${refusal.waitSeconds ?? '?'} s` }
   }
+  if (claim?.state === 'dead')
+    return { state: 'dead_lettered', because: 'its claim says so; the letter was not found: older than --since' }
   if (claim?.state === 'answered')
     return { state: 'published', because: 'its claim says so; the outcome was not found' }
   if (requests.length > 0) return { state: 'unknown', because: NO_TRACE }

@@ -47,7 +47,7 @@ export interface MembershipEvents {
 export interface MembershipStatus {
   /** Whether the group has given this member its partitions, which may be none; not any more once its consumer has ended. */
   assigned: boolean
-  /** ms since Kafka last took a heartbeat or a join; at first since the start. */
+  /** ms since a heartbeat was sent that Kafka has taken, or since a join; at first since the start. */
   unansweredMs: number
   /** Why the last consumer ended, while its successor has not been answered yet. */
   lastEnd: string | null
@@ -67,7 +67,9 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
   let end: (reason: string) => void = () => {}
   let memberId: string | null = null
   let aliveAtMs = performance.now()
+  /** Of a heartbeat when it was sent: the answer may have waited for a process that was frozen. */
   let answeredAtMs = performance.now()
+  let heartbeatAtMs = performance.now()
   let assigned = false
   let lastEnd: string | null = null
   let joined = false
@@ -124,23 +126,26 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
   function listen(current: Consumer, resolve: (reason: string) => void): void {
     const alive = () => (aliveAtMs = performance.now())
     const mine = () => consumer === current
-    const answered = () => {
+    const answered = (atMs: number) => {
       alive()
-      answeredAtMs = performance.now()
+      answeredAtMs = atMs
       lastEnd = null
     }
+    current.on('consumer.network.request', ({ payload: { apiName, duration } }) => {
+      if (apiName === 'Heartbeat') heartbeatAtMs = performance.now() - Math.max(0, duration)
+    })
     // No answer of Kafka: kafkajs tells of fetches that asked nobody, since every partition is paused or there is none.
     current.on('consumer.fetch', alive)
     current.on('consumer.heartbeat', () => {
       alive()
       if (!mine()) return
-      answered()
+      answered(heartbeatAtMs)
       events.onHeartbeat()
     })
     current.on('consumer.group_join', ({ payload }) => {
       alive()
       if (!mine()) return
-      answered()
+      answered(performance.now())
       onJoin(payload.memberId, payload.memberAssignment[topic] ?? [])
     })
     current.on('consumer.start_batch_process', ({ payload }) => {
@@ -233,10 +238,10 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
     /** How long, in ms, kafkajs has shown no sign of life: no fetch, no heartbeat, no join, no new consumer. */
     silentMs: () => performance.now() - aliveAtMs,
     /**
-     * Whether the group has heard of this member within its session. If not, its partitions may be another's: what it writes
+     * Whether this is a member of the group, which has heard of it within its session. If not, its partitions may be another's: what it writes
      * about them elsewhere would contradict that one.
      */
-    isMember: () => performance.now() - answeredAtMs < timeouts.sessionMs,
+    isMember: () => assigned && performance.now() - answeredAtMs < timeouts.sessionMs,
     status: (): MembershipStatus => ({ assigned, unansweredMs: performance.now() - answeredAtMs, lastEnd }),
   }
 }

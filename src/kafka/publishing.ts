@@ -14,8 +14,11 @@ import type { LastCommit, Standing } from './reconcile.ts'
  * asks again. Shorter than a recovery waits for the living to write their claims again (recovery.ts).
  */
 const CONFIRMED_FOR_MS = 3_000
-/** Within an open transaction, which readers of the outputs wait for: a recovery of Redis's data among them. */
-const CONFIRM_AGAIN_WITHIN_MS = 2_000
+/**
+ * A confirmation that takes longer (Redis is away, or recovers) is asked for anew: meanwhile the partition may have become another
+ * worker's, whose word in Redis it would overwrite. In an open transaction readers of the outputs wait for it, too.
+ */
+const CONFIRM_WITHIN_MS = 2_000
 
 /** What is needed to publish; it is replaced as a whole when the partition is acquired again. */
 export interface Hold {
@@ -72,23 +75,26 @@ export function createPublishing(options: PublishingOptions): () => void {
 
   /** @returns false when it is not known yet which messages may be published; else they are what `items` hold now */
   async function confirm(items: OpenMessage[]): Promise<boolean> {
-    try {
-      await ask(items, gone)
-      return true
-    } catch (error) {
-      // The next look comes with the next answer, or with the worker's tick.
-      if (!gone.aborted) log.error('publishing waits: its confirmation failed', { reason: (error as Error).message })
-      return false
-    }
+    // The next look comes with the next answer, or with the worker's tick.
+    return bounded(gone, CONFIRM_WITHIN_MS, async (signal) => {
+      try {
+        await ask(items, signal)
+        return true
+      } catch (error) {
+        const reason = (error as Error).message
+        if (!signal.aborted) log.error('publishing waits: its confirmation failed', { reason })
+        return false
+      }
+    })
   }
 
   /** @throws Error when some of it must not be published any more, or that cannot be found out now */
   async function stillConfirmed(before: Hold, items: OpenMessage[], sinceMs: number): Promise<void> {
     for (let askedMs = sinceMs; performance.now() - askedMs > CONFIRMED_FOR_MS;) {
-      if (hold() !== before) throw new Error('the partition may be another worker’s')
+      if (hold() !== before) throw new Error('the partition may be another worker’s meanwhile')
       askedMs = performance.now()
       const asked = items.map(({ completion }) => completion)
-      await bounded(gone, CONFIRM_AGAIN_WITHIN_MS, (signal) => ask(items, signal))
+      await bounded(gone, CONFIRM_WITHIN_MS, (signal) => ask(items, signal))
       const changed = items.some(({ completion }, index) => completion !== asked[index])
       if (changed) throw new Error('an id has passed to another message since its confirmation')
     }

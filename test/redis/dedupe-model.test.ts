@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, inject, test } from 'vitest'
-import type { ClaimOwner } from '../../src/dedupe.ts'
+import type { ClaimOwner, Ended } from '../../src/dedupe.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { message, soon, startFleet } from './fleet.ts'
 
@@ -20,7 +20,7 @@ interface Run {
   worker: FleetWorker
   phase: Phase
   /** What its transaction would publish: null for a skip. */
-  result: { kind: 'success' } | { kind: 'refusal' | 'letter'; atMs: number } | null
+  result: { kind: 'success' } | { kind: 'refusal'; atMs: number } | { kind: 'letter'; atMs: number } | null
   /** Its confirmation has come, so its transaction may have been tried. */
   tried: boolean
 }
@@ -50,11 +50,10 @@ const command: fc.Arbitrary<Command> = fc.record({
   refuse: fc.boolean(),
 })
 
-const PUBLISHES = { success: 'outcome', refusal: 'refusal', letter: 'letter' } as const
-const ended = (owner: ClaimOwner, { kind }: NonNullable<Run['result']>) => ({
+const ended = (owner: ClaimOwner, result: NonNullable<Run['result']>): Ended => ({
   id: ID,
   owner,
-  publishes: PUBLISHES[kind],
+  publishes: result.kind === 'success' ? { kind: 'outcome' } : result,
 })
 
 const confirms = ({ phase }: Run) => phase === 'stored' || phase === 'refused'

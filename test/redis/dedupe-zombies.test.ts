@@ -33,13 +33,13 @@ describe('a refusal that was committed', () => {
     if (begun) await frozen.begin(id, owner, false, soon())
     // Waits out the lease.
     expect(await next.claim(id, owner, HASH, soon())).toMatchObject({ kind: 'mine', stored: null })
-    await next.refuse(id, owner, soon())
+    const refusal = refusalOf({ id, owner }, await next.refuse(id, owner, soon()))
     const commit = async () => {
-      expect(await next.confirm([refusalOf({ id, owner })], soon())).toEqual(new Set())
+      expect(await next.confirm([refusal], soon())).toEqual(new Set())
       fleet.stands(owner, 'committed')
-      await next.finish([refusalOf({ id, owner })], 'known', soon())
+      await next.finish([refusal], 'known', soon())
     }
-    return { id, owner, copy, commit }
+    return { id, owner, copy, refusal, commit }
   }
 
   test('is not hidden by an answer that was stored before it', async () => {
@@ -57,8 +57,8 @@ describe('a refusal that was committed', () => {
   })
 
   test('nor by one that is stored when the successor has died right after the commit', async () => {
-    const { id, owner, copy } = await refusedBySuccessor({ begun: true })
-    await next.confirm([refusalOf({ id, owner })], soon())
+    const { id, owner, copy, refusal } = await refusedBySuccessor({ begun: true })
+    await next.confirm([refusal], soon())
     fleet.stands(owner, 'committed')
     await frozen.store(id, owner, OUTCOME, soon())
     expect(await third.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
@@ -85,6 +85,16 @@ describe('a refusal that was committed', () => {
     expect(await third.claim(id, await laterMessage(), HASH, soon())).toMatchObject({ kind: 'mine' })
   })
 
+  test('keeps its time where its worker was told to let go while it was being committed', async () => {
+    const { id, owner, copy, refusal } = await refusedBySuccessor({ begun: false })
+    await next.confirm([refusal], soon())
+    next.letGo(id, owner)
+    fleet.stands(owner, 'committed')
+    await next.finish([refusal], 'known', soon())
+    expect(await third.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
+    expect(await third.claim(id, await laterMessage(), HASH, soon())).toMatchObject({ kind: 'mine' })
+  })
+
   test('is closed: no call is begun, and copies that were sent before stay refused with it', async () => {
     const { id, owner, copy, commit } = await refusedBySuccessor({ begun: false })
     expect(await frozen.begin(id, owner, false, soon())).toEqual({ kind: 'changed' })
@@ -100,15 +110,15 @@ describe('an answer that was committed', () => {
   test('is not told as the refusal of a worker that only learns of the commit, and had tried to publish that', async () => {
     const [id, owner, copy] = [newId(), message(), message({ partition: 1 })]
     await frozen.claim(id, owner, HASH, soon())
-    await frozen.refuse(id, owner, soon())
-    await frozen.confirm([refusalOf({ id, owner })], soon())
+    const refusal = refusalOf({ id, owner }, await frozen.refuse(id, owner, soon()))
+    await frozen.confirm([refusal], soon())
     await next.claim(id, owner, HASH, soon())
     await next.begin(id, owner, false, soon())
     await next.store(id, owner, OUTCOME, soon())
     expect(await next.confirm([outcomeOf({ id, owner })], soon())).toEqual(new Set())
     // It dies before the mark.
     fleet.stands(owner, 'committed')
-    await frozen.finish([refusalOf({ id, owner })], 'learned', soon())
+    await frozen.finish([refusal], 'learned', soon())
     expect(await third.claim(id, copy, HASH, soon())).toEqual(MARKED)
     expect(await third.claim(id, await laterMessage(), HASH, soon())).toEqual(MARKED)
   })
@@ -118,8 +128,7 @@ describe('an answer that was committed', () => {
     await frozen.claim(id, owner, HASH, soon())
     await frozen.begin(id, owner, false, soon())
     expect(await next.claim(id, owner, HASH, soon())).toMatchObject({ kind: 'mine' })
-    await next.refuse(id, owner, soon())
-    await next.confirm([refusalOf({ id, owner })], soon())
+    await next.confirm([refusalOf({ id, owner }, await next.refuse(id, owner, soon()))], soon())
     next.letGo(id, owner)
     // It thaws, gets its partition back, and dies before the mark.
     await frozen.store(id, owner, OUTCOME, soon())

@@ -191,8 +191,7 @@ describe('a refusal for budget', () => {
     const [owner, ...others] = copies as [ReturnType<typeof message>]
     await one.claim(id, owner, HASH, soon())
     const refused = await one.refuse(id, owner, soon())
-    expect(refused.kind).toBe('refused')
-    expect(await one.confirm([refusalOf({ id, owner })], soon())).toEqual(new Set())
+    expect(await one.confirm([refusalOf({ id, owner }, refused)], soon())).toEqual(new Set())
     for (const standing of ['due', 'committed'] as const) {
       fleet.stands(owner, standing)
       for (const copy of others) expect(await two.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
@@ -205,10 +204,10 @@ describe('a refusal for budget', () => {
   test('a later send waits for the refusal to be published', async () => {
     const [id, owner, later] = [newId(), message(), message({ timestampMs: Date.now() + 60_000 })]
     await one.claim(id, owner, HASH, soon())
-    await one.refuse(id, owner, soon())
+    const refused = await one.refuse(id, owner, soon())
     const claim = two.claim(id, later, HASH, soon())
     await sleep(200)
-    expect(await one.confirm([refusalOf({ id, owner })], soon())).toEqual(new Set())
+    expect(await one.confirm([refusalOf({ id, owner }, refused)], soon())).toEqual(new Set())
     fleet.stands(owner, 'committed')
     expect(await claim).toEqual(MINE)
   })
@@ -229,9 +228,9 @@ describe('a refusal for budget', () => {
       const worker = await hasty.worker()
       const [id, owner, later] = [newId(), message(), message({ timestampMs: Date.now() + 60_000 })]
       await worker.claim(id, owner, HASH, soon())
-      await worker.refuse(id, owner, soon())
+      const refused = await worker.refuse(id, owner, soon())
       expect(await worker.claim(id, later, HASH, soon())).toEqual(MINE)
-      const items = [refusalOf({ id, owner })]
+      const items = [refusalOf({ id, owner }, refused)]
       expect(await worker.confirm(items, soon())).toEqual(new Set(items))
     } finally {
       await hasty.stop()
@@ -262,8 +261,7 @@ describe('a refusal for budget', () => {
     const timestampMs = Date.now() + 3_600_000
     const [owner, copy] = [message({ timestampMs }), message({ timestampMs })]
     await one.claim(id, owner, HASH, soon())
-    await one.refuse(id, owner, soon())
-    await one.confirm([refusalOf({ id, owner })], soon())
+    await one.confirm([refusalOf({ id, owner }, await one.refuse(id, owner, soon()))], soon())
     fleet.stands(owner, 'committed')
     expect(await two.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
   })

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Log } from '../../src/log.ts'
-import type { ClaimOwner, Ended, Item, OwnerStanding } from '../../src/dedupe.ts'
+import type { ClaimOwner, Ended, Item, OwnerStanding, Refused } from '../../src/dedupe.ts'
 import { createDedupe } from '../../src/dedupe.ts'
 import type { DedupeTimings } from '../../src/dedupe/parts.ts'
 import { ownerText } from '../../src/dedupe/judge.ts'
@@ -176,9 +176,13 @@ export function message(also: Partial<ClaimOwner> = {}): ClaimOwner {
 }
 
 /** With what most messages end. */
-export const outcomeOf = ({ id, owner }: Item): Ended => ({ id, owner, publishes: 'outcome' })
-export const refusalOf = ({ id, owner }: Item): Ended => ({ id, owner, publishes: 'refusal' })
-export const letterOf = ({ id, owner }: Item): Ended => ({ id, owner, publishes: 'letter' })
+export const outcomeOf = ({ id, owner }: Item): Ended => ({ id, owner, publishes: { kind: 'outcome' } })
+/** @param refused what `refuse` has said of it */
+export function refusalOf({ id, owner }: Item, refused: Refused): Ended {
+  if (refused.kind !== 'refused') throw new Error('not refused')
+  return { id, owner, publishes: { kind: 'refusal', atMs: refused.atMs } }
+}
+export const letterOf = ({ id, owner }: Item): Ended => ({ id, owner, publishes: { kind: 'letter' } })
 
 /** A limit for what should take milliseconds. */
 export const soon = () => AbortSignal.timeout(30_000)

@@ -4,7 +4,7 @@ import { startLocalRedis } from '../support/services.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { message, outcomeOf, refusalOf, soon, startFleet } from './fleet.ts'
-import { HASH, MARKED, MINE, OUTCOME, newId } from './words.ts'
+import { DUPLICATE, HASH, MARKED, MINE, OUTCOME, newId } from './words.ts'
 
 const DAY_MS = 86_400_000
 
@@ -124,12 +124,12 @@ describe('a flush', () => {
     await one.claim(answered, owners[2], HASH, soon())
     await one.store(answered, owners[2], OUTCOME, soon())
     await one.claim(refused, owners[3], HASH, soon())
-    await one.refuse(refused, owners[3], soon())
+    const refusal = refusalOf({ id: refused, owner: owners[3] }, await one.refuse(refused, owners[3], soon()))
     await fleet.wipe()
     const early = message({ timestampMs: Date.now() - 1_000 })
     const copies = await Promise.all([open, calling, answered, refused].map((id) => two.claim(id, early, HASH, soon())))
     expect(copies.map(({ kind }) => kind)).toEqual(['duplicate', 'duplicate', 'duplicate', 'duplicate'])
-    const items = [outcomeOf({ id: answered, owner: owners[2] }), refusalOf({ id: refused, owner: owners[3] })]
+    const items = [outcomeOf({ id: answered, owner: owners[2] }), refusal]
     expect(await one.confirm(items, soon())).toEqual(new Set())
     expect(await two.begin(calling, owners[1], false, soon())).toEqual({ kind: 'changed' })
     expect(await two.claim(answered, owners[2], HASH, soon())).toEqual({ ...MINE, stored: OUTCOME })
@@ -273,6 +273,20 @@ describe('an older copy of what Redis held', () => {
       () => 'the older copy went unnoticed',
     )
     expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
+  })
+
+  test('what was about to be published is written again by the worker that holds it', async () => {
+    const [one, two] = [await fleet.worker(), await fleet.worker()]
+    const [id, owner, copy] = [newId(), message(), message({ partition: 1 })]
+    await one.claim(id, owner, HASH, soon())
+    const refusal = refusalOf({ id, owner }, await one.refuse(id, owner, soon()))
+    const goBack = await fleet.copy()
+    await one.confirm([refusal], soon())
+    await goBack()
+    await one.reassertHeld(soon())
+    fleet.stands(owner, 'committed')
+    one.die()
+    expect(await two.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
   })
 
   test('an answer that it lost is written again by the worker that holds it', async () => {

@@ -68,6 +68,18 @@ test.each<[string, Partial<Facts>, string, string]>([
   ['it was refused, and sent again', { outcomes: [refusal], requests: [committed, copy({})] }, 'in_backlog', ''],
   ['it was refused, sent again and scored', { outcomes: [refusal, success] }, 'published', 'score 87'],
   ['it was dead-lettered', { letters: [letter], requests: [committed] }, 'dead_lettered', 'kills_the_worker: 3 calls'],
+  [
+    'it was dead-lettered, and the letter is not found any more',
+    { claim: claim({ state: 'dead' }), ownerStanding: 'committed', requests: [committed] },
+    'dead_lettered',
+    'older than --since',
+  ],
+  [
+    'it was dead-lettered, and the offsets were set back',
+    { claim: claim({ state: 'dead' }), ownerStanding: 'due', letters: [letter] },
+    'dead_lettered',
+    'kills_the_worker',
+  ],
   ['it was dead-lettered and sent back', { letters: [letter], requests: [committed, copy({})] }, 'in_backlog', ''],
   ['it was consumed and left no trace', { requests: [committed] }, 'unknown', 'neither an outcome nor a claim'],
 ])('%s', (_name, facts, state, because) => {

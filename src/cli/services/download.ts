@@ -6,6 +6,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { bounded } from '../../abortable.ts'
 
 const run = promisify(execFile)
 
@@ -86,9 +87,10 @@ async function cached(name: string, { cacheDir: root }: Downloads, fill: (direct
 
 /** @param cwd where Maven leaves its marker files when it works without a pom */
 async function maven(signal: AbortSignal, args: string[], cwd?: string): Promise<void> {
-  const options = { signal: AbortSignal.any([signal, AbortSignal.timeout(DOWNLOAD_LIMIT_MS)]), cwd }
   try {
-    await run('mvn', ['--quiet', '--batch-mode', ...args], options)
+    await bounded(signal, DOWNLOAD_LIMIT_MS, (limit) =>
+      run('mvn', ['--quiet', '--batch-mode', ...args], { signal: limit, cwd }),
+    )
   } catch (error) {
     signal.throwIfAborted()
     const { code, stdout, message } = error as Error & { code?: string | number; stdout?: string }

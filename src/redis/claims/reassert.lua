@@ -36,7 +36,7 @@ local function renew(mark, claim, a)
     redis.call('HSET', claim, 'lease', token, 'until', now + LEASE)
   end
   -- The run that confirms last is the one that may commit: a fenced one's word must not stay.
-  if intent ~= '' and intent ~= f[7] and (ARGV[6] == '1' or not f[1]) then
+  if intent ~= '' and intent ~= f[7] and (ARGV[6] == '1' or not f[7]) then
     redis.call('HSET', claim, 'intent', intent)
     redis.call('HINCRBY', claim, 'v', 1)
   end
