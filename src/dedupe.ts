@@ -23,6 +23,7 @@ import { intentText, ownerText } from './dedupe/judge.ts'
 import type { DedupeTimings, Parts, ScriptName } from './dedupe/parts.ts'
 import { batches } from './dedupe/parts.ts'
 import { createReassert } from './dedupe/reassert.ts'
+import type { Certainty } from './kafka/messages.ts'
 import { loadScript } from './redis/scripts.ts'
 
 export type { Begun, Lease } from './dedupe/calls.ts'
@@ -116,14 +117,13 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
   /**
    * After the commit: marks what was published with success or a final failure, closes what was refused (only a later message
    * takes the id on) or dead-lettered (any other message does, with its stored answer).
-   * @param how `known`: by this worker's own commit; `learned`: only from the committed offset, so that another worker may have
-   *   published something else
+   * @param how when `learned`, another worker may have published something else
    */
-  async function finish(items: Ended[], how: 'known' | 'learned', signal: AbortSignal): Promise<void> {
+  async function finish(items: Ended[], how: Certainty, signal: AbortSignal): Promise<void> {
     for (const batch of batches(items)) {
-      const args = batch.flatMap((item) => [ownerText(item.owner), intentText(item.publishes), how])
+      const about = batch.flatMap(({ owner, publishes }) => [ownerText(owner), intentText(publishes)])
       const scriptKeys = batch.flatMap(({ id }) => keysOf(id))
-      await state.run('the marks', scripts.finish, scriptKeys, [processedTtlMs, claimTtlMs, ...args], signal)
+      await state.run('the marks', scripts.finish, scriptKeys, [processedTtlMs, claimTtlMs, how, ...about], signal)
       for (const item of batch) held.drop(item)
     }
   }

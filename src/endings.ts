@@ -5,7 +5,7 @@ import type { ClaimOwner, Intent } from './dedupe.ts'
 import type { Config } from './config.ts'
 import type { Journey } from './journey.ts'
 import { effortHeaders } from './journey.ts'
-import type { Completion, OutgoingMessage, SourceMessage } from './kafka/messages.ts'
+import type { Certainty, Completion, OutgoingMessage, SourceMessage } from './kafka/messages.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Outcome } from './outcome.ts'
@@ -110,12 +110,9 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
 
   /**
    * The one line of a finished message.
-   * @param how `learned`: another worker may have published something else
+   * @param how when `learned`, another worker may have published something else
    */
-  function tell(
-    { source, outcome, id, journey, why }: Ending & { source: SourceMessage },
-    how: 'known' | 'learned',
-  ): void {
+  function tell({ source, outcome, id, journey, why }: Ending & { source: SourceMessage }, how: Certainty): void {
     const { startedMs, waitedMs, askedMs, attempts, billedTokens } = journey
     const tookMs = Math.round(performance.now() - startedMs)
     const learned = how === 'learned' ? { learned: true } : {}

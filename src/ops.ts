@@ -50,8 +50,7 @@ export async function startOps(port: number, metrics: Metrics, log: Log): Promis
   }
 }
 
-async function readinessNow(parts: OpsParts): Promise<Readiness> {
-  const held = ownHolds(parts)
+async function readinessNow(parts: OpsParts, held = ownHolds(parts)): Promise<Readiness> {
   const [readiness, notes] = await Promise.all([
     readinessOf(checksOf(parts, held)),
     within(CHECK_LIMIT_MS, 'the holds', held).then(passing, () => []),
@@ -92,11 +91,12 @@ const passing = (holds: Hold[]) => holds.filter((hold) => !isForGood(hold)).map(
 const sayHold = ({ code, remedy }: Hold) => (code === null ? remedy : `calls are held (${code}): ${remedy}`)
 
 async function pictureOf(parts: OpsParts): Promise<Picture> {
+  const held = ownHolds(parts)
   const told = <T>(what: string, part: Promise<T>) => within(PICTURE_PART_LIMIT_MS, what, part).catch(() => null)
   const [{ ready }, status, holds] = await Promise.all([
-    readinessNow(parts),
+    readinessNow(parts, held),
     told('the budget', parts.budget.status()),
-    told('the holds', ownHolds(parts)),
+    told('the holds', held),
   ])
   return {
     ready,

@@ -20,7 +20,7 @@ import type { FailureCode } from './errors.ts'
 import { FAILURES } from './errors.ts'
 import type { Journey } from './journey.ts'
 import { startJourney } from './journey.ts'
-import type { Completion, Handler, HandlerSignals, SourceMessage } from './kafka/messages.ts'
+import type { Certainty, Completion, Handler, HandlerSignals, SourceMessage } from './kafka/messages.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Outcome } from './outcome.ts'
@@ -212,7 +212,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     for (const { id, owner } of claimed([completion])) dedupe.letGo(id, owner)
   }
 
-  async function committed(batch: Completion[], how: 'known' | 'learned'): Promise<void> {
+  async function committed(batch: Completion[], how: Certainty): Promise<void> {
     for (const { source } of batch) unfinished.delete(source)
     const done = batch.flatMap(({ source }) => {
       const ending = endings.of(source)

@@ -4,9 +4,9 @@ import type { Held } from './held.ts'
 import { batches } from './parts.ts'
 import type { Parts } from './parts.ts'
 
-/** As reassert.lua returns them; others are behind, or missing. */
+/** As reassert.lua returns them. */
 const NOT_OURS = 0
-const OURS = 1
+const LACKING = 2
 
 /**
  * `decision`: asks only a fleet whose data is trusted (confirm); `renewal`: in any state.
@@ -20,7 +20,7 @@ export function createReassert({ keys, state, scripts, held: register, claimTtlM
   async function renew(batch: Held[], ask: Ask): Promise<Held[]> {
     const { rest } = await ask(batch, false)
     const lost = batch.filter((_, index) => rest[index + 1] === NOT_OURS)
-    const lacking = batch.filter((_, index) => rest[index + 1] !== NOT_OURS && rest[index + 1] !== OURS)
+    const lacking = batch.filter((_, index) => rest[index + 1] === LACKING)
     if (lacking.length === 0) return lost
     const again = await ask(lacking, true)
     return [...lost, ...lacking.filter((_, index) => again.rest[index + 1] === NOT_OURS)]

@@ -69,7 +69,6 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
   let aliveAtMs = performance.now()
   /** Of a heartbeat when it was sent: the answer may have waited for a process that was frozen. */
   let answeredAtMs = performance.now()
-  let heartbeatAtMs = performance.now()
   let assigned = false
   let lastEnd: string | null = null
   let joined = false
@@ -126,8 +125,8 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
   function listen(current: Consumer, resolve: (reason: string) => void): void {
     const alive = () => (aliveAtMs = performance.now())
     const mine = () => consumer === current
+    let heartbeatAtMs = performance.now()
     const answered = (atMs: number) => {
-      alive()
       answeredAtMs = atMs
       lastEnd = null
     }
@@ -238,8 +237,8 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
     /** How long, in ms, kafkajs has shown no sign of life: no fetch, no heartbeat, no join, no new consumer. */
     silentMs: () => performance.now() - aliveAtMs,
     /**
-     * Whether this is a member of the group, which has heard of it within its session. If not, its partitions may be another's: what it writes
-     * about them elsewhere would contradict that one.
+     * Whether this is a member of the group, which has heard of it within its session. If not, its partitions may be
+     * another's: what it writes about them elsewhere would contradict that one.
      */
     isMember: () => assigned && performance.now() - answeredAtMs < timeouts.sessionMs,
     status: (): MembershipStatus => ({ assigned, unansweredMs: performance.now() - answeredAtMs, lastEnd }),

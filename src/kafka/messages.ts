@@ -39,6 +39,9 @@ export interface HandlerSignals {
   call: AbortSignal
 }
 
+/** Of a commit: `known` by its own transaction, or `learned` later from the committed offset, and maybe another worker's. */
+export type Certainty = 'known' | 'learned'
+
 /** What the consumer calls; the pipeline is the one implementation, tests pass plain functions. */
 export interface Handler {
   /** Never rejects but for an abort: then the message is handed back, uncommitted. */
@@ -50,9 +53,6 @@ export interface Handler {
   confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]>
   /** Told of an answer that this worker will not publish: its partition was taken away, or somebody else has published it. */
   abandoned?(completion: Completion): void
-  /**
-   * Told after the commit.
-   * @param how `known`: its own transaction's; `learned`: read later from the committed offset, and maybe another worker's
-   */
-  committed(batch: Completion[], how: 'known' | 'learned'): Promise<void>
+  /** Told after the commit. */
+  committed(batch: Completion[], how: Certainty): Promise<void>
 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { encodeDone } from '../../src/kafka/offset-metadata.ts'
 import { openPublisher } from '../../src/kafka/publisher.ts'
 import { transactionalIdOf } from '../../src/kafka/transactional-id.ts'
-import { answer, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
+import { answer, fence, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
 import type { KafkaWorld } from '../support/kafka-testing.ts'
 import { kafkaWorld, until } from '../support/kafka-testing.ts'
 
@@ -130,12 +130,6 @@ describe('a consumer', () => {
   it('remembers what its confirmation took away when the transaction fails', async () => {
     await world.send(['m1', 'm2'])
     const reader = await world.read()
-    const fence = async () => {
-      const rival = world.clients.producer(transactionalIdOf(world.group, world.requests, 0))
-      await rival.connect()
-      await (await rival.transaction()).abort()
-      await rival.disconnect()
-    }
     const taken = new Set<string>()
     startConsumer(world, {
       // Said once of m1, and then not any more: Redis has lost who had it.
@@ -143,7 +137,7 @@ describe('a consumer', () => {
         const [first] = batch
         if (first === undefined || taken.has(textOf(first.source))) return batch
         for (const each of batch) taken.add(textOf(each.source))
-        await fence()
+        await fence(world)
         return batch.map((each) => (textOf(each.source) === 'm1' ? { ...each, messages: [] } : each))
       },
     })

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
-import { transactionalIdOf } from '../../src/kafka/transactional-id.ts'
-import { answer, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
+import { answer, fence, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
 import type { KafkaWorld } from '../support/kafka-testing.ts'
 import { kafkaWorld, until } from '../support/kafka-testing.ts'
 import { startKafkaWorker } from '../support/kafka-workers.ts'
@@ -66,10 +65,7 @@ describe('several workers', () => {
     const sent = await sendBoth(50, 'm')
     for (let round = 0; round < 3; round++) {
       await sleep(150)
-      const rival = world.clients.producer(transactionalIdOf(world.group, world.requests, 0))
-      await rival.connect()
-      await (await rival.transaction()).abort()
-      await rival.disconnect()
+      await fence(world)
       await world.send([`round${round}`], 0)
       sent.push(`round${round}`)
     }

@@ -2,6 +2,7 @@
 import type { ConsumerOptions, KafkaConsumer } from '../../src/kafka/consumer.ts'
 import { createConsumer } from '../../src/kafka/consumer.ts'
 import type { Completion, Handler, HandlerSignals, SourceMessage } from '../../src/kafka/messages.ts'
+import { transactionalIdOf } from '../../src/kafka/transactional-id.ts'
 import type { KafkaWorld } from './kafka-testing.ts'
 
 export function answer(source: SourceMessage, topics: string[], value = textOf(source)): Completion {
@@ -73,4 +74,12 @@ export function startConsumer(
   world.onClose(() => consumer.stop(0))
   void consumer.run()
   return { consumer, handled, committed }
+}
+
+/** As the next owner of the first partition does: whoever writes for it has to acquire it again. */
+export async function fence(world: KafkaWorld): Promise<void> {
+  const rival = world.clients.producer(transactionalIdOf(world.group, world.requests, 0))
+  await rival.connect()
+  await (await rival.transaction()).abort()
+  await rival.disconnect()
 }

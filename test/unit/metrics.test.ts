@@ -3,6 +3,7 @@ import type { BudgetStatus } from '../../src/budget/status.ts'
 import type { Log, LogFields } from '../../src/log.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import type { Picture } from '../../src/metrics/picture.ts'
+import { BUSY_PARTITION } from '../support/partition-status.ts'
 
 const quiet = () => {}
 
@@ -33,23 +34,8 @@ const budget: BudgetStatus = {
   heldForMs: 1_500,
   closedForMs: 0,
 }
-const partition = {
-  partition: 4,
-  state: 'ready' as const,
-  committed: 10n,
-  next: 20n,
-  lag: 2n ** 40n,
-  queued: 3,
-  queuedBytes: 300,
-  running: 2,
-  answered: 1,
-  handedBack: 0,
-  holds: [],
-  trouble: null,
-  lastCommitAgeMs: null,
-}
 const consumer = {
-  partitions: [partition, { ...partition, partition: 5, state: 'suspect' as const, lag: 0n }],
+  partitions: [BUSY_PARTITION, { ...BUSY_PARTITION, partition: 5, state: 'suspect' as const, lag: 0n }],
   window: { messages: 3, bytes: 300, limitMessages: 256, limitBytes: 1_000 },
   membership: { assigned: true, unansweredMs: 1, lastEnd: null },
   stopping: false,

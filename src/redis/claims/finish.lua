@@ -3,8 +3,9 @@
 -- message that is sent again.
 --
 -- KEYS     state, then mark and claim per item
--- ARGV[4]  the mark's life, ms   [5] the claim's life, ms   [6] owner   [7] what was published, as `intent` in reassert.lua
--- ARGV[8]  known: by this worker's own commit   learned: the offset is committed, but maybe by another's; and so on for each item
+-- ARGV[4]  the mark's life, ms   [5] the claim's life, ms
+-- ARGV[6]  known: by this worker's own commit   learned: the offset is committed, but maybe by another's
+-- ARGV[7]  owner   [8] what was published, as `intent` in reassert.lua; and so on for each item
 -- Returns  done
 
 local function close(claim, ...)
@@ -14,11 +15,11 @@ local function close(claim, ...)
   redis.call('PEXPIRE', claim, ARGV[5])
 end
 
+local known = ARGV[6] == 'known'
 for i = 2, #KEYS, 2 do
-  local mark, claim, a = KEYS[i], KEYS[i + 1], 6 + (i - 2) / 2 * 3
-  local intent, known = ARGV[a + 1], ARGV[a + 2] == 'known'
+  local mark, claim, owner, intent = KEYS[i], KEYS[i + 1], ARGV[i + 5], ARGV[i + 6]
   local f = redis.call('HMGET', claim, 'owner', 'state', 'intent', 'told')
-  local mine = f[1] == ARGV[a]
+  local mine = f[1] == owner
   -- Who confirmed last has most likely committed. Closed is what another worker knows that it has published.
   local likely = mine and f[3] == intent and f[2] ~= 'dead' and not f[4]
   if intent == 'outcome' and (known or likely) then

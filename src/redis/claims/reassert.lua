@@ -5,7 +5,7 @@
 -- ARGV[7]  1: items are sent in full, write what is missing   0: tell what is missing
 -- ARGV[8]  owner, hash, state, outcome, refused at, lease token, starts, starts alone, intent; and so on for each item
 --          intent: what its transaction is about to publish: outcome | letter | refusal and when, ms; empty while there is none
--- Returns  closed | done, then per item: 0 another's or finished, 1 ours, 2 behind (send it in full), 3 missing (likewise)
+-- Returns  closed | done, then per item: 0 another's or finished, 1 ours, 2 missing or behind (send it in full)
 
 if ARGV[6] == '1' and verdict ~= 'open' then return reply('closed') end
 local TTL, LEASE, FULL = ARGV[4], tonumber(ARGV[5]), ARGV[7] == '1'
@@ -17,7 +17,7 @@ local function renew(mark, claim, a)
   local f = redis.call('HMGET', claim, 'owner', 'state', 'lease', 'until', 'ended', 'told', 'intent')
   if (f[1] and f[1] ~= owner) or f[2] == 'dead' or f[6] then return 0 end
   local behind = not f[1] or (f[2] ~= 'answered' and state == 'answered')
-  if behind and not FULL then return f[1] and 2 or 3 end
+  if behind and not FULL then return 2 end
   if not f[1] then
     redis.call('HSET', claim, 'owner', owner, 'hash', hash, 'state', 'open', 'v', 0,
       'starts', ARGV[a + 6], 'alone', ARGV[a + 7])

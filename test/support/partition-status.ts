@@ -1,0 +1,18 @@
+import type { PartitionStatus } from '../../src/kafka/partition.ts'
+
+/** As a busy partition shows itself. */
+export const BUSY_PARTITION: PartitionStatus = {
+  partition: 4,
+  state: 'ready',
+  committed: 10n,
+  next: 20n,
+  lag: 2n ** 40n,
+  queued: 3,
+  queuedBytes: 300,
+  running: 2,
+  answered: 1,
+  handedBack: 0,
+  holds: [],
+  trouble: null,
+  lastCommitAgeMs: null,
+}
