@@ -40,7 +40,7 @@ build_kafka() {
   local version=${kafka_image##*:}
   mkdir -p kafka/docker
   rm -rf kafka/libs
-  mvn --quiet --batch-mode --file "$here/src/cli/services/pom.xml" "-Dkafka.version=$version" \
+  mvn --quiet --batch-mode --file "$here/tools/services/pom.xml" "-Dkafka.version=$version" \
     dependency:copy-dependencies -DincludeScope=runtime "-DoutputDirectory=$work/kafka/libs"
   echo 'process.roles=broker,controller' >kafka/docker/server.properties
   for name in log4j2 tools-log4j2; do echo 'Configuration: { Appenders: {}, Loggers: { Root: { level: INFO } } }' >"kafka/docker/$name.yaml"; done

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Config } from './config.ts'
 import { ConfigError } from './config.ts'
-import { createLogger } from './logger.ts'
-import { createReleaseStack } from './shutdown.ts'
+import { createLogger } from './logging/logger.ts'
+import { createReleaseStack } from './release-stack.ts'
 import { work } from './worker.ts'
 
 /** What does not close in time is left to the operating system. */

@@ -1,7 +1,7 @@
 /** What comes in and goes out: the JSON that other teams' services write and read, byte for byte their contract. */
 import { z } from 'zod'
-import { NumberText, parseExact, stringifyExact } from './json.ts'
-import { stripInvisible } from './scoring/sanitize.ts'
+import { NumberText, parseExact, stringifyExact } from './lib/json.ts'
+import { stripInvisible } from './lib/sanitize.ts'
 
 /** The key of the messages in the requests topic that are ours. */
 export const REQUEST_KEY = 'new_request'

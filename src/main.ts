@@ -15,8 +15,7 @@ const stop = onSignal()
 const { ConfigError, loadConfig } = await import('./config.ts')
 
 const [command, ...args] = process.argv.slice(2)
-// The demo must never find its way to the services of a .env.
-if (command !== 'demo') loadDotenv({ quiet: true })
+loadDotenv({ quiet: true })
 try {
   process.exit(command === undefined ? await work() : await operate(command))
 } catch (error) {

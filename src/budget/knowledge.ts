@@ -1,5 +1,5 @@
 /** What this worker has seen of the budget's data, by which it notices that data was lost. */
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 import type { createJournal } from './journal.ts'
 import type { Spending, Version } from './scripts.ts'
 

@@ -1,7 +1,9 @@
 /** What a provider's headers say of its limits. Whatever cannot be read says nothing. */
-import type { RateHeaders } from '../provider/reply.ts'
 import type { BudgetLimits } from './limits.ts'
 import type { Remaining, Used } from './scripts.ts'
+
+/** `retry-after`, `retry-after-ms`, `x-ratelimit-*` and `date` as they came, names in lower case. */
+export type RateHeaders = Readonly<Record<string, string>>
 
 /** No provider holds its callers for longer; a larger number is taken for garbage that means "long". */
 const MAX_MS = 24 * 3_600_000

@@ -32,10 +32,6 @@ interface Entry {
 }
 
 const COMMANDS: Record<string, Entry> = {
-  demo: {
-    does: 'score sample requests on this machine, with a stand-in for GPT',
-    load: () => import('./demo/demo.ts'),
-  },
   send: {
     does: '--resume FILE --requirements FILE: publish one request and print its result',
     load: () => import('./send.ts'),

@@ -1,5 +1,5 @@
 /** Finds what Kafka holds of one id, by reading topics back. */
-import { NumberText, parseExact } from '../json.ts'
+import { NumberText, parseExact } from '../lib/json.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { kafkaErrorType } from '../kafka/kafka-error.ts'
 import type { ReadBack } from '../kafka/outcomes-reader.ts'

@@ -1,9 +1,9 @@
 /** The frame that all operators' commands share: arguments, usage, and one result for people or for programs. */
 import type { ParseArgsConfig } from 'node:util'
 import { parseArgs } from 'node:util'
-import { abortable } from '../abortable.ts'
+import { abortable } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
-import { stringifyExact } from '../json.ts'
+import { stringifyExact } from '../lib/json.ts'
 import type { Command } from './commands.ts'
 
 /** sysexits.h: the command was used incorrectly. */

@@ -1,7 +1,7 @@
 /** What a dead letter says of itself, and the message that it was. Pure. */
 import { decodeRequest } from '../contracts.ts'
-import { DEAD_LETTER_HEADERS } from '../dead-letter.ts'
-import type { ClaimOwner } from '../dedupe.ts'
+import { DEAD_LETTER_HEADERS } from '../outcomes/dead-letter.ts'
+import type { ClaimOwner } from '../claims/dedupe.ts'
 import type { OutgoingMessage } from '../kafka/messages.ts'
 import type { Copy } from './copies.ts'
 import { headerOf } from './copies.ts'

@@ -12,7 +12,7 @@ import type { Command } from './commands.ts'
 import { lastReason, withKafka, withRedis } from './connections.ts'
 import { defineCommand } from './define.ts'
 import { statusLines } from './status-lines.ts'
-import { VERSION } from '../version.ts'
+import { VERSION } from '../lib/version.ts'
 import { readWorkers } from './workers.ts'
 
 /** Of a request, while the budget has seen none: what upstream's usual texts come to. */

@@ -1,5 +1,5 @@
 /** Where a request stands, concluded from what Redis and Kafka hold of it. Pure. */
-import type { Known } from '../dedupe/inspect.ts'
+import type { Known } from '../claims/inspect.ts'
 import type { Standing } from '../kafka/offsets-view.ts'
 
 /** A message of the requests topic that carries the id. */

@@ -1,6 +1,6 @@
 /** Takes a partition over: fence, then read what is committed, then know where to go on. */
-import { pause } from '../abortable.ts'
-import type { Log } from '../log.ts'
+import { pause } from '../lib/abortable.ts'
+import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import type { Committed } from './committed.ts'
 import { readCommitted } from './committed.ts'

@@ -3,9 +3,9 @@
  * side by side, and publish what comes back together with the offsets, exactly once. See partition.ts for the states.
  */
 import { setInterval } from 'node:timers'
-import { pause } from '../abortable.ts'
+import { pause } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaReason } from './kafka-error.ts'
 import type { GroupTimeouts, MembershipStatus } from './membership.ts'

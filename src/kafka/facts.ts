@@ -1,5 +1,5 @@
 /** What Kafka tells of itself that a worker relies on. */
-import { pause } from '../abortable.ts'
+import { pause } from '../lib/abortable.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
 import { openPublisher } from './publisher.ts'

@@ -1,7 +1,7 @@
 /** Reads on from a point in a topic, read committed, until a message comes that somebody waits for. */
 import { randomUUID } from 'node:crypto'
-import { abortable } from '../abortable.ts'
-import type { Log } from '../log.ts'
+import { abortable } from '../lib/abortable.ts'
+import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaReason } from './kafka-error.ts'
 import type { ReadBack } from './outcomes-reader.ts'

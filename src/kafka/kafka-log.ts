@@ -1,7 +1,7 @@
 /** Brings kafkajs's log lines into ours. */
 import type { LogEntry, logCreator } from 'kafkajs'
 import { logLevel } from 'kafkajs'
-import type { Log, LogFields } from '../log.ts'
+import type { Log, LogFields } from '../logging/log.ts'
 
 /** A line that repeats is said once in so long. */
 const COLLAPSE_MS = 60_000

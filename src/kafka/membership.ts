@@ -1,7 +1,7 @@
 /** Keeps this worker a member of the consumer group, with one kafkajs consumer after another. */
 import type { Consumer, EachBatchPayload } from 'kafkajs'
-import { pause } from '../abortable.ts'
-import type { Log } from '../log.ts'
+import { pause } from '../lib/abortable.ts'
+import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { readHeaders } from './headers.ts'
 import { kafkaReason } from './kafka-error.ts'

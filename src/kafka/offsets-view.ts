@@ -1,6 +1,6 @@
 /** What a group has done and has before it, read without being a member of it. */
-import { pause } from '../abortable.ts'
-import type { Log } from '../log.ts'
+import { pause } from '../lib/abortable.ts'
+import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import type { Committed } from './committed.ts'
 import { readCommitted } from './committed.ts'

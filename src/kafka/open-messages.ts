@@ -1,6 +1,6 @@
 /** The messages of one partition that were taken from the log and are not done: waiting, in a handler, or answered. */
-import { pause } from '../abortable.ts'
-import type { Log } from '../log.ts'
+import { pause } from '../lib/abortable.ts'
+import type { Log } from '../logging/log.ts'
 import type { Completion, Handler, HandlerSignals, SourceMessage } from './messages.ts'
 import type { Seat } from './window.ts'
 

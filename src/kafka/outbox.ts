@@ -1,5 +1,5 @@
 /** Chooses which answered messages of a partition go into the next transaction, and learns from Kafka's refusals. */
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 import type { Completion, OutgoingMessage } from './messages.ts'
 import { encodeDone, METADATA_LIMIT_BYTES } from './offset-metadata.ts'
 import type { OpenMessage, OpenMessages } from './open-messages.ts'

@@ -1,8 +1,8 @@
 /** Reads a topic back, read committed, from a point in time up to its end as it is now. */
 import { randomUUID } from 'node:crypto'
 import type { Consumer, EachBatchPayload } from 'kafkajs'
-import { abortable } from '../abortable.ts'
-import type { Log } from '../log.ts'
+import { abortable } from '../lib/abortable.ts'
+import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaReason } from './kafka-error.ts'
 import type { Headers } from './messages.ts'

@@ -10,8 +10,8 @@
  *
  * Only in `ready` is anything fetched or started. What handlers answer meanwhile is kept.
  */
-import { pause } from '../abortable.ts'
-import type { Log } from '../log.ts'
+import { pause } from '../lib/abortable.ts'
+import type { Log } from '../logging/log.ts'
 import type { Acquired, Known } from './acquire.ts'
 import { acquire } from './acquire.ts'
 import type { KafkaClients } from './clients.ts'

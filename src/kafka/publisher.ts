@@ -1,6 +1,6 @@
 /** One transaction: outputs and the consumed offset, or nothing. */
 import type { Message, Producer, RecordMetadata, TopicMessages, Transaction } from 'kafkajs'
-import { pause } from '../abortable.ts'
+import { pause } from '../lib/abortable.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaErrorType } from './kafka-error.ts'
 import type { OutgoingMessage } from './messages.ts'

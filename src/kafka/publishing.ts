@@ -1,6 +1,6 @@
 /** Publishes what the handlers of one partition have answered: confirm, one transaction, tell. */
-import { bounded } from '../abortable.ts'
-import type { Log } from '../log.ts'
+import { bounded } from '../lib/abortable.ts'
+import type { Log } from '../logging/log.ts'
 import type { Completion, Handler } from './messages.ts'
 import type { OpenMessage, OpenMessages } from './open-messages.ts'
 import type { Batch, Outbox } from './outbox.ts'

@@ -5,7 +5,7 @@
  * An entry is written in the transaction that sends its letter back: both or none, whatever dies. The truth is in Kafka alone,
  * and, unlike the offsets of a consumer group without members, does not expire after a week.
  */
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
 import type { OutgoingMessage } from './messages.ts'

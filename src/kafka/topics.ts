@@ -1,7 +1,7 @@
 /** Makes the topics that are missing at start; never touches one that is there. */
-import { pause } from '../abortable.ts'
+import { pause } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaErrorType, kafkaReason, settingsToCheck } from './kafka-error.ts'
 

@@ -1,6 +1,6 @@
 /** Which of the messages of a commit that Kafka seems to have lost its readers do not see. */
 import { createHash } from 'node:crypto'
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import type { Headers, OutgoingMessage } from './messages.ts'
 import { readBack } from './outcomes-reader.ts'

@@ -1,5 +1,5 @@
 /** Finds the consumer that stands still, which kafkajs does not notice, and has another one made. */
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaReason } from './kafka-error.ts'
 import type { Partition } from './partition.ts'

@@ -6,7 +6,7 @@
  */
 import { basename, join } from 'node:path'
 import DailyRotateFile from 'winston-daily-rotate-file'
-import type { Log } from '../log.ts'
+import type { Log } from './log.ts'
 import { DATED_NAME } from './day.ts'
 import { createToday } from './today.ts'
 import { createWatchedFs } from './watched-fs.ts'

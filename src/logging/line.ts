@@ -1,6 +1,6 @@
 /** How a log entry looks as text and as JSON; one line in either case, whatever its data holds. */
-import { stringifyExact } from '../json.ts'
-import type { LogFields } from '../log.ts'
+import { stringifyExact } from '../lib/json.ts'
+import type { LogFields } from './log.ts'
 import { localDay } from './day.ts'
 
 export interface Entry {

@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Log } from '../log.ts'
+import type { Log } from './log.ts'
 import { datedName, localDay, outdated, TODAY_NAME } from './day.ts'
 
 export interface TodayOptions {

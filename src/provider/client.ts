@@ -1,16 +1,17 @@
 /** Asks the model once: from a question to a reply that says what happened. */
 import { createHash } from 'node:crypto'
 import OpenAI from 'openai'
+import type { RateHeaders } from '../budget/rate-headers.ts'
 import { retryAfterMs } from '../budget/rate-headers.ts'
 import type { Config } from '../config.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 import type { Verdict } from './classify.ts'
 import { classifyBroken, classifyCompletion, classifyStatus } from './classify.ts'
 import type { Identity } from './holds.ts'
 import type { ApiKey, KeySource } from './key.ts'
 import type { Body } from './parameters.ts'
 import { createParameters } from './parameters.ts'
-import type { Question, RateHeaders, Reply, Said, Usage } from './reply.ts'
+import type { Question, Reply, Said, Usage } from './reply.ts'
 import type { Exchange, Transport } from './transport.ts'
 
 export interface ProviderOptions {

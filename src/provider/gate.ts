@@ -14,7 +14,7 @@
 import type { Redis } from 'ioredis'
 import type { FailureCode } from '../errors.ts'
 import { FAILURES } from '../errors.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import type { GateTimings, Look, Told } from './gate-scripts.ts'

@@ -1,7 +1,7 @@
 /** The API key: from the setting, or from a file that may change under the running worker. */
 import { createHash } from 'node:crypto'
 import { readFile as readFileFromDisk } from 'node:fs/promises'
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 
 /** A rotated key is used at most so much later, ms. */
 const FRESH_MS = 1_000

@@ -1,4 +1,5 @@
 /** What passes between the pipeline and the provider. */
+import type { RateHeaders } from '../budget/rate-headers.ts'
 import type { FailureCode } from '../errors.ts'
 
 export interface ChatMessage {
@@ -22,9 +23,6 @@ export interface Usage {
   completionTokens: number
   totalTokens: number
 }
-
-/** `retry-after`, `retry-after-ms`, `x-ratelimit-*` and `date` as they came, names in lower case (read by budget/rate-headers.ts). */
-export type RateHeaders = Readonly<Record<string, string>>
 
 /** What the provider said, of use to the budget and the gate whatever the outcome. */
 export interface Said {

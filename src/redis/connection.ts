@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 import { explain, HUNG_UP } from './explain.ts'
 
 /** A reply later than this counts as none: the command may have run, so every command sent again is idempotent. */

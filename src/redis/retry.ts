@@ -1,7 +1,7 @@
 /** Repeats idempotent Redis operations until Redis is there, writable and willing. */
 import type { Redis } from 'ioredis'
-import { pause } from '../abortable.ts'
-import type { Log } from '../log.ts'
+import { pause } from '../lib/abortable.ts'
+import type { Log } from '../logging/log.ts'
 
 const BACKOFF_MIN_MS = 50
 const BACKOFF_MAX_MS = 1_000

@@ -1,6 +1,6 @@
 /** Pub/sub on a connection of its own. Messages are hints: one that is lost in an outage is made up for by its receiver. */
 import type { Redis } from 'ioredis'
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 
 /** @param redis used for nothing else */
 export function createSubscriptions(redis: Redis, log: Log) {

@@ -6,7 +6,7 @@
  */
 import type { Folded } from './fold.ts'
 import { phraseKinds } from './phrases.ts'
-import type { Stripped } from './sanitize.ts'
+import type { Stripped } from '../lib/sanitize.ts'
 import type { Breathe } from './slices.ts'
 
 /** A part of a text, in UTF-16 units: from `start` to before `end`. */

@@ -1,7 +1,7 @@
 /** Decision records as they are read back from their topic: for a person, and for another threshold. */
 import { z } from 'zod'
 import type { Verdict } from '../contracts.ts'
-import { NumberText, parseExact } from '../json.ts'
+import { NumberText, parseExact } from '../lib/json.ts'
 
 const number = z.instanceof(NumberText)
 const id = number.transform(({ text }, context) => {

@@ -4,9 +4,9 @@
  */
 import { z } from 'zod'
 import type { Address, Score } from '../contracts.ts'
-import { stringifyExact } from '../json.ts'
+import { stringifyExact } from '../lib/json.ts'
 import type { Finding } from './proofs.ts'
-import type { Texts } from './sanitize.ts'
+import type { Texts } from '../lib/sanitize.ts'
 import { digestFields, seal, unseal } from './text-key.ts'
 import type { Verified } from './verify.ts'
 

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import type { ChatMessage, Question } from '../provider/reply.ts'
 import { answerSchema, SCHEMA_NAME } from './answer.ts'
-import type { Texts } from './sanitize.ts'
+import type { Texts } from '../lib/sanitize.ts'
 
 export interface PromptOptions {
   /** `json_object`: for servers that know no schemas; the schema stands at the end of the instructions then. */

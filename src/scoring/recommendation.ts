@@ -2,7 +2,7 @@
 import type { Verdict } from '../contracts.ts'
 import { RECOMMENDATION_MAX_CHARS } from '../contracts.ts'
 import { bears } from './bearing.ts'
-import { stripInvisible } from './sanitize.ts'
+import { stripInvisible } from '../lib/sanitize.ts'
 
 /** Shortened to whole words where possible; never ends in half a character. */
 export function shorten(text: string, maxChars: number): string {

@@ -1,6 +1,6 @@
 /** Hashes and a lock made of texts: what stands in Redis can be recognised and opened by who has the texts, and read by nobody. */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
-import type { Texts } from './sanitize.ts'
+import type { Texts } from '../lib/sanitize.ts'
 
 /** Each field comes with its length before it: no two lists of fields are hashed alike. */
 function hashFields(fields: readonly string[]) {

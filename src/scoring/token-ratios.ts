@@ -1,7 +1,7 @@
 /** What the token estimate learned, shared by the fleet and kept over restarts. */
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import type { Log } from '../log.ts'
+import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { Learned } from './tokens.ts'
 

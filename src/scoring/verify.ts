@@ -14,7 +14,7 @@ import type { Finding } from './proofs.ts'
 import { examine, findProofs } from './proofs.ts'
 import type { Replaced } from './recommendation.ts'
 import { recommend } from './recommendation.ts'
-import type { Texts } from './sanitize.ts'
+import type { Texts } from '../lib/sanitize.ts'
 import { createBreathe } from './slices.ts'
 
 export type Correction =

@@ -1,7 +1,7 @@
 /** One piece of trouble at a time, by chance. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { FaultName } from '../../src/openai-stub/faults.ts'
+import type { FaultName } from '../../tools/openai-stub/faults.ts'
 import type { Dice } from './dice.ts'
 import { now } from './fleet.ts'
 import type { Scene } from './run.ts'

@@ -1,5 +1,5 @@
 /** Workers that come, are killed, frozen and stopped, each with a key of its own by which the model server's log names it. */
-import { hashKey } from '../../src/openai-stub/decide.ts'
+import { hashKey } from '../../tools/openai-stub/decide.ts'
 import type { Happening } from '../support/audit.ts'
 import type { Worker } from '../support/worker.ts'
 import type { World } from '../support/world.ts'

@@ -1,8 +1,8 @@
 /** Several hundred requests, several workers, and everything that can happen to them, by chance from a seed; then the audit. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Message } from 'kafkajs'
-import type { Stub } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import type { Happening, Report } from '../support/audit.ts'
 import { audit, readTopics } from '../support/audit.ts'
 import type { LocalKafka, LocalRedis } from '../support/services.ts'

@@ -1,6 +1,6 @@
 /** Workers that share a budget, judged by the provider: what arrived in any rolling minute or day, and what was left unused. */
 import { describe, expect, test } from 'vitest'
-import type { Arrival } from '../../src/openai-stub/arrivals.ts'
+import type { Arrival } from '../../tools/openai-stub/arrivals.ts'
 import { lostGrants, range, startFleet } from '../support/fleet.ts'
 import { startLocalRedis } from '../support/services.ts'
 import { watchStalls } from '../support/stalls.ts'

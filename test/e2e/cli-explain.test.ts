@@ -1,7 +1,7 @@
 /** What an operator is told of decisions that are published, by `explain` and `redecide`. */
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { Stub } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { runCommand } from '../support/command.ts'
 import type { World } from '../support/world.ts'
 import { createWorld, request } from '../support/world.ts'

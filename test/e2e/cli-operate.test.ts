@@ -1,7 +1,7 @@
 /** What an operator sees and does while a worker runs: status, inspect, pause, resume, forget. */
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { Stub } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { runCommand } from '../support/command.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { World } from '../support/world.ts'

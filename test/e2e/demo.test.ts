@@ -11,7 +11,7 @@ import kafkajs from 'kafkajs'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitUntil } from '../support/wait.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts')
+const MAIN = join(import.meta.dirname, '../../tools/demo/main.ts')
 /** Downloads included, where the local services are not cached yet. */
 const RUN_LIMIT_MS = 300_000
 const STOP_LIMIT_MS = 30_000
@@ -33,7 +33,7 @@ async function startDemo(services: Record<string, string>): Promise<Demo> {
   const hostile = 'KAFKA_BOOTSTRAP_SERVERS=192.0.2.1:9\nREDIS_HOST=192.0.2.1\nTEST_SERVICES=given\nOPENAI_KEY=sk-real\n'
   await writeFile(join(cwd, '.env'), hostile)
   const others = Object.entries(process.env).filter(([name]) => !/^(KAFKA|REDIS|OPENAI|TEST|VITEST|LOG)_/.test(name))
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', MAIN, 'demo'], {
+  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', MAIN], {
     cwd,
     // A group of its own, as a terminal gives it: Ctrl-C reaches all of the group.
     detached: true,

@@ -3,7 +3,7 @@
  * worker and its services: it dies at the very moment when it has sent, or is about to get, the bytes that make the step.
  */
 import { describe, expect, test } from 'vitest'
-import type { Stub } from '../../src/openai-stub/server.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
 import { callsById, traceable } from '../support/audit.ts'
 import type { Point } from '../support/failure-point.ts'
 import { inTransaction, killAt, onClaim, TARGET, withWorld } from '../support/failure-point.ts'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { hashKey } from '../../src/openai-stub/decide.ts'
+import { hashKey } from '../../tools/openai-stub/decide.ts'
 import { range, startFleet } from '../support/fleet.ts'
 import { waitUntil } from '../support/wait.ts'
 

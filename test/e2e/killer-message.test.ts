@@ -1,7 +1,7 @@
 /** A message whose processing ends its worker, again and again: it must not take the fleet, or its neighbours, with it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
-import { startStub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { callsById, traceable } from '../support/audit.ts'
 import { countById, createWorld } from '../support/world.ts'
 

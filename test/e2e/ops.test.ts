@@ -1,9 +1,9 @@
 /** /livez, /readyz and /metrics of real workers, read from outside while what they depend on is taken away and given back. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { freePorts } from '../../src/cli/services/guarded.ts'
-import type { Stub } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import { freePorts } from '../../tools/services/guarded.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { pauseFleet, resumeFleet } from '../../src/provider/holds.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
 import { range } from '../support/fleet.ts'

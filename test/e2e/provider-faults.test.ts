@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { FailureCode } from '../../src/errors.ts'
 import { FAILURES } from '../../src/errors.ts'
-import type { FaultName } from '../../src/openai-stub/faults.ts'
+import type { FaultName } from '../../tools/openai-stub/faults.ts'
 import type { Fleet } from '../support/fleet.ts'
 import { callsFor, range, resumeOf, startFleet } from '../support/fleet.ts'
 

@@ -2,7 +2,7 @@
 import type { AddressInfo, Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
 import { expect, test } from 'vitest'
-import { startStub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { readHolds } from '../../src/provider/holds.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
 import { range, startFleet } from '../support/fleet.ts'

@@ -1,8 +1,8 @@
 /** Redis loses all it held, under load: what is finished stays finished, whoever asks again. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import type { Stub } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { callsById, traceable } from '../support/audit.ts'
 import type { LocalRedis } from '../support/services.ts'
 import { startLocalRedis } from '../support/services.ts'

@@ -1,8 +1,8 @@
 /** The way back that ops/README.md describes: the service before goes on where the worker has ended. */
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { Stub } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { runCommand } from '../support/command.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { World } from '../support/world.ts'

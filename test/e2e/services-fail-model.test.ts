@@ -1,7 +1,7 @@
 /** The model server is gone for longer than a call may take, and nobody is told a failure for it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
-import { startStub } from '../../src/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { expectUnharmed, linesWith, mostSaid, underLoad } from '../support/trouble.ts'
 import { createWorld } from '../support/world.ts'

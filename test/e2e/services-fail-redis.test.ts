@@ -1,8 +1,8 @@
 /** Redis dies, is cut off, goes silent, refuses writes, or is full, while requests are worked on. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import type { Stub } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import type { LocalRedis } from '../support/services.ts'
 import { startLocalRedis } from '../support/services.ts'
 import type { TcpProxy } from '../support/tcp-proxy.ts'

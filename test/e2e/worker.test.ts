@@ -1,8 +1,8 @@
 /** The worker as its users run it: a child process on a real Kafka and Redis, read by a read-committed consumer. */
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import type { Stub } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { World } from '../support/world.ts'
 import { countById, createWorld, idIn, request } from '../support/world.ts'

@@ -1,8 +1,8 @@
 /** Workers that are frozen and come back after another has taken over; and rebalances, which must not repeat a call. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import type { Stub } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { callsById, traceable } from '../support/audit.ts'
 import { fuse, kafkaRequest, startKafkaProxy } from '../support/taps.ts'
 import type { TcpProxy } from '../support/tcp-proxy.ts'

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createBudget } from '../../src/budget/budget.ts'
 import type { Grant } from '../../src/budget/budget.ts'
 import type { BudgetLimits, BudgetWindows } from '../../src/budget/limits.ts'
-import { createSlots } from '../../src/budget/slots.ts'
+import { createSlots } from '../../src/pipeline/slots.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
 import { connect, quiet } from './budget-support.ts'
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { createBudget } from '../../src/budget/budget.ts'
 import type { Budget, BudgetOptions, Grant, Reservation } from '../../src/budget/budget.ts'
-import type { Log } from '../../src/log.ts'
+import type { Log } from '../../src/logging/log.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
 
 export const quiet: Log = { error() {}, warn() {}, info() {}, debug() {} }

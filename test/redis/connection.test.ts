@@ -155,7 +155,7 @@ describe('a Redis that refuses', () => {
     await redisReady(redis, log, soon())
     await redis.config('SET', ...on)
     const writes = [1, 2, 3].map((n) => retryWhileAway('a write', () => redis.set(`k${n}`, n), soon()))
-    const script = loadScript(redis, new URL('../../src/redis/recovery/resign.lua', import.meta.url), 1)
+    const script = loadScript(redis, new URL('../../src/claims/recovery-resign.lua', import.meta.url), 1)
     expect(await retryWhileAway('a read', () => script(['none'], ['token']), soon())).toBe('done')
     await waitUntil(
       () => said('warn').length > 0,
@@ -182,7 +182,7 @@ describe('a Redis that refuses', () => {
 
   test('a fault of ours is not repeated', async () => {
     const { redis, retryWhileAway } = connectShared()
-    const script = loadScript(redis, new URL('../../src/redis/recovery/resign.lua', import.meta.url), 1)
+    const script = loadScript(redis, new URL('../../src/claims/recovery-resign.lua', import.meta.url), 1)
     await expect(retryWhileAway('a script', () => script([], []), soon())).rejects.toThrow(TypeError)
   })
 
@@ -190,7 +190,7 @@ describe('a Redis that refuses', () => {
     const server = await localRedis()
     const { redis, log } = connect(server.port)
     await redisReady(redis, log, soon())
-    const script = loadScript(redis, new URL('../../src/redis/recovery/resign.lua', import.meta.url), 1)
+    const script = loadScript(redis, new URL('../../src/claims/recovery-resign.lua', import.meta.url), 1)
     expect(await script(['none'], ['token'])).toBe('done')
     await redis.script('FLUSH')
     expect(await script(['none'], ['token'])).toBe('done')

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { forgetAnswer, inspectId } from '../../src/dedupe/inspect.ts'
+import { forgetAnswer, inspectId } from '../../src/claims/inspect.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { message, outcomeOf, soon, startFleet } from './fleet.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import type { Begun } from '../../src/dedupe.ts'
+import type { Begun } from '../../src/claims/dedupe.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { message, soon, startFleet } from './fleet.ts'
 import { HASH, MINE, OUTCOME, newId } from './words.ts'

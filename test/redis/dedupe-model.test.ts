@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, inject, test } from 'vitest'
-import type { ClaimOwner, Ended } from '../../src/dedupe.ts'
+import type { ClaimOwner, Ended } from '../../src/claims/dedupe.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { message, soon, startFleet } from './fleet.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import type { OutcomeRecord } from '../../src/recovery/outcomes.ts'
+import type { OutcomeRecord } from '../../src/outcomes/read-back.ts'
 import { startLocalRedis } from '../support/services.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, inject, test } from 'vitest'
-import type { Log } from '../../src/log.ts'
+import type { Log } from '../../src/logging/log.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
 import type { CacheSettings } from '../../src/scoring/cache.ts'

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import kafkajs from 'kafkajs'
 import type { Message } from 'kafkajs'
-import type { Arrival } from '../../src/openai-stub/arrivals.ts'
+import type { Arrival } from '../../tools/openai-stub/arrivals.ts'
 import { waitUntil } from './wait.ts'
 import type { Notification, Seen } from './world.ts'
 import { idIn, request } from './world.ts'

@@ -1,8 +1,8 @@
 /** Kills a worker at a moment that is recognised on the wire, by proxies between it and its services. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inject } from 'vitest'
-import type { Stub } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import type { Moment } from './taps.ts'
 import { claimScript, fuse, kafkaRequest, scriptCall, startKafkaProxy } from './taps.ts'
 import type { TcpProxy } from './tcp-proxy.ts'

@@ -1,7 +1,7 @@
 /** A world with a model server of its own, for tests that run side by side and judge by what arrived at that server. */
 import { inject } from 'vitest'
-import type { Stub, StubOptions } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import type { Stub, StubOptions } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { waitUntil } from './wait.ts'
 import type { Worker } from './worker.ts'
 import type { World } from './world.ts'

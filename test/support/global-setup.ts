@@ -1,7 +1,7 @@
 /** Brings up Kafka and Redis once for the whole run and tells the tests where they are. */
 import type { TestProject } from 'vitest/node'
 
-import { getServices, withTestEnv } from '../../src/cli/services/ladder.ts'
+import { getServices, withTestEnv } from '../../tools/services/ladder.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {

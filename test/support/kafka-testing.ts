@@ -5,7 +5,7 @@ import type { IHeaders } from 'kafkajs'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import type { KafkaClients } from '../../src/kafka/clients.ts'
 import { createKafkaClients } from '../../src/kafka/clients.ts'
-import type { Log, LogFields } from '../../src/log.ts'
+import type { Log, LogFields } from '../../src/logging/log.ts'
 import { waitUntil } from './wait.ts'
 
 const WAIT_LIMIT_MS = 45_000

@@ -1,6 +1,6 @@
 /** The real provider against a server of the test's, and a question for it. */
 import type { Config } from '../../src/config.ts'
-import type { Log, LogFields } from '../../src/log.ts'
+import type { Log, LogFields } from '../../src/logging/log.ts'
 import type { Provider } from '../../src/provider/client.ts'
 import { createProvider } from '../../src/provider/client.ts'
 import { createKeySource } from '../../src/provider/key.ts'

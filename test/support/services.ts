@@ -1,10 +1,10 @@
 /** Services of a test's own, for tests that kill, freeze, flush or configure them; the shared ones come from global-setup.ts. */
-import { cacheDir } from '../../src/cli/services/download.ts'
-import type { Downloads } from '../../src/cli/services/download.ts'
-import type { LocalKafka, LocalKafkaOptions } from '../../src/cli/services/local-kafka.ts'
-import { startLocalKafka as startKafka } from '../../src/cli/services/local-kafka.ts'
-import type { LocalRedis, LocalRedisOptions } from '../../src/cli/services/local-redis.ts'
-import { startLocalRedis as startRedis } from '../../src/cli/services/local-redis.ts'
+import { cacheDir } from '../../tools/services/download.ts'
+import type { Downloads } from '../../tools/services/download.ts'
+import type { LocalKafka, LocalKafkaOptions } from '../../tools/services/local-kafka.ts'
+import { startLocalKafka as startKafka } from '../../tools/services/local-kafka.ts'
+import type { LocalRedis, LocalRedisOptions } from '../../tools/services/local-redis.ts'
+import { startLocalRedis as startRedis } from '../../tools/services/local-redis.ts'
 
 export type { LocalKafka, LocalKafkaOptions, LocalRedis, LocalRedisOptions }
 

@@ -54,8 +54,7 @@ export async function loadedScript(redis: Redis, files: readonly string[]): Prom
 }
 
 /** @returns the worker's script on claims of this name */
-export const claimScript = (redis: Redis, name: string) =>
-  loadedScript(redis, ['redis/claims/guard', `redis/claims/${name}`])
+export const claimScript = (redis: Redis, name: string) => loadedScript(redis, ['claims/guard', `claims/${name}`])
 
 /**
  * A proxy in front of a single broker, which tells clients the proxy's port for the broker's.

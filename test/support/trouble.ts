@@ -1,7 +1,7 @@
 /** Requests before, during and after some trouble, and what must be true of them in the end. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import type { Stub } from '../../src/openai-stub/server.ts'
+import type { Stub } from '../../tools/openai-stub/server.ts'
 import { traceable } from './audit.ts'
 import { patiently, waitUntil } from './wait.ts'
 import type { Worker } from './worker.ts'

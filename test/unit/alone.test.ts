@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createAloneLock } from '../../src/alone.ts'
+import { createAloneLock } from '../../src/pipeline/alone.ts'
 
 const never = new AbortController().signal
 const turns = async () => {

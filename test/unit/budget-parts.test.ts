@@ -4,7 +4,7 @@ import { createJournal } from '../../src/budget/journal.ts'
 import { BUDGET_WINDOWS, isTooLong, paceOf } from '../../src/budget/limits.ts'
 import type { BudgetLimits } from '../../src/budget/limits.ts'
 import { createAlarm, createLine } from '../../src/budget/line.ts'
-import { createSlots } from '../../src/budget/slots.ts'
+import { createSlots } from '../../src/pipeline/slots.ts'
 import { readStatus, timeForBacklog } from '../../src/budget/status.ts'
 
 const none: BudgetLimits = { requestsPerMinute: null, requestsPerDay: null, tokensPerMinute: null, tokensPerDay: null }

@@ -87,7 +87,7 @@ test.each(['toString', 'constructor', '__proto__', 'nonsense', '-x'])(
 test.each(['help', '--help', '-h'])('%s tells the commands, and is no error', async (name) => {
   const { code, out, err } = await runNamed({}, name)
   expect({ code, err }).toEqual({ code: 0, err: '' })
-  expect(out).toMatch(/^usage: resume-scoring-worker.*\n {2}demo {2,}score/)
+  expect(out).toMatch(/^usage: resume-scoring-worker.*\n {2}send {2,}score/)
 })
 
 const WITHOUT_KEY = { ...AWAY, OPENAI_KEY: '', KAFKA_TOPIC_FOR_DECISIONS: 'decisions' }

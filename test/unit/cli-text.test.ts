@@ -5,8 +5,8 @@ import { processingIdIn, readFields } from '../../src/cli/copies.ts'
 import { readDuration } from '../../src/cli/define.ts'
 import { originalOf, readLetter } from '../../src/cli/letters.ts'
 import { duration, table } from '../../src/cli/text.ts'
-import { deadLetter, withoutValue } from '../../src/dead-letter.ts'
-import { stringifyExact } from '../../src/json.ts'
+import { deadLetter, withoutValue } from '../../src/outcomes/dead-letter.ts'
+import { stringifyExact } from '../../src/lib/json.ts'
 
 test.each([
   [0, '0s'],

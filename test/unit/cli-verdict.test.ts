@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Facts, OutcomeCopy, RequestCopy } from '../../src/cli/verdict.ts'
 import { conclude } from '../../src/cli/verdict.ts'
-import type { KnownClaim } from '../../src/dedupe/inspect.ts'
+import type { KnownClaim } from '../../src/claims/inspect.ts'
 
 const NOTHING: Facts = { markedForMs: null, claim: null, ownerStanding: null, requests: [], outcomes: [], letters: [] }
 const at = { partition: 0, offset: 1n, timestampMs: 1_000 }

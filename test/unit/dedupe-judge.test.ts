@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { ClaimOwner, OwnerStanding, TheirClaim } from '../../src/dedupe/judge.ts'
-import { intentText, judge, ownerText, parseIntent, parseOwner } from '../../src/dedupe/judge.ts'
+import type { ClaimOwner, OwnerStanding, TheirClaim } from '../../src/claims/judge.ts'
+import { intentText, judge, ownerText, parseIntent, parseOwner } from '../../src/claims/judge.ts'
 
 const theirs: ClaimOwner = { group: 'g', topic: 't', partition: 0, offset: 7n, timestampMs: 1_000 }
 const copy: ClaimOwner = { ...theirs, partition: 1, timestampMs: 1_500 }

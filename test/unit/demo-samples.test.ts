@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import type { Expected } from '../../src/cli/demo/samples.ts'
-import { demoSamples } from '../../src/cli/demo/samples.ts'
+import type { Expected } from '../../tools/demo/samples.ts'
+import { demoSamples } from '../../tools/demo/samples.ts'
 import { decodeRequest } from '../../src/contracts.ts'
-import { answer } from '../../src/openai-stub/answer.ts'
-import { countTokens } from '../../src/openai-stub/tokens.ts'
+import { answer } from '../../tools/openai-stub/answer.ts'
+import { countTokens } from '../../tools/openai-stub/tokens.ts'
 
 const samples = demoSamples(1_000n)
 const decoded = samples.map((sample) => ({ sample, message: decodeRequest(Buffer.from(sample.value)) }))

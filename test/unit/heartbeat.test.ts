@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { beatOf } from '../../src/heartbeat.ts'
+import { beatOf } from '../../src/ops/heartbeat.ts'
 import type { ConsumerStatus } from '../../src/kafka/consumer.ts'
 import { BUSY_PARTITION } from '../support/partition-status.ts'
 

@@ -1,6 +1,6 @@
 /** A process of its own for logger.test.ts: writes so many lines into a directory that it shares. */
 import { Writable } from 'node:stream'
-import { createLogger } from '../../src/logger.ts'
+import { createLogger } from '../../src/logging/logger.ts'
 
 const [dir = '', worker = '', lines = '0'] = process.argv.slice(2)
 const stdout = new Writable({ write: (_chunk, _encoding, done) => done() })

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { BudgetStatus } from '../../src/budget/status.ts'
-import type { Log, LogFields } from '../../src/log.ts'
-import { createMetrics } from '../../src/metrics.ts'
-import type { Picture } from '../../src/metrics/picture.ts'
+import type { Log, LogFields } from '../../src/logging/log.ts'
+import { createMetrics } from '../../src/ops/metrics.ts'
+import type { Picture } from '../../src/ops/picture.ts'
 import { BUSY_PARTITION } from '../support/partition-status.ts'
 
 const quiet = () => {}

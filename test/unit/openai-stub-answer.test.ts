@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { answer } from '../../src/openai-stub/answer.ts'
-import { splitRequirements } from '../../src/openai-stub/requirements.ts'
-import { conform, strictProblem } from '../../src/openai-stub/schema.ts'
-import { findReference, findTexts, findWish, hashTexts } from '../../src/openai-stub/texts.ts'
-import { countPromptTokens, countTokens, cutToTokens } from '../../src/openai-stub/tokens.ts'
+import { answer } from '../../tools/openai-stub/answer.ts'
+import { splitRequirements } from '../../tools/openai-stub/requirements.ts'
+import { conform, strictProblem } from '../../tools/openai-stub/schema.ts'
+import { findReference, findTexts, findWish, hashTexts } from '../../tools/openai-stub/texts.ts'
+import { countPromptTokens, countTokens, cutToTokens } from '../../tools/openai-stub/tokens.ts'
 
 const VACANCY = `Backend-разработчик
 

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { FaultName } from '../../src/openai-stub/faults.ts'
-import { FAULTS } from '../../src/openai-stub/faults.ts'
-import type { Spell } from '../../src/openai-stub/misbehaviour.ts'
-import { createMisbehaviour } from '../../src/openai-stub/misbehaviour.ts'
-import type { Stub, StubOptions } from '../../src/openai-stub/server.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
+import type { FaultName } from '../../tools/openai-stub/faults.ts'
+import { FAULTS } from '../../tools/openai-stub/faults.ts'
+import type { Spell } from '../../tools/openai-stub/misbehaviour.ts'
+import { createMisbehaviour } from '../../tools/openai-stub/misbehaviour.ts'
+import type { Stub, StubOptions } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
 import { waitUntil } from '../support/wait.ts'
 
 let stop: (() => Promise<void>) | undefined

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import OpenAI from 'openai'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Answer } from '../../src/openai-stub/answer.ts'
-import { startStub } from '../../src/openai-stub/server.ts'
-import type { StubOptions } from '../../src/openai-stub/server.ts'
-import { createLimits, createWindow } from '../../src/openai-stub/windows.ts'
+import type { Answer } from '../../tools/openai-stub/answer.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
+import type { StubOptions } from '../../tools/openai-stub/server.ts'
+import { createLimits, createWindow } from '../../tools/openai-stub/windows.ts'
 import { waitUntil } from '../support/wait.ts'
 
 const stops: (() => Promise<void>)[] = []
@@ -300,7 +300,7 @@ describe('the log', () => {
 })
 
 test('as a process of its own it answers, is told to misbehave over HTTP, and ends by a signal', async () => {
-  const child = spawn(process.execPath, ['src/openai-stub/main.ts', '--port', '0', '--latency-ms', '1', '--key', 'k'])
+  const child = spawn(process.execPath, ['tools/openai-stub/main.ts', '--port', '0', '--latency-ms', '1', '--key', 'k'])
   const exit = once(child, 'exit')
   const line = String((await once(child.stdout, 'data'))[0])
   const baseUrl = /http:\S+\/v1/.exec(line)?.[0] ?? ''

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createMetrics } from '../../src/metrics.ts'
+import { createMetrics } from '../../src/ops/metrics.ts'
 
 const OPS = join(import.meta.dirname, '../../ops')
 const read = (name: string) => readFileSync(join(OPS, name), 'utf8')

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Log } from '../../src/log.ts'
-import { createMetrics } from '../../src/metrics.ts'
-import type { Check, OpsServer } from '../../src/ops-server.ts'
-import { readinessOf, startOpsServer } from '../../src/ops-server.ts'
+import type { Log } from '../../src/logging/log.ts'
+import { createMetrics } from '../../src/ops/metrics.ts'
+import type { Check, OpsServer } from '../../src/ops/server.ts'
+import { readinessOf, startOpsServer } from '../../src/ops/server.ts'
 
 const quiet = () => {}
 const log: Log = { error: quiet, warn: quiet, info: quiet, debug: quiet }

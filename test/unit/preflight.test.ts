@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
-import { checkKafka, checkRedis } from '../../src/preflight.ts'
-import type { RedisFacts } from '../../src/preflight/redis-facts.ts'
+import { checkKafka, checkRedis } from '../../src/ops/preflight.ts'
+import type { RedisFacts } from '../../src/ops/redis-facts.ts'
 
 const HOUR_MS = 3_600_000
 const config = loadConfig({ OPENAI_KEY: 'sk-test', PROCESSED_TTL_SECONDS: '7200' })

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { FailureCode } from '../../src/errors.ts'
 import { FAILURES } from '../../src/errors.ts'
-import * as problems from '../../src/openai-stub/problems.ts'
-import type { Problem } from '../../src/openai-stub/profiles.ts'
-import { PROFILE_NAMES, renderProblem } from '../../src/openai-stub/profiles.ts'
+import * as problems from '../../tools/openai-stub/problems.ts'
+import type { Problem } from '../../tools/openai-stub/profiles.ts'
+import { PROFILE_NAMES, renderProblem } from '../../tools/openai-stub/profiles.ts'
 import { classifyBroken, classifyCompletion, classifyStatus } from '../../src/provider/classify.ts'
 
 const limited: problems.LimitFacts = { model: 'm', axis: 'requests', limit: 3, used: 3, requested: 1, waitMs: 1_000 }

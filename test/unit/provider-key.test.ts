@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { LogFields } from '../../src/log.ts'
+import type { LogFields } from '../../src/logging/log.ts'
 import { createKeySource } from '../../src/provider/key.ts'
 
 let lines: string[]

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { strippedFlags } from '../../src/scoring/attacks.ts'
 import { buildPrompt } from '../../src/scoring/prompt.ts'
-import { stripInvisible } from '../../src/scoring/sanitize.ts'
+import { stripInvisible } from '../../src/lib/sanitize.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 
 /** A resume, what a model that believes it would answer, and what of it must come through. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Labelled, Result } from '../../src/scoring/evaluate.ts'
-import { readResults, readSet, report, reportLines, tasksOf } from '../../src/scoring/evaluate.ts'
-import { swapName } from '../../src/scoring/name-swap.ts'
+import type { Labelled, Result } from '../../src/cli/evaluation/evaluate.ts'
+import { readResults, readSet, report, reportLines, tasksOf } from '../../src/cli/evaluation/evaluate.ts'
+import { swapName } from '../../src/cli/evaluation/name-swap.ts'
 
 const line = (id: string, low: number, high: number): Labelled => ({
   id,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createFolder, fold, foldWords } from '../../src/scoring/fold.ts'
-import { stripInvisible } from '../../src/scoring/sanitize.ts'
+import { stripInvisible } from '../../src/lib/sanitize.ts'
 
 const letters = fc.constantFrom(...'аеёйАЁЙщ aеE1½ﬁß«»—-.,+#%\n\t\u00a0\u0301\u200bИ\u0306漢Ⅳ'.split(''))
 /** Ligatures of whole words are cut. */

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { stripInvisible } from '../../src/scoring/sanitize.ts'
+import { stripInvisible } from '../../src/lib/sanitize.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 
 /** 2 MB in UTF-8, of texts that are made to be slow. */

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 
 import { describe, expect, it, onTestFinished } from 'vitest'
 
-import { getServices, NoServices, withTestEnv } from '../../src/cli/services/ladder.ts'
-import type { Rung, Services } from '../../src/cli/services/ladder.ts'
+import { getServices, NoServices, withTestEnv } from '../../tools/services/ladder.ts'
+import type { Rung, Services } from '../../tools/services/ladder.ts'
 
 const services = (rung: Rung): Services => ({
   rung,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Log } from '../../src/log.ts'
-import { createReleaseStack } from '../../src/shutdown.ts'
+import type { Log } from '../../src/logging/log.ts'
+import { createReleaseStack } from '../../src/release-stack.ts'
 
 const never = new Promise<void>(() => {})
 

@@ -1,0 +1,69 @@
+/** Leases: who is asking the model for which message, and how often that was begun and never heard of again. */
+import { randomUUID } from 'node:crypto'
+import type { Reply } from './trusted-state.ts'
+import type { ClaimOwner } from './judge.ts'
+import { batches } from './parts.ts'
+import type { Parts } from './parts.ts'
+
+/** One model call that is in flight. */
+export interface Lease {
+  id: bigint
+  owner: ClaimOwner
+  token: string
+  alone: boolean
+}
+
+/** `changed`: not to be begun as things stand; claim again to see how they do. */
+export type Begun = { kind: 'begun'; lease: Lease; starts: number; startsAlone: number } | { kind: 'changed' }
+
+/** @returns the operations around a model call, all part of dedupe.ts */
+export function createCalls({ keys, state, log, held, scripts, timings, claimTtlMs }: Parts) {
+  /**
+   * Takes the lease for a model call, right before it, and counts the start.
+   * @param alone nothing else is in flight in this worker
+   * @throws the signal's reason
+   */
+  async function begin(id: bigint, owner: ClaimOwner, alone: boolean, signal: AbortSignal): Promise<Begun> {
+    const mine = held.of({ id, owner })
+    const lease: Lease = { id, owner, token: randomUUID(), alone }
+    const args = [mine.owner, mine.payloadHash, claimTtlMs, timings.leaseMs, lease.token, alone ? 1 : 0]
+    let reply: Reply
+    try {
+      const scriptKeys = [keys.mark(id), keys.claim(id)]
+      reply = await state.decide('the start of a call', scripts.begin, scriptKeys, args, signal)
+    } catch (error) {
+      // It may have been carried out all the same.
+      void end(lease, AbortSignal.timeout(timings.leaseMs)).catch((reason: Error) =>
+        log.debug('a lease is left to expire', { id, reason: reason.message }),
+      )
+      throw error
+    }
+    const [kind, starts, startsAlone] = reply.rest as ['begun' | 'changed', number, number]
+    if (kind === 'changed') return { kind }
+    Object.assign(mine, { lease: lease.token, leasedAlone: alone, state: 'open', starts, startsAlone })
+    return { kind, lease, starts, startsAlone }
+  }
+
+  /**
+   * Gives a lease back after a call without outcome, and takes its start back: the worker lives.
+   * @throws the signal's reason: then it expires by itself
+   */
+  async function end(lease: Lease, signal: AbortSignal): Promise<void> {
+    const mine = held.of(lease)
+    if (mine.lease === lease.token) mine.lease = ''
+    const args = [mine.owner, lease.token, lease.alone ? 1 : 0]
+    await state.run('the end of a call', scripts.end, [keys.claim(lease.id)], args, signal)
+  }
+
+  /** Gives every lease back, when the worker stops with calls unfinished. */
+  async function releaseAll(signal: AbortSignal): Promise<void> {
+    for (const batch of batches(held.all().filter((claim) => claim.lease !== ''))) {
+      const args = batch.flatMap(({ owner, lease, leasedAlone }) => [owner, lease, leasedAlone ? 1 : 0])
+      const scriptKeys = batch.map(({ id }) => keys.claim(id))
+      for (const claim of batch) claim.lease = ''
+      await state.run('the end of all calls', scripts.end, scriptKeys, args, signal)
+    }
+  }
+
+  return { begin, end, releaseAll }
+}

@@ -1,0 +1,86 @@
+/** Claiming an id: looks, judges what it finds, and decides by compare-and-set, until it is settled. */
+import { pause } from '../lib/abortable.ts'
+import type { Reply } from './trusted-state.ts'
+import type { ClaimOwner, TheirClaim } from './judge.ts'
+import { judge, ownerText, parseIntent, parseOwner } from './judge.ts'
+import type { Parts } from './parts.ts'
+
+export type Claim =
+  /** Go on. `starts` calls were begun and never ended by a living worker, `startsAlone` of them with nothing else in flight. */
+  | { kind: 'mine'; starts: number; startsAlone: number; stored: string | null }
+  /** Skip. `conflict`: it carries another payload than the message that owns the id. */
+  | { kind: 'duplicate'; of: 'mark' | 'claim'; conflict: boolean }
+
+/** What claim.lua is to do with the claim of another message, and which claim that was decided on. */
+interface Decision {
+  mode: '' | 'take' | 'mark'
+  owner: string
+  version: string
+}
+
+const LOOK: Decision = { mode: '', owner: '', version: '' }
+
+/** @returns `claim` of dedupe.ts */
+export function createClaim({ keys, state, log, held, scripts, timings, ...parts }: Parts) {
+  const { processedTtlMs, claimTtlMs, ownerStanding } = parts
+
+  async function ask(id: bigint, owner: ClaimOwner, hash: string, decision: Decision, signal: AbortSignal) {
+    const about = [ownerText(owner), hash, claimTtlMs, timings.leaseMs]
+    const args = [...about, decision.mode, decision.owner, decision.version, processedTtlMs]
+    return readClaim(await state.decide('a claim', scripts.claim, [keys.mark(id), keys.claim(id)], args, signal))
+  }
+
+  /**
+   * Claims the id for a message. Waits while another run of the same message asks the model, for its answer.
+   * Every `mine` is to be followed by one `letGo` or `finish`.
+   * @param payloadHash of what is asked, to tell a repetition from another request under the same id
+   * @throws the signal's reason
+   */
+  return async (id: bigint, owner: ClaimOwner, payloadHash: string, signal: AbortSignal): Promise<Claim> => {
+    const startedMs = performance.now()
+    for (let decision = LOOK; ;) {
+      const seen = await ask(id, owner, payloadHash, decision, signal)
+      decision = LOOK
+      if (seen.kind === 'marked') return { kind: 'duplicate', of: 'mark', conflict: seen.conflict }
+      if (seen.kind === 'mine') {
+        const { starts, startsAlone } = seen
+        const outcome = held.hold({ id, owner }, { payloadHash, outcome: seen.outcome, starts, startsAlone })
+        return { kind: 'mine', starts, startsAlone, stored: outcome === '' ? null : outcome }
+      }
+      if (seen.kind === 'leased') {
+        await pause(Math.min(seen.leftMs + 1, timings.pollMs), signal)
+        continue
+      }
+      const judged = judge(seen.claim, owner, await ownerStanding(seen.claim.owner, signal))
+      const isPatient = performance.now() - startedMs < timings.refusalMs
+      // A group that was killed under its old name looks alive until its session is over.
+      const mayBeDying = judged === 'duplicate' && seen.claim.owner.group !== owner.group
+      if (isPatient && (judged === 'wait' || mayBeDying)) {
+        await pause(timings.pollMs, signal)
+        continue
+      }
+      if (judged === 'duplicate') return { kind: 'duplicate', of: 'claim', conflict: seen.conflict }
+      decision = { mode: judged === 'mark' ? 'mark' : 'take', owner: seen.ownerText, version: seen.version }
+      log.debug('the id is claimed by a message that is not due', { id, judged, state: seen.claim.state })
+    }
+  }
+}
+
+type SeenClaim =
+  | { kind: 'marked'; conflict: boolean }
+  | { kind: 'mine'; starts: number; startsAlone: number; outcome: string }
+  | { kind: 'leased'; leftMs: number }
+  | { kind: 'other'; claim: TheirClaim; ownerText: string; version: string; conflict: boolean }
+
+/** The reply of claim.lua. */
+function readClaim({ rest }: Reply): SeenClaim {
+  const [kind, a, b, c, d, e, g] = rest
+  if (kind === 'marked') return { kind, conflict: a === 1 }
+  if (kind === 'mine') return { kind, starts: Number(a), startsAlone: Number(b), outcome: String(c) }
+  if (kind === 'leased') return { kind, leftMs: Number(a) }
+  if (kind !== 'other') throw new TypeError(`claim.lua returned ${String(kind)}`)
+  const refusedAtMs = d === '' ? null : Number(d)
+  const owner = parseOwner(String(a))
+  const claim = { owner, state: b as TheirClaim['state'], refusedAtMs, intent: parseIntent(String(g)) }
+  return { kind, claim, ownerText: String(a), version: String(c), conflict: e === 1 }
+}

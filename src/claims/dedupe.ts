@@ -1,0 +1,178 @@
+/**
+ * Who owns a `processing_id`: typed Redis operations of the pipeline. Scripts and their states: *.lua in this folder.
+ *
+ *   (none) ── claim ──► open ── store ──► answered ── finish, after the commit ──► marked, until its TTL
+ *                        │ ▲ └─ refuse ──► refused at T ── finish ──► told ── claim by a message sent after T ──► open, another's
+ *                        │ └── begin, or claim by the same message again ──┘
+ *                        └── finish of a dead letter ──► dead ── claim by any other message ──► open, or answered if it was
+ *
+ * Right before a transaction `confirm` writes what it is about to publish: should the worker die before it can `finish`, that
+ * tells what became of a message whose offset is committed (judge.ts).
+ *
+ * All waits end with their signal; while Redis is away, or its data is not to be trusted, every operation waits.
+ * Each operation may be carried out twice, or late, with no harm: it names its owner.
+ */
+import type { Redis } from 'ioredis'
+import { pause } from '../lib/abortable.ts'
+import { createCalls } from './calls.ts'
+import { createClaim } from './claim.ts'
+import type { Held, Item } from './held.ts'
+import { createHeldClaims } from './held.ts'
+import type { ClaimOwner, Intent } from './judge.ts'
+import { intentText, ownerText } from './judge.ts'
+import type { DedupeTimings, Parts, ScriptName } from './parts.ts'
+import { batches } from './parts.ts'
+import { createReassert } from './reassert.ts'
+import type { Certainty } from '../kafka/messages.ts'
+import { loadScript } from '../redis/scripts.ts'
+
+export type { Begun, Lease } from './calls.ts'
+export type { Claim } from './claim.ts'
+export type { Item } from './held.ts'
+export type { ClaimOwner, Intent, OwnerStanding } from './judge.ts'
+
+/** A message, and what its transaction publishes. */
+export type Ended = Item & { publishes: Intent }
+
+/** `changed`: not to be refused as things stand; claim again to see how they do. */
+export type Refused = { kind: 'refused'; atMs: number } | { kind: 'changed' }
+export type Stored = { kind: 'stored'; outcome: string } | { kind: 'duplicate' }
+
+const TIMINGS: DedupeTimings = {
+  leaseMs: 10_000,
+  renewEveryMs: 3_000,
+  pollMs: 400,
+  lingerMs: 600_000,
+  refusalMs: 30_000,
+  claimTtlMinMs: 60_000,
+}
+
+export interface DedupeOptions extends Pick<Parts, 'keys' | 'state' | 'log'> {
+  redis: Redis
+  /** The marks' life. */
+  processedTtlMs: number
+  /** Where an owner's message stands; waits for Kafka by itself, rejects with the signal's reason only. */
+  ownerStanding: Parts['ownerStanding']
+  timings?: Partial<DedupeTimings>
+}
+
+export type Dedupe = ReturnType<typeof createDedupe>
+
+/** @returns the operations; `run` has to be running for claims and leases to be renewed */
+export function createDedupe({ redis, ...options }: DedupeOptions) {
+  const timings = { ...TIMINGS, ...options.timings }
+  const claimTtlMs = Math.max(options.processedTtlMs, timings.claimTtlMinMs)
+  const scripts = loadScripts(redis)
+  const held = createHeldClaims()
+  const parts: Parts = { ...options, claimTtlMs, timings, scripts, held }
+  const reassert = createReassert(parts)
+
+  /**
+   * Asks, right before the transaction, whether the messages still own their ids, and writes what it publishes.
+   * @returns those that must not be published any more; their offsets may be committed
+   */
+  async function confirm<T extends Ended>(items: T[], signal: AbortSignal): Promise<Set<T>> {
+    if (items.length === 0) return new Set()
+    const claims = new Map<Held, T>(items.map((item) => [held.of(item), item]))
+    for (const [claim, { publishes }] of claims) claim.intent = intentText(publishes)
+    const lost = await reassert([...claims.keys()], 'decision', signal)
+    return new Set(lost.flatMap((claim) => claims.get(claim) ?? []))
+  }
+
+  /** Renews claims and leases until the signal aborts; rejects with its reason. */
+  async function run(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      await pause(timings.renewEveryMs, signal)
+      held.forget(performance.now() - timings.lingerMs)
+      const dueMs = performance.now() - claimTtlMs / 3
+      // The lingering too: they end when the next owner is through.
+      const due = held.all().filter(({ lease, runs, renewedAtMs }) => lease !== '' || runs === 0 || renewedAtMs < dueMs)
+      const lost = await reassert(due, 'renewal', signal)
+      for (const claim of due) claim.renewedAtMs = performance.now()
+      if (lost.length > 0) options.log.debug('ids passed to other messages', { count: lost.length })
+    }
+  }
+
+  return {
+    claim: createClaim(parts),
+    ...createCalls(parts),
+    ...createOutcomes(parts),
+    confirm,
+    run,
+
+    /** A message is handed back: its claim stays, and is renewed no more; its answer is kept in mind. */
+    letGo: (id: bigint, owner: ClaimOwner) => held.letGo({ id, owner }),
+
+    /** Writes again all that this process holds, whatever state the fleet is in. For recovery.ts. */
+    reassertHeld: async (signal: AbortSignal): Promise<void> => {
+      await reassert(held.all(), 'renewal', signal)
+    },
+  }
+}
+
+/** What a message ends with, from its answer to the mark. */
+function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs }: Parts) {
+  const keysOf = (id: bigint) => [keys.mark(id), keys.claim(id)]
+
+  /**
+   * After the commit: marks what was published with success or a final failure, closes what was refused (only a later message
+   * takes the id on) or dead-lettered (any other message does, with its stored answer).
+   * @param how when `learned`, another worker may have published something else
+   */
+  async function finish(items: Ended[], how: Certainty, signal: AbortSignal): Promise<void> {
+    for (const batch of batches(items)) {
+      const about = batch.flatMap(({ owner, publishes }) => [ownerText(owner), intentText(publishes)])
+      const scriptKeys = batch.flatMap(({ id }) => keysOf(id))
+      await state.run('the marks', scripts.finish, scriptKeys, [processedTtlMs, claimTtlMs, how, ...about], signal)
+      for (const item of batch) held.drop(item)
+    }
+  }
+
+  /**
+   * Keeps the outcome until it is published; the lease ends with it.
+   * @param outcome of a success or a final failure, opaque here, not empty
+   * @returns the outcome to publish: the one that was stored first; `duplicate`: nothing is to be published
+   */
+  async function store(id: bigint, owner: ClaimOwner, outcome: string, signal: AbortSignal): Promise<Stored> {
+    const mine = held.of({ id, owner })
+    // Before Redis has it: when it loses its data in between, this is what it is told again.
+    Object.assign(mine, { state: 'answered', outcome, lease: '' })
+    const args = [mine.owner, mine.payloadHash, claimTtlMs, outcome]
+    const { rest } = await state.run('an answer', scripts.answer, keysOf(id), args, signal)
+    if (rest[0] === 'duplicate') {
+      held.lose(mine)
+      return { kind: 'duplicate' }
+    }
+    mine.outcome = rest[1] === '' ? outcome : String(rest[1])
+    return { kind: 'stored', outcome: mine.outcome }
+  }
+
+  /** Writes that the message is refused for budget, before that is published. Copies sent until then share its refusal. */
+  async function refuse(id: bigint, owner: ClaimOwner, signal: AbortSignal): Promise<Refused> {
+    const mine = held.of({ id, owner })
+    const args = [mine.owner, mine.payloadHash, claimTtlMs, owner.timestampMs]
+    const { rest } = await state.decide('a refusal', scripts.refuse, keysOf(id), args, signal)
+    const [kind, atMs] = rest as ['refused' | 'changed', number]
+    if (kind === 'changed') return { kind }
+    Object.assign(mine, { state: 'refused', refusedAtMs: atMs })
+    return { kind, atMs }
+  }
+
+  return { store, refuse, finish }
+}
+
+/** The scripts, with how many KEYS each takes; null: it depends on how many items there are. */
+function loadScripts(redis: Redis): Record<ScriptName, ReturnType<typeof loadScript>> {
+  const file = (name: string) => new URL(`./${name}.lua`, import.meta.url)
+  const load = (name: ScriptName, numberOfKeys: number | null) =>
+    loadScript(redis, [file('guard'), file(name)], numberOfKeys)
+  return {
+    claim: load('claim', 3),
+    begin: load('begin', 3),
+    end: load('end', null),
+    answer: load('answer', 3),
+    refuse: load('refuse', 3),
+    finish: load('finish', null),
+    reassert: load('reassert', null),
+  }
+}

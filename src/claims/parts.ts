@@ -1,0 +1,45 @@
+/** What the parts of dedupe.ts share. */
+import type { Log } from '../logging/log.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { Script } from '../redis/scripts.ts'
+import type { FleetState } from './trusted-state.ts'
+import type { HeldClaims } from './held.ts'
+import type { ClaimOwner, OwnerStanding } from './judge.ts'
+
+export interface DedupeTimings {
+  /** How long a worker that is not heard of keeps its calls; renewed every `renewEveryMs` while they are in flight. */
+  leaseMs: number
+  renewEveryMs: number
+  /** Between looks at another run's call. */
+  pollMs: number
+  /** An answer that was let go is kept for its next owner for so long. */
+  lingerMs: number
+  /** How long a message waits for the refusal before it to be published; then it takes the id over. */
+  refusalMs: number
+  /** The least life of a claim, however short the marks' is: it has to outlive its renewals. */
+  claimTtlMinMs: number
+}
+
+export type ScriptName = 'claim' | 'begin' | 'end' | 'answer' | 'refuse' | 'finish' | 'reassert'
+
+export interface Parts {
+  keys: RedisKeys
+  state: FleetState
+  log: Log
+  held: HeldClaims
+  scripts: Record<ScriptName, Script>
+  timings: DedupeTimings
+  processedTtlMs: number
+  claimTtlMs: number
+  ownerStanding: (owner: ClaimOwner, signal: AbortSignal) => Promise<OwnerStanding>
+}
+
+/** Items per script: bounds both Redis's pause and Lua's stack. */
+const BATCH = 128
+
+/** @returns `items` in pieces that fit into one script */
+export function batches<T>(items: T[]): T[][] {
+  const pieces: T[][] = []
+  for (let first = 0; first < items.length; first += BATCH) pieces.push(items.slice(first, first + BATCH))
+  return pieces
+}

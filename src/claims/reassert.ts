@@ -1,0 +1,51 @@
+/** Renews held claims in batches, and writes again in full what Redis no longer has of them. */
+import type { Reply } from './trusted-state.ts'
+import type { Held } from './held.ts'
+import { batches } from './parts.ts'
+import type { Parts } from './parts.ts'
+
+/** As reassert.lua returns them. */
+const NOT_OURS = 0
+const LACKING = 2
+
+/**
+ * `decision`: asks only a fleet whose data is trusted (confirm); `renewal`: in any state.
+ * Gives back those of the claims that are another message's now, or finished; they are held no more.
+ */
+export type Reassert = (held: Held[], purpose: 'decision' | 'renewal', signal: AbortSignal) => Promise<Held[]>
+
+export function createReassert({ keys, state, scripts, held: register, claimTtlMs, timings }: Parts): Reassert {
+  type Ask = (held: Held[], full: boolean) => Promise<Reply>
+
+  async function renew(batch: Held[], ask: Ask): Promise<Held[]> {
+    const { rest } = await ask(batch, false)
+    const lost = batch.filter((_, index) => rest[index + 1] === NOT_OURS)
+    const lacking = batch.filter((_, index) => rest[index + 1] === LACKING)
+    if (lacking.length === 0) return lost
+    const again = await ask(lacking, true)
+    return [...lost, ...lacking.filter((_, index) => again.rest[index + 1] === NOT_OURS)]
+  }
+
+  return async (held, purpose, signal) => {
+    const ask: Ask = (batch, full) => {
+      const scriptKeys = batch.flatMap(({ id }) => [keys.mark(id), keys.claim(id)])
+      const flags = [purpose === 'decision' ? 1 : 0, full ? 1 : 0]
+      const args = [claimTtlMs, timings.leaseMs, ...flags, ...batch.flatMap((item) => describe(item, full))]
+      return purpose === 'decision'
+        ? state.decide('the confirmation of claims', scripts.reassert, scriptKeys, args, signal)
+        : state.run('the renewal of claims', scripts.reassert, scriptKeys, args, signal)
+    }
+    const lost: Held[] = []
+    // With nothing held, too: that is how an idle worker notices that Redis has lost its data.
+    const all = held.length === 0 ? [[]] : batches(held)
+    for (const batch of all) lost.push(...(await renew(batch, ask)))
+    for (const claim of lost) register.lose(claim)
+    return lost
+  }
+}
+
+/** Outcomes are kilobytes each: sent only where Redis lacks them. */
+function describe(held: Held, full: boolean): (string | number)[] {
+  const { owner, payloadHash, state, outcome, refusedAtMs, lease, starts, startsAlone, intent } = held
+  return [owner, payloadHash, state, full ? outcome : '', refusedAtMs, lease, starts, startsAlone, intent]
+}

@@ -1,0 +1,119 @@
+/**
+ * Makes good what Redis has lost, from the one place that cannot lose it: the outcomes in the notifications topic.
+ *
+ * Whoever notices first (see trusted-state.ts) closes the fleet. One worker leads, by a lease; the others write again what
+ * they hold, and wait. The leader reads the outcomes back, marks their ids, gives the living time to write their claims
+ * again, reads what was committed meanwhile, tells the budget what was spent, and opens under a new epoch.
+ *
+ *   open ── an older copy, or another server ──► lost ──┐
+ *   (no state: flushed, or never begun) ────────────────┴──► recovering ── rebuilt ──► open, with another epoch
+ *                                                             └── the leader died: another leads ──┘
+ */
+import { randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import { pause } from '../lib/abortable.ts'
+import type { RebuildOptions, Term } from './rebuild.ts'
+import { createRebuild, DEPOSED } from './rebuild.ts'
+import { loadScript } from '../redis/scripts.ts'
+import type { FleetState } from './trusted-state.ts'
+
+export interface RecoveryTimings {
+  /** How long a leader that is not heard of is waited for. */
+  leadMs: number
+  pollMs: number
+  /** Longer than a renewal of claims (3 s) and a command's time-out (3 s) together. */
+  reassertMs: number
+  retryMs: number
+}
+
+const TIMINGS: RecoveryTimings = { leadMs: 10_000, pollMs: 300, reassertMs: 7_000, retryMs: 1_000 }
+
+export interface RecoveryOptions extends Omit<RebuildOptions, 'reassertMs' | 'retryMs'> {
+  redis: Redis
+  state: FleetState
+  timings?: Partial<RecoveryTimings>
+}
+
+/** @returns `run`, which keeps the fleet's state trusted until its signal aborts, and then rejects with its reason */
+export function createRecovery(options: RecoveryOptions) {
+  const { redis, keys, state, log, reassertHeld } = options
+  const timings = { ...TIMINGS, ...options.timings }
+  const scripts = loadScripts(redis)
+  const rebuild = createRebuild({ ...options, ...timings })
+
+  async function recover(signal: AbortSignal): Promise<void> {
+    let asserted = state.epoch()
+    for (;;) {
+      const { verdict, seq, rest } = await state.run('the state', scripts.look, [keys.recovery], [], signal)
+      const [epoch, led] = [String(rest[0]), rest[1] === 1]
+      const open = verdict === 'open' || verdict === 'epoch'
+      if ((open || (verdict === 'recovering' && led)) && asserted !== epoch) {
+        await reassertHeld(signal)
+        asserted = epoch
+      }
+      if (open) return state.adopt(epoch, seq)
+      if (!led) await tryToLead(signal)
+      await pause(timings.pollMs, signal)
+    }
+  }
+
+  async function tryToLead(signal: AbortSignal): Promise<void> {
+    const [token, epoch] = [randomUUID(), randomUUID()]
+    const { rest } = await state.run('the lead', scripts.lead, [keys.recovery], [token, epoch, timings.leadMs], signal)
+    if (rest[0] !== 'leads') return
+    const term = new AbortController()
+    const until = AbortSignal.any([signal, term.signal])
+    const step: Term['step'] = async (marks, lives, open) => {
+      const args = [token, epoch, timings.leadMs, open ? 1 : 0, ...lives]
+      const reply = await state.run('a step of the recovery', scripts.step, [keys.recovery, ...marks], args, until)
+      if (reply.rest[0] === 'deposed') throw DEPOSED
+      return reply.rest[1] === 1
+    }
+    const lease = keepLease(step, term, until)
+    try {
+      const mayBeNew = state.epoch() === ''
+      await rebuild({ fromMs: Number(rest[1]), nowMs: Number(rest[2]), mayBeNew, step, signal: until })
+    } catch (error) {
+      if (signal.aborted) throw error
+      log.info('this worker does not lead the recovery any more', { reason: (error as Error).message })
+    } finally {
+      term.abort(DEPOSED)
+      await lease
+      await scripts.resign([keys.recovery], [token]).catch((error: Error) => {
+        log.debug("the leader's lease is left to expire", { reason: error.message })
+      })
+    }
+  }
+
+  /** Until the term is over; ends it when the lease is lost. */
+  async function keepLease(step: Term['step'], term: AbortController, until: AbortSignal): Promise<void> {
+    try {
+      for (;;) {
+        await pause(timings.leadMs / 4, until)
+        await step([], [], false)
+      }
+    } catch (error) {
+      term.abort(error)
+    }
+  }
+
+  return {
+    async run(signal: AbortSignal): Promise<never> {
+      for (;;) {
+        await state.needsRecovery(signal)
+        await recover(signal)
+      }
+    },
+  }
+}
+
+function loadScripts(redis: Redis) {
+  const guard = new URL('./guard.lua', import.meta.url)
+  const file = (name: string) => new URL(`./recovery-${name}.lua`, import.meta.url)
+  return {
+    look: loadScript(redis, [guard, file('look')], 2),
+    lead: loadScript(redis, [guard, file('lead')], 2),
+    step: loadScript(redis, [guard, file('step')], null),
+    resign: loadScript(redis, file('resign'), 1),
+  }
+}

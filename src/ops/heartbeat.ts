@@ -1,0 +1,57 @@
+/** Shows the rest of the world that this worker lives: a Redis hash that expires soon after the worker is gone. */
+import { setInterval } from 'node:timers'
+import type { Redis } from 'ioredis'
+import type { ConsumerStatus } from '../kafka/consumer.ts'
+import type { Log } from '../logging/log.ts'
+
+const BEAT_EVERY_MS = 3_000
+/** A worker without a beat for so long is shown as gone. */
+const BEAT_TTL_MS = 12_000
+
+/**
+ * Writes `facts()` to `key` every 3 s until the returned function is called, which removes the key.
+ * While Redis is away nothing is written: `status` then has no Redis to read from either.
+ */
+export function startHeartbeat(redis: Redis, key: string, facts: () => Record<string, string>, log: Log) {
+  const beat = async () => {
+    try {
+      await redis.multi().hset(key, facts()).pexpire(key, BEAT_TTL_MS).exec()
+    } catch (error) {
+      log.debug('no heartbeat written', { reason: (error as Error).message })
+    }
+  }
+  void beat()
+  const timer = setInterval(() => void beat(), BEAT_EVERY_MS)
+  return async () => {
+    clearInterval(timer)
+    await redis.del(key).catch((error: Error) => log.debug('heartbeat left to expire', { reason: error.message }))
+  }
+}
+
+/** What stays the same for as long as the worker runs. */
+export interface WorkerIdentity {
+  host: string
+  pid: string
+  version: string
+  model: string
+  /** The prompt's version. */
+  prompt: string
+}
+
+/** @returns what `npm run status` shows of a worker */
+export function beatOf(identity: WorkerIdentity, { partitions, window }: ConsumerStatus): Record<string, string> {
+  return {
+    ...identity,
+    partitions: partitions.map(({ partition }) => partition).join(','),
+    inFlight: String(partitions.reduce((sum, { running }) => sum + running, 0)),
+    window: String(window.messages),
+    held: partitions.flatMap(heldIn).join('; '),
+  }
+}
+
+/** @returns what keeps the partition from publishing: it is not ready, or Kafka refuses a topic */
+function heldIn({ partition, state, trouble, holds }: ConsumerStatus['partitions'][number]): string[] {
+  const why = (reason: string | null) => (reason === null ? '' : ` (${reason})`)
+  if (state !== 'ready') return [`${partition}: ${state}${why(trouble)}`]
+  return holds.map(({ topic, reason }) => `${partition}: ${topic}${why(reason)}`)
+}

@@ -1,0 +1,131 @@
+/**
+ * Looks at Kafka and Redis at the start for what would go wrong later, and says each in one line. Nothing here stops the
+ * worker: it may be repaired while it runs.
+ */
+import type { Redis } from 'ioredis'
+import type { Config } from '../config.ts'
+import type { KafkaClients } from '../kafka/clients.ts'
+import type { KafkaFacts, TopicFacts } from '../kafka/facts.ts'
+import { readKafkaFacts } from '../kafka/facts.ts'
+import type { Log, LogFields } from '../logging/log.ts'
+import type { RedisFacts } from './redis-facts.ts'
+import { readRedisFacts } from './redis-facts.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+
+export interface Finding {
+  /** error: results are lost, or nothing can be published, as long as it stands. */
+  level: 'warn' | 'error'
+  message: string
+  fields: LogFields
+}
+
+const DAY_MS = 86_400_000
+/** Far more than clocks that are kept by NTP differ. */
+const CLOCK_TOLERANCE_MS = 5_000
+
+/** @param config of the topics' names and the marks' life */
+export function checkKafka(
+  facts: KafkaFacts,
+  { kafka, processedTtlMs }: Pick<Config, 'kafka' | 'processedTtlMs'>,
+): Finding[] {
+  const findings: Finding[] = []
+  if (facts.noTransactions !== null) findings.push(noTransactions(facts.noTransactions))
+  for (const facing of facts.topics) {
+    if (facing.cleanupPolicy?.split(',').includes('compact') === true) findings.push(compacted(facing))
+  }
+  const shorter = (topic: string, thanMs: number, consequence: string) => {
+    const retentionMs = facts.topics.find((each) => each.topic === topic)?.retentionMs ?? Infinity
+    if (retentionMs >= thanMs) return
+    const message = `the topic's retention is shorter than PROCESSED_TTL_SECONDS: ${consequence}`
+    findings.push({
+      level: 'warn',
+      message,
+      fields: { topic, retentionHours: hours(retentionMs), wantedHours: hours(thanMs) },
+    })
+  }
+  shorter(kafka.topics.requests, processedTtlMs, 'requests that wait longer for a worker or a budget are lost unread')
+  shorter(
+    kafka.topics.notifications,
+    Math.max(processedTtlMs, DAY_MS),
+    'what Redis loses cannot be rebuilt from older outcomes, and a request sent again may be answered twice',
+  )
+  return findings
+}
+
+/** @returns what stands against relying on this Redis */
+export function checkRedis(facts: RedisFacts): Finding[] {
+  const findings: Finding[] = []
+  const warn = (message: string, fields: LogFields = {}) => findings.push({ level: 'warn', message, fields })
+  const { maxmemoryPolicy: policy, appendOnly, save, marks } = facts
+  if (policy !== null && policy !== 'noeviction') {
+    warn('Redis evicts keys when its memory is full: claims and spendings would go. Set maxmemory-policy noeviction', {
+      policy,
+    })
+  }
+  if (appendOnly === false && save === '') {
+    warn('Redis persists nothing: after its restart all claims and spendings have to be rebuilt. Set appendonly yes')
+  } else if (appendOnly === false) {
+    warn('Redis persists by snapshots only: a crash loses what came after the last one. Set appendonly yes', { save })
+  }
+  if (Math.abs(facts.clockAheadMs) - facts.clockErrorMs > CLOCK_TOLERANCE_MS) {
+    const secondsAhead = Math.round(facts.clockAheadMs / 100) / 10
+    warn("this machine's clock is far from Redis's: ages, holds and KAFKA_START_FROM=recent are wrong by it. Use NTP", {
+      redisSecondsAhead: secondsAhead,
+    })
+  }
+  if (marks !== null && (marks.noneOurs ? marks.seen > 0 : marks.notOurs > 0)) {
+    warn(
+      "there are processed_messages keys that this worker did not set: if they are the notification service's, each skips " +
+        'what the other has done, so set REDIS_KEY_PREFIX; of the service that this one replaces they are in order',
+      { sampled: marks.seen, notOurs: marks.noneOurs ? marks.seen : marks.notOurs },
+    )
+  }
+  return findings
+}
+
+function noTransactions(reason: string): Finding {
+  const remedy = /AUTHORIZATION/.test(reason)
+    ? 'allow Write and Describe on transactional ids that begin with the group id'
+    : /coordinator|TimeLimit/i.test(reason)
+      ? "check the brokers' transaction.state.log.replication.factor and min.isr: fewer brokers than these cannot begin one"
+      : 'the brokers must support them'
+  return {
+    level: 'error',
+    message: 'Kafka begins no transaction: nothing can be published',
+    fields: { reason, remedy },
+  }
+}
+
+const compacted = ({ topic, cleanupPolicy }: TopicFacts): Finding => ({
+  level: 'error',
+  message: 'the topic is compacted: of all messages with one key only the last is kept. Set cleanup.policy=delete',
+  fields: { topic, cleanupPolicy },
+})
+
+const hours = (ms: number) => Math.round(ms / 360_000) / 10
+
+/** Looks at Redis and logs what it finds. Before recovery begins: see redis-facts.ts. Never rejects. */
+export async function preflightRedis(redis: Redis, keys: RedisKeys, config: Config, log: Log): Promise<void> {
+  await look('Redis', log, async () => checkRedis(await readRedisFacts(redis, keys, config.processedTtlMs)))
+}
+
+/** Looks at Kafka and logs what it finds: a second where all is well, half a minute where no transaction can be begun. Never rejects. */
+export async function preflightKafka(
+  clients: KafkaClients,
+  config: Config,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  const topics = Object.values(config.kafka.topics).filter((topic) => topic !== null)
+  await look('Kafka', log, async () =>
+    checkKafka(await readKafkaFacts(clients, config.kafka.groupId, topics, signal), config),
+  )
+}
+
+async function look(what: string, log: Log, find: () => Promise<Finding[]>): Promise<void> {
+  try {
+    for (const { level, message, fields } of await find()) log[level](message, fields)
+  } catch (error) {
+    log.debug('not looked at before the work', { what, reason: (error as Error).message })
+  }
+}

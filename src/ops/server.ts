@@ -1,0 +1,115 @@
+/** /livez, /readyz and /metrics on OPS_PORT, for orchestrators and Prometheus. */
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { within } from '../kafka/time-limit.ts'
+import type { Log } from '../logging/log.ts'
+import type { Metrics } from './metrics.ts'
+
+/** Shorter than the second after which Kubernetes gives a probe up by default. */
+export const CHECK_LIMIT_MS = 800
+const REQUEST_LIMIT_MS = 5_000
+
+/** @returns null while it is well, else the reason why it is not */
+export type Check = () => string | null | Promise<string | null>
+
+export interface Readiness {
+  ready: boolean
+  /** By name: 'ok', or why not. */
+  checks: Record<string, string>
+  /** What is worth knowing and makes nothing unready; left out while there is none. */
+  notes?: string[]
+}
+
+/** Runs the checks side by side; one that throws, or takes over 0.8 s, is not well. Never rejects. */
+export async function readinessOf(checks: Record<string, Check>): Promise<Readiness> {
+  const results = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => {
+      try {
+        return [name, (await within(CHECK_LIMIT_MS, 'the check', Promise.try(check))) ?? 'ok'] as const
+      } catch (error) {
+        return [name, error instanceof Error ? error.message : String(error)] as const
+      }
+    }),
+  )
+  return { ready: results.every(([, result]) => result === 'ok'), checks: Object.fromEntries(results) }
+}
+
+export interface OpsServerOptions {
+  /** 0 takes any that is free. */
+  port: number
+  metrics: Pick<Metrics, 'render' | 'contentType'>
+  readiness: () => Promise<Readiness>
+  log: Log
+}
+
+export interface OpsServer {
+  port: number
+  /** Cuts what is connected: a reader that is stuck keeps nothing from stopping. */
+  close(): Promise<void>
+}
+
+/**
+ * Listens on all addresses.
+ * @throws Error that names OPS_PORT when the port cannot be opened
+ */
+export async function startOpsServer({ port, metrics, readiness, log }: OpsServerOptions): Promise<OpsServer> {
+  const routes: Record<string, (response: ServerResponse) => void | Promise<void>> = {
+    // That it is answered at all shows that the event loop turns.
+    '/livez': (response) => answer(response, 200, 'text/plain', 'ok\n'),
+    async '/readyz'(response) {
+      const state = await readiness()
+      answer(response, state.ready ? 200 : 503, 'application/json', `${JSON.stringify(state)}\n`)
+    },
+    async '/metrics'(response) {
+      answer(response, 200, metrics.contentType, await metrics.render())
+    },
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [path = '/'] = (request.url ?? '/').split('?')
+    const route = routes[path]
+    if (route === undefined)
+      return answer(response, 404, 'text/plain', `not here; ${Object.keys(routes).join(' ')} are\n`)
+    if (request.method === 'GET' || request.method === 'HEAD') return await route(response)
+    response.setHeader('allow', 'GET, HEAD')
+    answer(response, 405, 'text/plain', 'only GET and HEAD\n')
+  }
+
+  const server = createServer(
+    { requestTimeout: REQUEST_LIMIT_MS, headersTimeout: REQUEST_LIMIT_MS },
+    (request, response) => {
+      // What is sent with a request is of no interest, and must not fill memory.
+      request.resume()
+      handle(request, response).catch((error: unknown) => {
+        log.warn('a probe was not answered', { reason: error instanceof Error ? error.message : String(error) })
+        if (!response.headersSent) answer(response, 500, 'text/plain', 'failed\n')
+      })
+    },
+  )
+  server.listen(port)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    throw new Error(`OPS_PORT ${port} cannot be opened: ${(error as Error).message}`, { cause: error })
+  }
+  server.on('error', (error) => log.warn('probes and metrics', { reason: error.message }))
+  const { port: opened } = server.address() as AddressInfo
+  log.info('probes and metrics are served', { port: opened })
+
+  return {
+    port: opened,
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+function answer(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) })
+  response.end(body)
+}

@@ -1,0 +1,57 @@
+/** Messages that cannot be answered, kept for the operator: the bytes as they came, the why in headers. */
+import { createHash } from 'node:crypto'
+import type { DeadLetterReason } from '../contracts.ts'
+import type { Headers, OutgoingMessage, SourceMessage } from '../kafka/messages.ts'
+
+/** The headers that a dead letter has beside those of the original message. */
+export const DEAD_LETTER_HEADERS = {
+  reason: 'dead-letter-reason',
+  detail: 'dead-letter-detail',
+  topic: 'dead-letter-source-topic',
+  partition: 'dead-letter-source-partition',
+  offset: 'dead-letter-source-offset',
+  /** ISO 8601, of the original message. */
+  time: 'dead-letter-source-time',
+  /** Only where the broker refused the whole message as too large. */
+  valueBytes: 'dead-letter-value-bytes',
+  valueSha256: 'dead-letter-value-sha256',
+} as const
+
+/**
+ * @param detail for the operator; names of fields at the most, nothing of their values
+ * @returns the message for the dead-letter topic: original key, value and headers, and where it came from
+ */
+export function deadLetter(
+  topic: string,
+  source: SourceMessage,
+  reason: DeadLetterReason,
+  detail: string,
+): OutgoingMessage {
+  const headers: Headers = {
+    ...source.headers,
+    [DEAD_LETTER_HEADERS.reason]: reason,
+    [DEAD_LETTER_HEADERS.detail]: detail,
+    [DEAD_LETTER_HEADERS.topic]: source.topic,
+    [DEAD_LETTER_HEADERS.partition]: String(source.partition),
+    [DEAD_LETTER_HEADERS.offset]: source.offset.toString(),
+    [DEAD_LETTER_HEADERS.time]: new Date(source.timestampMs).toISOString(),
+  }
+  return { topic, key: source.key, value: source.value, headers }
+}
+
+/** @returns the dead letter without its value, original headers and key, which may be what is too large; with its hash */
+export function withoutValue(letter: OutgoingMessage): OutgoingMessage {
+  const value = letter.value ?? Buffer.alloc(0)
+  const known = new Set<string>(Object.values(DEAD_LETTER_HEADERS))
+  const own = Object.entries(letter.headers).filter(([name]) => known.has(name))
+  return {
+    topic: letter.topic,
+    key: null,
+    value: null,
+    headers: {
+      ...Object.fromEntries(own),
+      [DEAD_LETTER_HEADERS.valueBytes]: String(Buffer.byteLength(value)),
+      [DEAD_LETTER_HEADERS.valueSha256]: createHash('sha256').update(value).digest('hex'),
+    },
+  }
+}

@@ -1,0 +1,47 @@
+/** What a request's way took, gathered as it goes: for its log line, its headers and the metrics. */
+import type { Usage } from '../provider/reply.ts'
+
+export interface Journey {
+  startedMs: number
+  /** In queues: slot, holds, budget, backoff; ms. */
+  waitedMs: number
+  /** In calls, ms. */
+  askedMs: number
+  /** HTTP requests paid from the budget. */
+  attempts: number
+  /** Billed by all attempts; the reservation where the provider did not tell. */
+  billedTokens: number
+  promptTokens: number
+  completionTokens: number
+  /** Ids of the budget's grants, which the outcome accounts for once it is committed. */
+  grants: string[]
+}
+
+export function startJourney(): Journey {
+  return {
+    startedMs: performance.now(),
+    waitedMs: 0,
+    askedMs: 0,
+    attempts: 0,
+    billedTokens: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+    grants: [],
+  }
+}
+
+/** Counts one attempt that was sent. @param reserved tokens, which stand when `usage` is null */
+export function countAttempt(journey: Journey, usage: Usage | null, reserved: number): void {
+  journey.attempts++
+  journey.billedTokens += usage?.totalTokens ?? reserved
+  journey.promptTokens += usage?.promptTokens ?? 0
+  journey.completionTokens += usage?.completionTokens ?? 0
+}
+
+/** @returns what was spent, as headers of every outcome: a lost budget is rebuilt from them */
+export function effortHeaders({
+  attempts,
+  billedTokens,
+}: Pick<Journey, 'attempts' | 'billedTokens'>): Record<string, string> {
+  return { 'scoring-attempts': String(attempts), 'scoring-billed-tokens': String(billedTokens) }
+}

@@ -1,0 +1,67 @@
+/** What the outcomes in the notifications topic tell about lost marks and spendings. Pure. */
+import { NOTIFICATION_KEY } from '../contracts.ts'
+import { NumberText, parseExact } from '../lib/json.ts'
+import type { Headers } from '../kafka/messages.ts'
+
+/** A message of the notifications topic, as it is read back. */
+export interface OutcomeRecord {
+  key: Buffer | null
+  value: Buffer | null
+  headers: Headers
+  /** ms since the epoch */
+  timestampMs: number
+}
+
+/** What was spent of the budget. */
+export interface Spending {
+  /** ms since the epoch: of the outcome, so never before the calls themselves. */
+  atMs: number
+  requests: number
+  tokens: number
+}
+
+/** Spendings of one second are told as one: a day has 86,400 of them at most. */
+const RESOLUTION_MS = 1_000
+
+/**
+ * @returns the id that is finished by this outcome (null for a refusal, which a later message may follow, and for what is no
+ * outcome of ours), and what it cost (null: nothing)
+ */
+export function readRecord(record: OutcomeRecord): { finishedId: bigint | null; spending: Spending | null } {
+  const requests = count(record.headers['scoring-attempts'])
+  const tokens = count(record.headers['scoring-billed-tokens'])
+  const spending = requests + tokens > 0 ? { atMs: record.timestampMs, requests, tokens } : null
+  return { finishedId: finishedId(record), spending }
+}
+
+function finishedId({ key, value }: OutcomeRecord): bigint | null {
+  if (key?.toString() !== NOTIFICATION_KEY || value === null) return null
+  let parsed: unknown
+  try {
+    parsed = parseExact(value.toString())
+  } catch {
+    // Another producer's: whatever it is, it finishes none of our ids.
+    return null
+  }
+  const { response, wait_seconds: wait } = (parsed ?? {}) as { response?: unknown; wait_seconds?: unknown }
+  const { processing_id: id } = (response ?? {}) as { processing_id?: unknown }
+  return wait === null && id instanceof NumberText && /^-?\d+$/.test(id.text) ? BigInt(id.text) : null
+}
+
+function count(header: Headers[string]): number {
+  const text = String(Array.isArray(header) ? header.at(-1) : (header ?? ''))
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0
+}
+
+/** @returns a sum per second, each at the end of its second: counting late is safe */
+export function createSpendingSums() {
+  const sums = new Map<number, Spending>()
+  return {
+    add({ atMs, requests, tokens }: Spending): void {
+      const second = Math.ceil(atMs / RESOLUTION_MS) * RESOLUTION_MS
+      const sum = sums.get(second) ?? { atMs: second, requests: 0, tokens: 0 }
+      sums.set(second, { atMs: second, requests: sum.requests + requests, tokens: sum.tokens + tokens })
+    },
+    list: (): Spending[] => [...sums.values()].toSorted((a, b) => a.atMs - b.atMs),
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * One attempt to get an answer, paid from the budget: slot → gate → budget → lease → call → settlement → gate.
+ * The loop over attempts, and what becomes of the answer, is pipeline.ts's.
+ */
+import { bounded } from '../lib/abortable.ts'
+import type { createAloneLock } from './alone.ts'
+import type { Budget, Grant } from '../budget/budget.ts'
+import type { createSlots } from './slots.ts'
+import type { ClaimOwner, Dedupe, Lease } from '../claims/dedupe.ts'
+import type { FailureCode } from '../errors.ts'
+import type { Journey } from '../outcomes/effort.ts'
+import { countAttempt } from '../outcomes/effort.ts'
+import type { HandlerSignals } from '../kafka/messages.ts'
+import type { Log } from '../logging/log.ts'
+import type { Metrics } from '../ops/metrics.ts'
+import type { Provider } from '../provider/client.ts'
+import type { Evidence, Gate, Pass } from '../provider/gate.ts'
+import type { Outcome as GateOutcome } from '../provider/holds.ts'
+import type { Question, Reply } from '../provider/reply.ts'
+
+export interface AskParts {
+  dedupe: Pick<Dedupe, 'begin' | 'end'>
+  budget: Budget
+  slots: ReturnType<typeof createSlots>
+  alone: ReturnType<typeof createAloneLock>
+  gate: Gate
+  provider: Provider
+  /** Resolves when Redis's data can be trusted: a grant taken before could not be used in time. */
+  trusted: (signal: AbortSignal) => Promise<void>
+  metrics: Pick<Metrics, 'callFinished'>
+  log: Log
+}
+
+export interface Asked {
+  id: bigint
+  owner: ClaimOwner
+  messages: Question['messages']
+  schema: Question['schema']
+  maxCompletionTokens: number
+  /** The most that the call can be billed. */
+  tokens: number
+  /** It is suspected of killing its worker: nothing else is in flight meanwhile. */
+  alone: boolean
+  journey: Journey
+  /** Judges what the model said while the attempt is still this request's: its verdict decides what the gate is told. */
+  judge: (content: string) => 'usable' | 'unusable'
+}
+
+export type Attempt =
+  | { kind: 'answer'; content: string; model: string }
+  | { kind: 'failure'; code: FailureCode; retryAfterMs: number | null; evidence: Evidence }
+  | { kind: 'refused'; waitMs: number }
+  | { kind: 'too_long' }
+  /** The claim passed to another message, or its answer is there: claim again to see. */
+  | { kind: 'changed' }
+  /** The call was not made, for no fault of the request: again at once. */
+  | { kind: 'again' }
+
+/** A 429 that does not say for how long holds the fleet for one to two seconds; the request itself backs off further. */
+const UNHINTED_HOLD_MS = 1_000
+
+/** After this long a failed report or settlement is given up: the stopping worker must not hang on Redis. */
+const AFTERMATH_MS = 10_000
+const LAST_WORDS_MS = 1_000
+
+/** @returns a function that makes one attempt; it rejects with the reason of a signal that aborted, lease given back */
+export function createAsk({ dedupe, budget, slots, alone, gate, provider, trusted, metrics, log }: AskParts) {
+  /** Within a slot. */
+  async function inSlot(asked: Asked, queuedMs: number, signals: HandlerSignals): Promise<Attempt> {
+    const pass = await gate.enter(asked.id.toString(), signals.wait)
+    const report = (outcome: GateOutcome) =>
+      aftermath(signals.call, (signal) => gate.report(pass, outcome, signal)).catch((error: unknown) => {
+        said(log, 'the gate was not told', asked.id)(error)
+        return NO_EVIDENCE
+      })
+    let made: Made
+    try {
+      made = await paid(asked, pass, queuedMs, signals)
+    } catch (error) {
+      await report('unused')
+      throw error
+    }
+    const evidence = await report(made.outcome)
+    return made.attempt.kind === 'failure' ? { ...made.attempt, evidence } : made.attempt
+  }
+
+  /** From the budget to the answer. */
+  async function paid(asked: Asked, pass: Pass, queuedMs: number, signals: HandlerSignals): Promise<Made> {
+    await trusted(signals.wait)
+    const grant = await reserve(asked, pass, signals.wait)
+    asked.journey.waitedMs += performance.now() - queuedMs
+    if (grant === null) return unused({ kind: 'again' })
+    if (grant.kind !== 'granted') return unused(grant)
+    asked.journey.grants.push(grant.id)
+    const begun = await dedupe.begin(asked.id, asked.owner, asked.alone, signals.wait)
+    if (begun.kind === 'begun') return await call(asked, grant, begun.lease, signals)
+    await aftermath(signals.call, (signal) => budget.settle(grant, 0, signal))
+    return unused({ kind: 'changed' })
+  }
+
+  /** @returns null when calls were held again meanwhile */
+  async function reserve(asked: Asked, pass: Pass, wait: AbortSignal) {
+    try {
+      return await budget.reserve({ tokens: asked.tokens }, AbortSignal.any([wait, pass.held]))
+    } catch (error) {
+      if (pass.held.aborted && !wait.aborted) return null
+      throw error
+    }
+  }
+
+  async function call(asked: Asked, grant: Grant, lease: Lease, signals: HandlerSignals): Promise<Made> {
+    const { messages, schema, maxCompletionTokens, journey } = asked
+    const startedMs = performance.now()
+    let keepsLease = false
+    try {
+      const question = { messages, schema, maxCompletionTokens, sendByMs: grant.sendByMs, signal: signals.call }
+      const reply = await provider.ask(question)
+      if (reply.kind === 'not_sent') log.warn('a grant came too late to be sent and is spent', { id: asked.id })
+      const tookMs = performance.now() - startedMs
+      journey.askedMs += tookMs
+      await account(asked, grant, reply, signals)
+      const made = attemptOf(reply, asked, signals)
+      if (made.outcome !== 'unused') metrics.callFinished(made.outcome, tookMs, 'usage' in reply ? reply.usage : null)
+      keepsLease = made.attempt.kind === 'answer'
+      return made
+    } finally {
+      if (!keepsLease) {
+        const end = (signal: AbortSignal) => dedupe.end(lease, signal)
+        await aftermath(signals.call, end).catch(said(log, 'a lease was left', asked.id))
+      }
+    }
+  }
+
+  /** What was paid, to the journey and to the budget, and what the provider said of its limits. */
+  async function account({ id, journey }: Asked, grant: Grant, reply: Reply, signals: HandlerSignals): Promise<void> {
+    const sent = reply.kind === 'answer' || ('sent' in reply && reply.sent)
+    const usage = 'usage' in reply ? reply.usage : null
+    if (sent) countAttempt(journey, usage, grant.tokens)
+    const tell = async (signal: AbortSignal) => {
+      // What was sent and not accounted for may have been billed in full: its reservation stays.
+      await budget.settle(grant, usage?.totalTokens ?? (sent ? null : 0), signal)
+      if (!('limits' in reply)) return
+      await budget.narrow(grant, reply.limits, signal)
+      if (reply.kind === 'failure' && reply.code === 'rate_limited') {
+        await budget.holdFor(reply.retryAfterMs ?? UNHINTED_HOLD_MS * (1 + Math.random()), signal)
+      }
+    }
+    await aftermath(signals.call, tell).catch(said(log, 'the budget was not told', id))
+  }
+
+  return async (asked: Asked, signals: HandlerSignals): Promise<Attempt> => {
+    // Before it waits for a slot: all of them may be held for hours.
+    if (budget.neverFits(asked.tokens)) return { kind: 'too_long' }
+    const queuedMs = performance.now()
+    const work = () => inSlot(asked, queuedMs, signals)
+    const lock = asked.alone ? alone.exclude : alone.share
+    return await slots.run(() => lock(work, signals.wait), signals.wait)
+  }
+}
+
+export type Ask = ReturnType<typeof createAsk>
+
+/** What came of an attempt, and what the gate is told of it. */
+interface Made {
+  attempt: Exclude<Attempt, { kind: 'failure' }> | Omit<Attempt & { kind: 'failure' }, 'evidence'>
+  outcome: GateOutcome
+}
+
+const unused = (attempt: Made['attempt']): Made => ({ attempt, outcome: 'unused' })
+
+/** When the fleet cannot be asked, nothing is known that would blame the request. */
+const NO_EVIDENCE: Evidence = { held: false, scopes: '', successes: 0 }
+
+function attemptOf(reply: Reply, asked: Asked, signals: HandlerSignals): Made {
+  if (reply.kind === 'aborted') throw signals.call.reason as Error
+  if (reply.kind === 'not_sent') return unused({ kind: 'again' })
+  if (reply.kind === 'answer' && asked.judge(reply.content) === 'usable') {
+    return { attempt: { kind: 'answer', content: reply.content, model: reply.model }, outcome: 'answered' }
+  }
+  const { code, retryAfterMs } = reply.kind === 'failure' ? reply : UNUSABLE
+  return { attempt: { kind: 'failure', code, retryAfterMs }, outcome: code }
+}
+
+const UNUSABLE = { code: 'unusable_answer', retryAfterMs: null } as const
+
+/** For what has to be written after a call even though the partition is gone; bounded, also when the worker stops. */
+const aftermath = <T>(call: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+  call.aborted ? bounded(NEVER, LAST_WORDS_MS, work) : bounded(call, AFTERMATH_MS, work)
+
+const NEVER = new AbortController().signal
+
+const said = (log: Log, what: string, id: bigint) => (error: unknown) =>
+  log.warn(what, { id, reason: error instanceof Error ? error.message : String(error) })

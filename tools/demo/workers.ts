@@ -1,0 +1,66 @@
+/** The demo's workers: the program that the user would start, as processes of their own. */
+import { mkdir, mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Guarded } from '../services/guarded.ts'
+import { startGuarded } from '../services/guarded.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+/** Generous: 2 s on an idle machine. */
+const START_LIMIT_MS = 90_000
+/** Calls in flight end within the stand-in's latency. */
+const DRAIN_MS = 5_000
+
+export interface Workers {
+  pids: number[]
+  /** Has them drain, and ends what is left of them after 5 s. May be called again. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts `count` workers and waits until they are ready. They end with this process at the latest.
+ * @param settings all of their environment beside LOG_DIR and PATH; their directory has no .env
+ * @param logDirs a directory for each
+ * @param haveJoined whether they all have their partitions
+ * @throws Error with the last words of one that does not start; none is left then
+ */
+export async function startWorkers(
+  settings: Record<string, string>,
+  logDirs: readonly string[],
+  haveJoined: () => Promise<boolean>,
+  { path, signal }: { path: string | undefined; signal: AbortSignal },
+): Promise<Workers> {
+  const started = await Promise.allSettled(
+    logDirs.map(async (logDir, n) => {
+      await mkdir(logDir, { recursive: true })
+      const spec = {
+        name: `worker ${n + 1}`,
+        command: process.execPath,
+        args: ['--disable-warning=TimeoutNegativeWarning', MAIN],
+        env: { PATH: path, ...settings, LOG_DIR: logDir },
+        dir: await mkdtemp(join(tmpdir(), 'resume-scoring-demo-')),
+        isReady: haveJoined,
+        startLimitMs: START_LIMIT_MS,
+      }
+      return startGuarded(spec, signal)
+    }),
+  )
+  const workers = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const stop = async () => void (await Promise.all(workers.map(end)))
+  const failure = started.find((one) => one.status === 'rejected')
+  if (failure === undefined) return { pids: workers.map(({ pid }) => pid), stop }
+  await stop()
+  throw failure.reason
+}
+
+async function end(worker: Guarded): Promise<void> {
+  const limit = new AbortController()
+  const late = sleep(DRAIN_MS, undefined, { signal: limit.signal }).catch(() => {
+    // It was in time.
+  })
+  await Promise.race([worker.kill('SIGTERM'), late])
+  limit.abort()
+  await worker.stop()
+}
