@@ -80,14 +80,14 @@ test.each(['toString', 'constructor', '__proto__', 'nonsense', '-x'])(
   async (name) => {
     const { code, out, err } = await runNamed({}, name)
     expect({ code, out }).toEqual({ code: 64, out: '' })
-    expect(err).toMatch(new RegExp(`^unknown command: ${name}\nusage: resume-scoring-worker.*\n  demo  +score`))
+    expect(err).toMatch(new RegExp(`^unknown command: ${name}\nusage: resume-scoring-worker.*\n  send  +--resume`))
   },
 )
 
 test.each(['help', '--help', '-h'])('%s tells the commands, and is no error', async (name) => {
   const { code, out, err } = await runNamed({}, name)
   expect({ code, err }).toEqual({ code: 0, err: '' })
-  expect(out).toMatch(/^usage: resume-scoring-worker.*\n {2}send {2,}score/)
+  expect(out).toMatch(/^usage: resume-scoring-worker.*\n {2}send {2,}--resume/)
 })
 
 const WITHOUT_KEY = { ...AWAY, OPENAI_KEY: '', KAFKA_TOPIC_FOR_DECISIONS: 'decisions' }
