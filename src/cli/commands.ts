@@ -1,27 +1,7 @@
 /** The operators' commands by name. Each is loaded when it is called: the worker carries none of them in memory. */
 import { loadConfig } from '../config.ts'
-import type { Config } from '../config.ts'
+import type { Command, Output } from './define.ts'
 import { EXIT_USAGE } from './define.ts'
-
-/** Where a command's lines go. */
-export interface Output {
-  /** Results, and help that was asked for. */
-  print: (line: string) => void
-  /** What is wrong with the call: never among the results, which a program may read. */
-  complain: (line: string) => void
-}
-
-/** What a command is given; it prints by these functions only, and returns its exit code. */
-export interface CommandContext extends Output {
-  args: string[]
-  env: Record<string, string | undefined>
-  /** Aborts when the user stops the command. */
-  signal: AbortSignal
-  /** Reads the settings, for the commands that need them. @throws ConfigError */
-  config: () => Config
-}
-
-export type Command = (context: CommandContext) => Promise<number>
 
 interface Entry {
   /** In a line. */

@@ -4,7 +4,26 @@ import { parseArgs } from 'node:util'
 import { abortable } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
 import { stringifyExact } from '../lib/json.ts'
-import type { Command } from './commands.ts'
+
+/** Where a command's lines go. */
+export interface Output {
+  /** Results, and help that was asked for. */
+  print: (line: string) => void
+  /** What is wrong with the call: never among the results, which a program may read. */
+  complain: (line: string) => void
+}
+
+/** What a command is given; it prints by these functions only, and returns its exit code. */
+export interface CommandContext extends Output {
+  args: string[]
+  env: Record<string, string | undefined>
+  /** Aborts when the user stops the command. */
+  signal: AbortSignal
+  /** Reads the settings, for the commands that need them. @throws ConfigError */
+  config: () => Config
+}
+
+export type Command = (context: CommandContext) => Promise<number>
 
 /** sysexits.h: the command was used incorrectly. */
 export const EXIT_USAGE = 64

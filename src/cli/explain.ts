@@ -2,7 +2,7 @@
 import type { Config } from '../config.ts'
 import type { DecisionRecord } from '../scoring/decision-record.ts'
 import { explain } from '../scoring/decision-record.ts'
-import type { Command } from './commands.ts'
+import type { Command } from './define.ts'
 import type { Period } from './decisions.ts'
 import { DECISIONS_SINCE, periodOf, readDecisions } from './decisions.ts'
 import { defineCommand, readId } from './define.ts'

@@ -1,8 +1,15 @@
 /** How `inspect` looks. */
-import type { Obstacles } from './inspect.ts'
+import type { BudgetStatus } from '../budget/status.ts'
+import type { Hold } from '../provider/holds.ts'
 import { holdLine } from './status-lines.ts'
 import { duration, section, table, time } from './text.ts'
 import type { Facts, OutcomeCopy, RequestCopy } from './verdict.ts'
+
+/** What all calls wait for. */
+export interface Obstacles {
+  holds: Hold[]
+  budget: BudgetStatus
+}
 
 /** @param obstacles what it waits for; null when it waits for nothing */
 export function inspectLines(

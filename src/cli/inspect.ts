@@ -1,33 +1,26 @@
 /** `inspect ID`: where a request stands, from its claim, its mark, and the topics read back. */
 import type { Redis } from 'ioredis'
 import { bounded } from '../lib/abortable.ts'
-import type { BudgetStatus } from '../budget/status.ts'
 import type { Config } from '../config.ts'
 import { DEAD_LETTER_HEADERS } from '../outcomes/dead-letter.ts'
 import type { Known } from '../claims/inspect.ts'
 import { inspectId } from '../claims/inspect.ts'
 import type { OffsetsView } from '../kafka/offsets-view.ts'
 import { createOffsetsView } from '../kafka/offsets-view.ts'
-import type { Hold } from '../provider/holds.ts'
 import { readHolds } from '../provider/holds.ts'
 import type { RedisKeys } from '../redis/keys.ts'
-import type { Command } from './commands.ts'
+import type { Command } from './define.ts'
 import { lastReason, withKafka, withRedis } from './connections.ts'
 import type { Copy } from './copies.ts'
 import { findCopies, headerOf, readFields, scoringHeaders } from './copies.ts'
 import { defineCommand, readDuration, readId } from './define.ts'
+import type { Obstacles } from './inspect-lines.ts'
 import { inspectLines } from './inspect-lines.ts'
-import { readBudget } from './status.ts'
+import { readBudget } from './fleet-status.ts'
 import type { Facts, LetterCopy, OutcomeCopy, RequestCopy } from './verdict.ts'
 import { conclude } from './verdict.ts'
 
 const STANDING_LIMIT_MS = 20_000
-
-/** What all calls wait for. */
-export interface Obstacles {
-  holds: Hold[]
-  budget: BudgetStatus
-}
 
 export const run: Command = defineCommand(
   {

@@ -1,6 +1,6 @@
 /** `pause`: no call of the whole fleet begins until `resume`; it survives restarts of all workers. */
 import { pauseFleet } from '../provider/holds.ts'
-import type { Command } from './commands.ts'
+import type { Command } from './define.ts'
 import { withRedis } from './connections.ts'
 import { defineCommand } from './define.ts'
 

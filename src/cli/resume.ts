@@ -1,6 +1,6 @@
 /** `resume`: ends the operator's pause. */
 import { readHolds, resumeFleet } from '../provider/holds.ts'
-import type { Command } from './commands.ts'
+import type { Command } from './define.ts'
 import { withRedis } from './connections.ts'
 import { defineCommand } from './define.ts'
 

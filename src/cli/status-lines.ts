@@ -1,7 +1,7 @@
 /** How `status` looks. */
 import type { BudgetStatus } from '../budget/status.ts'
 import type { Hold } from '../provider/holds.ts'
-import type { Backlog, Status } from './status.ts'
+import type { Backlog, Status } from './fleet-status.ts'
 import { duration, section, table, time } from './text.ts'
 
 type BacklogTime = { ms: number | null; axis: string | null; tokensEach: number; partitions: { ms: number | null }[] }

@@ -1,25 +1,9 @@
 /** `status`: budgets, holds, backlog and workers, read from Redis and Kafka; no worker has to run. */
-import type { Redis } from 'ioredis'
-import { createBudget } from '../budget/budget.ts'
-import type { BudgetStatus } from '../budget/status.ts'
-import { timeForBacklog } from '../budget/status.ts'
-import type { Config } from '../config.ts'
-import type { PartitionBacklog } from '../kafka/offsets-view.ts'
-import { createOffsetsView } from '../kafka/offsets-view.ts'
-import { readHolds } from '../provider/holds.ts'
-import type { RedisKeys } from '../redis/keys.ts'
-import type { Command } from './commands.ts'
-import { lastReason, withKafka, withRedis } from './connections.ts'
+import type { Command } from './define.ts'
+import { withRedis } from './connections.ts'
 import { defineCommand } from './define.ts'
+import { readBacklog, readStatusOf, timeFor } from './fleet-status.ts'
 import { statusLines } from './status-lines.ts'
-import { VERSION } from '../lib/version.ts'
-import { readWorkers } from './workers.ts'
-
-/** Of a request, while the budget has seen none: what upstream's usual texts come to. */
-const USUAL_PROMPT_TOKENS = 3_000
-
-export type Backlog = Awaited<ReturnType<typeof readBacklog>>
-export type Status = Awaited<ReturnType<typeof readStatusOf>>
 
 export const run: Command = defineCommand(
   {
@@ -37,79 +21,3 @@ export const run: Command = defineCommand(
     return { document, lines: statusLines(status, backlog, time), exitCode: 'error' in backlog ? 1 : 0 }
   },
 )
-
-/** What Redis knows. */
-async function readStatusOf(redis: Redis, keys: RedisKeys, config: Config) {
-  const [state, budget, holds, workers, server] = await Promise.all([
-    redis.hmget(keys.state, 'status', 'epoch'),
-    readBudget(redis, keys, config),
-    readHolds(redis, keys),
-    readWorkers(redis, keys),
-    redis.info('server').catch(() => ''),
-  ])
-  return {
-    budget: { name: config.budget.name, ...budget },
-    holds,
-    /** null: no worker has ever used this Redis under this prefix, or all of its data is lost */
-    claims: { status: state[0] ?? null, epoch: state[1] ?? null },
-    workers,
-    versions: { command: VERSION, redis: /^redis_version:(\S+)/m.exec(server)?.[1] ?? null },
-  }
-}
-
-/** @throws as ioredis does */
-export async function readBudget(redis: Redis, keys: RedisKeys, { budget }: Config): Promise<BudgetStatus> {
-  const view = createBudget({
-    redis,
-    prefix: keys.budget(budget.name),
-    sentinel: keys.state,
-    limits: budget,
-    burst: budget.burst,
-    maxWaitMs: budget.maxWaitMs,
-    worker: 'status',
-    log: lastReason(),
-    // A status is asked for once.
-    retryWhileAway: (_what, operation) => operation(),
-    subscribe: () => () => {},
-    onLost: () => {},
-  })
-  try {
-    return await view.status()
-  } finally {
-    view.close()
-  }
-}
-
-async function readBacklog({ kafka }: Config) {
-  return withKafka(kafka, async (clients) => {
-    const view = createOffsetsView(clients, { group: kafka.groupId, topic: kafka.topics.requests }, lastReason())
-    const partitions = await view.backlog()
-    const described = await clients.withAdmin((admin) => admin.describeGroups([kafka.groupId]))
-    const group = described.groups[0]
-    return {
-      topic: kafka.topics.requests,
-      group: kafka.groupId,
-      groupState: group?.state ?? 'Dead',
-      members: group?.members.length ?? 0,
-      partitions: partitions.toSorted((a, b) => a.partition - b.partition),
-      waiting: partitions.reduce((sum, { waiting }) => sum + waiting, 0n),
-    }
-  })
-}
-
-function timeFor(budget: BudgetStatus, { partitions }: { partitions: PartitionBacklog[] }, { provider }: Config) {
-  const tokensEach = usualTokens(budget) ?? USUAL_PROMPT_TOKENS + provider.maxCompletionTokens
-  const of = (requests: bigint) => timeForBacklog(budget, Number(requests), tokensEach)
-  return {
-    tokensEach,
-    ...of(partitions.reduce((sum, { waiting }) => sum + waiting, 0n)),
-    partitions: partitions.map(({ partition, waiting }) => ({ partition, ...of(waiting) })),
-  }
-}
-
-/** @returns what a request of the last day was billed on average; null without any */
-function usualTokens({ axes }: BudgetStatus): number | null {
-  const used = (axis: string) => axes.find((each) => each.axis === axis)?.used ?? 0
-  const requests = used('requestsPerDay')
-  return requests === 0 ? null : Math.ceil(used('tokensPerDay') / requests)
-}

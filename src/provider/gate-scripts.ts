@@ -4,9 +4,20 @@ import type { FailureCode } from '../errors.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { loadScript } from '../redis/scripts.ts'
-import type { Pass } from './gate.ts'
 import type { Identity, Outcome, Scope } from './holds.ts'
 import { SCOPES, blamedScope, provedScopes } from './holds.ts'
+
+export interface Pass {
+  /** The request's. */
+  id: string
+  /** null: nothing is held; else the name of the probe that it is. */
+  probe: string | null
+  /** Aborts when calls are held again before this one has begun: for waits between the gate and the call, not for the call. */
+  held: AbortSignal
+  identity: Identity
+  /** Redis's time, ms. */
+  startedAtMs: number
+}
 
 export interface GateTimings {
   /** A waiting worker asks Redis so often, and no oftener, ms. */

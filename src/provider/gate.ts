@@ -17,22 +17,10 @@ import { FAILURES } from '../errors.ts'
 import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
-import type { GateTimings, Look, Told } from './gate-scripts.ts'
+import type { GateTimings, Look, Pass, Told } from './gate-scripts.ts'
 import { createGateScripts, scopesOf } from './gate-scripts.ts'
 import type { Identity, Outcome } from './holds.ts'
 import { blamedScope } from './holds.ts'
-
-export interface Pass {
-  /** The request's. */
-  id: string
-  /** null: nothing is held; else the name of the probe that it is. */
-  probe: string | null
-  /** Aborts when calls are held again before this one has begun: for waits between the gate and the call, not for the call. */
-  held: AbortSignal
-  identity: Identity
-  /** Redis's time, ms. */
-  startedAtMs: number
-}
 
 /** What the fleet knows about a failure, for attempts.ts. */
 export interface Evidence {

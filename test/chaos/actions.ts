@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import type { FaultName } from '../../tools/openai-stub/faults.ts'
 import type { Dice } from './dice.ts'
 import { now } from './fleet.ts'
-import type { Scene } from './run.ts'
+import type { Scene } from './scene.ts'
 
 type Action = (scene: Scene, dice: Dice, say: (line: string) => void) => Promise<void>
 

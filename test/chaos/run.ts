@@ -1,18 +1,16 @@
 /** Several hundred requests, several workers, and everything that can happen to them, by chance from a seed; then the audit. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Message } from 'kafkajs'
-import type { Stub } from '../../tools/openai-stub/server.ts'
 import { startStub } from '../../tools/openai-stub/server.ts'
 import type { Happening, Report } from '../support/audit.ts'
 import { audit, readTopics } from '../support/audit.ts'
-import type { LocalKafka, LocalRedis } from '../support/services.ts'
 import { startLocalKafka, startLocalRedis } from '../support/services.ts'
 import { patiently, waitUntil } from '../support/wait.ts'
 import type { World } from '../support/world.ts'
 import { createWorld } from '../support/world.ts'
 import { act } from './actions.ts'
+import type { Scene } from './scene.ts'
 import { createDice } from './dice.ts'
-import type { Fleet } from './fleet.ts'
 import { createFleet } from './fleet.ts'
 import type { Load } from './load.ts'
 import { createLoad } from './load.ts'
@@ -37,16 +35,6 @@ export interface ChaosResult {
   faults: string[]
   /** What each worker has said. */
   logs: { name: string; lines: string[] }[]
-}
-
-/** All that trouble is made of. */
-export interface Scene {
-  kafka: LocalKafka
-  redis: LocalRedis
-  stub: Stub
-  world: World
-  fleet: Fleet
-  happenings: Happening[]
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What all commands share: usage, exit codes, and one clear sentence when a service is away. */
 import { expect, test } from 'vitest'
-import type { Command, CommandContext } from '../../src/cli/commands.ts'
+import type { Command, CommandContext } from '../../src/cli/define.ts'
 import { runCommand } from '../../src/cli/commands.ts'
 import { run as adoptOffsets } from '../../src/cli/adopt-offsets.ts'
 import { run as forget } from '../../src/cli/forget.ts'

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { getServices, NoServices, withTestEnv } from '../../tools/services/ladder.ts'
-import type { Rung, Services } from '../../tools/services/ladder.ts'
+import type { Rung, Services } from '../../tools/services/services.ts'
 
 const services = (rung: Rung): Services => ({
   rung,

@@ -2,7 +2,7 @@
 import type { StartedTestContainer, TestContainer } from 'testcontainers'
 
 import { withFreePorts } from './guarded.ts'
-import type { RungContext, Services } from './ladder.ts'
+import type { RungContext, Services } from './services.ts'
 import { brokerAnswers, KAFKA_VERSION } from './local-kafka.ts'
 
 const KAFKA_IMAGE = `apache/kafka:${KAFKA_VERSION}`

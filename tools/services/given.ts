@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { RungContext, Services } from './ladder.ts'
+import type { RungContext, Services } from './services.ts'
 
 /** They may be starting up beside us, as under compose. */
 const ANSWER_LIMIT_MS = 30_000

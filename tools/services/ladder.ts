@@ -11,25 +11,7 @@ import { cacheDir, MissingTool } from './download.ts'
 import { givenServices } from './given.ts'
 import { KAFKA_VERSION, startLocalKafka } from './local-kafka.ts'
 import { startLocalRedis } from './local-redis.ts'
-
-export type Rung = 'given' | 'containers' | 'local'
-
-export interface Services {
-  rung: Rung
-  kafkaBrokers: string[]
-  redisUrl: string
-  /** The worker's settings that lead to these services. */
-  env: Record<string, string>
-  /** Ends what was started; nothing when the services were given. */
-  stop(): Promise<void>
-}
-
-export interface RungContext {
-  env: Record<string, string | undefined>
-  /** Told which rung it is, and what is downloaded. */
-  say: (line: string) => void
-  signal: AbortSignal
-}
+import type { Rung, RungContext, Services } from './services.ts'
 
 /** Gives the services, or in a few words why this rung is not to be had here. */
 type StartRung = (context: RungContext) => Promise<Services | string>
