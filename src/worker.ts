@@ -17,6 +17,7 @@ import { ensureTopics } from './kafka/topics.ts'
 import type { Log } from './logging/log.ts'
 import { createMetrics } from './ops/metrics.ts'
 import { startOps } from './ops/ops.ts'
+import { startWaitingLog } from './ops/waiting-log.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createProvider } from './provider/client.ts'
 import { createGate } from './provider/gate.ts'
@@ -142,6 +143,8 @@ export async function work({ config, worker, log, releases, stop }: WorkParts): 
     log,
     hooks: metrics.kafka,
     windowMessages,
+    // Recovery asks whether the group has ever committed (`firstEver` below): our own first commit must come after its decision.
+    mayCommitFirst: () => state.isTrusted(ended.signal),
   })
 
   const rebuildIfAlone = createBudgetRescue({ budget, state, readOutcomes, log, signal: ended.signal })
@@ -174,6 +177,8 @@ export async function work({ config, worker, log, releases, stop }: WorkParts): 
   const who = { host: hostname(), pid: String(process.pid), ...info }
   const beat = () => beatOf(who, consumer.status())
   releases.defer('the heartbeat', startHeartbeat(redis, keys.worker(worker), beat, log))
+  const waiting = () => budget.waiting() + slots.counts().queued
+  releases.defer('the lines on waiting', startWaitingLog({ budget, waiting, totals: metrics.totals, log }))
   ops?.show({
     redis,
     keys,

@@ -94,6 +94,8 @@ export function createBudget(options: BudgetOptions) {
   /** Of the reservation that is being asked for. */
   let asking = ''
   let reservations = 0
+  /** When the first in line will be admitted, performance.now() ms, as Redis told it last; null while it need not wait. */
+  let turnAtMs: number | null = null
 
   const unsubscribe = options.subscribe(`${prefix}wake`, (message) => {
     if (message === asking) return alarm.ring()
@@ -118,6 +120,7 @@ export function createBudget(options: BudgetOptions) {
       for (;;) {
         alarm.reset()
         const reply = await retryWhileAway('the reservation', ask, signal)
+        turnAtMs = reply.kind === 'wait' ? performance.now() + reply.waitMs : null
         await learn(reply.kind === 'lost' ? null : reply, signal)
         if (reply.kind === 'refused') return { kind: 'refused', waitMs: reply.waitMs }
         if (reply.kind === 'granted') {
@@ -177,6 +180,7 @@ export function createBudget(options: BudgetOptions) {
         return await asFirst(Math.ceil(tokens), signal)
       } finally {
         asking = ''
+        turnAtMs = null
         next()
       }
     },
@@ -231,6 +235,9 @@ export function createBudget(options: BudgetOptions) {
 
     /** @throws when Redis is away */
     status: async () => readStatus(await scripts.status(), limits),
+
+    /** When the first in this process's line will be admitted, ms from now, as things stand; null while nobody waits. */
+    nextTurnInMs: () => (turnAtMs === null ? null : Math.max(0, turnAtMs - performance.now())),
 
     /** Requests in this process's line. */
     waiting: () => line.length(),

@@ -47,6 +47,8 @@ export interface ConsumerOptions {
   windowMessages?: number
   /** Bytes of them. Default 32 MB. */
   windowBytes?: number
+  /** Waits until the group's first offset may be committed; see start-offset.ts. Default: at once. */
+  mayCommitFirst?: () => Promise<void>
   timeouts?: Partial<GroupTimeouts>
   batch?: Partial<BatchLimits>
   stallMs?: number
@@ -86,10 +88,9 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   const limits = { messages: options.windowMessages ?? 256, bytes: options.windowBytes ?? 32_000_000 }
   const timeouts = { ...DEFAULT_GROUP_TIMEOUTS, ...options.timeouts }
   const window = createWindow(limits)
-  const startOffsets = createStartOffsets(clients, topic, {
-    startFrom: config.startFrom,
-    processedTtlMs: options.processedTtlMs,
-  })
+  const { startFrom } = config
+  const { processedTtlMs, mayCommitFirst } = options
+  const startOffsets = createStartOffsets(clients, topic, { startFrom, processedTtlMs }, mayCommitFirst)
   const partitions = new Map<number, Partition>()
   /** Taken away, with handlers that still run: their calls are paid, and their answers are still to be stored. */
   let leaving: Partition[] = []

@@ -19,17 +19,24 @@ export async function readWatermarks(clients: KafkaClients, topic: string): Prom
 }
 
 export interface StartOffsets {
-  /** Where KAFKA_START_FROM says. A partition that was added to the topic meanwhile begins at its first message. */
+  /**
+   * Where KAFKA_START_FROM says, as the log is at the call; resolves when that may be committed. A partition that was added to
+   * the topic meanwhile begins at its first message.
+   */
   first(partition: number): Promise<bigint>
   /** The first message younger than PROCESSED_TTL_SECONDS: whatever is finished since is still marked so. */
   recent(partition: number): Promise<bigint>
 }
 
-/** @param now ms since the epoch */
+/**
+ * @param mayCommit waits until a first offset may be committed: recovery takes one for a sign that the group has worked before
+ * @param now ms since the epoch
+ */
 export function createStartOffsets(
   clients: KafkaClients,
   topic: string,
   config: { startFrom: Config['kafka']['startFrom']; processedTtlMs: number },
+  mayCommit: () => Promise<void> = () => Promise.resolve(),
   now: () => number = Date.now,
 ): StartOffsets {
   const { startFrom, processedTtlMs } = config
@@ -44,7 +51,7 @@ export function createStartOffsets(
     return BigInt(found.offset)
   }
 
-  async function first(partition: number): Promise<bigint> {
+  async function whereToBegin(partition: number): Promise<bigint> {
     const watermarks = await readWatermarks(clients, topic)
     const mine = watermarks.get(partition)
     if (mine === undefined) throw new Error(`Kafka knows no partition ${partition} of ${topic}`)
@@ -53,6 +60,12 @@ export function createStartOffsets(
     if (startFrom.kind === 'latest') return mine.high
     if (startFrom.kind === 'time' && startFrom.atMs !== undefined) return since(partition, startFrom.atMs)
     return since(partition, now() - processedTtlMs)
+  }
+
+  async function first(partition: number): Promise<bigint> {
+    const offset = await whereToBegin(partition)
+    await mayCommit()
+    return offset
   }
 
   return { first, recent: (partition) => since(partition, now() - processedTtlMs) }

@@ -9,6 +9,7 @@ import type { Log } from '../logging/log.ts'
 import { createPicture } from './picture.ts'
 import type { Picture } from './picture.ts'
 import type { Usage } from '../provider/reply.ts'
+import type { Totals } from './waiting-log.ts'
 
 /** Names begin with it; what Node and the process tell have the names that every Node service has. */
 const PREFIX = 'resume_scoring_'
@@ -34,6 +35,8 @@ const TRANSACTION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 1
 export interface Metrics {
   /** @param outcome success, refused, dead_letter, duplicate, or the code of a failure */
   requestFinished(outcome: string, took: { waitedMs: number; tookMs: number }): void
+  /** Requests that are done with since the start, by outcome. */
+  totals: () => Totals
   /** One HTTP request to the provider. @param tookMs from its sending to the end of the answer */
   callFinished(status: FailureCode | 'answered' | 'aborted', tookMs: number, usage: Usage | null): void
   /** An attempt that did not bring a usable answer, whatever is done about it. */
@@ -125,9 +128,12 @@ function createWorkMetrics(registry: Registry) {
   for (const kind of ['prompt', 'completion']) tokens.inc({ kind }, 0)
   for (const result of ['hit', 'miss']) cache.inc({ result }, 0)
 
+  const totals: Record<string, number> = {}
   return {
+    totals: (): Totals => ({ ...totals }),
     requestFinished(outcome: string, { waitedMs, tookMs }: { waitedMs: number; tookMs: number }): void {
       requests.inc({ outcome })
+      totals[outcome] = (totals[outcome] ?? 0) + 1
       waits.observe(waitedMs / 1_000)
       took.observe(tookMs / 1_000)
     },

@@ -1,9 +1,10 @@
 import type { Admin, Producer, TopicMessages } from 'kafkajs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Known } from '../../src/kafka/acquire.ts'
 import { acquire } from '../../src/kafka/acquire.ts'
 import type { KafkaClients } from '../../src/kafka/clients.ts'
 import type { OutgoingMessage } from '../../src/kafka/messages.ts'
+import { createStartOffsets } from '../../src/kafka/start-offset.ts'
 
 const source = { group: 'g', topic: 'in', partition: 0 }
 const never = new AbortController().signal
@@ -64,6 +65,20 @@ describe('taking a partition over', () => {
     const { clients, done } = fakeKafka('-1')
     await acquire(clients, source, start, null, log, never)
     expect(done.slice(-3)).toEqual(['begin', 'offset 7', 'commit'])
+  })
+
+  it('commits where a new group begins only when that may be committed', async () => {
+    const { clients, done } = fakeKafka('-1')
+    const { promise: allowed, resolve: allow } = Promise.withResolvers<void>()
+    const offsets = createStartOffsets(clients, 'in', { startFrom: { kind: 'earliest' }, processedTtlMs: 1 }, () => {
+      done.push('asked')
+      return allowed
+    })
+    const acquired = acquire(clients, source, offsets, null, log, never)
+    await vi.waitFor(() => expect(done.at(-1)).toBe('asked'))
+    allow()
+    await acquired
+    expect(done.slice(-4)).toEqual(['asked', 'begin', 'offset 0', 'commit'])
   })
 
   it('publishes again, once, a commit that Kafka acknowledged and lost', async () => {

@@ -1,0 +1,115 @@
+/** Tells in the log that requests wait for the budget, and every five minutes what has become of all requests. */
+import type { Budget } from '../budget/budget.ts'
+import type { BudgetStatus } from '../budget/status.ts'
+import type { Log, LogFields } from '../logging/log.ts'
+
+const TICK_MS = 1_000
+/** Shorter waits are the budget's even pace: nobody has to be told of them. */
+const WORTH_TELLING_MS = 2_000
+/** From one line to the next while requests go on waiting; the last one repeats. */
+const TELL_AGAIN_MS = [30_000, 60_000, 120_000, 300_000, 600_000]
+/** So long nobody has waited: the wait is over. */
+const OVER_AFTER_MS = 2_000
+const SUMMARY_EVERY_MS = 300_000
+
+export interface WaitingParts {
+  budget: Pick<Budget, 'nextTurnInMs' | 'status'>
+  /** Requests of this worker that wait for the budget, those in line for a call's slot among them. */
+  waiting: () => number
+  log: Log
+  /** performance.now() */
+  now?: () => number
+}
+
+/** @returns what to call once a second; it says when waiting begins, at growing intervals that it lasts, and when it is over */
+export function createWaitingTeller({ budget, waiting, log, now = () => performance.now() }: WaitingParts): () => void {
+  let sinceMs: number | null = null
+  let lastWaitMs = 0
+  let told = 0
+  let tellAtMs = 0
+
+  async function tell(nextInMs: number, waitedMs: number): Promise<void> {
+    const spent = await budget.status().then(spentOf, () => undefined)
+    const next = { waiting: waiting(), nextInSeconds: Math.ceil(nextInMs / 1_000) }
+    log.info('requests wait for the budget', { ...next, ...(spent === undefined ? {} : { spent }), ...since(waitedMs) })
+  }
+
+  return () => {
+    const nowMs = now()
+    const nextInMs = budget.nextTurnInMs()
+    if (nextInMs === null) {
+      if (sinceMs === null || nowMs - lastWaitMs < OVER_AFTER_MS) return
+      if (told > 0) log.info('no request waits for the budget any more', since(lastWaitMs - sinceMs))
+      sinceMs = null
+      told = 0
+      return
+    }
+    sinceMs ??= nowMs
+    lastWaitMs = nowMs
+    const isLong = nextInMs >= WORTH_TELLING_MS || nowMs - sinceMs >= WORTH_TELLING_MS
+    if (!isLong || (told > 0 && nowMs < tellAtMs)) return
+    tellAtMs = nowMs + (TELL_AGAIN_MS[Math.min(told, TELL_AGAIN_MS.length - 1)] ?? 0)
+    told++
+    void tell(nextInMs, nowMs - sinceMs)
+  }
+}
+
+const since = (ms: number): LogFields => (ms < 1_000 ? {} : { forSeconds: Math.round(ms / 1_000) })
+
+/** @returns the axes that have nothing left, such as `requestsPerMinute 3/3`; undefined when none is */
+function spentOf({ axes }: BudgetStatus): string | undefined {
+  const spent = axes.filter(({ free }) => free === 0)
+  return spent.length === 0 ? undefined : spent.map(usedText).join(', ')
+}
+
+const usedText = ({ axis, used, usedElsewhere, limit }: BudgetStatus['axes'][number]) =>
+  `${axis} ${used + usedElsewhere}/${limit ?? 'unlimited'}`
+
+/** Requests by what became of them since the start, by their outcomes' names in the metrics. */
+export type Totals = Readonly<Record<string, number>>
+
+/** Outcomes that are no failure of a request. */
+const NO_FAILURE = new Set(['success', 'refused', 'duplicate', 'dead_letter'])
+
+/** @returns the fields of a summary of what became of requests between two totals */
+export function summaryOf(before: Totals, after: Totals): LogFields {
+  const gained = (outcome: string) => (after[outcome] ?? 0) - (before[outcome] ?? 0)
+  const failed = Object.keys(after).reduce((sum, each) => sum + (NO_FAILURE.has(each) ? 0 : gained(each)), 0)
+  return {
+    done: gained('success'),
+    failed,
+    refused: gained('refused'),
+    duplicates: gained('duplicate'),
+    deadLetters: gained('dead_letter'),
+  }
+}
+
+export interface SummaryParts extends WaitingParts {
+  totals: () => Totals
+}
+
+/** Starts both. @returns what ends them */
+export function startWaitingLog(parts: SummaryParts): () => void {
+  const { budget, waiting, totals, log } = parts
+  const teller = setInterval(createWaitingTeller(parts), TICK_MS)
+  let before = totals()
+  const summarise = async () => {
+    const after = totals()
+    const fields = summaryOf(before, after)
+    before = after
+    const used = await budget.status().then(
+      ({ axes }) => axes.filter(({ limit }) => limit !== null).map(usedText),
+      () => ['unknown'],
+    )
+    log.info('the last five minutes', {
+      ...fields,
+      waiting: waiting(),
+      budget: used.length === 0 ? 'unlimited' : used.join(', '),
+    })
+  }
+  const summary = setInterval(() => void summarise(), SUMMARY_EVERY_MS)
+  return () => {
+    clearInterval(teller)
+    clearInterval(summary)
+  }
+}

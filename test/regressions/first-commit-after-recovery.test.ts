@@ -1,0 +1,54 @@
+/**
+ * A worker on a new system commits where its partitions begin. Recovery takes a committed offset as the sign that the group has
+ * worked before, so a new system whose recovery came second was taken for one whose Redis had lost everything.
+ */
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
+import { redisKeys } from '../../src/redis/keys.ts'
+import { waitUntil } from '../support/wait.ts'
+import type { World } from '../support/world.ts'
+import { createWorld, request } from '../support/world.ts'
+
+let stub: Stub
+let world: World
+
+beforeEach(async () => {
+  stub = await startStub({ latencyMs: 0 })
+  world = await createWorld({
+    kafkaBrokers: inject('kafkaBrokers'),
+    redisUrl: inject('redisUrl'),
+    baseUrl: stub.baseUrl,
+  })
+})
+
+afterEach(async () => {
+  await world.close()
+  await stub.stop()
+})
+
+async function hasCommitted(): Promise<boolean> {
+  const [answer] = await world.admin.fetchOffsets({ groupId: world.groupId, topics: [world.topics.requests] })
+  return answer?.partitions.some(({ offset }) => Number(offset) >= 0) ?? false
+}
+
+test('a new system is known for one although its partitions are taken over before recovery may look', async () => {
+  const { recovery } = redisKeys(world.keyPrefix)
+  // Somebody else's lease keeps this worker from leading the recovery until its partition is there.
+  await world.redis.set(recovery, 'somebody')
+  const worker = world.start()
+  await worker.saw(' assigned topic=')
+  // Time enough for the takeover to commit, if it does.
+  const enoughMs = performance.now() + 3_000
+  await waitUntil(
+    async () => (await hasCommitted()) || performance.now() > enoughMs,
+    30_000,
+    () => 'unreachable',
+  )
+  expect(await hasCommitted()).toBe(false)
+  await world.redis.del(recovery)
+  await world.send([request(1)])
+  await world.answered([1])
+  const told = worker.lines.filter((line) => / (WARN|ERROR) |a new system/.test(line)).join('\n')
+  expect(told).toMatch(/a new system: nothing to rebuild$/)
+}, 60_000)
