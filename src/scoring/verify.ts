@@ -20,6 +20,15 @@ import { createBreathe } from './slices.ts'
 export type Correction =
   'requirements_repeated' | 'proofs_dropped' | 'score_lowered' | 'matches_limited' | `recommendation_${Replaced}`
 
+/** Why a person should look at a result. */
+export type ReviewReason =
+  /** The vacancy or the resume holds something that addresses the model. */
+  | 'flagged'
+  /** Hardly any quote has to do with its requirement, or the requirements are not the vacancy's: unrelated claims did not count. */
+  | 'unrelated'
+  /** The first answer was suspicious, so the model was asked once more. */
+  | 'asked_twice'
+
 export interface Verified {
   score: Score
   findings: Finding[]
@@ -28,6 +37,8 @@ export interface Verified {
   corrections: Correction[]
   /** Where and what is suspicious, `resume:fake_answer`; see attacks.ts. */
   flags: string[]
+  /** Without repeats; empty when nobody needs to look. */
+  review: readonly ReviewReason[]
   /** The model answered all that was asked: fit to be kept for the same texts. */
   complete: boolean
 }
@@ -80,11 +91,16 @@ export async function verifyAnswer(answer: ModelAnswer, texts: Texts, verdictMin
   const vacancy = await examine(texts.requirements, breathe)
   const resume = await examine(texts.resume, breathe)
   const findings = await findProofs(answer, resume, breathe)
+  const flags = [
+    ...vacancy.flags.map((flag) => `requirements:${flag}`),
+    ...resume.flags.map((flag) => `resume:${flag}`),
+  ]
   return {
     ...conclude(answer, findings, verdictMinScore),
     findings,
     modelScore: answer.score,
-    flags: [...vacancy.flags.map((flag) => `requirements:${flag}`), ...resume.flags.map((flag) => `resume:${flag}`)],
+    flags,
+    review: flags.length > 0 ? ['flagged'] : [],
     complete: findings.length > 0 && answer.recommendation.trim() !== '',
   }
 }
