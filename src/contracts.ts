@@ -1,16 +1,8 @@
 /** What comes in and goes out: the JSON that other teams' services write and read, byte for byte their contract. */
-import { z } from 'zod'
 import { NumberText, parseExact, stringifyExact } from './lib/json.ts'
-import { stripInvisible } from './lib/sanitize.ts'
+import { addressSchema, textsSchema } from './schemas.ts'
 
-/** The key of the messages in the requests topic that are ours. */
-export const REQUEST_KEY = 'new_request'
-export const NOTIFICATION_KEY = 'new_notifications'
-export const RECORD_KEY = 'new_processing'
-
-/** Downstream columns: longer values make the storage service fail. */
-export const RECOMMENDATION_MAX_CHARS = 700
-export const MATCHES_MAX = 7
+export { MATCHES_MAX, NOTIFICATION_KEY, RECOMMENDATION_MAX_CHARS, RECORD_KEY, REQUEST_KEY } from './schemas.ts'
 
 export type Verdict = 'Подходит' | 'Не подходит'
 
@@ -47,29 +39,6 @@ export type Decoded =
   | { kind: 'invalid'; address: Address; problem: string }
   /** Nobody can be answered: `detail` is for the operator and holds names of fields only, never their values. */
   | { kind: 'unanswerable'; reason: DeadLetterReason; detail: string }
-
-const INT64_MAX = 2n ** 63n - 1n
-const INT64_MIN = -(2n ** 63n)
-
-const id = z.instanceof(NumberText).transform((number, context) => {
-  // -0 is none: it would come out as another id, 0.
-  const value = /^(?:0|-?[1-9]\d*)$/.test(number.text) ? BigInt(number.text) : null
-  if (value !== null && value >= INT64_MIN && value <= INT64_MAX) return value
-  context.addIssue({ code: 'custom', message: 'must be a signed 64-bit integer without fraction or exponent' })
-  return z.NEVER
-})
-
-const addressSchema = z.object({
-  callback_url: z.string(),
-  processing_id: id,
-  user_id: id,
-  resume_id: id,
-  requirements_id: id,
-})
-
-/** Holds something that can be seen. */
-const text = z.string().refine((value) => stripInvisible(value).text.trim() !== '')
-const textsSchema = z.object({ requirements: text, resume: text })
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 

@@ -26,8 +26,9 @@ export function parseExact(text: string): unknown {
 
 /**
  * Writes JSON with bigints as plain integers.
+ * @param indent spaces for each level; none gives one line
  * @returns the text; keys stand in the order of their insertion
  */
-export function stringifyExact(value: unknown): string {
-  return JSON.stringify(value, (_key, v: unknown) => (typeof v === 'bigint' ? rawJSON(v.toString()) : v))
+export function stringifyExact(value: unknown, indent?: number): string {
+  return JSON.stringify(value, (_key, v: unknown) => (typeof v === 'bigint' ? rawJSON(v.toString()) : v), indent)
 }

@@ -45,6 +45,7 @@ const record = z.object({
 
 /** A record as published. */
 export type DecisionRecord = z.infer<typeof record>
+export { record as decisionRecordSchema }
 
 /** @returns the record; null for a message that is none */
 export function readDecision(value: Buffer | null): DecisionRecord | null {
