@@ -66,11 +66,11 @@ function withAbsoluteFiles(settings: Record<string, string>): Record<string, str
   return Object.fromEntries(Object.entries(settings).map(absolute))
 }
 
-/** Whether all workers are in the group and have their partitions. */
-export async function workersHaveJoined(clients: KafkaClients, group: string): Promise<boolean> {
+/** @returns whether all workers are in the group and have their partitions. */
+export async function workersHaveJoined(clients: KafkaClients, group: string, count = WORKERS): Promise<boolean> {
   try {
     const { groups } = await clients.withAdmin((admin) => admin.describeGroups([group]))
-    return groups.some(({ state, members }) => state === 'Stable' && members.length === WORKERS)
+    return groups.some(({ state, members }) => state === 'Stable' && members.length === count)
   } catch {
     // A new broker has no coordinator yet; the caller asks again, within its limit.
     return false
