@@ -1,21 +1,40 @@
-/** `npm run bench -- NAME [MINUTES]`: measures, and prints what it measured. Without a name: what the budget costs Redis. */
-import { budgetCost } from './budget-cost.ts'
-import { evenSpacing, fairness, held } from './budget-watch.ts'
+/**
+ * `npm run bench`: measures the worker beside the bare `openai` loop, and prints a table.
+ * `npm run bench -- budget [NAME [MINUTES]]`: measures the shared budget.
+ */
+import { parseArgs } from 'node:util'
+import { budgetCost } from './budget/cost.ts'
+import { evenSpacing, fairness, held } from './budget/watch.ts'
+import { bench } from './worker/main.ts'
 
-const BENCHES: Record<string, (say: (line: string) => void, minutes?: number) => Promise<void>> = {
-  'budget-cost': budgetCost,
+const BUDGET: Record<string, (say: (line: string) => void, minutes?: number) => Promise<void>> = {
+  cost: budgetCost,
   'even-spacing': evenSpacing,
   fairness,
   held,
 }
+const USAGE = [
+  'usage: npm run bench -- [--short] [--only TEXT] [--json FILE] [--keep]',
+  `       npm run bench -- budget [${Object.keys(BUDGET).join(' | ')}] [MINUTES]`,
+]
 
-const [name = 'budget-cost', minutes] = process.argv.slice(2)
-const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    short: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    json: { type: 'string' },
+    keep: { type: 'boolean', default: false },
+  },
+})
+const [what, name = 'cost', minutes] = positionals
 const forMinutes = minutes === undefined ? undefined : Number(minutes)
-if (bench === undefined || (forMinutes !== undefined && !(forMinutes > 0))) {
-  console.error(`usage: npm run bench -- NAME [MINUTES], with a name of ${Object.keys(BENCHES).join(', ')}`)
-  process.exitCode = 64
+const ofBudget = Object.hasOwn(BUDGET, name) ? BUDGET[name] : undefined
+if (what === undefined) {
+  process.exitCode = await bench({ ...values, json: values.json ?? null }, console.log)
+} else if (what === 'budget' && ofBudget !== undefined && (forMinutes === undefined || forMinutes > 0)) {
+  await ofBudget((line) => console.log(`  ${line}`), forMinutes)
 } else {
-  console.log(`${name}:`)
-  await bench((line) => console.log(`  ${line}`), forMinutes)
+  for (const line of USAGE) console.error(line)
+  process.exitCode = 64
 }

@@ -1,9 +1,9 @@
 /** What a reservation and a settlement cost Redis, by how much the windows hold. On a Redis of its own. */
 import { Redis } from 'ioredis'
-import { budgetScripts } from '../../src/budget/scripts.ts'
-import type { Spending } from '../../src/budget/scripts.ts'
-import { BUDGET_WINDOWS, paceOf } from '../../src/budget/limits.ts'
-import { startLocalRedis } from '../support/services.ts'
+import { budgetScripts } from '../../../src/budget/scripts.ts'
+import type { Spending } from '../../../src/budget/scripts.ts'
+import { BUDGET_WINDOWS, paceOf } from '../../../src/budget/limits.ts'
+import { startLocalRedis } from '../../support/services.ts'
 
 const HELD = [1, 1_000, 10_000, 100_000]
 const CALLS = 2_000

@@ -1,14 +1,14 @@
 /** Watches whole workers over minutes, for what no short test can show: use, fairness, and memory while requests are held. */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Arrival } from '../../tools/openai-stub/arrivals.ts'
-import { hashKey } from '../../tools/openai-stub/decide.ts'
-import type { Stub, StubOptions } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
-import { lostGrants, range, resumeOf } from '../support/fleet.ts'
-import { startLocalKafka, startLocalRedis } from '../support/services.ts'
-import type { World } from '../support/world.ts'
-import { createWorld, request } from '../support/world.ts'
+import type { Arrival } from '../../../tools/openai-stub/arrivals.ts'
+import { hashKey } from '../../../tools/openai-stub/decide.ts'
+import type { Stub, StubOptions } from '../../../tools/openai-stub/server.ts'
+import { startStub } from '../../../tools/openai-stub/server.ts'
+import { lostGrants, range, resumeOf } from '../../support/fleet.ts'
+import { startLocalKafka, startLocalRedis } from '../../support/services.ts'
+import type { World } from '../../support/world.ts'
+import { createWorld, request } from '../../support/world.ts'
 
 type Say = (line: string) => void
 

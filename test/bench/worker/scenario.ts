@@ -1,0 +1,38 @@
+/** What one measurement of the benchmark varies. */
+export interface Scenario {
+  /** The model server answers after so long, ms. */
+  latencyMs: number
+  inFlight: number
+  partitions: number
+  workers: number
+  /** Size of each resume, KB of UTF-8. */
+  textKb: number
+  /** Length of the pre-loaded backlog. */
+  messages: number
+}
+
+const BASE: Scenario = { latencyMs: 0, inFlight: 32, partitions: 1, workers: 1, textKb: 4, messages: 3_000 }
+
+/** One scenario that CI can afford. */
+export const SHORT: readonly Scenario[] = [{ ...BASE, messages: 1_500 }]
+
+/** The scenarios of the documented table: each axis varied from the base. */
+export const FULL: readonly Scenario[] = [
+  BASE,
+  { ...BASE, inFlight: 1, messages: 500 },
+  { ...BASE, inFlight: 256 },
+  { ...BASE, inFlight: 1_024 },
+  { ...BASE, partitions: 8 },
+  { ...BASE, partitions: 8, workers: 2 },
+  { ...BASE, textKb: 1 },
+  { ...BASE, textKb: 40, messages: 1_000 },
+  { ...BASE, latencyMs: 50 },
+  { ...BASE, latencyMs: 500, inFlight: 256, messages: 5_000 },
+  { ...BASE, latencyMs: 500, inFlight: 1, messages: 20 },
+  { ...BASE, latencyMs: 3_000, inFlight: 1_500, messages: 6_000 },
+]
+
+/** @returns the scenario in a few words, a table's first column */
+export function nameOf({ latencyMs, inFlight, partitions, workers, textKb }: Scenario): string {
+  return `${latencyMs} ms, ${inFlight} in flight, ${partitions} part., ${workers} worker${workers > 1 ? 's' : ''}, ${textKb} KB`
+}
