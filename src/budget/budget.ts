@@ -1,9 +1,9 @@
 /**
  * The budget that all workers of one name share: one atomic reservation in all axes at once or nothing, by Redis's clock.
  *
- * Within a process only the first in line asks; the first of each process stand in the fleet's line (line.lua), in the order
- * in which they asked. The line is strict: nobody is granted what those ahead need, so a large request is not overtaken, and
- * after a grant the worker's next request joins at the end, so the workers take turns.
+ * Within a process users take turns (line.ts), and one call asks for several requests at once (admission.ts). While the budget
+ * is short, each process has one place in the fleet's line (line.lua). The line is strict: nobody is granted what those ahead
+ * need, so a large request is not overtaken; after a grant the process's next request joins at the end, so the workers take turns.
  *
  *   reserve → granted → sent before sendByMs → settle to what was billed → published (the outcome is committed)
  *           → refused: its turn is further away than maxWaitMs
@@ -14,36 +14,21 @@ import type { Config } from '../config.ts'
 import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
+import { groupCommit } from '../redis/group-commit.ts'
+import type { Demand, Grant } from './admission.ts'
+import { createAdmission } from './admission.ts'
 import { createJournal } from './journal.ts'
 import { BUDGET_WINDOWS, isTooLong, paceOf } from './limits.ts'
 import type { BudgetLimits, BudgetWindows } from './limits.ts'
 import { createKnowledge } from './knowledge.ts'
-import { createAlarm, createLine } from './line.ts'
 import type { RateHeaders } from './rate-headers.ts'
 import { isLess, remainingOf } from './rate-headers.ts'
 import { createRebuild } from './rebuild.ts'
 import type { Published } from './rebuild.ts'
 import { budgetScripts } from './scripts.ts'
-import type { Reply, Used } from './scripts.ts'
 import { readStatus } from './status.ts'
 
-/** While the budget is lost, asked again so often: the message that it is open may be lost as well. */
-const ASK_WHILE_LOST_MS = 1_000
-
-export interface Grant {
-  kind: 'granted'
-  id: string
-  /** Reserved. */
-  tokens: number
-  /** On performance.now()'s clock; not sent by then, the grant is spent and void. */
-  sendByMs: number
-  /** From asking to the grant. */
-  waitedMs: number
-  /** On Redis's clock, ms since the epoch. */
-  atMs: number
-  seq: number
-  used: Used
-}
+export type { Grant } from './admission.ts'
 
 /** `waitMs`: when it would be admitted, as things stand. */
 export type Reservation = Grant | { kind: 'refused'; waitMs: number } | { kind: 'too_long' }
@@ -83,81 +68,37 @@ export function createBudget(options: BudgetOptions) {
   const { redis, prefix, sentinel, limits, worker, log, retryWhileAway, windows = BUDGET_WINDOWS } = options
   const pace = paceOf(limits, options.burst, windows)
   const scripts = budgetScripts({ redis, prefix, sentinel, limits, windows, pace })
-  const line = createLine()
-  const alarm = createAlarm()
   const journal = createJournal()
   const closing = new AbortController()
   const close = (signal: AbortSignal) => hold(0, 'closed', signal)
   const rebuilding = createRebuild({ scripts, retryWhileAway })
   const { known, learn } = createKnowledge({ journal, log, add: rebuilding.add, close, onLost: options.onLost })
   let hasNarrowed = false
-  /** Of the reservation that is being asked for. */
-  let asking = ''
-  let reservations = 0
-  /** When the first in line will be admitted, performance.now() ms, as Redis told it last; null while it need not wait. */
-  let turnAtMs: number | null = null
+  const admission = createAdmission({
+    scripts,
+    retryWhileAway,
+    journal,
+    learn,
+    known,
+    pace,
+    maxWaitMs: options.maxWaitMs,
+    worker,
+    log,
+    signal: closing.signal,
+  })
+  const settleTogether = groupCommit(async (grants: readonly { id: string; atMs: number; billed: number | null }[]) => {
+    const version = await scripts.settle(grants)
+    return grants.map(() => version)
+  })
 
   const unsubscribe = options.subscribe(`${prefix}wake`, (message) => {
-    if (message === asking) return alarm.ring()
+    admission.wake(message)
     if (message !== 'opened') return
-    alarm.ring()
     const { signal } = closing
     retryWhileAway('the budget', () => scripts.version(), signal)
       .then((version) => learn(version, signal))
       .catch((error: Error) => log.debug('the budget was not looked at', { reason: error.message }))
   })
-
-  /** Asks until granted or refused. Only one at a time, in the order of `line`. */
-  async function asFirst(tokens: number, signal: AbortSignal): Promise<Grant | { kind: 'refused'; waitMs: number }> {
-    const sinceMs = performance.now()
-    asking = nextId()
-    let askedMs = sinceMs
-    const ask = () => {
-      askedMs = performance.now()
-      return scripts.reserve(asking, tokens, options.maxWaitMs, known())
-    }
-    try {
-      for (;;) {
-        alarm.reset()
-        const reply = await retryWhileAway('the reservation', ask, signal)
-        turnAtMs = reply.kind === 'wait' ? performance.now() + reply.waitMs : null
-        await learn(reply.kind === 'lost' ? null : reply, signal)
-        if (reply.kind === 'refused') return { kind: 'refused', waitMs: reply.waitMs }
-        if (reply.kind === 'granted') {
-          const grant = take(reply, tokens, askedMs, sinceMs)
-          if (grant !== null) return grant
-          asking = nextId()
-          continue
-        }
-        // A timer may be a little early, and would only be told to wait for 1 ms more.
-        await alarm.sleep(reply.kind === 'wait' ? reply.askAgainMs + 1 : ASK_WHILE_LOST_MS, signal)
-      }
-    } catch (error) {
-      leave(asking)
-      throw error
-    }
-  }
-
-  const nextId = () => `${worker}:${reservations++}`
-
-  /** @returns null when the grant came too late to be sent: it is spent */
-  function take(reply: Reply & { kind: 'granted' }, tokens: number, askedMs: number, sinceMs: number): Grant | null {
-    const { atMs, seq, used, ageMs } = reply
-    journal.granted({ id: asking, atMs, requests: 1, tokens })
-    const nowMs = performance.now()
-    const sendByMs = askedMs + pace.sendWithinMs - ageMs
-    if (nowMs < sendByMs)
-      return { kind: 'granted', id: asking, tokens, sendByMs, waitedMs: nowMs - sinceMs, atMs, seq, used }
-    log.warn('a grant came too late to be sent and is spent', { lateMs: Math.round(nowMs - sendByMs) })
-    return null
-  }
-
-  /** In the background: the lease ends by itself soon, should it fail. */
-  function leave(id: string): void {
-    scripts
-      .leave(id)
-      .catch((error: Error) => log.debug('a place in the line is left to expire', { reason: error.message }))
-  }
 
   async function hold(ms: number, why: 'hold' | 'closed', signal: AbortSignal): Promise<void> {
     await retryWhileAway('the hold', () => scripts.hold(ms, why), signal)
@@ -168,21 +109,14 @@ export function createBudget(options: BudgetOptions) {
     neverFits: (tokens: number) => isTooLong(tokens, limits),
 
     /**
-     * Reserves one request and `tokens` (the most it can be billed), in the order of asking.
-     * @returns the grant, which must be sent by its `sendByMs`; or a refusal, decided when it is the first in this
-     * process's line; or too long: it never fits, and nothing was spent
+     * Reserves one request and its tokens.
+     * @returns the grant, which must be sent by its `sendByMs`; or a refusal, decided when it is the request's turn in this
+     * process; or too long: it never fits, and nothing was spent
      * @throws the signal's reason when it aborts before
      */
-    async reserve({ tokens }: { tokens: number }, signal: AbortSignal): Promise<Reservation> {
-      if (isTooLong(tokens, limits)) return { kind: 'too_long' }
-      const next = await line.enter(signal)
-      try {
-        return await asFirst(Math.ceil(tokens), signal)
-      } finally {
-        asking = ''
-        turnAtMs = null
-        next()
-      }
+    async reserve(demand: Demand, signal: AbortSignal): Promise<Reservation> {
+      if (isTooLong(demand.tokens, limits)) return { kind: 'too_long' }
+      return await admission.wait({ ...demand, tokens: Math.ceil(demand.tokens) }, signal)
     },
 
     /**
@@ -191,7 +125,7 @@ export function createBudget(options: BudgetOptions) {
      */
     async settle(grant: Grant, billedTokens: number | null, signal: AbortSignal): Promise<void> {
       if (billedTokens !== null) journal.settled(grant.id, billedTokens)
-      const settle = () => scripts.settle(grant.id, grant.atMs, billedTokens)
+      const settle = () => settleTogether({ id: grant.id, atMs: grant.atMs, billed: billedTokens })
       await learn(await retryWhileAway('the settlement', settle, signal), signal)
     },
 
@@ -236,11 +170,11 @@ export function createBudget(options: BudgetOptions) {
     /** @throws when Redis is away */
     status: async () => readStatus(await scripts.status(), limits),
 
-    /** When the first in this process's line will be admitted, ms from now, as things stand; null while nobody waits. */
-    nextTurnInMs: () => (turnAtMs === null ? null : Math.max(0, turnAtMs - performance.now())),
+    nextTurnInMs: admission.nextTurnInMs,
 
-    /** Requests in this process's line. */
-    waiting: () => line.length(),
+    /** Requests, and users, that wait in this process. */
+    waiting: admission.waiting,
+    waitingUsers: admission.waitingUsers,
 
     close(): void {
       closing.abort(new Error('the budget is closed'))

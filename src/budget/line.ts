@@ -1,78 +1,78 @@
-/** The order within a process: only the first in line asks Redis. */
+/**
+ * Who in this worker waits for the budget, in a fair order: users take turns, and one user's requests stay in the order in which
+ * they came. Urgent ones come before all others.
+ */
 
-/** A line in the order of arrival. */
-export function createLine() {
-  const waiting = new Set<() => void>()
-  let taken = false
-
-  /**
-   * Waits until those before are through.
-   * @returns what to call, once, to let the next one in
-   * @throws the signal's reason when it aborts before
-   */
-  async function enter(signal: AbortSignal): Promise<() => void> {
-    signal.throwIfAborted()
-    if (taken) await turn(signal)
-    taken = true
-    return () => {
-      const [next] = waiting
-      if (next === undefined) taken = false
-      else {
-        // `taken` stays: nobody may slip in between the leaving one and the next.
-        waiting.delete(next)
-        next()
-      }
-    }
-  }
-
-  async function turn(signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const onAbort = () => {
-      // Called already: it is its turn, and it goes on.
-      if (waiting.delete(resolve)) reject(signal.reason as Error)
-    }
-    waiting.add(resolve)
-    signal.addEventListener('abort', onAbort, { once: true })
-    try {
-      await promise
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
-  }
-
-  return { enter, length: () => waiting.size + (taken ? 1 : 0) }
+export interface FairLine<T> {
+  /** @param user whose turn it takes; the same for all keeps the order of arrival */
+  add(item: T, user: string, urgent: boolean): void
+  /** @returns whether it was in the line */
+  remove(item: T): boolean
+  /** @returns the next items, at most so many; they stay in the line */
+  next(count: number): T[]
+  /** Takes the item out, and ends its user's turn. @returns whether it was in the line */
+  served(item: T): boolean
+  length(): number
+  /** Users who have something in the line. */
+  users(): number
 }
 
-/** A sleep that can be cut short; a ring while nobody sleeps ends the next sleep at once. */
-export function createAlarm() {
-  let rung = false
-  let wake: () => void = () => {}
+/** @returns an empty line; adding, removing and serving take the same time however long it is */
+export function createFairLine<T>(): FairLine<T> {
+  const urgent = new Set<T>()
+  /** The user whose turn it is stands first. */
+  const byUser = new Map<string, Set<T>>()
+  const userOf = new Map<T, string>()
 
-  /**
-   * @param ms at most so long
-   * @throws the signal's reason when it aborts
-   */
-  async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const onAbort = () => reject(signal.reason as Error)
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', onAbort, { once: true })
-    wake = resolve
-    if (rung) resolve()
-    try {
-      await promise
-    } finally {
-      rung = false
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-    }
+  function remove(item: T): boolean {
+    if (urgent.delete(item)) return true
+    const user = userOf.get(item)
+    if (user === undefined) return false
+    userOf.delete(item)
+    const items = byUser.get(user)
+    items?.delete(item)
+    if (items?.size === 0) byUser.delete(user)
+    return true
   }
 
-  function ring(): void {
-    rung = true
-    wake()
+  return {
+    add(item, user, isUrgent) {
+      if (isUrgent) {
+        urgent.add(item)
+        return
+      }
+      userOf.set(item, user)
+      const items = byUser.get(user)
+      if (items === undefined) byUser.set(user, new Set([item]))
+      else items.add(item)
+    },
+    remove,
+    next(count) {
+      const found = [...urgent].slice(0, count)
+      let turns = [...byUser.values()].slice(0, count).map((items) => items.values())
+      while (found.length < count && turns.length > 0) {
+        const going: typeof turns = []
+        for (const items of turns) {
+          const { value, done } = items.next()
+          if (done === true) continue
+          if (found.length < count) found.push(value)
+          going.push(items)
+        }
+        turns = going
+      }
+      return found
+    },
+    served(item) {
+      const user = userOf.get(item)
+      const wasThere = remove(item)
+      const items = user === undefined ? undefined : byUser.get(user)
+      if (user !== undefined && items !== undefined) {
+        byUser.delete(user)
+        byUser.set(user, items)
+      }
+      return wasThere
+    },
+    length: () => urgent.size + userOf.size,
+    users: () => byUser.size,
   }
-
-  return { sleep, ring, reset: () => void (rung = false) }
 }

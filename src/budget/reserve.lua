@@ -1,90 +1,151 @@
--- Reserves one request and its tokens in every axis, or nothing: then it takes, or keeps, a place in the fleet's line.
--- Sent again with the same id it gives the same grant again.
+-- Reserves requests with their tokens, each in every axis or not at all. The first one that does not fit takes, or keeps, the
+-- caller's place in the fleet's line; when it is not the first of the call, it and those behind it are left for the next call.
+-- While other callers wait in the line, one request is granted at a time. An id that is sent again gives its grant again.
 --
--- ARGV 9 id, 10 tokens, 11 refuse when the wait is longer than so many ms, 12 lease: ms that a waiter may be late,
---      13 longest time until a waiter must ask again, ms, 14 generation known to the caller, 15 highest seq it has seen in it
+-- ARGV 9 refuse when the wait is longer than so many ms, 10 lease: ms that a waiter may be late, 11 longest time until a waiter
+--      must ask again, ms, 12 generation known to the caller, 13 highest seq it has seen in it
+-- then two for each request, in the caller's order: id, tokens
 -- Returns { 'lost' }: no state, or an older copy of it, which has to be rebuilt now
---         { 'granted', generation, seq, age of the grant, now, used requests and tokens in the minute, and in the day }
---         { 'wait', generation, seq, ms until its turn, ms until it must ask again }
---         { 'refused', generation, seq, ms until its turn }      times in ms; it is in no line then
+--         { 'granted', generation, seq, now, and for each of the requests that are granted, from the first on:
+--           when it was granted, used requests and tokens in the minute, and in the day }
+--         { 'wait', generation, seq, ms until the first one's turn, ms until it must ask again }
+--         { 'refused', generation, seq, ms until the first one's turn }      times in ms; it is in no line then
 
-local id, tokens, patience = ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
-local late, renewal = tonumber(ARGV[12]), tonumber(ARGV[13])
+local patience, late, renewal = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 
 local state = load()
-if state and state.gen == ARGV[14] and state.seq < tonumber(ARGV[15]) then
+if state and state.gen == ARGV[12] and state.seq < tonumber(ARGV[13]) then
   lose(state)
   return { 'lost' }
 elseif not state then
   -- Unknown to the caller as well, it may be one that nobody has opened yet.
-  if ARGV[14] ~= '' then
+  if ARGV[12] ~= '' then
     lose(load(true))
   end
   return { 'lost' }
 end
 local now = clock(state)
-
-local function granted(ms)
-  local used = {}
-  for i, w in ipairs(WINDOWS) do
-    used[2 * i - 1], used[2 * i] = w.used[1], w.used[2]
-  end
-  return { 'granted', state.gen, state.seq, now - ms, ms, unpack(used) }
-end
-
 for _, w in ipairs(WINDOWS) do
   look(w, now)
 end
-local again = redis.call('HGET', openKey(now), id) or redis.call('HGET', openKey(now - OPEN_BLOCK_MS), id)
-if again then
-  return granted(tonumber(string.match(again, ':(%d+)$')))
+
+local requests, ids = {}, {}
+for i = 14, #ARGV, 2 do
+  requests[#requests + 1] = { id = ARGV[i], tokens = tonumber(ARGV[i + 1]) }
+  ids[#ids + 1] = ARGV[i]
 end
+local open = redis.call('HMGET', openKey(now), unpack(ids))
+local before = openKey(now - OPEN_BLOCK_MS)
+local openBefore = redis.call('EXISTS', before) == 1 and redis.call('HMGET', before, unpack(ids)) or {}
 
-local line, mine = pruneLine(state.line, id, now)
-mine = mine or { id, tokens, state.place + 1 }
-state.place = max(state.place, mine[3])
+local line, mine = pruneLine(state.line, ids[1], now)
 
--- Those ahead: a worker asks for one request at a time, so the line is as long as there are workers.
-local ahead, nextAsk = {}, now + renewal
-for _, entry in ipairs(line) do
-  if entry[3] < mine[3] then
-    ahead[#ahead + 1] = entry
-    -- Should it be dead, its share is ours from then on.
-    nextAsk = min(nextAsk, entry[4] + 1)
+-- Whether one more fits now, behind nobody.
+local function fits(tokens)
+  if now < max(state.hold, LIMITED and state.closed or 0) or (SPACING > 0 and ceil(state.tat - AHEAD) > now) then
+    return false
   end
+  for number, w in ipairs(WINDOWS) do
+    local need = { 1, tokens }
+    for k = 1, 2 do
+      local over = state.over[number][k]
+      local beyond = over and over[2] > now and over[1] or 0
+      if w.limit[k] and w.used[k] + need[k] > w.limit[k] - beyond then
+        return false
+      end
+    end
+  end
+  return true
 end
-local place = #ahead + 1
-ahead[place] = mine
-local at = plan(state, ahead, now)[place]
 
-if at <= now then
+local granted, spent = {}, {}
+
+local function grant(request)
+  spent[1] = (spent[1] or 0) + 1
+  spent[2] = (spent[2] or 0) + request.tokens
   for _, w in ipairs(WINDOWS) do
-    add(w, w.newest, 1, tokens, w.path)
-    w.used = { w.used[1] + 1, w.used[2] + tokens }
+    w.used = { w.used[1] + 1, w.used[2] + request.tokens }
   end
-  setOpen(id, now, tokens)
   state.seq = state.seq + 1
   if SPACING > 0 then
     state.tat = max(state.tat, now) + SPACING
   end
-  state.line = line
-  local follower = line[place]
-  if follower and follower[6] ~= state.freed and follower[5] > now then
-    wake(follower)
+  granted[#granted + 1] = request
+  request.at = now
+  request.used = { WINDOWS[1].used[1], WINDOWS[1].used[2], WINDOWS[2].used[1], WINDOWS[2].used[2] }
+end
+
+local function reply()
+  if spent[1] then
+    for _, w in ipairs(WINDOWS) do
+      addAll(w, { { w.newest, spent[1], spent[2] } })
+    end
+    local command = { 'HSET', openKey(now) }
+    for _, request in ipairs(granted) do
+      if not request.again then
+        command[#command + 1] = request.id
+        command[#command + 1] = string.format('%.0f:%.0f', request.tokens, now)
+      end
+    end
+    redis.call(unpack(command))
+    redis.call('PEXPIRE', openKey(now), 2 * OPEN_BLOCK_MS)
   end
-  save(state)
-  return granted(now)
-end
-
-if at - now > patience then
   state.line = line
   save(state)
-  return { 'refused', state.gen, state.seq, at - now }
+  local told = { 'granted', state.gen, state.seq, now }
+  for _, request in ipairs(granted) do
+    told[#told + 1] = request.at
+    for i = 1, 4 do
+      told[#told + 1] = request.used[i]
+    end
+  end
+  return told
 end
 
-nextAsk = max(now + 1, min(at, nextAsk))
-mine[2], mine[4], mine[5], mine[6] = tokens, nextAsk + late, nextAsk, state.freed
-table.insert(line, place, mine)
-state.line = line
-save(state)
-return { 'wait', state.gen, state.seq, at - now, nextAsk - now }
+for i, request in ipairs(requests) do
+  local again = open[i] or openBefore[i]
+  if again then
+    request.again, request.at = true, tonumber(string.match(again, ':(%d+)$'))
+    request.used = { WINDOWS[1].used[1], WINDOWS[1].used[2], WINDOWS[2].used[1], WINDOWS[2].used[2] }
+    granted[#granted + 1] = request
+  elseif i > 1 then
+    if #line > 0 or not fits(request.tokens) then
+      break
+    end
+    grant(request)
+  else
+    mine = mine or { request.id, request.tokens, state.place + 1 }
+    state.place = max(state.place, mine[3])
+    -- Those ahead: each caller has one place, so the line is as long as there are callers.
+    local ahead, nextAsk = {}, now + renewal
+    for _, entry in ipairs(line) do
+      if entry[3] < mine[3] then
+        ahead[#ahead + 1] = entry
+        -- Should it be dead, its share is ours from then on.
+        nextAsk = min(nextAsk, entry[4] + 1)
+      end
+    end
+    local place = #ahead + 1
+    ahead[place] = { mine[1], request.tokens, mine[3] }
+    local at = plan(state, ahead, now)[place]
+    if at > now then
+      if at - now > patience then
+        state.line = line
+        save(state)
+        return { 'refused', state.gen, state.seq, at - now }
+      end
+      nextAsk = max(now + 1, min(at, nextAsk))
+      mine[2], mine[4], mine[5], mine[6] = request.tokens, nextAsk + late, nextAsk, state.freed
+      table.insert(line, place, mine)
+      state.line = line
+      save(state)
+      return { 'wait', state.gen, state.seq, at - now, nextAsk - now }
+    end
+    grant(request)
+    local follower = line[place]
+    if follower and follower[6] ~= state.freed and follower[5] > now then
+      wake(follower)
+    end
+  end
+end
+return reply()

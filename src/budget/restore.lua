@@ -10,11 +10,15 @@ if not state then
   return { 'lost' }
 end
 local now = clock(state)
+local spendings = {}
 for i = 10, #ARGV, 4 do
   -- A worker's clock may be ahead of Redis's.
   local ms, requests, tokens = min(now, tonumber(ARGV[i + 1])), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
-  if setOpen(ARGV[i], ms, tokens) then
-    spend(now, ms, requests, tokens)
+  local key = openKey(ms)
+  if redis.call('HSETNX', key, ARGV[i], string.format('%.0f:%.0f', tokens, ms)) == 1 then
+    redis.call('PEXPIRE', key, 2 * OPEN_BLOCK_MS)
+    spendings[#spendings + 1] = { ms, requests, tokens }
   end
 end
+spendAll(now, spendings)
 return { 'ok' }

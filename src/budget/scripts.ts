@@ -15,9 +15,19 @@ export interface Version {
   seq: number
 }
 
-export type Reply =
+/** One request that was granted. */
+export interface Granted {
+  /** On Redis's clock, ms since the epoch. */
+  atMs: number
+  /** How long ago that was when Redis replied: 0 unless the same id was sent again, ms. */
+  ageMs: number
+  used: Used
+}
+
+export type ReserveReply =
   | { kind: 'lost' }
-  | ({ kind: 'granted'; ageMs: number; atMs: number; used: Used } & Version)
+  /** Of the requests, the first ones: at least one. */
+  | ({ kind: 'granted'; grants: Granted[] } & Version)
   | ({ kind: 'wait'; waitMs: number; askAgainMs: number } & Version)
   | ({ kind: 'refused'; waitMs: number } & Version)
 
@@ -79,23 +89,41 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
     status: script('status'),
   }
 
-  /** Reserves, or takes a place in the line; refused when the wait is longer than `patienceMs`. */
-  async function reserve(id: string, tokens: number, patienceMs: number, known: Version | null): Promise<Reply> {
+  /**
+   * Reserves for as many of the requests as fit, from the first on; when the first does not fit, it takes a place in the line,
+   * or is refused because its wait is longer than `patienceMs`.
+   */
+  async function reserve(
+    requests: readonly { id: string; tokens: number }[],
+    patienceMs: number,
+    known: Version | null,
+  ): Promise<ReserveReply> {
     const seen = known ?? { generation: '', seq: 0 }
-    const lease = [patienceMs, windows.marginMs, RENEWAL_MS]
-    const reply = await scripts.reserve(id, tokens, ...lease, seen.generation, seen.seq)
+    const pairs = requests.flatMap(({ id, tokens }) => [id, tokens])
+    const reply = await scripts.reserve(patienceMs, windows.marginMs, RENEWAL_MS, seen.generation, seen.seq, ...pairs)
     const [kind, generation, seq] = reply
     const version = { generation: String(generation), seq: Number(seq) }
     const at = (index: number) => Number(reply[index])
     if (kind === 'wait') return { kind, ...version, waitMs: at(3), askAgainMs: at(4) }
     if (kind === 'refused') return { kind, ...version, waitMs: at(3) }
     if (kind !== 'granted') return { kind: 'lost' }
-    const used = { minute: { requests: at(5), tokens: at(6) }, day: { requests: at(7), tokens: at(8) } }
-    return { kind, ...version, ageMs: at(3), atMs: at(4), used }
+    const nowMs = at(3)
+    const grants: Granted[] = []
+    for (let n = 4; n < reply.length; n += 5) {
+      const used = {
+        minute: { requests: at(n + 1), tokens: at(n + 2) },
+        day: { requests: at(n + 3), tokens: at(n + 4) },
+      }
+      grants.push({ atMs: at(n), ageMs: nowMs - at(n), used })
+    }
+    return { kind, ...version, grants }
   }
 
-  async function settle(id: string, atMs: number, billed: number | null): Promise<Version | null> {
-    return versionOf(await scripts.settle(id, atMs, billed ?? ''))
+  /** @param billed null: not known, so that the reservation stays */
+  async function settle(
+    grants: readonly { id: string; atMs: number; billed: number | null }[],
+  ): Promise<Version | null> {
+    return versionOf(await scripts.settle(...grants.flatMap(({ id, atMs, billed }) => [id, atMs, billed ?? ''])))
   }
 
   /** Nothing is granted for so long. */

@@ -1,26 +1,49 @@
--- Corrects a reservation to what was billed, at the tick when it was made. Sent again it does nothing.
+-- Corrects reservations to what was billed, at the tick when each was made. Sent again it does nothing.
 --
--- ARGV 9 id, 10 ms when it was granted, 11 tokens billed ('' keeps the reservation)
--- Returns { 'lost' }: no state, or one to be rebuilt (settled all the same); { 'settled' or 'gone' (settled before, or older than two hours), generation, seq }
+-- ARGV from 9 on, three for each: id, ms when it was granted, tokens billed ('' keeps the reservation). One that was settled
+-- before, or is older than two hours, is passed over.
+-- Returns { 'lost' }: no state, or one to be rebuilt (settled all the same); else { 'settled', generation, seq }
 
-local id, ms, billed = ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
 local state = load(true)
 if not state then
   return { 'lost' }
 end
 local now = clock(state)
-local key = openKey(ms)
-local open = redis.call('HGET', key, id)
-if not open then
-  return { state.lost == 1 and 'lost' or 'gone', state.gen, state.seq }
+
+local byKey = {}
+for i = 9, #ARGV, 3 do
+  local key = openKey(tonumber(ARGV[i + 1]))
+  byKey[key] = byKey[key] or { ids = {}, ms = {}, billed = {} }
+  local some = byKey[key]
+  table.insert(some.ids, ARGV[i])
+  table.insert(some.ms, tonumber(ARGV[i + 1]))
+  table.insert(some.billed, ARGV[i + 2])
 end
-redis.call('HDEL', key, id)
-local correction = billed and billed - tonumber(string.match(open, '^%d+')) or 0
-if correction ~= 0 then
-  spend(now, ms, 0, correction)
+
+local corrections, freed = {}, false
+for key, some in pairs(byKey) do
+  local open, settled = redis.call('HMGET', key, unpack(some.ids)), {}
+  for i, id in ipairs(some.ids) do
+    -- The same id twice in one call counts once.
+    if open[i] and not settled[id] then
+      settled[id] = true
+      local billed = tonumber(some.billed[i])
+      local correction = billed and billed - tonumber(string.match(open[i], '^%d+')) or 0
+      if correction ~= 0 then
+        corrections[#corrections + 1] = { some.ms[i], 0, correction }
+        freed = freed or correction < 0
+      end
+    end
+  end
+  if next(settled) then
+    redis.call('HDEL', key, unpack(some.ids))
+  end
+end
+if #corrections > 0 then
+  spendAll(now, corrections)
 end
 local head = state.line[1]
-if correction < 0 and head then
+if freed and head then
   state.freed = state.freed + 1
   if head[5] > now then
     wake(head)

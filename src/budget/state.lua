@@ -55,7 +55,7 @@ local function load(lostToo)
   if not raw[1] or (raw[8] == '1' and not lostToo) then
     return nil
   end
-  local state = { gen = raw[1], tree = raw[2] }
+  local state = { gen = raw[1], tree = raw[2], stored = raw }
   for i = NUMBERS[1], NUMBERS[2] do
     state[FIELDS[i]] = tonumber(raw[i])
   end
@@ -74,8 +74,8 @@ local function create(gen)
   return state
 end
 
+-- Writes the fields that are not as `load` has read them.
 local function save(state)
-  local line = #state.line > 0 and cmsgpack.pack(state.line) or ''
   local over = ''
   for w = 1, 2 do
     for k = 1, 2 do
@@ -84,9 +84,21 @@ local function save(state)
       end
     end
   end
-  redis.call('HSET', KEYS[1], 'gen', state.gen, 'tree', state.tree, 'seq', state.seq, 'last', state.last,
-    'offset', state.offset, 'hold', state.hold, 'closed', state.closed, 'lost', state.lost, 'cut', state.cut,
-    'tat', state.tat, 'place', state.place, 'freed', state.freed, 'line', line, 'over', over)
+  local packed = { line = #state.line > 0 and cmsgpack.pack(state.line) or '', over = over }
+  local command = { 'HSET', KEYS[1] }
+  for i, field in ipairs(FIELDS) do
+    local value = packed[field] or state[field]
+    if type(value) == 'number' then
+      value = string.format('%.17g', value)
+    end
+    if not state.stored or state.stored[i] ~= value then
+      command[#command + 1] = field
+      command[#command + 1] = value
+    end
+  end
+  if #command > 2 then
+    redis.call(unpack(command))
+  end
 end
 
 -- Shuts the budget until it is rebuilt, and for a minute at least: so long nobody knows what the minute held. A copy that is

@@ -51,28 +51,55 @@ local function before(nodes, tick)
   return requests, tokens
 end
 
--- Adds units (negative ones too) at a tick; `nodes` is its path when it has been read already.
-local function add(w, tick, requests, tokens, nodes)
-  local key = blockKey(w, floor(tick / TICKS))
-  nodes = nodes or readPath(key, tick)
-  local fresh = not nodes[4]
-  local t = tick % TICKS
-  local command = { 'HSET', key }
-  for level = 1, 4 do
-    local node = nodes[level]
-    if not node then
-      node = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+-- Adds spendings { tick, requests, tokens } (negative units too). Each node is read and written once, however many they are.
+local function addAll(w, spendings)
+  local blocks = {}
+  for _, spending in ipairs(spendings) do
+    local number = floor(spending[1] / TICKS)
+    local block = blocks[number]
+    if not block then
+      block = { order = {}, nodes = {}, spendings = {} }
+      blocks[number] = block
     end
-    local child = t % 16 + 1
-    node[child] = node[child] + requests
-    node[16 + child] = node[16 + child] + tokens
-    t = floor(t / 16)
-    command[2 * level + 1] = LEVEL[level] + t
-    command[2 * level + 2] = cmsgpack.pack(node)
+    table.insert(block.spendings, spending)
+    local t = spending[1] % TICKS
+    for level = 1, 4 do
+      t = floor(t / 16)
+      local index = LEVEL[level] + t
+      if block.nodes[index] == nil then
+        block.nodes[index] = false
+        table.insert(block.order, index)
+      end
+    end
   end
-  redis.call(unpack(command))
-  if fresh then
-    redis.call('PEXPIRE', key, 2 * TICKS * w.tick + 60000)
+  for number, block in pairs(blocks) do
+    local key = blockKey(w, number)
+    local stored = redis.call('HMGET', key, unpack(block.order))
+    local fresh = true
+    for i, index in ipairs(block.order) do
+      fresh = fresh and not stored[i]
+      block.nodes[index] = stored[i] and cmsgpack.unpack(stored[i])
+        or { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    end
+    for _, spending in ipairs(block.spendings) do
+      local t = spending[1] % TICKS
+      for level = 1, 4 do
+        local child = t % 16 + 1
+        t = floor(t / 16)
+        local node = block.nodes[LEVEL[level] + t]
+        node[child] = node[child] + spending[2]
+        node[16 + child] = node[16 + child] + spending[3]
+      end
+    end
+    local command = { 'HSET', key }
+    for i, index in ipairs(block.order) do
+      command[2 * i + 1] = index
+      command[2 * i + 2] = cmsgpack.pack(block.nodes[index])
+    end
+    redis.call(unpack(command))
+    if fresh then
+      redis.call('PEXPIRE', key, 2 * TICKS * w.tick + 60000)
+    end
   end
 end
 
@@ -85,12 +112,12 @@ local function backAt(w, tick)
   return (tick + 1) * w.tick + w.length
 end
 
--- Reads what the window holds now: `used`, and what `freeAt` and `add` need of it.
+-- Reads what the window holds now: `used`, and what `freeAt` needs of it.
 local function look(w, now)
   w.oldest, w.newest = oldestTick(w, now), floor(now / w.tick)
   local block, first = floor(w.newest / TICKS), floor(w.oldest / TICKS)
-  w.path = readPath(blockKey(w, block), w.newest)
-  local requests, tokens = total(w.path[4])
+  local root = redis.call('HGET', blockKey(w, block), LEVEL[4])
+  local requests, tokens = total(root and cmsgpack.unpack(root))
   local path = readPath(blockKey(w, first), w.oldest)
   local goneRequests, goneTokens = before(path, w.oldest)
   w.gone, w.first = { goneRequests, goneTokens }, { requests, tokens }
@@ -128,21 +155,18 @@ local function openKey(ms)
   return prefix .. tree .. ':open:' .. string.format('%.0f', floor(ms / OPEN_BLOCK_MS))
 end
 
-local function setOpen(id, ms, tokens)
-  local key = openKey(ms)
-  if redis.call('HSETNX', key, id, string.format('%.0f:%.0f', tokens, ms)) == 0 then
-    return false
-  end
-  redis.call('PEXPIRE', key, 2 * OPEN_BLOCK_MS)
-  return true
-end
-
--- Spends in both windows, as far as `ms` still counts there.
-local function spend(now, ms, requests, tokens)
+-- Spends in both windows, as far as it still counts there. spendings: { { ms, requests, tokens }, ... }
+local function spendAll(now, spendings)
   for _, w in ipairs(WINDOWS) do
-    local tick = floor(ms / w.tick)
-    if tick >= oldestTick(w, now) then
-      add(w, tick, requests, tokens)
+    local oldest, counted = oldestTick(w, now), {}
+    for _, spending in ipairs(spendings) do
+      local tick = floor(spending[1] / w.tick)
+      if tick >= oldest then
+        counted[#counted + 1] = { tick, spending[2], spending[3] }
+      end
+    end
+    if #counted > 0 then
+      addAll(w, counted)
     end
   end
 end

@@ -102,7 +102,10 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
   /** @returns null when calls were held again meanwhile */
   async function reserve(asked: Asked, pass: Pass, wait: AbortSignal) {
     try {
-      return await budget.reserve({ tokens: asked.tokens }, AbortSignal.any([wait, pass.held]))
+      return await budget.reserve(
+        { tokens: asked.tokens, user: '', urgent: pass.probe !== null },
+        AbortSignal.any([wait, pass.held]),
+      )
     } catch (error) {
       if (pass.held.aborted && !wait.aborted) return null
       throw error

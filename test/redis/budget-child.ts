@@ -38,7 +38,7 @@ const { signal } = new AbortController()
 const slots = createSlots(16)
 await budget.open(signal)
 const request = async () => {
-  const grant = await budget.reserve({ tokens: reserve }, signal)
+  const grant = await budget.reserve({ tokens: reserve, user: '', urgent: false }, signal)
   if (grant.kind === 'granted') await call(grant)
 }
 await Promise.all(

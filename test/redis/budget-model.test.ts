@@ -5,7 +5,7 @@ import { afterAll, expect, inject, test } from 'vitest'
 import { BUDGET_WINDOWS, paceOf } from '../../src/budget/limits.ts'
 import type { BudgetLimits } from '../../src/budget/limits.ts'
 import { budgetScripts } from '../../src/budget/scripts.ts'
-import type { Reply } from '../../src/budget/scripts.ts'
+import type { Granted, ReserveReply } from '../../src/budget/scripts.ts'
 import { createModel } from './budget-model.ts'
 
 const RENEWAL_MS = 10_000
@@ -13,7 +13,8 @@ const tag = `t${randomUUID()}:`
 const redis = new Redis(inject('redisUrl'))
 afterAll(() => redis.disconnect())
 
-type Granted = Reply & { kind: 'granted' }
+/** A grant with the seq of its reply. */
+type Grant = Granted & { seq: number }
 
 type Step =
   | { do: 'pass'; ms: number }
@@ -115,7 +116,7 @@ function expectNeverOver(limits: BudgetLimits, grants: { atMs: number; most: num
 async function takeAtBoth(limits: BudgetLimits, burst: number | null, steps: Step[]) {
   const real = await budgetWithClock(limits, burst)
   const model = createModel({ limits, windows: BUDGET_WINDOWS, pace: real.pace, renewalMs: RENEWAL_MS })
-  const grants: { id: string; tokens: number; reply: Granted; open: boolean }[] = []
+  const grants: { id: string; tokens: number; reply: Grant; open: boolean }[] = []
   /** What each worker waits with. */
   const heads = new Map<number, { id: string; tokens: number }>()
   const answers: { real: unknown[]; model: unknown[] } = { real: [], model: [] }
@@ -123,12 +124,12 @@ async function takeAtBoth(limits: BudgetLimits, burst: number | null, steps: Ste
 
   async function ask(step: Step & { do: 'ask' }, now: number): Promise<void> {
     const { id, tokens } = heads.get(step.worker) ?? { id: ids.next().value ?? '', tokens: step.tokens }
-    const reply = await real.at(() => real.scripts.reserve(id, tokens, step.patienceMs, null))
+    const reply = await real.at(() => real.scripts.reserve([{ id, tokens }], step.patienceMs, null))
     answers.real.push(essence(reply))
     answers.model.push(model.reserve(id, tokens, step.patienceMs, now))
     heads.delete(step.worker)
     if (reply.kind === 'wait') heads.set(step.worker, { id, tokens })
-    if (reply.kind === 'granted') grants.push({ id, tokens, reply, open: true })
+    if (reply.kind === 'granted') grants.push({ id, tokens, reply: grantIn(reply), open: true })
   }
 
   async function withGrant(step: Step & { which: number }, now: number): Promise<void> {
@@ -137,12 +138,12 @@ async function takeAtBoth(limits: BudgetLimits, burst: number | null, steps: Ste
     const { id, tokens, reply } = grant
     // Open reservations are remembered for an hour at least.
     if (step.do === 'send again' && grant.open && now - reply.atMs < 3_600_000) {
-      answers.real.push(essence(await real.at(() => real.scripts.reserve(id, tokens, 0, null))))
-      answers.model.push(essence({ ...reply, ageMs: now - reply.atMs, seq: grants.length }))
+      answers.real.push(essence(await real.at(() => real.scripts.reserve([{ id, tokens }], 0, null))))
+      answers.model.push({ kind: 'granted', atMs: reply.atMs, seq: grants.length })
     }
     if (step.do === 'settle') {
       const billed = Math.floor(tokens * step.part)
-      await real.at(() => real.scripts.settle(id, reply.atMs, billed))
+      await real.at(() => real.scripts.settle([{ id, atMs: reply.atMs, billed }]))
       if (grant.open) model.settle(id, billed)
       grant.open = false
     }
@@ -180,8 +181,15 @@ async function takeAtBoth(limits: BudgetLimits, burst: number | null, steps: Ste
   return answers
 }
 
-function essence(reply: Reply) {
-  if (reply.kind === 'granted') return { kind: reply.kind, atMs: reply.atMs, seq: reply.seq }
+/** The one grant of a reply to one request. */
+function grantIn(reply: ReserveReply & { kind: 'granted' }): Grant {
+  const [grant] = reply.grants
+  if (grant === undefined) throw new Error('expected a grant')
+  return { ...grant, seq: reply.seq }
+}
+
+function essence(reply: ReserveReply) {
+  if (reply.kind === 'granted') return { kind: reply.kind, atMs: grantIn(reply).atMs, seq: reply.seq }
   if (reply.kind === 'refused') return { kind: reply.kind, waitMs: reply.waitMs }
   return reply.kind === 'wait' ? { kind: reply.kind, waitMs: reply.waitMs, askAgainMs: reply.askAgainMs } : reply
 }
@@ -205,16 +213,55 @@ test('no rolling window of the provider holds more than the limit, when nothing 
       const grants: { atMs: number; most: number }[] = []
       for (const [number, { gapMs, tokens, part }] of arrivals.entries()) {
         real.pass(gapMs)
-        const reply = await real.at(() => real.scripts.reserve(`r${number}`, tokens, 0, null))
+        const reply = await real.at(() => real.scripts.reserve([{ id: `r${number}`, tokens }], 0, null))
         if (reply.kind !== 'granted') continue
         const billed = Math.ceil((tokens * part) / 100)
-        grants.push({ atMs: reply.atMs, most: billed })
-        await real.at(() => real.scripts.settle(`r${number}`, reply.atMs, billed))
+        const { atMs } = grantIn(reply)
+        grants.push({ atMs, most: billed })
+        await real.at(() => real.scripts.settle([{ id: `r${number}`, atMs, billed }]))
       }
       expect(grants.length).toBeGreaterThan(0)
       expectNeverOver(limits, grants)
       await real.remove()
     }),
     { numRuns: 40 },
+  )
+})
+
+test('several requests in one call are granted as if each had been asked for alone, up to the first that does not fit', async () => {
+  const tokens = fc.integer({ min: 1, max: 1_000 })
+  const call = fc.record({ gapMs: fc.nat(30_000), tokens: fc.array(tokens, { minLength: 1, maxLength: 8 }) })
+  const burst = fc.option(fc.integer({ min: 1, max: 3 }), { freq: 2 })
+  await fc.assert(
+    fc.asyncProperty(budget, burst, fc.array(call, { minLength: 3, maxLength: 10 }), async (limits, burst, calls) => {
+      const real = await budgetWithClock(limits, burst)
+      const model = createModel({ limits, windows: BUDGET_WINDOWS, pace: real.pace, renewalMs: RENEWAL_MS })
+      const [granted, expected]: number[][] = [[], []]
+      const settled: { id: string; atMs: number; billed: number }[] = []
+      for (const [number, { gapMs, tokens }] of calls.entries()) {
+        real.pass(gapMs)
+        const requests = tokens.map((each, n) => ({ id: `${number}:${n}`, tokens: each }))
+        const reply = await real.at(() => real.scripts.reserve(requests, 0, null))
+        granted?.push(reply.kind === 'granted' ? reply.grants.length : 0)
+        const refused = requests.findIndex(
+          ({ id, tokens }) => model.reserve(id, tokens, 0, real.now()).kind !== 'granted',
+        )
+        // The model has been asked for one that was refused, which leaves nothing behind.
+        expected?.push(refused === -1 ? requests.length : refused)
+        if (reply.kind !== 'granted') continue
+        for (const [n, { atMs }] of reply.grants.entries()) {
+          const billed = Math.floor((requests[n]?.tokens ?? 0) / 2)
+          settled.push({ id: `${number}:${n}`, atMs, billed })
+          model.settle(`${number}:${n}`, billed)
+        }
+        // Settled together, and the same ones again, which changes nothing.
+        await real.at(() => real.scripts.settle(settled))
+      }
+      expect(granted).toEqual(expected)
+      const status = await real.at(() => real.scripts.status())
+      expect([status[5], status[8], status[11], status[14]]).toEqual(model.used(real.now()))
+      await real.remove()
+    }),
+    { numRuns: 60 },
   )
 })

@@ -53,19 +53,19 @@ async function measure(redis: Redis, held: number): Promise<Cost> {
 
   const granted: { id: string; atMs: number }[] = []
   const reserveUs = await perCall(redis, async (id) => {
-    const reply = await roomy.reserve(id, TOKENS, 900_000, version)
+    const reply = await roomy.reserve([{ id, tokens: TOKENS }], 900_000, version)
     if (reply.kind !== 'granted') throw new Error(`expected a grant, not ${reply.kind}`)
-    granted.push({ id, atMs: reply.atMs })
+    granted.push({ id, atMs: reply.grants[0]?.atMs ?? 0 })
   })
   const settleUs = await perCall(redis, async (_, call) => {
     const { id, atMs } = granted[call] ?? { id: '', atMs: 0 }
-    await roomy.settle(id, atMs, TOKENS - 1_000)
+    await roomy.settle([{ id, atMs, billed: TOKENS - 1_000 }])
   })
   // As many as are held fill these limits in all axes; nobody stays in line, since each refuses to wait.
   const full = { ...limits, requestsPerMinute: held, tokensPerMinute: held * TOKENS, requestsPerDay: held }
   const tight = budgetScripts({ ...open, limits: full, pace: paceOf(full, null) })
   const waitUs = await perCall(redis, async (id) => {
-    const reply = await tight.reserve(id, TOKENS, 0, version)
+    const reply = await tight.reserve([{ id, tokens: TOKENS }], 0, version)
     if (reply.kind !== 'refused') throw new Error(`expected a wait, not ${reply.kind}`)
   })
   return { held, reserveUs, settleUs, waitUs, bytes: await memory(redis) }

@@ -1,0 +1,195 @@
+/**
+ * This worker's way into the shared budget: one call of the script at a time asks for those whose turn it is, and a place in the
+ * fleet's line is kept between calls.
+ *
+ *   asking ── granted ──► asking, for the next ones
+ *     ├────── wait ─────► sleeping until the turn, a wake-up call, or the end of the one that was asked for ──► asking
+ *     └────── refused ──► its request is told; asking, for the next one
+ */
+import type { Log } from '../logging/log.ts'
+import type { RetryWhileAway } from '../redis/retry.ts'
+import { createAlarm } from './alarm.ts'
+import type { createJournal } from './journal.ts'
+import type { Pace } from './limits.ts'
+import { createFairLine } from './line.ts'
+import type { budgetScripts, Granted, ReserveReply, Used, Version } from './scripts.ts'
+
+/** Requests that one call of the script asks for. */
+const AT_ONCE = 64
+/** Until a lost budget is rebuilt somebody says so; should that message be lost, it is noticed by asking. */
+const ASK_WHILE_LOST_MS = 1_000
+
+export interface Grant {
+  kind: 'granted'
+  id: string
+  /** Reserved. */
+  tokens: number
+  /** On performance.now()'s clock: to be sent before this, or not at all. */
+  sendByMs: number
+  /** From asking to the grant, ms. */
+  waitedMs: number
+  /** On Redis's clock, ms since the epoch. */
+  atMs: number
+  seq: number
+  used: Used
+}
+
+export interface Demand {
+  /** The most that it can be billed, whole. */
+  tokens: number
+  /** Users take turns. */
+  user: string
+  /** Goes before all others: many wait for what it finds out. */
+  urgent: boolean
+}
+
+interface Waiting extends Demand {
+  sinceMs: number
+  resolve: (grant: Grant | { kind: 'refused'; waitMs: number }) => void
+  reject: (error: unknown) => void
+}
+
+export interface AdmissionOptions {
+  scripts: Pick<ReturnType<typeof budgetScripts>, 'reserve' | 'leave' | 'settle'>
+  retryWhileAway: RetryWhileAway
+  journal: Pick<ReturnType<typeof createJournal>, 'granted' | 'settled'>
+  learn: (version: Version | null, signal: AbortSignal) => Promise<void>
+  known: () => Version | null
+  pace: Pace
+  maxWaitMs: number
+  worker: string
+  log: Log
+  /** Ends it; whoever waits then is turned away with its reason. */
+  signal: AbortSignal
+}
+
+export type Admission = ReturnType<typeof createAdmission>
+
+export function createAdmission(options: AdmissionOptions) {
+  const { scripts, retryWhileAway, journal, learn, known, pace, worker, log, signal } = options
+  const line = createFairLine<Waiting>()
+  const alarm = createAlarm()
+  let made = 0
+  const nextId = () => `${worker}:${made++}`
+  /** The id of this worker's place in the fleet's line, and of the first request of the next call. */
+  let place = nextId()
+  /** The request that the place was last asked for. */
+  let head: Waiting | null = null
+  let running = false
+  /** When the place's turn comes, as it was told last, on performance.now()'s clock; null: it does not wait. */
+  let turnAtMs: number | null = null
+
+  async function run(): Promise<void> {
+    running = true
+    try {
+      while (line.length() > 0) await askOnce()
+    } catch (error) {
+      for (const waiting of line.next(line.length())) {
+        line.remove(waiting)
+        waiting.reject(error)
+      }
+    } finally {
+      running = false
+      head = null
+      turnAtMs = null
+    }
+  }
+
+  async function askOnce(): Promise<void> {
+    const asked = line.next(AT_ONCE)
+    const requests = asked.map(({ tokens }, index) => ({ id: index === 0 ? place : nextId(), tokens }))
+    head = asked[0] ?? null
+    let askedMs = 0
+    alarm.reset()
+    const ask = () => {
+      askedMs = performance.now()
+      return scripts.reserve(requests, options.maxWaitMs, known())
+    }
+    const reply = await retryWhileAway('the reservation', ask, signal)
+    await learn(reply.kind === 'lost' ? null : reply, signal)
+    turnAtMs = reply.kind === 'wait' ? performance.now() + reply.waitMs : null
+    if (reply.kind === 'granted') {
+      place = nextId()
+      for (const [index, granted] of reply.grants.entries()) {
+        const [waiting, request] = [asked[index], requests[index]]
+        if (waiting !== undefined && request !== undefined) admit(waiting, request.id, granted, reply.seq, askedMs)
+      }
+    } else if (reply.kind === 'refused') {
+      place = nextId()
+      if (head !== null && line.remove(head)) head.resolve({ kind: 'refused', waitMs: reply.waitMs })
+    } else await sleep(reply)
+  }
+
+  /** Until the place's turn may have come. */
+  async function sleep(reply: ReserveReply & { kind: 'wait' | 'lost' }): Promise<void> {
+    // A timer may be a little early, and would only be told to wait for 1 ms more.
+    await alarm.sleep(reply.kind === 'wait' ? reply.askAgainMs + 1 : ASK_WHILE_LOST_MS, signal)
+    if (line.length() > 0) return
+    const left = place
+    place = nextId()
+    // In the background: the place's lease ends by itself soon, should it fail.
+    scripts
+      .leave(left)
+      .catch((error: Error) => log.debug('a place in the line is left to expire', { reason: error.message }))
+  }
+
+  function admit(waiting: Waiting, id: string, granted: Granted, seq: number, askedMs: number): void {
+    const { atMs, ageMs, used } = granted
+    const { tokens, sinceMs } = waiting
+    journal.granted({ id, atMs, requests: 1, tokens })
+    const nowMs = performance.now()
+    const sendByMs = askedMs + pace.sendWithinMs - ageMs
+    if (nowMs >= sendByMs) {
+      // It stays in the line, and is asked for again.
+      log.warn('a grant came too late to be sent and is spent', { lateMs: Math.round(nowMs - sendByMs) })
+      return
+    }
+    if (line.served(waiting)) {
+      waiting.resolve({ kind: 'granted', id, tokens, sendByMs, waitedMs: nowMs - sinceMs, atMs, seq, used })
+    } else giveBack(id, atMs)
+  }
+
+  /** Whoever it was for gave up: nothing is sent. */
+  function giveBack(id: string, atMs: number): void {
+    journal.settled(id, 0)
+    retryWhileAway('a grant that is not needed', () => scripts.settle([{ id, atMs, billed: 0 }]), signal).catch(
+      (error: Error) => log.debug('a grant that is not needed stays spent', { reason: error.message }),
+    )
+  }
+
+  return {
+    /**
+     * Waits for the turn of a request.
+     * @throws the signal's reason when it aborts before
+     */
+    async wait(demand: Demand, abort: AbortSignal): Promise<Grant | { kind: 'refused'; waitMs: number }> {
+      abort.throwIfAborted()
+      const { promise, resolve, reject } = Promise.withResolvers<Grant | { kind: 'refused'; waitMs: number }>()
+      const waiting: Waiting = { ...demand, sinceMs: performance.now(), resolve, reject }
+      const onAbort = () => {
+        if (!line.remove(waiting)) return
+        reject(abort.reason as Error)
+        // The next one may need less, and fit at once.
+        if (waiting === head) alarm.ring()
+      }
+      abort.addEventListener('abort', onAbort, { once: true })
+      line.add(waiting, demand.user, demand.urgent)
+      if (!running) void run()
+      try {
+        return await promise
+      } finally {
+        abort.removeEventListener('abort', onAbort)
+      }
+    },
+
+    /** A message of the fleet: a place whose turn came nearer, or `opened`. */
+    wake(message: string): void {
+      if (message === place || message === 'opened') alarm.ring()
+    },
+
+    waiting: () => line.length(),
+    waitingUsers: () => line.users(),
+    /** @returns ms until the next one is admitted, as things stand; null when none waits for the budget */
+    nextTurnInMs: () => (turnAtMs === null ? null : Math.max(0, turnAtMs - performance.now())),
+  }
+}

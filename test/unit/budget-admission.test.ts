@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest'
+import { createAdmission } from '../../src/budget/admission.ts'
+import type { ReserveReply } from '../../src/budget/scripts.ts'
+
+const quiet = { error() {}, warn() {}, info() {}, debug() {} }
+const never = new AbortController().signal
+const used = { minute: { requests: 1, tokens: 1 }, day: { requests: 1, tokens: 1 } }
+const version = { generation: 'g', seq: 1 }
+
+/** An admission whose script replies when, and what, the test says. */
+function admissionWith() {
+  const calls: { ids: string[]; reply: (reply: ReserveReply) => void }[] = []
+  const settled: { id: string; billed: number | null }[] = []
+  const left: string[] = []
+  const admission = createAdmission({
+    scripts: {
+      reserve(requests) {
+        const { promise, resolve } = Promise.withResolvers<ReserveReply>()
+        calls.push({ ids: requests.map(({ id }) => id), reply: resolve })
+        return promise
+      },
+      leave: async (id) => void left.push(id),
+      async settle(grants) {
+        settled.push(...grants.map(({ id, billed }) => ({ id, billed })))
+        return version
+      },
+    },
+    retryWhileAway: (_what, operation) => operation(),
+    journal: { granted() {}, settled() {} },
+    learn: async () => {},
+    known: () => null,
+    pace: { spacingMs: 0, aheadMs: 0, sendWithinMs: 60_000 },
+    maxWaitMs: 1_000,
+    worker: 'w',
+    log: quiet,
+    signal: never,
+  })
+  const grant = (count: number): ReserveReply => ({
+    kind: 'granted',
+    ...version,
+    grants: Array.from({ length: count }, () => ({ atMs: 1, ageMs: 0, used })),
+  })
+  const ask = (user: string, signal = never) => admission.wait({ tokens: 1, user, urgent: false }, signal)
+  return { admission, calls, settled, left, grant, ask }
+}
+
+const soon = () => new Promise(setImmediate)
+
+test('one call asks for all that wait, and those that it does not grant are asked for again', async () => {
+  const { calls, grant, ask } = admissionWith()
+  const waits = [ask('a'), ask('b'), ask('a')]
+  calls[0]?.reply(grant(1))
+  await soon()
+  expect(calls[1]?.ids).toHaveLength(2)
+  calls[1]?.reply(grant(1))
+  await soon()
+  calls[2]?.reply(grant(1))
+  const grants = await Promise.all(waits)
+  expect(new Set(grants.map((each) => (each.kind === 'granted' ? each.id : ''))).size).toBe(3)
+})
+
+test('a grant for one that gave up while it was asked for is given back', async () => {
+  const { calls, settled, grant, ask } = admissionWith()
+  const leaving = new AbortController()
+  const wait = ask('a', leaving.signal)
+  leaving.abort(new Error('gave up'))
+  await expect(wait).rejects.toThrow('gave up')
+  calls[0]?.reply(grant(1))
+  await soon()
+  expect(settled).toEqual([{ id: calls[0]?.ids[0], billed: 0 }])
+})
+
+test('the place in the line is kept for the next one when the first gives up, and left with the last', async () => {
+  const { admission, calls, left, ask } = admissionWith()
+  const leaving = new AbortController()
+  const waits = [ask('a', leaving.signal), ask('b', leaving.signal)]
+  calls[0]?.reply({ kind: 'wait', ...version, waitMs: 60_000, askAgainMs: 60_000 })
+  await soon()
+  expect(admission.nextTurnInMs()).toBeGreaterThan(50_000)
+  admission.wake(calls[0]?.ids[0] ?? '')
+  await soon()
+  expect(calls[1]?.ids[0]).toBe(calls[0]?.ids[0])
+  calls[1]?.reply({ kind: 'wait', ...version, waitMs: 60_000, askAgainMs: 60_000 })
+  await soon()
+  leaving.abort(new Error('stopping'))
+  await Promise.allSettled(waits)
+  await soon()
+  expect(left).toEqual([calls[0]?.ids[0]])
+  expect(admission.nextTurnInMs()).toBeNull()
+})
+
+test('a refusal ends one wait only', async () => {
+  const { calls, grant, ask } = admissionWith()
+  const waits = [ask('a'), ask('b')]
+  calls[0]?.reply({ kind: 'refused', ...version, waitMs: 5_000 })
+  expect(await waits[0]).toEqual({ kind: 'refused', waitMs: 5_000 })
+  await soon()
+  calls[1]?.reply(grant(1))
+  expect((await waits[1])?.kind).toBe('granted')
+})
