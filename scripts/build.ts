@@ -4,4 +4,4 @@ import { cpSync, rmSync } from 'node:fs'
 
 rmSync('dist', { recursive: true, force: true })
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' })
-cpSync('src', 'dist', { recursive: true, filter: (source) => !source.endsWith('.ts') })
+cpSync('src', 'dist', { recursive: true, filter: (source) => !/\.(ts|md)$/.test(source) })
