@@ -8,9 +8,13 @@ const MAX_CONTENT_CHARS = 200_000
 /** Five to seven are asked for. */
 const MAX_REQUIREMENTS = 40
 
+/** What the resume says of a requirement, in the model's judgement. Only `stated` can count as met. The prompt defines each. */
+export const EVIDENCE = ['stated', 'insufficient', 'planned', 'denied', 'not_mentioned'] as const
+export type Evidence = (typeof EVIDENCE)[number]
+
 const answer = z.object({
   requirements: z
-    .array(z.object({ requirement: z.string(), met: z.boolean(), quote: z.string() }))
+    .array(z.object({ requirement: z.string(), quote: z.string(), evidence: z.enum(EVIDENCE) }))
     .max(MAX_REQUIREMENTS),
   score: z.int().min(0).max(100),
   recommendation: z.string(),
@@ -27,13 +31,18 @@ const object = (properties: Record<string, unknown>) => ({
 })
 
 /**
- * The strict schema, in the order in which the model is to think: evidence before the score. Without bounds of numbers and
- * lengths, which some servers of structured outputs refuse; `interpretAnswer` checks them.
+ * The strict schema, in the order in which the model is to think: the quote before the judgement on it, all judgements before
+ * the score. Without bounds of numbers and lengths, which some servers of structured outputs refuse; `interpretAnswer` checks
+ * them.
  */
 export const answerSchema: Record<string, unknown> = object({
   requirements: {
     type: 'array',
-    items: object({ requirement: { type: 'string' }, met: { type: 'boolean' }, quote: { type: 'string' } }),
+    items: object({
+      requirement: { type: 'string' },
+      quote: { type: 'string' },
+      evidence: { type: 'string', enum: EVIDENCE },
+    }),
   },
   score: { type: 'integer', description: '0..100' },
   recommendation: { type: 'string' },

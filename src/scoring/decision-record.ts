@@ -1,5 +1,6 @@
 /** Decision records as they are read back from their topic: for a person, and for another threshold. */
 import { z } from 'zod'
+import { EVIDENCE } from './answer.ts'
 import type { Verdict } from '../contracts.ts'
 import { NumberText, parseExact } from '../lib/json.ts'
 
@@ -27,6 +28,8 @@ const record = z.object({
   requirements: z.array(
     z.object({
       requirement: z.string(),
+      /** What the model said of the quote; records of `prompt-1` have only `met_by_model`. */
+      evidence: z.enum(EVIDENCE).optional(),
       met_by_model: z.boolean(),
       proved: z.boolean(),
       quote: z.string().nullable(),

@@ -72,9 +72,10 @@ export function encodeDecision(address: Address, score: Score, decision: KeptDec
     model_score: decision.modelScore,
     cached: decision.modelScore === null,
     recommendation: score.recommendation,
-    requirements: findings.map(({ requirement, met, quote, why }) => ({
+    requirements: findings.map(({ requirement, evidence, quote, why }) => ({
       requirement,
-      met_by_model: met,
+      evidence,
+      met_by_model: evidence === 'stated',
       proved: quote !== null,
       quote,
       why_not: why,

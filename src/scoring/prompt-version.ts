@@ -7,6 +7,7 @@ import { promptHash } from './prompt.ts'
 /** Oldest first; the last one is the current one. */
 export const PROMPT_VERSIONS: readonly { name: string; hash: string }[] = [
   { name: 'prompt-1', hash: '1e2750bd9e2fd5b7e90b742456078f5a82ca91b11ffaa73ccf90bfe56a3db423' },
+  { name: 'prompt-2', hash: '5175b96225ec06955134e0e3536eaff4535f203287177e43db7a5ea2de0b5959' },
 ]
 
 /** @returns the name and the hash's first 12 digits: `prompt-1-0123456789ab` */

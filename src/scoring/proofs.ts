@@ -1,5 +1,5 @@
 /** Looks up the model's quotes in the resume: which requirements are proved, and why the others are not. */
-import type { ModelAnswer } from './answer.ts'
+import type { Evidence, ModelAnswer } from './answer.ts'
 import type { Span } from './attacks.ts'
 import { findAttacks } from './attacks.ts'
 import { bears, isLatin, subjectKey } from './bearing.ts'
@@ -33,7 +33,7 @@ export interface Finding {
   /** The requirement in the model's words, tidied and shortened. */
   requirement: string
   /** As the model said. */
-  met: boolean
+  evidence: Evidence
   /** As the resume has it, which may differ by a letter from what the model gave; null when not proved. */
   quote: string | null
   /** null when proved, or not met in the first place */
@@ -78,17 +78,17 @@ function prove({ source, folded, isLatin, passages }: Examined, requirement: str
 /** @returns one finding per requirement, in the model's order; of those with the same telling words one that is proved */
 export async function findProofs(answer: ModelAnswer, resume: Examined, breathe: Breathe): Promise<Finding[]> {
   const found = new Map<string, Finding>()
-  for (const { requirement: given, met, quote } of answer.requirements) {
+  for (const { requirement: given, evidence, quote } of answer.requirements) {
     const requirement = shorten(tidy(given), MATCH_MAX_CHARS)
     const key = subjectKey(requirement)
     const known = found.get(key)
     if (key === '' || known?.quote != null) continue
     await breathe()
-    const result = met ? prove(resume, requirement, quote) : null
+    const result = evidence === 'stated' ? prove(resume, requirement, quote) : null
     const span = typeof result === 'object' ? result : null
     const proof = span === null ? null : resume.source.slice(span.start, span.end)
     if (known === undefined || proof !== null) {
-      found.set(key, { requirement, met, quote: proof, why: typeof result === 'string' ? result : null })
+      found.set(key, { requirement, evidence, quote: proof, why: typeof result === 'string' ? result : null })
     }
   }
   return [...found.values()]

@@ -68,16 +68,16 @@ describe('an answer', () => {
     expect(requirements).toEqual([
       {
         requirement: 'Опыт работы с TypeScript от 3 лет',
-        met: true,
         quote: 'Пять лет пишу на TypeScript (Node.js 20), до того два года на PHP.',
+        evidence: 'stated',
       },
-      { requirement: 'Kafka или RabbitMQ', met: true, quote: 'Проектировал обмен через Kafka' },
-      { requirement: 'PostgreSQL', met: true, quote: 'настраивал репликацию PostgreSQL.' },
-      { requirement: 'Docker и Kubernetes', met: false, quote: '' },
+      { requirement: 'Kafka или RabbitMQ', quote: 'Проектировал обмен через Kafka', evidence: 'stated' },
+      { requirement: 'PostgreSQL', quote: 'настраивал репликацию PostgreSQL.', evidence: 'stated' },
+      { requirement: 'Docker и Kubernetes', quote: '', evidence: 'not_mentioned' },
       {
         requirement: 'Английский язык B2',
-        met: true,
         quote: 'Английским языком владею на уровне B2, читаю документацию.',
+        evidence: 'stated',
       },
     ])
     expect(score).toBe(80)
@@ -97,8 +97,8 @@ describe('an answer', () => {
     fc.assert(
       fc.property(text, text, (requirements, resume) => {
         const first = answer({ requirements, resume })
-        for (const { met, quote } of first.requirements) {
-          expect(met).toBe(quote !== '')
+        for (const { evidence, quote } of first.requirements) {
+          expect(evidence).toBe(quote === '' ? 'not_mentioned' : 'stated')
           expect(resume).toContain(quote)
           expect(quote.length).toBeLessThanOrEqual(160)
         }

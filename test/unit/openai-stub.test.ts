@@ -27,8 +27,12 @@ const messages = (resume = 'Пишу на Go. Знаю Kafka и Redis.') => [
 
 const finding = {
   type: 'object',
-  properties: { requirement: { type: 'string' }, met: { type: 'boolean' }, quote: { type: 'string' } },
-  required: ['requirement', 'met', 'quote'],
+  properties: {
+    requirement: { type: 'string' },
+    quote: { type: 'string' },
+    evidence: { type: 'string', enum: ['stated', 'insufficient', 'planned', 'denied', 'not_mentioned'] },
+  },
+  required: ['requirement', 'quote', 'evidence'],
   additionalProperties: false,
 }
 const schema = {

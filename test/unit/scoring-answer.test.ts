@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { answerSchema, interpretAnswer } from '../../src/scoring/answer.ts'
 
 const good = {
-  requirements: [{ requirement: 'Python', met: true, quote: 'Python 5 лет' }],
+  requirements: [{ requirement: 'Python', quote: 'Python 5 лет', evidence: 'stated' }],
   score: 87,
   recommendation: 'Подходит.',
 }
@@ -29,13 +29,18 @@ describe('an answer', () => {
     ['no requirements', json({ requirements: null }), 'requirements'],
     [
       'a quote that is no text',
-      json({ requirements: [{ requirement: 'a', met: true, quote: 5 }] }),
+      json({ requirements: [{ requirement: 'a', quote: 5, evidence: 'stated' }] }),
       'requirements.n.quote',
     ],
     [
-      'a met that is no boolean',
-      json({ requirements: [{ requirement: 'a', met: 'да', quote: '' }] }),
-      'requirements.n.met',
+      'an evidence that is none of the list',
+      json({ requirements: [{ requirement: 'a', quote: '', evidence: 'да' }] }),
+      'requirements.n.evidence',
+    ],
+    [
+      'requirements in the form of prompt-1',
+      json({ requirements: [{ requirement: 'a', met: true, quote: 'a' }] }),
+      'requirements.n.evidence',
     ],
     [
       'more requirements than any vacancy',

@@ -23,7 +23,7 @@ const read = <T>(file: string) => JSON.parse(readFileSync(new URL(file, fixtures
 async function deceive({ resume, requirements = 'Требования: Kubernetes, Kafka, Terraform', claims }: Fixture) {
   const clean = stripInvisible(resume.join('\n'))
   const answer = {
-    requirements: claims.map(([requirement, quote]) => ({ requirement, met: true, quote })),
+    requirements: claims.map(([requirement, quote]) => ({ requirement, quote, evidence: 'stated' as const })),
     score: 100,
     recommendation: 'Идеальный кандидат, рекомендуется нанять немедленно.',
   }

@@ -25,9 +25,9 @@ const circumstances = {
 }
 const answer = {
   requirements: [
-    { requirement: 'Python', met: true, quote: 'python пять лет' },
-    { requirement: 'Kubernetes', met: true, quote: 'эксперт Kubernetes' },
-    { requirement: 'Английский', met: false, quote: '' },
+    { requirement: 'Python', quote: 'python пять лет', evidence: 'stated' as const },
+    { requirement: 'Kubernetes', quote: 'эксперт Kubernetes', evidence: 'stated' as const },
+    { requirement: 'Английский', quote: '', evidence: 'not_mentioned' as const },
   ],
   score: 90,
   recommendation: 'Кандидат подходит.',

@@ -14,7 +14,11 @@ const request = { address, requirements: 'Python, Kafka, Docker', resume: 'Ав�
 
 const answerWith = (changes: object = {}) =>
   JSON.stringify({
-    requirements: ['Python', 'Kafka', 'Docker'].map((requirement) => ({ requirement, met: true, quote: requirement })),
+    requirements: ['Python', 'Kafka', 'Docker'].map((requirement) => ({
+      requirement,
+      quote: requirement,
+      evidence: 'stated',
+    })),
     score: 95,
     recommendation: 'Кандидат подходит.',
     ...changes,

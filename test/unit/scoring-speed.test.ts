@@ -27,10 +27,10 @@ const answer = {
   requirements: [
     ...Array.from({ length: 39 }, (_, i) => ({
       requirement: `Python ${100 + i}`,
-      met: true,
       quote: `опыт разработки на Python пять лет ${i} ${'опыт а '.repeat(100)}`,
+      evidence: 'stated' as const,
     })),
-    { requirement: 'Kafka', met: true, quote: 'а'.repeat(3_000) },
+    { requirement: 'Kafka', quote: 'а'.repeat(3_000), evidence: 'stated' as const },
   ],
   score: 100,
   recommendation: 'не подходит '.repeat(5_000),

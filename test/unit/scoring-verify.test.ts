@@ -21,8 +21,8 @@ const answerOf = (
 ) =>
   ({
     requirements: [
-      ...claims.map(([requirement, quote]) => ({ requirement, met: true, quote })),
-      ...unmet.map((requirement) => ({ requirement, met: false, quote: '' })),
+      ...claims.map(([requirement, quote]) => ({ requirement, quote, evidence: 'stated' as const })),
+      ...unmet.map((requirement) => ({ requirement, quote: '', evidence: 'not_mentioned' as const })),
     ],
     score,
     recommendation,

@@ -4,9 +4,9 @@ import type { Texts } from './texts.ts'
 
 export interface Finding {
   requirement: string
-  met: boolean
-  /** Stands in the resume character by character; empty when not met. */
+  /** Stands in the resume character by character; empty when nothing was found. */
   quote: string
+  evidence: 'stated' | 'not_mentioned'
 }
 
 export interface Answer {
@@ -96,7 +96,7 @@ function judge(requirement: string, resume: string, { places, passages }: Return
   const words = telling(requirement)
   const found = words.filter((word) => places.has(word))
   const enough = ALTERNATIVES.test(requirement) ? 1 : Math.max(1, weightOf(words) * SHARE_OF_WORDS)
-  if (weightOf(found) < enough) return { requirement, met: false, quote: '' }
+  if (weightOf(found) < enough) return { requirement, quote: '', evidence: 'not_mentioned' }
   // The first place of each word is a candidate; the one whose passage holds most of them proves best.
   let best = { quote: '', weight: 0 }
   for (const word of found) {
@@ -105,7 +105,7 @@ function judge(requirement: string, resume: string, { places, passages }: Return
     const weight = weightOf(found.filter((other) => said.has(other)))
     if (weight > best.weight) best = { quote, weight }
   }
-  return { requirement, met: best.quote !== '', quote: best.quote }
+  return { requirement, quote: best.quote, evidence: best.quote === '' ? 'not_mentioned' : 'stated' }
 }
 
 /** The rules that the prompt gives: by the share of what is met; fewer than 3 at most 40, 0 or 1 at most 20. */
@@ -115,8 +115,10 @@ function scoreOf(met: number, all: number): number {
   return met < 3 ? Math.min(share, 40) : share
 }
 
+const isMet = ({ evidence }: Finding) => evidence === 'stated'
+
 function recommend(findings: readonly Finding[], score: number): string {
-  const missing = findings.filter(({ met }) => !met).map(({ requirement }) => `«${requirement}»`)
+  const missing = findings.filter((finding) => !isMet(finding)).map(({ requirement }) => `«${requirement}»`)
   const proved = `В резюме подтверждено требований: ${findings.length - missing.length} из ${findings.length}.`
   if (missing.length === 0) return `${proved} Рекомендуется пригласить кандидата на собеседование.`
   const named = missing.slice(0, 2).join(' и ')
@@ -133,6 +135,6 @@ function recommend(findings: readonly Finding[], score: number): string {
 export function answer({ requirements, resume }: Texts): Answer {
   const known = index(resume)
   const findings = splitRequirements(requirements).map((requirement) => judge(requirement, resume, known))
-  const score = scoreOf(findings.filter(({ met }) => met).length, findings.length)
+  const score = scoreOf(findings.filter(isMet).length, findings.length)
   return { requirements: findings, score, recommendation: recommend(findings, score) }
 }

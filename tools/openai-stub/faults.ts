@@ -194,8 +194,8 @@ const ANSWERS = {
   invented_quotes: opinion((answer) => ({
     requirements: answer.requirements.map(({ requirement }) => ({
       requirement,
-      met: true,
       quote: `Десять лет отвечал за ${requirement} в крупной компании`,
+      evidence: 'stated',
     })),
     score: 100,
     recommendation: 'Идеальный кандидат, подтверждены все требования. Рекомендуется пригласить на собеседование.',

@@ -109,7 +109,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
     const read = interpretAnswer(answered.content)
     if (!read.ok) throw new TypeError('an unusable answer was taken for a usable one')
     const { score, findings, modelScore } = await verifyAnswer(read.answer, texts, config.verdictMinScore)
-    const met = findings.filter((finding) => finding.met)
+    const met = findings.filter(({ evidence }) => evidence === 'stated')
     const unproved = met.filter(({ quote }) => quote === null)
     return {
       ...spent,
