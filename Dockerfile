@@ -22,7 +22,9 @@ ENV NODE_ENV=production \
     # kafkajs 2.2.4 schedules its checks with negative delays, and Node warns of each
     NODE_OPTIONS=--disable-warning=TimeoutNegativeWarning \
     LOG_DIR=/app/logs \
-    OPS_PORT=8080
+    OPS_PORT=8080 \
+    # probes and Prometheus come from outside of the container
+    OPS_HOST=::
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist

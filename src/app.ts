@@ -1,11 +1,11 @@
 /** The worker from its first log line to its last: everything that is acquired in between is given back. */
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Config } from './config.ts'
-import { ConfigError } from './config.ts'
 import { createLogger } from './logging/logger.ts'
+import { createSecrets } from './logging/secrets.ts'
 import { createReleaseStack } from './release-stack.ts'
+import { checkFiles } from './setting-files.ts'
 import { work } from './worker.ts'
 
 /** What does not close in time is left to the operating system. */
@@ -30,10 +30,11 @@ export function startApp(config: Config): App {
 async function run(config: Config, stop: AbortSignal): Promise<void> {
   checkFiles(config)
   const worker = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
-  const log = createLogger(config.logs, { stdout: process.stdout, worker, secrets: () => secretsOf(config) })
+  const secrets = createSecrets(secretsOf(config))
+  const log = createLogger(config.logs, { stdout: process.stdout, worker, secrets: () => secrets.all() })
   const releases = createReleaseStack(log)
   try {
-    await work({ config, worker, log, releases, stop })
+    await work({ config, worker, log, secrets, releases, stop })
   } catch (error) {
     if (!stop.aborted) {
       log.error('the worker cannot go on', { reason: (error as Error).message })
@@ -46,28 +47,9 @@ async function run(config: Config, stop: AbortSignal): Promise<void> {
   }
 }
 
-/** What must never stand in a log, whoever writes it there. */
-function secretsOf({ provider, kafka, redis }: Config): string[] {
+/** The settings whose values must never stand in a log. */
+function secretsOf({ provider, kafka, redis }: Config): (string | null | undefined)[] {
   const proxy = provider.proxyUrl === null ? null : decodeURIComponent(new URL(provider.proxyUrl).password)
-  return [provider.key, kafka.sasl?.password, redis.password, proxy].filter(
-    (secret): secret is string => typeof secret === 'string' && secret !== '',
-  )
-}
-
-/** @throws ConfigError that names every setting whose file cannot be read, or is empty */
-function checkFiles({ kafka, redis, provider }: Config): void {
-  const files = {
-    KAFKA_TLS_CA_FILE: kafka.tls?.caFile,
-    REDIS_TLS_CA_FILE: redis.tls?.caFile,
-    OPENAI_KEY_FILE: provider.keyFile,
-  }
-  const problems = Object.entries(files).flatMap(([name, path]) => {
-    if (path == null) return []
-    try {
-      return readFileSync(path, 'utf8').trim() === '' ? [`${name} must name a file that is not empty`] : []
-    } catch (error) {
-      return [`${name} must name a file that can be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`]
-    }
-  })
-  if (problems.length > 0) throw new ConfigError(problems)
+  const login = kafka.sasl?.mechanism === 'oauthbearer' ? kafka.sasl.clientSecret : kafka.sasl?.password
+  return [provider.key, login, redis.password, redis.sentinel?.password, proxy]
 }

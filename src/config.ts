@@ -1,149 +1,24 @@
-/** The settings: one commented schema; `.env.example` lists the same variables and a test holds the two together. */
+/** `loadConfig`: the environment's settings (settings.ts) checked against one another, in the shape that the parts take. */
 import { z } from 'zod'
-
-const DAY_SECONDS = 86_400
-
-const text = (fallback: string) => z.string().default(fallback)
-const optionalText = () => z.string().optional()
-
-function whole(minimum: number, maximum = Number.MAX_SAFE_INTEGER) {
-  const range = maximum === Number.MAX_SAFE_INTEGER ? `of ${minimum} or more` : `from ${minimum} to ${maximum}`
-  return z
-    .string()
-    .refine((value) => /^\d+$/.test(value) && Number(value) >= minimum && Number(value) <= maximum, {
-      message: `must be a whole number ${range}`,
-    })
-    .transform(Number)
-}
-const integer = (fallback: number, minimum: number, maximum?: number) => whole(minimum, maximum).default(fallback)
-
-const switchSetting = () =>
-  z
-    .enum(['on', 'off', 'true', 'false', '1', '0'], { message: 'must be on or off (true, false, 1 and 0 do as well)' })
-    .transform((value) => ['on', 'true', '1'].includes(value))
-    .default(false)
-
-const oneOf = <const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) =>
-  z.enum(values, { message: `must be one of ${values.join(', ')}` }).default(fallback as never)
-
-/** A topic's name as Kafka allows it. */
-const TOPIC_NAME = /^[\w.-]{1,249}$/
-const TOPIC_RULE = 'must be a topic name: at most 249 letters, digits, dots, dashes and underscores'
-const topic = (fallback: string) => z.string().regex(TOPIC_NAME, TOPIC_RULE).default(fallback)
-
-function isUrl(value: string, protocols: string[]): boolean {
-  return URL.canParse(value) && protocols.includes(new URL(value).protocol)
-}
-const httpUrl = z
-  .string()
-  .refine((value) => isUrl(value, ['http:', 'https:']), { message: 'must be an http:// or https:// URL' })
-
-const startFrom = z
-  .string()
-  .default('recent')
-  .transform((value, context) => {
-    if (value === 'recent' || value === 'earliest' || value === 'latest') return { kind: value }
-    const atMs = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : Number.NaN
-    if (Number.isFinite(atMs)) return { kind: 'time' as const, atMs }
-    context.addIssue({ code: 'custom', message: 'must be recent, earliest, latest or an ISO time' })
-    return z.NEVER
-  })
-
-const brokers = z
-  .string()
-  .default('localhost:9092')
-  .transform((value) => value.split(',').map((part) => part.trim()))
-  .refine((list) => list.every((broker) => /^(\[[\da-f:]+\]|[^\s:/]+):\d{1,5}$/i.test(broker)), {
-    message: 'must be host:port, several of them separated by commas',
-  })
-
-const TOPIC_SETTINGS = [
-  'KAFKA_TOPIC_FOR_AI_HANDLER',
-  'KAFKA_TOPIC_FOR_NOTIFICATIONS',
-  'KAFKA_TOPIC_FOR_UPLOADING_DATA',
-  'KAFKA_TOPIC_FOR_DEAD_LETTERS',
-  'KAFKA_TOPIC_FOR_DECISIONS',
-] as const
-
-const TOPIC_DEFAULTS = {
-  KAFKA_TOPIC_FOR_AI_HANDLER: 'AI_handler',
-  KAFKA_TOPIC_FOR_NOTIFICATIONS: 'notifications',
-  KAFKA_TOPIC_FOR_UPLOADING_DATA: 'uploading_data',
-  KAFKA_TOPIC_FOR_DEAD_LETTERS: 'AI_handler_dead_letters',
-  KAFKA_TOPIC_FOR_DECISIONS: undefined,
-}
-
-/** Every setting of the worker, in the order of `.env.example`. Defaults are the contract's. */
-const settings = {
-  KAFKA_BOOTSTRAP_SERVERS: brokers,
-  KAFKA_GROUP_ID: text('ai_handler'),
-  KAFKA_TOPIC_FOR_AI_HANDLER: topic(TOPIC_DEFAULTS.KAFKA_TOPIC_FOR_AI_HANDLER),
-  KAFKA_TOPIC_FOR_NOTIFICATIONS: topic(TOPIC_DEFAULTS.KAFKA_TOPIC_FOR_NOTIFICATIONS),
-  KAFKA_TOPIC_FOR_UPLOADING_DATA: topic(TOPIC_DEFAULTS.KAFKA_TOPIC_FOR_UPLOADING_DATA),
-  KAFKA_TOPIC_FOR_DEAD_LETTERS: topic(TOPIC_DEFAULTS.KAFKA_TOPIC_FOR_DEAD_LETTERS),
-  // Off unless named: decision records quote the resume.
-  KAFKA_TOPIC_FOR_DECISIONS: z.string().regex(TOPIC_NAME, TOPIC_RULE).optional(),
-  // Used only for topics that are missing at start.
-  KAFKA_TOPIC_PARTITIONS: integer(1, 1, 10_000),
-  KAFKA_TOPIC_REPLICATION_FACTOR: whole(1, 100).optional(),
-  // Where a group without committed offsets begins.
-  KAFKA_START_FROM: startFrom,
-  KAFKA_TLS: switchSetting(),
-  KAFKA_TLS_CA_FILE: optionalText(),
-  KAFKA_SASL_MECHANISM: z
-    .string()
-    .toLowerCase()
-    .pipe(
-      z.enum(['plain', 'scram-sha-256', 'scram-sha-512'], { message: 'must be plain, scram-sha-256 or scram-sha-512' }),
-    )
-    .optional(),
-  KAFKA_SASL_USERNAME: optionalText(),
-  KAFKA_SASL_PASSWORD: optionalText(),
-
-  REDIS_HOST: text('localhost'),
-  REDIS_PORT: integer(6379, 1, 65_535),
-  REDIS_USERNAME: optionalText(),
-  REDIS_PASSWORD: optionalText(),
-  REDIS_DB: integer(0, 0),
-  REDIS_TLS: switchSetting(),
-  REDIS_TLS_CA_FILE: optionalText(),
-  REDIS_KEY_PREFIX: text(''),
-
-  OPENAI_KEY: optionalText(),
-  OPENAI_KEY_FILE: optionalText(),
-  OPENAI_BASE_URL: httpUrl.default('https://api.openai.com/v1'),
-  OPENAI_MODEL: text('gpt-4.1-mini-2025-04-14'),
-  // For the whole answer, from the request's first byte to the answer's last.
-  OPENAI_TIMEOUT_SECONDS: integer(60, 1, 3_600),
-  OPENAI_MAX_COMPLETION_TOKENS: integer(1_000, 1),
-  OPENAI_RESPONSE_FORMAT: oneOf(['json_schema', 'json_object'], 'json_schema'),
-  OPENAI_PROXY_URL: httpUrl.optional(),
-  // 0 is no limit.
-  OPENAI_RPM: integer(3, 0),
-  OPENAI_RPD: integer(200, 0),
-  OPENAI_TPM: integer(40_000, 0),
-  OPENAI_TPD: integer(0, 0),
-
-  BUDGET_NAME: optionalText(),
-  BUDGET_BURST: whole(1).optional(),
-  BUDGET_MAX_WAIT_SECONDS: integer(900, 0),
-  MAX_CALLS_IN_FLIGHT: integer(32, 1, 1_000),
-  VERDICT_MIN_SCORE: integer(50, 0, 100),
-  PROCESSED_TTL_SECONDS: integer(3 * DAY_SECONDS, 1),
-  RESULT_CACHE_TTL_SECONDS: integer(3 * DAY_SECONDS, 0),
-
-  LOG_DIR: text('logs'),
-  LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug'], 'info'),
-  LOG_FORMAT: oneOf(['text', 'json'], 'text'),
-  LOG_KEEP_DAYS: integer(14, 1),
-  OPS_PORT: whole(1, 65_535).optional(),
-  // Read by the demo and the tests only.
-  TEST_SERVICES: oneOf(['auto', 'given', 'containers', 'local'], 'auto'),
-}
+import { settings, TOPIC_DEFAULTS, TOPIC_SETTINGS } from './settings.ts'
 
 const schema = z.object(settings)
 
 type RawSettings = Partial<Record<keyof typeof settings, string>>
+
+/** Settings that have a meaning only together. */
+const PAIRS = [
+  ['KAFKA_TLS_CERT_FILE', 'KAFKA_TLS_KEY_FILE'],
+  ['REDIS_TLS_CERT_FILE', 'REDIS_TLS_KEY_FILE'],
+  ['REDIS_SENTINELS', 'REDIS_SENTINEL_NAME'],
+] as const
+
+/** Settings (on the left) that need another one. */
+const NEEDS: [keyof RawSettings, keyof RawSettings][] = [
+  ['REDIS_USERNAME', 'REDIS_PASSWORD'],
+  ['REDIS_SENTINEL_USERNAME', 'REDIS_SENTINEL_PASSWORD'],
+  ['REDIS_SENTINEL_PASSWORD', 'REDIS_SENTINELS'],
+]
 
 /** Rules over several settings. They read the raw texts, so that they are told together with the wrong values. */
 function crossFieldProblems(env: RawSettings, needsKey: boolean): string[] {
@@ -153,15 +28,22 @@ function crossFieldProblems(env: RawSettings, needsKey: boolean): string[] {
   }
   const has = (name: keyof typeof settings) => env[name] !== undefined
   const on = (name: keyof typeof settings) => ['on', 'true', '1'].includes(env[name] ?? '')
+  const needs = (name: keyof typeof settings, other: keyof typeof settings) =>
+    rule(has(name) && !has(other), `${other} must be set with ${name}`)
   rule(needsKey && !has('OPENAI_KEY') && !has('OPENAI_KEY_FILE'), 'OPENAI_KEY must be set (or OPENAI_KEY_FILE)')
   rule(has('OPENAI_KEY') && has('OPENAI_KEY_FILE'), 'OPENAI_KEY must not be set together with OPENAI_KEY_FILE')
-  for (const name of ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const) {
-    rule(has('KAFKA_SASL_MECHANISM') && !has(name), `${name} must be set with KAFKA_SASL_MECHANISM`)
-    rule(has(name) && !has('KAFKA_SASL_MECHANISM'), `KAFKA_SASL_MECHANISM must be set with ${name}`)
+  problems.push(...saslProblems(env))
+  for (const service of ['KAFKA', 'REDIS'] as const) {
+    for (const file of ['CA', 'CERT', 'KEY'] as const) {
+      const name = `${service}_TLS_${file}_FILE` as const
+      rule(has(name) && !on(`${service}_TLS`), `${service}_TLS must be on with ${name}`)
+    }
   }
-  rule(has('KAFKA_TLS_CA_FILE') && !on('KAFKA_TLS'), 'KAFKA_TLS must be on with KAFKA_TLS_CA_FILE')
-  rule(has('REDIS_TLS_CA_FILE') && !on('REDIS_TLS'), 'REDIS_TLS must be on with REDIS_TLS_CA_FILE')
-  rule(has('REDIS_USERNAME') && !has('REDIS_PASSWORD'), 'REDIS_PASSWORD must be set with REDIS_USERNAME')
+  for (const [one, other] of PAIRS) {
+    needs(one, other)
+    needs(other, one)
+  }
+  for (const [name, other] of NEEDS) needs(name, other)
   const topics = new Map<string, string>()
   for (const name of TOPIC_SETTINGS) {
     const topic = env[name] ?? TOPIC_DEFAULTS[name]
@@ -170,6 +52,32 @@ function crossFieldProblems(env: RawSettings, needsKey: boolean): string[] {
     topics.set(topic, name)
   }
   return problems
+}
+
+const LOGIN = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const
+const OAUTH = ['KAFKA_OAUTH_TOKEN_URL', 'KAFKA_OAUTH_CLIENT_ID', 'KAFKA_OAUTH_CLIENT_SECRET'] as const
+const OAUTH_OPTIONAL = ['KAFKA_OAUTH_SCOPE', 'KAFKA_OAUTH_EXTENSIONS'] as const
+
+/** A login takes what its mechanism asks for, and nothing of another's. */
+function saslProblems(env: RawSettings): string[] {
+  const set = (name: keyof RawSettings) => env[name] !== undefined
+  const isOauth = env.KAFKA_SASL_MECHANISM?.toLowerCase() === 'oauthbearer'
+  if (!set('KAFKA_SASL_MECHANISM')) {
+    const name = [...LOGIN, ...OAUTH, ...OAUTH_OPTIONAL].filter(set)
+    return name.map((each) => `KAFKA_SASL_MECHANISM must be set with ${each}`)
+  }
+  const required = isOauth ? OAUTH : LOGIN
+  const foreign = isOauth ? LOGIN : [...OAUTH, ...OAUTH_OPTIONAL]
+  const mechanism = isOauth ? 'KAFKA_SASL_MECHANISM=oauthbearer' : 'KAFKA_SASL_MECHANISM'
+  return [
+    ...required.filter((name) => !set(name)).map((name) => `${name} must be set with ${mechanism}`),
+    ...foreign
+      .filter(set)
+      .map(
+        (name) =>
+          `${name} must not be set ${isOauth ? `with ${mechanism}` : 'without KAFKA_SASL_MECHANISM=oauthbearer'}`,
+      ),
+  ]
 }
 
 /** The names of all settings, for the test that compares them with `.env.example`. */
@@ -223,23 +131,19 @@ function shape(env: z.infer<typeof schema>) {
       /** null: the broker's default */
       newTopicReplication: env.KAFKA_TOPIC_REPLICATION_FACTOR ?? null,
       startFrom: env.KAFKA_START_FROM,
-      tls: env.KAFKA_TLS ? { caFile: env.KAFKA_TLS_CA_FILE ?? null } : null,
-      sasl:
-        env.KAFKA_SASL_MECHANISM === undefined
-          ? null
-          : {
-              mechanism: env.KAFKA_SASL_MECHANISM,
-              username: env.KAFKA_SASL_USERNAME ?? '',
-              password: env.KAFKA_SASL_PASSWORD ?? '',
-            },
+      tls: env.KAFKA_TLS ? tlsFiles(env.KAFKA_TLS_CA_FILE, env.KAFKA_TLS_CERT_FILE, env.KAFKA_TLS_KEY_FILE) : null,
+      /** null: no login */
+      sasl: shapeSasl(env),
     },
     redis: {
+      /** Not used with Sentinels, as `port`. */
       host: env.REDIS_HOST,
       port: env.REDIS_PORT,
       username: env.REDIS_USERNAME ?? null,
       password: env.REDIS_PASSWORD ?? null,
       db: env.REDIS_DB,
-      tls: env.REDIS_TLS ? { caFile: env.REDIS_TLS_CA_FILE ?? null } : null,
+      tls: env.REDIS_TLS ? tlsFiles(env.REDIS_TLS_CA_FILE, env.REDIS_TLS_CERT_FILE, env.REDIS_TLS_KEY_FILE) : null,
+      sentinel: shapeSentinel(env),
       keyPrefix: env.REDIS_KEY_PREFIX,
     },
     provider: {
@@ -269,8 +173,57 @@ function shape(env: z.infer<typeof schema>) {
     /** 0: no cache */
     resultCacheTtlMs: env.RESULT_CACHE_TTL_SECONDS * 1_000,
     logs: { dir: env.LOG_DIR, level: env.LOG_LEVEL, format: env.LOG_FORMAT, keepDays: env.LOG_KEEP_DAYS },
-    opsPort: env.OPS_PORT ?? null,
+    /** null: no port is opened */
+    ops: env.OPS_PORT === undefined ? null : { port: env.OPS_PORT, host: env.OPS_HOST },
   }
+}
+
+/** Of TLS; null: the system's authorities, or no certificate of our own. */
+export interface TlsFiles {
+  caFile: string | null
+  /** Both or neither. */
+  certFile: string | null
+  keyFile: string | null
+}
+
+const tlsFiles = (ca?: string, cert?: string, key?: string): TlsFiles => ({
+  caFile: ca ?? null,
+  certFile: cert ?? null,
+  keyFile: key ?? null,
+})
+
+function shapeSasl(env: z.infer<typeof schema>) {
+  const { KAFKA_SASL_MECHANISM: mechanism } = env
+  if (mechanism === undefined) return null
+  if (mechanism !== 'oauthbearer') {
+    return { mechanism, username: env.KAFKA_SASL_USERNAME ?? '', password: env.KAFKA_SASL_PASSWORD ?? '' }
+  }
+  return {
+    mechanism,
+    tokenUrl: env.KAFKA_OAUTH_TOKEN_URL ?? '',
+    clientId: env.KAFKA_OAUTH_CLIENT_ID ?? '',
+    clientSecret: env.KAFKA_OAUTH_CLIENT_SECRET ?? '',
+    scope: env.KAFKA_OAUTH_SCOPE ?? null,
+    extensions: env.KAFKA_OAUTH_EXTENSIONS ?? {},
+  }
+}
+
+/** @returns null: REDIS_HOST is the one Redis */
+function shapeSentinel(env: z.infer<typeof schema>) {
+  if (env.REDIS_SENTINELS === undefined) return null
+  return {
+    servers: env.REDIS_SENTINELS.map(hostAndPort),
+    /** Of the master, as the Sentinels know it. */
+    name: env.REDIS_SENTINEL_NAME ?? '',
+    username: env.REDIS_SENTINEL_USERNAME ?? null,
+    password: env.REDIS_SENTINEL_PASSWORD ?? null,
+  }
+}
+
+/** @param address such as `[::1]:26379` */
+function hostAndPort(address: string): { host: string; port: number } {
+  const colon = address.lastIndexOf(':')
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) }
 }
 
 export type Config = ReturnType<typeof loadConfig>

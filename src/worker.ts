@@ -15,6 +15,7 @@ import type { ReadBack } from './kafka/outcomes-reader.ts'
 import { readBack } from './kafka/outcomes-reader.ts'
 import { ensureTopics } from './kafka/topics.ts'
 import type { Log } from './logging/log.ts'
+import type { Secrets } from './logging/secrets.ts'
 import { createMetrics } from './ops/metrics.ts'
 import { startOps } from './ops/ops.ts'
 import { startWaitingLog } from './ops/waiting-log.ts'
@@ -50,6 +51,8 @@ export interface WorkParts {
   /** This worker's name, unique among all there ever were. */
   worker: string
   log: Log
+  /** Told of keys that come from files. */
+  secrets: Secrets
   releases: ReleaseStack
   stop: AbortSignal
 }
@@ -59,12 +62,12 @@ export interface WorkParts {
  * Kafka and Redis are waited for while they are away.
  * @throws Error when it cannot go on (a topic that may not be created, a Redis Cluster); the reason of `stop` during the start
  */
-export async function work({ config, worker, log, releases, stop }: WorkParts): Promise<void> {
+export async function work({ config, worker, log, secrets, releases, stop }: WorkParts): Promise<void> {
   const { kafka, processedTtlMs } = config
   log.info('starting', { worker, version: VERSION, group: kafka.groupId, topic: kafka.topics.requests })
   const info = { version: VERSION, model: config.provider.model, prompt: promptVersion }
-  const metrics = createMetrics({ process: config.opsPort !== null, info })
-  const ops = config.opsPort === null ? null : await startOps(config.opsPort, metrics, log)
+  const metrics = createMetrics({ process: config.ops !== null, info })
+  const ops = config.ops === null ? null : await startOps(config.ops, metrics, log)
   if (ops !== null) releases.defer('probes and metrics', () => ops.close())
   const keys = redisKeys(config.redis.keyPrefix)
   const redis = connectRedis(config.redis, log, { name: worker })
@@ -110,7 +113,7 @@ export async function work({ config, worker, log, releases, stop }: WorkParts): 
   releases.defer('the budget', () => budget.close())
   const provider = createProvider({
     settings: config.provider,
-    key: createKeySource(config.provider, log),
+    key: createKeySource(config.provider, log, { learned: (key) => secrets.learn(key) }),
     transport,
     log,
   })

@@ -6,7 +6,7 @@ import { createKafkaClients } from '../kafka/clients.ts'
 import { isKafkaFault, kafkaReason, settingsToCheck } from '../kafka/kafka-error.ts'
 import type { Log, LogFields } from '../logging/log.ts'
 import { connectRedis, redisReady } from '../redis/connection.ts'
-import { checkTls } from '../redis/explain.ts'
+import { checkTls, placeOf } from '../redis/explain.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import { redisKeys } from '../redis/keys.ts'
 
@@ -25,7 +25,7 @@ export async function withRedis<T>(
   const log = lastReason()
   const redis = connectRedis(config, log, { name: 'resume-scoring-worker-command' })
   const patience = AbortSignal.timeout(REDIS_PATIENCE_MS)
-  const away = (reason: string) => `Redis at ${config.host}:${config.port} does not answer: ${reason}`
+  const away = (reason: string) => `Redis at ${placeOf(config)} does not answer: ${reason}`
   try {
     await redisReady(redis, log, AbortSignal.any([signal, patience])).catch((error: unknown) => {
       if (signal.aborted || !patience.aborted) throw error

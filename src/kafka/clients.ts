@@ -4,9 +4,11 @@ import { readFileSync } from 'node:fs'
 import type { Admin, Consumer, ConsumerConfig, KafkaConfig, Producer, SASLOptions } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
 import type { Config } from '../config.ts'
+import { readTlsFiles } from '../lib/tls-files.ts'
 import type { Log } from '../logging/log.ts'
 import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
 import { createKafkaLog } from './kafka-log.ts'
+import { createTokenSource } from './oauth.ts'
 import { stickyPerMessage } from './partitioner.ts'
 import { within } from './time-limit.ts'
 
@@ -38,7 +40,7 @@ export interface KafkaClients {
 /**
  * Consumer, producers and admin get a Kafka instance each: a shared one also shares its memory of committed offsets, with
  * which an aborted transaction made a consumer skip messages.
- * @throws Error when the CA file cannot be read
+ * @throws Error that names the setting when a file of TLS cannot be read
  */
 export function createKafkaClients(
   config: Pick<Config['kafka'], 'brokers' | 'tls' | 'sasl'>,
@@ -109,15 +111,12 @@ function kafkaOptions(
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
     logLevel: logLevel.INFO,
     logCreator: createKafkaLog(log),
-    ...(tls === null ? {} : { ssl: tls.caFile === null ? true : { ca: [readCa(tls.caFile, readFile)] } }),
-    ...(sasl === null ? {} : { sasl: sasl as SASLOptions }),
+    ...(tls === null ? {} : { ssl: readTlsFiles(tls, 'KAFKA', readFile) }),
+    ...(sasl === null ? {} : { sasl: saslOptions(sasl, log) }),
   }
 }
 
-function readCa(path: string, readFile: (path: string) => Buffer): Buffer {
-  try {
-    return readFile(path)
-  } catch (error) {
-    throw new Error('KAFKA_TLS_CA_FILE cannot be read', { cause: error })
-  }
+function saslOptions(sasl: NonNullable<Config['kafka']['sasl']>, log: Log): SASLOptions {
+  if (sasl.mechanism !== 'oauthbearer') return sasl
+  return { mechanism: sasl.mechanism, oauthBearerProvider: createTokenSource(sasl, log) }
 }

@@ -27,7 +27,10 @@ export function kafkaReason(error: unknown): string {
 }
 
 const REMEDIES: [RegExp, string][] = [
+  [/no token from/, 'KAFKA_OAUTH_TOKEN_URL, KAFKA_OAUTH_CLIENT_ID, KAFKA_OAUTH_CLIENT_SECRET, KAFKA_OAUTH_SCOPE'],
+  [/OAUTHBEARER/, 'KAFKA_OAUTH_SCOPE, KAFKA_OAUTH_EXTENSIONS: the brokers refuse the token, or know no OAUTHBEARER'],
   [/SASL/, 'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD'],
+  [/certificate required|bad certificate|unknown ca/, 'KAFKA_TLS_CERT_FILE, KAFKA_TLS_KEY_FILE'],
   [/certificate/, 'KAFKA_TLS_CA_FILE, and the name in the certificate'],
   [/secure TLS connection/, 'KAFKA_TLS: it is on, and the listener may not speak TLS'],
   [/Connection timeout|as a Kafka does/, 'KAFKA_BOOTSTRAP_SERVERS, KAFKA_TLS'],

@@ -36,11 +36,11 @@ export interface Ops {
 
 const STARTING: Readiness = { ready: false, checks: { start: 'waiting for Kafka and Redis' } }
 
-/** Serves probes and metrics from the first moment on. @throws Error that names OPS_PORT when the port cannot be opened */
-export async function startOps(port: number, metrics: Metrics, log: Log): Promise<Ops> {
+/** Serves probes and metrics from the first moment on. @throws Error that names OPS_HOST and OPS_PORT when the port cannot be opened */
+export async function startOps(place: { host: string; port: number }, metrics: Metrics, log: Log): Promise<Ops> {
   let readiness = (): Promise<Readiness> => Promise.resolve(STARTING)
   metrics.showPicture(() => Promise.resolve({ ready: STARTING.ready }), log)
-  const server = await startOpsServer({ port, metrics, readiness: () => readiness(), log })
+  const server = await startOpsServer({ ...place, metrics, readiness: () => readiness(), log })
   return {
     show(parts) {
       readiness = () => readinessNow(parts)

@@ -1,15 +1,17 @@
-/** /livez, /readyz and /metrics on OPS_PORT, for orchestrators and Prometheus. */
+/** /livez, /readyz and /metrics on OPS_HOST and OPS_PORT, for orchestrators and Prometheus. */
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { within } from '../kafka/time-limit.ts'
 import type { Log } from '../logging/log.ts'
+import type { Limits } from './guarded-server.ts'
+import { createGuardedServer } from './guarded-server.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Shorter than the second after which Kubernetes gives a probe up by default. */
 export const CHECK_LIMIT_MS = 800
-const REQUEST_LIMIT_MS = 5_000
+/** All addresses, of IPv6 and of IPv4. */
+const EVERYWHERE = '::'
 
 /** @returns null while it is well, else the reason why it is not */
 export type Check = () => string | null | Promise<string | null>
@@ -37,11 +39,15 @@ export async function readinessOf(checks: Record<string, Check>): Promise<Readin
 }
 
 export interface OpsServerOptions {
+  /** An address of this machine; `::` is all of them. */
+  host: string
   /** 0 takes any that is free. */
   port: number
   metrics: Pick<Metrics, 'render' | 'contentType'>
   readiness: () => Promise<Readiness>
   log: Log
+  /** For tests. */
+  limits?: Limits
 }
 
 export interface OpsServer {
@@ -51,52 +57,60 @@ export interface OpsServer {
 }
 
 /**
- * Listens on all addresses.
- * @throws Error that names OPS_PORT when the port cannot be opened
+ * Requests that come while a reading is under way share it: many at once cost Redis and this process no more than one.
+ * @throws Error that names OPS_HOST and OPS_PORT when the port cannot be opened
  */
-export async function startOpsServer({ port, metrics, readiness, log }: OpsServerOptions): Promise<OpsServer> {
+export async function startOpsServer({
+  host,
+  port,
+  metrics,
+  readiness,
+  log,
+  limits,
+}: OpsServerOptions): Promise<OpsServer> {
+  const readMetrics = coalesced(() => metrics.render())
+  const readReadiness = coalesced(readiness)
   const routes: Record<string, (response: ServerResponse) => void | Promise<void>> = {
     // That it is answered at all shows that the event loop turns.
     '/livez': (response) => answer(response, 200, 'text/plain', 'ok\n'),
     async '/readyz'(response) {
-      const state = await readiness()
+      const state = await readReadiness()
       answer(response, state.ready ? 200 : 503, 'application/json', `${JSON.stringify(state)}\n`)
     },
     async '/metrics'(response) {
-      answer(response, 200, metrics.contentType, await metrics.render())
+      answer(response, 200, metrics.contentType, await readMetrics())
     },
   }
 
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path = '/'] = (request.url ?? '/').split('?')
-    const route = routes[path]
-    if (route === undefined)
+    const show = Object.hasOwn(routes, path) ? routes[path] : undefined
+    if (show === undefined)
       return answer(response, 404, 'text/plain', `not here; ${Object.keys(routes).join(' ')} are\n`)
-    if (request.method === 'GET' || request.method === 'HEAD') return await route(response)
+    if (request.method === 'GET' || request.method === 'HEAD') return await show(response)
     response.setHeader('allow', 'GET, HEAD')
     answer(response, 405, 'text/plain', 'only GET and HEAD\n')
   }
 
-  const server = createServer(
-    { requestTimeout: REQUEST_LIMIT_MS, headersTimeout: REQUEST_LIMIT_MS },
-    (request, response) => {
-      // What is sent with a request is of no interest, and must not fill memory.
-      request.resume()
-      handle(request, response).catch((error: unknown) => {
-        log.warn('a probe was not answered', { reason: error instanceof Error ? error.message : String(error) })
-        if (!response.headersSent) answer(response, 500, 'text/plain', 'failed\n')
-      })
-    },
-  )
-  server.listen(port)
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    route(request, response).catch((error: unknown) => {
+      log.warn('a probe was not answered', { reason: error instanceof Error ? error.message : String(error) })
+      if (!response.headersSent) answer(response, 500, 'text/plain', 'failed\n')
+    })
+  }
+  const server = createGuardedServer(handle, limits)
+  // Without a host Node takes IPv6 and IPv4, and IPv4 alone where a machine has no IPv6.
+  server.listen(host === EVERYWHERE ? { port } : { port, host })
   try {
     await once(server, 'listening')
   } catch (error) {
-    throw new Error(`OPS_PORT ${port} cannot be opened: ${(error as Error).message}`, { cause: error })
+    throw new Error(`OPS_PORT ${port} of OPS_HOST ${host} cannot be opened: ${(error as Error).message}`, {
+      cause: error,
+    })
   }
   server.on('error', (error) => log.warn('probes and metrics', { reason: error.message }))
   const { port: opened } = server.address() as AddressInfo
-  log.info('probes and metrics are served', { port: opened })
+  log.info('probes and metrics are served', { host, port: opened })
 
   return {
     port: opened,
@@ -112,4 +126,10 @@ export async function startOpsServer({ port, metrics, readiness, log }: OpsServe
 function answer(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) })
   response.end(body)
+}
+
+/** @returns a function that runs `work`, unless it runs already: then its callers share that run */
+function coalesced<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | null = null
+  return () => (running ??= work().finally(() => (running = null)))
 }

@@ -22,6 +22,8 @@ export interface KeySettings {
 }
 
 export interface KeyOptions {
+  /** Told of each key that the file held, so that none of them stands in a log. */
+  learned?: (key: string) => void
   readFile?: (path: string) => Promise<string>
   /** performance.now() */
   now?: () => number
@@ -35,6 +37,7 @@ export interface KeyOptions {
  */
 export function createKeySource(settings: KeySettings, log: Log, options: KeyOptions = {}): KeySource {
   const { readFile = (path) => readFileFromDisk(path, 'utf8'), now = () => performance.now() } = options
+  const { learned = () => {} } = options
   if (settings.keyFile === null) {
     const fixed = Promise.resolve(parseKey(settings.key ?? '') ?? NO_KEY)
     return () => fixed
@@ -60,6 +63,7 @@ export function createKeySource(settings: KeySettings, log: Log, options: KeyOpt
       return current
     }
     trouble = null
+    if (found.value !== null) learned(found.value)
     if (found.fingerprint !== current.fingerprint && current !== NO_KEY) {
       log.info('the API key was changed', { from: current.fingerprint, to: found.fingerprint })
     }

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
+import { readTlsFiles } from '../lib/tls-files.ts'
 import type { Log } from '../logging/log.ts'
-import { explain, HUNG_UP } from './explain.ts'
+import { explain, HUNG_UP, placeOf } from './explain.ts'
+import { isReadOnly } from './refusal.ts'
 
 /** A reply later than this counts as none: the command may have run, so every command sent again is idempotent. */
 const COMMAND_TIMEOUT_MS = 3_000
@@ -22,17 +24,15 @@ export interface ConnectionOptions {
 /**
  * Connects in the background, again and again until `disconnect()`; says once why it cannot, and once that it can again.
  * @returns a client whose commands reject at once while the connection is down, and are never sent later
- * @throws Error when the CA file cannot be read
+ * @throws Error that names the setting when a file of TLS cannot be read
  */
 export function connectRedis(config: Config['redis'], log: Log, options: ConnectionOptions = {}): Redis {
   const { name, readFile = readFileSync } = options
   const redis = new Redis({
-    host: config.host,
-    port: config.port,
+    ...placeOptions(config, readFile),
     db: config.db,
     ...(config.username === null ? {} : { username: config.username }),
     ...(config.password === null ? {} : { password: config.password }),
-    ...(config.tls === null ? {} : { tls: tlsOptions(config.host, config.tls.caFile, readFile) }),
     ...(name === undefined ? {} : { connectionName: name }),
     // A command that waits in a queue would run when it is wrong: after another worker took the message over.
     enableOfflineQueue: false,
@@ -42,9 +42,9 @@ export function connectRedis(config: Config['redis'], log: Log, options: Connect
     commandTimeout: COMMAND_TIMEOUT_MS,
     socketTimeout: SILENCE_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    // A replica that was a master until now: leave it, the address may lead to the new master.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
-    retryStrategy: (attempt) => Math.min(RECONNECT_MIN_MS * 2 ** (attempt - 1), RECONNECT_MAX_MS),
+    // A replica that was a master until now: leave it, the address (or Sentinel) may lead to the new master.
+    reconnectOnError: isReadOnly,
+    retryStrategy: reconnectAfterMs,
   })
   sayWhyAway(redis, config, log)
   cutWhatIsNotSetUp(redis)
@@ -61,18 +61,27 @@ function cutWhatIsNotSetUp(redis: Redis): void {
   })
 }
 
-function tlsOptions(host: string, caFile: string | null, readFile: (path: string) => Buffer) {
-  if (caFile === null) return { servername: host }
-  try {
-    return { servername: host, ca: readFile(caFile) }
-  } catch (error) {
-    throw new Error('REDIS_TLS_CA_FILE cannot be read', { cause: error })
+const reconnectAfterMs = (attempt: number) => Math.min(RECONNECT_MIN_MS * 2 ** (attempt - 1), RECONNECT_MAX_MS)
+
+/** Where Redis is: at its address, or where the Sentinels say that the master is. */
+function placeOptions({ host, port, tls, sentinel }: Config['redis'], readFile: (path: string) => Buffer) {
+  const material = tls === null ? null : readTlsFiles(tls, 'REDIS', readFile)
+  if (sentinel === null) return { host, port, ...(material === null ? {} : { tls: { servername: host, ...material } }) }
+  return {
+    sentinels: sentinel.servers,
+    name: sentinel.name,
+    ...(sentinel.username === null ? {} : { sentinelUsername: sentinel.username }),
+    ...(sentinel.password === null ? {} : { sentinelPassword: sentinel.password }),
+    sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
+    sentinelRetryStrategy: reconnectAfterMs,
+    // The master's certificate is checked against the address that the Sentinels tell.
+    ...(material === null ? {} : { tls: material, sentinelTLS: material, enableTLSForSentinelMode: true }),
   }
 }
 
 /** Logs the first error of a kind per outage, and the end of the outage. */
 function sayWhyAway(redis: Redis, config: Config['redis'], log: Log): void {
-  const address = `${config.host}:${config.port}`
+  const address = placeOf(config)
   let lostAtMs: number | null = null
   let hasBeenThere = false
   let settingUp = false

@@ -1,12 +1,23 @@
 /** Why there is no connection to Redis, in words that name the setting to look at. */
 import type { Config } from '../config.ts'
 
+/** @returns where Redis is to be found, for the log: its address, or the Sentinels and the master's name */
+export function placeOf({ host, port, sentinel }: Pick<Config['redis'], 'host' | 'port' | 'sentinel'>): string {
+  if (sentinel === null) return `${host}:${port}`
+  return `${sentinel.name} of ${sentinel.servers.map((each) => `${each.host}:${each.port}`).join(', ')}`
+}
+
 /**
  * @param hasBeenThere the settings have led to a Redis before
  * @returns a reason for the log. Never the error itself: ioredis hangs the command's arguments on it, a password among them
  */
-export function explain(error: Error, config: Pick<Config['redis'], 'db' | 'tls'>, hasBeenThere: boolean): string {
+export function explain(
+  error: Error,
+  config: Pick<Config['redis'], 'db' | 'tls' | 'sentinel'>,
+  hasBeenThere: boolean,
+): string {
   const { message } = error
+  if (config.sentinel !== null && NO_SENTINEL.test(message)) return explainSentinels(message)
   const code = /^(NOAUTH|WRONGPASS|NOPERM)\b/.exec(message)?.[1]
   if (code === 'NOAUTH') return 'it wants a password: set REDIS_PASSWORD'
   if (code === 'WRONGPASS') return 'it refuses the user name and password: check REDIS_USERNAME and REDIS_PASSWORD'
@@ -15,6 +26,7 @@ export function explain(error: Error, config: Pick<Config['redis'], 'db' | 'tls'
     return `REDIS_DB=${config.db} cannot be selected, and no other database is written to: ${why}`
   }
   if (code === 'NOPERM') return 'the user may not do what the worker needs: check its ACL'
+  if (/certificate required|bad certificate|unknown ca/.test(message)) return `${message} (check REDIS_TLS_CERT_FILE)`
   if (/certificate/.test(message)) return `${message} (check REDIS_TLS_CA_FILE)`
   // Several addresses of one host were tried.
   const what =
@@ -23,7 +35,19 @@ export function explain(error: Error, config: Pick<Config['redis'], 'db' | 'tls'
   return hasBeenThere || !pattern.test(what) ? what : `${what} (${checkTls(config)})`
 }
 
-/** Said by nobody: the other end hangs up without a word. */
+/** ioredis's words once it has asked every Sentinel; the last one's trouble follows, unless all of them answered. */
+const NO_SENTINEL = /^All sentinels are unreachable/
+
+function explainSentinels(message: string): string {
+  const last = / Last error: (.*)$/s.exec(message)?.[1]
+  if (last === undefined) return 'no Sentinel knows a master of this name: check REDIS_SENTINEL_NAME'
+  if (/^(NOAUTH|WRONGPASS)\b/.test(last) || /no password is set/.test(last)) {
+    return `the Sentinels refuse the login (${last}): check REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD`
+  }
+  return `no Sentinel can be asked, the last one: ${last} (check REDIS_SENTINELS)`
+}
+
+/** The peer closed the connection without an error. */
 export const HUNG_UP = 'it closes the connection'
 
 /** TLS is off, and a server that wants it reads what is no handshake. */

@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis'
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
+import { refusalCode } from './refusal.ts'
 
 const BACKOFF_MIN_MS = 50
 const BACKOFF_MAX_MS = 1_000
@@ -76,7 +77,6 @@ function isAway(error: unknown): error is Error {
 function refusal(error: Error): string | null {
   if (error.message === 'Command timed out') return 'no reply in time'
   if (error.name !== 'ReplyError') return null
-  // Up to Redis 6 a script wraps what its command met: "ERR Error running script ...: -OOM command not allowed ..."
-  const code = /(?:^|-)(?!ERR\b)([A-Z]{3,})\b/.exec(error.message)?.[1]
+  const code = refusalCode(error.message)
   return code === 'NOPERM' ? NO_RIGHT : (code ?? error.message.slice(0, 200))
 }

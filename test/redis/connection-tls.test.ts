@@ -22,6 +22,7 @@ let plain: Partial<Config['redis']>
 let mute: number
 const releases: (() => unknown)[] = []
 const file = (name: string) => join(dir, name)
+const tls = (caFile: string | null, own = { certFile: null, keyFile: null }) => ({ caFile, ...own })
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'redis-tls-'))
@@ -51,8 +52,16 @@ afterAll(async () => {
 
 function connect(also: Partial<Config['redis']>) {
   const log = memoryLog()
-  const place = { host: 'localhost', port: server.port, username: null, password: null, db: 0, keyPrefix: '' }
-  const redis = connectRedis({ ...place, tls: { caFile: file('right.crt') }, ...also }, log)
+  const place = {
+    host: 'localhost',
+    port: server.port,
+    username: null,
+    password: null,
+    db: 0,
+    keyPrefix: '',
+    sentinel: null,
+  }
+  const redis = connectRedis({ ...place, tls: tls(file('right.crt')), ...also }, log)
   const reason = async () => {
     await waitUntil(
       () => log.lines.some(({ level }) => level === 'warn'),
@@ -75,8 +84,8 @@ test('TLS with a CA file of its own, as a user with a password', async () => {
 })
 
 test.each([
-  ['a certificate of another authority', () => ({ tls: { caFile: file('other.crt') } }), /certificate/],
-  ['a certificate that no known authority signed', () => ({ tls: { caFile: null } }), /certificate/],
+  ['a certificate of another authority', () => ({ tls: tls(file('other.crt')) }), /certificate/],
+  ['a certificate that no known authority signed', () => ({ tls: tls(null) }), /certificate/],
   ['no TLS', () => ({ tls: null }), /check REDIS_TLS: it is off/],
   ['TLS where there is none', () => plain, /check REDIS_TLS: it is on/],
   ['no TLS where the server hangs up without a word', () => ({ port: mute, tls: null }), /check REDIS_TLS: it is off/],
@@ -98,5 +107,5 @@ test('a command is told which setting to look at, where TLS is on and the server
 })
 
 test('a CA file that cannot be read is named by its setting', () => {
-  expect(() => connect({ tls: { caFile: file('missing.crt') } })).toThrow('REDIS_TLS_CA_FILE')
+  expect(() => connect({ tls: tls(file('missing.crt')) })).toThrow('REDIS_TLS_CA_FILE')
 })

@@ -18,7 +18,16 @@ afterEach(async () => {
 
 function connect(port: number, also: Partial<Config['redis']> = {}) {
   const log = memoryLog()
-  const place = { host: '127.0.0.1', port, username: null, password: null, db: 0, tls: null, keyPrefix: '' }
+  const place = {
+    host: '127.0.0.1',
+    port,
+    username: null,
+    password: null,
+    db: 0,
+    tls: null,
+    sentinel: null,
+    keyPrefix: '',
+  }
   const redis = connectRedis({ ...place, ...also }, log)
   releases.push(() => redis.disconnect())
   const retryWhileAway = createRetryWhileAway({ log, redis, backoffMs: { min: 10, max: 100 } })

@@ -67,7 +67,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
   /** @param address another way to the same Redis: a proxy */
   async function worker(address: { host: string; port: number } = { host: url.hostname, port: Number(url.port) }) {
     const log = memoryLog()
-    const config = { ...address, username: null, password: null, db: 0, tls: null, keyPrefix: prefix }
+    const config = { ...address, username: null, password: null, db: 0, tls: null, sentinel: null, keyPrefix: prefix }
     const redis = connectRedis(config, log)
     const stop = new AbortController()
     const retryWhileAway = createRetryWhileAway({ log, redis, backoffMs: { min: 20, max: 200 } })

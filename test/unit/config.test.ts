@@ -11,6 +11,13 @@ const problemsOf = (env: Record<string, string>): readonly string[] => {
   return []
 }
 
+const OAUTH = {
+  KAFKA_SASL_MECHANISM: 'OAuthBearer',
+  KAFKA_OAUTH_TOKEN_URL: 'https://login.example/token',
+  KAFKA_OAUTH_CLIENT_ID: 'worker',
+  KAFKA_OAUTH_CLIENT_SECRET: 'secret',
+}
+
 describe('settings', () => {
   test('need nothing but a key; the defaults are those of the contract', () => {
     const config = loadConfig({ OPENAI_KEY: 'k' })
@@ -59,7 +66,7 @@ describe('settings', () => {
       'KAFKA_BOOTSTRAP_SERVERS must be host:port, several of them separated by commas',
       'KAFKA_TOPIC_FOR_NOTIFICATIONS must be a topic name: at most 249 letters, digits, dots, dashes and underscores',
       'KAFKA_START_FROM must be recent, earliest, latest or an ISO time',
-      'KAFKA_SASL_MECHANISM must be plain, scram-sha-256 or scram-sha-512',
+      'KAFKA_SASL_MECHANISM must be one of plain, scram-sha-256, scram-sha-512, oauthbearer',
       'REDIS_PORT must be a whole number from 1 to 65535',
       'OPENAI_BASE_URL must be an http:// or https:// URL',
       'OPENAI_TPM must be a whole number of 0 or more',
@@ -76,6 +83,35 @@ describe('settings', () => {
     [{ OPENAI_KEY: 'k', KAFKA_TLS_CA_FILE: 'ca' }, 'KAFKA_TLS must be on with KAFKA_TLS_CA_FILE'],
     [{ OPENAI_KEY: 'k', REDIS_TLS_CA_FILE: 'ca' }, 'REDIS_TLS must be on with REDIS_TLS_CA_FILE'],
     [{ OPENAI_KEY: 'k', REDIS_USERNAME: 'u' }, 'REDIS_PASSWORD must be set with REDIS_USERNAME'],
+    [{ OPENAI_KEY: 'k', KAFKA_OAUTH_SCOPE: 's' }, 'KAFKA_SASL_MECHANISM must be set with KAFKA_OAUTH_SCOPE'],
+    [
+      { OPENAI_KEY: 'k', KAFKA_TLS: 'on', KAFKA_TLS_CERT_FILE: 'f' },
+      'KAFKA_TLS_KEY_FILE must be set with KAFKA_TLS_CERT_FILE',
+    ],
+    [
+      { OPENAI_KEY: 'k', REDIS_TLS: 'on', REDIS_TLS_KEY_FILE: 'f' },
+      'REDIS_TLS_CERT_FILE must be set with REDIS_TLS_KEY_FILE',
+    ],
+    [{ OPENAI_KEY: 'k', REDIS_SENTINELS: 'a:1, b:2,[::1]:3' }, 'REDIS_SENTINEL_NAME must be set with REDIS_SENTINELS'],
+    [{ OPENAI_KEY: 'k', REDIS_SENTINEL_PASSWORD: 'p' }, 'REDIS_SENTINELS must be set with REDIS_SENTINEL_PASSWORD'],
+    [
+      { OPENAI_KEY: 'k', ...OAUTH, KAFKA_SASL_PASSWORD: 'p' },
+      'KAFKA_SASL_PASSWORD must not be set with KAFKA_SASL_MECHANISM=oauthbearer',
+    ],
+    [
+      {
+        OPENAI_KEY: 'k',
+        KAFKA_SASL_MECHANISM: 'plain',
+        KAFKA_SASL_USERNAME: 'u',
+        KAFKA_SASL_PASSWORD: 'p',
+        KAFKA_OAUTH_SCOPE: 's',
+      },
+      'KAFKA_OAUTH_SCOPE must not be set without KAFKA_SASL_MECHANISM=oauthbearer',
+    ],
+    [
+      { OPENAI_KEY: 'k', ...OAUTH, KAFKA_OAUTH_EXTENSIONS: 'logicalCluster=lkc-1,oops' },
+      'KAFKA_OAUTH_EXTENSIONS must be name=value (letters only in the name), several of them separated by commas',
+    ],
     [
       { OPENAI_KEY: 'k', KAFKA_TOPIC_FOR_DECISIONS: 'notifications' },
       'KAFKA_TOPIC_FOR_DECISIONS must differ from KAFKA_TOPIC_FOR_NOTIFICATIONS',
@@ -94,5 +130,38 @@ describe('settings', () => {
     })
     expect(config.kafka.startFrom).toEqual({ kind: 'time', atMs: Date.UTC(2026, 10, 1) })
     expect(config.kafka.sasl?.mechanism).toBe('scram-sha-512')
+  })
+
+  test('take what managed services ask for', () => {
+    const config = loadConfig({
+      OPENAI_KEY: 'k',
+      ...OAUTH,
+      KAFKA_OAUTH_EXTENSIONS: 'logicalCluster=lkc-1, identityPoolId=pool=1',
+      KAFKA_TLS: 'on',
+      KAFKA_TLS_CERT_FILE: 'cert',
+      KAFKA_TLS_KEY_FILE: 'key',
+      REDIS_SENTINELS: 'one:26379,[::1]:26380',
+      REDIS_SENTINEL_NAME: 'main',
+      OPS_PORT: '8080',
+    })
+    expect(config.kafka.tls).toEqual({ caFile: null, certFile: 'cert', keyFile: 'key' })
+    expect(config.kafka.sasl).toEqual({
+      mechanism: 'oauthbearer',
+      tokenUrl: 'https://login.example/token',
+      clientId: 'worker',
+      clientSecret: 'secret',
+      scope: null,
+      extensions: { logicalCluster: 'lkc-1', identityPoolId: 'pool=1' },
+    })
+    expect(config.redis.sentinel).toEqual({
+      servers: [
+        { host: 'one', port: 26379 },
+        { host: '::1', port: 26380 },
+      ],
+      name: 'main',
+      username: null,
+      password: null,
+    })
+    expect(config.ops).toEqual({ port: 8080, host: '127.0.0.1' })
   })
 })

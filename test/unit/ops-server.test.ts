@@ -15,7 +15,7 @@ afterEach(async () => {
 
 async function start(checks: Record<string, Check> = {}, port = 0) {
   const metrics = createMetrics()
-  const server = await startOpsServer({ port, metrics, readiness: () => readinessOf(checks), log })
+  const server = await startOpsServer({ host: '127.0.0.1', port, metrics, readiness: () => readinessOf(checks), log })
   servers.push(server)
   const get = async (path: string, init: RequestInit = {}) => {
     const response = await fetch(`http://127.0.0.1:${server.port}${path}`, init)
@@ -72,7 +72,7 @@ test('/metrics is what Prometheus reads', async () => {
 
 test('a reading that fails is an answer too', async () => {
   const metrics = { contentType: 'text/plain', render: () => Promise.reject(new Error('broken')) }
-  const server = await startOpsServer({ port: 0, metrics, readiness: () => readinessOf({}), log })
+  const server = await startOpsServer({ host: '127.0.0.1', port: 0, metrics, readiness: () => readinessOf({}), log })
   servers.push(server)
   expect((await fetch(`http://127.0.0.1:${server.port}/metrics`)).status).toBe(500)
 })
@@ -82,7 +82,7 @@ test('other paths and methods are refused, HEAD and queries are not', async () =
   expect(await get('/')).toMatchObject({ status: 404 })
   expect(await get('//evil/livez')).toMatchObject({ status: 404 })
   expect(await get('/constructor')).toMatchObject({ status: 404 })
-  expect(await get('/livez', { method: 'POST', body: 'x'.repeat(1_000_000) })).toMatchObject({ status: 405 })
+  expect(await get('/livez', { method: 'POST' })).toMatchObject({ status: 405 })
   expect(await get('/livez?verbose=1', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' })
 })
 
@@ -100,5 +100,7 @@ test('closing does not wait for a reader that is stuck', async () => {
 
 test('a port that is taken is said by the name of its setting', async () => {
   const { server } = await start()
-  await expect(start({}, server.port)).rejects.toThrow(`OPS_PORT ${server.port} cannot be opened: listen EADDRINUSE`)
+  await expect(start({}, server.port)).rejects.toThrow(
+    `OPS_PORT ${server.port} of OPS_HOST 127.0.0.1 cannot be opened: listen EADDRINUSE`,
+  )
 })

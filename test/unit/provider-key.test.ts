@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LogFields } from '../../src/logging/log.ts'
+import { createRedact } from '../../src/logging/redact.ts'
+import { createSecrets } from '../../src/logging/secrets.ts'
 import { createKeySource } from '../../src/provider/key.ts'
 
 let lines: string[]
@@ -86,4 +88,19 @@ test('calls at the same moment read the file once', async () => {
   const readFile = () => Promise.resolve(`sk-${++reads}`)
   const key = createKeySource({ key: null, keyFile: 'x' }, log, { readFile, now: () => nowMs })
   expect((await Promise.all([key(), key(), key()])).map(({ value }) => value)).toEqual(['sk-1', 'sk-1', 'sk-1'])
+})
+
+test('every key that the file held is told, to be blackened in logs; the old one too, which an answer may still quote', async () => {
+  const secrets = createSecrets(['sk-of-the-settings', null, ''])
+  const redact = createRedact(() => secrets.all())
+  let text = 'first-key\n'
+  const learned = (key: string) => secrets.learn(key)
+  const readFile = () => Promise.resolve(text)
+  const key = createKeySource({ key: null, keyFile: 'x' }, log, { readFile, now: () => nowMs, learned })
+  await key()
+  expect(redact('wrong key first-key, not second-key')).toBe('wrong key ***, not second-key')
+  text = 'second-key\n'
+  nowMs += 1_000
+  await key()
+  expect(redact('wrong key first-key, not second-key')).toBe('wrong key ***, not ***')
 })

@@ -1,0 +1,94 @@
+/**
+ * An HTTP server for a few small answers on a port that anybody may reach: whoever is slow, silent or many is cut, so that an
+ * orchestrator's probe is answered all the same and memory stays bounded.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
+
+export interface Limits {
+  /** Connections at once. For one more, the oldest that waits for a request makes room. */
+  connections: number
+  /** From the connection (or the answer before) to the end of the request's headers. */
+  headersMs: number
+  /** From the request to the end of its answer, which the client may be slow to read. */
+  answerMs: number
+  /** How long a connection is kept open for a next request. */
+  idleMs: number
+  requestsPerConnection: number
+}
+
+export const LIMITS: Limits = {
+  connections: 64,
+  headersMs: 5_000,
+  answerMs: 10_000,
+  idleMs: 5_000,
+  requestsPerConnection: 100,
+}
+
+const MAX_HEADER_BYTES = 8 * 1_024
+/** Node looks for connections past their limits so often; by default every 30 s. */
+const LOOK_EVERY_PART = 0.2
+
+/**
+ * @param handle answers; never called for a request with a body, which is refused with 413
+ * @returns the server, which does not listen yet
+ */
+export function createGuardedServer(
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+  limits: Limits = LIMITS,
+): Server {
+  /** By age; how many requests of it came, and how many are being answered. */
+  const connections = new Map<Socket, { came: number; answering: number }>()
+
+  function makeRoom(): void {
+    if (connections.size <= limits.connections) return
+    const idle = [...connections].find(([, { answering }]) => answering === 0)
+    // All of them wait for an answer: the newest, which is the last one, has to come again.
+    const [socket] = idle ?? [...connections].at(-1) ?? []
+    socket?.destroy()
+    if (socket !== undefined) connections.delete(socket)
+  }
+
+  function serve(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request
+    const state = connections.get(socket)
+    if (state === undefined) return void socket.destroy()
+    state.came++
+    // The answer to the last one that is allowed closes the connection; what was sent behind it is not read.
+    if (state.came > limits.requestsPerConnection) return
+    if (state.came === limits.requestsPerConnection) response.setHeader('connection', 'close')
+    state.answering++
+    const limit = setTimeout(() => socket.destroy(), limits.answerMs)
+    response.once('close', () => {
+      clearTimeout(limit)
+      state.answering--
+    })
+    if (!hasBody(request)) return handle(request, response)
+    response.writeHead(413, { connection: 'close', 'content-length': 0 }).end()
+  }
+
+  const server = createServer(
+    {
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.headersMs,
+      keepAliveTimeout: limits.idleMs,
+      // Node keeps a connection for so much longer than it announces.
+      keepAliveTimeoutBuffer: 0,
+      connectionsCheckingInterval: limits.headersMs * LOOK_EVERY_PART,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
+    serve,
+  )
+  // Else Node asks for the body by itself.
+  server.on('checkContinue', serve)
+  server.on('connection', (socket) => {
+    connections.set(socket, { came: 0, answering: 0 })
+    socket.once('close', () => connections.delete(socket))
+    makeRoom()
+  })
+  return server
+}
+
+const hasBody = ({ headers }: IncomingMessage) =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0
