@@ -13,10 +13,12 @@ const EXIT_WITHIN_MS = 29_000
 // Before the rest is loaded: a signal that finds no handler ends the process, or is lost on the first one of a container.
 const stop = onSignal()
 const { ConfigError, loadConfig } = await import('./config.ts')
+const { checkEnvFile } = await import('./env-file.ts')
 
 const [command, ...args] = process.argv.slice(2)
 loadDotenv({ quiet: true })
 try {
+  checkEnvFile('.env')
   process.exit(command === undefined ? await work() : await operate(command))
 } catch (error) {
   console.error(error instanceof ConfigError ? error.message : `${command ?? 'the worker'} failed: ${explain(error)}`)
