@@ -169,6 +169,7 @@ function shape(env: z.infer<typeof schema>) {
     },
     maxCallsInFlight: env.MAX_CALLS_IN_FLIGHT,
     verdictMinScore: env.VERDICT_MIN_SCORE,
+    maxRequestBytes: env.MAX_REQUEST_BYTES,
     processedTtlMs: env.PROCESSED_TTL_SECONDS * 1_000,
     /** 0: no cache */
     resultCacheTtlMs: env.RESULT_CACHE_TTL_SECONDS * 1_000,

@@ -1,5 +1,7 @@
 /** What comes in and goes out: the JSON that other teams' services write and read, byte for byte their contract. */
-import { NumberText, parseExact, stringifyExact } from './lib/json.ts'
+import { isUtf8 } from 'node:buffer'
+import { NumberText, stringifyExact } from './lib/json.ts'
+import { readMembers } from './lib/json-members.ts'
 import { addressSchema, textsSchema } from './schemas.ts'
 
 export { MATCHES_MAX, NOTIFICATION_KEY, RECOMMENDATION_MAX_CHARS, RECORD_KEY, REQUEST_KEY } from './schemas.ts'
@@ -31,7 +33,17 @@ export interface Score {
 }
 
 export type DeadLetterReason =
-  'not_utf8' | 'not_json_object' | 'bad_id' | 'bad_callback_url' | 'kills_the_worker' | 'too_large_to_publish'
+  | 'not_utf8'
+  | 'not_json_object'
+  | 'bad_id'
+  | 'bad_callback_url'
+  | 'kills_the_worker'
+  | 'too_large_to_publish'
+  /** Beyond MAX_REQUEST_BYTES. */
+  | 'request_too_large'
+  /** Beyond the bounds of kafka/bounds.ts. */
+  | 'headers_too_large'
+  | 'batch_too_large'
 
 export type Decoded =
   | { kind: 'request'; request: ScoringRequest }
@@ -40,32 +52,33 @@ export type Decoded =
   /** Nobody can be answered: `detail` is for the operator and holds names of fields only, never their values. */
   | { kind: 'unanswerable'; reason: DeadLetterReason; detail: string }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
+const FIELDS = new Set([...Object.keys(addressSchema.shape), ...Object.keys(textsSchema.shape)])
 
 /**
  * Reads a message of the requests topic.
  * @param value the message's bytes, null for a tombstone
+ * @param maxBytes a longer value is not looked at
  * @returns the request, or why it is none; throws nothing
  */
-export function decodeRequest(value: Buffer | null): Decoded {
-  let parsed: unknown
-  if (value === null) return { kind: 'unanswerable', reason: 'not_json_object', detail: 'the message has no value' }
+export function decodeRequest(value: Buffer | null, maxBytes = Infinity): Decoded {
+  if (value === null) return unanswerable('not_json_object', 'the message has no value')
+  if (value.length > maxBytes) {
+    return unanswerable('request_too_large', `${value.length} bytes, at most ${maxBytes} (MAX_REQUEST_BYTES)`)
+  }
+  if (!isUtf8(value)) return unanswerable('not_utf8', 'the value is not UTF-8')
+  let members: Map<string, string> | null
   try {
-    parsed = parseExact(utf8.decode(value))
-  } catch (error) {
-    if (error instanceof TypeError)
-      return { kind: 'unanswerable', reason: 'not_utf8', detail: 'the value is not UTF-8' }
-    const detail = error instanceof SyntaxError ? 'the value is not JSON' : 'the value is nested too deeply'
-    return { kind: 'unanswerable', reason: 'not_json_object', detail }
+    members = readMembers(withoutByteOrderMark(value), FIELDS)
+  } catch {
+    return unanswerable('not_json_object', 'the value is not JSON')
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed) || parsed instanceof NumberText) {
-    return { kind: 'unanswerable', reason: 'not_json_object', detail: 'the value is JSON but no object' }
-  }
+  if (members === null) return unanswerable('not_json_object', 'the value is JSON but no object')
+  const parsed = Object.fromEntries([...members].map(([name, source]) => [name, scalarOf(source)]))
   const found = addressSchema.safeParse(parsed)
   if (!found.success) {
     const fields = [...new Set(found.error.issues.map((issue) => String(issue.path[0])))]
     const reason = fields.some((field) => field !== 'callback_url') ? 'bad_id' : 'bad_callback_url'
-    return { kind: 'unanswerable', reason, detail: `missing or of a wrong type: ${fields.join(', ')}` }
+    return unanswerable(reason, `missing or of a wrong type: ${fields.join(', ')}`)
   }
   const address: Address = {
     callbackUrl: found.data.callback_url,
@@ -81,6 +94,20 @@ export function decodeRequest(value: Buffer | null): Decoded {
     return { kind: 'invalid', address, problem: `Запрос составлен неверно: ${subject} быть непустой строкой.` }
   }
   return { kind: 'request', request: { address, ...texts.data } }
+}
+
+const unanswerable = (reason: DeadLetterReason, detail: string): Decoded => ({ kind: 'unanswerable', reason, detail })
+
+const BYTE_ORDER_MARK = Buffer.from('\ufeff')
+
+function withoutByteOrderMark(value: Buffer): Buffer {
+  return value.subarray(0, 3).equals(BYTE_ORDER_MARK) ? value.subarray(3) : value
+}
+
+/** Only strings and numbers are read: what else stands in the place of a field is wrong there, however large it is. */
+function scalarOf(source: string): unknown {
+  if (source.startsWith('"')) return JSON.parse(source)
+  return /^[-\d]/.test(source) ? new NumberText(source) : null
 }
 
 function addressFields(address: Address): Record<string, unknown> {

@@ -30,7 +30,7 @@ export const int64 = (description: string) =>
   numberIn({ format: 'int64' })
     .transform((number, context) => {
       // -0 is none: it would come out as another id, 0.
-      const value = /^(?:0|-?[1-9]\d*)$/.test(number.text) ? BigInt(number.text) : null
+      const value = /^(?:0|-?[1-9]\d{0,18})$/.test(number.text) ? BigInt(number.text) : null
       if (value !== null && value >= INT64_MIN && value <= INT64_MAX) return value
       context.addIssue({ code: 'custom', message: 'must be a signed 64-bit integer without fraction or exponent' })
       return z.NEVER

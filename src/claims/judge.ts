@@ -1,12 +1,14 @@
 /** What a message does that finds its id claimed by another one. Pure. */
 
+import { NO_TIME } from '../kafka/timestamps.ts'
+
 /** An input message, as it stands in a claim. */
 export interface ClaimOwner {
   group: string
   topic: string
   partition: number
   offset: bigint
-  /** The message's own timestamp, ms since the epoch. */
+  /** The message's own timestamp, ms since the epoch; NO_TIME when it has none. */
   timestampMs: number
 }
 
@@ -39,7 +41,9 @@ export type Judgement = 'duplicate' | 'take' | 'mark' | 'wait'
 export function judge(theirs: TheirClaim, mine: ClaimOwner, standing: OwnerStanding): Judgement {
   // The topic was made anew and its offsets began again: what stood there then will never be read.
   const actual = samePlace(theirs.owner, mine) ? 'gone' : standing
-  const isLaterThan = (refusedAtMs: number | null) => mine.timestampMs > (refusedAtMs ?? 0)
+  // Without a time nobody can tell a resend from a copy: a second refusal does no harm, a dropped resend does.
+  const isLaterThan = (refusedAtMs: number | null) =>
+    mine.timestampMs === NO_TIME || mine.timestampMs > (refusedAtMs ?? 0)
   if (actual === 'gone') return 'take'
   if (actual === 'due') return theirs.state === 'refused' && isLaterThan(theirs.refusedAtMs) ? 'wait' : 'duplicate'
   // Its worker died after the commit: what it had confirmed is what was published.

@@ -16,7 +16,7 @@ export interface Letter {
   source: { topic: string; partition: number; offset: bigint; timestampMs: number } | null
   /** null where it has none that can be read. */
   processingId: bigint | null
-  /** The broker had refused it as too large, so that only its coordinates were kept. */
+  /** It was too large for the broker, or in a batch too large to be unpacked: only its coordinates were kept. */
   isWithoutValue: boolean
 }
 
@@ -34,7 +34,7 @@ export function readLetter(copy: Copy): Letter {
     detail: header('detail') ?? '',
     source: sourceOf(header('topic'), header('partition'), header('offset'), header('time')),
     processingId: address?.processingId ?? null,
-    isWithoutValue: value === null && header('valueBytes') !== null,
+    isWithoutValue: value === null && (header('valueBytes') !== null || header('firstOffset') !== null),
   }
 }
 

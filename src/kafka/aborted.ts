@@ -1,34 +1,23 @@
 /**
- * Makes kafkajs's "read committed" true.
+ * Makes kafkajs's "read committed" true; mended.ts applies it.
  *
  * kafkajs 2.2.4 (`consumer/filterAbortedMessages.js`) takes the aborted transactions of a fetch for sorted by their first
  * offset, and enters at most one of them per message. The broker lists them as they ended. So where two producers' aborted
  * transactions lie among each other, as after the SIGKILL of a worker with two partitions, messages of them are delivered as
  * if they were committed. Here they are filtered before kafkajs looks at them, as Kafka's own client does it.
- *
- * Importing this file does it, for every kafkajs client of the process.
  */
-import { createRequire } from 'node:module'
 
-interface FetchedMessage {
+export interface FetchedMessage {
   offset: string
   key: Buffer | null
   isControlRecord: boolean
   batchContext?: { producerId: string; inTransaction: boolean }
 }
 
-interface FetchedPartition {
+export interface FetchedPartition {
   /** null when read uncommitted */
   abortedTransactions?: { producerId: string; firstOffset: string }[] | null
   messages: FetchedMessage[]
-}
-
-interface FetchResponse {
-  responses: { partitions: FetchedPartition[] }[]
-}
-
-interface BrokerClass {
-  prototype: { fetch: (this: unknown, request: object) => Promise<FetchResponse> }
 }
 
 /** A control record's key: version 0, type 0. Type 1 is a commit. */
@@ -58,15 +47,4 @@ export function hideAborted(partition: FetchedPartition): void {
     }
   }
   partition.abortedTransactions = []
-}
-
-const { prototype } = createRequire(import.meta.url)('kafkajs/src/broker/index.js') as BrokerClass
-prototype.fetch = withoutAborted(prototype)
-
-function withoutAborted({ fetch }: { fetch: BrokerClass['prototype']['fetch'] }) {
-  return async function fetchWithoutAborted(this: unknown, request: object): Promise<FetchResponse> {
-    const response = await fetch.call(this, request)
-    for (const { partitions } of response.responses) partitions.forEach(hideAborted)
-    return response
-  }
 }

@@ -1,5 +1,5 @@
 /** Makes kafkajs's clients; the settings that hold for all of them stand here. */
-import './aborted.ts'
+import './mended.ts'
 import { readFileSync } from 'node:fs'
 import type { Admin, Consumer, ConsumerConfig, KafkaConfig, Producer, SASLOptions } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'

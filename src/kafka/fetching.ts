@@ -17,6 +17,8 @@ export function createFetching(flow: Flow, prefetch: number) {
   /** kafkajs passes stretches without messages (markers, aborted or compacted records) by itself; it fetches on from here. */
   let passedTo: bigint | null = null
   let starvingSinceMs: number | null = null
+  /** Not resumed before then, performance.now() ms. */
+  let waitUntilMs = 0
 
   function stop(): void {
     on = false
@@ -26,6 +28,11 @@ export function createFetching(flow: Flow, prefetch: number) {
 
   return {
     stop,
+    /** Stops for so long: what comes next cannot be read. */
+    waitFor(ms: number): void {
+      waitUntilMs = performance.now() + ms
+      stop()
+    },
     /** Fetches from `offset` on, once `adjust` lets it. */
     moveTo(offset: bigint): void {
       on = false
@@ -34,7 +41,8 @@ export function createFetching(flow: Flow, prefetch: number) {
     },
     /** Pauses and resumes by what waits for a handler; between the two lies half of it, so that they do not alternate. */
     adjust(queued: number, queuedBytes: number): void {
-      const room = queued < (on ? prefetch : prefetch / 2) && queuedBytes < PREFETCH_BYTES
+      const hasRoom = queued < (on ? prefetch : prefetch / 2) && queuedBytes < PREFETCH_BYTES
+      const room = hasRoom && performance.now() >= waitUntilMs
       if (room === on) return
       on = room
       if (room) flow.resume()

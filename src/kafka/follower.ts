@@ -1,10 +1,12 @@
 /** Reads on from a point in a topic, read committed, until a message comes that somebody waits for. */
 import { randomUUID } from 'node:crypto'
+import type { KafkaMessage } from 'kafkajs'
 import { abortable } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaReason } from './kafka-error.ts'
 import type { ReadBack } from './outcomes-reader.ts'
+import { readBackOf } from './outcomes-reader.ts'
 import { within } from './time-limit.ts'
 
 const FETCH_WAIT_MS = 250
@@ -40,15 +42,24 @@ export async function waitForMessage<T>({ clients, topic, ...options }: FollowOp
       consumer.seek({ topic, partition, offset: (from.get(partition) ?? 0n).toString() })
     }
   })
+  function readOrReject(partition: number, message: KafkaMessage): ReadBack | null {
+    try {
+      return readBackOf(topic, partition, message, log)
+    } catch (error) {
+      // kafkajs would try the same batch again for ever.
+      reject(error)
+      return null
+    }
+  }
+
   async function start(): Promise<T> {
     await consumer.connect()
     await consumer.subscribe({ topic, fromBeginning: true })
     await consumer.run({
       autoCommit: false,
       eachMessage: async ({ partition, message }) => {
-        const { key, value, headers = {} } = message
-        const offset = BigInt(message.offset)
-        const picked = pick({ partition, offset, key, value, headers, timestampMs: Number(message.timestamp) })
+        const read = readOrReject(partition, message)
+        const picked = read === null ? null : pick(read)
         if (picked !== null) resolve(picked)
       },
     })

@@ -1,4 +1,5 @@
 /** Headers as they were consumed, made such that kafkajs can send them again. */
+import { MAX_PASSED_HEADER_BYTES, MAX_PASSED_HEADERS, TRACE_HEADERS } from './bounds.ts'
 import type { Headers } from './messages.ts'
 
 /**
@@ -15,4 +16,27 @@ export function readHeaders(raw: Headers): Headers {
     if (only !== undefined) read.push([name, own.length === 1 ? only : own])
   }
   return Object.fromEntries(read)
+}
+
+/**
+ * @returns as many of the headers as may be passed on, those of tracing first, then in their order; each with all of its values,
+ * or not at all
+ */
+export function boundHeaders(headers: Headers): Headers {
+  const traces = (name: string) => TRACE_HEADERS.includes(name.toLowerCase())
+  const entries = Object.entries(headers)
+  const kept = new Set<string>()
+  let [count, bytes] = [0, 0]
+  for (const [name, held] of [
+    ...entries.filter(([each]) => traces(each)),
+    ...entries.filter(([each]) => !traces(each)),
+  ]) {
+    const values = [held ?? ''].flat()
+    const size = values.reduce((sum, value) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0)
+    if (count + values.length > MAX_PASSED_HEADERS || bytes + size > MAX_PASSED_HEADER_BYTES) continue
+    kept.add(name)
+    count += values.length
+    bytes += size
+  }
+  return kept.size === entries.length ? headers : Object.fromEntries(entries.filter(([name]) => kept.has(name)))
 }

@@ -3,9 +3,9 @@ import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
-import { readHeaders } from './headers.ts'
+import type { Fetched } from './fetched.ts'
+import { readFetched } from './fetched.ts'
 import { kafkaReason } from './kafka-error.ts'
-import type { Fetched } from './partition.ts'
 import { within } from './time-limit.ts'
 
 const RESTART_MIN_MS = 200
@@ -167,26 +167,11 @@ export function createMembership({ clients, group, topic, timeouts, log, events 
     // A seek is pending: this was fetched from where the partition was before it.
     if (payload.isStale()) return
     const { batch } = payload
-    const { partition, messages } = batch
-    // kafkajs's types do not know the field.
-    const { fetchedOffset } = batch as unknown as { fetchedOffset: string | number }
-    const last = messages.at(-1)
-    if (last === undefined) return
-    const taken = events.onFetched(partition, {
-      from: BigInt(fetchedOffset),
-      to: BigInt(batch.lastOffset()) + 1n,
-      messages: messages.map((message) => ({
-        topic,
-        partition,
-        offset: BigInt(message.offset),
-        timestampMs: Number(message.timestamp),
-        key: message.key,
-        value: message.value,
-        headers: readHeaders(message.headers ?? {}),
-      })),
-    })
+    const last = batch.messages.at(-1)
+    const fetched = readFetched(batch)
+    if (fetched === null || last === undefined || !events.onFetched(batch.partition, fetched)) return
     // Resolving the last message passes the markers after it too.
-    if (taken) payload.resolveOffset(last.offset)
+    payload.resolveOffset(fetched.unreadable === null ? last.offset : (fetched.to - 1n).toString())
   }
 
   /** kafkajs throws while there is no running consumer; the next join sets everything again. */

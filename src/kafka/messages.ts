@@ -8,11 +8,22 @@ export interface SourceMessage {
   topic: string
   partition: number
   offset: bigint
-  /** Create or append time, ms since the epoch. */
+  /** Create or append time, ms since the epoch; 0 when it has none that can be read (timestamps.ts). */
   timestampMs: number
   key: Buffer | null
   value: Buffer | null
   headers: Headers
+  /** It is beyond a bound, and to be dead-lettered. */
+  beyond?: BeyondBounds
+}
+
+/** Why a message is dead-lettered whatever it says. */
+export interface BeyondBounds {
+  reason: 'headers_too_large' | 'batch_too_large'
+  /** For the operator. */
+  detail: string
+  /** The message stands for the whole of what was sent at the offsets from here to its own; null: for itself only. */
+  fromOffset: bigint | null
 }
 
 /** A message to publish, in the transaction that commits its source's offset. */

@@ -1,13 +1,15 @@
 /** Reads a topic back, read committed, from a point in time up to its end as it is now. */
 import { randomUUID } from 'node:crypto'
-import type { Consumer, EachBatchPayload } from 'kafkajs'
+import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { abortable } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
+import { beyondBounds, unreadableIn } from './fetched.ts'
 import { kafkaReason } from './kafka-error.ts'
 import type { Headers } from './messages.ts'
 import { readWatermarks } from './start-offset.ts'
 import { within } from './time-limit.ts'
+import { timestampMsOf } from './timestamps.ts'
 
 /** Whoever takes the messages may wait for Redis in between. */
 const SESSION_TIMEOUT_MS = 30_000
@@ -66,6 +68,23 @@ export async function readBack(options: ReadBackOptions): Promise<void> {
   }
 }
 
+/**
+ * @returns null for a batch that is larger than any of ours: nobody looks for something in it
+ * @throws Error that names the codec of a batch that cannot be read, since what is looked for may be in it
+ */
+export function readBackOf(topic: string, partition: number, message: KafkaMessage, log: Log): ReadBack | null {
+  const unreadable = unreadableIn(message)
+  if (unreadable !== null) throw new Error(`partition ${partition} of ${topic} cannot be read: ${unreadable.reason}`)
+  const { key, value, headers = {} } = message
+  const beyond = beyondBounds(message)
+  if (beyond?.reason === 'batch_too_large') {
+    log.warn('a batch is passed over: it is larger than any of ours', { topic, partition, reason: beyond.detail })
+    return null
+  }
+  const offset = BigInt(message.offset)
+  return { partition, offset, key, value, headers, timestampMs: timestampMsOf(message.timestamp) }
+}
+
 async function plot(clients: KafkaClients, topic: string, sinceMs: number): Promise<Course> {
   const ends = await readWatermarks(clients, topic)
   const starts = await clients.withAdmin((admin) => admin.fetchTopicOffsetsByTimestamp(topic, sinceMs))
@@ -79,7 +98,7 @@ const isComplete = (course: Course) => [...course.values()].every(({ next, end }
 async function readAll(
   consumer: Consumer,
   course: Course,
-  { topic, onMessage, signal }: ReadBackOptions,
+  { topic, onMessage, signal, log }: ReadBackOptions,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const stall = setTimeout(onStall, STALL_LIMIT_MS)
@@ -101,9 +120,9 @@ async function readAll(
       const offset = BigInt(message.offset)
       // Again after a rebalance, or written since.
       if (part === undefined || offset < part.next || offset >= part.end || signal.aborted) continue
-      const { key, value, headers = {} } = message
       const { partition } = batch
-      await onMessage({ partition, offset, key, value, headers, timestampMs: Number(message.timestamp) })
+      const read = readBackOf(topic, partition, message, log)
+      if (read !== null) await onMessage(read)
       reached(batch.partition, offset + 1n)
       await heartbeat()
     }

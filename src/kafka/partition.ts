@@ -15,10 +15,11 @@ import type { Log } from '../logging/log.ts'
 import type { Acquired, Known } from './acquire.ts'
 import { acquire } from './acquire.ts'
 import type { KafkaClients } from './clients.ts'
+import type { Fetched, Unreadable } from './fetched.ts'
 import type { Flow } from './fetching.ts'
 import { createFetching } from './fetching.ts'
 import { kafkaReason } from './kafka-error.ts'
-import type { Completion, Handler, SourceMessage } from './messages.ts'
+import type { Completion, Handler } from './messages.ts'
 import type { OpenMessage } from './open-messages.ts'
 import { createOpenMessages } from './open-messages.ts'
 import type { BatchLimits } from './outbox.ts'
@@ -35,17 +36,10 @@ import type { Window } from './window.ts'
 
 const ACQUIRE_RETRY_MIN_MS = 100
 const ACQUIRE_RETRY_MAX_MS = 3_000
+/** A batch that cannot be read is tried again after so long. */
+const UNREADABLE_RETRY_MS = 15_000
 
 export type PartitionState = 'acquiring' | 'ready' | 'suspect' | 'gone'
-
-/** What a fetch brought. */
-export interface Fetched {
-  /** Where the fetch began. */
-  from: bigint
-  /** Where the next one begins: markers and compacted offsets after the last message are passed too. */
-  to: bigint
-  messages: SourceMessage[]
-}
 
 export interface PartitionOptions {
   source: Source
@@ -88,6 +82,8 @@ export function createPartition(options: PartitionOptions) {
   /** Joins of the group: after one somebody else may have had the partition for a while. */
   let joins = 0
   let trouble: string | null = null
+  /** What the partition waits before. */
+  let unreadable: Unreadable | null = null
   let lag = 0n
   let committedAtMs: number | null = null
 
@@ -186,7 +182,7 @@ export function createPartition(options: PartitionOptions) {
   }
 
   /** @returns whether the messages were taken; if not, they are to be fetched again */
-  function fetched({ from, to, messages }: Fetched): boolean {
+  function fetched({ from, to, messages, unreadable: next }: Fetched): boolean {
     if (state !== 'ready' || draining || standing === null) {
       fetching.stop()
       return false
@@ -197,6 +193,8 @@ export function createPartition(options: PartitionOptions) {
       enter('acquiring')
       return false
     }
+    meet(next)
+    if (messages.length === 0) return false
     const { ahead } = standing
     for (const message of messages) if (!inRanges(message.offset, ahead)) open.add(message)
     standing.next = to
@@ -204,6 +202,20 @@ export function createPartition(options: PartitionOptions) {
     fetching.took()
     startMore()
     return true
+  }
+
+  /** Waits before a batch that cannot be read, and looks again now and then: a newer worker may know its codec. */
+  function meet(next: Unreadable | null): void {
+    if (next === null) {
+      if (unreadable !== null) log.info('the batch can be read now', { topic, partition, offset: unreadable.offset })
+      unreadable = null
+      return
+    }
+    fetching.waitFor(UNREADABLE_RETRY_MS)
+    if (next.offset !== unreadable?.offset) {
+      log.error('a batch cannot be read: the partition waits, see docs/kafka.md', { topic, partition, ...next })
+    }
+    unreadable = next
   }
 
   /** The group has assigned this partition to us again. */
@@ -282,6 +294,8 @@ export function createPartition(options: PartitionOptions) {
       ...open.counts(),
       holds: outbox.holds(),
       trouble,
+      /** Why the next batch cannot be read; null: it can. */
+      unreadable: unreadable?.reason ?? null,
       lastCommitAgeMs: committedAtMs === null ? null : performance.now() - committedAtMs,
     }),
   }

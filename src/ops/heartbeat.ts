@@ -49,9 +49,10 @@ export function beatOf(identity: WorkerIdentity, { partitions, window }: Consume
   }
 }
 
-/** @returns what keeps the partition from publishing: it is not ready, or Kafka refuses a topic */
-function heldIn({ partition, state, trouble, holds }: ConsumerStatus['partitions'][number]): string[] {
+/** @returns what keeps the partition from going on: it is not ready, cannot read what comes next, or Kafka refuses a topic */
+function heldIn({ partition, state, trouble, unreadable, holds }: ConsumerStatus['partitions'][number]): string[] {
   const why = (reason: string | null) => (reason === null ? '' : ` (${reason})`)
   if (state !== 'ready') return [`${partition}: ${state}${why(trouble)}`]
-  return holds.map(({ topic, reason }) => `${partition}: ${topic}${why(reason)}`)
+  const unread = unreadable === null ? [] : [`${partition}: waits before ${unreadable}`]
+  return [...unread, ...holds.map(({ topic, reason }) => `${partition}: ${topic}${why(reason)}`)]
 }

@@ -26,6 +26,9 @@ const DEAD_LETTER_REASONS: Record<DeadLetterReason, true> = {
   bad_callback_url: true,
   kills_the_worker: true,
   too_large_to_publish: true,
+  request_too_large: true,
+  headers_too_large: true,
+  batch_too_large: true,
 }
 
 const WAIT_BUCKETS = [0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600]

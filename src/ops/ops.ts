@@ -61,6 +61,7 @@ async function readinessNow(parts: OpsParts, held = ownHolds(parts)): Promise<Re
 function checksOf({ redis, consumer }: OpsParts, held: Promise<Hold[]>): Record<string, Check> {
   return {
     kafka: () => kafkaTrouble(consumer()),
+    batches: () => unreadableBatch(consumer()),
     assigned: () => (consumer().membership.assigned ? null : 'the group has not assigned anything'),
     redis: () =>
       redis.ping().then(
@@ -78,6 +79,12 @@ function checksOf({ redis, consumer }: OpsParts, held: Promise<Hold[]>): Record<
 function kafkaTrouble({ membership: { unansweredMs, lastEnd } }: ConsumerStatus): string | null {
   if (lastEnd !== null) return `the connection to the group has ended: ${lastEnd}`
   return unansweredMs < UNANSWERED_LIMIT_MS ? null : `no answer from Kafka for ${Math.round(unansweredMs / 1_000)} s`
+}
+
+/** Somebody has to look after it: nothing of that partition is read meanwhile. */
+function unreadableBatch({ partitions }: ConsumerStatus): string | null {
+  const found = partitions.find(({ unreadable }) => unreadable !== null)
+  return found === undefined ? null : `partition ${found.partition} waits: ${found.unreadable}`
 }
 
 const ownHolds = async ({ redis, keys, identity }: OpsParts) => {

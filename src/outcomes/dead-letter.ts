@@ -1,6 +1,7 @@
 /** Messages that cannot be answered, kept for the operator: the bytes as they came, the why in headers. */
 import { createHash } from 'node:crypto'
 import type { DeadLetterReason } from '../contracts.ts'
+import { boundHeaders } from '../kafka/headers.ts'
 import type { Headers, OutgoingMessage, SourceMessage } from '../kafka/messages.ts'
 
 /** The headers that a dead letter has beside those of the original message. */
@@ -10,7 +11,9 @@ export const DEAD_LETTER_HEADERS = {
   topic: 'dead-letter-source-topic',
   partition: 'dead-letter-source-partition',
   offset: 'dead-letter-source-offset',
-  /** ISO 8601, of the original message. */
+  /** Only where the letter stands for all that was sent at the offsets from this one to its own. */
+  firstOffset: 'dead-letter-source-first-offset',
+  /** ISO 8601, of the original message; the epoch when its timestamp is none that can be read. */
   time: 'dead-letter-source-time',
   /** Only where the broker refused the whole message as too large. */
   valueBytes: 'dead-letter-value-bytes',
@@ -19,7 +22,7 @@ export const DEAD_LETTER_HEADERS = {
 
 /**
  * @param detail for the operator; names of fields at the most, nothing of their values
- * @returns the message for the dead-letter topic: original key, value and headers, and where it came from
+ * @returns the message for the dead-letter topic: original key and value, original headers within bounds, and where it came from
  */
 export function deadLetter(
   topic: string,
@@ -27,13 +30,15 @@ export function deadLetter(
   reason: DeadLetterReason,
   detail: string,
 ): OutgoingMessage {
+  const fromOffset = source.beyond?.fromOffset ?? null
   const headers: Headers = {
-    ...source.headers,
+    ...boundHeaders(source.headers),
     [DEAD_LETTER_HEADERS.reason]: reason,
     [DEAD_LETTER_HEADERS.detail]: detail,
     [DEAD_LETTER_HEADERS.topic]: source.topic,
     [DEAD_LETTER_HEADERS.partition]: String(source.partition),
     [DEAD_LETTER_HEADERS.offset]: source.offset.toString(),
+    ...(fromOffset === null ? {} : { [DEAD_LETTER_HEADERS.firstOffset]: fromOffset.toString() }),
     [DEAD_LETTER_HEADERS.time]: new Date(source.timestampMs).toISOString(),
   }
   return { topic, key: source.key, value: source.value, headers }

@@ -12,6 +12,7 @@
  * | `scoring-model-score` | successes that were asked for | the model's own score, before verification |
  * | `scoring-flags` | successes | what is suspicious in the texts, `resume:fake_answer,...`; empty for nothing |
  */
+import { boundHeaders } from '../kafka/headers.ts'
 import type { Headers } from '../kafka/messages.ts'
 
 const PREFIX = 'scoring-'
@@ -45,9 +46,9 @@ export function provenanceHeaders(provenance: Provenance): Record<string, string
 
 /**
  * @param own of this worker
- * @returns them and the request's, unchanged (`traceparent`); but none of its that claims to be the worker's
+ * @returns them and the request's, unchanged (`traceparent`) as far as the bounds go; none that claims to be the worker's
  */
 export function passOn(request: Headers, own: Record<string, string>): Headers {
   const theirs = Object.entries(request).filter(([name]) => !name.toLowerCase().startsWith(PREFIX))
-  return { ...Object.fromEntries(theirs), ...own }
+  return { ...boundHeaders(Object.fromEntries(theirs)), ...own }
 }

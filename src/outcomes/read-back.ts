@@ -1,6 +1,6 @@
 /** What the outcomes in the notifications topic tell about lost marks and spendings. Pure. */
 import { NOTIFICATION_KEY } from '../contracts.ts'
-import { NumberText, parseExact } from '../lib/json.ts'
+import { readMembers } from '../lib/json-members.ts'
 import type { Headers } from '../kafka/messages.ts'
 
 /** A message of the notifications topic, as it is read back. */
@@ -36,17 +36,19 @@ export function readRecord(record: OutcomeRecord): { finishedId: bigint | null; 
 
 function finishedId({ key, value }: OutcomeRecord): bigint | null {
   if (key?.toString() !== NOTIFICATION_KEY || value === null) return null
-  let parsed: unknown
   try {
-    parsed = parseExact(value.toString())
+    const outcome = readMembers(value, OUTCOME_FIELDS)
+    const response = readMembers(Buffer.from(outcome?.get('response') ?? '{}'), ID_FIELD)
+    const id = response?.get('processing_id') ?? ''
+    return outcome?.get('wait_seconds') === 'null' && /^-?\d{1,19}$/.test(id) ? BigInt(id) : null
   } catch {
     // Another producer's: whatever it is, it finishes none of our ids.
     return null
   }
-  const { response, wait_seconds: wait } = (parsed ?? {}) as { response?: unknown; wait_seconds?: unknown }
-  const { processing_id: id } = (response ?? {}) as { processing_id?: unknown }
-  return wait === null && id instanceof NumberText && /^-?\d+$/.test(id.text) ? BigInt(id.text) : null
 }
+
+const OUTCOME_FIELDS = new Set(['response', 'wait_seconds'])
+const ID_FIELD = new Set(['processing_id'])
 
 function count(header: Headers[string]): number {
   const text = String(Array.isArray(header) ? header.at(-1) : (header ?? ''))

@@ -8,10 +8,11 @@
  */
 import { createHash } from 'node:crypto'
 import { pause } from '../lib/abortable.ts'
+import { turn } from '../lib/turns.ts'
 import type { Ask } from './attempt.ts'
 import type { Budget } from '../budget/budget.ts'
 import type { Config } from '../config.ts'
-import type { ScoringRequest } from '../contracts.ts'
+import type { Decoded, ScoringRequest } from '../contracts.ts'
 import { decodeRequest, REQUEST_KEY } from '../contracts.ts'
 import type { ClaimOwner, Dedupe } from '../claims/dedupe.ts'
 import type { Ending } from './completion.ts'
@@ -21,6 +22,7 @@ import { FAILURES } from '../errors.ts'
 import type { Journey } from '../outcomes/effort.ts'
 import { startJourney } from '../outcomes/effort.ts'
 import type { Certainty, Completion, Handler, HandlerSignals, SourceMessage } from '../kafka/messages.ts'
+import { NO_TIME } from '../kafka/timestamps.ts'
 import type { Log } from '../logging/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { Outcome } from '../outcomes/outcome.ts'
@@ -74,10 +76,13 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
 
   async function finish(source: SourceMessage, signals: HandlerSignals): Promise<Completion> {
-    if (source.key?.toString() !== REQUEST_KEY) return foreign(source)
+    // A fetch brings many at once; each has a turn of the event loop for its decoding.
+    await turn()
+    const isBatch = source.beyond?.reason === 'batch_too_large'
+    if (!isBatch && source.key?.toString() !== REQUEST_KEY) return foreign(source)
     const owner: ClaimOwner = { group: groupId, ...source }
     const journey = startJourney()
-    const decoded = decodeRequest(source.value)
+    const decoded = decodeMessage(source, config.maxRequestBytes)
     if (decoded.kind === 'unanswerable') {
       return dead(source, { outcome: 'dead_letter', id: null, owner, publishes: null, journey }, decoded)
     }
@@ -131,6 +136,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     journey: Journey,
     signals: HandlerSignals,
   ): Promise<Result> {
+    // Many claims are answered at once.
+    await turn()
     const prepared = scoring.prepare(request)
     return await scoring.askOnce<Result>(
       prepared,
@@ -226,11 +233,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   /** Messages of one partition come in the order in which they were produced, or nearly so. */
   function oldestUnfinishedMs(): number | null {
-    const [oldest] = unfinished
-    return oldest?.timestampMs ?? null
+    for (const { timestampMs } of unfinished) if (timestampMs !== NO_TIME) return timestampMs
+    return null
   }
 
   return { handle, confirm, committed, abandoned, oldestUnfinishedMs }
+}
+
+/** What is beyond the bounds of the Kafka layer is not looked at. */
+function decodeMessage({ value, beyond }: SourceMessage, maxBytes: number): Decoded {
+  return beyond === undefined ? decodeRequest(value, maxBytes) : { kind: 'unanswerable', ...beyond }
 }
 
 const giveUp = (code: FailureCode, journey: Journey) => failed(code, FAILURES[code].message, journey)

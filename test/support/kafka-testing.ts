@@ -1,5 +1,5 @@
 /** Topics, messages and readers for tests of the Kafka layer; everything is named uniquely and removed by `close`. */
-import '../../src/kafka/aborted.ts'
+import '../../src/kafka/mended.ts'
 import { randomUUID } from 'node:crypto'
 import type { IHeaders } from 'kafkajs'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'

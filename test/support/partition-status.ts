@@ -14,5 +14,6 @@ export const BUSY_PARTITION: PartitionStatus = {
   handedBack: 0,
   holds: [],
   trouble: null,
+  unreadable: null,
   lastCommitAgeMs: null,
 }

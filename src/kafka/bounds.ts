@@ -1,0 +1,22 @@
+/** What may arrive in one piece. Beyond a bound a message is dead-lettered with the reason; docs/kafka.md tells operators. */
+
+/**
+ * Bytes that one record batch may unpack to, whatever it is compressed with. A producer's batch has 16 KB to 1 MB by default,
+ * so an honest one is far below. Also how much of one fetch is unpacked before the rest is left to the next fetch.
+ */
+export const MAX_UNPACKED_BYTES = 32 * 1_048_576
+
+/** Records of a partition that one fetch brings, at most; the next one goes on after them. */
+export const MAX_RECORDS_PER_FETCH = 2_000
+
+/** Of a consumed message. */
+export const MAX_HEADERS = 512
+/** Names and values together. */
+export const MAX_HEADER_BYTES = 65_536
+
+/** Of a request's headers, which go on to its outcomes. */
+export const MAX_PASSED_HEADERS = 64
+export const MAX_PASSED_HEADER_BYTES = 16_384
+
+/** They come first where not all headers can be passed on (W3C Trace Context and Baggage). */
+export const TRACE_HEADERS: readonly string[] = ['traceparent', 'tracestate', 'baggage']

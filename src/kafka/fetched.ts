@@ -1,0 +1,80 @@
+/** What a fetch has brought, as kafkajs passes it on, in the shapes of this project. */
+import type { Batch, KafkaMessage } from 'kafkajs'
+import { MAX_HEADER_BYTES, MAX_HEADERS } from './bounds.ts'
+import { readHeaders } from './headers.ts'
+import type { BeyondBounds, SourceMessage } from './messages.ts'
+import type { BatchTrouble, FetchedRecord } from './record-batches.ts'
+import { timestampMsOf } from './timestamps.ts'
+
+/** A batch that cannot be read; the partition waits before it. */
+export interface Unreadable {
+  offset: bigint
+  /** Names the codec. */
+  reason: string
+}
+
+/** What a fetch brought. */
+export interface Fetched {
+  /** Where the fetch began. */
+  from: bigint
+  /** Where the next one begins: markers and compacted offsets after the last message are passed too. */
+  to: bigint
+  messages: SourceMessage[]
+  /** What the next fetch meets first and cannot read; null: nothing. */
+  unreadable: Unreadable | null
+}
+
+/** kafkajs's types do not know what record-batches.ts has added. */
+const added = (message: KafkaMessage) => message as unknown as Pick<FetchedRecord, 'tooManyHeaders' | 'trouble'>
+
+/** @returns null when the batch holds no message */
+export function readFetched(batch: Batch): Fetched | null {
+  // kafkajs's types do not know the field.
+  const { fetchedOffset } = batch as unknown as { fetchedOffset: string | number }
+  const { topic, partition } = batch
+  const messages: SourceMessage[] = []
+  let to = BigInt(fetchedOffset)
+  for (const message of batch.messages) {
+    const unreadable = unreadableIn(message)
+    if (unreadable !== null) return { from: BigInt(fetchedOffset), to, messages, unreadable }
+    messages.push(readMessage(topic, partition, message))
+    to = BigInt(message.offset) + 1n
+  }
+  if (messages.length === 0) return null
+  return { from: BigInt(fetchedOffset), to: BigInt(batch.lastOffset()) + 1n, messages, unreadable: null }
+}
+
+/** @returns why the batch that the message stands for cannot be read; null for a message that is one */
+export function unreadableIn(message: KafkaMessage): Unreadable | null {
+  const { trouble } = added(message)
+  return trouble?.kind === 'unreadable' ? { offset: trouble.from, reason: sayTrouble(trouble, message.offset) } : null
+}
+
+/** @returns why the message is beyond the bounds; null when it is not */
+export function beyondBounds(message: KafkaMessage): BeyondBounds | null {
+  const { tooManyHeaders, trouble } = added(message)
+  if (trouble?.kind === 'too_large') {
+    return { reason: 'batch_too_large', detail: sayTrouble(trouble, message.offset), fromOffset: trouble.from }
+  }
+  if (tooManyHeaders === undefined) return null
+  const { count, bytes } = tooManyHeaders
+  const detail = `${count} headers of ${bytes} bytes; at most ${MAX_HEADERS} of ${MAX_HEADER_BYTES}`
+  return { reason: 'headers_too_large', detail, fromOffset: null }
+}
+
+const sayTrouble = ({ codec, reason, from }: BatchTrouble, last: string) =>
+  `the batch of offsets ${from} to ${last}, compressed with ${codec}: ${reason}`
+
+function readMessage(topic: string, partition: number, message: KafkaMessage): SourceMessage {
+  const beyond = beyondBounds(message)
+  return {
+    topic,
+    partition,
+    offset: BigInt(message.offset),
+    timestampMs: timestampMsOf(message.timestamp),
+    key: message.key,
+    value: message.value,
+    headers: readHeaders(message.headers ?? {}),
+    ...(beyond === null ? {} : { beyond }),
+  }
+}

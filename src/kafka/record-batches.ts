@@ -1,0 +1,201 @@
+/**
+ * Reads the record batches of a fetch, in the place of kafkajs's own decoder (see mended.ts): with every codec, in time linear
+ * in the bytes, within bounds.ts, and with turns of the event loop in between. Format: Kafka's protocol guide, "Record Batch".
+ */
+import { turn } from '../lib/turns.ts'
+import { MAX_RECORDS_PER_FETCH, MAX_UNPACKED_BYTES } from './bounds.ts'
+import { codecOf, unpack, UnpackError } from './codecs.ts'
+import type { HeadersFound } from './record-headers.ts'
+import { readRecordHeaders } from './record-headers.ts'
+import { ByteReader } from './byte-reader.ts'
+
+/** Why a batch is not delivered as its records. */
+export interface BatchTrouble {
+  kind: 'too_large' | 'unreadable'
+  codec: string
+  reason: string
+  /** Its first offset that is not delivered otherwise; the message that tells of it has its last one. */
+  from: bigint
+}
+
+/** A record as kafkajs's consumer passes it on, with what is wrong with it. */
+export interface FetchedRecord {
+  magicByte: 2
+  attributes: number
+  timestamp: string
+  offset: string
+  key: Buffer | null
+  value: Buffer | null
+  headers: HeadersFound['headers']
+  isControlRecord: boolean
+  batchContext: { producerId: string; inTransaction: boolean }
+  /** Beyond the bounds: what there is; `headers` holds some of them only. */
+  tooManyHeaders?: { count: number; bytes: number }
+  /** It stands for a whole batch, and has no content. */
+  trouble?: BatchTrouble
+}
+
+/** What one fetch may still bring, over all of its partitions. */
+export interface FetchAllowance {
+  bytes: number
+}
+
+export const newAllowance = (): FetchAllowance => ({ bytes: MAX_UNPACKED_BYTES })
+
+/** Base offset and length stand before what the length counts. */
+const PREFIX_BYTES = 12
+const HEADER_BYTES = 61
+const MAGIC_AT = 16
+/** For so long at a time, at most, records are decoded without a turn of the event loop. */
+const SLICE_MS = 10
+const RECORDS_BETWEEN_LOOKS = 32
+
+/**
+ * @param raw the record batches of one partition; the last may be cut off
+ * @param fetchOffset records before it are passed over: a batch is fetched as a whole
+ * @param allowance when it is used up, what follows is left to the next fetch
+ * @returns the records from `fetchOffset` on. One at the end of a batch may be a control record that nothing was written as: it
+ * carries the reader over offsets that are no more. One that stands for a batch that is not delivered has `trouble`
+ */
+export async function readRecordBatches(
+  raw: Buffer,
+  fetchOffset: bigint,
+  allowance: FetchAllowance,
+): Promise<FetchedRecord[]> {
+  const records: FetchedRecord[] = []
+  for (let at = 0; at + HEADER_BYTES <= raw.length && records.length < MAX_RECORDS_PER_FETCH;) {
+    const end = at + PREFIX_BYTES + raw.readInt32BE(at + 8)
+    if (end > raw.length || end < at + HEADER_BYTES) break
+    const batch = readBatchHeader(raw.subarray(at, end))
+    at = end
+    if (batch.lastOffset < fetchOffset) continue
+    const found = await readBatch(batch, fetchOffset, MAX_RECORDS_PER_FETCH - records.length, allowance)
+    if (found === 'later') break
+    records.push(...found)
+    if (found.at(-1)?.trouble?.kind === 'unreadable') break
+  }
+  return records
+}
+
+/** Whether the bytes are record batches; older brokers keep what was written before Kafka 0.11 as message sets. */
+export const areRecordBatches = (raw: Buffer) => raw.length > MAGIC_AT && raw.readInt8(MAGIC_AT) === 2
+
+type BatchHeader = ReturnType<typeof readBatchHeader>
+
+function readBatchHeader(batch: Buffer) {
+  const attributes = batch.readInt16BE(21)
+  const base = batch.readBigInt64BE(0)
+  return {
+    base,
+    lastOffset: base + BigInt(batch.readInt32BE(23)),
+    firstTimestamp: batch.readBigInt64BE(27),
+    maxTimestamp: batch.readBigInt64BE(35),
+    codec: codecOf(attributes),
+    isLogAppendTime: (attributes & 8) > 0,
+    isControl: (attributes & 32) > 0,
+    context: { producerId: batch.readBigInt64BE(43).toString(), inTransaction: (attributes & 16) > 0 },
+    count: batch.readInt32BE(57),
+    content: batch.subarray(HEADER_BYTES),
+  }
+}
+
+async function readBatch(
+  batch: BatchHeader,
+  fetchOffset: bigint,
+  mostRecords: number,
+  allowance: FetchAllowance,
+): Promise<FetchedRecord[] | 'later'> {
+  if (allowance.bytes <= 0) return 'later'
+  const isFirst = allowance.bytes === MAX_UNPACKED_BYTES
+  let content: Buffer
+  try {
+    content = batch.codec === null ? batch.content : await unpack(batch.codec, batch.content, MAX_UNPACKED_BYTES)
+  } catch (error) {
+    if (!(error instanceof UnpackError)) throw error
+    return [troubled(batch, fetchOffset, error)]
+  }
+  // It was unpacked in vain, but its turn comes: the next fetch begins with it.
+  if (content.length > allowance.bytes && !isFirst) return 'later'
+  allowance.bytes -= content.length
+  return await readRecords(batch, content, fetchOffset, mostRecords)
+}
+
+async function readRecords(
+  batch: BatchHeader,
+  content: Buffer,
+  fetchOffset: bigint,
+  mostRecords: number,
+): Promise<FetchedRecord[]> {
+  const records: FetchedRecord[] = []
+  const reader = new ByteReader(content)
+  let sliceMs = performance.now()
+  try {
+    for (let index = 0; index < batch.count; index++) {
+      if (index % RECORDS_BETWEEN_LOOKS === 0 && performance.now() - sliceMs > SLICE_MS) {
+        await turn()
+        sliceMs = performance.now()
+      }
+      if (records.length === mostRecords) return records
+      const record = readRecord(batch, reader, fetchOffset)
+      if (record !== null) records.push(record)
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    const damaged = new UnpackError('unreadable', batch.codec ?? 'none', `a record is damaged: ${error.message}`)
+    const next = records.at(-1)
+    return [...records, troubled(batch, next === undefined ? fetchOffset : BigInt(next.offset) + 1n, damaged)]
+  }
+  const last = records.at(-1)
+  const isWhole = last !== undefined && last.offset === batch.lastOffset.toString()
+  return isWhole ? records : [...records, { ...standingFor(batch), isControlRecord: true }]
+}
+
+/** @returns null when it lies before `fetchOffset` */
+function readRecord(batch: BatchHeader, reader: ByteReader, fetchOffset: bigint): FetchedRecord | null {
+  const length = reader.varint()
+  const end = reader.at + length
+  if (length < 0) throw new RangeError('a negative length')
+  const attributes = reader.byte()
+  const timestampDelta = reader.varlong()
+  const offset = batch.base + BigInt(reader.varint())
+  if (offset < fetchOffset) {
+    reader.moveTo(end)
+    return null
+  }
+  const key = reader.bytes()
+  const value = reader.bytes()
+  const found = readRecordHeaders(reader, end)
+  reader.moveTo(end)
+  return {
+    magicByte: 2,
+    attributes,
+    timestamp: (batch.isLogAppendTime ? batch.maxTimestamp : batch.firstTimestamp + timestampDelta).toString(),
+    offset: offset.toString(),
+    key,
+    value,
+    headers: found.headers,
+    isControlRecord: batch.isControl,
+    batchContext: batch.context,
+    ...(found.beyond === null ? {} : { tooManyHeaders: found.beyond }),
+  }
+}
+
+function troubled(batch: BatchHeader, nextOffset: bigint, { kind, codec, message }: UnpackError): FetchedRecord {
+  const from = nextOffset > batch.base ? nextOffset : batch.base
+  return { ...standingFor(batch), trouble: { kind, codec, reason: message, from } }
+}
+
+/** A record without content at the last offset of a batch. */
+function standingFor({ lastOffset, maxTimestamp, context }: BatchHeader): FetchedRecord {
+  return {
+    magicByte: 2,
+    attributes: 0,
+    timestamp: maxTimestamp.toString(),
+    offset: lastOffset.toString(),
+    key: null,
+    value: null,
+    headers: {},
+    isControlRecord: false,
+    batchContext: context,
+  }
+}

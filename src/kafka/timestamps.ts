@@ -1,0 +1,25 @@
+/** Times of records as producers write them: Kafka means ms since the epoch, and passes on whatever it is given. */
+
+/** What cannot be read as a time: none was given (-1), or it is of no unit that would make it one of our days. */
+export const NO_TIME = 0
+
+/**
+ * Seconds, ms, microseconds or nanoseconds, told apart by their size: the ranges below are the years from 2001 to 2286 in each
+ * unit, and do not touch.
+ */
+const UNITS = [
+  { from: 1e9, toMs: (value: bigint) => Number(value) * 1_000 },
+  { from: 1e12, toMs: Number },
+  { from: 1e15, toMs: (value: bigint) => Number(value / 1_000n) },
+  { from: 1e18, toMs: (value: bigint) => Number(value / 1_000_000n) },
+]
+
+/**
+ * @param timestamp of a record, as in the log
+ * @returns ms since the epoch, or NO_TIME; the same for the same record whenever it is read
+ */
+export function timestampMsOf(timestamp: string): number {
+  const value = BigInt(timestamp)
+  const unit = UNITS.find(({ from }) => value >= BigInt(from) && value < BigInt(from) * 10n)
+  return unit === undefined ? NO_TIME : unit.toMs(value)
+}
