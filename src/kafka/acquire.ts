@@ -55,8 +55,8 @@ export async function acquire(
     const last = known?.last ?? null
     const before =
       last === null ? read : await repeatIfLost(publisher, read, last, { clients, source, log, signal, unseen })
-    const watermarks = (await readWatermarks(clients, topic)).get(partition)
-    if (watermarks === undefined) throw new Error(`Kafka knows no partition ${partition} of ${topic}`)
+    const watermarks = (await readWatermarks(clients, topic, { withoutLeaders: 'omit' })).get(partition)
+    if (watermarks === undefined) throw new Error(`Kafka knows no leader of partition ${partition} of ${topic}`)
     const reconciled = await reconcile(known?.standing ?? null, before, watermarks, {
       start: () => startOffsets.first(partition),
       recent: () => startOffsets.recent(partition),

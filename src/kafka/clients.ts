@@ -6,6 +6,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import type { Config } from '../config.ts'
 import { readTlsFiles } from '../lib/tls-files.ts'
 import type { Log } from '../logging/log.ts'
+import { brokerAddress, openSocket } from './addresses.ts'
 import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
 import { createKafkaLog } from './kafka-log.ts'
 import { createTokenSource } from './oauth.ts'
@@ -20,6 +21,8 @@ const REQUEST_TIMEOUT_MS = 10_000
  * short aborts the transactions of a slow broker.
  */
 const TRANSACTION_TIMEOUT_MS = 15_000
+/** A partition that was added to the topic is noticed after so long (kafkajs: 5 min). */
+const METADATA_MAX_AGE_MS = 20_000
 const ADMIN_LIMIT_MS = 30_000
 
 export interface KafkaClients {
@@ -72,7 +75,12 @@ export function createKafkaClients(
 
   return {
     discard: (client) => void disconnect(client),
-    consumer: (consumerOptions) => new Kafka(options).consumer({ ...consumerOptions, allowAutoTopicCreation: false }),
+    consumer: (consumerOptions) =>
+      new Kafka(options).consumer({
+        ...consumerOptions,
+        allowAutoTopicCreation: false,
+        metadataMaxAge: METADATA_MAX_AGE_MS,
+      }),
     producer: (transactionalId) =>
       new Kafka(options).producer({
         transactionalId,
@@ -104,7 +112,8 @@ function kafkaOptions(
 ): KafkaConfig {
   return {
     clientId: 'resume-scoring-worker',
-    brokers,
+    brokers: brokers.map(brokerAddress),
+    socketFactory: openSocket,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     // Short: whoever asks asks again, and says why it waits.

@@ -2,6 +2,7 @@
 import type { LogEntry, logCreator } from 'kafkajs'
 import { logLevel } from 'kafkajs'
 import type { Log, LogFields } from '../logging/log.ts'
+import { readableAddress } from './addresses.ts'
 
 /** A line that repeats is said once in so long. */
 const COLLAPSE_MS = 60_000
@@ -31,11 +32,11 @@ export function createKafkaLog(log: Log): logCreator {
 
   return () =>
     ({ namespace, level, log: entry }: LogEntry) => {
-      const broker = typeof entry['broker'] === 'string' ? entry['broker'] : ''
+      const broker = typeof entry['broker'] === 'string' ? readableAddress(entry['broker']) : ''
       const refused = level === logLevel.ERROR ? refusedRequest(entry) : null
       if (refused !== null) warnOnce('Kafka refuses: the user lacks a right, see ops/least-rights.md', refused)
       else if (level === logLevel.ERROR && isTrouble(namespace, entry.message)) {
-        warnOnce('Kafka connection trouble', { reason: entry.message, broker })
+        warnOnce('Kafka connection trouble', { reason: readableAddress(entry.message), broker })
       } else log.debug(`kafkajs: ${entry.message}`, { part: namespace, ...(broker === '' ? {} : { broker }) })
     }
 }

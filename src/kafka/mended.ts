@@ -212,9 +212,12 @@ function mendMetadata(): void {
     return created
   }
   broker.metadata = async function metadataMended(this: Broker, topics?: string[]): Promise<Metadata> {
-    const found = await metadata.call(this, topics)
     const names = awaited.get(this)
-    if (names === undefined || topics?.some((topic) => names.has(topic)) !== true) return found
+    if (names === undefined || topics?.some((topic) => names.has(topic)) !== true) return metadata.call(this, topics)
+    const found = await metadata.call(this, topics).catch((error: Error & { type?: string }) => {
+      // It may not have heard of it yet.
+      throw error.type === 'UNKNOWN_TOPIC_OR_PARTITION' ? createErrorFromCode(NO_LEADER) : error
+    })
     const isLed = found.topicMetadata.every(
       ({ topic, partitionMetadata }) => !names.has(topic) || partitionMetadata.every(({ leader }) => leader !== -1),
     )

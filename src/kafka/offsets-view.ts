@@ -8,7 +8,7 @@ import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
 import { decodeDone } from './offset-metadata.ts'
 import { isDone } from './progress.ts'
 import type { Watermarks } from './start-offset.ts'
-import { readWatermarks } from './start-offset.ts'
+import { readPartitions, readWatermarks } from './start-offset.ts'
 
 /** Many messages ask at once; a standing may be so old. Only `due` can become untrue, and it is asked for again then. */
 const CACHE_MS = 200
@@ -90,6 +90,9 @@ export function createOffsetsView(
             await pause(RETRY_MS, signal)
             continue
           }
+          if ((await orMissing(readPartitions(clients, place.topic)))?.includes(place.partition) === true) {
+            throw new Error(`partition ${place.partition} has no leader`)
+          }
         }
         const standing = await living(place, standingOf(place, seen))
         if (away) log.info('offsets can be read again')
@@ -134,7 +137,7 @@ export function createOffsetsView(
 async function readSnapshot(clients: KafkaClients, group: string, topic: string): Promise<Snapshot | null> {
   // Offsets before the log's ends: a message that is written in between is not taken for one beyond the end.
   const committed = await orMissing(readCommitted(clients, group, topic))
-  const log = committed && (await orMissing(readWatermarks(clients, topic)))
+  const log = committed && (await orMissing(readWatermarks(clients, topic, { withoutLeaders: 'omit' })))
   return committed && log && { committed, log }
 }
 

@@ -88,6 +88,7 @@ export function readBackOf(topic: string, partition: number, message: KafkaMessa
 async function plot(clients: KafkaClients, topic: string, sinceMs: number): Promise<Course> {
   const ends = await readWatermarks(clients, topic)
   const starts = await clients.withAdmin((admin) => admin.fetchTopicOffsetsByTimestamp(topic, sinceMs))
+  if (starts.length < ends.size) throw new Error(`a partition of ${topic} has no leader`)
   return new Map(
     starts.map(({ partition, offset }) => [partition, { next: BigInt(offset), end: ends.get(partition)?.high ?? 0n }]),
   )

@@ -31,7 +31,7 @@ export function createWatchdog(options: WatchdogOptions): () => void {
   async function look(): Promise<void> {
     looking = true
     try {
-      for (const [partition, watermarks] of await readWatermarks(clients, topic)) {
+      for (const [partition, watermarks] of await readWatermarks(clients, topic, { withoutLeaders: 'omit' })) {
         partitions.get(partition)?.observe(watermarks)
       }
       restartIfStill()

@@ -4,6 +4,7 @@ import { ensureTopics } from '../../src/kafka/topics.ts'
 import { startConsumer } from '../support/kafka-consumer.ts'
 import type { KafkaWorld } from '../support/kafka-testing.ts'
 import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { produceRaw, rawBatch } from '../support/raw-batch.ts'
 
 const DAY_MS = 86_400_000
 
@@ -42,6 +43,24 @@ describe('a group without committed offsets', () => {
     await until('it is at the end', async () => (await world.committed())[0]?.offset === 4n)
     expect(handled.length).toBe(4 - Number(first))
     expect(world.log.lines.find(({ message }) => message.includes('KAFKA_START_FROM'))?.fields['offset']).toBe(first)
+  })
+
+  it.each([
+    { name: 'seconds, by them', aged: (ageMs: number) => Math.floor((Date.now() - ageMs) / 1_000), first: 1n },
+    { name: 'no times, at the first message', aged: () => -1, first: 0n },
+  ])('begins, where producers write $name', async ({ aged, first }) => {
+    for (const ageMs of [7 * DAY_MS, 2 * DAY_MS, 0]) {
+      const timestamp = BigInt(aged(ageMs))
+      await produceRaw(
+        world.brokers,
+        world.requests,
+        0,
+        await rawBatch({ records: [{ value: `${ageMs}` }], timestamp }),
+      )
+    }
+    const { handled } = startFrom({ kind: 'recent' })
+    await until('it is at the end', async () => (await world.committed())[0]?.offset === 3n)
+    expect(handled.length).toBe(3 - Number(first))
   })
 
   it('stays where it began, though nothing was there to read', async () => {

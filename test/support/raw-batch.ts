@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gzip, zstdCompress } from 'node:zlib'
 import { compressFrame } from 'lz4-napi'
@@ -90,11 +91,24 @@ function varint(value: number): Buffer {
   return Buffer.from([...bytes, rest])
 }
 
+/** What a broker says that has not heard yet of a new topic, or of its leader. */
+const NOT_YET = new Set([3, 5, 6])
+const PATIENCE_MS = 15_000
+
 /**
- * Sends a batch to its partition's leader, which one of `brokers` must be, with acks=all.
+ * Sends a batch to its partition's leader, which the first of `brokers` must be, with acks=all.
  * @throws Error with the protocol's number of the refusal
  */
 export async function produceRaw(brokers: string[], topic: string, partition: number, batch: Buffer): Promise<void> {
+  for (const endsMs = performance.now() + PATIENCE_MS; ;) {
+    const error = await produceOnce(brokers, topic, partition, batch)
+    if (error === 0) return
+    if (!NOT_YET.has(error) || performance.now() > endsMs) throw new Error(`the broker refuses the batch with ${error}`)
+    await sleep(100)
+  }
+}
+
+async function produceOnce(brokers: string[], topic: string, partition: number, batch: Buffer): Promise<number> {
   const [host, port] = (brokers[0] ?? '').split(':')
   const string = (text: string) => Buffer.concat([int16(Buffer.byteLength(text)), Buffer.from(text)])
   const request = Buffer.concat([
@@ -119,8 +133,7 @@ export async function produceRaw(brokers: string[], topic: string, partition: nu
     await once(socket, 'connect')
     socket.write(Buffer.concat([int32(request.length), request]))
     const [answer] = (await once(socket, 'data')) as [Buffer]
-    const error = answer.readInt16BE(8 + 4 + 2 + Buffer.byteLength(topic) + 4 + 4)
-    if (error !== 0) throw new Error(`the broker refuses the batch with error ${error}`)
+    return answer.readInt16BE(8 + 4 + 2 + Buffer.byteLength(topic) + 4 + 4)
   } finally {
     socket.destroy()
   }

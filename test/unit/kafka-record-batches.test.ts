@@ -123,9 +123,7 @@ describe('record batches', () => {
 
   it('never hold the event loop: many headers, many records, many batches, in every codec', async () => {
     const shapes: Record<string, RawRecord[]> = {
-      'many headers': [
-        { value: 'x', headers: Array.from({ length: 60_000 }, (_, index) => [`${index % 999}`, null]) },
-      ],
+      'many headers': [{ value: 'x', headers: Array.from({ length: 60_000 }, (_, index) => [`${index % 999}`, null]) }],
       'many records with headers': Array.from({ length: 150 }, () => ({
         value: 'x',
         headers: Array.from({ length: 500 }, (_, index) => [`${index}`, null] as const),
