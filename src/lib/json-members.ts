@@ -115,7 +115,7 @@ function skipScalar(bytes: Buffer, at: number): number {
   const first = bytes[at]
   if (first === QUOTE) return skipString(bytes, at)
   if (first === MINUS || isDigit(first)) return skipNumber(bytes, at)
-  const literal = LITERALS.find((word) => bytes.compare(word, 0, word.length, at, at + word.length) === 0)
+  const literal = LITERALS.find((word) => bytes.subarray(at, at + word.length).equals(word))
   return literal === undefined ? fail(at) : at + literal.length
 }
 

@@ -1,12 +1,12 @@
 /** Services of a test's own, for tests that kill, freeze, flush or configure them; the shared ones come from global-setup.ts. */
 import { cacheDir } from '../../tools/services/download.ts'
 import type { Downloads } from '../../tools/services/download.ts'
-import type { LocalKafka, LocalKafkaOptions } from '../../tools/services/local-kafka.ts'
-import { startLocalKafka as startKafka } from '../../tools/services/local-kafka.ts'
+import type { LocalCluster, LocalKafka, LocalKafkaOptions } from '../../tools/services/local-kafka.ts'
+import { startLocalCluster as startCluster, startLocalKafka as startKafka } from '../../tools/services/local-kafka.ts'
 import type { LocalRedis, LocalRedisOptions } from '../../tools/services/local-redis.ts'
 import { startLocalRedis as startRedis } from '../../tools/services/local-redis.ts'
 
-export type { LocalKafka, LocalKafkaOptions, LocalRedis, LocalRedisOptions }
+export type { LocalCluster, LocalKafka, LocalKafkaOptions, LocalRedis, LocalRedisOptions }
 
 const downloads = (): Downloads => ({
   cacheDir: cacheDir(process.env),
@@ -19,6 +19,12 @@ export function startLocalKafka(options: LocalKafkaOptions = {}): Promise<LocalK
   // As for the shared one: the whole suite runs on one release.
   const version = process.env['TEST_KAFKA_VERSION']
   return startKafka({ ...(version ? { version } : {}), ...options }, downloads())
+}
+
+/** Three brokers of the test's own, each with a replica of everything; as `startLocalKafka`. */
+export function startLocalCluster(options: LocalKafkaOptions = {}): Promise<LocalCluster> {
+  const version = process.env['TEST_KAFKA_VERSION']
+  return startCluster(3, { ...(version ? { version } : {}), ...options }, downloads())
 }
 
 /** A Redis of the test's own: some 0.1 s. Stop it in `afterAll`; it ends with this process at the latest. */

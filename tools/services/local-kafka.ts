@@ -21,7 +21,10 @@ export const KAFKA_VERSION = '4.3.1'
 const START_LIMIT_MS = 120_000
 const FORMAT_LIMIT_MS = 60_000
 
-const JVM = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
+const HEAP = '-Xmx512m'
+/** Several nodes share a machine. */
+const CLUSTER_HEAP = '-Xmx256m'
+const JVM = [ '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
 const QUIET = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'
 
 export interface LocalKafkaOptions {
@@ -49,28 +52,80 @@ export interface LocalKafka extends Guarded {
  * @throws MissingTool without Java 17 or, at the first time, Maven; Error with the broker's last output when it does not start
  */
 export async function startLocalKafka(options: LocalKafkaOptions, downloads: Downloads): Promise<LocalKafka> {
-  await requireJava(downloads.signal)
-  const jars = await kafkaJars(options.version ?? KAFKA_VERSION, downloads)
-  return withFreePorts(3, (ports) => start(options, `${jars}/*`, ports as [number, number, number], downloads.signal))
+  const [node] = await startNodes(1, options, downloads)
+  if (node === undefined) throw new TypeError('no node was started')
+  return node
 }
 
-async function start(
+export interface LocalCluster {
+  /** As KAFKA_BOOTSTRAP_SERVERS names them. */
+  brokers: string[]
+  /** Each is a broker and a voter of the controllers' quorum: two of three have to run. */
+  nodes: LocalKafka[]
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a cluster of brokers whose topics have a replica on each by default, as `startLocalKafka` does one.
+ * @param count at most 9
+ * @throws as startLocalKafka
+ */
+export async function startLocalCluster(
+  count: number,
   options: LocalKafkaOptions,
-  classPath: string,
-  ports: [number, number, number],
+  downloads: Downloads,
+): Promise<LocalCluster> {
+  const nodes = await startNodes(count, options, downloads)
+  return {
+    brokers: nodes.flatMap(({ brokers }) => brokers),
+    nodes,
+    stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))),
+  }
+}
+
+type NodePorts = [client: number, internal: number, controller: number]
+
+async function startNodes(count: number, options: LocalKafkaOptions, downloads: Downloads): Promise<LocalKafka[]> {
+  await requireJava(downloads.signal)
+  const jars = await kafkaJars(options.version ?? KAFKA_VERSION, downloads)
+  return withFreePorts(3 * count, async (ports) => {
+    const ofNodes = Array.from({ length: count }, (_, index) => ports.slice(3 * index, 3 * index + 3) as NodePorts)
+    const clusterId = newClusterId()
+    const starting = ofNodes.map((_, index) =>
+      startNode({ index, ofNodes, clusterId, classPath: `${jars}/*` }, options, downloads.signal),
+    )
+    const started = await Promise.allSettled(starting)
+    const failed = started.find((each) => each.status === 'rejected')
+    const nodes = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+    if (failed === undefined) return nodes
+    await Promise.all(nodes.map((node) => node.stop()))
+    throw failed.reason as Error
+  })
+}
+
+interface NodePlace {
+  index: number
+  ofNodes: NodePorts[]
+  clusterId: string
+  classPath: string
+}
+
+async function startNode(
+  { index, ofNodes, clusterId, classPath }: NodePlace,
+  options: LocalKafkaOptions,
   signal: AbortSignal,
-) {
+): Promise<LocalKafka> {
+  const [client, internal] = ofNodes[index] as NodePorts
   const dir = await mkdtemp(join(tmpdir(), 'resume-scoring-kafka-'))
-  const clusterId = newClusterId()
   const file = join(dir, 'server.properties')
-  const properties = { ...serverProperties(dir, ports), ...options.properties }
+  const properties = { ...serverProperties(dir, index, ofNodes), ...options.properties }
   await writeFile(
     file,
     Object.entries(properties)
       .map(([name, value]) => `${name}=${value}\n`)
       .join(''),
   )
-  const java = [...JVM, QUIET, '-cp', classPath]
+  const java = [ofNodes.length === 1 ? HEAP : CLUSTER_HEAP, ...JVM, QUIET, '-cp', classPath]
   const format = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterId, '--config', file]
   for (const { name, password, mechanism } of options.scramUsers ?? []) {
     format.push('--add-scram', `${mechanism}=[name="${name}",password="${password}"]`)
@@ -82,31 +137,36 @@ async function start(
       args: [...java, 'kafka.Kafka', file],
       dir,
       prepare: () => run('java', [...java, ...format], { signal, timeout: FORMAT_LIMIT_MS }),
-      isReady: () => brokerAnswers(`127.0.0.1:${ports[1]}`, clusterId),
+      isReady: () => brokerAnswers(`127.0.0.1:${internal}`, clusterId),
       startLimitMs: START_LIMIT_MS,
     },
     signal,
   )
-  const insideBrokers = [`127.0.0.1:${ports[1]}`]
-  return Object.assign(guarded, { brokers: [`localhost:${ports[0]}`], port: ports[0], insideBrokers })
+  const insideBrokers = [`127.0.0.1:${internal}`]
+  return Object.assign(guarded, { brokers: [`localhost:${client}`], port: client, insideBrokers })
 }
 
-function serverProperties(dir: string, [client, internal, controller]: [number, number, number]) {
+function serverProperties(dir: string, index: number, ofNodes: NodePorts[]) {
+  const [client, internal, controller] = ofNodes[index] as NodePorts
+  const replicas = String(ofNodes.length)
+  const inSync = String(Math.max(1, ofNodes.length - 1))
   return {
     'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    'node.id': String(index + 1),
+    'controller.quorum.voters': ofNodes.map((ports, each) => `${each + 1}@127.0.0.1:${ports[2]}`).join(','),
     listeners: `CLIENT://127.0.0.1:${client},INTERNAL://127.0.0.1:${internal},CONTROLLER://127.0.0.1:${controller}`,
     'advertised.listeners': `CLIENT://localhost:${client},INTERNAL://127.0.0.1:${internal}`,
     'listener.security.protocol.map': 'CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'inter.broker.listener.name': 'INTERNAL',
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(dir, 'data'),
+    'default.replication.factor': replicas,
+    'min.insync.replicas': inSync,
     // One node: the defaults ask for three, and for fifty partitions that take seconds to make.
-    'offsets.topic.replication.factor': '1',
+    'offsets.topic.replication.factor': replicas,
     'offsets.topic.num.partitions': '2',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': inSync,
     'transaction.state.log.num.partitions': '2',
     // A killed broker is let in again only when its old session is over: 9 s by default.
     'broker.session.timeout.ms': '4000',
