@@ -6,8 +6,8 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 
 FROM manifest AS dependencies
-# Optional ones are a Node for machines that have an older one: the image has its own.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+# Among the optional ones are the binaries of snappy and lz4 for this platform, and a Node, which the image has already.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && rm -rf node_modules/node-linux-*
 
 FROM manifest AS build
 RUN npm ci --ignore-scripts --no-audit --no-fund
