@@ -24,7 +24,7 @@ const FORMAT_LIMIT_MS = 60_000
 const HEAP = '-Xmx512m'
 /** Several nodes share a machine. */
 const CLUSTER_HEAP = '-Xmx256m'
-const JVM = [ '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
+const JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
 const QUIET = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'
 
 export interface LocalKafkaOptions {
