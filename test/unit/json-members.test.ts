@@ -7,14 +7,18 @@ import { longestStallMs } from '../support/cpu-stalls.ts'
 const NAMES = new Set(['a', 'b', '__proto__'])
 const read = (text: string) => readMembers(Buffer.from(text), NAMES)
 
-/** @returns what JSON.parse makes of it; undefined: it is no JSON */
-function parsed(text: string): unknown {
+/** @throws what `use` throws and is no SyntaxError */
+function accepts(use: () => unknown): boolean {
   try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
+    use()
+    return true
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
   }
 }
+const isParsed = (text: string) => accepts(() => JSON.parse(text))
+const isRead = (text: string) => accepts(() => read(text))
 
 describe('the members of a JSON object', () => {
   it('are those that JSON.parse finds', () => {
@@ -45,12 +49,11 @@ describe('the members of a JSON object', () => {
           whole.slice(0, at % (whole.length + 1)) + put + whole.slice((at % (whole.length + 1)) + 1),
       ),
       fc.string(),
-      fc.array(fc.constantFrom(...'{}[]",:-0.1eE+ \\untrfals')).map((parts) => parts.join('')),
+      fc.array(fc.constantFrom(...Array.from('{}[]",:-0.1eE+ \\untrfals'))).map((parts) => parts.join('')),
     )
     fc.assert(
       fc.property(text, (each) => {
-        if (parsed(each) === undefined) expect(() => read(each), each).toThrow(SyntaxError)
-        else expect(() => read(each), each).not.toThrow()
+        expect({ text: each, isJson: isRead(each) }).toEqual({ text: each, isJson: isParsed(each) })
       }),
       { numRuns: 3_000 },
     )
@@ -73,10 +76,12 @@ describe('the members of a JSON object', () => {
       spaces: `${fill(' ')}{}`,
       'an open string': `{"resume":"${fill('x')}`,
     }
+    const slow: string[] = []
     for (const [name, text] of Object.entries(shapes)) {
       const stallMs = await longestStallMs(async () => decodeRequest(Buffer.from(text)))
-      expect(stallMs, name).toBeLessThan(150)
+      slow.push(...(stallMs > 100 ? [`${name}: ${stallMs} ms`] : []))
     }
+    expect(slow).toEqual([])
   })
 })
 

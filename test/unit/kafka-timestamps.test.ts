@@ -34,7 +34,7 @@ describe("a record's timestamp", () => {
     for (const timestamp of [laterMs / 1_000, laterMs, laterMs * 1_000, BigInt(laterMs) * 1_000_000n, -1]) {
       const [whole = ''] = `${timestamp}`.split('.')
       const resent = { ...place, offset: 2n, timestampMs: timestampMsOf(whole) }
-      expect(judge(refused, resent, 'committed'), whole).toBe('take')
+      expect({ whole, judged: judge(refused, resent, 'committed') }).toEqual({ whole, judged: 'take' })
     }
   })
 
