@@ -87,8 +87,11 @@ export const FAILURES = {
     message: UNAVAILABLE,
     remedy: 'check OPENAI_MODEL, OPENAI_BASE_URL, OPENAI_RESPONSE_FORMAT and OPENAI_MAX_COMPLETION_TOKENS',
   },
-  /** The model refused a parameter that is left out from now on: the same request again, without it. */
-  parameter_refused: { retry: 'at_once', most: 8, hold: 'none', message: UNAVAILABLE, remedy: null },
+  /**
+   * A part of the request's form was refused (a parameter, an order of messages, the way the key is sent), under whatever status:
+   * the same request again in another form, see provider/trial.ts.
+   */
+  parameter_refused: { retry: 'at_once', most: 4, hold: 'none', message: UNAVAILABLE, remedy: null },
   /** 400 for this text only. */
   rejected_text: {
     retry: 'never',
@@ -142,6 +145,14 @@ export const FAILURES = {
     most: 2,
     hold: 'none',
     message: 'Ответ модели оборван: требования слишком обширны.',
+    remedy: null,
+  },
+  /** finish_reason length before a word of the answer: a model that thinks. Again with a much larger cap, which is remembered. */
+  thought_out: {
+    retry: 'at_once',
+    most: 3,
+    hold: 'none',
+    message: 'Модель не уложилась в предел длины ответа. Повторите запрос позже.',
     remedy: null,
   },
   /**

@@ -20,6 +20,7 @@ import { createMetrics } from './ops/metrics.ts'
 import { startOps } from './ops/ops.ts'
 import { startWaitingLog } from './ops/waiting-log.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
+import { createAdaptations } from './provider/adaptations.ts'
 import { createProvider } from './provider/client.ts'
 import { createGate } from './provider/gate.ts'
 import { createKeySource } from './provider/key.ts'
@@ -111,11 +112,13 @@ export async function work({ config, worker, log, secrets, releases, stop }: Wor
     onLost: () => void rebuildIfAlone().catch(saidUnless(ended.signal, log, 'the budget was not rebuilt')),
   })
   releases.defer('the budget', () => budget.close())
+  const adaptations = createAdaptations({ redis, keys, server: config.provider, log })
+  await adaptations.load()
   const provider = createProvider({
     settings: config.provider,
     key: createKeySource(config.provider, log, { learned: (key) => secrets.learn(key) }),
     transport,
-    log,
+    adaptations,
   })
   const gate = createGate({ redis, keys, worker, identity: provider.identity, retry: retryWhileAway, log })
   releases.defer('the gate', () => gate.close())
@@ -135,7 +138,17 @@ export async function work({ config, worker, log, secrets, releases, stop }: Wor
   const slots = createSlots(config.maxCallsInFlight)
   const trusted = (signal: AbortSignal) => state.isTrusted(signal)
   const ask = createAsk({ dedupe, budget, slots, alone: createAloneLock(), gate, provider, trusted, metrics, log })
-  const pipeline = createPipeline({ config, dedupe, budget, ask, scoring, log, metrics, stopped: ended.signal })
+  const pipeline = createPipeline({
+    config,
+    dedupe,
+    budget,
+    ask,
+    capOf: provider.capOf,
+    scoring,
+    log,
+    metrics,
+    stopped: ended.signal,
+  })
   // Room for calls, and beside them for what needs none: duplicates, cached results, answers on their way out.
   const windowMessages = Math.max(WINDOW_MIN_MESSAGES, 2 * config.maxCallsInFlight)
   const consumer = createConsumer({

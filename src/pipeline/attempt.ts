@@ -38,6 +38,7 @@ export interface Asked {
   messages: Question['messages']
   schema: Question['schema']
   maxCompletionTokens: number
+  trial: Question['trial']
   /** The most that the call can be billed. */
   tokens: number
   /** It is suspected of killing its worker: nothing else is in flight meanwhile. */
@@ -49,7 +50,7 @@ export interface Asked {
 
 export type Attempt =
   | { kind: 'answer'; content: string; model: string }
-  | { kind: 'failure'; code: FailureCode; retryAfterMs: number | null; evidence: Evidence }
+  | { kind: 'failure'; code: FailureCode; retryAfterMs: number | null; evidence: Evidence; next: Question['trial'] }
   | { kind: 'refused'; waitMs: number }
   | { kind: 'too_long' }
   /** The claim passed to another message, or its answer is there: claim again to see. */
@@ -113,11 +114,12 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
   }
 
   async function call(asked: Asked, grant: Grant, lease: Lease, signals: HandlerSignals): Promise<Made> {
-    const { messages, schema, maxCompletionTokens, journey } = asked
+    const { messages, schema, maxCompletionTokens, trial, journey } = asked
     const startedMs = performance.now()
     let keepsLease = false
     try {
-      const question = { messages, schema, maxCompletionTokens, sendByMs: grant.sendByMs, signal: signals.call }
+      const { sendByMs } = grant
+      const question = { messages, schema, maxCompletionTokens, trial, sendByMs, signal: signals.call }
       const reply = await provider.ask(question)
       if (reply.kind === 'not_sent') log.warn('a grant came too late to be sent and is spent', { id: asked.id })
       const tookMs = performance.now() - startedMs
@@ -181,11 +183,11 @@ function attemptOf(reply: Reply, asked: Asked, signals: HandlerSignals): Made {
   if (reply.kind === 'answer' && asked.judge(reply.content) === 'usable') {
     return { attempt: { kind: 'answer', content: reply.content, model: reply.model }, outcome: 'answered' }
   }
-  const { code, retryAfterMs } = reply.kind === 'failure' ? reply : UNUSABLE
-  return { attempt: { kind: 'failure', code, retryAfterMs }, outcome: code }
+  const { code, retryAfterMs, next } = reply.kind === 'failure' ? reply : UNUSABLE
+  return { attempt: { kind: 'failure', code, retryAfterMs, next }, outcome: code }
 }
 
-const UNUSABLE = { code: 'unusable_answer', retryAfterMs: null } as const
+const UNUSABLE = { code: 'unusable_answer', retryAfterMs: null, next: null } as const
 
 /** For what has to be written after a call even though the partition is gone; bounded, also when the worker stops. */
 const aftermath = <T>(call: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> =>

@@ -29,6 +29,8 @@ import type { Outcome } from '../outcomes/outcome.ts'
 import { decodeOutcome, encodeOutcome } from '../outcomes/outcome.ts'
 import type { Failure } from '../provider/attempts.ts'
 import { nextStep } from '../provider/attempts.ts'
+import type { Provider } from '../provider/client.ts'
+import type { Trial } from '../provider/trial.ts'
 import type { Prepared, Scoring } from '../scoring/scoring.ts'
 
 /** It was in flight when its worker died so many times: from now on it runs alone, so that it can hurt no other. */
@@ -43,6 +45,8 @@ export interface PipelineParts {
   dedupe: Dedupe
   budget: Budget
   ask: Ask
+  /** See Provider. */
+  capOf: Provider['capOf']
   scoring: Scoring
   log: Log
   metrics: Metrics
@@ -59,7 +63,7 @@ export interface Pipeline extends Handler {
 
 /** @returns the handler that the Kafka layer calls, side by side for many messages */
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { config, dedupe, budget, ask, scoring, log, metrics, stopped } = parts
+  const { config, dedupe, budget, ask, capOf, scoring, log, metrics, stopped } = parts
   const { topics, groupId } = config.kafka
   const endings = createEndings({ topics, log, metrics })
   const { foreign, duplicate, final, refusal, dead } = endings
@@ -156,13 +160,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   ): Promise<Result> {
     const { id, messages, schema } = prepared
     const failures: Failure[] = []
-    let { maxCompletionTokens } = config.provider
+    let trial: Trial | null = null
+    let times = 1
     for (;;) {
+      const maxCompletionTokens = capOf(trial) * times
       const tokens = scoring.mostTokens(prepared, maxCompletionTokens)
-      if (tokens === null) return giveUp('too_long', journey)
+      const tooLong = trial?.raised === true ? 'thought_out' : 'too_long'
+      if (tokens === null) return giveUp(tooLong, journey)
       const { judge } = scoring
       const attempt = await ask(
-        { id, owner, messages, schema, maxCompletionTokens, tokens, alone, journey, judge },
+        { id, owner, messages, schema, maxCompletionTokens, trial, tokens, alone, journey, judge },
         signals,
       )
       switch (attempt.kind) {
@@ -172,7 +179,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
           // After a failure as well: a retry needs a place in the budget like any other attempt.
           return attempt
         case 'too_long':
-          return giveUp('too_long', journey)
+          return giveUp(tooLong, journey)
         case 'changed':
           return attempt
         case 'again':
@@ -186,7 +193,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
             return { kind: 'refused', waitMs: attempt.retryAfterMs ?? RATE_LIMITED_WAIT_MS }
           }
           if (step.kind === 'give_up') return giveUp(step.code, journey)
-          if (step.longer) maxCompletionTokens = config.provider.maxCompletionTokens * 2
+          if (step.longer) times = 2
+          trial = attempt.next ?? trial
           journey.waitedMs += step.afterMs
           await pause(step.afterMs, signals.wait)
         }

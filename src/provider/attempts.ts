@@ -2,8 +2,9 @@
  * How a request goes on after a failed attempt. Pure. The bounds, which end every request however the provider behaves:
  *
  * - a failure that would only repeat itself (too long, refused, filtered, this text rejected) ends it at once;
- * - an unusable answer and one that was cut off are each asked for once more, a refused parameter is left out at once: 3 model
- *   calls that are billed in full, at the most;
+ * - an unusable answer and one that was cut off are each asked for once more: 3 model calls that are billed in full, at the
+ *   most; one whose cap a model's thinking used up twice more, with a larger cap each time;
+ * - a refused form is given up at once, after the second refusal all that can be: 3 calls (trial.ts);
  * - so is one that is no completion at all, unless other requests meet the same: then the gate holds them all, and none ends;
  * - three failures, with others answered since the first, end it: the request is to blame, not the provider. Failures while the
  *   gate holds its calls do not count;
@@ -17,6 +18,7 @@
 import type { FailureCode } from '../errors.ts'
 import { FAILURES } from '../errors.ts'
 import type { Evidence } from './gate.ts'
+import type { Trial } from './trial.ts'
 
 /** One attempt that failed. */
 export interface Failure {
@@ -24,6 +26,8 @@ export interface Failure {
   /** As the provider told, null for nothing told. */
   retryAfterMs: number | null
   evidence: Evidence
+  /** How to ask in another form or with a larger cap; null: there is no other way, or no need. */
+  next: Trial | null
 }
 
 export type Step =
@@ -44,6 +48,7 @@ export function nextStep(failures: readonly Failure[], random: () => number = Ma
   const { retry, most } = FAILURES[last.code]
   const times = failures.filter(({ code }) => code === last.code).length
   const shared = last.code === 'no_completion' && last.evidence.held && times < FAILURES.outage.most
+  if (last.code === 'thought_out' && last.next === null) return { kind: 'give_up', code: last.code }
   if (most !== null && times >= most && !shared) return { kind: 'give_up', code: last.code }
   // Others are answered with the same configuration: what the provider does not like is the text.
   const configurationWorks = last.evidence.successes > 0

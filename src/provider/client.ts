@@ -4,21 +4,24 @@ import OpenAI from 'openai'
 import type { RateHeaders } from '../budget/rate-headers.ts'
 import { retryAfterMs } from '../budget/rate-headers.ts'
 import type { Config } from '../config.ts'
-import type { Log } from '../logging/log.ts'
+import type { FailureCode } from '../errors.ts'
+import type { Adaptations } from './adaptations.ts'
 import type { Verdict } from './classify.ts'
-import { classifyBroken, classifyCompletion, classifyStatus } from './classify.ts'
+import { classifyBroken, classifyCompletion, classifyStatus, verdict } from './classify.ts'
+import type { Body, Form } from './form.ts'
+import { bodyOf, isSame, keyHeaders, partsOf } from './form.ts'
 import type { Identity } from './holds.ts'
 import type { ApiKey, KeySource } from './key.ts'
-import type { Body } from './parameters.ts'
-import { createParameters } from './parameters.ts'
 import type { Question, Reply, Said, Usage } from './reply.ts'
 import type { Exchange, Transport } from './transport.ts'
+import type { Trial } from './trial.ts'
+import { afterRefusal, afterThinking, firstTrial, knownForm, learnedForm, sentForm } from './trial.ts'
 
 export interface ProviderOptions {
   settings: Config['provider']
   key: KeySource
   transport: Transport
-  log: Log
+  adaptations: Adaptations
 }
 
 export interface Provider {
@@ -27,65 +30,114 @@ export interface Provider {
    * @returns within OPENAI_TIMEOUT_SECONDS
    */
   ask: (question: Question) => Promise<Reply>
+  /** @returns the cap of an answer, tokens: the setting, or what a model that thinks was found to need */
+  capOf: (trial: Trial | null) => number
   /** The scopes of this worker's calls as they are now; see gate.ts. */
   identity: () => Promise<Identity>
+}
+
+/** A request as it was put. */
+interface Put {
+  question: Question
+  trial: Trial
+  /** What is known of the form that the server takes. */
+  known: Form
+  sent: Form
 }
 
 /** The package's own limit must never come first: it counts by the wall clock, which may jump. */
 const PACKAGE_TIMEOUT_MS = 24 * 3_600_000
 const USER_AGENT = 'resume-scoring-worker'
 
-export function createProvider({ settings, key, transport, log }: ProviderOptions): Provider {
+/** A server that answers so has taken the request in the form in which it was. */
+const TAKEN: ReadonlySet<FailureCode> = new Set([
+  'unusable_answer',
+  'cut_off',
+  'thought_out',
+  'refused_by_model',
+  'content_filter',
+])
+
+export function createProvider({ settings, key, transport, adaptations }: ProviderOptions): Provider {
   const base = splitBaseUrl(settings.baseUrl)
-  const parameters = createParameters(settings.model, (refused, instead) => {
-    log.warn('the model refuses a parameter: it is not sent any more', { parameter: refused, instead })
-  })
+  const { model, maxCompletionTokens: configuredCap } = settings
+
+  const capOf = (trial: Trial | null) =>
+    Math.max(configuredCap, adaptations.form().capTokens ?? 0, trial?.form.capTokens ?? 0)
 
   async function ask(question: Question): Promise<Reply> {
     const apiKey = await key()
-    if (apiKey.value === null) return failure(NO_KEY, nothingSaid(apiKey), { retryAfterMs: null, sent: false })
-    const body = parameters.body(question)
-    const { exchange, parsed } = await call(apiKey.value, body, question)
+    if (apiKey.value === null) return failure(NO_KEY, nothingSaid(apiKey), { sent: false })
+    const fleet = adaptations.form()
+    const trial = question.trial ?? firstTrial(fleet)
+    const known = knownForm(fleet, trial)
+    const sent = sentForm(known, trial, model)
+    const put = { question, trial, known, sent }
+    const { exchange, parsed } = await call(keyHeaders(sent, apiKey.value), bodyOf(model, sent, question), question)
     if (exchange.kind === 'not_sent' || exchange.kind === 'aborted') return exchange
     if (exchange.kind !== 'answered') {
-      const sent = exchange.kind === 'too_big' || exchange.sent
-      return failure(verdictOf(exchange), nothingSaid(apiKey), { retryAfterMs: null, sent })
+      const wasSent = exchange.kind === 'too_big' || exchange.sent
+      return failure(verdictOf(exchange), nothingSaid(apiKey), { sent: wasSent })
     }
     const limits = rateHeaders(exchange.headers)
-    const told = (usage: Usage | null): Said => ({ usage, limits, keyFingerprint: apiKey.fingerprint })
-    const details = { retryAfterMs: retryAfterMs(limits), sent: true }
+    const said = (usage: Usage | null): Said => ({ usage, limits, keyFingerprint: apiKey.fingerprint })
     if (!isSuccess(exchange.status)) {
-      const verdict = classifyStatus(exchange.status, exchange.body)
-      return failure(adjusted(verdict, body), told(null), details)
+      const parts = partsOf(sent, question.schema, trial.capRefused)
+      return refused(classifyStatus(exchange.status, exchange.body, parts), put, said(null))
     }
     const completion = classifyCompletion(parsed)
-    if (!completion.ok) return failure(completion.verdict, told(completion.usage), details)
-    return { kind: 'answer', content: completion.content, model: completion.model, ...told(completion.usage) }
+    if (completion.ok || TAKEN.has(completion.verdict.code)) took(put, completion.ok)
+    if (!completion.ok) return refused(completion.verdict, put, said(completion.usage))
+    return { kind: 'answer', content: completion.content, model: completion.model, ...said(completion.usage) }
   }
 
-  /** A refused parameter is left out from now on; where that cannot be done, the configuration is to blame. */
-  function adjusted(verdict: Verdict, body: Body): Verdict {
-    const refused = verdict.refusedParameter
-    if (refused === null || parameters.refuse(refused, body)) return verdict
-    return { ...verdict, code: 'bad_configuration' }
+  /** The form is shared with the fleet; a cap only once there was an answer within it. */
+  function took({ question, trial, known, sent }: Put, isAnswer: boolean): void {
+    const isLarger = trial.raised && isAnswer
+    const capTokens = isLarger ? question.maxCompletionTokens : adaptations.form().capTokens
+    const form = { ...learnedForm(known, sent, trial), capTokens }
+    adaptations.worked(form, isSame(form, { ...sent, capTokens }))
+  }
+
+  /** A failure, with the way to ask again where the form or the cap of the request is to blame. */
+  function refused(found: Verdict, { question, trial, known, sent }: Put, said: Said): Reply {
+    const told = { sent: true, retryAfterMs: retryAfterMs(said.limits) ?? found.retryAfterMs }
+    // A raised cap that the server does not take says nothing of the text or the settings.
+    const isRaiseRefused = trial.raised && (found.code === 'too_long' || found.isCapTooLarge)
+    if (isRaiseRefused) return failure({ ...found, code: 'thought_out' }, said, told)
+    if (found.code === 'thought_out') {
+      const next = afterThinking(trial, known, question.maxCompletionTokens, configuredCap)
+      return failure(found, said, { ...told, next })
+    }
+    // Whether this server takes such requests at all is not known yet: the text is not the first to blame.
+    const isDoubtful = found.code === 'unclear_rejection' && !adaptations.isProved()
+    const parts = isDoubtful ? (['unnamed'] as const) : found.refused
+    if (parts.length === 0) return failure(found, said, told)
+    // Nothing is left that could be given up.
+    if (trial.plain && parts.every((part) => part === 'unnamed')) {
+      return failure(isDoubtful ? found : { ...found, code: 'bad_configuration' }, said, told)
+    }
+    const next = afterRefusal(trial, known, sent, parts, question.schema)
+    return failure({ ...found, code: 'parameter_refused' }, said, { ...told, next })
   }
 
   /** A client of its own for each call (some 10 µs): its fetch knows the call's key, deadline and signal. */
   async function call(
-    apiKey: string,
+    keyInHeaders: Record<string, string>,
     body: Body,
     question: Question,
   ): Promise<{ exchange: Exchange; parsed: unknown }> {
     let exchange: Exchange | null = null as Exchange | null
     const client = new OpenAI({
       ...packageSettings,
-      apiKey,
+      // Not sent: see `requestHeaders`.
+      apiKey: 'none',
       baseURL: base.url,
       defaultQuery: base.query,
       fetch: async (url, init) => {
         exchange = await transport.post({
           url: new URL(url instanceof Request ? url.url : url),
-          headers: requestHeaders(apiKey),
+          headers: { ...keyInHeaders, ...requestHeaders },
           body: init?.body as string,
           sendByMs: question.sendByMs,
           timeoutMs: settings.timeoutMs,
@@ -120,7 +172,7 @@ export function createProvider({ settings, key, transport, log }: ProviderOption
     }
   }
 
-  return { ask, identity }
+  return { ask, capOf, identity }
 }
 
 class NoCompletion extends Error {}
@@ -137,14 +189,11 @@ const packageSettings = {
 } as const
 
 /** Instead of the package's own headers: OPENAI_CUSTOM_HEADERS would change those. */
-function requestHeaders(apiKey: string): Record<string, string> {
-  return {
-    authorization: `Bearer ${apiKey}`,
-    'content-type': 'application/json',
-    accept: 'application/json',
-    'accept-encoding': 'identity',
-    'user-agent': USER_AGENT,
-  }
+const requestHeaders = {
+  'content-type': 'application/json',
+  accept: 'application/json',
+  'accept-encoding': 'identity',
+  'user-agent': USER_AGENT,
 }
 
 /** Azure's older addresses end in `?api-version=...`; the package takes a query apart from the base. */
@@ -155,16 +204,24 @@ function splitBaseUrl(baseUrl: string): { url: string; query: Record<string, str
   return { url: url.href.replace(/\/$/, ''), query }
 }
 
-const NO_KEY: Verdict = { code: 'unauthorized', detail: 'OPENAI_KEY_FILE gives no key', refusedParameter: null }
+const NO_KEY = verdict('unauthorized', 'OPENAI_KEY_FILE gives no key')
 
 function verdictOf(exchange: Exchange & { kind: 'timeout' | 'too_big' | 'broken' }): Verdict {
   if (exchange.kind === 'broken') return classifyBroken(exchange.error)
-  if (exchange.kind === 'timeout') return { code: 'timeout', detail: 'no whole answer in time', refusedParameter: null }
-  return { code: 'no_completion', detail: 'an answer without end', refusedParameter: null }
+  if (exchange.kind === 'timeout') return verdict('timeout', 'no whole answer in time')
+  return verdict('no_completion', 'an answer without end')
 }
 
-function failure(verdict: Verdict, said: Said, details: { retryAfterMs: number | null; sent: boolean }): Reply {
-  return { kind: 'failure', code: verdict.code, detail: verdict.detail, ...details, ...said }
+function failure(
+  { code, detail }: Verdict,
+  said: Said,
+  {
+    sent,
+    retryAfterMs: waitMs = null,
+    next = null,
+  }: { sent: boolean; retryAfterMs?: number | null; next?: Trial | null },
+): Reply {
+  return { kind: 'failure', code, detail, sent, retryAfterMs: waitMs, next, ...said }
 }
 
 const nothingSaid = (key: ApiKey): Said => ({ usage: null, limits: {}, keyFingerprint: key.fingerprint })

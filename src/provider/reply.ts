@@ -1,17 +1,12 @@
 /** What passes between the pipeline and the provider. */
 import type { RateHeaders } from '../budget/rate-headers.ts'
 import type { FailureCode } from '../errors.ts'
+import type { Content } from './form.ts'
+import type { Trial } from './trial.ts'
 
-export interface ChatMessage {
-  role: 'system' | 'user'
-  content: string
-}
-
-export interface Question {
-  messages: readonly ChatMessage[]
-  /** The strict JSON schema of the answer; null where the prompt holds it (OPENAI_RESPONSE_FORMAT=json_object). */
-  schema: { name: string; schema: Record<string, unknown> } | null
-  maxCompletionTokens: number
+export interface Question extends Content {
+  /** What earlier calls of this request taught of the form that the server takes; null for its first. */
+  trial: Trial | null
   /** The request's first byte is written before this, on performance.now()'s clock, or never. */
   sendByMs: number
   signal: AbortSignal
@@ -43,6 +38,8 @@ export type Reply =
       detail: string
       /** false: no byte of the request was written, so nothing can have been billed. */
       sent: boolean
+      /** How to ask again after a refused form or a cap that the thinking used up; null: no other way is left, or needed. */
+      next: Trial | null
     } & Said)
   /** `sendByMs` had passed; nothing was written, and the connection is ready for the next call. */
   | { kind: 'not_sent' }

@@ -14,6 +14,7 @@
  * | `successes:{scopes}` | integer | 1 hour | calls of these scopes that were answered: do others succeed while one fails |
  * | `pause` | hash | until `resume` | an operator paused the fleet |
  * | `cache:{hash}` | string | RESULT_CACHE_TTL_SECONDS | the published fields of an earlier result |
+ * | `adaptation:{server}:{model}` | string, JSON | 30 days from when it was learned: after that the server is asked once more for all that it refused, as it may have been renewed | the form of requests that this server takes, see provider/form.ts |
  * | `token_ratio:{model}` | hash | 30 days | what the token estimate learned from billed usage |
  */
 export function redisKeys(prefix: string) {
@@ -34,6 +35,7 @@ export function redisKeys(prefix: string) {
     successes: (scopes: string) => `${prefix}successes:${scopes}`,
     pause: `${prefix}pause`,
     cache: (hash: string) => `${prefix}cache:${hash}`,
+    adaptation: (server: string, model: string) => `${prefix}adaptation:${server}:${model}`,
     tokenRatio: (model: string) => `${prefix}token_ratio:${model}`,
   }
 }

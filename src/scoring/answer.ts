@@ -1,5 +1,7 @@
 /** The answer that the model is made to give: its schema, and the reading of what it gave. */
 import { z } from 'zod'
+import type { Reading } from './find-answer.ts'
+import { findAnswer } from './find-answer.ts'
 
 export const SCHEMA_NAME = 'resume_score'
 
@@ -48,26 +50,19 @@ export const answerSchema: Record<string, unknown> = object({
   recommendation: { type: 'string' },
 })
 
-export type Interpretation =
-  | { ok: true; answer: ModelAnswer }
-  /** `why` is for the log: names of fields, nothing that the model said. */
-  | { ok: false; why: string }
-
-const FENCE = /^```[a-z]*\s*\n([\s\S]*?)\n?\s*```$/i
+export type Interpretation = Reading<ModelAnswer>
 
 /**
- * Reads an answer strictly: a code fence around it and keys unknown to the schema are let pass, nothing else. A score of 101,
- * -1, 87.5 or "87" does not follow the schema, and what else such an answer got wrong cannot be known: it is asked again.
+ * Reads an answer: the object is looked for wherever it stands (find-answer.ts), and keys unknown to the schema are let pass. A
+ * score of 101, -1, 87.5 or "87" does not follow the schema, and what else such an answer got wrong cannot be known: it is
+ * asked again.
  */
 export function interpretAnswer(content: string): Interpretation {
   if (content.length > MAX_CONTENT_CHARS) return { ok: false, why: 'longer than any answer' }
-  const text = content.trim()
-  let value: unknown
-  try {
-    value = JSON.parse(FENCE.exec(text)?.[1] ?? text)
-  } catch {
-    return { ok: false, why: 'no JSON' }
-  }
+  return findAnswer(content, { fields: Object.keys(answer.shape), validate })
+}
+
+function validate(value: unknown): Interpretation {
   const parsed = answer.safeParse(value)
   if (parsed.success) return { ok: true, answer: parsed.data }
   const [issue] = parsed.error.issues

@@ -4,7 +4,8 @@
  * serves all requests of a configuration, and all resumes for a vacancy.
  */
 import { createHash } from 'node:crypto'
-import type { ChatMessage, Question } from '../provider/reply.ts'
+import type { ChatMessage } from '../provider/form.ts'
+import type { Question } from '../provider/reply.ts'
 import { answerSchema, SCHEMA_NAME } from './answer.ts'
 import type { Texts } from '../lib/sanitize.ts'
 

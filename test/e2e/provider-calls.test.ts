@@ -6,11 +6,12 @@ import { createServer as createTcpServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Config } from '../../src/config.ts'
 import type { FailureCode } from '../../src/errors.ts'
+import type { Question } from '../../src/provider/reply.ts'
 import type { FaultName } from '../../tools/openai-stub/faults.ts'
 import { PROFILE_NAMES } from '../../tools/openai-stub/profiles.ts'
 import type { Stub, StubOptions } from '../../tools/openai-stub/server.ts'
 import { startStub } from '../../tools/openai-stub/server.ts'
-import { KEY, createTestProvider, outcome, question, recordedLog } from '../support/provider.ts'
+import { KEY, createTestProvider, memory, outcome, question, recordedLog } from '../support/provider.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { waitUntil } from '../support/wait.ts'
 
@@ -21,8 +22,8 @@ afterEach(async () => {
 
 const { lines, log } = recordedLog()
 
-function providerOf(baseUrl: string, changes: Partial<Config['provider']> = {}) {
-  const provider = createTestProvider(baseUrl, log, changes)
+function providerOf(baseUrl: string, changes: Partial<Config['provider']> = {}, redis = memory()) {
+  const provider = createTestProvider(baseUrl, log, changes, redis)
   cleanups.push(provider.close)
   return provider
 }
@@ -114,38 +115,140 @@ test('an answer that was cut off says what was billed for it', async () => {
   expect(reply).toMatchObject({ code: 'cut_off', usage: { completionTokens: 500 } })
 })
 
-describe('a server of another kind is answered by leaving out what it refuses', () => {
+/** Asks until there is no other way left, as the pipeline does. @returns the outcomes of its calls */
+async function askOut(provider: ReturnType<typeof createTestProvider>, changes: Partial<Question> = {}) {
+  const outcomes: string[] = []
+  for (let trial: Question['trial'] = null; ;) {
+    const reply = await provider.ask(question({ ...changes, maxCompletionTokens: provider.capOf(trial), trial }))
+    outcomes.push(outcome(reply))
+    if (reply.kind !== 'failure' || reply.next === null) return outcomes
+    trial = reply.next
+  }
+}
+
+describe('a server of another kind is asked in the form that it takes', () => {
   test.each(PROFILE_NAMES)('%s', async (profile) => {
     const stub = await stubOf({ profile })
-    const { ask } = providerOf(stub.baseUrl)
-    const outcomes: string[] = []
-    for (let round = 0; round < 6 && outcomes.at(-1) !== 'answer'; round++)
-      outcomes.push(outcome(await ask(question())))
-    expect(new Set(outcomes.slice(0, -1))).toEqual(new Set(profile === 'vllm' ? ['parameter_refused'] : []))
+    const redis = memory()
+    const provider = providerOf(stub.baseUrl, {}, redis)
+    const outcomes = await askOut(provider)
+    expect(outcomes.length).toBeLessThanOrEqual(3)
     expect(outcomes.at(-1)).toBe('answer')
     // From then on, and with JSON in the prompt, at once.
-    expect(outcome(await ask(question()))).toBe('answer')
-    expect(outcome(await ask(question({ schema: null })))).toBe('answer')
+    expect(await askOut(provider)).toEqual(['answer'])
+    expect(await askOut(provider, { schema: null })).toEqual(['answer'])
+    // A worker that starts later has not to learn it again.
+    expect(await askOut(await restarted(stub.baseUrl, redis))).toEqual(['answer'])
   })
+
+  async function restarted(baseUrl: string, redis: ReturnType<typeof memory>) {
+    const provider = providerOf(baseUrl, {}, redis)
+    await provider.load()
+    return provider
+  }
 
   test('calls that were under way together are refused together, and then go on', async () => {
     const stub = await stubOf({ profile: 'vllm', latencyMs: 50 })
-    const { ask } = providerOf(stub.baseUrl)
-    for (const expected of ['parameter_refused', 'parameter_refused', 'answer']) {
-      const replies = await Promise.all(Array.from({ length: 5 }, () => ask(question())))
-      expect(replies.map(outcome)).toEqual(Array.from({ length: 5 }, () => expected))
-    }
+    const provider = providerOf(stub.baseUrl)
+    const outcomes = await Promise.all(Array.from({ length: 5 }, () => askOut(provider)))
+    for (const one of outcomes) expect(one.at(-1)).toBe('answer')
+    for (const one of outcomes) expect(one.length).toBeLessThanOrEqual(3)
+    expect(await askOut(provider)).toEqual(['answer'])
   })
 
-  test('a parameter that was left out and is refused all the same is a wrong configuration', async () => {
+  test('one that refuses one thing after the other is asked in the plainest form, and the rest is learned by the next', async () => {
     const stub = await stubOf()
-    const { ask } = providerOf(stub.baseUrl)
+    const provider = providerOf(stub.baseUrl)
+    for (const parameter of ['seed', 'temperature', 'response_format', 'max_completion_tokens']) {
+      stub.misbehave({ fault: 'refuse_parameter', parameter })
+    }
+    expect(await askOut(provider)).toEqual(['parameter_refused', 'parameter_refused', 'answer'])
+    const second = await askOut(provider)
+    expect(second.length).toBeLessThanOrEqual(3)
+    expect(second.at(-1)).toBe('answer')
+    await askOut(provider)
+    expect(await askOut(provider)).toEqual(['answer'])
+    expect(lines.join('\n')).toContain('max_tokens instead of max_completion_tokens')
+  })
+
+  test('one that names nothing is asked in the plainest form, unless it took such requests before', async () => {
+    const { baseUrl } = await rawServer((req, res) => {
+      let body = ''
+      req.on('data', (chunk: Buffer) => (body += chunk.toString()))
+      req.on('end', () => {
+        const isPlain = !/"(?:response_format|seed)"/.test(body)
+        res.writeHead(isPlain ? 200 : 400).end(isPlain ? COMPLETION : '{"error":"Bad request"}')
+      })
+    })
+    const provider = providerOf(baseUrl)
+    expect(await askOut(provider)).toEqual(['parameter_refused', 'answer'])
+    expect(await askOut(provider)).toEqual(['answer'])
+
+    const { baseUrl: silent } = await rawServer((_req, res) => res.writeHead(400).end('{"error":"Bad request"}'))
+    expect(await askOut(providerOf(silent))).toEqual(['parameter_refused', 'unclear_rejection'])
+
+    let calls = 0
+    const { baseUrl: moody } = await rawServer((_req, res) => {
+      calls++
+      res.writeHead(calls === 1 ? 200 : 400).end(calls === 1 ? COMPLETION : '{"error":"Bad request"}')
+    })
+    const proved = providerOf(moody)
+    expect(await askOut(proved)).toEqual(['answer'])
+    expect(await askOut(proved)).toEqual(['unclear_rejection'])
+  })
+
+  test('what only one text brings about is not learned', async () => {
+    const stub = await stubOf()
+    const provider = providerOf(stub.baseUrl)
+    stub.misbehave({ fault: 'refuse_parameter', parameter: 'seed', count: 1 })
+    stub.misbehave({ fault: 'rejected_text', count: 1 })
+    lines.length = 0
+    expect(await askOut(provider)).toEqual(['parameter_refused', 'content_filter'])
+    expect(await askOut(provider)).toEqual(['answer'])
+    expect(lines.join('\n')).not.toContain('the server refuses')
+  })
+
+  test('a key that is looked for in another header is sent in every one', async () => {
+    const { baseUrl } = await rawServer((req, res) => {
+      const isSeen = req.headers['api-key'] === KEY
+      res.writeHead(isSeen ? 200 : 401).end(isSeen ? COMPLETION : '{"message":"Missing api-key header"}')
+    })
+    const provider = providerOf(baseUrl)
+    expect(await askOut(provider)).toEqual(['parameter_refused', 'answer'])
+    expect(await askOut(provider)).toEqual(['answer'])
+    // Azure's own addresses are known.
+    expect(await askOut(providerOf(`${baseUrl}/openai/deployments/d?api-version=2024-10-21`))).toEqual(['answer'])
+  })
+
+  test('a model that thinks is given a larger cap, within a bound, and keeps it', async () => {
+    const thinks = (tokens: number) =>
+      rawServer((req, res) => {
+        let body = ''
+        req.on('data', (chunk: Buffer) => (body += chunk.toString()))
+        req.on('end', () => {
+          const { max_completion_tokens: cap } = JSON.parse(body) as { max_completion_tokens: number }
+          res.end(cap >= tokens ? COMPLETION : THOUGHT_OUT)
+        })
+      })
+    const provider = providerOf((await thinks(3_000)).baseUrl)
+    expect(await askOut(provider)).toEqual(['thought_out', 'thought_out', 'answer'])
+    expect(await askOut(provider)).toEqual(['answer'])
+    expect(provider.capOf(null)).toBe(8_000)
+    const without = providerOf((await thinks(100_000)).baseUrl)
+    expect(await askOut(without)).toEqual(['thought_out', 'thought_out', 'thought_out'])
+    expect(without.capOf(null)).toBe(500)
+  })
+
+  test('a cap that is refused by both of its names is a wrong configuration', async () => {
+    const stub = await stubOf()
     stub.misbehave({ fault: 'refuse_parameter', parameter: 'max_completion_tokens' })
     stub.misbehave({ fault: 'refuse_parameter', parameter: 'max_tokens' })
-    expect(outcome(await ask(question()))).toBe('parameter_refused')
-    expect(outcome(await ask(question()))).toBe('bad_configuration')
+    expect(await askOut(providerOf(stub.baseUrl))).toEqual(['parameter_refused', 'bad_configuration'])
   })
 })
+
+const COMPLETION = JSON.stringify({ choices: [{ finish_reason: 'stop', message: { content: '{"score":1}' } }] })
+const THOUGHT_OUT = JSON.stringify({ choices: [{ finish_reason: 'length', message: { content: '' } }] })
 
 /** A server with one handler, which sees the raw request. */
 async function rawServer(handler: Parameters<typeof createServer>[1]): Promise<{ server: Server; baseUrl: string }> {

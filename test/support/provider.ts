@@ -2,10 +2,13 @@
 import type { Config } from '../../src/config.ts'
 import type { Log, LogFields } from '../../src/logging/log.ts'
 import type { Provider } from '../../src/provider/client.ts'
+import type { AdaptationsOptions } from '../../src/provider/adaptations.ts'
+import { createAdaptations } from '../../src/provider/adaptations.ts'
 import { createProvider } from '../../src/provider/client.ts'
 import { createKeySource } from '../../src/provider/key.ts'
 import type { Question, Reply } from '../../src/provider/reply.ts'
 import { createTransport } from '../../src/provider/transport.ts'
+import { redisKeys } from '../../src/redis/keys.ts'
 
 export const KEY = 'sk-proj-never-told-0123456789'
 
@@ -16,12 +19,24 @@ export function recordedLog(): { lines: string[]; log: Log } {
   return { lines, log: { error: say, warn: say, info: say, debug: say } }
 }
 
+/** As much of Redis as the provider keeps there; what was learned by one provider is known to the next on the same one. */
+export function memory(): AdaptationsOptions['redis'] {
+  const values = new Map<string, string>()
+  const fake = {
+    get: (key: string) => Promise.resolve(values.get(key) ?? null),
+    set: (key: string, value: string) => Promise.resolve(values.set(key, value) && 'OK'),
+    time: () => Promise.resolve(['1764000000', '0']),
+  }
+  return fake as unknown as AdaptationsOptions['redis']
+}
+
 /** Close it, or its connections keep the test's process alive. */
 export function createTestProvider(
   baseUrl: string,
   log: Log,
   changes: Partial<Config['provider']> = {},
-): Provider & { close: () => Promise<void> } {
+  redis: AdaptationsOptions['redis'] = memory(),
+): Provider & { load: () => Promise<void>; close: () => Promise<void> } {
   const settings: Config['provider'] = {
     key: KEY,
     keyFile: null,
@@ -34,8 +49,9 @@ export function createTestProvider(
     ...changes,
   }
   const transport = createTransport(settings.proxyUrl)
-  const provider = createProvider({ settings, key: createKeySource(settings, log), transport, log })
-  return { ...provider, close: () => transport.close() }
+  const adaptations = createAdaptations({ redis, keys: redisKeys(''), server: settings, log })
+  const provider = createProvider({ settings, key: createKeySource(settings, log), transport, adaptations })
+  return { ...provider, load: () => adaptations.load(), close: () => transport.close() }
 }
 
 const SCHEMA = {
@@ -55,6 +71,7 @@ export function question(changes: Partial<Question> = {}): Question {
     ],
     schema: { name: 'resume_score', schema: SCHEMA },
     maxCompletionTokens: 500,
+    trial: null,
     sendByMs: performance.now() + 20_000,
     signal: new AbortController().signal,
     ...changes,

@@ -3,6 +3,8 @@ import type { FailureCode } from '../../src/errors.ts'
 import { FAILURES } from '../../src/errors.ts'
 import type { Failure } from '../../src/provider/attempts.ts'
 import { nextStep } from '../../src/provider/attempts.ts'
+import { firstForm } from '../../src/provider/form.ts'
+import { firstTrial } from '../../src/provider/trial.ts'
 
 /** @param successes how many others had been answered when it failed */
 function failed(
@@ -11,7 +13,7 @@ function failed(
   more: { held?: boolean; scopes?: string; retryAfterMs?: number } = {},
 ) {
   const { held = false, scopes = 's', retryAfterMs = null } = more
-  return { code, retryAfterMs, evidence: { held, scopes, successes } } satisfies Failure
+  return { code, retryAfterMs, next: null, evidence: { held, scopes, successes } } satisfies Failure
 }
 const step = (failures: Failure[]) => nextStep(failures, () => 1)
 const repeat = (times: number, make: (index: number) => Failure) =>
@@ -84,8 +86,14 @@ test('an answer that was cut off is asked for once more with a higher cap, which
   expect(step([failed('cut_off'), failed('outage'), failed('cut_off')])).toEqual({ kind: 'give_up', code: 'cut_off' })
 })
 
+test('a model that thinks is asked with a larger cap while there is one', () => {
+  const next = { ...firstTrial(firstForm('https://provider.example/v1')), raised: true }
+  expect(step([{ ...failed('thought_out'), next }])).toEqual({ kind: 'retry', afterMs: 0, longer: false })
+  expect(step([failed('thought_out')])).toEqual({ kind: 'give_up', code: 'thought_out' })
+})
+
 test('a model that refuses one parameter after the other is asked until none is left', () => {
-  expect(step(repeat(5, () => failed('parameter_refused')))).toMatchObject({ kind: 'retry', afterMs: 0 })
+  expect(step(repeat(3, () => failed('parameter_refused')))).toMatchObject({ kind: 'retry', afterMs: 0 })
 })
 
 describe('the wait', () => {

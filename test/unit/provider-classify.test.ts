@@ -4,8 +4,11 @@ import { FAILURES } from '../../src/errors.ts'
 import * as problems from '../../tools/openai-stub/problems.ts'
 import type { Problem } from '../../tools/openai-stub/profiles.ts'
 import { PROFILE_NAMES, renderProblem } from '../../tools/openai-stub/profiles.ts'
+import { firstForm, partsOf } from '../../src/provider/form.ts'
 import { classifyBroken, classifyCompletion, classifyStatus } from '../../src/provider/classify.ts'
 
+const partsAt = (baseUrl: string) => partsOf(firstForm(baseUrl), { name: 's', schema: {} }, false)
+const PARTS = partsAt('https://provider.example/v1')
 const limited: problems.LimitFacts = { model: 'm', axis: 'requests', limit: 3, used: 3, requested: 1, waitMs: 1_000 }
 
 describe('every row of the table, in the words of each server', () => {
@@ -33,7 +36,8 @@ describe('every row of the table, in the words of each server', () => {
     test.each(rows.map(([problem, code]) => ({ problem, code, status: problem.status })))(
       `${profile}: $status is $code`,
       ({ problem, code }) => {
-        expect(classifyStatus(problem.status, renderProblem(profile, problem)).code).toBe(code)
+        const parts = profile === 'azure' ? partsAt('https://x.openai.azure.com/openai/v1') : PARTS
+        expect(classifyStatus(problem.status, renderProblem(profile, problem), parts).code).toBe(code)
       },
     )
   }
@@ -53,7 +57,7 @@ test.each<[string, number, unknown, FailureCode]>([
     'a role that the model does not know',
     400,
     { error: { param: 'messages[0].role', code: 'unsupported_value' } },
-    'bad_configuration',
+    'parameter_refused',
   ],
   [
     'a cap above the model’s',
@@ -71,7 +75,7 @@ test.each<[string, number, unknown, FailureCode]>([
     'a reasoning model at its cap',
     400,
     { error: { message: 'Could not finish the message because max_tokens or model output limit was reached.' } },
-    'cut_off',
+    'thought_out',
   ],
   [
     'a parameter that FastAPI forbids',
@@ -121,7 +125,7 @@ test.each<[string, number, unknown, FailureCode]>([
   ['an error that is no object', 400, '"no"', 'unclear_rejection'],
   ['an error that is null', 500, 'null', 'outage'],
 ])('%s', (_name, status, body, code) => {
-  expect(classifyStatus(status, typeof body === 'string' ? body : JSON.stringify(body)).code).toBe(code)
+  expect(classifyStatus(status, typeof body === 'string' ? body : JSON.stringify(body), PARTS).code).toBe(code)
 })
 
 test('a resume that speaks of quotas and models, echoed by the provider, does not change what the code says', () => {

@@ -14,6 +14,8 @@ describe('an answer', () => {
     ['in a code fence', `\`\`\`json\n${json()}\n\`\`\``],
     ['in a code fence without a language, with white space around', `\n \`\`\`\n${json()}\n\`\`\` \n`],
     ['with keys that nobody asked for', json({ verdict: 'Не подходит', thoughts: [1] })],
+    ['with words after it', `${json()}\nНадеюсь, это поможет!`],
+    ['in a list', `[${json()}]`],
     ['of 87.0, which is an integer', json().replace('"score":87', '"score":87.0')],
   ])('%s is read', (_how, content) => {
     expect(interpretAnswer(content)).toEqual({ ok: true, answer: good })
@@ -47,12 +49,10 @@ describe('an answer', () => {
       json({ requirements: Array(41).fill(good.requirements[0]) }),
       'requirements',
     ],
-    ['words after it', `${json()}\nНадеюсь, это поможет!`, 'no JSON'],
     ['half of it missing', json().slice(0, 40), 'no JSON'],
     ['an HTML page', '<html>502</html>', 'no JSON'],
     ['nothing', '', 'no JSON'],
-    ['a list', `[${json()}]`, 'no object'],
-    ['null', 'null', 'no object'],
+    ['null', 'null', 'no JSON'],
     ['two megabytes', json({ recommendation: 'а'.repeat(1_000_000) }), 'longer'],
     ['a million brackets', '['.repeat(150_000), 'no JSON'],
   ])('with %s is not usable', (_what, content, why) => {

@@ -16,6 +16,7 @@ import type { Log } from '../../logging/log.ts'
 import type { Failure } from '../../provider/attempts.ts'
 import { nextStep } from '../../provider/attempts.ts'
 import type { Provider } from '../../provider/client.ts'
+import type { Trial } from '../../provider/trial.ts'
 import type { Gate } from '../../provider/gate.ts'
 import { interpretAnswer } from '../../scoring/answer.ts'
 import type { Result, Task } from './evaluate.ts'
@@ -67,10 +68,22 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
   async function askUntilSettled(prompt: Prompted, journey: Journey, signal: AbortSignal): Promise<Answered> {
     const id = --lastId
     const failures: Failure[] = []
-    let { maxCompletionTokens } = config.provider
+    let trial: Trial | null = null
+    let times = 1
     for (;;) {
+      const maxCompletionTokens = provider.capOf(trial) * times
       const tokens = prompt.estimate.tokens + maxCompletionTokens
-      const question = { ...prompt, id, owner: NOBODY, maxCompletionTokens, tokens, alone: false, journey, judge }
+      const question = {
+        ...prompt,
+        id,
+        owner: NOBODY,
+        maxCompletionTokens,
+        trial,
+        tokens,
+        alone: false,
+        journey,
+        judge,
+      }
       const attempt = await ask(question, { wait: signal, call: signal })
       if (attempt.kind === 'answer') return attempt
       if (attempt.kind === 'too_long') return { failure: 'too_long' }
@@ -80,7 +93,8 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
       endIfHopeless(attempt)
       const step = nextStep(failures)
       if (step.kind === 'give_up') return { failure: step.code }
-      if (step.longer) maxCompletionTokens = config.provider.maxCompletionTokens * 2
+      if (step.longer) times = 2
+      trial = attempt.next ?? trial
       await pause(step.afterMs, signal)
     }
   }

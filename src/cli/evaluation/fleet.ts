@@ -6,6 +6,7 @@ import type { Budget } from '../../budget/budget.ts'
 import { budgetSettings, createBudget } from '../../budget/budget.ts'
 import type { Config } from '../../config.ts'
 import type { Log } from '../../logging/log.ts'
+import { createAdaptations } from '../../provider/adaptations.ts'
 import { createProvider } from '../../provider/client.ts'
 import { createGate } from '../../provider/gate.ts'
 import { createKeySource } from '../../provider/key.ts'
@@ -49,7 +50,9 @@ export function withFleet<T>(
         onLost: () => log.warn(SHUT),
       })
       const key = createKeySource(config.provider, log)
-      const provider = createProvider({ settings: config.provider, key, transport, log })
+      const adaptations = createAdaptations({ redis, keys, server: config.provider, log })
+      await adaptations.load()
+      const provider = createProvider({ settings: config.provider, key, transport, adaptations })
       const gate = createGate({ redis, keys, worker, identity: provider.identity, retry, log })
       const { model } = config.provider
       const estimator = createTokenEstimator(model, await createTokenRatios(redis, keys, model, log).load())

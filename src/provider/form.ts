@@ -1,0 +1,193 @@
+/**
+ * The form in which a request is put: what it has beside its messages, and how these and the key are sent. Pure. A form goes
+ * from what is asked for to what every server takes, one part after the other; what is given up for it is named.
+ */
+import type OpenAI from 'openai'
+import type { Part, Refusal } from './refusals.ts'
+
+export type Body = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming
+
+export interface ChatMessage {
+  role: 'system' | 'user'
+  content: string
+}
+
+/** The strict JSON schema of the answer; null where the prompt holds it (OPENAI_RESPONSE_FORMAT=json_object). */
+export type AnswerSchema = { name: string; schema: Record<string, unknown> } | null
+
+/** What is asked, whatever its form. */
+export interface Content {
+  messages: readonly ChatMessage[]
+  schema: AnswerSchema
+  maxCompletionTokens: number
+}
+
+/** From what is asked for to what every server takes. */
+const FORMATS = ['json_schema', 'json_object', 'none'] as const
+/** As they are; adjacent messages of one role as one; the system's words as the user's, too. */
+const MESSAGES = ['separate', 'merged', 'folded'] as const
+const CAPS = ['max_completion_tokens', 'max_tokens'] as const
+const KEYS = ['bearer', 'every_header'] as const
+
+export interface Form {
+  format: (typeof FORMATS)[number]
+  seed: boolean
+  temperature: boolean
+  /** The name of the answer's cap. */
+  cap: (typeof CAPS)[number]
+  messages: (typeof MESSAGES)[number]
+  key: (typeof KEYS)[number]
+  /** The answer's cap where the model thinks first and needs a larger one than the setting's, tokens; null: the setting's. */
+  capTokens: number | null
+}
+
+/** @param baseUrl of the server: Azure's own addresses take the key in a header of their own */
+export function firstForm(baseUrl: string): Form {
+  return {
+    format: 'json_schema',
+    seed: true,
+    temperature: true,
+    cap: 'max_completion_tokens',
+    messages: 'separate',
+    key: isAzure(new URL(baseUrl)) ? 'every_header' : 'bearer',
+    capTokens: null,
+  }
+}
+
+function isAzure({ hostname, pathname, searchParams }: URL): boolean {
+  const isHost = /(?:^|\.)(?:azure\.(?:com|us|cn)|azure-api\.(?:net|us|cn)|windows\.net)$/.test(hostname)
+  return isHost || pathname.includes('/openai/deployments/') || searchParams.has('api-version')
+}
+
+/** A question in this form. @param form's `key` and `capTokens` are not the body's: see `keyHeaders` and the question's cap */
+export function bodyOf(model: string, form: Form, { messages, schema, maxCompletionTokens }: Content): Body {
+  const format = formatOf(form, schema)
+  const told = schema === null || format === 'json_schema' ? messages : withSchema(messages, schema.schema)
+  return {
+    model,
+    messages: joined(told, form.messages),
+    ...(form.temperature ? { temperature: 0 } : {}),
+    ...(form.seed ? { seed: 1 } : {}),
+    [form.cap]: maxCompletionTokens,
+    ...(format === 'json_object' ? { response_format: { type: 'json_object' } } : {}),
+    ...(format === 'json_schema' && schema !== null
+      ? { response_format: { type: 'json_schema', json_schema: { ...schema, strict: true } } }
+      : {}),
+  }
+}
+
+function formatOf({ format }: Form, schema: AnswerSchema): Form['format'] {
+  return schema === null && format === 'json_schema' ? 'json_object' : format
+}
+
+/** For servers that know no schemas: as OPENAI_RESPONSE_FORMAT=json_object has it, at the end of the system message. */
+function withSchema(messages: readonly ChatMessage[], schema: Record<string, unknown>): ChatMessage[] {
+  const hint = `\n\nОтвет — один объект JSON по этой схеме, без пояснений:\n${JSON.stringify(schema)}`
+  return messages.map((message, index) => (index === 0 ? { ...message, content: message.content + hint } : message))
+}
+
+function joined(messages: readonly ChatMessage[], how: Form['messages']): ChatMessage[] {
+  if (how === 'separate') return [...messages]
+  const merged: ChatMessage[] = []
+  for (const message of messages) {
+    const role = how === 'folded' ? 'user' : message.role
+    const last = merged.at(-1)
+    if (last?.role === role) last.content += `\n\n${message.content}`
+    else merged.push({ role, content: message.content })
+  }
+  return merged
+}
+
+export function keyHeaders(form: Form, apiKey: string): Record<string, string> {
+  const bearer = { authorization: `Bearer ${apiKey}` }
+  return form.key === 'bearer' ? bearer : { ...bearer, 'api-key': apiKey, 'x-api-key': apiKey }
+}
+
+/**
+ * @param capRefused the cap's other name was refused already
+ * @returns the parts of a request in this form that could be sent in another
+ */
+export function partsOf(form: Form, schema: AnswerSchema, capRefused: boolean): Part[] {
+  const parts: Part[] = []
+  if (formatOf(form, schema) !== 'none') parts.push('format')
+  if (form.seed) parts.push('seed')
+  if (form.temperature) parts.push('temperature')
+  if (!capRefused) parts.push('cap')
+  if (form.messages === 'separate') parts.push('roles')
+  if (form.messages !== 'folded') parts.push('system')
+  if (form.key === 'bearer') parts.push('key')
+  return parts
+}
+
+/** @returns the form in which the refused part is not sent any more, or in another way */
+export function without(form: Form, refused: Refusal, schema: AnswerSchema): Form {
+  switch (refused) {
+    case 'format':
+      return { ...form, format: after(FORMATS, formatOf(form, schema)) }
+    case 'seed':
+      return { ...form, seed: false }
+    case 'temperature':
+      return { ...form, temperature: false }
+    case 'cap':
+      return { ...form, cap: form.cap === 'max_tokens' ? 'max_completion_tokens' : 'max_tokens' }
+    case 'roles':
+      return { ...form, messages: 'merged' }
+    case 'system':
+      return { ...form, messages: 'folded' }
+    case 'key':
+      return { ...form, key: 'every_header' }
+    default:
+      return plainest(form)
+  }
+}
+
+/** @returns what every server takes, with the schema in the prompt */
+export function plainest(form: Form): Form {
+  const messages = furthest(MESSAGES, form.messages, 'merged')
+  return { ...form, format: 'none', seed: false, temperature: false, messages }
+}
+
+/** @returns the name of the cap that nearly every server knows for this model */
+export const commonCap = (model: string): Form['cap'] =>
+  /(?:^|\/)(?:o\d|gpt-[5-9])/.test(model) ? 'max_completion_tokens' : 'max_tokens'
+
+/** @returns of each part what was given up in either form */
+export function further(one: Form, other: Form): Form {
+  return {
+    format: furthest(FORMATS, one.format, other.format),
+    seed: one.seed && other.seed,
+    temperature: one.temperature && other.temperature,
+    cap: furthest(CAPS, one.cap, other.cap),
+    messages: furthest(MESSAGES, one.messages, other.messages),
+    key: furthest(KEYS, one.key, other.key),
+    capTokens: Math.max(one.capTokens ?? 0, other.capTokens ?? 0) || null,
+  }
+}
+
+export const isSame = (one: Form, other: Form): boolean =>
+  (Object.keys(one) as (keyof Form)[]).every((part) => one[part] === other[part])
+
+/** @returns in words what a form gives up or adds against the first one, a line each; none for the first one */
+export function differences(first: Form, form: Form): string[] {
+  const lines: (string | null)[] = [
+    form.format === first.format ? null : FORMAT_WORDS[form.format],
+    form.seed ? null : 'no seed: answers to the same texts may differ more',
+    form.temperature ? null : 'no temperature: answers to the same texts may differ more',
+    form.cap === first.cap ? null : 'max_tokens instead of max_completion_tokens',
+    form.messages === 'merged' ? 'adjacent messages of one role are sent as one' : null,
+    form.messages === 'folded' ? 'the instructions are sent in the message of the user' : null,
+    form.key === first.key ? null : 'the key is sent in the headers authorization, api-key and x-api-key',
+    form.capTokens === null ? null : `answers may take ${form.capTokens} tokens, as the model thinks first`,
+  ]
+  return lines.filter((line) => line !== null)
+}
+
+const FORMAT_WORDS: Record<Form['format'], string> = {
+  json_schema: 'the strict schema',
+  json_object: 'json_object instead of a strict schema: the schema stands in the prompt',
+  none: 'no response_format: the schema stands in the prompt, nothing holds the model to it',
+}
+
+const after = <T>(order: readonly T[], value: T): T => order[order.indexOf(value) + 1] ?? value
+const furthest = <T>(order: readonly T[], one: T, other: T): T =>
+  order.indexOf(one) > order.indexOf(other) ? one : other

@@ -1,0 +1,142 @@
+/**
+ * What an error says, by its codes and by the meaning of its words. Pure.
+ *
+ * Not a list of the texts of servers: each meaning is what it speaks of together with what it says of it, near one another, so
+ * that a server that nobody here has met is understood as well. Codes count before words: words may quote a resume that speaks
+ * of quotas and context windows, so only their beginning counts.
+ */
+import type { FailureCode } from '../errors.ts'
+import type { ErrorBody } from './error-body.ts'
+
+/** What a server quotes comes after what it says. */
+const SAYS_CHARS = 300
+
+/** @returns a pattern for `subject` and `says` within one sentence, in either order */
+const near = (subject: string, says: string) =>
+  new RegExp(`(?:${subject})[^\\n]{0,120}?(?:${says})|(?:${says})[^\\n]{0,60}?(?:${subject})`)
+
+const NOT_SERVED =
+  'not (?:yet )?(?:supported|available|allowed|permitted|served)|unsupported|unavailable|restricted|blocked'
+const OVER =
+  'exceed|overflow|too (?:long|large|big|many)|(?:longer|larger|greater|more|fewer|less|smaller) than|at most|must be <|should be \\[|maximum|limit|not enough|does not fit|超'
+
+interface Meaning {
+  code: FailureCode
+  statuses: readonly number[]
+  /** Of a code or type of the error. */
+  codes: RegExp
+  words: RegExp
+}
+
+/** The first that fits counts. */
+const MEANINGS: readonly Meaning[] = [
+  {
+    code: 'territory',
+    statuses: [400, 403, 404],
+    codes: /unsupported_(country|region|location)|region_not_supported/,
+    words: near('\\b(?:country|countries|region|territory|location|jurisdiction)\\b', NOT_SERVED),
+  },
+  {
+    code: 'quota',
+    statuses: [400, 401, 403, 422, 429],
+    codes:
+      /insufficient_(quota|balance|funds|credits)|quota_exceeded|billing|spend_limit|account_(inactive|deactivated|suspended)/,
+    words:
+      /billing|exceeded your current quota|account is not active|spend(ing)? limit|usage limit|credit balance|insufficient (quota|balance|credit|funds)|(balance|credits?) (is |are )?(too low|insufficient|exhausted|used up)/,
+  },
+  {
+    code: 'content_filter',
+    statuses: [400, 403, 422, 451],
+    codes:
+      /content_?filter|content_policy|responsibleaipolicyviolation|invalid_prompt|moderation|data_inspection|prohibited_content|safety/,
+    words: near(
+      '\\b(?:content|input|prompt|text|request|message)s?\\b',
+      'flagged|moderation|content management policy|usage polic|content polic|safety|inappropriate|guardrail|exists risk',
+    ),
+  },
+  {
+    // The model's own words did not become the JSON that was asked for: no fault of the request's.
+    code: 'unusable_answer',
+    statuses: [400, 422, 500],
+    codes: /json_validate_failed|failed_generation|output_parse|tool_use_failed|invalid_model_output/,
+    words:
+      /fail(?:ed|ure) to (?:generate|produce|validate|parse)(?![^\n]{0,40}(?:request|body))[^\n]{0,60}json|(?:generated|model(?:.s)?) (?:output|json|response|answer)[^\n]{0,80}(?:valid|malformed|match|pars)/,
+  },
+  {
+    // Reasoning models answer 400 when they have thought up to the cap.
+    code: 'thought_out',
+    statuses: [400],
+    codes: /^$/,
+    words: /max_tokens or model output limit was reached/,
+  },
+  {
+    code: 'too_long',
+    statuses: [400, 404, 422, 429, 500],
+    codes:
+      /context_length|context_size|string_above_max_length|tokens_limit_reached|context_window|request_too_large|prompt_too_long|max_tokens_exceeded/,
+    words: near(
+      '\\bcontext (?:length|window|size)|context the overflows|\\b(?:prompt|inputs?(?! should be)|sequence|messages?)\\b(?: \\w+)?(?: length| tokens?)?|\\btokens? (?:count|limit)|model length|requested tokens|request (?:\\([^)]*\\) )?exceed|request too large|输入|上下文',
+      OVER,
+    ),
+  },
+  {
+    code: 'unauthorized',
+    statuses: [400],
+    codes: /api_key_invalid|invalid_api_key|invalid_authentication/,
+    words: /api key (is )?(not valid|invalid|expired|missing)|invalid api key/,
+  },
+  {
+    code: 'bad_configuration',
+    statuses: [400, 403, 404, 422],
+    codes: /model_not_found|deploymentnotfound|(unknown|invalid)_model|model_not_(supported|available)/,
+    words:
+      /not have access to (the )?model|model .{0,100}(does not exist|not found|is not (available|supported))|(no|unknown|invalid) (such )?model\b/,
+  },
+]
+
+/** A cap of the answer that is itself too large is no text that is. */
+const ABOUT_THE_CAP = /max_(?:completion_|output_|new_)?tokens|maxoutputtokens|(?:completion|output) tokens/
+const ABOUT_THE_PROMPT = /context|prompt|input|messages?\b|sequence/
+
+/** @returns what the error says, whatever was asked; null where only its status says something */
+export function meaningOf(status: number, error: ErrorBody): FailureCode | null {
+  if (isModeration(status, error)) return 'content_filter'
+  if (error.keys.has('failed_generation')) return 'unusable_answer'
+  const said = error.message.slice(0, SAYS_CHARS)
+  const possible = MEANINGS.filter(
+    ({ statuses, code }) => statuses.includes(status) && isCredible(code, status, error, said),
+  )
+  const byCode = possible.find(({ codes }) => error.codes.some((code) => codes.test(code)))
+  return (byCode ?? possible.find(({ words }) => words.test(said)))?.code ?? null
+}
+
+/** OpenRouter's form: the reasons for which one text was flagged. */
+function isModeration(status: number, { keys }: ErrorBody): boolean {
+  return (status === 403 || status === 400) && (keys.has('flagged_input') || keys.has('reasons'))
+}
+
+function isCredible(code: FailureCode, status: number, error: ErrorBody, said: string): boolean {
+  // A page of some gateway speaks of the request that it blocks, too.
+  if (code === 'content_filter') return error.isJson
+  if (code === 'quota' && status === 429) return !isRateLimit(error)
+  if (code !== 'too_long') return true
+  if (status === 429) return /too large|too long|must be reduced/.test(said)
+  // An outage may speak of anything.
+  if (status === 500) return TOO_LONG_AT_500.test(said)
+  return !ABOUT_THE_CAP.test(said) || ABOUT_THE_PROMPT.test(said)
+}
+
+const TOO_LONG_AT_500 = near(
+  'context|prompt|inputs?|tokens',
+  'exceed|too (?:long|large|many)|(?:longer|larger|greater) than',
+)
+
+/** One that passes by itself, though its text may speak of plans and billing. */
+function isRateLimit({ codes, message, retryAfterMs }: ErrorBody): boolean {
+  if (codes.some((code) => /insufficient_quota|billing/.test(code))) return false
+  if (retryAfterMs !== null || codes.some((code) => code.includes('rate_limit'))) return true
+  return RATE_LIMIT.test(message)
+}
+
+const RATE_LIMIT =
+  /rate limit|too many requests|(?:requests?|tokens?) per (?:second|minute|hour|day)|\b[rt]p[md]\b|(?:retry|try again) (?:in|after)\b/

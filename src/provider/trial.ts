@@ -1,0 +1,80 @@
+/**
+ * How one request finds the form that a server takes, within three calls: asked as the fleet knows; without what was refused
+ * then; and in the plainest form of all. Pure: a trial travels with its request. What was refused by name is given up for good
+ * once the server takes the request; what else the plainest form leaves out is tried again by the next request.
+ */
+import type { AnswerSchema, Form } from './form.ts'
+import { commonCap, further, plainest, without } from './form.ts'
+import type { Refusal } from './refusals.ts'
+
+export interface Trial {
+  /** Without what this request was refused so far, and with the cap that it needs. */
+  form: Form
+  refusals: number
+  /** A name of the cap was refused: the fleet's is not to be trusted more. */
+  capRefused: boolean
+  /** It is asked in the plainest form now. */
+  plain: boolean
+  /** The server did not say what it refuses: the plainest form is all that is known to work. */
+  unnamed: boolean
+  /** The cap of the answer was raised for a model that thinks. */
+  raised: boolean
+}
+
+/** So many refusals have been met one by one: then everything that can be is given up together. */
+const REFUSALS_BEFORE_PLAIN = 2
+/** A cap that was too small for a model's thinking is raised so far at a time, and in all, from the setting's. */
+const RAISE = 4
+const MOST_RAISE = 16
+
+/** @returns the trial of a request that was not asked yet */
+export const firstTrial = (form: Form): Trial => ({
+  form,
+  refusals: 0,
+  capRefused: false,
+  plain: false,
+  unnamed: false,
+  raised: false,
+})
+
+/** @returns what is known of the form that the server takes: by this request's calls and, meanwhile, by others */
+export function knownForm(fleet: Form, { form, capRefused }: Trial): Form {
+  return { ...further(fleet, form), cap: capRefused ? form.cap : fleet.cap }
+}
+
+/** @returns the form in which the request is sent now */
+export function sentForm(known: Form, { plain, capRefused }: Trial, model: string): Form {
+  if (!plain) return known
+  return { ...plainest(known), cap: capRefused ? known.cap : commonCap(model) }
+}
+
+/** @param sent the form that was refused */
+export function afterRefusal(
+  trial: Trial,
+  known: Form,
+  sent: Form,
+  refused: readonly Refusal[],
+  schema: AnswerSchema,
+): Trial {
+  const base = refused.includes('cap') ? { ...known, cap: sent.cap } : known
+  const refusals = trial.refusals + 1
+  return {
+    ...trial,
+    form: refused.reduce((form, part) => without(form, part, schema), base),
+    refusals,
+    capRefused: trial.capRefused || refused.includes('cap'),
+    plain: refusals >= REFUSALS_BEFORE_PLAIN || refused.includes('unnamed'),
+    unnamed: trial.unnamed || refused.includes('unnamed'),
+  }
+}
+
+/**
+ * @returns the form that the fleet is to use now that the server took the request; the cap that it needs is the caller's to add
+ */
+export const learnedForm = (known: Form, sent: Form, { unnamed }: Trial): Form => (unnamed ? sent : known)
+
+/** @returns the trial with a larger cap; null when it is as large as it may become */
+export function afterThinking(trial: Trial, known: Form, cap: number, configuredCap: number): Trial | null {
+  const capTokens = Math.min(cap * RAISE, configuredCap * MOST_RAISE)
+  return capTokens <= cap ? null : { ...trial, form: { ...known, capTokens }, raised: true }
+}

@@ -1,0 +1,582 @@
+/** What servers of other makers answer, in their own words and in words that nobody has sent yet. */
+import { describe, expect, test } from 'vitest'
+import type { FailureCode } from '../../src/errors.ts'
+import { classifyCompletion, classifyStatus } from '../../src/provider/classify.ts'
+import { firstForm, partsOf } from '../../src/provider/form.ts'
+import type { Refusal } from '../../src/provider/refusals.ts'
+
+const PARTS = partsOf(firstForm('https://provider.example/v1'), { name: 's', schema: {} }, false)
+const classify = (status: number, body: unknown) =>
+  classifyStatus(status, typeof body === 'string' ? body : JSON.stringify(body), PARTS)
+const gemini = (code: number, message: string, status = 'INVALID_ARGUMENT', details: unknown[] = []) => [
+  { error: { code, message, status, details } },
+]
+const pydantic = (field: string, msg: string) => ({
+  type: 'literal_error',
+  loc: ['body', ...field.split('.')],
+  msg,
+  input: 'x',
+})
+
+describe('a refused part of the request', () => {
+  test.each<[string, number, unknown, Refusal[]]>([
+    [
+      'DeepSeek',
+      400,
+      {
+        error: {
+          message: 'This response_format type is unavailable now',
+          type: 'invalid_request_error',
+          param: null,
+          code: 'invalid_request_error',
+        },
+      },
+      ['format'],
+    ],
+    [
+      'DeepSeek, by its deserializer',
+      400,
+      {
+        error: {
+          message:
+            'Failed to deserialize the JSON body into the target type: response_format: response_format.type `json_schema` is unavailable now at line 1 column 9203',
+          code: 'invalid_request_error',
+        },
+      },
+      ['format'],
+    ],
+    [
+      'Gemma behind vLLM',
+      400,
+      {
+        object: 'error',
+        message: 'Conversation roles must alternate user/assistant/user/assistant/...',
+        type: 'BadRequestError',
+        param: null,
+        code: 400,
+      },
+      ['roles'],
+    ],
+    [
+      'Mistral behind vLLM',
+      400,
+      {
+        error: {
+          message:
+            'After the optional system message, conversation roles must alternate user/assistant/user/assistant/...',
+          type: 'BadRequestError',
+          param: null,
+          code: 400,
+        },
+      },
+      ['roles'],
+    ],
+    [
+      'llama.cpp with a template',
+      500,
+      {
+        error: {
+          code: 500,
+          message: 'Jinja Exception: Conversation roles must alternate user/assistant/user/assistant/...',
+          type: 'server_error',
+        },
+      },
+      ['roles'],
+    ],
+    [
+      'a server that takes no two messages of one role',
+      422,
+      { detail: 'messages: consecutive messages with the role user' },
+      ['roles'],
+    ],
+    ['Gemma 2', 400, { error: { message: 'System role not supported' } }, ['system']],
+    ['Gemma at Google', 400, gemini(400, 'Developer instruction is not enabled for models/gemma-3-27b-it'), ['system']],
+    [
+      'a template with two roles',
+      500,
+      { error: { message: 'Jinja Exception: Only user and assistant roles are supported!' } },
+      ['system'],
+    ],
+    [
+      'o1-mini',
+      400,
+      {
+        error: {
+          message: "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+          param: 'messages[0].role',
+          code: 'unsupported_value',
+        },
+      },
+      ['system'],
+    ],
+    ['Gemini', 400, gemini(400, 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'), ['seed']],
+    [
+      'Gemini, two at once',
+      400,
+      gemini(
+        400,
+        'Invalid JSON payload received. Unknown name "seed": Cannot find field.\nInvalid JSON payload received. Unknown name "temperature": Cannot find field.',
+      ),
+      ['seed', 'temperature'],
+    ],
+    [
+      'Kimi',
+      400,
+      { error: { message: 'invalid temperature: only 1 is allowed for this model', type: 'invalid_request_error' } },
+      ['temperature'],
+    ],
+    [
+      'GPT-5',
+      400,
+      {
+        error: {
+          message:
+            "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.",
+          param: 'temperature',
+          code: 'unsupported_value',
+        },
+      },
+      ['temperature'],
+    ],
+    [
+      'TGI',
+      422,
+      { error: 'Input validation error: `temperature` must be strictly positive', error_type: 'validation' },
+      ['temperature'],
+    ],
+    [
+      'Mistral',
+      422,
+      {
+        detail: [
+          pydantic('seed', 'Extra inputs are not permitted'),
+          pydantic('max_completion_tokens', 'Extra inputs are not permitted'),
+        ],
+      },
+      ['seed', 'cap'],
+    ],
+    [
+      'pydantic, as text',
+      400,
+      {
+        object: 'error',
+        message:
+          '1 validation error for ChatCompletionRequest\nseed\n  Extra inputs are not permitted [type=extra_forbidden, input_value=1, input_type=int]',
+      },
+      ['seed'],
+    ],
+    [
+      'llama-cpp-python',
+      500,
+      {
+        error: {
+          message:
+            "[{'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text' or 'json_object'\", 'input': 'json_schema', 'ctx': {'expected': \"'text' or 'json_object'\"}}]",
+          type: 'internal_server_error',
+          param: null,
+          code: null,
+        },
+      },
+      ['format'],
+    ],
+    [
+      'a Python server that passes its arguments on',
+      500,
+      { detail: "create() got an unexpected keyword argument 'seed'" },
+      ['seed'],
+    ],
+    [
+      'a server that names the cap',
+      400,
+      {
+        error: {
+          message:
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+          param: 'max_tokens',
+          code: 'unsupported_parameter',
+        },
+      },
+      ['cap'],
+    ],
+    [
+      'a router',
+      404,
+      {
+        error: {
+          message:
+            'No endpoints found that support the requested parameters. To learn more about provider routing, visit: https://openrouter.ai/docs/provider-routing',
+          code: 404,
+        },
+      },
+      ['unnamed'],
+    ],
+    [
+      'a router with the error of its upstream as text',
+      400,
+      {
+        error: {
+          message: 'Provider returned error',
+          code: 400,
+          metadata: {
+            raw: '{"detail":[{"loc":["body","response_format"],"msg":"Field not allowed"}]}',
+            provider_name: 'X',
+          },
+        },
+      },
+      ['format'],
+    ],
+    ['a model, in words', 400, { message: 'Structured outputs are not supported by this model.' }, ['format']],
+    [
+      'a model that is named as well',
+      404,
+      { error: { message: 'The model qwen-x is not available with json_schema' } },
+      ['format'],
+    ],
+    ['a plain text', 400, 'json mode is disabled on this deployment', ['format']],
+    ['a list of errors', 422, { errors: [{ message: 'is not allowed', path: ['temperature'] }] }, ['temperature']],
+    [
+      'a grammar that fails',
+      400,
+      { error: { code: 400, message: 'failed to parse grammar', type: 'invalid_request_error' } },
+      ['format'],
+    ],
+    [
+      'a gateway that looks for the key elsewhere',
+      401,
+      {
+        statusCode: 401,
+        message:
+          'Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API.',
+      },
+      ['key'],
+    ],
+    ['a server that names its header', 401, { detail: 'Missing api-key header' }, ['key']],
+    ['a server that has seen no key', 401, { error: 'API key required' }, ['key']],
+  ])('%s', (_server, status, body, refused) => {
+    expect(classify(status, body)).toMatchObject({ code: 'parameter_refused', refused })
+  })
+
+  test('is not one that the request does not have', () => {
+    const body = JSON.stringify({ error: { message: 'seed is not supported' } })
+    expect(classifyStatus(400, body, ['format'])).toMatchObject({ code: 'unclear_rejection', refused: [] })
+  })
+
+  test.each<[string, number, unknown, FailureCode]>([
+    [
+      'what a list of the supported ones names',
+      400,
+      { error: { message: 'Too strange. Supported parameters: temperature, seed, response_format' } },
+      'unclear_rejection',
+    ],
+    ['an outage that names a parameter', 500, { error: { message: 'Worker died while it read the seed' } }, 'outage'],
+    [
+      'a resume that speaks of seeds',
+      400,
+      { error: { message: 'Bad request: «Seed-стадия, температура воздуха»' } },
+      'unclear_rejection',
+    ],
+    [
+      'a wrong key',
+      401,
+      { error: { message: 'Incorrect API key provided: sk-1.', code: 'invalid_api_key' } },
+      'unauthorized',
+    ],
+    [
+      'a cap above the model’s',
+      400,
+      { error: { message: 'max_tokens must be at most 8192 for this model' } },
+      'bad_configuration',
+    ],
+  ])('is not %s', (_what, status, body, code) => {
+    expect(classify(status, body)).toMatchObject({ code, refused: [] })
+  })
+})
+
+describe('too long, in any words', () => {
+  test.each<[string, number, unknown]>([
+    [
+      'Gemini',
+      400,
+      gemini(400, 'The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).'),
+    ],
+    [
+      'llama.cpp',
+      400,
+      {
+        error: {
+          code: 400,
+          message:
+            'the request exceeds the available context size. try increasing the context size or enable context shift',
+          type: 'exceed_context_size_error',
+          n_prompt_tokens: 9000,
+          n_ctx: 4096,
+        },
+      },
+    ],
+    [
+      'llama.cpp of older times',
+      500,
+      {
+        error: {
+          code: 500,
+          message: 'input is too large to process. increase the physical batch size',
+          type: 'server_error',
+        },
+      },
+    ],
+    [
+      'LM Studio',
+      400,
+      {
+        error:
+          'Trying to keep the first 6029 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens, which is not enough.',
+      },
+    ],
+    [
+      'TGI',
+      422,
+      {
+        error:
+          'Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens and 1000 `max_new_tokens`',
+        error_type: 'validation',
+      },
+    ],
+    [
+      'vLLM',
+      400,
+      {
+        error: {
+          message:
+            "'max_tokens' or 'max_completion_tokens' is too large: 1000. This model's maximum context length is 4096 tokens and your request has 3900 input tokens (1000 > 4096 - 3900).",
+          type: 'BadRequestError',
+          param: null,
+          code: 400,
+        },
+      },
+    ],
+    [
+      'vLLM, by its length',
+      400,
+      { object: 'error', message: 'The decoder prompt (length 5000) is longer than the maximum model length of 4096.' },
+    ],
+    [
+      'Anthropic',
+      400,
+      {
+        type: 'error',
+        error: { type: 'invalid_request_error', message: 'prompt is too long: 210000 tokens > 200000 maximum' },
+      },
+    ],
+    [
+      'Mistral',
+      400,
+      {
+        object: 'error',
+        message:
+          'Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length',
+        type: 'invalid_request_prompt',
+        code: '3051',
+      },
+    ],
+    [
+      'Kimi',
+      400,
+      {
+        error: {
+          message: 'Invalid request: Your request exceeded model token limit: 8192',
+          type: 'invalid_request_error',
+        },
+      },
+    ],
+    [
+      'xAI',
+      400,
+      {
+        code: 'Client specified an invalid argument',
+        error: "This model's maximum prompt length is 131072 but the request contains 200000 tokens.",
+      },
+    ],
+    ['DashScope', 400, { error: { message: 'Range of input length should be [1, 30720]', code: 'InvalidParameter' } }],
+    ['Bedrock', 400, { message: 'Input is too long for requested model.' }],
+    [
+      'YandexGPT',
+      400,
+      { error: { message: 'number of input tokens must be no more than 8000, got 9000; limit exceeded' } },
+    ],
+    ['in words of their own', 422, { detail: 'Your messages are too many tokens for the context window we serve.' }],
+  ])('%s', (_server, status, body) => {
+    expect(classify(status, body).code).toBe('too_long')
+  })
+})
+
+describe('blame where it belongs', () => {
+  const groq = (text: string) => ({ error: { message: text, type: 'requests', code: 'rate_limit_exceeded' } })
+  const upgrade = ' Need more tokens? Upgrade to Dev Tier today at https://console.groq.com/settings/billing'
+  test.each([0, 50, 150, 200, 230, 260, 280, 295, 300, 1_000])(
+    'a rate limit that links to billing after %i characters',
+    (length) => {
+      const text = `Rate limit reached for model \`${'m'.repeat(length)}\` on requests per minute (RPM): Limit 30.${upgrade}`
+      expect(classify(429, groq(text)).code).toBe('rate_limited')
+      expect(classify(429, { error: { message: text } }).code).toBe('rate_limited')
+    },
+  )
+
+  test.each<[string, number, unknown, FailureCode]>([
+    [
+      'Groq: the model’s own broken JSON',
+      400,
+      {
+        error: {
+          message: "Failed to validate JSON. Please adjust your prompt. See 'failed_generation' for more details.",
+          type: 'invalid_request_error',
+          code: 'json_validate_failed',
+          failed_generation: '{"requirements": [{"requirement": "context length exceeded"',
+        },
+      },
+      'unusable_answer',
+    ],
+    [
+      'the same without a code',
+      400,
+      { error: { message: 'Failed to generate JSON. Please adjust your prompt.' } },
+      'unusable_answer',
+    ],
+    ['the same in other words', 422, { detail: 'The model output does not match the schema' }, 'unusable_answer'],
+    [
+      'OpenRouter: a text that was flagged',
+      403,
+      {
+        error: {
+          code: 403,
+          message: 'Your input was flagged',
+          metadata: { reasons: ['violence'], flagged_input: 'Иван', provider_name: 'OpenAI' },
+        },
+      },
+      'content_filter',
+    ],
+    [
+      'the same without reasons',
+      403,
+      { error: { message: 'openai/gpt-4 requires moderation. Your input was flagged for "sexual".' } },
+      'content_filter',
+    ],
+    [
+      'DeepSeek: a text with a risk',
+      400,
+      { error: { message: 'Content Exists Risk', code: 'invalid_request_error' } },
+      'content_filter',
+    ],
+    [
+      'a guardrail',
+      400,
+      { error: { message: 'The request was blocked by a guardrail: prompt attack' } },
+      'content_filter',
+    ],
+    ['a page that blocks', 403, '<html>Request blocked: prompt flagged by moderation</html>', 'territory'],
+    [
+      'Gemini: where one is',
+      400,
+      gemini(400, 'User location is not supported for the API use.', 'FAILED_PRECONDITION'),
+      'territory',
+    ],
+    [
+      'the same in other words',
+      403,
+      { error: { message: 'This service is not available in your country' } },
+      'territory',
+    ],
+    ['and in others', 403, { error: { message: 'Access from unsupported region is restricted' } }, 'territory'],
+    [
+      'Gemini: a wrong key',
+      400,
+      gemini(400, 'API key not valid. Please pass a valid API key.', 'INVALID_ARGUMENT', [
+        { reason: 'API_KEY_INVALID' },
+      ]),
+      'unauthorized',
+    ],
+    [
+      'a spent account behind LiteLLM',
+      429,
+      {
+        error: {
+          message:
+            'litellm.RateLimitError: RateLimitError: OpenAIException - You exceeded your current quota, please check your plan and billing details.',
+          type: 'throttling_error',
+          param: null,
+          code: '429',
+        },
+      },
+      'quota',
+    ],
+    [
+      'absent things as texts',
+      400,
+      { error: { message: 'Bad', type: 'None', param: 'None', code: '400' } },
+      'unclear_rejection',
+    ],
+    [
+      'absent things as null',
+      400,
+      { error: { message: 'Bad', type: null, param: null, code: null } },
+      'unclear_rejection',
+    ],
+    [
+      'absent things in other letters',
+      400,
+      { error: { message: 'Bad', param: 'null', code: 'undefined' } },
+      'unclear_rejection',
+    ],
+  ])('%s', (_what, status, body, code) => {
+    expect(classify(status, body).code).toBe(code)
+  })
+
+  test('Gemini tells in the body how long to wait, and its quota a minute is no account', () => {
+    const message = 'You exceeded your current quota, please check your plan and billing details.'
+    const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '36.5s' }]
+    expect(classify(429, gemini(429, message, 'RESOURCE_EXHAUSTED', details))).toMatchObject({
+      code: 'rate_limited',
+      retryAfterMs: 36_500,
+    })
+  })
+
+  test('names of absent things are not told', () => {
+    expect(classify(400, { error: { message: 'x', param: 'None', code: '400', type: 'None' } }).detail).toBe('HTTP 400')
+  })
+})
+
+describe('completions', () => {
+  const read = (message: unknown, rest: object = {}) => {
+    const found = classifyCompletion({ choices: [{ finish_reason: 'stop', message, ...rest }] })
+    return found.ok ? found.content : found.verdict.code
+  }
+  const thinking = { type: 'thinking', thinking: [{ type: 'text', text: 'hm {"a":1}' }] }
+
+  test.each<[string, unknown, object, string]>([
+    ['parts: thinking, then text', { content: [thinking, { type: 'text', text: '{"b":2}' }] }, {}, '{"b":2}'],
+    ['parts: texts', { content: ['{"b"', { type: 'output_text', text: ':2}' }] }, {}, '{"b":2}'],
+    ['parts: reasoning with a text', { content: [{ type: 'reasoning', text: '{}' }, { text: 'x' }] }, {}, 'x'],
+    ['the answer among the thoughts', { content: '', reasoning_content: '{"b":2}' }, {}, '{"b":2}'],
+    ['the answer among the thoughts of others', { content: null, reasoning: '{"b":2}' }, {}, '{"b":2}'],
+    ['thoughts beside an answer', { content: 'x', reasoning_content: 'y' }, {}, 'x'],
+    ['nothing at all', { content: '', reasoning_content: '' }, {}, 'unusable_answer'],
+    [
+      'an end at the cap without a word',
+      { content: '', reasoning_content: 'hm' },
+      { finish_reason: 'length' },
+      'thought_out',
+    ],
+    ['an end at the cap in the thinking', { content: '<think>hm' }, { finish_reason: 'length' }, 'thought_out'],
+    ['an end at the cap in the answer', { content: '<think>hm</think>{"a' }, { finish_reason: 'length' }, 'cut_off'],
+    ['an end at the cap by another name', { content: '{"a' }, { finish_reason: 'MAX_TOKENS' }, 'cut_off'],
+    ['a filter by another name', { content: '' }, { finish_reason: 'SAFETY' }, 'content_filter'],
+    ['an error of the upstream', { content: '' }, { error: { code: 502, message: 'Bad gateway' } }, 'outage'],
+    ['an error of the upstream as text', { content: '' }, { error: { code: '503', message: 'x' } }, 'outage'],
+    ['a rate limit of the upstream', { content: '' }, { error: { code: 429, message: 'slow down' } }, 'rate_limited'],
+    ['a rate limit by its name', { content: '' }, { error: { code: 'rate_limit_exceeded' } }, 'rate_limited'],
+    ['an error without a status', { content: '' }, { error: { message: 'gone' } }, 'outage'],
+    ['an end by an error', { content: '' }, { finish_reason: 'error' }, 'outage'],
+    ['no error', { content: 'x' }, { error: null }, 'x'],
+  ])('%s', (_what, message, rest, expected) => {
+    expect(read(message, rest)).toBe(expected)
+  })
+})
