@@ -38,6 +38,12 @@ const httpUrl = z
   .string()
   .refine((value) => isUrl(value, ['http:', 'https:']), { message: 'must be an http:// or https:// URL' })
 
+const proxyUrl = z
+  .string()
+  .refine((value) => isUrl(value, ['http:', 'https:', 'socks5:', 'socks5h:']) && new URL(value).hostname !== '', {
+    message: 'must be an http://, https:// or socks5:// URL',
+  })
+
 const startFrom = z
   .string()
   .default('recent')
@@ -145,7 +151,7 @@ export const settings = {
   OPENAI_TIMEOUT_SECONDS: integer(60, 1, 3_600),
   OPENAI_MAX_COMPLETION_TOKENS: integer(1_000, 1),
   OPENAI_RESPONSE_FORMAT: oneOf(['json_schema', 'json_object'], 'json_schema'),
-  OPENAI_PROXY_URL: httpUrl.optional(),
+  OPENAI_PROXY_URL: proxyUrl.optional(),
   // 0 is no limit.
   OPENAI_RPM: integer(3, 0),
   OPENAI_RPD: integer(200, 0),

@@ -35,7 +35,7 @@ import { createSubscriptions } from './redis/subscriptions.ts'
 import { createResultCache } from './scoring/cache.ts'
 import { promptVersion } from './scoring/prompt-version.ts'
 import { createScoring } from './scoring/scoring.ts'
-import { preflightKafka, preflightRedis } from './ops/preflight.ts'
+import { preflightKafka, preflightProvider, preflightRedis } from './ops/preflight.ts'
 import type { ReleaseStack } from './release-stack.ts'
 import { createTokenRatios } from './scoring/token-ratios.ts'
 import { createTokenEstimator } from './scoring/tokens.ts'
@@ -80,6 +80,7 @@ export async function work({ config, worker, log, secrets, releases, stop }: Wor
 
   await ensureTopics(clients, kafka, log, stop)
   await redisReady(redis, log, stop)
+  preflightProvider(config, log)
   await preflightRedis(redis, keys, config, log)
   // Nothing waits for it: where no transaction can be begun, it takes half a minute to find out.
   void preflightKafka(clients, config, log, stop)

@@ -83,6 +83,25 @@ export function checkRedis(facts: RedisFacts): Finding[] {
   return findings
 }
 
+/** @returns what stands against the way to the provider */
+export function checkProvider({ baseUrl }: Pick<Config['provider'], 'baseUrl'>): Finding[] {
+  const { protocol, hostname } = new URL(baseUrl)
+  if (protocol === 'https:' || isLocal(hostname)) return []
+  const message =
+    'OPENAI_BASE_URL is plain http: the key and all texts travel readable for everyone in between. Use https'
+  return [{ level: 'warn', message, fields: {} }]
+}
+
+/** This machine, its containers and clusters, and private networks: a name without a dot is known to no other. */
+function isLocal(hostname: string): boolean {
+  const host = hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()
+  if (!/[.:]/.test(host) || /\.(?:local|localhost|internal|lan|home\.arpa|svc)$/.test(host)) return true
+  if (/^(?:::1|f[cd][0-9a-f]{2}:.*|fe80:.*)$/.test(host)) return true
+  return /^(?:127|10)\.|^192\.168\.|^169\.254\.|^172\.(?:1[6-9]|2\d|3[01])\.|^100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./.test(
+    host,
+  )
+}
+
 function noTransactions(reason: string): Finding {
   const remedy = /AUTHORIZATION/.test(reason)
     ? 'allow Write and Describe on transactional ids that begin with the group id'
@@ -103,6 +122,11 @@ const compacted = ({ topic, cleanupPolicy }: TopicFacts): Finding => ({
 })
 
 const hours = (ms: number) => Math.round(ms / 360_000) / 10
+
+/** Says what it finds in the settings of the provider. */
+export function preflightProvider({ provider }: Config, log: Log): void {
+  for (const { level, message, fields } of checkProvider(provider)) log[level](message, fields)
+}
 
 /** Looks at Redis and logs what it finds. Before recovery begins: see redis-facts.ts. Never rejects. */
 export async function preflightRedis(redis: Redis, keys: RedisKeys, config: Config, log: Log): Promise<void> {

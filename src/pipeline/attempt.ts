@@ -49,7 +49,8 @@ export interface Asked {
 }
 
 export type Attempt =
-  | { kind: 'answer'; content: string; model: string }
+  /** `promptTokens`: as billed for this attempt; null: not told. */
+  | { kind: 'answer'; content: string; model: string; promptTokens: number | null }
   | { kind: 'failure'; code: FailureCode; retryAfterMs: number | null; evidence: Evidence; next: Question['trial'] }
   | { kind: 'refused'; waitMs: number }
   | { kind: 'too_long' }
@@ -60,6 +61,18 @@ export type Attempt =
 
 /** A 429 that does not say for how long holds the fleet for one to two seconds; the request itself backs off further. */
 const UNHINTED_HOLD_MS = 1_000
+
+/**
+ * One that tells of hours is often wrong, and would stop the fleet for as long: it is asked again by a probe soon. The caller of
+ * a request that ends by it is told what the provider told.
+ */
+const LONGEST_HOLD_MS = 3_600_000
+const PROBE_AFTER_MS = 60_000
+
+function holdMs(toldMs: number | null): number {
+  if (toldMs === null) return UNHINTED_HOLD_MS * (1 + Math.random())
+  return toldMs > LONGEST_HOLD_MS ? PROBE_AFTER_MS : toldMs
+}
 
 /** After this long a failed report or settlement is given up: the stopping worker must not hang on Redis. */
 const AFTERMATH_MS = 10_000
@@ -148,7 +161,7 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
       if (!('limits' in reply)) return
       await budget.narrow(grant, reply.limits, signal)
       if (reply.kind === 'failure' && reply.code === 'rate_limited') {
-        await budget.holdFor(reply.retryAfterMs ?? UNHINTED_HOLD_MS * (1 + Math.random()), signal)
+        await budget.holdFor(holdMs(reply.retryAfterMs), signal)
       }
     }
     await aftermath(signals.call, tell).catch(said(log, 'the budget was not told', id))
@@ -181,7 +194,11 @@ function attemptOf(reply: Reply, asked: Asked, signals: HandlerSignals): Made {
   if (reply.kind === 'aborted') throw signals.call.reason as Error
   if (reply.kind === 'not_sent') return unused({ kind: 'again' })
   if (reply.kind === 'answer' && asked.judge(reply.content) === 'usable') {
-    return { attempt: { kind: 'answer', content: reply.content, model: reply.model }, outcome: 'answered' }
+    const { content, model, usage } = reply
+    return {
+      attempt: { kind: 'answer', content, model, promptTokens: usage?.promptTokens ?? null },
+      outcome: 'answered',
+    }
   }
   const { code, retryAfterMs, next } = reply.kind === 'failure' ? reply : UNUSABLE
   return { attempt: { kind: 'failure', code, retryAfterMs, next }, outcome: code }

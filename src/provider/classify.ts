@@ -12,6 +12,7 @@ import { meaningOf } from './meanings.ts'
 import type { Part, Refusal } from './refusals.ts'
 import { findRefusals, isCapTooLarge } from './refusals.ts'
 import type { Usage } from './reply.ts'
+import { isSocksRefusal } from './socks.ts'
 
 export interface Verdict {
   code: FailureCode
@@ -96,6 +97,7 @@ export function classifyBroken(error: Error): Verdict {
   if (error.message.startsWith('Proxy Authentication Required')) {
     return verdict('proxy_refused', 'the proxy answered 407')
   }
+  if (isSocksRefusal(error)) return verdict('proxy_refused', 'the SOCKS5 proxy refused')
   return verdict('outage', `connection failed: ${errorCode(error)}`)
 }
 

@@ -1,6 +1,9 @@
 /** One HTTP exchange on undici: the one place that opens connections to the provider. */
+import { promisify } from 'node:util'
+import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { Agent, Pool, ProxyAgent } from 'undici'
+import { isSocks, socksConnector } from './socks.ts'
 
 /** For TCP, TLS and the proxy's tunnel each; longer ones are outages, not slow answers. */
 const CONNECT_TIMEOUT_MS = 10_000
@@ -42,9 +45,9 @@ export interface Transport {
   close(): Promise<void>
 }
 
-/** @param proxyUrl http or https, with or without credentials; null connects directly */
+/** @param proxyUrl http, https or socks5, with or without credentials; null connects directly */
 export function createTransport(proxyUrl: string | null): Transport {
-  const dispatcher = proxyUrl === null ? new Agent(poolOptions) : proxyAgent(proxyUrl)
+  const dispatcher = dispatcherFor(proxyUrl)
   return {
     post: (send) => exchange(dispatcher, send),
     close: () => dispatcher.destroy(),
@@ -63,7 +66,9 @@ const poolOptions = {
   bodyTimeout: 0,
 }
 
-function proxyAgent(uri: string): Dispatcher {
+function dispatcherFor(uri: string | null): Dispatcher {
+  if (uri === null) return new Agent(poolOptions)
+  if (isSocks(uri)) return new Agent({ ...poolOptions, connect: socksConnector(uri, CONNECT_TIMEOUT_MS) })
   return new ProxyAgent({
     ...poolOptions,
     uri,
@@ -125,7 +130,9 @@ function exchange(dispatcher: Dispatcher, send: Send): Promise<Exchange> {
       else chunks.push(chunk)
     },
     onResponseEnd() {
-      finish({ kind: 'answered', status, headers, body: Buffer.concat(chunks).toString('utf8') })
+      void decoded(Buffer.concat(chunks), headers['content-encoding']).then((body) => {
+        finish(body === null ? { kind: 'too_big' } : { kind: 'answered', status, headers, body: body.toString('utf8') })
+      })
     },
     onResponseError(_controller, error) {
       finish({ kind: 'broken', sent, error })
@@ -142,6 +149,35 @@ function exchange(dispatcher: Dispatcher, send: Send): Promise<Exchange> {
     finish({ kind: 'broken', sent, error: error as Error })
   }
   return promise
+}
+
+type Decode = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>
+
+const DECODERS = new Map<string, Decode>([
+  ['gzip', promisify(gunzip)],
+  ['x-gzip', promisify(gunzip)],
+  ['deflate', promisify(inflate)],
+  ['br', promisify(brotliDecompress)],
+  ['zstd', promisify(zstdDecompress)],
+])
+
+/**
+ * Some gateways compress although `identity` was asked for. What cannot be decoded stays as it came: it is no JSON.
+ * @returns null for an answer that is too big once it is decoded
+ */
+async function decoded(body: Buffer, encoding = ''): Promise<Buffer | null> {
+  let plain = body
+  // The last one was applied last.
+  for (const name of encoding.toLowerCase().split(',').toReversed()) {
+    const decode = DECODERS.get(name.trim())
+    if (decode === undefined || plain.length === 0) continue
+    try {
+      plain = await decode(plain, { maxOutputLength: MAX_ANSWER_BYTES })
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? null : body
+    }
+  }
+  return plain
 }
 
 /** Of a header that came several times, the first. */

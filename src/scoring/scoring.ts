@@ -137,15 +137,16 @@ export function createScoring({ config, cache, estimator, metrics, log, now = Da
   /** Makes an outcome of an answer that was judged usable, and keeps it for the same texts when it is beyond suspicion. */
   async function verified(
     prepared: Prepared,
-    { content, model }: { content: string; model: string },
+    { content, model, promptTokens }: { content: string; model: string; promptTokens: number | null },
     journey: Journey,
   ): Promise<Outcome> {
     const read = interpretAnswer(content)
     if (!read.ok) throw new TypeError('an unusable answer was taken for a usable one')
-    // Of several attempts one may have been billed without being told.
-    if (journey.attempts === 1) estimator.learn(prepared.estimate, journey.promptTokens)
+    const isCut = promptTokens !== null && estimator.isCut(prepared.estimate, promptTokens)
+    if (promptTokens !== null && !isCut) estimator.learn(prepared.estimate, promptTokens)
     const found = await verifyAnswer(read.answer, prepared.texts, verdictMinScore)
-    const flags = [...new Set([...prepared.flags, ...found.flags])].toSorted()
+    const cut = isCut ? ['truncated_prompt'] : []
+    const flags = [...new Set([...prepared.flags, ...found.flags, ...cut])].toSorted()
     for (const flag of flags) metrics.flagged(flag)
     if (flags.length > 0) log.warn('suspicious texts', { id: prepared.id, flags: flags.join(',') })
     if (found.complete && flags.length === 0 && prepared.key !== null) await cache.put(prepared.key, found.score)

@@ -137,6 +137,11 @@ const MEMORY = 16
 const RATIO_MIN = 0.2
 const RATIO_MAX = 6
 
+/** A prompt that was billed as less than this share of its usual tokens was cut; before and after the tokenizer is known. */
+const CUT_BELOW = 0.5
+const CUT_BELOW_KNOWN = 0.7
+const KNOWN_AFTER = 4
+
 const bound = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value))
 
 function update(known: Ratio | undefined, told: number): Ratio {
@@ -174,7 +179,17 @@ export function createTokenEstimator(model: string, learned: Learned = {}) {
     ratios[writing] = update(ratios[writing], promptTokens / raw)
   }
 
-  return { estimate, learn, learned: (): Learned => ({ ...ratios }) }
+  /**
+   * Whether a prompt was billed as so much less than it is that the server must have cut it off, as some do without a word.
+   * Texts and tokenizers make up for less of a difference than this.
+   */
+  function isCut({ raw, writing }: Estimate, promptTokens: number): boolean {
+    const { mean, count } = ratios[writing] ?? { mean: 1, count: 0 }
+    const share = count >= KNOWN_AFTER ? CUT_BELOW_KNOWN : CUT_BELOW
+    return promptTokens > 0 && promptTokens < raw * mean * share
+  }
+
+  return { estimate, learn, isCut, learned: (): Learned => ({ ...ratios }) }
 }
 
 export type TokenEstimator = ReturnType<typeof createTokenEstimator>

@@ -94,7 +94,7 @@ test('a parameter that the model begins to refuse is left out from then on', asy
   expect(world.notifications().every(({ success }) => success)).toBe(true)
   expect(burned(stub)).toBe(1)
   expect(stub.summary().arrivals).toBe(12)
-  await workers[0]?.saw('the model refuses a parameter')
+  await workers[0]?.saw('the server refuses the usual form')
 })
 
 test('one text that always fails holds nobody, also when it comes first', async ({ onTestFinished }) => {

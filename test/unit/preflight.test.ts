@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
-import { checkKafka, checkRedis } from '../../src/ops/preflight.ts'
+import { checkKafka, checkProvider, checkRedis } from '../../src/ops/preflight.ts'
 import type { RedisFacts } from '../../src/ops/redis-facts.ts'
 
 const HOUR_MS = 3_600_000
@@ -80,4 +80,25 @@ describe('Redis', () => {
     expect(said({ marks: { seen: 200, noneOurs: false, notOurs: 0 } })).toEqual([])
     expect(said({ clockAheadMs: 6_000, clockErrorMs: 2_000 })).toEqual([])
   })
+})
+
+describe('the way to the provider', () => {
+  test.each([
+    'http://provider.example/v1',
+    'http://203.0.113.7:8000/v1',
+    'http://172.32.0.1/v1',
+    'http://[2001:db8::1]/v1',
+  ])('%s is readable in between', (baseUrl) => expect(checkProvider({ baseUrl })).toMatchObject([{ level: 'warn' }]))
+  test.each([
+    'https://provider.example/v1',
+    'http://localhost:11434/v1',
+    'http://127.0.0.1/v1',
+    'http://[::1]:8080/v1',
+    'http://vllm:8000/v1',
+    'http://10.0.0.7/v1',
+    'http://172.31.255.1/v1',
+    'http://192.168.1.5/v1',
+    'http://model.default.svc/v1',
+    'http://host.docker.internal:1234/v1',
+  ])('%s is not', (baseUrl) => expect(checkProvider({ baseUrl })).toEqual([]))
 })

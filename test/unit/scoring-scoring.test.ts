@@ -53,12 +53,24 @@ function create(env: Record<string, string> = {}, ttl = true) {
 
 const paid = { ...startJourney(), attempts: 1, billedTokens: 700, promptTokens: 600, completionTokens: 100 }
 
-async function answered(content: string, changes: Partial<typeof request> = {}, env = {}) {
+async function answered(content: string, changes: Partial<typeof request> = {}, env = {}, promptTokens = 900) {
   const scoring = create(env)
   const prepared = scoring.prepare({ ...request, ...changes })
-  const outcome = await scoring.verified(prepared, { content, model: 'gpt-4.1-mini-2025-04-14' }, paid)
+  const outcome = await scoring.verified(prepared, { content, model: 'gpt-4.1-mini-2025-04-14', promptTokens }, paid)
   return { scoring, prepared, outcome: outcome as Outcome & { kind: 'success' } }
 }
+
+test('of a prompt that the server cut without a word says so, and teaches nothing', async () => {
+  const whole = await answered(answerWith())
+  const { raw } = whole.prepared.estimate
+  const cut = await answered(answerWith(), {}, {}, Math.round(raw * 0.4))
+  expect(cut.outcome.headers['scoring-flags']).toBe('truncated_prompt')
+  // What it teaches shows in the next estimate.
+  expect(cut.scoring.prepare(request).estimate).toEqual(cut.prepared.estimate)
+  const right = await answered(answerWith(), {}, {}, Math.round(raw * 0.9))
+  expect(right.outcome.headers['scoring-flags']).toBe('')
+  expect(right.scoring.prepare(request).estimate.tokens).not.toBe(right.prepared.estimate.tokens)
+})
 
 describe('a result', () => {
   test('carries its provenance in headers', async () => {
@@ -150,7 +162,7 @@ describe('asking', () => {
           calls += 1
           return {
             kind: 'final' as const,
-            outcome: await scoring.verified(prepared, { content: answerWith(), model: 'm' }, paid),
+            outcome: await scoring.verified(prepared, { content: answerWith(), model: 'm', promptTokens: null }, paid),
           }
         }
         return scoring.askOnce(prepared, ask, signal)

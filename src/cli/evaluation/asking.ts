@@ -39,7 +39,7 @@ export interface AskingParts {
 }
 
 /** The model's answer, or the code of the failure that ended it. */
-type Answered = { content: string } | { failure: FailureCode }
+type Answered = { content: string; promptTokens: number | null } | { failure: FailureCode }
 
 /**
  * @returns a function that asks one question, and again where a worker would. It rejects with the signal's reason, and with an
@@ -119,7 +119,8 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
     const { id, variant, repeat } = task
     const spent = { id, variant, repeat, promptTokens, completionTokens }
     if ('failure' in answered) return { ...spent, ...NO_SCORE, failure: answered.failure }
-    if (journey.attempts === 1) estimator.learn(estimate, promptTokens)
+    const told = answered.promptTokens
+    if (told !== null && !estimator.isCut(estimate, told)) estimator.learn(estimate, told)
     const read = interpretAnswer(answered.content)
     if (!read.ok) throw new TypeError('an unusable answer was taken for a usable one')
     const { score, findings, modelScore } = await verifyAnswer(read.answer, texts, config.verdictMinScore)
