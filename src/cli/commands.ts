@@ -30,7 +30,10 @@ const COMMANDS: Record<string, Entry> = {
   },
   pause: { does: 'stop all calls of the whole fleet', load: () => import('./pause.ts') },
   resume: { does: 'end a pause', load: () => import('./resume.ts') },
-  forget: { does: 'ID: remove the stored answer and cache entry of a request', load: () => import('./forget.ts') },
+  forget: {
+    does: 'ID: remove the stored answer and cache entry of a request; or --adaptations',
+    load: () => import('./forget.ts'),
+  },
   'adopt-offsets': {
     does: '--from GROUP: take over the committed offsets of another group',
     load: () => import('./adopt-offsets.ts'),

@@ -60,6 +60,8 @@ export interface Definition<O extends Options> {
   options: O
   /** Names of the positional arguments; all are required. */
   names?: string[]
+  /** An option with which there are no positional arguments. */
+  insteadOfNames?: keyof O & string
 }
 
 /**
@@ -68,13 +70,13 @@ export interface Definition<O extends Options> {
  * @returns the command, which resolves with its exit code: 64 after it printed its usage
  */
 export function defineCommand<O extends Options>(
-  { usage, options, names = [] }: Definition<O>,
+  { usage, options, names = [], insteadOfNames }: Definition<O>,
   work: (call: Call<O>) => Promise<Report>,
 ): Command {
   return async (context) => {
     const { args, signal, print, complain } = context
     try {
-      const { values, positionals } = parse(args, options, names)
+      const { values, positionals } = parse(args, options, names, insteadOfNames)
       const { json, help } = values
       if (help === true) return printUsage(print, usage, 0)
       const progress = json === true ? () => {} : print
@@ -90,7 +92,7 @@ export function defineCommand<O extends Options>(
   }
 }
 
-function parse(args: string[], options: Options, names: string[]) {
+function parse(args: string[], options: Options, allNames: string[], insteadOfNames = '') {
   const all = { ...options, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
   let parsed
   try {
@@ -99,6 +101,7 @@ function parse(args: string[], options: Options, names: string[]) {
     throw new UsageError((error as Error).message, { cause: error })
   }
   const { values, positionals } = parsed
+  const names = insteadOfNames in values ? [] : allNames
   const surplus = positionals[names.length]
   if (values.help === true) return parsed
   if (surplus !== undefined) throw new UsageError(`Unexpected argument '${surplus}'`)

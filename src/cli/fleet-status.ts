@@ -6,6 +6,7 @@ import { timeForBacklog } from '../budget/status.ts'
 import type { Config } from '../config.ts'
 import type { PartitionBacklog } from '../kafka/offsets-view.ts'
 import { createOffsetsView } from '../kafka/offsets-view.ts'
+import { readAdaptation } from '../provider/adaptations.ts'
 import { readHolds } from '../provider/holds.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import { lastReason, withKafka } from './connections.ts'
@@ -20,16 +21,19 @@ export type Status = Awaited<ReturnType<typeof readStatusOf>>
 
 /** What Redis knows. */
 export async function readStatusOf(redis: Redis, keys: RedisKeys, config: Config) {
-  const [state, budget, holds, workers, server] = await Promise.all([
+  const [state, budget, holds, adaptation, workers, server] = await Promise.all([
     redis.hmget(keys.state, 'status', 'epoch'),
     readBudget(redis, keys, config),
     readHolds(redis, keys),
+    readAdaptation(redis, keys, config.provider),
     readWorkers(redis, keys),
     redis.info('server').catch(() => ''),
   ])
   return {
     budget: { name: config.budget.name, ...budget },
     holds,
+    /** null: no request has been taken by this server yet, or it was forgotten */
+    adaptation,
     /** null: no worker has ever used this Redis under this prefix, or all of its data is lost */
     claims: { status: state[0] ?? null, epoch: state[1] ?? null },
     workers,

@@ -7,6 +7,7 @@ import { forgetAnswer, inspectId } from '../claims/inspect.ts'
 import type { Known } from '../claims/inspect.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { createOffsetsView } from '../kafka/offsets-view.ts'
+import { forgetAdaptation } from '../provider/adaptations.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import { createResultCache } from '../scoring/cache.ts'
 import { promptVersion } from '../scoring/prompt-version.ts'
@@ -24,15 +25,19 @@ const STANDING_LIMIT_MS = 20_000
 export const run: Command = defineCommand(
   {
     usage: [
-      'resume-scoring-worker forget ID [--since TIME]',
+      'resume-scoring-worker forget ID [--since TIME] | --adaptations',
       '  Removes the stored answer and the cache entry of a finished request from Redis. Its mark stays, so that it is not',
       '  processed again. Lists the copies in Kafka, which cannot be erased one by one.',
-      '  --since TIME  look for copies so far back: 12h, 30d (default: all that the topics hold)',
+      '  --since TIME   look for copies so far back: 12h, 30d (default: all that the topics hold)',
+      '  --adaptations  forgets instead what was learned about the server and model of the settings: all that the server',
+      '                 refused is asked for once more',
     ],
-    options: { since: { type: 'string' } },
+    options: { since: { type: 'string' }, adaptations: { type: 'boolean' } },
     names: ['ID'],
+    insteadOfNames: 'adaptations',
   },
   async ({ values, positionals, config, signal }) => {
+    if (values.adaptations === true) return forgetAdaptations(config, signal)
     const id = readId('ID', positionals[0] ?? '')
     const sinceMs = values.since === undefined ? 0 : Date.now() - readDuration('--since', values.since)
     return withRedis(config.redis, signal, (redis, keys) =>
@@ -50,6 +55,12 @@ export const run: Command = defineCommand(
     )
   },
 )
+
+async function forgetAdaptations({ redis: settings, provider }: Config, signal: AbortSignal): Promise<Report> {
+  const had = await withRedis(settings, signal, (redis, keys) => forgetAdaptation(redis, keys, provider))
+  const what = had ? 'forgotten: running workers notice it within seconds' : 'nothing was known'
+  return { document: { model: provider.model, forgotten: had }, lines: [`adaptations to ${provider.model}: ${what}`] }
+}
 
 /** An answer that is about to be published: without it the model would only be asked again. */
 async function refuseIfDue(

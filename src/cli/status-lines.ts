@@ -12,10 +12,21 @@ export function statusLines(status: Status, backlog: Backlog | { error: string }
   return [
     ...budgetLines(status.budget),
     ...section('holds', status.holds.map(holdLine)),
+    ...adaptationLines(status.adaptation),
     ...('error' in backlog ? [`backlog: unknown. ${backlog.error}`] : backlogLines(backlog, times)),
     ...workerLines(workers),
     `claims: ${claims.status ?? 'no state in Redis yet'}`,
     `versions: this command ${versions.command}, Redis ${versions.redis ?? 'unknown'}`,
+  ]
+}
+
+function adaptationLines(adaptation: Status['adaptation']): string[] {
+  if (adaptation === null) return ['server: nothing is known yet of the requests that it takes']
+  const { instead, sinceMs } = adaptation
+  if (instead.length === 0) return ['server: it takes requests in their usual form']
+  return [
+    `server: adapted to since ${time(sinceMs)} (\`npm run forget -- --adaptations\` asks it anew)`,
+    ...instead.map((line) => `  ${line}`),
   ]
 }
 

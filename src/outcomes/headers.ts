@@ -10,7 +10,7 @@
  * | `scoring-prompt-version` | successes | name and hash of prompt and schema |
  * | `scoring-prompt-tokens`, `scoring-completion-tokens` | successes | of all attempts, as billed |
  * | `scoring-model-score` | successes that were asked for | the model's own score, before verification |
- * | `scoring-flags` | successes | what is suspicious in the texts, `resume:fake_answer,...`; empty for nothing |
+ * | `scoring-flags` | successes | what is suspicious in the texts, `resume:fake_answer,...`, and `truncated_prompt` where the server cut them; empty for nothing |
  */
 import { boundHeaders } from '../kafka/headers.ts'
 import type { Headers } from '../kafka/messages.ts'

@@ -25,13 +25,13 @@ export function socksConnector(proxyUrl: string, timeoutMs: number): buildConnec
   return (options, callback) => {
     const { hostname: host, protocol } = options
     const destination = { host: unbracketed(host), port: Number(options.port) || (protocol === 'https:' ? 443 : 80) }
-    SocksClient.createConnection({ proxy, destination, command: 'connect', timeout: timeoutMs }).then(
-      ({ socket }) => {
-        if (protocol === 'https:') secure({ ...options, httpSocket: socket }, callback)
-        else callback(null, socket.setNoDelay())
-      },
-      (error: unknown) => callback(error as Error, null),
-    )
+    const client = new SocksClient({ proxy, destination, command: 'connect', timeout: timeoutMs })
+    client.once('error', (error) => callback(error, null))
+    client.once('established', ({ socket }) => {
+      if (protocol === 'https:') secure({ ...options, httpSocket: socket }, callback)
+      else callback(null, socket.setNoDelay())
+    })
+    client.connect()
   }
 }
 

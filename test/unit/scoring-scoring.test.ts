@@ -53,7 +53,7 @@ function create(env: Record<string, string> = {}, ttl = true) {
 
 const paid = { ...startJourney(), attempts: 1, billedTokens: 700, promptTokens: 600, completionTokens: 100 }
 
-async function answered(content: string, changes: Partial<typeof request> = {}, env = {}, promptTokens = 900) {
+async function answered(content: string, changes: Partial<typeof request> = {}, env = {}, promptTokens = 600) {
   const scoring = create(env)
   const prepared = scoring.prepare({ ...request, ...changes })
   const outcome = await scoring.verified(prepared, { content, model: 'gpt-4.1-mini-2025-04-14', promptTokens }, paid)
