@@ -53,9 +53,15 @@ function create(env: Record<string, string> = {}, ttl = true) {
 
 const paid = { ...startJourney(), attempts: 1, billedTokens: 700, promptTokens: 600, completionTokens: 100 }
 
-async function answered(content: string, changes: Partial<typeof request> = {}, env = {}, promptTokens = 600) {
+async function answered(
+  content: string,
+  changes: Partial<typeof request> = {},
+  env = {},
+  billed: number | null = null,
+) {
   const scoring = create(env)
   const prepared = scoring.prepare({ ...request, ...changes })
+  const promptTokens = billed ?? Math.round(prepared.estimate.raw * 0.8)
   const outcome = await scoring.verified(prepared, { content, model: 'gpt-4.1-mini-2025-04-14', promptTokens }, paid)
   return { scoring, prepared, outcome: outcome as Outcome & { kind: 'success' } }
 }
@@ -124,8 +130,9 @@ describe('a result', () => {
     const before = scoring.mostTokens(prepared, 1_000) ?? 0
     const after = scoring.mostTokens(scoring.prepare(request), 1_000) ?? 0
     expect(after).not.toBe(before)
-    expect(after).toBeGreaterThanOrEqual(1_600)
-    expect(after).toBeLessThan(1_750)
+    // Billed as 0.8 of what its characters weigh, and some percent more, as the first one tells little.
+    expect(after).toBeGreaterThanOrEqual(1_000 + prepared.estimate.raw * 0.8)
+    expect(after).toBeLessThan(1_000 + prepared.estimate.raw * 0.95)
   })
 })
 
