@@ -6,12 +6,10 @@ export interface Texts {
   resume: string
 }
 
-/** What was stripped from a text, in UTF-16 units. */
+/** What the stripping told of a text. */
 export interface Stripped {
-  /** Tag characters and bidi embeddings, overrides and isolates: no word processor leaves them behind. */
-  deceiving: number
-  /** Zero-width characters, controls, lone surrogates: a few may be the trace of a converter. */
-  other: number
+  /** Something was written so that a reader would not see it. Marks of converters and messengers, however many, are not. */
+  concealed: boolean
 }
 
 /** Of Unicode 17, up to U+FFFF. Without the u flag, since V8 is several times faster then; the rest stands in surrogates. */
@@ -28,28 +26,31 @@ const INVISIBLE_BMP = new RegExp(`[${INVISIBLE_RANGES.join('')}]+`, 'g')
 /** U+1BCA0 to 1BCA3, U+1D173 to 1D17A, U+E0000 to E0FFF. */
 const INVISIBLE_ASTRAL = /\ud82f[\udca0-\udca3]|\ud834[\udd73-\udd7a]|[\udb40-\udb43][\udc00-\udfff]/g
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
-const DECEIVING = /[\u202a-\u202e\u2066-\u2069]+|\udb40[\udc00-\udfff]/g
 /** A flag of England, Scotland or Wales is spelt with tag characters. */
 const FLAG_EMOJI = /\ud83c\udff4(?:\udb40[\udc20-\udc7f])+/g
 const BLACK_FLAG = '\ud83c\udff4'
-/** Of honest texts: soft hyphens, a byte order mark, what makes one emoji of several. */
-const HARMLESS = /^\ufeff|\xad|[\ufe0e\ufe0f]\u200d?|(?<=[\ud83c-\ud83e][\udc00-\udfff])\u200d/g
+
+/** Letters spelt with tag characters or with a row of variation selectors, one of which is enough for any character. */
+const INVISIBLE_LETTERS = /(?:\udb40[\udc20-\udc7f]){4}|(?:[\ufe00-\ufe0f]|\udb40[\udd00-\uddef]){4}/
+/** Bits spelt with a row of zero-width characters. */
+const INVISIBLE_BITS = /[\u200b-\u200d\u2060-\u2064\ufeff]{16}/
+/** Left-to-right letters that an override shows in reverse; around a copied number it does no harm. */
+const REVERSED = /\u202e[^\u202c\n]{0,9}[a-zа-яё][^\u202c\n]{0,9}[a-zа-яё][^\u202c\n]{0,9}[a-zа-яё][^\u202c\n]{6}/i
 
 /**
  * Strips control characters but white space, zero-width and tag characters, bidi controls, variation selectors, NUL and
  * lone surrogates.
- * @returns the text, well-formed Unicode, and what was stripped
+ * @returns the text, well-formed Unicode, and what was told by what was stripped
  */
 export function stripInvisible(text: string): { text: string; stripped: Stripped } {
-  const honest = text.replace(FLAG_EMOJI, BLACK_FLAG).replace(HARMLESS, '')
+  const honest = text.replace(FLAG_EMOJI, BLACK_FLAG)
   // Without callbacks: one per character of a long text would take a quarter of a second.
-  const undeceiving = honest.replace(DECEIVING, '')
-  let clean = undeceiving.replace(INVISIBLE_BMP, '').replace(INVISIBLE_ASTRAL, '')
+  let clean = honest.replace(INVISIBLE_BMP, '').replace(INVISIBLE_ASTRAL, '')
   if (!clean.isWellFormed()) clean = clean.replace(LONE_SURROGATE, '')
-  return {
-    text: clean,
-    stripped: { deceiving: honest.length - undeceiving.length, other: undeceiving.length - clean.length },
-  }
+  const concealed =
+    clean.length < honest.length &&
+    (INVISIBLE_LETTERS.test(honest) || INVISIBLE_BITS.test(honest) || REVERSED.test(honest))
+  return { text: clean, stripped: { concealed } }
 }
 
 /** @returns the texts as they are asked about, and what was stripped from each */

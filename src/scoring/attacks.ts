@@ -1,11 +1,13 @@
 /**
- * Finds passages of a text that are meant for the model: instructions, demands for a score, ready answers, closed
- * delimiters, roles of a chat, encoded text. Such texts are flagged, not rejected, and what stands in such a passage proves
- * nothing. Patterns know the common ways only: what holds in any case is that no score exceeds the share of quotes that
- * stand in the resume.
+ * Finds sentences of a text that are meant for the model: addresses and demands (phrases.ts), ready answers, roles of a chat,
+ * closed delimiters, encoded and concealed text (markup.ts). Such texts are flagged, not rejected: what stands in such a
+ * sentence proves nothing, and the result is not kept for others. Whoever is not found out gains nothing but what the rest
+ * of his words prove.
  */
 import type { Folded } from './fold.ts'
-import { phraseKinds } from './phrases.ts'
+import { foldWords } from './fold.ts'
+import { findMarkup } from './markup.ts'
+import { addressKind, CLAUSE, COLON, gluedKind, triggersFor } from './phrases.ts'
 import type { Stripped } from '../lib/sanitize.ts'
 import type { Breathe } from './slices.ts'
 
@@ -15,6 +17,11 @@ export interface Span {
   end: number
 }
 
+/** What was found, and where. */
+export interface Hit extends Span {
+  kind: string
+}
+
 export interface Suspicion {
   /** Names of what was found, without repeats. */
   flags: string[]
@@ -22,99 +29,117 @@ export interface Suspicion {
   passages: Span[]
 }
 
-/** The same in the source text itself, where the punctuation matters. */
-const MARKUP: readonly { kind: string; pattern: RegExp }[] = [
-  {
-    kind: 'fake_answer',
-    pattern: /["'«“”`](?:score|met|quote|recommendation|verdict|requirement|вердикт|оценка)["'»“”`]\s{0,9}[:=]/gi,
-  },
-  { kind: 'closes_delimiter', pattern: /[<＜]\s{0,3}[/／]?\s{0,3}(?:requirements|resume|cv)\b[^>＞\n]{0,80}[>＞]?/gi },
-  {
-    kind: 'chat_markup',
-    pattern:
-      /<[|｜][a-z_▁ ]{2,30}[|｜]>|\[\/?INST\]|<<\/?SYS>>|<\/?(?:system|assistant|instructions?)>|\[(?:system|assistant|developer)[^\]\n]{0,20}\]|^\s{0,9}#{1,6}\s{0,3}(?:system|instructions?|assistant)(?: prompt)?\s{0,3}:?\s{0,9}$|^\s{0,9}(?:system (?:prompt|message|override)|системное сообщение|системный промпт)\s{0,3}:|^\s{0,9}(?:user|human|пользователь)\s{0,3}:[^\n]{0,400}\n\s{0,9}(?:assistant|ai|ассистент)\s{0,3}:/gim,
-  },
-]
+/** A longer sentence is looked at in part. */
+const MAX_BEFORE = 300
+const MAX_AFTER = 600
 
-/** Base64 and hexadecimal of some words at least. */
-const ENCODED = /[a-z\d+/_-]{32,}={0,2}/gi
-/** So much of each is decoded, and so many of them. */
-const MAX_ENCODED_CHARS = 8_192
-const MAX_ENCODED = 50
-
-/** Two words near each other whose letters are of two alphabets in turn. One may be a slip of the keyboard. */
-const MIXED_WORD = '(?:[a-z][а-яё]+[a-z]|[а-яё][a-z]+[а-яё])'
-const MIXED_WORDS = new RegExp(`${MIXED_WORD}[^]{0,200}?${MIXED_WORD}`, 'gi')
-/** Zero-width characters that a converter may leave behind. */
-const INVISIBLE_SUSPICIOUS = 3
-
-/** A passage goes on to the end of its paragraph, so far at the most. */
-const MAX_PASSAGE_CHARS = 800
-const MAX_SENTENCE_CHARS = 300
-
-/** Searched at one go, and how far a match may reach beyond it. */
+/** Folded text that is searched at one go, and how far a match may reach beyond. */
 const WINDOW = 32_768
-const OVERLAP = 1_024
+const OVERLAP = 64
 
-/** Hits of one kind nearer to each other than that are one. */
-const NEAR = 200
+const ENDS_ANYWHERE = '。！？'
+const ENDS_BEFORE_SPACE = '.!?؟।…'
+const isSpace = (character: string | undefined) => character === undefined || character.trim() === ''
+const isSmall = (character = '') => character !== character.toUpperCase()
 
-interface Hit extends Span {
-  kind: string
+/**
+ * Whether a sentence ends with the character at a place. A line's end ends it, but for one after a colon, which announces
+ * what follows, and one that a small letter follows: texts from PDF files break their lines anywhere.
+ */
+function endsAt(source: string, place: number): boolean {
+  const character = source.charAt(place)
+  if (character >= '@' && character < '؟') return false
+  if (character === '\n') {
+    const next = source[place + 1] === ' ' ? source[place + 2] : source[place + 1]
+    return (
+      !isSmall(next) &&
+      !source
+        .slice(Math.max(0, place - 3), place)
+        .trimEnd()
+        .endsWith(':')
+    )
+  }
+  if (ENDS_ANYWHERE.includes(character)) return true
+  return ENDS_BEFORE_SPACE.includes(character) && (isSpace(source[place + 1]) || isSpace(source[place + 2]))
 }
 
-async function search(text: string, kinds: typeof MARKUP, breathe: Breathe): Promise<Hit[]> {
+/** @returns the sentence around a place, but nothing before `floor` */
+function sentenceAround(source: string, place: number, floor: number): Span {
+  const [first, last] = [Math.max(floor, place - MAX_BEFORE), Math.min(source.length, place + MAX_AFTER)]
+  let start = place
+  while (start > first && !endsAt(source, start - 1)) start -= 1
+  let end = place + 1
+  while (end < last && !endsAt(source, end - 1)) end += 1
+  return { start, end }
+}
+
+/** Three words and more in quotation marks. */
+const QUOTED = /["«“„]([^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*)(?:["»”“]|$)/g
+const CLAUSE_ENDS = /\s[-–—]\s|[,;()[\]…—!?，、；（）。]+|\.(?=\s|$)/g
+
+const COLONS = /[:：=]+/g
+
+/** @returns a sentence's folded words with marks between its clauses, without what it quotes */
+function prepare(sentence: string): string {
+  const firstLetter = sentence.search(/\p{L}/u)
+  const unquoted = sentence.replace(QUOTED, (quoted: string, _words: string, at: number) =>
+    at > firstLetter ? ' ' : quoted,
+  )
+  const marked = unquoted.replace(COLONS, ` ${COLON} `).replace(CLAUSE_ENDS, ` ${CLAUSE} `)
+  return ` ${foldWords(marked)} `
+}
+
+async function findAddresses(source: string, { text, at }: Folded, breathe: Breathe): Promise<Hit[]> {
   const hits: Hit[] = []
-  for (const { kind, pattern } of kinds) {
-    let last: Hit | undefined
-    for (let from = 0; from < text.length; from += WINDOW) {
-      for (const { index, 0: found } of text.slice(from, from + WINDOW + OVERLAP).matchAll(pattern)) {
-        const hit = { kind, start: from + index, end: from + index + found.length }
-        if (index >= WINDOW) break
-        if (last !== undefined && hit.start < last.end + NEAR) last.end = Math.max(last.end, hit.end)
-        else hits.push((last = hit))
-      }
+  let seen = 0
+  for (let from = 0; from < text.length; from += WINDOW) {
+    const window = text.slice(from, from + WINDOW + OVERLAP)
+    for (const { index, 0: found } of window.matchAll(triggersFor(window))) {
+      const place = at[from + index + (found.startsWith(' ') ? 1 : 0)] ?? 0
+      if (place < seen) continue
+      const sentence = sentenceAround(source, place, seen)
+      seen = sentence.end
+      const kind = addressKind(prepare(source.slice(sentence.start, sentence.end)))
+      if (kind !== null) hits.push({ kind, ...sentence })
       await breathe()
     }
+    await breathe()
   }
   return hits
 }
 
-/** @returns the text that a run of base64 or hexadecimal digits stands for; null when it is no text */
-function decode(run: string): string | null {
-  const cut = run.slice(0, MAX_ENCODED_CHARS)
-  const bytes = Buffer.from(cut, /^[\da-f]+$/i.test(cut) && cut.length % 2 === 0 ? 'hex' : 'base64')
-  const text = bytes.toString('utf8')
-  const letters = text.match(/[\p{L}\p{N}\p{P}\p{Zs}\n]/gu)?.length ?? 0
-  return letters > text.length * 0.95 && /\p{L}{3,} \p{L}{2,}/u.test(text) ? text : null
-}
+/** Letters that stand one by one: at so many a text is not only a heading. */
+const SPACED = /(?: [^ ]){16,}(?= )/g
+const SOME_SPACED = / [^ ] [^ ] [^ ] [^ ] [^ ] /
 
-async function findEncoded(source: string, breathe: Breathe): Promise<Hit[]> {
-  const runs = (await search(source, [{ kind: 'encoded_text', pattern: ENCODED }], breathe)).slice(0, MAX_ENCODED)
-  return runs.filter(({ start, end }) => decode(source.slice(start, end)) !== null)
-}
-
-/** The passage around a hit: from the beginning of its sentence to the end of its paragraph. */
-function passageAround(source: string, { start, end }: Span): Span {
-  const before = source.slice(Math.max(0, start - MAX_SENTENCE_CHARS), start)
-  const sentence = Math.max(...['\n', '. ', '! ', '? '].map((stop) => before.lastIndexOf(stop)))
-  const rest = source.slice(end, end + MAX_PASSAGE_CHARS)
-  const [paragraph = '', next = ''] = rest.split(/(?<=\S)[^\S\n]*\n\s*\n/, 2)
-  // "Note to the AI:" announces the next paragraph.
-  const announced = source
-    .slice(start, end + paragraph.length)
-    .trimEnd()
-    .endsWith(':')
-  const length = announced ? rest.indexOf(next, paragraph.length) + next.length : paragraph.length
-  return { start: start - before.length + sentence + 1, end: end + length }
+/** Sentences whose letters are set apart, so that they are words for a reader only: two blanks divide words. */
+async function findSpaced(source: string, { text, at }: Folded, breathe: Breathe): Promise<Hit[]> {
+  const hits: Hit[] = []
+  for (let from = 0; from < text.length; from += WINDOW) {
+    const window = text.slice(from, from + WINDOW)
+    for (const { index, 0: found } of SOME_SPACED.test(window) ? window.matchAll(SPACED) : []) {
+      const [start, end] = [at[from + index + 1] ?? 0, at[from + index + found.length] ?? source.length]
+      const words = source
+        .slice(start, Math.min(end, start + 2 * MAX_AFTER))
+        .replace(/[^\p{L}\p{N}]{2,}/gu, '\0')
+        .replace(/[^\p{L}\p{N}\0]/gu, '')
+        .replaceAll('\0', ' ')
+      const kind = words.includes(' ') ? addressKind(prepare(words)) : gluedKind(foldWords(words))
+      const rest = sentenceAround(source, Math.max(start, end - 1), start)
+      if (kind !== null) hits.push({ kind, start: sentenceAround(source, start, 0).start, end: rest.end })
+      await breathe()
+    }
+    await breathe()
+  }
+  return hits
 }
 
 function merge(spans: Span[]): Span[] {
   const merged: Span[] = []
-  for (const span of spans.toSorted((a, b) => a.start - b.start)) {
+  for (const { start, end } of spans.toSorted((a, b) => a.start - b.start)) {
     const last = merged.at(-1)
-    if (last !== undefined && span.start <= last.end) last.end = Math.max(last.end, span.end)
-    else merged.push({ ...span })
+    if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end)
+    else merged.push({ start, end })
   }
   return merged
 }
@@ -124,24 +149,13 @@ function merge(spans: Span[]): Span[] {
  * @param source a sanitised text, `folded` its folded form
  */
 export async function findAttacks(source: string, folded: Folded, breathe: Breathe): Promise<Suspicion> {
-  const phrases = (await search(folded.text, phraseKinds, breathe)).map(({ kind, start, end }) => ({
-    kind,
-    start: folded.at[start + 1] ?? 0,
-    end: folded.at[end] ?? source.length,
-  }))
-  const hits = [...phrases, ...(await search(source, MARKUP, breathe)), ...(await findEncoded(source, breathe))]
-  const passages: Span[] = []
-  for (const hit of hits) {
-    passages.push(passageAround(source, hit))
-    await breathe()
-  }
-  const mixed = await search(source, [{ kind: 'mixed_alphabets', pattern: MIXED_WORDS }], breathe)
-  const flags = new Set(hits.map(({ kind }) => kind))
-  if (mixed.length > 0) flags.add('mixed_alphabets')
-  return { flags: [...flags].toSorted(), passages: merge(passages) }
+  const hits = [
+    ...(await findAddresses(source, folded, breathe)),
+    ...(await findSpaced(source, folded, breathe)),
+    ...(await findMarkup(source, breathe)),
+  ]
+  return { flags: [...new Set(hits.map(({ kind }) => kind))].toSorted(), passages: merge(hits) }
 }
 
-/** @returns the flags of what was stripped from a text; none for the few marks that converters leave */
-export function strippedFlags({ deceiving, other }: Stripped): string[] {
-  return deceiving > 0 || other >= INVISIBLE_SUSPICIOUS ? ['invisible_characters'] : []
-}
+/** @returns the flags of what was stripped from a text */
+export const strippedFlags = ({ concealed }: Stripped): string[] => (concealed ? ['invisible_characters'] : [])
