@@ -10,17 +10,7 @@ import { findMarkup } from './markup.ts'
 import { addressKind, CLAUSE, COLON, gluedKind, triggersFor } from './phrases.ts'
 import type { Stripped } from '../lib/sanitize.ts'
 import type { Breathe } from './slices.ts'
-
-/** A part of a text, in UTF-16 units: from `start` to before `end`. */
-export interface Span {
-  start: number
-  end: number
-}
-
-/** What was found, and where. */
-export interface Hit extends Span {
-  kind: string
-}
+import type { Hit, Span } from './spans.ts'
 
 export interface Suspicion {
   /** Names of what was found, without repeats. */

@@ -1,6 +1,6 @@
 /** What looks like a part of the conversation with the model, or hides from a reader: found by its form, in any language. */
-import type { Hit, Span } from './attacks.ts'
 import type { Breathe } from './slices.ts'
+import type { Hit, Span } from './spans.ts'
 
 /** Searched at one go, and how far a match may reach beyond. */
 const WINDOW = 32_768
@@ -20,7 +20,7 @@ const SOME_WORDS = '(?:\\s{0,9}[^\\s<[]{1,40}(?=[\\s<[])){3,300}?'
 /** Marks of a chat around some words or at the beginning of a line. In the middle of a sentence they are mentioned only. */
 const CHAT_MARKUP = new RegExp(
   [
-    `${OPENS}${SOME_WORDS}\\s{0,9}${CLOSES}`,
+    `(?<block>${OPENS}${SOME_WORDS}\\s{0,9}${CLOSES})`,
     `${LINE_START}(?:${OPENS}|${CLOSES})`,
     `${LINE_START}\\[{1,2}(?:system|assistant)(?: (?:prompt|message|override|note|instruction)[^\\]\\n]{0,40})?\\]`,
     `${LINE_START}#{1,6} {0,3}(?:${ROLE}|response)(?: prompt| message)? {0,3}:`,
@@ -41,9 +41,10 @@ function blockEnd(text: string, from: number): number {
 
 const chatMarkup: Finder = (text) => {
   const hits: Hit[] = []
-  for (const { index: start, 0: found } of text.matchAll(CHAT_MARKUP)) {
-    if (start >= (hits.at(-1)?.end ?? 0))
-      hits.push({ kind: 'chat_markup', start, end: blockEnd(text, start + found.length) })
+  for (const { index: start, 0: found, groups } of text.matchAll(CHAT_MARKUP)) {
+    if (start < (hits.at(-1)?.end ?? 0)) continue
+    const end = start + found.length
+    hits.push({ kind: 'chat_markup', start, end: groups?.block === undefined ? blockEnd(text, end) : end })
   }
   return hits
 }
@@ -56,10 +57,11 @@ const ONLY_A_SCORE = /^\{\s{0,9}["']score["']\s{0,3}:\s{0,3}\d{1,3}\s{0,9}\}/i
 /** @returns the lines of a hit, from the bracket that opens them and to the one that closes */
 function wholeObject(text: string, { start, end }: Span): Span {
   const before = text.slice(Math.max(0, start - MAX_BETWEEN_KEYS), start)
-  const opening = Math.max(before.search(/\{[^}]*$/), before.lastIndexOf('\n') + 1 - (before.includes('\n') ? 0 : 1))
+  const bracket = before.search(/\{[^}]*$/)
+  const opening = bracket < 0 ? before.lastIndexOf('\n') + 1 : bracket
   const [rest = ''] =
     /^[^\n]{0,2000}(?:\n[ \t]{0,99}[\]}"',][^\n]{0,200}){0,20}/.exec(text.slice(end, end + MAX_BLOCK)) ?? []
-  return { start: start - before.length + Math.max(0, opening), end: end + rest.length }
+  return { start: start - before.length + opening, end: end + rest.length }
 }
 
 /** Answers in the schema of the answer: two of its keys together, or a score alone. */

@@ -1,6 +1,6 @@
 /** Looks up the model's quotes in the resume: which requirements are proved, and why the others are not. */
 import type { Evidence, ModelAnswer } from './answer.ts'
-import type { Span } from './attacks.ts'
+import type { Span } from './spans.ts'
 import { findAttacks } from './attacks.ts'
 import { bears, isLatin, subjectKey } from './bearing.ts'
 import { isDenied, labelOf, lineOf } from './surroundings.ts'

@@ -3,7 +3,7 @@
  * that are split otherwise, as by a line's end, and a few that differ by a letter, as by a typing error that the model put
  * right; never a number, a word left out, put in or exchanged.
  */
-import type { Span } from './attacks.ts'
+import type { Span } from './spans.ts'
 import { foldWords, type Folded } from './fold.ts'
 
 /** A longer quote proves nothing that a shorter one would not. In folded characters. */

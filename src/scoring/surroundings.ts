@@ -1,5 +1,5 @@
 /** What stands around a quote in the resume: a label that says what it is about, a word that denies it. */
-import type { Span } from './attacks.ts'
+import type { Span } from './spans.ts'
 
 const MAX_LABEL_CHARS = 60
 const MAX_HEADING_DISTANCE = 600
