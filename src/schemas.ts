@@ -129,6 +129,10 @@ export const successHeadersSchema = z.object({
   'scoring-model-score': count(
     "The model's own score, before verification; absent when the model was not asked.",
   ).optional(),
+  'scoring-review': z.literal('true').optional().meta({
+    description:
+      'A person should look at the result: the texts are flagged, the quotes do not fit, or the model was asked twice.',
+  }),
   'scoring-flags': z.string().meta({
     description:
       'What looks like an attack in the texts, such as `resume:fake_answer`, comma-separated; empty for nothing.',

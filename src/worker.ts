@@ -34,6 +34,7 @@ import { createFleetState } from './claims/trusted-state.ts'
 import { createSubscriptions } from './redis/subscriptions.ts'
 import { createResultCache } from './scoring/cache.ts'
 import { promptVersion } from './scoring/prompt-version.ts'
+import { createReviews } from './scoring/reviews.ts'
 import { createScoring } from './scoring/scoring.ts'
 import { preflightKafka, preflightProvider, preflightRedis } from './ops/preflight.ts'
 import type { ReleaseStack } from './release-stack.ts'
@@ -131,11 +132,12 @@ export async function work({ config, worker, log, secrets, releases, stop }: Wor
     ttlMs: config.resultCacheTtlMs,
     log,
   })
+  const reviews = createReviews({ redis, keys, ttlMs: config.processedTtlMs, log })
   const ratios = createTokenRatios(redis, keys, config.provider.model, log)
   const estimator = createTokenEstimator(config.provider.model, await ratios.load())
   const saving = setInterval(() => void ratios.save(estimator.learned()), SAVE_RATIOS_EVERY_MS)
   releases.defer('what the token estimate learned', () => clearInterval(saving))
-  const scoring = createScoring({ config, cache, estimator, metrics, log })
+  const scoring = createScoring({ config, cache, reviews, estimator, metrics, log })
   const slots = createSlots(config.maxCallsInFlight)
   const trusted = (signal: AbortSignal) => state.isTrusted(signal)
   const ask = createAsk({ dedupe, budget, slots, alone: createAloneLock(), gate, provider, trusted, metrics, log })

@@ -10,6 +10,7 @@ import { readAdaptation } from '../provider/adaptations.ts'
 import { readHolds } from '../provider/holds.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import { lastReason, withKafka } from './connections.ts'
+import { recentReviews } from '../scoring/reviews.ts'
 import { VERSION } from '../lib/version.ts'
 import { readWorkers } from './workers.ts'
 
@@ -21,12 +22,13 @@ export type Status = Awaited<ReturnType<typeof readStatusOf>>
 
 /** What Redis knows. */
 export async function readStatusOf(redis: Redis, keys: RedisKeys, config: Config) {
-  const [state, budget, holds, adaptation, workers, server] = await Promise.all([
+  const [state, budget, holds, adaptation, workers, reviews, server] = await Promise.all([
     redis.hmget(keys.state, 'status', 'epoch'),
     readBudget(redis, keys, config),
     readHolds(redis, keys),
     readAdaptation(redis, keys, config.provider),
     readWorkers(redis, keys),
+    recentReviews(redis, keys, config.processedTtlMs),
     redis.info('server').catch(() => ''),
   ])
   return {
@@ -37,6 +39,8 @@ export async function readStatusOf(redis: Redis, keys: RedisKeys, config: Config
     /** null: no worker has ever used this Redis under this prefix, or all of its data is lost */
     claims: { status: state[0] ?? null, epoch: state[1] ?? null },
     workers,
+    /** Ids of recent results that a person should look at, newest first. */
+    reviews,
     versions: { command: VERSION, redis: /^redis_version:(\S+)/m.exec(server)?.[1] ?? null },
   }
 }

@@ -49,6 +49,7 @@ export const run: Command = defineCommand(
         // First of all: the texts of the request tell where its cache entry is.
         const copies = await findCopies({ clients, groupPrefix: config.kafka.groupId, sinceMs, signal }, topics, id)
         const hadAnswer = await forgetAnswer(redis, keys, id)
+        await redis.zrem(keys.reviews, id.toString())
         const cache = await forgetCached(redis, keys, config, copies)
         return report(id, known, copies, { hadAnswer, cache }, config)
       }),

@@ -8,13 +8,14 @@ type BacklogTime = { ms: number | null; axis: string | null; tokensEach: number;
 
 /** @param times null when the backlog is not known */
 export function statusLines(status: Status, backlog: Backlog | { error: string }, times: BacklogTime | null): string[] {
-  const { versions, workers, claims } = status
+  const { versions, workers, reviews, claims } = status
   return [
     ...budgetLines(status.budget),
     ...section('holds', status.holds.map(holdLine)),
     ...adaptationLines(status.adaptation),
     ...('error' in backlog ? [`backlog: unknown. ${backlog.error}`] : backlogLines(backlog, times)),
     ...workerLines(workers),
+    reviewLine(reviews),
     `claims: ${claims.status ?? 'no state in Redis yet'}`,
     `versions: this command ${versions.command}, Redis ${versions.redis ?? 'unknown'}`,
   ]
@@ -86,6 +87,16 @@ function backlogLines(backlog: Backlog, times: BacklogTime | null): string[] {
     ...table(['partition', 'committed', 'end', 'waiting', 'budget takes'], rows).map((line) => `  ${line}`),
     `  consumer group: ${groupState}, ${members} ${members === 1 ? 'member' : 'members'}`,
   ]
+}
+
+/** So many ids are shown, all of them by `--json`. */
+const REVIEWS_SHOWN = 10
+
+/** @param ids of results that a person should look at, newest first */
+export function reviewLine(ids: string[]): string {
+  if (ids.length === 0) return 'to be reviewed: nothing'
+  const more = ids.length > REVIEWS_SHOWN ? `, and ${ids.length - REVIEWS_SHOWN} before` : ''
+  return `to be reviewed: ${ids.length}, newest first ${ids.slice(0, REVIEWS_SHOWN).join(', ')}${more}`
 }
 
 function workerLines(workers: Status['workers']): string[] {

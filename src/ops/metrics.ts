@@ -31,6 +31,9 @@ const DEAD_LETTER_REASONS: Record<DeadLetterReason, true> = {
   batch_too_large: true,
 }
 
+const REVIEW_REASONS = ['flagged', 'unrelated', 'asked_twice'] as const
+type ReviewReason = (typeof REVIEW_REASONS)[number]
+
 const WAIT_BUCKETS = [0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600]
 const CALL_BUCKETS = [0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120]
 const TRANSACTION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
@@ -47,6 +50,8 @@ export interface Metrics {
   cacheLookedUp(hit: boolean): void
   /** Something in the texts looked like an attack. */
   flagged(flag: string): void
+  /** A person should look at the result. */
+  reviewNeeded(reason: ReviewReason): void
   deadLettered(reason: DeadLetterReason): void
   foreignKeySkipped(): void
   /** For the Kafka layer. */
@@ -122,11 +127,13 @@ function createWorkMetrics(registry: Registry) {
   const tokens = counter(registry, 'tokens_total', 'Tokens, as the provider told them.', ['kind'])
   const cache = counter(registry, 'cache_lookups_total', 'Looks into the result cache.', ['result'])
   const flags = counter(registry, 'flags_total', 'Texts that looked like an attack, by kind.', ['flag'])
+  const reviews = counter(registry, 'reviews_total', 'Results that a person should look at, by reason.', ['reason'])
   const letters = counter(registry, 'dead_letters_total', 'Messages put aside for the operator.', ['reason'])
   const foreign = counter(registry, 'foreign_messages_total', 'Messages skipped because their key is not ours.')
   for (const outcome of [...OUTCOMES, ...FAILURE_CODES]) requests.inc({ outcome }, 0)
   for (const code of FAILURE_CODES) attempts.inc({ code }, 0)
   for (const reason of Object.keys(DEAD_LETTER_REASONS)) letters.inc({ reason }, 0)
+  for (const reason of REVIEW_REASONS) reviews.inc({ reason }, 0)
   for (const status of ['answered', ...FAILURE_CODES]) calls.zero({ status })
   for (const kind of ['prompt', 'completion']) tokens.inc({ kind }, 0)
   for (const result of ['hit', 'miss']) cache.inc({ result }, 0)
@@ -148,6 +155,7 @@ function createWorkMetrics(registry: Registry) {
     attemptFailed: (code: FailureCode) => attempts.inc({ code }),
     cacheLookedUp: (hit: boolean) => cache.inc({ result: hit ? 'hit' : 'miss' }),
     flagged: (flag: string) => flags.inc({ flag }),
+    reviewNeeded: (reason: ReviewReason) => reviews.inc({ reason }),
     deadLettered: (reason: DeadLetterReason) => letters.inc({ reason }),
     foreignKeySkipped: () => foreign.inc(),
   }

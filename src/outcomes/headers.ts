@@ -11,6 +11,7 @@
  * | `scoring-prompt-tokens`, `scoring-completion-tokens` | successes | of all attempts, as billed |
  * | `scoring-model-score` | successes that were asked for | the model's own score, before verification |
  * | `scoring-flags` | successes | what is suspicious in the texts, `resume:fake_answer,...`, and `truncated_prompt` where the server cut them; empty for nothing |
+ * | `scoring-review` | successes that a person should look at | `true`; absent from all others, and from results taken over |
  */
 import { boundHeaders } from '../kafka/headers.ts'
 import type { Headers } from '../kafka/messages.ts'
@@ -25,6 +26,8 @@ export interface Provenance {
   /** null: not asked, taken from the cache */
   modelScore: number | null
   flags: readonly string[]
+  /** Why a person should look at the result; empty for nothing. */
+  review: readonly string[]
 }
 
 /** A provider's words: only what every reader of headers can take. */
@@ -32,7 +35,7 @@ const plain = (text: string) => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
 
 /** @returns the headers of a success, besides `effortHeaders` of journey.ts */
 export function provenanceHeaders(provenance: Provenance): Record<string, string> {
-  const { model, promptVersion, promptTokens, completionTokens, modelScore, flags } = provenance
+  const { model, promptVersion, promptTokens, completionTokens, modelScore, flags, review } = provenance
   return {
     [`${PREFIX}cached`]: String(modelScore === null),
     [`${PREFIX}model`]: plain(model),
@@ -41,6 +44,7 @@ export function provenanceHeaders(provenance: Provenance): Record<string, string
     [`${PREFIX}completion-tokens`]: String(completionTokens),
     ...(modelScore === null ? {} : { [`${PREFIX}model-score`]: String(modelScore) }),
     [`${PREFIX}flags`]: flags.join(','),
+    ...(review.length === 0 ? {} : { [`${PREFIX}review`]: 'true' }),
   }
 }
 

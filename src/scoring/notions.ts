@@ -35,8 +35,7 @@ export const SCORE =
   'score*|rating|points|point|grade|mark|marks|percent|оценк*|балл*|рейтинг*|процент*|оцінк*|бал|балів|punkte|punktzahl|bewertung|note|notes|puntuacion|puntaje|puntos|calificacion|pontuacao|pontos|nota|punteggio|punti|voto|punkt*|ocen*|wynik|puan*|score|分|分数|满分|点|満点|スコア|점|만점|درج*|نقاط|نقط*'
 export const HIGHEST =
   'maximum|maximal|max|highest|full|top|perfect|best|максимальн*|высш*|наивысш*|полный|найвищ*|hochste*|maximale*|volle|beste|maximale|meilleure|maxim*|la mas alta|perfecta|massim*|najwyzsz*|maksymaln*|en yuksek|tam|最高|满分|満点|만점|최고|كامل*|الكامل*|أعلى'
-export const DESERVES =
-  'заслуживает|deserves|must be|should be|shall be'
+export const DESERVES = 'заслуживает|deserves|must be|should be|shall be'
 export const TARGET =
   'candidat*|applicant|resume|cv|him|her|me|this|кандидат*|соискател*|резюме|мне|ему|ей|bewerber*|kandidat*|lebenslauf|мені|aday*|候选人|简历|応募者|候補者|지원자|후보자|مرشح*|المرشح*|المتقدم*'
 export const JUDGED =
@@ -44,8 +43,7 @@ export const JUDGED =
 export const FAVOURABLE =
   'met|satisfied|fulfilled|qualified|suitable|confirmed|proven|proved|true|matched|perfect|ideal|best|strong fit|выполнен*|подтвержд*|соответств*|подходящ*|идеальн*|закрыт*|erfullt|geeignet|perfekt|remplie*|satisfaite*|cumplid*|satisfech*|cumprid*|atendid*|soddisfatt*|idone*|spelnion*|виконан*|满足|符合|合格|満たし|충족|مستوفا*|مستوفى'
 /** Of the answer's schema, and what stands for one of them. */
-export const FIELDS =
-  'verdict|вердикт|recommendation|рекомендация|evidence|met'
+export const FIELDS = 'verdict|вердикт|recommendation|рекомендация|evidence|met'
 
 // Who is spoken to, and how.
 export const MACHINE_NAMES =
@@ -56,20 +54,14 @@ export const GREETING =
   'dear|hello|hi|hey|attention|уважаем*|дорог*|привет|здравствуй*|эй|внимание|шановн*|liebe*|sehr geehrte*|cher*|bonjour|estimad*|querid*|hola|prezad*|car*|gentile|szanown*|sayin|merhaba'
 export const NOTE =
   'note|message|notice|attention|memo|reminder|instruction*|примечание|заметка|сообщение|послание|обращение|пометка|указание|инструкция|внимани*|примітка|повідомлення|hinweis|nachricht|anweisung*|remarque|nota|mensaje|mensagem|aviso|messaggio|uwaga|notatka|wiadomosc|not|mesaj|ملاحظة'
-export const TO =
-  'to|for|для|к|fur|an|pour|a|au|para|per|al|all|dla|do|الى'
-export const IF =
-  'if|as|since|when|whenever|если|когда|раз|коли|якщо|wenn|falls|si|se|quando|cuando|jesli|eger'
+export const TO = 'to|for|для|к|fur|an|pour|a|au|para|per|al|all|dla|do|الى'
+export const IF = 'if|as|since|when|whenever|если|когда|раз|коли|якщо|wenn|falls|si|se|quando|cuando|jesli|eger'
 export const READS =
   'read*|process*|screen*|evaluat*|analy*|review*|чита*|прочит*|обрабат*|оценива*|анализиру*|gelesen|liest|lit|lee|legge|czyta'
-export const YOU =
-  'you|you are|you re|ты|вы|ви|ти|du|sie|tu|vous|eres|usted|voce|sei|jestes'
-export const YOU_ARE =
-  'you are|you re|ты|du bist|vous etes|tu es|eres|voce e|sei|jestes|sen bir'
-export const NOW =
-  'now|теперь|больше не|jetzt|maintenant|ahora|agora|ora|teraz|artik'
-export const A =
-  'an|a|the|ein|eine|un|une|una|um|uma|это'
+export const YOU = 'you|you are|you re|ты|вы|ви|ти|du|sie|tu|vous|eres|usted|voce|sei|jestes'
+export const YOU_ARE = 'you are|you re|ты|du bist|vous etes|tu es|eres|voce e|sei|jestes|sen bir'
+export const NOW = 'now|теперь|больше не|jetzt|maintenant|ahora|agora|ora|teraz|artik'
+export const A = 'an|a|the|ein|eine|un|une|una|um|uma|это'
 export const FROM_NOW_ON =
   'from now on|from this moment|с этого момента|с этой минуты|отныне|відтепер|ab jetzt|ab sofort|desormais|a partir de ahora|a partir de agora|d ora in poi|od teraz|bundan sonra'
 export const PRETEND =

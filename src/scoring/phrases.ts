@@ -64,7 +64,6 @@ function hint(...notions: string[]): string {
 /** Up to `most` words of the same clause. */
 const upTo = (most: number) => `(?:(?: (?!##? )[^ ]+){0,${most}}?|${LETTER_UNDIVIDED}{0,${3 * most}}?)`
 
-
 const OWN_PROMPT = `(?:${any('your|the|system|initial|hidden|own|свой|свои|своего|системн*|начальн*|deinen|deine|tes|votre|vos|tus|tu|seu|suas|il tuo|swoj')}${upTo(1)}${any('prompt*|instruction*|промпт*|инструкц*|systemprompt|anweisung*|consignes|instruccion*|instruc*|istruzioni|instrukcj*')}|${any('system prompt|systemprompt|系统提示|系统提示词|システムプロンプト|시스템 프롬프트')})`
 
 const POINTS_UNDIVIDED = ['分', '点', '점'].map(foldWords).join('|')
@@ -81,7 +80,6 @@ const FILLER = any(
   'please|now|then|just|also|simply|kindly|always|instead|you|must|should|shall|need to|have to|пожалуйста|просто|теперь|тогда|затем|то|нужно|необходимо|следует|надо|должен|должна|обязан*|прошу|bitte|dann|jetzt|sie|s il vous plait|veuillez|por favor|ahora|agora|per favore|prosze|lutfen',
 )
 const START = `(?:^| ##?|${any('and|then|и|а|und|et|y|e|i|ve')})(?:${FILLER}){0,3}`
-
 
 const imperative = (anywhere: string, atStart: string) =>
   `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|${START}${any(atStart)})`

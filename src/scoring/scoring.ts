@@ -20,6 +20,7 @@ import { buildPrompt } from './prompt.ts'
 import { provenanceHeaders } from '../outcomes/headers.ts'
 import type { Texts } from '../lib/sanitize.ts'
 import { sanitize } from '../lib/sanitize.ts'
+import type { Reviews } from './reviews.ts'
 import type { Estimate, TokenEstimator } from './tokens.ts'
 import type { Verified } from './verify.ts'
 import { verifyAnswer } from './verify.ts'
@@ -40,8 +41,9 @@ export interface Prepared {
 export interface ScoringParts {
   config: Config
   cache: ResultCache
+  reviews: Reviews
   estimator: TokenEstimator
-  metrics: Pick<Metrics, 'cacheLookedUp' | 'flagged'>
+  metrics: Pick<Metrics, 'cacheLookedUp' | 'flagged' | 'reviewNeeded'>
   log: Log
   /** ms since the epoch, for the decision record. */
   now?: () => number
@@ -55,7 +57,7 @@ const NOTHING_SPENT: Spent = { attempts: 0, billedTokens: 0, promptTokens: 0, co
 /** An estimate so far above the model's window is no error of the estimate. */
 const SURELY_TOO_LONG = 1.2
 
-export function createScoring({ config, cache, estimator, metrics, log, now = Date.now }: ScoringParts) {
+export function createScoring({ config, cache, reviews, estimator, metrics, log, now = Date.now }: ScoringParts) {
   const { verdictMinScore } = config
   const { responseFormat, model: configuredModel } = config.provider
   const window = contextWindowOf(configuredModel)
@@ -94,7 +96,8 @@ export function createScoring({ config, cache, estimator, metrics, log, now = Da
     const { promptTokens, completionTokens } = journey
     const decidedAt = new Date(now()).toISOString()
     const how: Circumstances = { decidedAt, verdictMinScore, model, promptVersion, promptTokens, completionTokens }
-    const provenance = { ...how, modelScore: verified?.modelScore ?? null, flags: verified?.flags ?? [] }
+    const { modelScore = null, flags = [], review = [] } = verified ?? {}
+    const provenance = { ...how, modelScore, flags, review }
     return {
       kind: 'success',
       score,
@@ -149,8 +152,11 @@ export function createScoring({ config, cache, estimator, metrics, log, now = Da
     const flags = [...new Set([...prepared.flags, ...found.flags, ...cut])].toSorted()
     for (const flag of flags) metrics.flagged(flag)
     if (flags.length > 0) log.warn('suspicious texts', { id: prepared.id, flags: flags.join(',') })
-    if (found.complete && flags.length === 0 && prepared.key !== null) await cache.put(prepared.key, found.score)
-    return success(prepared, model, journey, found.score, { ...found, flags })
+    const review = [...new Set([...found.review, ...(flags.length > 0 ? (['flagged'] as const) : [])])]
+    for (const reason of review) metrics.reviewNeeded(reason)
+    if (review.length > 0) await reviews.add(prepared.id, now())
+    else if (found.complete && prepared.key !== null) await cache.put(prepared.key, found.score)
+    return success(prepared, model, journey, found.score, { ...found, flags, review })
   }
 
   /** @returns what goes to the decisions topic with an outcome: nothing for a failure, or where there is no such topic */

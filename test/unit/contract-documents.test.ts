@@ -148,6 +148,7 @@ describe('what the worker writes', () => {
       completionTokens: 2,
       modelScore: 50,
       flags: ['resume:fake_answer'],
+      review: ['flagged'],
     })
     const effort = { 'scoring-attempts': '1', 'scoring-billed-tokens': '3' }
     expect(successHeadersSchema.strict().parse({ ...own, ...effort })).toEqual({ ...own, ...effort })

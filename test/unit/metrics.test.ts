@@ -61,6 +61,7 @@ test('what happens is counted, durations in seconds', async () => {
   metrics.attemptFailed('timeout')
   metrics.cacheLookedUp(true)
   metrics.flagged('resume:instruction')
+  metrics.reviewNeeded('flagged')
   metrics.deadLettered('bad_id')
   metrics.foreignKeySkipped()
   metrics.kafka.committed({ partition: 0, completions: 2, messages: 3, durationMs: 20 })
@@ -79,6 +80,8 @@ test('what happens is counted, durations in seconds', async () => {
     'tokens_total{kind="completion"}': 7,
     'cache_lookups_total{result="hit"}': 1,
     'flags_total{flag="resume:instruction"}': 1,
+    'reviews_total{reason="flagged"}': 1,
+    'reviews_total{reason="asked_twice"}': 0,
     'dead_letters_total{reason="bad_id"}': 1,
     foreign_messages_total: 1,
     transaction_duration_seconds_count: 1,

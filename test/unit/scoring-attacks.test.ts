@@ -134,7 +134,11 @@ test.each([
   ['a copied phone number', '\u202a+7 999 123-45-67\u202c \u202d8 800\u202c \u2066+1\u2069', []],
   ['Arabic with its marks', '\u202bالخبرة: \u202aExcel\u202c\u200f\u202c', []],
   ['NUL and controls', 'a\0b\0c\0d\u0001\u0002\u0003', []],
-  ['a text broken up by a converter', 'р\u200bа\u200bз\u200bр\u200bа\u200bб\u200bо\u200bт\u200bк\u200bа \u200bи\u200bгр', []],
+  [
+    'a text broken up by a converter',
+    'р\u200bа\u200bз\u200bр\u200bа\u200bб\u200bо\u200bт\u200bк\u200bа \u200bи\u200bгр',
+    [],
+  ],
   ['a flag of Scotland', '\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}', []],
   ['letters of tag characters', 'Повар\u{e0048}\u{e0069}\u{e0021}\u{e0021}', ['invisible_characters']],
   ['letters of variation selectors', 'Повар\u{e0148}\u{e0149}\u{e0150}\u{e0151}', ['invisible_characters']],

@@ -130,7 +130,13 @@ describe('another threshold', () => {
 })
 
 describe('headers', () => {
-  const provenance = { ...circumstances, model: 'модель\n2', modelScore: 90, flags: ['resume:fake_answer', 'a:b'] }
+  const provenance = {
+    ...circumstances,
+    model: 'модель\n2',
+    modelScore: 90,
+    flags: ['resume:fake_answer', 'a:b'],
+    review: ['flagged'],
+  }
 
   test('tell how a result came about, in text that every reader takes', () => {
     expect(provenanceHeaders(provenance)).toEqual({
@@ -141,9 +147,11 @@ describe('headers', () => {
       'scoring-completion-tokens': '20',
       'scoring-model-score': '90',
       'scoring-flags': 'resume:fake_answer,a:b',
+      'scoring-review': 'true',
     })
-    const cached = provenanceHeaders({ ...provenance, modelScore: null, flags: [] })
+    const cached = provenanceHeaders({ ...provenance, modelScore: null, flags: [], review: [] })
     expect(cached).toMatchObject({ 'scoring-cached': 'true', 'scoring-flags': '' })
+    expect(cached).not.toHaveProperty('scoring-review')
     expect(cached).not.toHaveProperty('scoring-model-score')
   })
 

@@ -26,10 +26,12 @@ const answerWith = (changes: object = {}) =>
 
 let kept: Map<string, Score>
 let flags: string[]
+let reviewed: (bigint | string)[]
 let logged: string[]
 beforeEach(() => {
   kept = new Map()
   flags = []
+  reviewed = []
   logged = []
 })
 
@@ -45,7 +47,12 @@ function create(env: Record<string, string> = {}, ttl = true) {
       put: async (key, score) => void kept.set(key, score),
     },
     estimator: createTokenEstimator('gpt-4.1'),
-    metrics: { cacheLookedUp: () => undefined, flagged: (flag) => void flags.push(flag) },
+    metrics: {
+      cacheLookedUp: () => undefined,
+      flagged: (flag) => void flags.push(flag),
+      reviewNeeded: (reason) => void reviewed.push(reason),
+    },
+    reviews: { add: async (id) => void reviewed.push(id) },
     log,
     now: () => 0,
   })
@@ -93,6 +100,8 @@ describe('a result', () => {
       'scoring-model-score': '95',
       'scoring-flags': '',
     })
+    expect(outcome.headers).not.toHaveProperty('scoring-review')
+    expect(reviewed).toEqual([])
   })
 
   test('is kept for the same texts, which cost nothing then', async () => {
@@ -127,6 +136,8 @@ describe('a result', () => {
     const expected = ['resume:invisible_characters', 'resume:overrides_instructions']
     expect(outcome.headers['scoring-flags']).toBe(expected.join(','))
     expect(flags).toEqual(expected)
+    expect(outcome.headers['scoring-review']).toBe('true')
+    expect(reviewed).toEqual(['flagged', 7n])
     expect(logged.join()).toContain(expected.join(','))
     expect(logged.join()).not.toMatch(/Аврора|Игнорируй/)
   })
