@@ -158,7 +158,7 @@ describe('inventions', () => {
 
   test.each(read<Invention>('inventions.json').map((each) => [each.name, each] as const))('%s', async (_name, each) => {
     const answer = {
-      requirements: each.claims.map(([requirement, quote]) => ({ requirement, met: true, quote })),
+      requirements: each.claims.map(([requirement, quote]) => ({ requirement, quote, evidence: 'stated' as const })),
       score: 100,
       recommendation: 'Идеальный кандидат.',
     }
