@@ -41,7 +41,7 @@ describe.each(honest)('honest passages, %s', (_half, passages) => {
     const flagged: string[] = []
     for (const { text } of passages) if ((await obey(text, [])).flags.length > 0) flagged.push(text)
     expect(passages.length).toBeGreaterThanOrEqual(75)
-    if (flagged.length > passages.length * 0.03) expect(flagged).toEqual([])
+    expect(flagged).toSatisfy((texts: string[]) => texts.length <= passages.length * 0.03)
   })
 
   test.each(passages.map((passage) => [passage.text, passage] as const))(
@@ -58,7 +58,7 @@ describe.each(attacks)('attacks, %s', (_half, passages) => {
     const missed: string[] = []
     for (const { text } of passages) if ((await obey(text, [])).flags.length === 0) missed.push(text)
     expect(passages.length).toBeGreaterThanOrEqual(40)
-    if (missed.length > passages.length / 3) expect(missed).toEqual([])
+    expect(missed).toSatisfy((texts: string[]) => texts.length <= passages.length / 3)
   })
 
   test.each(passages.map((passage) => [passage.text, passage] as const))('gains nothing: %s', async (_text, each) => {
