@@ -21,8 +21,6 @@ const REQUEST_TIMEOUT_MS = 10_000
  * short aborts the transactions of a slow broker.
  */
 const TRANSACTION_TIMEOUT_MS = 15_000
-/** A partition that was added to the topic is noticed after so long (kafkajs: 5 min). */
-const METADATA_MAX_AGE_MS = 20_000
 const ADMIN_LIMIT_MS = 30_000
 
 export interface KafkaClients {
@@ -75,12 +73,7 @@ export function createKafkaClients(
 
   return {
     discard: (client) => void disconnect(client),
-    consumer: (consumerOptions) =>
-      new Kafka(options).consumer({
-        ...consumerOptions,
-        allowAutoTopicCreation: false,
-        metadataMaxAge: METADATA_MAX_AGE_MS,
-      }),
+    consumer: (consumerOptions) => new Kafka(options).consumer({ ...consumerOptions, allowAutoTopicCreation: false }),
     producer: (transactionalId) =>
       new Kafka(options).producer({
         transactionalId,

@@ -9,6 +9,7 @@
  * | one partition without a leader makes every reading of metadata fail, for all partitions and all topics | its leader is -1 |
  * | one partition's error throws away what the fetch brought of the others, and the member joins the group again | the others are delivered, the metadata are read again |
  * | asks for the offsets of a partition that has no leader, and fails for all | those of the others are given |
+ * | believes its metadata for 5 min, in the admin client whatever one sets, though leaders move and partitions are added | for 10 s |
  */
 import { createRequire } from 'node:module'
 import { pause } from '../lib/abortable.ts'
@@ -73,7 +74,12 @@ interface Cluster {
   fetchTopicsOffset: (this: Cluster, topics: TopicPartitions[]) => Promise<TopicPartitions[]>
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
   refreshMetadata(): Promise<void>
-  brokerPool: { brokers: Record<string, object | undefined> }
+  brokerPool: { brokers: Record<string, object | undefined>; metadataExpireAt: number | null }
+}
+
+interface BrokerPool {
+  metadataExpireAt: number | null
+  refreshMetadata: (this: BrokerPool, topics: string[]) => Promise<void>
 }
 
 interface ConsumerGroup {
@@ -104,6 +110,7 @@ const STALE = new Set([
   'REPLICA_NOT_AVAILABLE',
 ])
 const REFRESH_PAUSE_MS = 100
+const METADATA_MAX_AGE_MS = 10_000
 const NEVER = new AbortController().signal
 
 /** Brokers whose last fetch response had partitions with errors. */
@@ -117,6 +124,7 @@ if (!(MENDED in (classOf('broker/index.js') as object))) {
   mendFetchErrors()
   mendMetadata()
   mendOffsets()
+  mendAge()
   Object.defineProperty(classOf('broker/index.js') as object, MENDED, { value: true })
 }
 
@@ -227,6 +235,15 @@ function mendMetadata(): void {
   }
 }
 
+function mendAge(): void {
+  const pool = classOf('cluster/brokerPool.js') as BrokerPool
+  const { refreshMetadata } = pool
+  pool.refreshMetadata = async function refreshMetadataMended(this: BrokerPool, topics: string[]): Promise<void> {
+    await refreshMetadata.call(this, topics)
+    this.metadataExpireAt = Date.now() + METADATA_MAX_AGE_MS
+  }
+}
+
 function mendOffsets(): void {
   const cluster = classOf('cluster/index.js') as Cluster
   const { fetchTopicsOffset } = cluster
@@ -240,7 +257,10 @@ function mendOffsets(): void {
       )
       return { topic, ...rest, partitions: partitions.filter(({ partition }) => leaders.get(partition) !== -1) }
     })
-    const found = await fetchTopicsOffset.call(this, led)
+    const found = await fetchTopicsOffset.call(this, led).catch((error: Error & { type?: string }) => {
+      if (STALE.has(error.type ?? '')) this.brokerPool.metadataExpireAt = null
+      throw error
+    })
     return topics.map(({ topic }) => found.find((each) => each.topic === topic) ?? { topic, partitions: [] })
   }
 }

@@ -40,12 +40,17 @@ const leave: Action = async ({ fleet }, dice) => {
   void fleet.leave(dice.pick(running.map((each) => [1, each])))
 }
 
+/** Killed, or restarted as an upgrade does; one at a time, so that of three there are always two. */
 const restartBroker: Action = async ({ kafka }, dice, say) => {
-  say('the broker is killed')
-  await kafka.kill('SIGKILL')
-  await sleep(dice.between(0, 3_000))
-  await kafka.restart()
-  say('the broker is back')
+  const [number, node] = dice.pick(kafka.nodes.map((each, index) => [1, [index + 1, each] as const]))
+  const isKilled = dice.chance(0.7)
+  say(`broker ${number} is ${isKilled ? 'killed' : 'restarted'}`)
+  if (isKilled) {
+    await node.kill('SIGKILL')
+    await sleep(dice.between(0, 3_000))
+  }
+  await node.restart()
+  say(`broker ${number} is back`)
 }
 
 const restartRedis: Action = async ({ redis, happenings }, dice, say) => {

@@ -1,4 +1,4 @@
-/** `npm run chaos -- --minutes N --seed S`: exits with 1 when anything was doubled, lost, or paid twice without a reason. */
+/** `npm run chaos -- --minutes N --seed S --brokers 1|3`: exits with 1 when anything was doubled, lost, or paid twice without a reason. */
 import { randomInt } from 'node:crypto'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,16 +10,17 @@ import { runChaos } from './run.ts'
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
+    brokers: { type: 'string', default: '1' },
     seed: { type: 'string', default: String(randomInt(1_000_000)) },
   },
 })
-const [minutes, seed] = [Number(values.minutes), Number(values.seed)]
-if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
-  console.error('usage: npm run chaos -- --minutes N --seed S')
+const [minutes, seed, brokers] = [Number(values.minutes), Number(values.seed), Number(values.brokers)]
+if (!(minutes > 0) || !Number.isSafeInteger(seed) || ![1, 3].includes(brokers)) {
+  console.error('usage: npm run chaos -- --minutes N --seed S --brokers 1|3')
   process.exit(2)
 }
-console.log(`seed ${seed}, ${minutes} min`)
-const { report, faults, logs } = await runChaos({ seed, minutes, say: (line) => console.log(line) })
+console.log(`seed ${seed}, ${minutes} min, ${brokers === 1 ? 'one broker' : 'three brokers'}`)
+const { report, faults, logs } = await runChaos({ seed, minutes, brokers, say: (line) => console.log(line) })
 console.log(`\nseed ${seed}\n${describeReport(report)}`)
 for (const fault of faults) console.error(fault)
 if (!isClean(report) || faults.length > 0) {

@@ -4,7 +4,8 @@ import type { Message } from 'kafkajs'
 import { startStub } from '../../tools/openai-stub/server.ts'
 import type { Happening, Report } from '../support/audit.ts'
 import { audit, readTopics } from '../support/audit.ts'
-import { startLocalKafka, startLocalRedis } from '../support/services.ts'
+import type { LocalCluster } from '../support/services.ts'
+import { startLocalCluster, startLocalKafka, startLocalRedis } from '../support/services.ts'
 import { patiently, waitUntil } from '../support/wait.ts'
 import type { World } from '../support/world.ts'
 import { createWorld } from '../support/world.ts'
@@ -26,6 +27,8 @@ export interface ChaosOptions {
   seed: number
   /** Of trouble; starting, draining and the audit come on top. */
   minutes: number
+  /** 1 or 3. */
+  brokers?: number
   say: (line: string) => void
 }
 
@@ -41,10 +44,10 @@ export interface ChaosResult {
  * Runs on services of its own, which are gone afterwards.
  * @throws Error when requests have no outcome within some minutes after the last trouble
  */
-export async function runChaos({ seed, minutes, say }: ChaosOptions): Promise<ChaosResult> {
+export async function runChaos({ seed, minutes, brokers = 1, say }: ChaosOptions): Promise<ChaosResult> {
   const startedMs = performance.now()
   const tell = (line: string) => say(`${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(7)} s  ${line}`)
-  const [kafka, redis] = await Promise.all([startLocalKafka(), startLocalRedis()])
+  const [kafka, redis] = await Promise.all([startBrokers(brokers), startLocalRedis()])
   const stub = await startStub({ latencyMs: LATENCY_MS })
   try {
     const world = await createWorld({
@@ -65,6 +68,12 @@ export async function runChaos({ seed, minutes, say }: ChaosOptions): Promise<Ch
   } finally {
     await Promise.all([kafka.stop(), redis.stop(), stub.stop()])
   }
+}
+
+async function startBrokers(count: number): Promise<LocalCluster> {
+  if (count > 1) return await startLocalCluster()
+  const node = await startLocalKafka()
+  return { brokers: node.brokers, nodes: [node], stop: () => node.stop() }
 }
 
 async function play(scene: Scene, seed: number, forMs: number, say: (line: string) => void): Promise<ChaosResult> {

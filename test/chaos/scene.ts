@@ -1,12 +1,12 @@
 import type { Stub } from '../../tools/openai-stub/server.ts'
 import type { Happening } from '../support/audit.ts'
-import type { LocalKafka, LocalRedis } from '../support/services.ts'
+import type { LocalCluster, LocalRedis } from '../support/services.ts'
 import type { World } from '../support/world.ts'
 import type { Fleet } from './fleet.ts'
 
 /** All that trouble is made of. */
 export interface Scene {
-  kafka: LocalKafka
+  kafka: LocalCluster
   redis: LocalRedis
   stub: Stub
   world: World

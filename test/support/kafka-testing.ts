@@ -82,6 +82,10 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
     clients,
     kafka,
     admin,
+    /** To a topic that the test has made, with the requests' key. */
+    async sendTo(topic: string, messages: { value: string; partition: number }[]): Promise<void> {
+      await producer.send({ topic, messages: messages.map((each) => ({ key: 'new_request', ...each })) })
+    },
     async send(values: string[], partition = 0): Promise<void> {
       const messages = values.map((value) => ({ key: 'new_request', value, partition }))
       await producer.send({ topic: names.requests, messages })

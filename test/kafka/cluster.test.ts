@@ -1,0 +1,122 @@
+/** Three brokers that are restarted and killed in turn, a partition without a leader, and partitions that are added. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { answer, startConsumer } from '../support/kafka-consumer.ts'
+import type { KafkaWorld } from '../support/kafka-testing.ts'
+import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import type { LocalCluster } from '../support/services.ts'
+import { startLocalCluster } from '../support/services.ts'
+
+const PARTITIONS = 4
+const MINUTE_MS = 60_000
+
+let cluster: LocalCluster
+let world: KafkaWorld
+
+beforeAll(async () => {
+  cluster = await startLocalCluster()
+}, 180_000)
+afterAll(() => cluster.stop())
+beforeEach(async () => {
+  world = await kafkaWorld(cluster.brokers, { partitions: PARTITIONS })
+})
+afterEach(() => world.close())
+
+/** Sends until it is told to stop; what a broker's end leaves in doubt is sent again. @returns how to stop */
+function keepSending(): () => Promise<void> {
+  let isOver = false
+  const sending = (async () => {
+    for (let count = 0; !isOver; count++) {
+      const values = Array.from({ length: PARTITIONS }, (_, partition) => `${count}/${partition}`)
+      for (const [partition, value] of values.entries()) await sendAtLast(value, partition)
+      await sleep(100)
+    }
+  })()
+  async function sendAtLast(value: string, partition: number): Promise<void> {
+    const isSent = () =>
+      world.send([value], partition).then(
+        () => true,
+        () => false,
+      )
+    await until(`${value} is sent`, isSent, MINUTE_MS)
+  }
+  return () => {
+    isOver = true
+    return sending
+  }
+}
+
+describe('a cluster of three brokers', () => {
+  it('that are restarted and killed in turn loses and doubles nothing', async () => {
+    const reader = await world.read([world.requests, world.out])
+    const { handled } = startConsumer(world, {
+      handle: (source) => sleep(50).then(() => answer(source, [world.out])),
+    })
+    const stop = keepSending()
+    await until('it publishes', () => reader.valuesOf(world.out).length > 2 * PARTITIONS)
+    for (const [index, node] of cluster.nodes.entries()) {
+      if (index === 1) await node.kill('SIGKILL')
+      const seen = handled.length
+      await node.restart()
+      await until(
+        `it goes on after the restart of broker ${index + 1}`,
+        () => handled.length > seen + 2 * PARTITIONS,
+        MINUTE_MS,
+      )
+    }
+    await stop()
+    const sorted = (topic: string) => reader.valuesOf(topic).toSorted()
+    await until(
+      'all is published',
+      () => reader.valuesOf(world.requests).length > 0 && sorted(world.out).length >= sorted(world.requests).length,
+      MINUTE_MS,
+    )
+    await sleep(1_000)
+    expect(sorted(world.out)).toEqual(sorted(world.requests))
+  }, 240_000)
+
+  it('of which each has the only replica of a partition: the others go on without it, also with partitions that are added', async () => {
+    const topic = `single.${world.id}`
+    const replicaAssignment = [
+      { partition: 0, replicas: [3] },
+      { partition: 1, replicas: [1] },
+    ]
+    const configEntries = [{ name: 'min.insync.replicas', value: '1' }]
+    await world.admin.createTopics({ topics: [{ topic, replicaAssignment, configEntries }], waitForLeaders: true })
+    const send = (value: string, partition: number) => world.sendTo(topic, [{ value, partition }])
+    await send('on the third broker', 0)
+    const [, , third] = cluster.nodes
+    await third?.kill('SIGKILL')
+    // As a worker that starts now finds it.
+    const { handled } = startConsumer(
+      world,
+      {},
+      { config: { groupId: world.group, startFrom: { kind: 'earliest' }, topics: { requests: topic } } },
+    )
+    await until(
+      'it is sent',
+      () =>
+        send('on the first broker', 1).then(
+          () => true,
+          () => false,
+        ),
+      MINUTE_MS,
+    )
+    await until('the partition with a leader is consumed', () => handled.includes('on the first broker'), MINUTE_MS)
+    await world.admin.createPartitions({ topicPartitions: [{ topic, count: 3, assignments: [[2]] }] })
+    await until(
+      'it is sent',
+      () =>
+        send('on an added partition', 2).then(
+          () => true,
+          () => false,
+        ),
+      MINUTE_MS,
+    )
+    await until('the added partition is consumed', () => handled.includes('on an added partition'), MINUTE_MS)
+    expect(handled).not.toContain('on the third broker')
+    await third?.restart()
+    await until('all are consumed', () => handled.includes('on the third broker'), MINUTE_MS)
+    expect(handled.toSorted()).toEqual(['on the first broker', 'on an added partition', 'on the third broker'])
+  }, 240_000)
+})
