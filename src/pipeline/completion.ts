@@ -8,6 +8,7 @@ import { effortHeaders } from '../outcomes/effort.ts'
 import type { Certainty, Completion, OutgoingMessage, SourceMessage } from '../kafka/messages.ts'
 import type { Log } from '../logging/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
+import { createNearKeyWatch } from './near-keys.ts'
 import type { Outcome } from '../outcomes/outcome.ts'
 import { outcomeMessages, refusalMessage } from '../outcomes/outcome.ts'
 
@@ -33,6 +34,7 @@ export interface EndingsParts {
 /** @returns a function per ending, which gives the completion for the Kafka layer; and what `committed` is to know of it */
 export function createEndings({ topics, log, metrics }: EndingsParts) {
   const endings = new WeakMap<SourceMessage, Ending>()
+  const watchNearKeys = createNearKeyWatch(log)
 
   function complete(source: SourceMessage, ending: Ending, completion: Omit<Completion, 'source'>): Completion {
     endings.set(source, ending)
@@ -41,6 +43,7 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
 
   function foreign(source: SourceMessage): Completion {
     metrics.foreignKeySkipped()
+    watchNearKeys(source)
     log.debug('skipped: the key is not ours', { partition: source.partition, offset: source.offset })
     return { source, messages: [], ifTooLarge: null }
   }
