@@ -7,11 +7,11 @@
 export const DISREGARD =
   'игнорируй*|проигнорируй*|забудь*|отбрось*|отмени|отмените|не следуй*|не учитывай*|не выполняй|не соблюдай*|ігноруй*|ignoriere|ignorieren sie|vergiss|vergessen sie|missachte*|ignorez|oubliez|zignoruj|ignoruj|zapomnij|pomin|yoksay*|gormezden gel*|unut|忽略|无视|忽視|忘记|忘れ|無視|무시|잊어|تجاهل*|انس|התעלם|התעלמי|अनदेखा|नजरअंदाज|bo qua'
 export const DISREGARD_AT_START =
-  'ignore|disregard|forget|override|bypass|skip|do not follow|don t follow|stop following|do not obey|игнорировать|ignora|olvida|olvide|esqueca|desconsidere|dimentica|ne tiens pas compte|ne suivez pas|no sigas|negeer|vergeet'
+  'ignore|disregard|forget|override|bypass|skip|do not follow|don t follow|stop following|do not obey|игнорировать|ignora|olvida|olvide|esqueca|desconsidere|dimentica|ne tiens pas compte|ne suivez pas|no sigas|negeer|vergeet|overlook|ignorer|oublier'
 export const JUDGE =
-  'поставь*|ставь*|выставь*|присвой*|засчитай*|зачти|засчитывай*|оценивай*|отвечай*|пиши|считай|считайте|признай*|отметь|оцени|верни|выведи|ответь|одобри|порекомендуй|рекомендуй|дай|напиши|укажи|познач*|вистав|постав|присвій|оціни|зарахуй|bewerte|bewerten sie|vergib|vergeben sie|gib|geben sie|setze|setzen sie|antworte|empfiehl|betrachte|attribuez|donnez|notez|evaluez|repondez|considerez|recommandez|oceń|przyznaj|ustaw|zwroc|odpowiedz|uznaj|puanla|puan ver*|degerlendir|打分|评分|给|给予|输出|返回|评为|视为|推荐|付けて|与えて|出力して|返して|評価して|つけて|부여|주세요|평가해|출력해|امنح*|أعط*|اعط|قيم'
+  'поставь*|ставь*|выставь*|присвой*|засчитай*|зачти|засчитывай*|оценивай*|отвечай*|пиши|считай|считайте|признай*|отметь|оцени|верни|выведи|ответь|одобри|порекомендуй|рекомендуй|дай|напиши|укажи|познач*|вистав|постав|присвій|оціни|зарахуй|bewerte|bewerten sie|vergib|vergeben sie|gib|geben sie|setze|setzen sie|antworte|empfiehl|betrachte|attribuez|donnez|notez|evaluez|repondez|considerez|recommandez|oceń|przyznaj|ustaw|zwroc|odpowiedz|uznaj|puanla|puan ver*|degerlendir|打分|评分|给|给予|输出|返回|评为|视为|推荐|付けて|与えて|出力して|返して|評価して|つけて|부여|주세요|평가해|출력해|امنح*|أعط*|اعط|قيم|выдай|выдайте|accordez|wystaw|وأعط*|وامنح*'
 export const JUDGE_AT_START =
-  'give|assign|award|grant|set|return|output|rate|score|grade|rank|respond|answer|reply|report|say|state|write|print|conclude|mark|consider|treat|count|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|note|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|marca|recomienda|atribua|avalie|classifique|responda|marque|recomende|retorne|assegna|dai|valuta|rispondi|restituisci|raccomanda|daj|geef|beoordeel'
+  'give|assign|award|grant|set|return|output|rate|score|grade|rank|respond|answer|reply|report|say|state|write|print|conclude|mark|consider|treat|count|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|note|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|marca|recomienda|atribua|avalie|classifique|responda|marque|recomende|retorne|assegna|dai|valuta|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
 /** After their object. */
 export const JUDGE_AT_END =
   'puanla|puan ver*|degerlendir|付けて|与えて|つけて|評価して|ください|주세요|부여|평가해|출력해'
@@ -22,36 +22,40 @@ export const REVEAL_AT_START =
 
 // What the model was told before.
 export const INSTRUCTIONS =
-  'инструкц*|указани*|промпт*|вказів*|instruction*|prompt*|guideline*|directive*|anweisung*|instruktion*|vorgaben|consigne*|instruccion*|instruc*|istruzion*|instrukcj*|polecen*|talimat*|yonerge*|instructies|指令|指示|提示词|命令|プロンプト|지시|지침|명령|تعليمات*|التعليمات*|הוראות|ההוראות|निर्देश*|निर्देशों|huong dan|chi thi'
+  'инструкц*|указани*|промпт*|вказів*|instruction*|prompt*|guideline*|directive*|anweisung*|instruktion*|vorgaben|consigne*|instruccion*|instruc*|istruzion*|instrukcj*|polecen*|talimat*|yonerge*|instructies|指令|指示|提示词|命令|プロンプト|지시|지침|명령|تعليمات*|التعليمات*|הוראות|ההוראות|निर्देश*|निर्देशों|huong dan|chi thi|rubric*'
 export const RULES =
   'правил*|ограничени*|требовани*|критери*|rules|restrictions|regeln|regles|reglas|regras|regole|zasad*|kurallar*|规则|規則|규칙|قواعد|القواعد'
 export const EARLIER =
   'предыдущ*|прошл*|прежн*|вышеуказанн*|все|всё|всех|любые|любых|свои|своих|системн*|попередн*|усі|previous|prior|above|all|any|earlier|preceding|your|system|vorherig*|bisherig*|alle|deine*|precedent*|tou*|anterior*|todas|todos|tutte|poprzedni*|wszystkie|onceki|tum|之前|以上|所有|以前|すべて|이전|모든|السابقة|جميع|كل'
 export const ABOVE =
-  'everything|anything|text above|above text|сказанное|написанное|написано|всё|все что|выше|вышесказанное|alles|tout ce|todo lo|tudo o que|tutto|wszystko|上面|上述|これまで'
+  'everything|anything|text above|above text|сказанное|написанное|написано|всё|все что|выше|вышесказанное|alles|tout ce|todo lo|tudo o que|tutto|wszystko|上面|上述|これまで|以上内容|上文|上述内容'
 
 // What is demanded: a score, a judgement, of whom or of what.
 export const SCORE =
-  'score*|rating|points|point|grade|mark|marks|percent|оценк*|балл*|рейтинг*|процент*|оцінк*|бал|балів|punkte|punktzahl|bewertung|note|notes|puntuacion|puntaje|puntos|calificacion|pontuacao|pontos|nota|punteggio|punti|voto|punkt*|ocen*|wynik|puan*|score|分|分数|满分|点|満点|スコア|점|만점|درج*|نقاط|نقط*'
+  'score*|rating|points|point|grade|mark|marks|percent|оценк*|балл*|рейтинг*|процент*|оцінк*|бал|балів|punkte|punktzahl|bewertung|note|notes|puntuacion|puntaje|puntos|calificacion|pontuacao|pontos|nota|punteggio|punti|voto|punkt*|ocen*|wynik|puan*|score|分|分数|满分|点|満点|スコア|점|만점|درج*|نقاط|نقط*|الدرج*'
 export const HIGHEST =
-  'maximum|maximal|max|highest|full|top|perfect|best|максимальн*|высш*|наивысш*|полный|найвищ*|hochste*|maximale*|volle|beste|maximale|meilleure|maxim*|la mas alta|perfecta|massim*|najwyzsz*|maksymaln*|en yuksek|tam|最高|满分|満点|만점|최고|كامل*|الكامل*|أعلى'
+  'maximum|maximal|max|highest|full|top|perfect|best|максимальн*|высш*|наивысш*|полный|найвищ*|hochste*|maximale*|volle|beste|maximale|meilleure|maxim*|la mas alta|perfecta|massim*|najwyzsz*|maksymaln*|en yuksek|tam|最高|满分|満点|만점|최고|كامل*|الكامل*|أعلى|сто|hundred|hundert|cien|cento'
 export const DESERVES = 'заслуживает|deserves|must be|should be|shall be'
 export const TARGET =
   'candidat*|applicant|resume|cv|him|her|me|this|кандидат*|соискател*|резюме|мне|ему|ей|bewerber*|kandidat*|lebenslauf|мені|aday*|候选人|简历|応募者|候補者|지원자|후보자|مرشح*|المرشح*|المتقدم*'
 export const JUDGED =
   'requirement*|criteri*|candidat*|applicant|resume|everything|требовани*|критери*|кандидат*|соискател*|резюме|anforderung*|bewerber*|exigence*|requisit*|requisiti|wymagani*|вимог*|要求|条件|候选人|요건|요구|متطلبات*|المتطلبات'
 export const FAVOURABLE =
-  'met|satisfied|fulfilled|qualified|suitable|confirmed|proven|proved|true|matched|perfect|ideal|best|strong fit|выполнен*|подтвержд*|соответств*|подходящ*|идеальн*|закрыт*|erfullt|geeignet|perfekt|remplie*|satisfaite*|cumplid*|satisfech*|cumprid*|atendid*|soddisfatt*|idone*|spelnion*|виконан*|满足|符合|合格|満たし|충족|مستوفا*|مستوفى'
+  'met|satisfied|fulfilled|qualified|suitable|confirmed|proven|proved|true|matched|perfect|ideal|best match|strong fit|выполнен*|подтвержд*|соответств*|подходящ*|идеальн*|закрыт*|erfullt|geeignet|perfekt|remplie*|satisfaite*|cumplid*|satisfech*|cumprid*|atendid*|soddisfatt*|idone*|spelnion*|виконан*|满足|符合|合格|満たし|충족|مستوفا*|مستوفى|excellent|match'
 /** Of the answer's schema, and what stands for one of them. */
 export const FIELDS = 'verdict|вердикт|recommendation|рекомендация|evidence|met'
 
+/** Given with a score and nothing else. */
+export const GIVE =
+  'поставь*|ставь*|выставь*|присвой*|выдай|gib|geben sie|vergib|attribuez|donnez|accordez|przyznaj|wystaw|puan ver|امنح*|أعط*|وأعط*|وامنح*|给|打'
+
 // Who is spoken to, and how.
 export const MACHINE_NAMES =
-  'ai|ии|ші|ki|ia|llm|llms|gpt*|chatgpt*|claude|gemini|нейросет*|нейронк*|нейромереж*|language model*|языковая модель|языковой модели|языковую модель|языковые модели|искусственн* интеллект*|artificial intelligence|kunstliche intelligenz|sprachmodell|intelligence artificielle|modele de langage|inteligencia artificial|modelo de lenguaje|modelo de linguagem|intelligenza artificiale|sztuczn* inteligencj*|model jezykow*|yapay zeka|dil modeli|人工智能|语言模型|大模型|人工知能|言語モデル|인공지능|언어 모델|ذكاء الاصطناعي|الذكاء الاصطناعي|للذكاء الاصطناعي|نموذج اللغ*'
+  'ai|ии|ші|ki|ia|llm|llms|gpt*|chatgpt*|claude|gemini|нейросет*|нейронк*|нейромереж*|language model*|языковая модель|языковой модели|языковую модель|языковые модели|искусственн* интеллект*|artificial intelligence|kunstliche intelligenz|sprachmodell|intelligence artificielle|modele de langage|inteligencia artificial|modelo de lenguaje|modelo de linguagem|intelligenza artificiale|sztuczn* inteligencj*|model jezykow*|yapay zeka*|dil modeli|人工智能|语言模型|大模型|人工知能|言語モデル|인공지능|언어 모델|ذكاء الاصطناعي|الذكاء الاصطناعي|للذكاء الاصطناعي|نموذج اللغ*'
 export const MACHINE_ROLES =
   'bot|bots|robot|system|система|системы|системе|бот|бота|боту|робот*|ats|parser|чат бот*|chatbot*|recruiter bot|screening system|screening software|resume screener|model|модель|модели|ассистент|assistant'
 export const GREETING =
-  'dear|hello|hi|hey|attention|уважаем*|дорог*|привет|здравствуй*|эй|внимание|шановн*|liebe*|sehr geehrte*|cher*|bonjour|estimad*|querid*|hola|prezad*|car*|gentile|szanown*|sayin|merhaba'
+  'dear|hello|hi|hey|attention|уважаем*|дорог*|привет|здравствуй*|эй|внимание|шановн*|liebe*|sehr geehrte*|cher*|bonjour|estimad*|querid*|hola|prezad*|car*|gentile|szanown*|sayin|merhaba|atencion|attenzione|uwaga|achtung|atencao|dikkat|увага'
 export const NOTE =
   'note|message|notice|attention|memo|reminder|instruction*|примечание|заметка|сообщение|послание|обращение|пометка|указание|инструкция|внимани*|примітка|повідомлення|hinweis|nachricht|anweisung*|remarque|nota|mensaje|mensagem|aviso|messaggio|uwaga|notatka|wiadomosc|not|mesaj|ملاحظة'
 export const TO = 'to|for|для|к|fur|an|pour|a|au|para|per|al|all|dla|do|الى'
@@ -67,8 +71,10 @@ export const FROM_NOW_ON =
 export const PRETEND =
   'pretend|imagine|suppose|roleplay as|act as if|behave as|представь*|притворись|вообрази|веди себя как|действуй как|stell dir vor|imagine que|imagina que|finge|faça de conta|wyobraz sobie'
 export const SYSTEM_NOTE =
-  'system prompt|system message|system override|system note|системное сообщение|системный промпт'
+  'system prompt|system message|system override|system note|системное сообщение|системный промпт|системная инструкция|system instruction'
 
 /** Before it, these tell of somebody's work with such phrases. */
 export const TOLD =
   'inject*|jailbreak*|attack*|payload*|red team*|adversarial|vulnerabilit*|phrase*|such as|like|example*|инъекц*|инжект*|джейлбрейк*|атак*|уязвим*|вредоносн*|фраз*|вида|типа|вроде|например|пример*|как|how'
+
+export const MUST = 'must|should|shall|has to|needs to|должен|должна|должно|обязан*|muss|soll|doit|debe|deve'

@@ -77,17 +77,17 @@ const NOUN_ENDS = `(?= ##?| $|${any('please|that|who|which|reading|and|кото�
 
 /** An imperative stands at the beginning of a clause, after such words at the most. */
 const FILLER = any(
-  'please|now|then|just|also|simply|kindly|always|instead|you|must|should|shall|need to|have to|пожалуйста|просто|теперь|тогда|затем|то|нужно|необходимо|следует|надо|должен|должна|обязан*|прошу|bitte|dann|jetzt|sie|s il vous plait|veuillez|por favor|ahora|agora|per favore|prosze|lutfen',
+  'ты|вы|please|now|then|just|also|simply|kindly|always|instead|you|must|should|shall|need to|have to|пожалуйста|просто|теперь|тогда|затем|то|нужно|необходимо|следует|надо|должен|должна|обязан*|прошу|bitte|dann|jetzt|sie|s il vous plait|veuillez|por favor|ahora|agora|per favore|prosze|lutfen',
 )
 const START = `(?:^| ##?|${any('and|then|и|а|und|et|y|e|i|ve')})(?:${FILLER}){0,3}`
 
 const imperative = (anywhere: string, atStart: string) =>
-  `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|${START}${any(atStart)})`
+  `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|${START}${any(atStart)}(?! of ))`
 
 const disregard = imperative(N.DISREGARD, N.DISREGARD_AT_START)
 const judge = imperative(N.JUDGE, N.JUDGE_AT_START)
 const reveal = imperative(N.REVEAL, N.REVEAL_AT_START)
-const instructions = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)})`
+const instructions = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|требования|критерии|anforderungen|criteres|requisitos')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)})`
 const highest = `(?:${any(N.HIGHEST)}${upTo(2)}${any(N.SCORE)}|${any(N.SCORE)}${upTo(2)}${any(N.HIGHEST)}|${any('满分|満点|만점')})`
 const highScore = `(?:${HIGH_NUMBER}(?:${any('out of|из|von|sur|de|su|na')}|${upTo(2)}${any(N.SCORE)})|${any(N.SCORE)}(?: ##)?${upTo(3)}${HIGH_NUMBER})`
 const thisResume = `${any('the|this|этого|данного|это|данное|diesen|dieses|ce|este|esta|questo|bu')}${any('resume|cv|application|резюме|анкет*|candidate|applicant|кандидат*|lebenslauf|candidat*|curriculum')}`
@@ -108,6 +108,8 @@ const RULES_OF_ADDRESS: Record<string, string[]> = {
     `${START}${any('rate|score|grade|rank|evaluate|оцени*|bewerte*|avalie|califica|valuta')}${upTo(4)}${any(N.TARGET)}${upTo(4)}${HIGH_NUMBER}`,
     `${judge}${upTo(5)}${highest}${upTo(3)}${any(N.TARGET)}`,
     `${judge}${upTo(3)}${any(N.TARGET)}${upTo(4)}${highest}`,
+    `${any(N.GIVE)}${upTo(2)}${highest}`,
+    `${SURELY_MACHINE}(?: [^ ]+){0,6}?${any(N.MUST)}${upTo(1)}(?:${any(N.JUDGE)}|${any(N.JUDGE_AT_START)})${upTo(4)}(?:${highest}|${highScore}|${HIGH_NUMBER})`,
     // Requirements to be taken for met, whatever the resume says.
     `${judge}${upTo(3)}${any(N.JUDGED)}${upTo(5)}${any(N.FAVOURABLE)}`,
     `${any(N.JUDGED)}${upTo(3)}${imperative(N.JUDGE, 'считать|признать|засчитать')}${upTo(2)}${any(N.FAVOURABLE)}`,
@@ -127,6 +129,13 @@ const RULES_OF_ADDRESS: Record<string, string[]> = {
     `(?:^| ##?)${any(N.YOU_ARE)}${any(N.A)}?${upTo(2)}${SURELY_MACHINE}${NOUN_ENDS}`,
     `${any(N.FROM_NOW_ON)}(?: #)?${any(N.YOU)}`,
     '(?:你现在是|从现在起你)',
+    `(?:^| ##?)${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any('reading|reading this')}?(?= ${COLON})`,
+    `(?:^| ##?)${SURELY_MACHINE}${any(N.NOTE)}(?= ##?)`,
+    `(?:^| ##?)${any('ты|du bist|tu es|eres|sen bir')}(?: #)?${upTo(2)}${MACHINE}${NOUN_ENDS}`,
+    `${any(N.IF)}${any(N.YOU)}${any(N.A)}${any('bot|robot|бот|робот')}${NOUN_ENDS}`,
+    `^${MACHINE} #${any(N.JUDGE)}`,
+    `${START}${any('прошу|просьба')}${upTo(1)}${SURELY_MACHINE}`,
+    '(?:あなたは今|今からあなたは)',
     `${START}${any(N.PRETEND)}(?: ##?)?${any('that|что|как будто|dass|que|ze')}?${any(N.YOU)}`,
     `${START}${any(N.SYSTEM_NOTE)} ${COLON}`,
     `(?:^| ##?)${SURELY_MACHINE}(?: ##?)?${FILLER}?(?:${any(N.JUDGE)}|${any(N.JUDGE_AT_START)}|${any(N.DISREGARD)}|${any(N.DISREGARD_AT_START)})`,
@@ -156,7 +165,9 @@ const NEEDED: Record<string, string[]> = {
     hint(N.INSTRUCTIONS, N.RULES, N.ABOVE, 'requirements|criteria'),
   ],
   demands_score: [hint(...JUDGES, N.DESERVES, N.SCORE), `${hint(N.HIGHEST, N.FAVOURABLE, N.TARGET)}|\\d{2}`],
-  addresses_model: [`${hint(N.MACHINE_NAMES, N.MACHINE_ROLES, SPEAKS)}|${MACHINE_UNDIVIDED}|你现在是|从现在起你`],
+  addresses_model: [
+    `${hint(N.MACHINE_NAMES, N.MACHINE_ROLES, SPEAKS)}|${MACHINE_UNDIVIDED}|你现在是|从现在起你|あなたは今|今からあなたは`,
+  ],
   fake_answer: [hint(N.FIELDS)],
 }
 
@@ -171,7 +182,10 @@ const compiled = Object.entries(RULES_OF_ADDRESS).map(([kind, rules]) => ({
 const triggers = [...MANIPULATES, ...JUDGES, N.MACHINE_NAMES, N.INSTRUCTIONS, SPEAKS, N.DESERVES, N.FIELDS]
 const dividedOnly = triggers.flatMap((notion) => notion.split('|').filter((each) => !UNDIVIDED.test(each)))
 const DIVIDED_TRIGGERS = new RegExp(hint(...dividedOnly), 'g')
-const ALL_TRIGGERS = new RegExp(`${hint(...triggers)}|${MACHINE_UNDIVIDED}|你现在是|从现在起你`, 'g')
+const ALL_TRIGGERS = new RegExp(
+  `${hint(...triggers)}|${MACHINE_UNDIVIDED}|你现在是|从现在起你|あなたは今|今からあなたは`,
+  'g',
+)
 
 /** @returns what finds in a folded text the words without one of which no rule holds */
 export const triggersFor = (folded: string): RegExp => (UNDIVIDED.test(folded) ? ALL_TRIGGERS : DIVIDED_TRIGGERS)

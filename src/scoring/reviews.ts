@@ -7,7 +7,7 @@ import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 
 /** The newest so many are kept. */
-export const MAX_REVIEWS = 1_000
+export const MAX_REVIEWS = 100
 
 export interface ReviewsParts {
   redis: Redis

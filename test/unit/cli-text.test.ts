@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { processingIdIn, readFields } from '../../src/cli/copies.ts'
 import { readDuration } from '../../src/cli/define.ts'
 import { originalOf, readLetter } from '../../src/cli/letters.ts'
+import { reviewLine } from '../../src/cli/status-lines.ts'
 import { duration, table } from '../../src/cli/text.ts'
 import { deadLetter, withoutValue } from '../../src/outcomes/dead-letter.ts'
 import { stringifyExact } from '../../src/lib/json.ts'
@@ -86,4 +87,11 @@ test('a message that no worker wrote to the dead letters is shown without a sour
     source: null,
     processingId: null,
   })
+})
+
+test('of many results to be reviewed the newest ten are named', () => {
+  const ids = Array.from({ length: 12 }, (_, index) => String(100 - index))
+  expect(reviewLine([])).toBe('to be reviewed: nothing')
+  expect(reviewLine(['9223372036854775807'])).toBe('to be reviewed: 1, newest first 9223372036854775807')
+  expect(reviewLine(ids)).toBe('to be reviewed: 12, newest first 100, 99, 98, 97, 96, 95, 94, 93, 92, 91, and 2 before')
 })
