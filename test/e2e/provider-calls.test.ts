@@ -130,7 +130,7 @@ describe('a server of another kind is asked in the form that it takes', () => {
   test.each(PROFILE_NAMES)('%s', async (profile) => {
     const stub = await stubOf({ profile })
     const redis = memory()
-    const provider = providerOf(stub.baseUrl, {}, redis)
+    const provider = providerOf(stub.baseUrl, { maxCompletionTokens: 1_000 }, redis)
     const outcomes = await askOut(provider)
     expect(outcomes.length).toBeLessThanOrEqual(3)
     expect(outcomes.at(-1)).toBe('answer')
@@ -142,7 +142,7 @@ describe('a server of another kind is asked in the form that it takes', () => {
   })
 
   async function restarted(baseUrl: string, redis: ReturnType<typeof memory>) {
-    const provider = providerOf(baseUrl, {}, redis)
+    const provider = providerOf(baseUrl, { maxCompletionTokens: 1_000 }, redis)
     await provider.load()
     return provider
   }

@@ -32,10 +32,13 @@ export function complete(request: ChatRequest, texts: Texts, profile: Profile, p
   const opinion = answer(texts)
   const whole = JSON.stringify(request.schema === null ? opinion : conform(request.schema, opinion))
   const cap = Math.min(request.maxTokens ?? profile.outputTokens, profile.contextTokens - promptTokens)
-  const wanted = countTokens(whole)
+  const thought = profile.gateway?.thinks ?? 0
+  const said = profile.gateway?.says?.(whole) ?? whole
+  const wanted = countTokens(said) + thought
   return {
     model: servedModel(profile.name, request.model),
-    content: wanted > cap ? cutToTokens(whole, cap) : whole,
+    // Of a model that thinks, nothing is there until it has thought.
+    content: wanted > cap ? (thought > 0 ? '' : cutToTokens(said, cap)) : said,
     refusal: null,
     finishReason: wanted > cap ? 'length' : 'stop',
     promptTokens,

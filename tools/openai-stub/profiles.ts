@@ -1,23 +1,22 @@
 /** The servers that this one can be: what each understands, and how each words its errors. */
+import type { Gateway } from './gateways.ts'
+import { GATEWAYS } from './gateways.ts'
+import type { Problem } from './problem.ts'
 
-export const PROFILE_NAMES = ['openai', 'azure', 'vllm'] as const
+export type { Problem } from './problem.ts'
+
+export const PROFILE_NAMES = [
+  'openai',
+  'azure',
+  'vllm',
+  'deepseek',
+  'gemini',
+  'groq',
+  'reasoning',
+  'llamacpp',
+  'openrouter',
+] as const
 export type ProfileName = (typeof PROFILE_NAMES)[number]
-
-/** Something to tell the client with an error status, in OpenAI's words; `render` puts it into the server's own form. */
-export interface Problem {
-  status: number
-  message: string
-  type: string | null
-  param: string | null
-  code: string | null
-  headers?: Record<string, string>
-  /** Where Azure's gateway says it in another way: its code and message. */
-  azure?: { code: string; message: string }
-  /** Where vLLM says it in another way. */
-  vllm?: string
-  /** Azure's reasons for a filtered prompt. */
-  innererror?: Record<string, unknown>
-}
 
 /** What the client did wrong, as OpenAI says it. */
 export const invalid = (message: string, param: string | null, code: string | null, vllm?: string): Problem => ({
@@ -50,7 +49,20 @@ export interface Profile {
   formats: readonly string[]
   /** Whether a request names itself in `x-request-id`, and which rate limit headers there are. */
   limitHeaders: 'all' | 'remaining' | 'none'
+  /** What it refuses and how it answers, where that is not as OpenAI's. */
+  gateway: Gateway | null
 }
+
+/** As OpenAI's but for what its makers do in another way. */
+const gateway = (name: keyof typeof GATEWAYS): Profile => ({
+  name,
+  contextTokens: 131_072,
+  outputTokens: 32_768,
+  parameters: new Set([...COMMON, ...OPENAI_ONLY]),
+  formats: ['text', 'json_object', 'json_schema'],
+  limitHeaders: 'none',
+  gateway: GATEWAYS[name],
+})
 
 /** vLLM as it was before it knew `max_completion_tokens` and schemas: it forbids what it does not know. */
 export const PROFILES: Record<ProfileName, Profile> = {
@@ -61,6 +73,7 @@ export const PROFILES: Record<ProfileName, Profile> = {
     parameters: new Set([...COMMON, ...OPENAI_ONLY]),
     formats: ['text', 'json_object', 'json_schema'],
     limitHeaders: 'all',
+    gateway: null,
   },
   azure: {
     name: 'azure',
@@ -69,6 +82,7 @@ export const PROFILES: Record<ProfileName, Profile> = {
     parameters: new Set([...COMMON, ...OPENAI_ONLY, 'data_sources', 'user_security_context']),
     formats: ['text', 'json_object', 'json_schema'],
     limitHeaders: 'remaining',
+    gateway: null,
   },
   vllm: {
     name: 'vllm',
@@ -77,7 +91,14 @@ export const PROFILES: Record<ProfileName, Profile> = {
     parameters: new Set([...COMMON, 'best_of', 'top_k', 'min_p', 'repetition_penalty', 'guided_json']),
     formats: ['text', 'json_object'],
     limitHeaders: 'none',
+    gateway: null,
   },
+  deepseek: gateway('deepseek'),
+  gemini: gateway('gemini'),
+  groq: gateway('groq'),
+  reasoning: gateway('reasoning'),
+  llamacpp: gateway('llamacpp'),
+  openrouter: gateway('openrouter'),
 }
 
 const VLLM_TYPES: Record<number, string> = {
@@ -104,6 +125,8 @@ function azureBody({ status, message, type, param, code, azure, innererror }: Pr
 export function renderProblem(profile: ProfileName, problem: Problem): string {
   if (profile === 'vllm') return JSON.stringify(vllmBody(problem))
   if (profile === 'azure') return JSON.stringify(azureBody(problem))
+  const render = PROFILES[profile].gateway?.render
+  if (render !== undefined) return JSON.stringify(render(problem))
   const { message, type, param, code } = problem
   return JSON.stringify({ error: { message, type, param, code } }, null, 2)
 }

@@ -137,6 +137,8 @@ function schemaProblem(spec: unknown): Problem | null {
 }
 
 function parameterProblem(body: Record<string, unknown>, model: string, profile: Profile): Problem | null {
+  const refused = profile.gateway?.refuses(body) ?? null
+  if (refused !== null) return refused
   const unknown = Object.keys(body).find((name) => !profile.parameters.has(name))
   if (unknown !== undefined && profile.name === 'vllm') return unsupportedParameter(unknown)
   if (unknown !== undefined) return invalid(`Unrecognized request argument supplied: ${unknown}`, null, null)

@@ -1,0 +1,17 @@
+/** An error of the server, whatever form it is written in. */
+
+/** Something to tell the client with an error status, in OpenAI's words; `render` puts it into the server's own form. */
+export interface Problem {
+  status: number
+  message: string
+  type: string | null
+  param: string | null
+  code: string | null
+  headers?: Record<string, string>
+  /** Where Azure's gateway says it in another way: its code and message. */
+  azure?: { code: string; message: string }
+  /** Where vLLM says it in another way. */
+  vllm?: string
+  /** Azure's reasons for a filtered prompt. */
+  innererror?: Record<string, unknown>
+}
