@@ -6,6 +6,7 @@ import { connect, createServer as createTcpServer } from 'node:net'
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { classifyBroken } from '../../src/provider/classify.ts'
+import type { Exchange } from '../../src/provider/transport.ts'
 import { createTransport } from '../../src/provider/transport.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -129,7 +130,7 @@ describe('a SOCKS5 proxy', () => {
     const proxy = await socksProxy(options)
     const exchange = await post(await hello(), `socks5h://a:wrong@127.0.0.1:${proxy.port}`)
     expect(exchange).toMatchObject({ kind: 'broken', sent: false })
-    if (exchange.kind === 'broken') expect(classifyBroken(exchange.error).code).toBe(code)
+    expect(classifyBroken((exchange as Exchange & { kind: 'broken' }).error).code).toBe(code)
   })
 
   test('that is down is an outage: nothing goes another way', async () => {
