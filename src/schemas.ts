@@ -4,6 +4,7 @@
  * docs/contract/ are generated from it (`npm run contracts`). Ids are signed 64-bit integers, so they are bigints here.
  */
 import { z } from 'zod'
+import type { DeadLetterReason } from './contracts.ts'
 import { NumberText, parseExact, stringifyExact } from './lib/json.ts'
 import { stripInvisible } from './lib/sanitize.ts'
 
@@ -150,12 +151,25 @@ export const requestHeadersSchema = z.object({
 /** Headers of a dead letter, beside those of the original message. */
 export const deadLetterHeadersSchema = z.object({
   'dead-letter-reason': z
-    .enum(['not_utf8', 'not_json_object', 'bad_id', 'bad_callback_url', 'kills_the_worker', 'too_large_to_publish'])
+    .enum([
+      'not_utf8',
+      'not_json_object',
+      'bad_id',
+      'bad_callback_url',
+      'kills_the_worker',
+      'too_large_to_publish',
+      'request_too_large',
+      'headers_too_large',
+      'batch_too_large',
+    ] satisfies DeadLetterReason[])
     .meta({ description: 'Why the message could not be answered.' }),
   'dead-letter-detail': z.string().meta({ description: 'For the operator: names of fields, never their values.' }),
   'dead-letter-source-topic': z.string(),
   'dead-letter-source-partition': count('Partition of the original message.'),
   'dead-letter-source-offset': count('Offset of the original message.'),
+  'dead-letter-source-first-offset': count(
+    'Only where the letter stands for all messages from this offset to its own, which could not be unpacked.',
+  ).optional(),
   'dead-letter-source-time': z.string().meta({ description: 'ISO 8601 time of the original message.' }),
   'dead-letter-value-bytes': count('Only where the broker refused the value as too large.').optional(),
   'dead-letter-value-sha256': z.string().optional(),

@@ -36,6 +36,8 @@ function fakeKafka(offset: string) {
       done.push('read')
       return Promise.resolve([{ topic: 'in', partitions: [{ partition: 0, offset, metadata: null }] }])
     },
+    fetchTopicMetadata: () =>
+      Promise.resolve({ topics: [{ name: 'in', partitions: [{ partitionId: 0, leader: 1 }] }] }),
     fetchTopicOffsets: () => Promise.resolve([{ partition: 0, low: '0', high: '100', offset: '100' }]),
   }
   const clients = {
