@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { NumberText, stringifyExact } from './lib/json.ts'
 import { readMembers } from './lib/json-members.ts'
+import type { DEAD_LETTER_REASONS } from './schemas.ts'
 import { addressSchema, textsSchema } from './schemas.ts'
 
 export { MATCHES_MAX, NOTIFICATION_KEY, RECOMMENDATION_MAX_CHARS, RECORD_KEY, REQUEST_KEY } from './schemas.ts'
@@ -32,18 +33,7 @@ export interface Score {
   verdict: Verdict
 }
 
-export type DeadLetterReason =
-  | 'not_utf8'
-  | 'not_json_object'
-  | 'bad_id'
-  | 'bad_callback_url'
-  | 'kills_the_worker'
-  | 'too_large_to_publish'
-  /** Beyond MAX_REQUEST_BYTES. */
-  | 'request_too_large'
-  /** Beyond the bounds of kafka/bounds.ts. */
-  | 'headers_too_large'
-  | 'batch_too_large'
+export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number]
 
 export type Decoded =
   | { kind: 'request'; request: ScoringRequest }

@@ -4,7 +4,6 @@
  * docs/contract/ are generated from it (`npm run contracts`). Ids are signed 64-bit integers, so they are bigints here.
  */
 import { z } from 'zod'
-import type { DeadLetterReason } from './contracts.ts'
 import { NumberText, parseExact, stringifyExact } from './lib/json.ts'
 import { stripInvisible } from './lib/sanitize.ts'
 
@@ -148,21 +147,22 @@ export const requestHeadersSchema = z.object({
   traceparent: z.string().optional().meta({ description: 'W3C trace context. Passed on like every other header.' }),
 })
 
+/** Why a message cannot be answered; the last three are beyond MAX_REQUEST_BYTES and the bounds of kafka/bounds.ts. */
+export const DEAD_LETTER_REASONS = [
+  'not_utf8',
+  'not_json_object',
+  'bad_id',
+  'bad_callback_url',
+  'kills_the_worker',
+  'too_large_to_publish',
+  'request_too_large',
+  'headers_too_large',
+  'batch_too_large',
+] as const
+
 /** Headers of a dead letter, beside those of the original message. */
 export const deadLetterHeadersSchema = z.object({
-  'dead-letter-reason': z
-    .enum([
-      'not_utf8',
-      'not_json_object',
-      'bad_id',
-      'bad_callback_url',
-      'kills_the_worker',
-      'too_large_to_publish',
-      'request_too_large',
-      'headers_too_large',
-      'batch_too_large',
-    ] satisfies DeadLetterReason[])
-    .meta({ description: 'Why the message could not be answered.' }),
+  'dead-letter-reason': z.enum(DEAD_LETTER_REASONS).meta({ description: 'Why the message could not be answered.' }),
   'dead-letter-detail': z.string().meta({ description: 'For the operator: names of fields, never their values.' }),
   'dead-letter-source-topic': z.string(),
   'dead-letter-source-partition': count('Partition of the original message.'),
