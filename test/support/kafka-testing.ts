@@ -84,7 +84,12 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
     admin,
     /** To a topic that the test has made, with the requests' key. */
     async sendTo(topic: string, messages: { value: string; partition: number }[]): Promise<void> {
-      await producer.send({ topic, messages: messages.map((each) => ({ key: 'new_request', ...each })) })
+      const acknowledged = await producer.send({
+        topic,
+        messages: messages.map((each) => ({ key: 'new_request', ...each })),
+      })
+      // kafkajs drops what is for a partition that it has not heard of yet, and resolves.
+      if (acknowledged.length === 0) throw new Error('kafkajs knows no such partition yet')
     },
     async send(values: string[], partition = 0): Promise<void> {
       const messages = values.map((value) => ({ key: 'new_request', value, partition }))
