@@ -94,7 +94,10 @@ async function socksProxy({ login = '', reply = 0 } = {}) {
         const port = data.readUInt16BE(data.length - 2)
         targets.push(`${host}:${port}`)
         client.write(Buffer.from([5, reply, 0, 1, 0, 0, 0, 0, 0, 0]))
-        if (reply !== 0) return void client.end()
+        if (reply !== 0) {
+          client.end()
+          return
+        }
         const upstream = connect(port, '127.0.0.1')
         sockets.add(upstream)
         upstream.on('error', () => client.destroy())
