@@ -12,6 +12,8 @@ import { digestFields } from '../scoring/text-key.ts'
 import type { Command } from './define.ts'
 import { defineCommand, readCount, UsageError } from './define.ts'
 import { createAsking } from './evaluation/asking.ts'
+import type { ClaimsReport } from './evaluation/claims.ts'
+import { claimsLines, judgeClaims, readClaims, READERS } from './evaluation/claims.ts'
 import { openBudget, withFleet } from './evaluation/fleet.ts'
 import type { Asked, Results } from './evaluation/results.ts'
 import { openResults } from './evaluation/results.ts'
@@ -27,9 +29,13 @@ export const run: Command = defineCommand(
       '  --out FILE.json        results (default: beside the set, in results/); each answer at once to FILE.runs.jsonl',
       '  --price-prompt X --price-completion Y   per million tokens: shows the cost',
       '  --new-budget           no worker has used this Redis, and nothing was spent today',
+      'resume-scoring-worker evaluate --claims FILE.jsonl',
+      '  Puts claims whose truth is known to the verification, as a careless and as a careful model would have made them: what of',
+      '  the true is rejected and what of the false is published. Asks no model, needs no Redis.',
     ],
     options: {
       set: { type: 'string' },
+      claims: { type: 'string' },
       repeat: { type: 'string', default: '1' },
       'name-swap': { type: 'boolean', default: false },
       out: { type: 'string' },
@@ -41,9 +47,10 @@ export const run: Command = defineCommand(
   async ({ values, config, signal, progress }) => {
     const prices = readPrices(values['price-prompt'], values['price-completion'])
     const repeats = readCount('--repeat', values.repeat)
+    if (values.claims !== undefined) return await judgeFile(values.claims, config.verdictMinScore)
     const path = values.set
-    if (path === undefined) throw new UsageError('Missing --set FILE.jsonl')
-    const text = await readText(path)
+    if (path === undefined) throw new UsageError('Missing --set FILE.jsonl or --claims FILE.jsonl')
+    const text = await readText('--set', path)
     const set = readSet(text)
     const asked = askedOf(config, text)
     const out = values.out ?? defaultOut(path, config.provider.model)
@@ -131,12 +138,20 @@ function lineOf({ id, variant, repeat, score, verdict, failure }: Result): strin
   return `${which}: ${failure === null ? `${score}, ${verdict}` : `no usable answer (${failure})`}`
 }
 
-async function readText(path: string): Promise<string> {
+/** Judges the verification, for both readers. */
+async function judgeFile(path: string, verdictMinScore: number) {
+  const cases = readClaims(await readText('--claims', path))
+  const reports: ClaimsReport[] = []
+  for (const reader of READERS) reports.push(await judgeClaims(cases, reader, verdictMinScore))
+  return { document: { claims: path, cases: cases.length, reports }, lines: reports.flatMap(claimsLines) }
+}
+
+async function readText(option: string, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? String(error)
-    throw new Error(`--set ${path} cannot be read: ${reason}`, { cause: error })
+    throw new Error(`${option} ${path} cannot be read: ${reason}`, { cause: error })
   }
 }
 

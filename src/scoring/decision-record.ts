@@ -31,9 +31,15 @@ const record = z.object({
       /** What the model said of the quote; records of `prompt-1` have only `met_by_model`. */
       evidence: z.enum(EVIDENCE).optional(),
       met_by_model: z.boolean(),
+      /** The quote as the model gave it; not in records of `prompt-1`. */
+      model_quote: z.string().optional(),
       proved: z.boolean(),
+      /** The resume's own words for it; null when it does not stand there, or nothing was claimed. */
       quote: z.string().nullable(),
+      /** Why the worker rejected the claim; see proofs.ts. */
       why_not: z.string().nullable(),
+      /** Whether quote and requirement share a word; null when it cannot be told. Not in records of `prompt-1`. */
+      related: z.boolean().nullish(),
     }),
   ),
   corrections: z.array(z.string()),
@@ -65,19 +71,44 @@ const WHY_NOT: Record<string, string> = {
   no_quote: 'the model gave no quote',
   quote_too_long: 'the quote is longer than a proof',
   not_in_resume: 'the quote does not stand in the resume',
-  addresses_model: 'the quote stands in a passage that addresses the model',
-  denied: 'the resume denies it',
+  addresses_model: 'the quote stands in a sentence that addresses the model',
+  denied: 'the quote itself denies it',
+  planned: 'the quote itself only plans it',
+  falls_short: 'the quote states fewer years or a lower level than required',
+  unrelated: 'the quote is about something else, as next to all of this answer',
+  not_in_vacancy: 'the vacancy does not ask for it, nor for most of what this answer names',
   does_not_bear: 'the quote is about something else',
+}
+
+type Decided = DecisionRecord['requirements'][number]
+
+/** @returns lines on one requirement: the quote, what the model said of it, and what the worker made of that */
+function lines({
+  requirement,
+  met_by_model,
+  evidence,
+  model_quote,
+  proved,
+  quote,
+  why_not,
+  related,
+}: Decided): string[] {
+  const shown = quote ?? (model_quote === '' ? undefined : model_quote)
+  const said = (evidence ?? (met_by_model ? 'met' : 'not met')).replace('_', ' ')
+  const rejected = met_by_model && !proved ? `; rejected: ${WHY_NOT[why_not ?? ''] ?? why_not ?? 'unproved'}` : ''
+  const note = proved && related === false ? ' (no word in common)' : ''
+  return [
+    `  ${proved ? '+' : '-'} ${requirement}`,
+    ...(shown === undefined ? [] : [`      "${shown}"`]),
+    `      ${said}, said the model${rejected}${note}`,
+  ]
 }
 
 /** @returns lines for a terminal; they quote the resume */
 export function explain(decision: DecisionRecord): string[] {
   const { score, model_score: modelScore, verdict_min_score: minimum, requirements } = decision
   const proved = requirements.filter((each) => each.proved).length
-  const findings = requirements.flatMap(({ requirement, met_by_model: met, proved: isProved, quote, why_not: why }) => [
-    `  ${isProved ? '+' : '-'} ${requirement}`,
-    `      ${isProved ? `"${quote ?? ''}"` : met ? `met, said the model, but ${WHY_NOT[why ?? ''] ?? why ?? 'unproved'}` : 'not met'}`,
-  ])
+  const findings = requirements.flatMap(lines)
   return [
     `Request ${decision.processing_id} (resume ${decision.resume_id}, requirements ${decision.requirements_id}), ${decision.decided_at}`,
     `${decision.verdict}: score ${score}, positive from ${minimum}; ${modelScore === null ? 'taken from an earlier request with the same texts' : `the model's own score was ${modelScore}`}`,

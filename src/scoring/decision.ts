@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { Address, Score } from '../contracts.ts'
 import { stringifyExact } from '../lib/json.ts'
 import type { Finding } from './proofs.ts'
+import { isProved } from './proofs.ts'
 import type { Texts } from '../lib/sanitize.ts'
 import { digestFields, seal, unseal } from './text-key.ts'
 import type { Verified } from './verify.ts'
@@ -72,13 +73,15 @@ export function encodeDecision(address: Address, score: Score, decision: KeptDec
     model_score: decision.modelScore,
     cached: decision.modelScore === null,
     recommendation: score.recommendation,
-    requirements: findings.map(({ requirement, evidence, quote, why }) => ({
-      requirement,
-      evidence,
-      met_by_model: evidence === 'stated',
-      proved: quote !== null,
-      quote,
-      why_not: why,
+    requirements: findings.map((finding) => ({
+      requirement: finding.requirement,
+      model_quote: finding.given,
+      evidence: finding.evidence,
+      met_by_model: finding.evidence === 'stated',
+      proved: isProved(finding),
+      quote: finding.quote,
+      why_not: finding.why,
+      related: finding.related,
     })),
     corrections: decision.corrections,
     flags: decision.flags,

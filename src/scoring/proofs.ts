@@ -1,51 +1,62 @@
-/** Looks up the model's quotes in the resume: which requirements are proved, and why the others are not. */
+/** Holds the model's claims against the texts: which requirements are proved, and why the others are not. */
 import type { Evidence, ModelAnswer } from './answer.ts'
 import type { Span } from './spans.ts'
 import { findAttacks } from './attacks.ts'
-import { bears, isLatin, subjectKey } from './bearing.ts'
-import { isDenied, labelOf, lineOf } from './surroundings.ts'
 import type { Folded } from './fold.ts'
 import { createFolder } from './fold.ts'
-import type { NotFound } from './quotes.ts'
-import { findQuote } from './quotes.ts'
-import { shorten, tidy } from './recommendation.ts'
+import { FOLD_SLICE, makeSearchable } from './letters.ts'
+import type { Objection } from './objections.ts'
+import { objectionOf } from './objections.ts'
+import type { NotFound, Quote } from './quotes.ts'
+import { findQuote, quoteOf } from './quotes.ts'
+import { tidy } from './recommendation.ts'
+import type { Subject } from './relatedness.ts'
+import { isSameSubject, subjectOf } from './relatedness.ts'
 import type { Breathe } from './slices.ts'
 
 /** A match is a line in a list. */
 export const MATCH_MAX_CHARS = 120
-/** What is beside a quote, and enough of its line to tell the language. */
-const NEAR_CHARS = 60
-const LINE_CHARS = 300
-/** Folded at one go, in UTF-16 units. */
-const FOLD_SLICE = 32_768
+/** A quote as the model gave it is kept so far for the decision record. */
+const MAX_GIVEN_CHARS = 300
+/** Of a vacancy so much is looked at for its requirements. */
+const VACANCY_CHARS = 20_000
 
 /** Why a requirement that the model took for met is not proved. */
-export type Unproved =
+export type Rejection =
   | NotFound
-  /** The quote stands only in a passage that addresses the model. */
+  /** The quote stands only in a sentence that addresses the model. */
   | 'addresses_model'
-  /** The resume denies what is quoted. */
-  | 'denied'
-  /** The quote is about something else. */
-  | 'does_not_bear'
+  | Objection
+  /** In an answer that is doubtful as a whole: the quote has nothing in common with the requirement. */
+  | 'unrelated'
+  /** The same: the requirement has nothing in common with the vacancy. */
+  | 'not_in_vacancy'
 
 export interface Finding {
   /** The requirement in the model's words, tidied and shortened. */
   requirement: string
-  /** As the model said. */
+  /** What the model said of its quote. */
   evidence: Evidence
-  /** As the resume has it, which may differ by a letter from what the model gave; null when not proved. */
+  /** The quote as the model gave it, shortened. */
+  given: string
+  /** The resume's own words for it; null when it was not looked up or does not stand there. */
   quote: string | null
-  /** null when proved, or not met in the first place */
-  why: Unproved | null
+  /** null when proved, or when the model did not take it for met. */
+  why: Rejection | null
+  /** Whether the quote shares a word with its requirement; null: there is none, or it is in another script. */
+  related: boolean | null
+  /** The same of the requirement and the vacancy. */
+  ofVacancy: boolean | null
 }
 
-/** A resume made ready for looking up quotes. */
+export const isProved = ({ evidence, quote, why }: Finding): boolean =>
+  evidence === 'stated' && quote !== null && why === null
+
+/** A text and what is suspicious in it. */
 export interface Examined {
   source: string
   folded: Folded
-  isLatin: boolean
-  /** Passages that prove nothing. */
+  /** Sentences that prove nothing. */
   passages: Span[]
   flags: string[]
 }
@@ -55,41 +66,50 @@ export async function examine(source: string, breathe: Breathe): Promise<Examine
   const folder = createFolder(source)
   while (!folder.step(FOLD_SLICE)) await breathe()
   const folded = folder.result()
-  return { source, folded, isLatin: isLatin(source), ...(await findAttacks(source, folded, breathe)) }
+  return { source, folded, ...(await findAttacks(source, folded, breathe)) }
 }
 
-/** @returns where in the resume the quote proves the requirement, or why it does not */
-function prove({ source, folded, isLatin, passages }: Examined, requirement: string, quote: string): Span | Unproved {
-  return findQuote(folded, quote, (span) => {
-    if (passages.some((passage) => passage.start < span.end && span.start < passage.end)) return 'addresses_model'
-    if (isDenied(source, span)) return 'denied'
-    const quote = source.slice(span.start, span.end)
-    const quoted = {
-      quote,
-      label: labelOf(source, span),
-      near: lineOf(source, span, NEAR_CHARS),
-      line: lineOf(source, span, LINE_CHARS),
-      resumeIsLatin: isLatin,
-    }
-    return bears(requirement, quoted) ? null : 'does_not_bear'
-  })
-}
+/** @returns one finding per requirement, in the model's order; of those that say the same one that is proved */
+export async function findProofs(
+  answer: ModelAnswer,
+  vacancy: Examined,
+  resume: Examined,
+  breathe: Breathe,
+): Promise<Finding[]> {
+  const { source, folded, passages } = resume
+  const text = await makeSearchable(source, folded, breathe)
+  const wanted = { source: vacancy.source.slice(0, VACANCY_CHARS), folded: vacancy.folded.text.slice(0, VACANCY_CHARS) }
+  const inPassage = (span: Span) => passages.some(({ start, end }) => start < span.end && span.start < end)
 
-/** @returns one finding per requirement, in the model's order; of those with the same telling words one that is proved */
-export async function findProofs(answer: ModelAnswer, resume: Examined, breathe: Breathe): Promise<Finding[]> {
-  const found = new Map<string, Finding>()
-  for (const { requirement: given, evidence, quote } of answer.requirements) {
-    const requirement = shorten(tidy(given), MATCH_MAX_CHARS)
-    const key = subjectKey(requirement)
-    const known = found.get(key)
-    if (key === '' || known?.quote != null) continue
-    await breathe()
-    const result = evidence === 'stated' ? prove(resume, requirement, quote) : null
-    const span = typeof result === 'object' ? result : null
-    const proof = span === null ? null : resume.source.slice(span.start, span.end)
-    if (known === undefined || proof !== null) {
-      found.set(key, { requirement, evidence, quote: proof, why: typeof result === 'string' ? result : null })
-    }
+  async function look(requirement: string, quoted: Quote, subject: Subject) {
+    const found = await findQuote(
+      text,
+      quoted,
+      (span) => (inPassage(span) ? 'addresses_model' : objectionOf(requirement, subject, source, span)),
+      breathe,
+    )
+    if (typeof found === 'string') return { quote: null, why: found }
+    const span = 'span' in found ? found.span : found
+    return { quote: source.slice(span.start, span.end), why: 'span' in found ? found.objection : null }
   }
-  return [...found.values()]
+
+  const findings: { subject: Subject; finding: Finding }[] = []
+  for (const { requirement: said, quote, evidence } of answer.requirements) {
+    await breathe()
+    const requirement = tidy(said, MATCH_MAX_CHARS)
+    const subject = subjectOf(requirement)
+    const known = findings.find((each) => isSameSubject(each.subject, subject))
+    if (subject.stems.length === 0 || (known !== undefined && isProved(known.finding))) continue
+    const quoted = quoteOf(quote)
+    const looked = evidence === 'stated' ? await look(requirement, quoted, subject) : UNCLAIMED
+    const given = quote.slice(0, MAX_GIVEN_CHARS).toWellFormed()
+    const related = given === '' ? null : subject.isIn(given, quoted.letters.folded.text)
+    const ofVacancy = subject.isIn(wanted.source, wanted.folded)
+    const finding: Finding = { requirement, evidence, given, ...looked, related, ofVacancy }
+    if (known === undefined) findings.push({ subject, finding })
+    else if (isProved(finding)) known.finding = finding
+  }
+  return findings.map(({ finding }) => finding)
 }
+
+const UNCLAIMED = { quote: null, why: null }

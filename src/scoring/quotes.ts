@@ -1,148 +1,190 @@
 /**
- * Finds a quote in a text. Equal are texts whose folded words are equal (see fold.ts). Forgiven besides are words
- * that are split otherwise, as by a line's end, and a few that differ by a letter, as by a typing error that the model put
- * right; never a number, a word left out, put in or exchanged.
+ * Finds a quote in a text as texts are: only letters and digits are compared, whatever stands between them on either side
+ * (spaces, line breaks, hyphens, tags), and a match must begin and end where a word of the text does. So a quote is found across
+ * hyphenation, and in letter-spaced and glued words. What would change its meaning is never forgiven: a letter or a digit more
+ * or less, a number put together or split, a word that goes on (`Java` in `JavaScript`, `C` in `C++`), a negation.
+ *
+ * Three losses are forgiven, each in one direction only: the quote may leave out a bracket of the text, or with an ellipsis a short
+ * part of it, unless a negation goes with it; and a ligature of the quote may be missing in the text, as fonts in PDF files lose
+ * them. Time is linear in text and quote.
  */
 import type { Span } from './spans.ts'
-import { foldWords, type Folded } from './fold.ts'
+import { type Letters, readQuote, type Searchable, withoutBrackets, withoutLigatures } from './letters.ts'
+import type { Breathe } from './slices.ts'
+import { hasSameNumbers, isApart, isEdge } from './word-edges.ts'
 
-/** A longer quote proves nothing that a shorter one would not. In folded characters. */
+/** A longer quote proves nothing that a shorter one would not. In letters and digits. */
 const MAX_QUOTE_CHARS = 1_000
-/** One word in so many may differ, and so many at the most. */
-const WORDS_PER_DIFFERENCE = 8
-const MAX_DIFFERENCES = 3
-/** Shorter words must be equal: `не` and `на`, `Java` and `Jira`. */
-const MIN_FORGIVEN_CHARS = 5
-/** From this length on two letters may differ. */
-const LONG_WORD_CHARS = 10
-/** In a longer text (a book rather than a resume) a quote must be equal: the search for near ones would take too long. */
-const MAX_NEAR_CHARS = 400_000
-/** So many places of one word of a quote are looked at. */
+/** So much of a quote is read: folding leaves out and puts in, but one of sense does not shrink to a quarter. */
+const READ_CHARS = 4 * MAX_QUOTE_CHARS
+/** So many places are looked at closely, and so many are held against the objections. */
 const MAX_PLACES = 200
-/** So many places of a quote are held against its requirement. */
 const MAX_OBJECTIONS = 20
+/** What an ellipsis may leave out, in UTF-16 units, and how many parts a quote may have. */
+const MAX_ELLIPSIS_CHARS = 300
+const MAX_PARTS = 4
+/** A match may reach over so much of the text for each of its letters, and so much besides: a thousand marks are no word. */
+const MAX_SPREAD = 4
+const MAX_SPREAD_CHARS = 400
+/** A quote may begin or end within a word of the text that holds so many of its words, the outermost of so many letters. */
+const GLUED_WORDS = 3
+const GLUED_LETTERS = 5
 
-/** @returns all places of ` words ` in the folded text, as indexes of its first letter and of the space after it */
-function* exactPlaces(text: string, words: string): Generator<Span> {
-  const needle = ` ${words} `
-  for (let place = text.indexOf(needle), n = 0; place >= 0 && n < MAX_PLACES; n += 1) {
-    yield { start: place + 1, end: place + needle.length - 1 }
-    place = text.indexOf(needle, place + 1)
-  }
-}
-
-/** Whether `a` becomes `b` by at most `most` letters put in, left out or exchanged, or neighbours swapped. */
-function within(a: string, b: string, most: number): boolean {
-  if (Math.abs(a.length - b.length) > most) return false
-  let [before, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)]
-  for (let i = 1; i <= a.length; i += 1) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j += 1) {
-      const same = a[i - 1] === b[j - 1]
-      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (same ? 0 : 1))
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
-      if (swapped) cost = Math.min(cost, (before[j - 2] ?? 0) + 1)
-      row.push(cost)
-    }
-    ;[before, last] = [last, row]
-  }
-  return (last[b.length] ?? most + 1) <= most
-}
-
-/** Whether two words are one, mistyped. The first letter must be right: `опытный` is not `неопытный`. */
-function isSlip(a: string, b: string): boolean {
-  const shorter = Math.min(a.length, b.length)
-  if (shorter < MIN_FORGIVEN_CHARS || a[0] !== b[0] || /\p{N}/u.test(a + b)) return false
-  return within(a, b, shorter >= LONG_WORD_CHARS ? 2 : 1)
-}
-
-/** Whether two words may be written as one: `разра ботка` may, `3 5` may not, but for thousands: `5 000`. */
-function mayJoin(left: string, right: string): boolean {
-  return !(/\p{N}$/u.test(left) && /^\p{N}/u.test(right)) || /^\p{N}{3}(?!\p{N})/u.test(right)
-}
-
-/** The word before or after a space of the folded text, and where it begins or ends; null at the text's end. */
-function wordAt(text: string, space: number, direction: 1 | -1): { word: string; space: number } | null {
-  const other = direction > 0 ? text.indexOf(' ', space + 1) : space < 1 ? -1 : text.lastIndexOf(' ', space - 1)
-  if (other < 0) return null
-  return { word: direction > 0 ? text.slice(space + 1, other) : text.slice(other + 1, space), space: other }
-}
+const NEGATION = /(?<!\p{L})(?:не|нет|ни|без|no|not|nor|never|without|\p{L}{1,9}n['’]t)(?!\p{L})|[不没沒未无無非]/iu
+/** `not able` is not `notable`. */
+const negationsOf = (folded: string) => folded.match(/(?<= )(?:no|not|nor)(?= )/g)?.length ?? 0
+/** Chinese and Japanese particles stand right before what they deny, without a space. */
+const DENYING = /[不没沒未无無非]/u
 
 /**
- * Walks along the text and the words of a quote from a place where they agree.
- * @param words of the quote, nearest first
- * @returns where the quote ends and how many words differ; null when more than `most` do
+ * Whether the text has lost its spaces where the match begins (`step` 1) or ends (-1) within a word: that word holds several
+ * words of the quote.
  */
-function walk(text: string, from: number, words: string[], direction: 1 | -1, most: number) {
-  let space = from
-  let differences = 0
-  for (let i = 0; i < words.length; i += 1) {
-    const word = words[i] ?? ''
-    const here = wordAt(text, space, direction)
-    if (here === null) return null
-    space = here.space
-    if (here.word === word) continue
-    const order = <T>(first: T, second: T): [T, T] => (direction > 0 ? [first, second] : [second, first])
-    const next = wordAt(text, space, direction)
-    const [left, right] = order(here.word, next?.word ?? '')
-    const [quotedLeft, quotedRight] = order(word, words[i + 1] ?? '')
-    if (next !== null && left + right === word && mayJoin(left, right)) space = next.space
-    else if (quotedLeft + quotedRight === here.word && mayJoin(quotedLeft, quotedRight)) i += 1
-    else if (differences === most || !isSlip(here.word, word)) return null
-    else differences += 1
+function isGlued(text: Letters, start: number, quote: Letters, step: 1 | -1): boolean {
+  const { length } = quote.units
+  let words = 1
+  let letters = 0
+  for (let n = 1; n < length && words < GLUED_WORDS; n += 1) {
+    const at = step > 0 ? n : length - n
+    if (isApart(text, start + at)) return false
+    if (!isApart(quote, at)) continue
+    if (words === 1) letters = n
+    words += 1
   }
-  return { space, differences }
+  return words === GLUED_WORDS && letters >= GLUED_LETTERS
 }
 
-/** Places where all but a few words stand: around each place of one of the longest words, one of which must be right. */
-function* nearPlaces(text: string, quote: string): Generator<Span> {
-  const words = quote.split(' ')
-  if (words.length < 2 || text.length > MAX_NEAR_CHARS) return
-  const most = Math.min(MAX_DIFFERENCES, Math.ceil(words.length / WORDS_PER_DIFFERENCE))
-  const anchors = words
-    .map((word, index) => ({ word, index }))
-    .toSorted((a, b) => b.word.length - a.word.length)
-    // One word for each that may differ, and as many again for those that are split.
-    .slice(0, 2 * most + 1)
-  for (const { word, index } of anchors) {
-    for (const place of exactPlaces(text, word)) {
-      const right = walk(text, place.end, words.slice(index + 1), 1, most)
-      if (right === null) continue
-      const left = walk(text, place.start - 1, words.slice(0, index).toReversed(), -1, most - right.differences)
-      if (left !== null) yield { start: left.space + 1, end: right.space }
-    }
+/** @returns the span of the source; null when what stands at `start` only looks like the quote */
+function check(text: Letters, start: number, quote: Letters): Span | null {
+  const end = start + quote.units.length
+  if (!isEdge(text, start) && !isGlued(text, start, quote, 1)) return null
+  if (!isEdge(text, end) && !isGlued(text, start, quote, -1)) return null
+  const { at, text: folded } = text.folded
+  const [first, last] = [text.index[start] ?? 0, text.index[end - 1] ?? 0]
+  const span = { start: at[first] ?? 0, end: at[last + 1] ?? 0 }
+  if (span.end - span.start > MAX_SPREAD * quote.units.length + MAX_SPREAD_CHARS) return null
+  const before = start === 0 || isApart(text, start) ? '' : String.fromCharCode(text.units[start - 1] ?? 0)
+  if (DENYING.test(before) || !hasSameNumbers(text, start, quote)) return null
+  return negationsOf(` ${folded.slice(first, last + 1)} `) > negationsOf(quote.folded.text) ? null : span
+}
+
+/** For each letter of the quote how many of its first letters also end there (Knuth, Morris, Pratt). */
+function bordersOf(units: Uint16Array): Int32Array {
+  const borders = new Int32Array(units.length)
+  for (let i = 1, length = 0; i < units.length; i += 1) {
+    while (length > 0 && units[i] !== units[length]) length = borders[length - 1] ?? 0
+    if (units[i] === units[length]) length += 1
+    borders[i] = length
   }
+  return borders
+}
+
+/** @returns the places of the quote in the text, first to last */
+function* placesOf(text: Letters, quote: Letters, accepts = (_start: number) => true): Generator<Span> {
+  const [units, wanted] = [text.units, quote.units]
+  const { length } = wanted
+  const borders = bordersOf(wanted)
+  const words = wanted.reduce((count, _unit, i) => count + (isApart(quote, i) ? 1 : 0), 1)
+  let looked = 0
+  for (let i = 0, matched = 0; i < units.length; i += 1) {
+    while (matched > 0 && units[i] !== wanted[matched]) matched = borders[matched - 1] ?? 0
+    if (units[i] === wanted[matched]) matched += 1
+    if (matched < length) continue
+    matched = borders[length - 1] ?? 0
+    const start = i - length + 1
+    // Most places of a short quote lie within other words: they do not count.
+    if (words < GLUED_WORDS && !(isEdge(text, start) && isEdge(text, i + 1))) continue
+    looked += 1
+    if (looked > MAX_PLACES) return
+    const span = accepts(start) ? check(text, start, quote) : null
+    if (span !== null) yield span
+  }
+}
+
+const ELLIPSIS = /[[(<]?\s?(?:\.{2,}|…+)\s?[\])>]?/
+
+/** @returns places of a quote that leaves out parts of the text */
+function* placesOfParts({ source, letters }: Searchable, quote: string): Generator<Span> {
+  const parts = quote.split(ELLIPSIS).map(readQuote)
+  const said = parts.filter(({ units }) => units.length > 0)
+  if (said.length < 2 || said.length > MAX_PARTS) return
+  const [firsts = [], ...others] = said.map((part) => [...placesOf(letters, part)])
+  for (const { start, end } of firsts) {
+    let reached: number | undefined = end
+    for (const places of others) {
+      const from: number = reached
+      const next = places.find((place) => place.start >= from && place.start - from <= MAX_ELLIPSIS_CHARS)
+      reached = next === undefined || NEGATION.test(source.slice(from, next.start)) ? undefined : next.end
+      if (reached === undefined) break
+    }
+    if (reached !== undefined) yield { start, end: reached }
+  }
+}
+
+/** @returns places that differ from the quote by lost ligatures and nothing else */
+function* placesOfLost(text: Searchable, quote: Letters): Generator<Span> {
+  const bare = withoutLigatures(quote)
+  if (bare.units.length === quote.units.length || bare.units.length < GLUED_LETTERS) return
+  const letters = (text.ligatureless ??= withoutLigatures(text.letters))
+  /** The letters that were left out before a letter. */
+  const gone = ({ folded, index }: Letters, i: number) =>
+    i === 0 ? '' : folded.text.slice((index[i - 1] ?? 0) + 1, index[i]).replace(/[ %]/g, '')
+  yield* placesOf(letters, bare, (start) =>
+    bare.units.every((_unit, i) => {
+      const there = i === 0 ? '' : gone(letters, start + i)
+      return there === '' || there === gone(bare, i)
+    }),
+  )
+}
+
+export interface Quote {
+  /** As the model gave it, but for what is beyond any quote. */
+  quote: string
+  letters: Letters
+}
+
+/** @param given as the model gave it */
+export function quoteOf(given: string): Quote {
+  const quote = given.slice(0, READ_CHARS + 1)
+  return { quote, letters: readQuote(quote) }
 }
 
 /** Why no place was found: the quote has no words, or more than any quote, or does not stand in the text. */
 export type NotFound = 'no_quote' | 'quote_too_long' | 'not_in_resume'
 
 /**
- * @param quote as the model gave it
  * @param objection says why a place does not count; null when it does
- * @returns the first place that counts, of those that are equal or else of those that nearly are; or the first objection
+ * @returns the first place that counts; or the first objection, or why there is no place
  */
-export function findQuote<Objection extends string>(
-  folded: Folded,
-  quote: string,
+export async function findQuote<Objection extends string>(
+  text: Searchable,
+  { quote, letters }: Quote,
   objection: (span: Span) => Objection | null,
-): Span | NotFound | Objection {
-  // Folding leaves out and puts in, but a quote of sense does not shrink to a quarter.
-  if (quote.length > MAX_QUOTE_CHARS * 4) return 'quote_too_long'
-  const words = foldWords(quote)
-  if (words === '') return 'no_quote'
-  if (words.length > MAX_QUOTE_CHARS) return 'quote_too_long'
-  let first: Objection | null = null
+  breathe: Breathe,
+): Promise<Span | { objection: Objection; span: Span } | NotFound> {
+  if (quote.length > READ_CHARS || letters.units.length > MAX_QUOTE_CHARS) return 'quote_too_long'
+  if (letters.units.length === 0) return 'no_quote'
+  let first: { objection: Objection; span: Span } | null = null
   let looked = 0
-  for (const places of [exactPlaces, nearPlaces]) {
-    for (const place of places(folded.text, words)) {
-      const span = { start: folded.at[place.start] ?? 0, end: folded.at[place.end] ?? 0 }
+  const ways: (() => Promise<Iterable<Span>> | Iterable<Span>)[] = [
+    () => placesOf(text.letters, letters),
+    () => placesOfParts(text, quote),
+    async () => {
+      const bare = await withoutBrackets(text, (bracket) => !NEGATION.test(bracket), breathe)
+      return bare === null ? [] : placesOf(bare, letters)
+    },
+    () => placesOfLost(text, letters),
+  ]
+  for (const way of ways) {
+    for (const span of await way()) {
       const objected = objection(span)
       if (objected === null) return span
-      first ??= objected
+      first ??= { objection: objected, span }
       looked += 1
       if (looked >= MAX_OBJECTIONS) return first
     }
+    if (first !== null) return first
+    await breathe()
   }
-  return first ?? 'not_in_resume'
+  return 'not_in_resume'
 }

@@ -1,8 +1,10 @@
-/** The sentence for the recruiter: the model's, where it agrees with the published score; else a plain one made of the facts. */
+/** What is published in words: free of what an author of a text could smuggle in; the recommendation the model's own, or a plain one. */
 import type { Verdict } from '../contracts.ts'
 import { RECOMMENDATION_MAX_CHARS } from '../contracts.ts'
-import { bears } from './bearing.ts'
 import { stripInvisible } from '../lib/sanitize.ts'
+
+/** No more of a text is read. */
+const MAX_CHARS_READ = 4_000
 
 /** Shortened to whole words where possible; never ends in half a character. */
 export function shorten(text: string, maxChars: number): string {
@@ -15,87 +17,57 @@ export function shorten(text: string, maxChars: number): string {
   return `${words.length > maxChars / 2 ? words : cut}…`
 }
 
-/** One line without invisible characters. */
-export const tidy = (text: string): string => stripInvisible(text).text.replace(/\s+/g, ' ').trim()
-
-const word = (pattern: string) => `(?<!\\p{L})${pattern}(?!\\p{L})`
-const AGAINST = new RegExp(
+/** What a reader's program could take for markup, an address or a formula, and what is put in its place. */
+const UNWANTED: readonly (readonly [RegExp, string])[] = [
+  [/<[^<>]{0,300}>|&(?:lt|gt|#\d{1,7}|#x[\da-f]{1,6});/gi, ' '],
+  [/<(?=[a-z/!?])/gi, ' '],
+  [/(?:\p{L}[\p{L}\d+.-]{1,20}:\/\/|www\.)\S+/giu, ' '],
+  [/(?:mailto|tel|javascript|data):\S*/gi, ' '],
+  [/[\p{L}\d._%+-]{1,64}@[\p{L}\d-]{1,64}(?:\.[\p{L}\d-]{1,64}){1,4}/giu, ' '],
+  // A domain with a path; without one it may be a name ("Booking.com"), and is kept from being a link.
+  [/(?:[\p{L}\d-]{1,64}\.){1,4}\p{L}{2,24}\/\S*/giu, ' '],
+  [/(?<=[\p{L}\d-])\.(?=(?:com|ru|org|info|biz|xyz|top|site|online|link|рф|me|kz|by|ua)(?![\p{L}\d]))/giu, ' '],
+  [/(?<![\p{L}\d])@[\p{L}\d_.]{2,}/giu, ' '],
   [
-    word('не (?:\\p{L}+ )?(?:подход\\p{L}*|рекоменд\\p{L}*|соответств\\p{L}*)'),
-    word(
-      'не (?:стоит|следует|нужно|советую|готов\\p{L}*) (?:\\p{L}+ )?(?:приглаш\\p{L}*|нанима\\p{L}*|рассматр\\p{L}*|брать)',
-    ),
-    word('(?:отказать|отклонить|отказ|отклонен\\p{L}*|нецелесообразн\\p{L}*|неподходящ\\p{L}*|непригод\\p{L}*)'),
-  ].join('|'),
-  'giu',
-)
-const FOR = new RegExp(
-  [
-    word('подход(?:ит|ящ\\p{L}*)'),
-    word(
-      '(?:рекоменд\\p{L}*|стоит|следует|можно|нужно|советую|предлагаю) (?:\\p{L}+ )?(?:приглас\\p{L}*|пригла\\p{L}*|наня\\p{L}*|взять|рассмотр\\p{L}*|собеседован\\p{L}*)',
-    ),
-    word('рекоменд(?:ую|уется|ован\\p{L}*)'),
-    word('соответству\\p{L}* (?:\\p{L}+ )?(?:требован\\p{L}*|ваканс\\p{L}*|должност\\p{L}*|позици\\p{L}*)'),
-    word('(?:идеальн\\p{L}*|отличн\\p{L}*|сильн\\p{L}*) (?:кандидат\\p{L}*|соискател\\p{L}*)'),
-  ].join('|'),
-  'giu',
-)
+    /\+\d[\d\s().-]{7,20}\d|(?<!\d)[78][\s(-]{0,2}\d{3}[\s)-]{0,2}\d{3}[\s-]?\d{2}[\s-]?\d{2}(?!\d)|(?<!\d)\d{10,15}(?!\d)/g,
+    ' ',
+  ],
+]
 
-/**
- * @returns the verdict that a recommendation speaks: by the first phrase of it that says so, since what follows is mostly a
- * restriction ("Подходит, но не соответствует..."); null when it says none
- */
-export function spokenVerdict(text: string): Verdict | null {
-  const against = [...text.matchAll(AGAINST)].map(({ index, 0: found }) => ({
-    start: index,
-    end: index + found.length,
-  }))
-  // "не подходит" contains "подходит".
-  const favour = [...text.matchAll(FOR)].find(
-    ({ index }) => !against.some(({ start, end }) => start <= index && index < end),
+/** Most texts have nothing of the kind. */
+const MAY_BE_UNWANTED = /[<&@:/|]|\.\S|\d{3}|^\s*[=+-]/
+
+/** @returns one line of at most `maxChars` without invisible characters, HTML, links, addresses, phone numbers, formulas */
+export function tidy(text: string, maxChars: number): string {
+  let clean = stripInvisible(text.slice(0, MAX_CHARS_READ)).text
+  if (!MAY_BE_UNWANTED.test(clean)) return shorten(clean.replace(/\s+/g, ' ').trim(), maxChars)
+  // What is left when something is taken out may be one of these anew.
+  for (const round of [1, 2]) {
+    const before = clean
+    for (const [pattern, instead] of UNWANTED) clean = clean.replace(pattern, instead)
+    if (clean === before || round === 2) break
+  }
+  return shorten(
+    clean
+      .replace(/\s+/g, ' ')
+      .replace(/^[\s=+@|-]+/, '')
+      .trim(),
+    maxChars,
   )
-  const [first] = against
-  if (first === undefined) return favour === undefined ? null : 'Подходит'
-  return favour !== undefined && favour.index < first.start ? 'Подходит' : 'Не подходит'
 }
-
-/** At least a third of the letters are Cyrillic: the rest may be names of technologies. */
-function isRussian(text: string): boolean {
-  const letters = text.match(/\p{L}/gu)?.length ?? 0
-  return letters > 0 && (text.match(/[а-яё]/gi)?.length ?? 0) * 3 >= letters
-}
-
-const ADDRESS = /https?:|www\.|[\w.+-]+@[\w-]+\.\w|t\.me\//i
 
 export interface Facts {
-  /** The model's, not tidied. */
+  /** The model's, as it came. */
   recommendation: string
   verdict: Verdict
   /** The verdict that the model's own score would give. */
   modelVerdict: Verdict
-  score: number
-  modelScore: number
   proved: string[]
-  /** Requirements not proved; `dropped` of them the model took for met. */
   unproved: string[]
-  dropped: string[]
 }
 
 /** Why a recommendation is replaced. */
-export type Replaced = 'empty' | 'not_russian' | 'holds_an_address' | 'contradicts_verdict' | 'tells_the_unproved'
-
-function fault(text: string, facts: Facts): Replaced | null {
-  if (text === '') return 'empty'
-  if (!isRussian(text)) return 'not_russian'
-  if (ADDRESS.test(text)) return 'holds_an_address'
-  const spoken = spokenVerdict(text)
-  if (facts.modelVerdict !== facts.verdict || (spoken !== null && spoken !== facts.verdict))
-    return 'contradicts_verdict'
-  const tellsScore = facts.score !== facts.modelScore && new RegExp(`(?<!\\d)${facts.modelScore}(?!\\d)`).test(text)
-  const quoted = { quote: text, label: '', near: text, line: text, resumeIsLatin: false }
-  return tellsScore || facts.dropped.some((requirement) => bears(requirement, quoted)) ? 'tells_the_unproved' : null
-}
+export type Replaced = 'empty' | 'not_russian' | 'contradicts_verdict'
 
 function plain({ verdict, proved, unproved }: Facts): string {
   const all = proved.length + unproved.length
@@ -111,9 +83,12 @@ function plain({ verdict, proved, unproved }: Facts): string {
   return `${counted} Кандидат не подходит${named === '' ? '' : `: не подтверждено ${named}`}.`
 }
 
-/** @returns a recommendation of at most 700 characters that agrees with the verdict, and why it is not the model's own */
+/** @returns the model's own words, unless the published verdict is not the model's; and why they were replaced */
 export function recommend(facts: Facts): { recommendation: string; replaced: Replaced | null } {
-  const own = shorten(tidy(facts.recommendation), RECOMMENDATION_MAX_CHARS)
-  const replaced = fault(own, facts)
+  const own = tidy(facts.recommendation, RECOMMENDATION_MAX_CHARS)
+  let replaced: Replaced | null = null
+  if (facts.modelVerdict !== facts.verdict) replaced = 'contradicts_verdict'
+  else if (own === '') replaced = 'empty'
+  else if (!/[а-яё]/i.test(own)) replaced = 'not_russian'
   return { recommendation: replaced === null ? own : shorten(plain(facts), RECOMMENDATION_MAX_CHARS), replaced }
 }

@@ -11,7 +11,7 @@ import type { Score, Verdict } from '../contracts.ts'
 import { MATCHES_MAX } from '../contracts.ts'
 import type { ModelAnswer } from './answer.ts'
 import type { Finding } from './proofs.ts'
-import { examine, findProofs } from './proofs.ts'
+import { examine, findProofs, isProved } from './proofs.ts'
 import type { Replaced } from './recommendation.ts'
 import { recommend } from './recommendation.ts'
 import type { Texts } from '../lib/sanitize.ts'
@@ -26,7 +26,7 @@ export type ReviewReason =
   | 'flagged'
   /** Hardly any quote has to do with its requirement, or the requirements are not the vacancy's: unrelated claims did not count. */
   | 'unrelated'
-  /** The first answer was suspicious, so the model was asked once more. */
+  /** The first answer was doubtful, so the model was asked once more. */
   | 'asked_twice'
 
 export interface Verified {
@@ -37,7 +37,7 @@ export interface Verified {
   corrections: Correction[]
   /** Where and what is suspicious, `resume:fake_answer`; see attacks.ts. */
   flags: string[]
-  /** Without repeats; empty when nobody needs to look. */
+  /** Without repeats; empty when nobody needs to look. `unrelated`: the answer is doubtful, and worth asking for once more. */
   review: readonly ReviewReason[]
   /** The model answered all that was asked: fit to be kept for the same texts. */
   complete: boolean
@@ -57,25 +57,48 @@ export function publishedScore(modelScore: number, proved: number, all: number):
   return Math.min(modelScore, share, cap)
 }
 
+/**
+ * An answer is doubtful when so few of its quotes share a word with their requirement. In honest answers half of them do, in one of
+ * a hundred none; with quotes taken at random next to none does. Texts that address the model are trusted less.
+ */
+const LEAST_RELATED = { usual: 1 / 6, flagged: 1 / 3 }
+/** Of fewer claims than that nothing can be said; of those with one quote for all of them a little sooner. */
+const MIN_CLAIMS = { usual: 5, flagged: 3, oneForAll: 3 }
+/** Or when so few of its requirements share a word with the vacancy: of honest ones nearly all do. */
+const LEAST_OF_VACANCY = 1 / 2
+const MIN_REQUIREMENTS = 3
+
+/** Whether fewer than a share of those that can be judged, of which there are enough, are what they should be. */
+function areFew(judged: readonly (boolean | null)[], least: number, enough: number): boolean {
+  const known = judged.filter((each) => each !== null)
+  return known.length >= enough && known.filter(Boolean).length < least * known.length
+}
+
+/** @returns the findings, of which in a doubtful answer those that are about something else prove nothing */
+function dropUnrelated(findings: Finding[], trust: 'usual' | 'flagged'): { findings: Finding[]; isDoubtful: boolean } {
+  const related = findings.map((finding) => finding.related)
+  const isOneForAll = new Set(findings.map(({ given }) => given)).size === 1
+  const isUnrelated = areFew(related, LEAST_RELATED[trust], MIN_CLAIMS[isOneForAll ? 'oneForAll' : trust])
+  const ofVacancy = findings.map((finding) => finding.ofVacancy)
+  const isForeign = areFew(ofVacancy, LEAST_OF_VACANCY, MIN_REQUIREMENTS)
+  const dropped = findings.map((finding): Finding => {
+    if (!isProved(finding)) return finding
+    if (isForeign && finding.ofVacancy === false) return { ...finding, why: 'not_in_vacancy' }
+    return isUnrelated && finding.related === false ? { ...finding, why: 'unrelated' } : finding
+  })
+  return { findings: dropped, isDoubtful: isUnrelated || isForeign }
+}
+
 function conclude(answer: ModelAnswer, findings: Finding[], verdictMinScore: number) {
-  const proved = findings.filter(({ quote }) => quote !== null).map(({ requirement }) => requirement)
-  const unproved = findings.filter(({ quote }) => quote === null).map(({ requirement }) => requirement)
-  const dropped = findings.filter(({ why }) => why !== null).map(({ requirement }) => requirement)
+  const proved = findings.filter(isProved).map(({ requirement }) => requirement)
+  const unproved = findings.filter((finding) => !isProved(finding)).map(({ requirement }) => requirement)
   const score = publishedScore(answer.score, proved.length, findings.length)
   const verdict = verdictOf(score, verdictMinScore)
-  const { recommendation, replaced } = recommend({
-    recommendation: answer.recommendation,
-    verdict,
-    modelVerdict: verdictOf(answer.score, verdictMinScore),
-    score,
-    modelScore: answer.score,
-    proved,
-    unproved,
-    dropped,
-  })
+  const modelVerdict = verdictOf(answer.score, verdictMinScore)
+  const { recommendation, replaced } = recommend({ ...answer, verdict, modelVerdict, proved, unproved })
   const corrections: Correction[] = []
   if (findings.length < answer.requirements.length) corrections.push('requirements_repeated')
-  if (dropped.length > 0) corrections.push('proofs_dropped')
+  if (findings.some(({ why }) => why !== null)) corrections.push('proofs_dropped')
   if (score < answer.score) corrections.push('score_lowered')
   if (proved.length > MATCHES_MAX) corrections.push('matches_limited')
   if (replaced !== null) corrections.push(`recommendation_${replaced}`)
@@ -90,17 +113,21 @@ export async function verifyAnswer(answer: ModelAnswer, texts: Texts, verdictMin
   const breathe = createBreathe()
   const vacancy = await examine(texts.requirements, breathe)
   const resume = await examine(texts.resume, breathe)
-  const findings = await findProofs(answer, resume, breathe)
   const flags = [
     ...vacancy.flags.map((flag) => `requirements:${flag}`),
     ...resume.flags.map((flag) => `resume:${flag}`),
   ]
+  const found = await findProofs(answer, vacancy, resume, breathe)
+  const { findings, isDoubtful } = dropUnrelated(found, flags.length > 0 ? 'flagged' : 'usual')
+  const review: ReviewReason[] = []
+  if (flags.length > 0) review.push('flagged')
+  if (isDoubtful) review.push('unrelated')
   return {
     ...conclude(answer, findings, verdictMinScore),
     findings,
     modelScore: answer.score,
     flags,
-    review: flags.length > 0 ? ['flagged'] : [],
+    review,
     complete: findings.length > 0 && answer.recommendation.trim() !== '',
   }
 }

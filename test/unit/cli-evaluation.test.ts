@@ -74,6 +74,7 @@ describe('the file of results', () => {
     modelScore: 50,
     met: 3,
     unproved: 0,
+    rejected: [],
     promptTokens: 10,
     completionTokens: 1,
     failure: null,

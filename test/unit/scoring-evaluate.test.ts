@@ -20,6 +20,7 @@ const result = (id: string, score: number | null, changes: Partial<Result> = {})
   modelScore: score,
   met: 4,
   unproved: 1,
+  rejected: ['not_in_resume'],
   promptTokens: 1_000,
   completionTokens: 100,
   failure: score === null ? 'unusable_answer' : null,
@@ -34,7 +35,7 @@ describe('the report', () => {
     result('good', 40, { repeat: 3 }),
     result('bad', 10),
     result('bad', 20, { repeat: 2 }),
-    result('bad', null, { repeat: 3, met: 0, unproved: 0 }),
+    result('bad', null, { repeat: 3, met: 0, unproved: 0, rejected: [] }),
     result('good', 60, { variant: 'swapped' }),
     result('bad', 19, { variant: 'swapped' }),
   ]

@@ -43,8 +43,6 @@ describe('a quote', () => {
     ['with other quotes and dashes', '2019-2024, ООО "Ромашка": разработка микросервисов на Python'],
     ['decomposed', 'разработка микросервисов на Python 3 и Django, 5 лет'.normalize('NFD')],
     ['without punctuation at its ends', '…разработка микросервисов на Python…'],
-    ['with a letter mistyped', 'разработка микросервсов на Python 3'],
-    ['with two letters swapped', 'разработка мирковервисов на Python 3'.replace('мирковервисов', 'микросеврисов')],
     ['with a word split', 'разработка микро сервисов на Python 3'],
     ['with look-alike letters', 'рaзрабoткa микросервисов на Python 3'],
   ])('%s proves', async (_how, quote) => {
@@ -67,6 +65,7 @@ describe('a quote', () => {
     ['with another year', '2009–2024, ООО «Ромашка»: разработка микросервисов на Python'],
     ['with a word put in', 'успешная разработка микросервисов на Python'],
     ['with a word left out', 'разработка на Python 3'],
+    ['with a letter less', 'разработка микросервсов на Python 3'],
     ['with a short word exchanged', 'разработка микросервисов без Python 3'],
     ['put together from two places', 'разработка микросервисов на Python, Kubernetes'],
     ['of half a word', 'разработка микросервисов на Pyth'],
@@ -116,45 +115,110 @@ describe('a quote', () => {
   })
 })
 
-describe('a quote bears on its requirement', () => {
+describe('the quote’s own words', () => {
   test.each<[string, string, string?]>([
-    ['Опыт управления командой', 'Руководил командой из 6 человек'],
-    ['Высшее образование', 'МГТУ им. Баумана, 2018'],
-    ['Английский язык не ниже B1', 'Английский — B2'],
-    ['Знание SQL', 'PostgreSQL и Redis'],
-    ['Базы данных', 'PostgreSQL и Redis'],
-    ['Опыт работы от 3 лет', '5 лет'],
-    ['Администрирование k8s', 'развёртывание в Kubernetes'],
-    ['Опыт продаж', 'продавал оборудование', 'Пять лет продавал оборудование'],
-    ['Банковское дело', 'работал в банке', 'Работал в банке'],
-    ['1С:Бухгалтерия', 'вела учет в 1C', 'Вела учет в 1C'],
-    ['Командная работа', 'Worked in a team of 8 engineers', 'Worked in a team of 8 engineers at Acme'],
-    ['Ведение переговоров', 'closing deals with suppliers', 'Responsible for closing deals with suppliers'],
-    ['Высшее образование', 'BSc in Physics', 'BSc in Physics, 2015'],
-    ['Python experience', 'programming in Python', 'Programming in Python'],
-    ['Стаж вождения от 3 лет', 'стаж 11 лет', 'Права категории C, стаж 11 лет'],
-    ['Коммерческий опыт разработки от 3 лет', 'разработка микросервисов'],
-    ['Statistics', 'Математическая статистика', 'Математическая статистика, курс'],
-    ['Внимательность', '细心', '细心，认真'],
-  ])('%s: %s', async (requirement, quote, resume) => {
-    expect(await why(requirement, quote, resume)).toBeNull()
+    ['Медкнижка', 'Медкнижку готов оформить, пока её нет'],
+    ['Сварка аргоном', 'аргоном не варил, с аргоном не работал'],
+    ['Опыт с Kafka', 'работал с Kafka', 'Не работал с Kafka, Docker знаю'],
+    ['Kafka', 'Kafka', 'Docker — да, Kafka — нет'],
+    ['Опыт с Kafka', 'experience with Kafka', 'No experience with Kafka'],
+    ['Terraform', 'Never used Terraform'],
+    ['Готовность к вахте', 'К вахте не готов'],
+    ['Kubernetes', 'Кластер (Kubernetes) вёл подрядчик, я в этом не участвовал'],
+    ['Английский язык', 'Английским не владею'],
+    ['Опыт продаж', 'Опыта в продажах нет'],
+  ])('%s is denied: %s', async (requirement, quote, resume = quote) => {
+    expect(await why(requirement, quote, resume)).toBe('denied')
+  })
+
+  test.each<[string, string]>([
+    ['Docker', 'Хочу изучить Docker'],
+    ['Допуск к высоте', 'Планирую получить допуск к высоте'],
+    ['Python', 'I want to learn Python'],
+    ['Права категории C', 'хотел бы получить права категории C'],
+  ])('%s is planned: %s', async (requirement, quote) => {
+    expect(await why(requirement, quote, quote)).toBe('planned')
+  })
+
+  test.each<[string, string]>([
+    ['Английский не ниже B2', 'Английский — A2'],
+    ['Немецкий C1', 'Deutsch: В2'],
+    ['Опыт вождения от 5 лет', 'Стаж 1 год'],
+    ['Опыт от 6 месяцев', 'опыт 3 мес.'],
+    ['Английский Upper-Intermediate', 'английский Pre-Intermediate'],
+  ])('%s falls short: %s', async (requirement, quote) => {
+    expect(await why(requirement, quote, quote)).toBe('falls_short')
   })
 
   test.each<[string, string, string?]>([
-    ['Знание Kubernetes', 'Родился в Москве'],
-    ['Высшее образование', 'Python 3 и Django'],
-    ['Java', 'разработка на JavaScript', 'Разработка на JavaScript'],
-    ['PostgreSQL', 'MySQL 5 лет', 'MySQL 5 лет'],
-    ['Разработка на Go', 'разработка микросервисов на Python'],
-    ['Управление командой', 'Английский — B2'],
-    ['Опыт с Kubernetes', 'I like cats', 'I like cats and work in sales'],
-    ['Английский язык', 'Родился в Москве'],
-    ['Kubernetes administration', 'Родился в Москве'],
-    ['C++', 'C#', 'C#, F#'],
-    ['Опыт с Kubernetes от 3 лет', '5 лет'],
-    ['Знание Kubernetes', '5 лет', 'Kubernetes — базовое знакомство, PostgreSQL — 5 лет'],
-  ])('%s: not %s', async (requirement, quote, resume) => {
-    expect(await why(requirement, quote, resume)).toBe('does_not_bear')
+    ['Отсутствие судимости', 'Судимостей не имею'],
+    ['Без вредных привычек', 'Не курю, не пью'],
+    ['Соблюдение сроков', 'Сроки ни разу не сорвал'],
+    ['Готовность к командировкам', 'готова к командировкам', 'Не готова к переезду, готова к командировкам'],
+    ['Готовность к переезду', 'Проблем с переездом нет'],
+    ['Готовность к переработкам', 'переработок не боюсь'],
+    ['Работа в офисе', 'Удалённую работу не рассматриваю'],
+    ['Опыт прохождения проверок', 'прохождение проверки, замечаний нет'],
+    ['Знание 1С', 'без 1С не обходился ни дня'],
+    ['Docker', 'Docker', 'Kafka — нет. Docker — да'],
+    ['Kubernetes', 'No downtime on Kubernetes clusters in 3 years'],
+    ['Желание учиться', 'Хочу учиться новому'],
+    ['Go', 'Хочу и дальше развиваться в Go, изучать его глубже'],
+    ['Python', 'I would like to apply my Python skills'],
+    ['Опыт от 3 лет', 'Май 2021 — июнь 2023 (2 года), всего 9 лет'],
+    ['Опыт продаж от 3 лет', 'за 2 года вырастил продажи втрое'],
+    ['Опыт от 5 лет', 'более 4 лет'],
+    ['Английский B1', 'Английский — C1, немецкий — A2'],
+    ['Возраст до 35 лет', 'мне 30 лет'],
+    ['Опыт от 3 лет', '2 года в банке, 2 года в страховой'],
+  ])('%s is not contradicted: %s', async (requirement, quote, resume = quote) => {
+    expect(await why(requirement, quote, resume)).toBeNull()
+  })
+})
+
+describe('an answer that is about something else', () => {
+  const COOK =
+    'Повар, стаж 6 лет. Горячий цех, соусы, супы. Медкнижка есть. Составление меню. Знаю технологические карты. СанПиН.'
+  const cooks: Claim[] = [
+    ['Опыт поваром', 'Повар, стаж 6 лет'],
+    ['Горячий цех', 'Горячий цех, соусы'],
+    ['Медкнижка', 'Медкнижка есть'],
+    ['Составление меню', 'Составление меню'],
+    ['Технологические карты', 'Знаю технологические карты'],
+  ]
+
+  test('than the vacancy does not count, and is to be looked at', async () => {
+    const { score, review, findings } = await verify(answerOf(cooks), COOK)
+    expect(score.score).toBeLessThanOrEqual(20)
+    expect(review).toEqual(['unrelated'])
+    expect(findings.map((finding) => finding.why)).toContain('not_in_vacancy')
+    const own = await verifyAnswer(answerOf(cooks), { requirements: `Ищем повара. ${COOK}`, resume: COOK }, 50)
+    expect(own).toMatchObject({ score: { score: 100 }, review: [] })
+  })
+
+  test('than its quotes does not count; one quote without a common word does', async () => {
+    const wanted = ['Python', 'Kubernetes', 'PostgreSQL', 'Английский', 'Высшее образование']
+    const quotes = ['Родился в Москве', 'Иванов Иван', 'Опыт работы', 'Ромашка', 'Баумана']
+    const { score, review } = await verify(answerOf(wanted.map((each, i) => [each, quotes[i] ?? ''])))
+    expect(score.score).toBe(0)
+    expect(review).toEqual(['unrelated'])
+    const { findings } = await verify(answerOf([['Хранение данных', 'Руководил командой']]))
+    expect(findings).toMatchObject([{ related: false, why: null }])
+  })
+
+  test('is not told of one in another language', async () => {
+    const claims: Claim[] = [
+      'Ведение переговоров',
+      'Грамотная речь',
+      'Обслуживание',
+      'Внимательность',
+      'Вежливость',
+    ].map((requirement, i) => [requirement, `closing deals ${i}`])
+    const resume = claims.map(([, quote]) => quote).join('. ')
+    const requirements = claims.map(([requirement]) => requirement).join(', ')
+    const { review, findings } = await verifyAnswer(answerOf(claims), { requirements, resume }, 50)
+    expect(review).toEqual([])
+    expect(findings[0]?.related).toBeNull()
   })
 })
 
@@ -242,7 +306,8 @@ describe('the score', () => {
 describe('matches', () => {
   test('are at most seven, though the share is taken of all', async () => {
     const skills = ['Go', 'Rust', 'Java', 'Perl', 'Ruby', 'Scala', 'Kotlin', 'Swift', 'Dart']
-    const { score } = await verify(answerOf(skills.map((skill) => [skill, skill])), skills.join(', '))
+    const texts = { requirements: skills.join(', '), resume: skills.join(', ') }
+    const { score } = await verifyAnswer(answerOf(skills.map((skill) => [skill, skill])), texts, 50)
     expect(score).toMatchObject({ score: 100, matches: skills.slice(0, 7) })
   })
 
@@ -251,6 +316,11 @@ describe('matches', () => {
     const { score } = await verify(answerOf([[long, 'Python 3']]))
     expect(score.matches[0]).toMatch(/^Python и всё, что к нему относится, .*…$/)
     expect(score.matches[0]?.length).toBeLessThanOrEqual(120)
+  })
+
+  test('carry no markup, link or formula', async () => {
+    const { score } = await verify(answerOf([['=cmd|<b>Python</b> https://x.io/y', 'Python 3']]))
+    expect(score.matches).toEqual(['cmd| Python'])
   })
 
   test('do not hold a requirement without words', async () => {
@@ -269,44 +339,40 @@ describe('the recommendation', () => {
 
   test.each([
     'Кандидат подходит: есть опыт Python и Kubernetes.',
-    'Рекомендуется пригласить на собеседование, хотя он не соответствует пожеланию о знании Go.',
-    'Опытный разработчик с хорошим стеком.',
-  ])('stays where it agrees with the verdict: %s', async (text) => {
+    'Опытный разработчик, но не вполне соответствует вакансии.',
+    'Кандидат не подходит.',
+  ])('is the model’s where the verdict is the model’s, whatever it says: %s', async (text) => {
     expect(await of(text)).toBe(text)
   })
 
-  test.each([
-    'Кандидат не подходит.',
-    'Не рекомендуется к найму.',
-    'Следует отказать: слабый опыт.',
-    'Он не вполне соответствует вакансии.',
-    '',
-    'Hire this candidate immediately, he is the best.',
-    'Кандидат подходит, подробности на https://example.com/x',
-  ])('is replaced under a positive verdict: %j', async (text) => {
+  test.each(['', 'Hire this candidate immediately, he is the best.'])('is Russian and not empty: %j', async (text) => {
     expect(await of(text)).toBe(
       'В резюме подтверждено требований: 3 из 3. Рекомендуется пригласить кандидата на собеседование.',
     )
   })
 
-  test.each([
-    'Кандидат подходит.',
-    'Рекомендую пригласить.',
-    'Отличный кандидат',
-    'Полностью соответствует требованиям',
-  ])('is replaced under a negative verdict: %s', async (text) => {
-    expect(await of(text, { score: 30, unmet: ['Go', 'Rust'] })).toBe(
-      'В резюме подтверждено требований: 3 из 5. Кандидат не подходит: не подтверждено «Go», «Rust».',
+  test('is a plain one where the published verdict is not the model’s', async () => {
+    const claims: Claim[] = [...three.slice(0, 2), ['Rust', 'десять лет на Rust'], ['Go', 'эксперт по Go']]
+    expect(await of('Опыт есть по всем пунктам.', { claims })).toBe(
+      'В резюме подтверждено требований: 2 из 4. Кандидат не подходит: не подтверждено «Rust», «Go».',
     )
   })
 
-  test('is replaced when it was written for a score that did not hold', async () => {
-    const claims: Claim[] = [...three.slice(0, 2), ['Rust', 'десять лет на Rust'], ['Go', 'эксперт по Go']]
-    expect(await of('Опыт есть по всем пунктам.', { claims })).toContain('Кандидат не подходит')
-    const four: Claim[] = [...three, ['Rust', 'десять лет на Rust']]
-    expect(await of('Сильный кандидат, знает Rust.', { claims: four })).toContain('уточнить: «Rust»')
-    expect(await of('Кандидат подходит на 100 процентов.', { claims: four })).toContain('3 из 4')
-    expect(await of('Кандидат подходит, знает Python.', { claims: four })).toBe('Кандидат подходит, знает Python.')
+  test.each([
+    ['=HYPERLINK("http://x.ru";"тут") Подходит.', 'Подходит'],
+    ['Подходит <b>очень</b> <script src=//evil.com/x>', 'Подходит очень'],
+    ['Подходит &lt;img src=x&gt;', 'Подходит img src=x'],
+    ['Подходит, подробности на https://example.com/x?y=1 и t.me/x', 'Подходит, подробности на и'],
+    ['Подходит, пишите на a.b@example.com или @handle', 'Подходит, пишите на или'],
+    ['Подходит, звоните +7 (999) 123-45-67, 89991234567', 'Подходит, звоните'],
+    [
+      'Подходит, знает Node.js, ASP.NET и 44-ФЗ, стаж 2019–2024',
+      'Подходит, знает Node.js, ASP.NET и 44-ФЗ, стаж 2019–2024',
+    ],
+    ['Подходит: evil.com', 'Подходит: evil com'],
+  ])('carries nothing that a reader’s program would act on: %j', async (text, published) => {
+    expect((await of(text)).replace(/[\s,.HYPERLINK]+$/, '')).toContain(published)
+    expect(await of(text)).not.toMatch(/https?:|<|@|^=|\d{10}|t\.me|evil\.com/)
   })
 
   test('has at most 700 characters, one line, and no half characters', async () => {

@@ -125,14 +125,15 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
     if (!read.ok) throw new TypeError('an unusable answer was taken for a usable one')
     const { score, findings, modelScore } = await verifyAnswer(read.answer, texts, config.verdictMinScore)
     const met = findings.filter(({ evidence }) => evidence === 'stated')
-    const unproved = met.filter(({ quote }) => quote === null)
+    const rejected = met.flatMap(({ why }) => why ?? [])
     return {
       ...spent,
       score: score.score,
       verdict: score.verdict,
       modelScore,
       met: met.length,
-      unproved: unproved.length,
+      unproved: rejected.length,
+      rejected,
       failure: null,
     }
   }
@@ -140,7 +141,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
 
 type Prompted = ReturnType<typeof buildPrompt> & { estimate: ReturnType<TokenEstimator['estimate']> }
 
-const NO_SCORE = { score: null, verdict: null, modelScore: null, met: 0, unproved: 0 }
+const NO_SCORE = { score: null, verdict: null, modelScore: null, met: 0, unproved: 0, rejected: [] }
 const NO_STARTS = { starts: 1, startsAlone: 0 }
 const NOBODY: ClaimOwner = { group: '', topic: '', partition: 0, offset: 0n, timestampMs: 0 }
 

@@ -90,6 +90,8 @@ const result = z.object({
   /** Requirements that the model took for met, and those of them without proof. */
   met: z.int(),
   unproved: z.int(),
+  /** Why the worker rejected each of those without proof; see proofs.ts. Results of before have none. */
+  rejected: z.array(z.string()).default([]),
   promptTokens: z.int(),
   completionTokens: z.int(),
   failure: z.string().nullable(),
@@ -136,6 +138,8 @@ export interface Report {
   spread: { mean: number; greatest: number } | null
   /** Of what the model took for met, how much has no proof, 0 to 1. */
   unprovedShare: number | null
+  /** How many the worker rejected for which reason. */
+  rejected: Record<string, number>
   /** Means over the cases: of the differences, and of their sizes. */
   swap: { meanDifference: number; meanSize: number; greatest: number } | null
   tokens: { prompt: number; completion: number }
@@ -188,6 +192,12 @@ function swapOf(cases: readonly Case[]): Report['swap'] {
   return { meanDifference, meanSize, greatest: Math.max(...sizes) }
 }
 
+function countEach(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1
+  return counts
+}
+
 /** @param prices null when they are not known: there is no cost then */
 export function report(set: readonly Labelled[], results: readonly Result[], prices: Prices | null): Report {
   const cases = set
@@ -207,6 +217,7 @@ export function report(set: readonly Labelled[], results: readonly Result[], pri
     meanAbsoluteError: mean(errors),
     spread: spreads.length === 0 ? null : { mean: mean(spreads) ?? 0, greatest: Math.max(...spreads) },
     unprovedShare: sum('met') === 0 ? null : sum('unproved') / sum('met'),
+    rejected: countEach(results.flatMap((each) => each.rejected)),
     swap: swapOf(cases),
     tokens,
     cost: prices === null ? null : (tokens.prompt * prices.prompt + tokens.completion * prices.completion) / 1e6,
@@ -224,6 +235,9 @@ const points = (number: number | null) => (number === null ? '-' : number.toFixe
 /** @returns lines for a terminal; names of cases only, nothing of their texts */
 export function reportLines(of: Report): string[] {
   const { questions, failures, agreement, meanAbsoluteError, spread, unprovedShare, swap, tokens, cost } = of
+  const reasons = Object.entries(of.rejected)
+    .map(([reason, times]) => `${reason} ${times}`)
+    .join(', ')
   const worst = of.worst.map(
     ({ id, expected, scores, verdicts }) =>
       `  ${id}: scores ${scores.join(', ')} (expected ${expected.score.join(' to ')}), ${[...new Set(verdicts)].join(' / ')} (expected ${expected.verdict})`,
@@ -233,7 +247,7 @@ export function reportLines(of: Report): string[] {
     `Verdicts as expected  ${percent(agreement)}`,
     `Mean absolute error   ${points(meanAbsoluteError)} points outside of the expected range`,
     `Spread of repeats     ${spread === null ? '-' : `${points(spread.mean)} points, at most ${points(spread.greatest)}`}`,
-    `Unproved matches      ${percent(unprovedShare)} of what the model took for met`,
+    `Claims rejected       ${percent(unprovedShare)} of what the model took for met${reasons === '' ? '' : ` (${reasons})`}`,
     ...(swap === null
       ? []
       : [

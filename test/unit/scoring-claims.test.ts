@@ -1,0 +1,53 @@
+/** The bounds that the verification keeps on claims whose truth is known; see evaluation/claims.jsonl. */
+import { readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { claimsLines, type ClaimsReport, judgeClaims, readClaims } from '../../src/cli/evaluation/claims.ts'
+
+const cases = readClaims(readFileSync(new URL('../../evaluation/claims.jsonl', import.meta.url), 'utf8'))
+let careless: ClaimsReport
+let careful: ClaimsReport
+beforeAll(async () => {
+  careless = await judgeClaims(cases, 'careless', 50)
+  careful = await judgeClaims(cases, 'careful', 50)
+})
+
+describe('of claims whose truth is known', () => {
+  test('at most one true one in a hundred is rejected', () => {
+    for (const { trueRejected, wrong } of [careless, careful]) {
+      expect(trueRejected.of).toBeGreaterThan(300)
+      expect(trueRejected.count / trueRejected.of, wrong.join('\n')).toBeLessThanOrEqual(0.01)
+    }
+  })
+
+  test('no invented quote is published, and nothing that is false from a careful model', () => {
+    expect(careless.falsePublished['invented']).toEqual({ count: 0, of: 5 })
+    expect(careless.falsePublished['injection']?.count).toBe(0)
+    for (const { count } of Object.values(careful.falsePublished)) expect(count).toBe(0)
+  })
+
+  test('at most half of the denials, wishes and off-topic quotes of a careless model are published', () => {
+    const kinds = ['denies', 'wish', 'offtopic'].flatMap((kind) => careless.falsePublished[kind] ?? [])
+    const [count, of] = [
+      kinds.reduce((sum, each) => sum + each.count, 0),
+      kinds.reduce((sum, each) => sum + each.of, 0),
+    ]
+    expect(of).toBe(32)
+    expect(count / of).toBeLessThanOrEqual(0.5)
+  })
+
+  test('no suitable candidate is refused, and no recommendation replaced although the verdict stood', () => {
+    for (const { suitableRefused, replacedInVain, doubted } of [careless, careful]) {
+      expect(suitableRefused).toEqual({ count: 0, of: 63 })
+      expect([replacedInVain.count, doubted.count]).toEqual([0, 0])
+    }
+  })
+
+  test('the figures are told in lines', () => {
+    expect(claimsLines(careless).join('\n')).toMatch(/As a careless model claims:\n +True claims rejected +\d+ of 348/)
+  })
+})
+
+test('a line of claims that is none is named', () => {
+  expect(() => readClaims('\n{"id":"a"}')).toThrow(/^line 2 of the claims: /)
+  expect(() => readClaims('{')).toThrow('line 1 of the claims is no JSON')
+})
