@@ -17,12 +17,14 @@ const INVISIBLE_RANGES = [
   // Cc, but for white space.
   '\\0-\\x08\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f',
   // Default_Ignorable_Code_Point: soft hyphen, fillers, zero-width characters, bidi controls, variation selectors.
-  '\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\u3164',
+  '\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b\\u200d-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\u3164',
   '\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufff8',
   // Interlinear annotations, Noncharacter_Code_Point.
   '\\ufff9-\\ufffb\\ufdd0-\\ufdef\\ufffe\\uffff',
 ]
-const INVISIBLE_BMP = new RegExp(`[${INVISIBLE_RANGES.join('')}]+`, 'g')
+/** The zero-width non-joiner divides words and endings in Arabic script, as a space does elsewhere: it stays there. */
+const ARABIC = '[\\u0620-\\u06ff\\u0750-\\u077f]'
+const INVISIBLE_BMP = new RegExp(`[${INVISIBLE_RANGES.join('')}]+|(?<!${ARABIC})\\u200c|\\u200c(?!${ARABIC})`, 'g')
 /** U+1BCA0 to 1BCA3, U+1D173 to 1D17A, U+E0000 to E0FFF. */
 const INVISIBLE_ASTRAL = /\ud82f[\udca0-\udca3]|\ud834[\udd73-\udd7a]|[\udb40-\udb43][\udc00-\udfff]/g
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g

@@ -79,6 +79,14 @@ function prepare(sentence: string): string {
   return ` ${foldWords(marked)} `
 }
 
+/** @returns where a note to the model ends: what is announced ("Note to the system:") goes on to the end of its line */
+function noteEnd(source: string, { start, end }: Span): number {
+  const colon = source.slice(start, end).search(/[:：]/)
+  if (colon < 0 || addressKind(prepare(source.slice(start, start + colon + 1))) !== 'addresses_model') return end
+  const lineEnd = source.indexOf('\n', end - 1)
+  return Math.min(lineEnd < 0 ? source.length : Math.max(end, lineEnd), start + MAX_AFTER)
+}
+
 async function findAddresses(source: string, { text, at }: Folded, breathe: Breathe): Promise<Hit[]> {
   const hits: Hit[] = []
   let seen = 0
@@ -90,7 +98,10 @@ async function findAddresses(source: string, { text, at }: Folded, breathe: Brea
       const sentence = sentenceAround(source, place, seen)
       seen = sentence.end
       const kind = addressKind(prepare(source.slice(sentence.start, sentence.end)))
-      if (kind !== null) hits.push({ kind, ...sentence })
+      if (kind !== null) {
+        seen = noteEnd(source, sentence)
+        hits.push({ kind, start: sentence.start, end: seen })
+      }
       await breathe()
     }
     await breathe()

@@ -38,8 +38,12 @@ const WORD_CHARACTER = /[\p{L}\p{N}+#%]/u
 const NOT_SEEN =
   /[\p{M}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\ufff9-\ufffb]|(?!\s|\x85)\p{Cc}/u
 
+/** Where it has not been stripped, it divides words of Arabic script; see lib/sanitize.ts. */
+const ZERO_WIDTH_NON_JOINER = 0x200c
+
 /** @returns a code point's folded form: '' for what is not seen, a space for what separates words */
 function foldCodePoint(codePoint: number): string {
+  if (codePoint === ZERO_WIDTH_NON_JOINER) return ' '
   const decomposed = String.fromCodePoint(codePoint).normalize('NFKD').toUpperCase().toLowerCase().normalize('NFKD')
   let folded = ''
   for (const character of decomposed) {

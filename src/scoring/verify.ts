@@ -62,8 +62,8 @@ export function publishedScore(modelScore: number, proved: number, all: number):
  * a hundred none; with quotes taken at random next to none does. Texts that address the model are trusted less.
  */
 const LEAST_RELATED = { usual: 1 / 6, flagged: 1 / 3 }
-/** Of fewer claims than that nothing can be said; of those with one quote for all of them a little sooner. */
-const MIN_CLAIMS = { usual: 5, flagged: 3, oneForAll: 3 }
+/** Of fewer claims than that nothing can be said. */
+const MIN_CLAIMS = 3
 /** Or when so few of its requirements share a word with the vacancy: of honest ones nearly all do. */
 const LEAST_OF_VACANCY = 1 / 2
 const MIN_REQUIREMENTS = 3
@@ -77,8 +77,7 @@ function areFew(judged: readonly (boolean | null)[], least: number, enough: numb
 /** @returns the findings, of which in a doubtful answer those that are about something else prove nothing */
 function dropUnrelated(findings: Finding[], trust: 'usual' | 'flagged'): { findings: Finding[]; isDoubtful: boolean } {
   const related = findings.map((finding) => finding.related)
-  const isOneForAll = new Set(findings.map(({ given }) => given)).size === 1
-  const isUnrelated = areFew(related, LEAST_RELATED[trust], MIN_CLAIMS[isOneForAll ? 'oneForAll' : trust])
+  const isUnrelated = areFew(related, LEAST_RELATED[trust], MIN_CLAIMS)
   const ofVacancy = findings.map((finding) => finding.ofVacancy)
   const isForeign = areFew(ofVacancy, LEAST_OF_VACANCY, MIN_REQUIREMENTS)
   const dropped = findings.map((finding): Finding => {

@@ -38,7 +38,11 @@ function isLetterSpaced(letters: Letters, i: number): boolean {
   let [from, to] = [i, i]
   while (i - from < SPACED_LETTERS && isSingle(from - 1)) from -= 1
   while (to - i < SPACED_LETTERS && isSingle(to)) to += 1
-  return from < i && to > i && to - from >= SPACED_LETTERS
+  // Single digits in a row are numbers of their own.
+  const isOfDigits = Array.from({ length: to - from }, (_, n) => kindAt(letters, from + n)).every(
+    (kind) => kind === 'digit',
+  )
+  return from < i && to > i && to - from >= SPACED_LETTERS && !isOfDigits
 }
 
 type Separator = 'none' | 'point' | 'other'
