@@ -50,7 +50,14 @@ export interface Asked {
 
 export type Attempt =
   /** `promptTokens`: as billed for this attempt; null: not told. */
-  | { kind: 'answer'; content: string; model: string; promptTokens: number | null }
+  | {
+      kind: 'answer'
+      content: string
+      model: string
+      promptTokens: number | null
+      /** The call's lease is kept until the answer is stored, unless this gives it back, so that another call may begin. */
+      endLease: () => Promise<void>
+    }
   | { kind: 'failure'; code: FailureCode; retryAfterMs: number | null; evidence: Evidence; next: Question['trial'] }
   | { kind: 'refused'; waitMs: number }
   | { kind: 'too_long' }
@@ -130,6 +137,8 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
     const { messages, schema, maxCompletionTokens, trial, journey } = asked
     const startedMs = performance.now()
     let keepsLease = false
+    const endLease = () =>
+      aftermath(signals.call, (signal) => dedupe.end(lease, signal)).catch(said(log, 'a lease was left', asked.id))
     try {
       const { sendByMs } = grant
       const question = { messages, schema, maxCompletionTokens, trial, sendByMs, signal: signals.call }
@@ -138,15 +147,12 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
       const tookMs = performance.now() - startedMs
       journey.askedMs += tookMs
       await account(asked, grant, reply, signals)
-      const made = attemptOf(reply, asked, signals)
+      const made = attemptOf(reply, asked, endLease, signals)
       if (made.outcome !== 'unused') metrics.callFinished(made.outcome, tookMs, 'usage' in reply ? reply.usage : null)
       keepsLease = made.attempt.kind === 'answer'
       return made
     } finally {
-      if (!keepsLease) {
-        const end = (signal: AbortSignal) => dedupe.end(lease, signal)
-        await aftermath(signals.call, end).catch(said(log, 'a lease was left', asked.id))
-      }
+      if (!keepsLease) await endLease()
     }
   }
 
@@ -190,13 +196,13 @@ const unused = (attempt: Made['attempt']): Made => ({ attempt, outcome: 'unused'
 /** When the fleet cannot be asked, nothing is known that would blame the request. */
 const NO_EVIDENCE: Evidence = { held: false, scopes: '', successes: 0 }
 
-function attemptOf(reply: Reply, asked: Asked, signals: HandlerSignals): Made {
+function attemptOf(reply: Reply, asked: Asked, endLease: () => Promise<void>, signals: HandlerSignals): Made {
   if (reply.kind === 'aborted') throw signals.call.reason as Error
   if (reply.kind === 'not_sent') return unused({ kind: 'again' })
   if (reply.kind === 'answer' && asked.judge(reply.content) === 'usable') {
     const { content, model, usage } = reply
     return {
-      attempt: { kind: 'answer', content, model, promptTokens: usage?.promptTokens ?? null },
+      attempt: { kind: 'answer', content, model, promptTokens: usage?.promptTokens ?? null, endLease },
       outcome: 'answered',
     }
   }

@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto'
 import { pause } from '../lib/abortable.ts'
 import { turn } from '../lib/turns.ts'
-import type { Ask } from './attempt.ts'
+import type { Ask, Asked } from './attempt.ts'
 import type { Budget } from '../budget/budget.ts'
 import type { Config } from '../config.ts'
 import type { Decoded, ScoringRequest } from '../contracts.ts'
@@ -31,7 +31,7 @@ import type { Failure } from '../provider/attempts.ts'
 import { nextStep } from '../provider/attempts.ts'
 import type { Provider } from '../provider/client.ts'
 import type { Trial } from '../provider/trial.ts'
-import type { Prepared, Scoring } from '../scoring/scoring.ts'
+import type { Checked, Prepared, Scoring } from '../scoring/scoring.ts'
 
 /** It was in flight when its worker died so many times: from now on it runs alone, so that it can hurt no other. */
 const STARTS_BEFORE_ALONE = 3
@@ -162,19 +162,34 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     const failures: Failure[] = []
     let trial: Trial | null = null
     let times = 1
+    /** An answer that is paid for, and so doubtful that the model is asked once more. */
+    let doubtful: Checked | null = null
+    const concluded = async (checked: Checked, isSecond: boolean): Promise<Result> => ({
+      kind: 'final',
+      outcome: await scoring.conclude(prepared, checked, journey, isSecond),
+    })
     for (;;) {
-      const maxCompletionTokens = capOf(trial) * times
+      const maxCompletionTokens: number = capOf(trial) * times
       const tokens = scoring.mostTokens(prepared, maxCompletionTokens)
       const tooLong = trial?.raised === true ? 'thought_out' : 'too_long'
       if (tokens === null) return giveUp(tooLong, journey)
       const { judge } = scoring
-      const attempt = await ask(
-        { id, owner, messages, schema, maxCompletionTokens, trial, tokens, alone, journey, judge },
-        signals,
-      )
+      const asked: Asked = { id, owner, messages, schema, maxCompletionTokens, trial, tokens, alone, journey, judge }
+      const attempt = await ask(asked, signals).catch((error: unknown) => {
+        // The worker hands its partition back: what was paid for is not thrown away.
+        if (doubtful === null) throw error
+        return { kind: 'refused', waitMs: 0 } as const
+      })
+      const hasEnded = attempt.kind === 'failure' || attempt.kind === 'refused' || attempt.kind === 'too_long'
+      if (doubtful !== null && hasEnded) return await concluded(doubtful, false)
       switch (attempt.kind) {
-        case 'answer':
-          return { kind: 'final', outcome: await scoring.verified(prepared, attempt, journey) }
+        case 'answer': {
+          const checked = await scoring.verify(prepared, attempt)
+          if (!checked.isDoubtful || doubtful !== null) return await concluded(checked, doubtful !== null)
+          doubtful = checked
+          await attempt.endLease()
+          continue
+        }
         case 'refused':
           // After a failure as well: a retry needs a place in the budget like any other attempt.
           return attempt

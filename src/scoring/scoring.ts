@@ -22,7 +22,7 @@ import type { Texts } from '../lib/sanitize.ts'
 import { sanitize } from '../lib/sanitize.ts'
 import type { Reviews } from './reviews.ts'
 import type { Estimate, TokenEstimator } from './tokens.ts'
-import type { Verified } from './verify.ts'
+import type { ReviewReason, Verified } from './verify.ts'
 import { verifyAnswer } from './verify.ts'
 
 /** A request made ready to be asked. */
@@ -36,6 +36,14 @@ export interface Prepared {
   flags: string[]
   /** Of the result cache; null when nothing is kept. */
   key: string | null
+}
+
+/** A verified answer. */
+export interface Checked {
+  model: string
+  found: Verified
+  /** Its quotes or requirements are about something else: it is worth asking once more. */
+  isDoubtful: boolean
 }
 
 export interface ScoringParts {
@@ -137,12 +145,11 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     return read.ok ? 'usable' : 'unusable'
   }
 
-  /** Makes an outcome of an answer that was judged usable, and keeps it for the same texts when it is beyond suspicion. */
-  async function verified(
+  /** Verifies an answer that was judged usable. */
+  async function verify(
     prepared: Prepared,
     { content, model, promptTokens }: { content: string; model: string; promptTokens: number | null },
-    journey: Journey,
-  ): Promise<Outcome> {
+  ): Promise<Checked> {
     const read = interpretAnswer(content)
     if (!read.ok) throw new TypeError('an unusable answer was taken for a usable one')
     const isCut = promptTokens !== null && estimator.isCut(prepared.estimate, promptTokens)
@@ -150,13 +157,30 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     const found = await verifyAnswer(read.answer, prepared.texts, verdictMinScore)
     const cut = isCut ? ['truncated_prompt'] : []
     const flags = [...new Set([...prepared.flags, ...found.flags, ...cut])].toSorted()
+    return { model, found: { ...found, flags }, isDoubtful: found.review.includes('unrelated') }
+  }
+
+  /**
+   * Makes an outcome of a verified answer, and keeps it for the same texts when it is beyond suspicion.
+   * @param isSecond the first answer was doubtful, and this one was asked for because of that
+   */
+  async function conclude(
+    prepared: Prepared,
+    { model, found }: Checked,
+    journey: Journey,
+    isSecond: boolean,
+  ): Promise<Outcome> {
+    const { flags } = found
     for (const flag of flags) metrics.flagged(flag)
     if (flags.length > 0) log.warn('suspicious texts', { id: prepared.id, flags: flags.join(',') })
-    const review = [...new Set([...found.review, ...(flags.length > 0 ? (['flagged'] as const) : [])])]
+    const reasons: ReviewReason[] = [...found.review]
+    if (flags.length > 0) reasons.push('flagged')
+    if (isSecond) reasons.push('asked_twice')
+    const review = [...new Set(reasons)]
     for (const reason of review) metrics.reviewNeeded(reason)
     if (review.length > 0) await reviews.add(prepared.id, now())
     else if (found.complete && prepared.key !== null) await cache.put(prepared.key, found.score)
-    return success(prepared, model, journey, found.score, { ...found, flags, review })
+    return success(prepared, model, journey, found.score, { ...found, review })
   }
 
   /** @returns what goes to the decisions topic with an outcome: nothing for a failure, or where there is no such topic */
@@ -167,5 +191,5 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     return [{ topic, key: address.processingId.toString(), value, headers: outcome.headers }]
   }
 
-  return { prepare, cached, askOnce, mostTokens, judge, verified, decisionRecords }
+  return { prepare, cached, askOnce, mostTokens, judge, verify, conclude, decisionRecords }
 }

@@ -49,6 +49,9 @@ const ROWS: Row[] = [
   { fault: 'not_json', outcome: 'unusable_answer', calls: 2 },
   { fault: 'not_json', times: 1, outcome: 'success', calls: 2 },
   { fault: 'trailing_words', outcome: 'success', calls: 1 },
+  // About another vacancy: asked for once more.
+  { fault: 'off_topic', times: 1, outcome: 'success', calls: 2 },
+  { fault: 'off_topic', outcome: 'success', calls: 2 },
   { fault: 'wrong_schema', outcome: 'unusable_answer', calls: 2 },
   { fault: 'score_101', outcome: 'unusable_answer', calls: 2 },
   { fault: 'null_content', outcome: 'unusable_answer', calls: 2 },

@@ -118,6 +118,7 @@ const UNUSABLE: [FaultName, (outcome: Outcome) => void][] = [
   ['trailing_words', (outcome) => expect(contentOf(outcome)).toMatch(/^\{[^]*\}\n\n[А-Я]/)],
   ['leading_words', (outcome) => expect(contentOf(outcome)).toMatch(/^Вот [^{]*\{/)],
   ['not_json', (outcome) => expect(contentOf(outcome)).not.toContain('{')],
+  ['off_topic', (outcome) => expect(contentOf(outcome)).toContain('Приготовление супов')],
   ['wrong_schema', (outcome) => expect(contentOf(outcome)).not.toContain('score')],
   ['score_101', (outcome) => expect(contentOf(outcome)).toContain('"score":101')],
   ['score_negative', (outcome) => expect(contentOf(outcome)).toContain('"score":-1')],

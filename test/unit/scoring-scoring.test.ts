@@ -65,11 +65,13 @@ async function answered(
   changes: Partial<typeof request> = {},
   env = {},
   billed: number | null = null,
+  isSecond = false,
 ) {
   const scoring = create(env)
   const prepared = scoring.prepare({ ...request, ...changes })
   const promptTokens = billed ?? Math.round(prepared.estimate.raw * 0.8)
-  const outcome = await scoring.verified(prepared, { content, model: 'gpt-4.1-mini-2025-04-14', promptTokens }, paid)
+  const checked = await scoring.verify(prepared, { content, model: 'gpt-4.1-mini-2025-04-14', promptTokens })
+  const outcome = await scoring.conclude(prepared, checked, paid, isSecond)
   return { scoring, prepared, outcome: outcome as Outcome & { kind: 'success' } }
 }
 
@@ -184,10 +186,8 @@ describe('asking', () => {
         const prepared = scoring.prepare({ ...request, address: { ...address, processingId: BigInt(i) } })
         const ask = async () => {
           calls += 1
-          return {
-            kind: 'final' as const,
-            outcome: await scoring.verified(prepared, { content: answerWith(), model: 'm', promptTokens: null }, paid),
-          }
+          const checked = await scoring.verify(prepared, { content: answerWith(), model: 'm', promptTokens: null })
+          return { kind: 'final' as const, outcome: await scoring.conclude(prepared, checked, paid, false) }
         }
         return scoring.askOnce(prepared, ask, signal)
       }),
@@ -230,4 +230,10 @@ describe('asking', () => {
     expect(logged.join()).toContain('score')
     expect(logged.join()).not.toContain('секрет')
   })
+})
+
+test('of a second answer says that a person should look, and does not keep it', async () => {
+  const { outcome, prepared, scoring } = await answered(answerWith(), {}, {}, null, true)
+  expect(outcome.headers['scoring-review']).toBe('true')
+  expect(await scoring.cached(prepared, signal)).toBeNull()
 })

@@ -49,6 +49,17 @@ export type Fault =
   | { delivery: Delivery }
   | { slow: true }
 
+/** Requirements that no vacancy of the tests has. */
+const COOKS = [
+  'Приготовление супов',
+  'Разделка рыбы',
+  'Выпечка хлеба',
+  'Составление меню',
+  'Санитарные нормы',
+  'Соусы',
+  'Десерты',
+]
+
 const problem = (make: (facts: Facts) => Problem | null): Fault => ({ problem: make })
 
 /** Text around or instead of the answer; what it adds is billed as well. */
@@ -184,6 +195,13 @@ const ANSWERS = {
   trailing_words: content((text) => `${text}\n\nНадеюсь, это поможет!`),
   leading_words: content((text) => `Вот оценка резюме:\n${text}`),
   not_json: content(() => 'Кандидат подходит, рекомендую пригласить его на собеседование.'),
+  off_topic: content((answer) => {
+    const { requirements, ...rest } = JSON.parse(answer) as { requirements: object[] }
+    return JSON.stringify({
+      ...rest,
+      requirements: requirements.map((each, n) => ({ ...each, requirement: COOKS[n] ?? '' })),
+    })
+  }),
   wrong_schema: content(() => '{"rating":5,"comment":"ok"}'),
   score_101: opinion((answer) => ({ ...answer, score: 101 })),
   score_negative: opinion((answer) => ({ ...answer, score: -1 })),
