@@ -50,7 +50,7 @@ test('a decision is told requirement by requirement, with the quotes that prove 
   expect(out).toContain('Не подходит: score 40, positive from 50')
   expect(out).toContain('Proved 2 of 5:')
   expect(out).toMatch(/\+ TypeScript\n +"[^"]*TypeScript[^"]*"/)
-  expect(out).toMatch(/- PostgreSQL\n +not met/)
+  expect(out).toMatch(/- PostgreSQL\n +not mentioned, said the model/)
 })
 
 test('an id beyond 2^53 is found, and printed with all its digits', async () => {
