@@ -61,7 +61,7 @@ const WANTS_NO_TLS = /ECONNRESET|EPIPE|SSL|TLS|connect ETIMEDOUT/
 
 /** @returns the setting to look at where a server is there and says nothing that can be understood */
 export const checkTls = ({ tls }: Pick<Config['redis'], 'tls'>): string =>
-  `check REDIS_TLS: it is ${tls === null ? 'off, and the port may want TLS' : 'on, and the port may not speak TLS'}`
+  `check REDIS_TLS: it is ${tls === null ? 'off, and the port may want TLS' : 'on, and the port may not speak TLS, or may want another REDIS_TLS_CERT_FILE'}`
 
 const commandOf = (error: Error): string | null =>
   'command' in error ? ((error.command as { name?: string } | undefined)?.name ?? null) : null
