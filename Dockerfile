@@ -1,4 +1,4 @@
-# The worker's image: only what it needs to run.
+# The worker's image: only what it needs to run. scripts/pin-images.sh writes the base image's digest behind its tag.
 ARG NODE_IMAGE=node:24-slim
 
 FROM ${NODE_IMAGE} AS manifest
@@ -7,7 +7,8 @@ COPY package.json package-lock.json ./
 
 FROM manifest AS dependencies
 # Among the optional ones are the binaries of snappy and lz4 for this platform, and a Node, which the image has already.
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && rm -rf node_modules/node-linux-*
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && rm -rf node_modules/node-linux-* \
+ && npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx >sbom.cdx.json
 
 FROM manifest AS build
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -27,6 +28,9 @@ ENV NODE_ENV=production \
     OPS_HOST=::
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
+# The packages by the lock file, with optional binaries of other platforms too. Node and the system are the base image's.
+COPY --from=dependencies /app/sbom.cdx.json ./
+LABEL org.cyclonedx.sbom="/app/sbom.cdx.json"
 COPY --from=build /app/dist dist
 RUN ln -s /app/dist/main.js /usr/local/bin/resume-scoring-worker && mkdir logs && chown node:node logs
 USER node

@@ -10,6 +10,8 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 kafka_image=${KAFKA_IMAGE:-apache/kafka:4.3.1}
 redis_image=${REDIS_IMAGE:-redis:7-alpine}
 node_image=${NODE_IMAGE:-node:24-slim}
+# A stand-in has the tag alone: nobody can build an image with a given digest.
+kafka_image=${kafka_image%@*} redis_image=${redis_image%@*} node_image=${node_image%@*}
 suite=bookworm
 base_image=debian:$suite-slim
 work=${XDG_CACHE_HOME:-$HOME/.cache}/resume-scoring-worker/images

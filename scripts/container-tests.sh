@@ -13,6 +13,9 @@ export COMPOSE_PROJECT_NAME=resume-scoring-check
 export KAFKA_HOST_PORT=${KAFKA_HOST_PORT:-29392}
 export OPS_HOST_PORT=${OPS_HOST_PORT:-29380-29389}
 
+# Of what the readers of .env differ about: the worker's start, Redis and its health check all have to get the same.
+redis_password='se#cr $et "of" redis'
+
 say() { echo "containers: $*"; }
 skip() {
   say "skipped, Docker cannot run here: $*"
@@ -71,8 +74,8 @@ copy_project() {
   mkdir "$work/app"
   git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/app"
   cp .test.env.example "$work/app/.test.env"
-  sed -e 's/^OPENAI_KEY_FILE=.*/OPENAI_KEY_FILE=secrets\/openai-key/' -e 's/^REDIS_PASSWORD=.*/REDIS_PASSWORD=secret/' \
-    -e "s/^KAFKA_HOST_PORT=.*/KAFKA_HOST_PORT=$KAFKA_HOST_PORT/" .env.example >"$work/app/.env"
+  sed -e 's/^OPENAI_KEY_FILE=.*/OPENAI_KEY_FILE=secrets\/openai-key/' -e "s/^REDIS_PASSWORD=.*/REDIS_PASSWORD='$redis_password'/" \
+    -e 's/^\([A-Z]*_IMAGE=[^@]*\)@.*/\1/' -e "s/^KAFKA_HOST_PORT=.*/KAFKA_HOST_PORT=$KAFKA_HOST_PORT/" .env.example >"$work/app/.env"
   echo sk-test >"$work/app/secrets/openai-key"
   chmod 755 "$work/app/secrets"
   chmod 644 "$work/app/secrets/openai-key"
@@ -117,6 +120,12 @@ scores_a_request() {
   ) | tee "$work/sent.txt"
   grep -q 'Подходит' "$work/sent.txt"
 }
+tells_what_it_is_made_of() { in_compose exec -T worker cat /app/sbom.cdx.json | grep -q '"name": "ioredis"'; }
+refuses_what_compose_reads_otherwise() {
+  local command='cd /tmp && echo LOG_DIR=a#b >.env && resume-scoring-worker status 2>&1 || echo "code $?"'
+  in_compose run --rm -T worker sh -c "$command" | tee "$work/differs.txt"
+  grep -q 'LOG_DIR in .env is not read the same' "$work/differs.txt" && grep -q 'code 78' "$work/differs.txt"
+}
 tells_its_status() { in_compose exec -T worker resume-scoring-worker status; }
 # As ops/README.md has it, with the worker stopped: its group's offsets become those of another, and the way back.
 adopts_offsets() {
@@ -153,6 +162,8 @@ check 'its root file system is read-only' root_is_read_only
 check 'it is ready' is_ready
 check 'it scores a request' scores_a_request
 check 'its commands run in the image' tells_its_status
+check 'it tells what it is made of' tells_what_it_is_made_of
+check 'it refuses a line of .env that compose reads otherwise' refuses_what_compose_reads_otherwise
 check 'it stops with exit code 0' stops_cleanly
 check 'offsets are adopted while it is stopped' adopts_offsets
 check 'it starts again' starts_again

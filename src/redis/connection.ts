@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
 import { readTlsFiles } from '../lib/tls-files.ts'
 import type { Log } from '../logging/log.ts'
-import { explain, HUNG_UP, placeOf } from './explain.ts'
+import { explain, HUNG_UP, placeOf, saysNothing } from './explain.ts'
 import { isReadOnly } from './refusal.ts'
 
 /** A reply later than this counts as none: the command may have run, so every command sent again is idempotent. */
@@ -89,7 +89,7 @@ function sayWhyAway(redis: Redis, config: Config['redis'], log: Log): void {
   let told = false
   const said = new Set<string>()
   const say = (error: Error) => {
-    if (told) return
+    if (told || saysNothing(error)) return
     told = true
     const reason = explain(error, config, hasBeenThere)
     if (said.has(reason)) return

@@ -35,12 +35,16 @@ export function explain(
   return hasBeenThere || !pattern.test(what) ? what : `${what} (${checkTls(config)})`
 }
 
-/** ioredis's words once it has asked every Sentinel; the last one's trouble follows, unless all of them answered. */
+/** ioredis's words at the end of its list of Sentinels; the last one's trouble follows, if there was any. */
 const NO_SENTINEL = /^All sentinels are unreachable/
+const LAST_TROUBLE = / Last error: (.*)$/s
+
+/** Whether it only begins its list anew: all Sentinels answered, and what came of it was told by another error. */
+export const saysNothing = ({ message }: Error): boolean => NO_SENTINEL.test(message) && !LAST_TROUBLE.test(message)
 
 function explainSentinels(message: string): string {
-  const last = / Last error: (.*)$/s.exec(message)?.[1]
-  if (last === undefined) return 'no Sentinel knows a master of this name: check REDIS_SENTINEL_NAME'
+  const last = LAST_TROUBLE.exec(message)?.[1] ?? ''
+  if (/No such master/i.test(last)) return 'no Sentinel knows a master of this name: check REDIS_SENTINEL_NAME'
   if (/^(NOAUTH|WRONGPASS)\b/.test(last) || /no password is set/.test(last)) {
     return `the Sentinels refuse the login (${last}): check REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD`
   }
@@ -57,7 +61,7 @@ const WANTS_NO_TLS = /ECONNRESET|EPIPE|SSL|TLS|connect ETIMEDOUT/
 
 /** @returns the setting to look at where a server is there and says nothing that can be understood */
 export const checkTls = ({ tls }: Pick<Config['redis'], 'tls'>): string =>
-  `check REDIS_TLS: it is ${tls === null ? 'off, and the port may want TLS' : 'on, and the port may not speak TLS'}`
+  `check REDIS_TLS: it is ${tls === null ? 'off, and the port may want TLS' : 'on, and the port may not speak TLS, or may want another REDIS_TLS_CERT_FILE'}`
 
 const commandOf = (error: Error): string | null =>
   'command' in error ? ((error.command as { name?: string } | undefined)?.name ?? null) : null

@@ -113,7 +113,7 @@ beforeAll(async () => {
   world = await createWorld({
     kafkaBrokers: secured.kafka.insideBrokers,
     redisUrl: `rediss://:${PASSWORD}@localhost:${secured.redis.port}`,
-    redisCa: readFileSync(secured.caFile),
+    redisTls: { ca: readFileSync(secured.caFile) },
     baseUrl: stub.baseUrl,
   })
   // An outcome that is there already: Redis knows nothing of it, so that notifications have to be read back.

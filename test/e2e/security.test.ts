@@ -30,7 +30,7 @@ beforeEach(async () => {
   world = await createWorld({
     kafkaBrokers: kafka.insideBrokers,
     redisUrl: `rediss://:${PASSWORD}@localhost:${redis.port}`,
-    redisCa: readFileSync(caFile),
+    redisTls: { ca: readFileSync(caFile) },
     baseUrl: stub.baseUrl,
   })
   await world.redis.call('ACL', 'LOG', 'RESET')

@@ -4,7 +4,7 @@ import type { Downloads } from '../../tools/services/download.ts'
 import type { LocalCluster, LocalKafka, LocalKafkaOptions } from '../../tools/services/local-kafka.ts'
 import { startLocalCluster as startCluster, startLocalKafka as startKafka } from '../../tools/services/local-kafka.ts'
 import type { LocalRedis, LocalRedisOptions } from '../../tools/services/local-redis.ts'
-import { startLocalRedis as startRedis } from '../../tools/services/local-redis.ts'
+import { startLocalRedis as startRedis, startLocalSentinel as startSentinel } from '../../tools/services/local-redis.ts'
 
 export type { LocalCluster, LocalKafka, LocalKafkaOptions, LocalRedis, LocalRedisOptions }
 
@@ -30,3 +30,6 @@ export function startLocalCluster(options: LocalKafkaOptions = {}): Promise<Loca
 /** A Redis of the test's own: some 0.1 s. Stop it in `afterAll`; it ends with this process at the latest. */
 export const startLocalRedis = (options: LocalRedisOptions = {}): Promise<LocalRedis> =>
   startRedis(options, downloads())
+
+/** A Sentinel of the test's own. @param config lines of its configuration */
+export const startLocalSentinel = (config: string[]): Promise<LocalRedis> => startSentinel({ config }, downloads())

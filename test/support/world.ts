@@ -30,8 +30,8 @@ export interface Seen {
 export interface WorldOptions {
   kafkaBrokers: string[]
   redisUrl: string
-  /** For a `rediss:` address: the certificate authority, PEM. */
-  redisCa?: Buffer
+  /** For a `rediss:` address: the certificate authority, and our own certificate where it is asked for, PEM. */
+  redisTls?: { ca: Buffer; cert?: Buffer; key?: Buffer }
   /** Where the model answers, with /v1. */
   baseUrl: string
   /** Of the requests topic. */
@@ -68,7 +68,7 @@ export async function createWorld(options: WorldOptions) {
   await leadersKnown(admin, Object.values(topics))
   const producer: Producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
   await producer.connect()
-  const redis = new Redis(options.redisUrl, options.redisCa === undefined ? {} : { tls: { ca: options.redisCa } })
+  const redis = new Redis(options.redisUrl, options.redisTls === undefined ? {} : { tls: options.redisTls })
   redis.on('error', () => {
     // Tests take Redis away on purpose; commands then fail by themselves.
   })

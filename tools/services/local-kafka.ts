@@ -36,6 +36,8 @@ export interface LocalKafkaOptions {
    * itself on INTERNAL, without a login, so with an authorizer `super.users` must name `User:ANONYMOUS`.
    */
   properties?: Record<string, string>
+  /** Options of the Java machine, such as `-Dname=value`. */
+  jvm?: string[]
   /** Users for SCRAM, made before the first start. */
   scramUsers?: { name: string; password: string; mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512' }[]
 }
@@ -134,7 +136,7 @@ async function startNode(
     {
       name: `Kafka ${options.version ?? KAFKA_VERSION}`,
       command: 'java',
-      args: [...java, 'kafka.Kafka', file],
+      args: [...(options.jvm ?? []), ...java, 'kafka.Kafka', file],
       dir,
       prepare: () => run('java', [...java, ...format], { signal, timeout: FORMAT_LIMIT_MS }),
       isReady: () => brokerAnswers(`127.0.0.1:${internal}`, clusterId),

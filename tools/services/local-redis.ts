@@ -1,7 +1,7 @@
 /** A Redis as a local process, with its own port and directory. Several run side by side. */
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,8 +20,13 @@ export interface LocalRedisOptions {
   persist?: boolean
   /** More of redis-server's options, such as `['--requirepass', 'secret', '--maxmemory', '10mb']`. */
   args?: string[]
-  /** Listen with TLS only; files in PEM format. */
-  tls?: { certFile: string; keyFile: string; caFile: string }
+  /** Listen with TLS only; files in PEM format. `askClients`: who comes needs a certificate that the CA file vouches for. */
+  tls?: { certFile: string; keyFile: string; caFile: string; askClients?: boolean }
+}
+
+export interface LocalSentinelOptions {
+  /** Lines of its configuration, such as `sentinel monitor NAME HOST PORT QUORUM`. */
+  config: string[]
 }
 
 export interface LocalRedis extends Guarded {
@@ -39,6 +44,30 @@ export async function startLocalRedis(options: LocalRedisOptions, downloads: Dow
   return withFreePorts(1, ([port]) => start(command, options, port as number, downloads.signal))
 }
 
+/**
+ * Starts a Redis Sentinel and waits until it answers; as `startLocalRedis`.
+ * @throws what `startLocalRedis` throws
+ */
+export async function startLocalSentinel({ config }: LocalSentinelOptions, downloads: Downloads): Promise<LocalRedis> {
+  const command = (await redisOnPath(downloads.signal)) ? 'redis-server' : await redisBinary(downloads)
+  return withFreePorts(1, ([port]) => startSentinel(command, config, port as number, downloads.signal))
+}
+
+async function startSentinel(command: string, config: string[], port: number, signal: AbortSignal) {
+  const dir = await mkdtemp(join(tmpdir(), 'resume-scoring-sentinel-'))
+  const socket = join(dir, 'redis.sock')
+  // It writes what it learns into its own file.
+  const file = join(dir, 'sentinel.conf')
+  await writeFile(file, config.map((line) => `${line}\n`).join(''))
+  const args = [file, '--sentinel', '--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--unixsocket', socket]
+  const isReady = (abort: AbortSignal) => answers(socket, abort)
+  const guarded = await startGuarded(
+    { name: 'Redis Sentinel', command, args, dir, isReady, startLimitMs: START_LIMIT_MS },
+    signal,
+  )
+  return Object.assign(guarded, { url: `redis://127.0.0.1:${port}`, port })
+}
+
 async function start(command: string, options: LocalRedisOptions, port: number, signal: AbortSignal) {
   const dir = await mkdtemp(join(tmpdir(), 'resume-scoring-redis-'))
   const socket = join(dir, 'redis.sock')
@@ -54,7 +83,7 @@ async function start(command: string, options: LocalRedisOptions, port: number, 
 function ports({ tls }: LocalRedisOptions, port: number): string[] {
   if (!tls) return ['--port', String(port)]
   const files = ['--tls-cert-file', tls.certFile, '--tls-key-file', tls.keyFile, '--tls-ca-cert-file', tls.caFile]
-  return ['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no', ...files]
+  return ['--port', '0', '--tls-port', String(port), '--tls-auth-clients', tls.askClients ? 'yes' : 'no', ...files]
 }
 
 async function redisOnPath(signal: AbortSignal): Promise<boolean> {
