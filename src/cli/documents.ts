@@ -111,8 +111,7 @@ function decode(bytes: Buffer, encoding: string): string | null {
   }
 }
 
-/** But for white space and ESC, which some text files hold. */
-const CONTROLS = new RegExp('[\\0-\\x08\\x0e-\\x1a\\x1c-\\x1f]')
+const CONTROLS = /(?!\s)\p{Cc}/u
 /** Latin, Greek, Cyrillic and what stands between words; a text read in the wrong byte order is mostly of other scripts. */
 const USUAL = /[\s\u0020-\u052f\u1e00-\u22ff]/g
 

@@ -143,7 +143,7 @@ describe('the table', () => {
 describe('the terminal', () => {
   const of = (stdout: object, env: Record<string, string> = {}) => {
     let text = ''
-    const terminal = createTerminal({ write: (chunk: string) => ((text += chunk), true), ...stdout } as never, env)
+    const terminal = createTerminal({ write: (chunk: string) => ((text += chunk), true), ...stdout }, env)
     return { ...terminal, text: () => text }
   }
 

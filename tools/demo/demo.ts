@@ -1,21 +1,26 @@
 /** `demo`: the worker's main job on this machine, from an empty Kafka to an audit, and nothing is left running. */
 import { join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
+import { readTexts } from '../../src/cli/send.ts'
 import type { CommandContext } from '../../src/cli/define.ts'
+import { UsageError } from '../../src/cli/define.ts'
 import { lastReason } from '../../src/cli/connections.ts'
 import { createKafkaClients } from '../../src/kafka/clients.ts'
 import { ensureTopics } from '../../src/kafka/topics.ts'
 import type { Log } from '../../src/logging/log.ts'
+import type { Texts } from '../../src/lib/sanitize.ts'
 import type { ReleaseStack } from '../../src/release-stack.ts'
 import { createReleaseStack } from '../../src/release-stack.ts'
 import { startStub } from '../openai-stub/server.ts'
 import { getServices } from '../services/ladder.ts'
 import type { Audit } from './audit.ts'
 import { audit } from './audit.ts'
+import { costLine, scoreOwn } from './own.ts'
 import type { Scene } from './play.ts'
 import { chooseLogDirs, play, seconds } from './play.ts'
 import { demoSamples } from './samples.ts'
 import { auditLines, flagLines, tableLines } from './screen.ts'
-import { BUDGET, createStage, readEvidence, removeTraces } from './stage.ts'
+import { BUDGET, createStage, readEvidence, removeTraces, standIn } from './stage.ts'
 import { lostCalls } from './takeover.ts'
 import type { Terminal } from './terminal.ts'
 import { versionsOf } from './versions.ts'
@@ -37,8 +42,13 @@ const INTRO = [
   '',
 ]
 
+const USAGE = `usage: npm run demo [-- --resume FILE --requirements FILE [--live]]
+  FILE is a text (.txt, .md), .pdf or .docx; - is standard input
+  --live  GPT answers instead of the stand-in, with the OPENAI_KEY and other OPENAI_ settings of the environment`
+
 const NEXT = [
   'What to try next:',
+  '  npm run demo -- --resume FILE --requirements FILE    your own: .txt, .md, .pdf or .docx',
   '  npm run example              the same loop from an HTTP request to its callback',
   '  npm run services             a Kafka and a Redis that stay, to develop against',
   '  docs/contract.md             what a producer sends and a consumer reads',
@@ -57,8 +67,9 @@ export async function run({
   terminal,
 }: Pick<CommandContext, 'args' | 'env' | 'signal'> & { terminal: Terminal }): Promise<number> {
   const { print } = terminal
-  if (args.length > 0) {
-    print('usage: npm run demo')
+  const wanted = await readArguments(args, env)
+  if (typeof wanted === 'string') {
+    for (const line of wanted.split('\n')) print(line)
     return args[0] === '--help' ? 0 : EX_USAGE
   }
   const releases = createReleaseStack(printing(print))
@@ -69,7 +80,9 @@ export async function run({
   signal.addEventListener('abort', interrupted, { once: true })
   let isClean = false
   try {
-    isClean = (await perform({ env, signal, terminal }, releases)).problems.length === 0
+    const surroundings = { env, signal, terminal }
+    isClean =
+      wanted.own === null ? await perform(surroundings, releases) : await performOwn(wanted, surroundings, releases)
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
@@ -83,6 +96,42 @@ export async function run({
   return isClean ? 0 : 1
 }
 
+interface Wanted {
+  /** The user's own texts, instead of the samples. */
+  own: Texts | null
+  /** The settings of the real model; null for the stand-in. */
+  live: Record<string, string> | null
+}
+
+/** @returns what to do, or how to call it; @throws Error with a sentence about a file that cannot be read */
+async function readArguments(args: readonly string[], env: Surroundings['env']): Promise<Wanted | string> {
+  const text = { type: 'string' } as const
+  const options = { resume: text, requirements: text, live: { type: 'boolean', default: false } } as const
+  let values
+  try {
+    values = parseArgs({ args: [...args], options }).values
+  } catch {
+    return USAGE
+  }
+  const { resume, requirements, live: isLive } = values
+  if (resume === undefined && requirements === undefined && !isLive) return { own: null, live: null }
+  if (isLive && !env['OPENAI_KEY']) return `--live needs OPENAI_KEY in the environment\n${USAGE}`
+  try {
+    return { own: await readTexts(values), live: isLive ? liveSettings(env) : null }
+  } catch (error) {
+    if (error instanceof UsageError) return `${error.message}\n${USAGE}`
+    throw error
+  }
+}
+
+/** The user's own settings of the provider; budgets keep their defaults, which are the free tier's. */
+const liveSettings = (env: Surroundings['env']): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).filter(
+      (entry): entry is [string, string] => entry[0].startsWith('OPENAI_') && Boolean(entry[1]),
+    ),
+  )
+
 /** For what could not be released. */
 function printing(print: (line: string) => void): Log {
   const say = (message: string, fields = {}) => print(`${message}: ${Object.values(fields).map(String).join(', ')}`)
@@ -91,40 +140,64 @@ function printing(print: (line: string) => void): Log {
 
 type Surroundings = Pick<CommandContext, 'env' | 'signal'> & { terminal: Terminal }
 
-/** Sets the stage on whatever services there are, plays on it, and shows what came of it. */
-async function perform({ env, signal, terminal }: Surroundings, releases: ReleaseStack): Promise<Audit> {
+/** Sets the stage on whatever services there are, plays on it, and shows what came of it. @returns whether it is clean */
+async function perform(surroundings: Surroundings, releases: ReleaseStack): Promise<boolean> {
+  const { signal, terminal } = surroundings
   const { print } = terminal
   const startedMs = performance.now()
   for (const line of INTRO) print(line)
-  const scene = await setStage({ env, signal, terminal }, releases)
-  const { stage, clients, stub, logDirs } = scene
+  const stub = await startStub({ latencyMs: LATENCY_MS })
+  releases.defer('the stand-in', () => stub.stop())
+  const scene = { ...(await setStage(surroundings, standIn(stub.baseUrl), releases)), stub }
+  print(`stand-in for the model: ${stub.baseUrl}, answers after ${LATENCY_MS} ms`)
+  const { stage, clients, logDirs } = scene
   const samples = demoSamples(FIRST_ID)
   const { sentAtMs, kill } = await play(scene, samples, releases)
   const arrivals = stub.arrivals()
   const counted = { calls: arrivals.length, lostCalls: lostCalls(arrivals, kill) }
   const figures = audit(samples, await readEvidence(clients, stage, counted, signal))
   report(figures, sentAtMs, terminal)
-  print(`Logs of the workers: ${logDirs.map((dir) => relative('.', join(dir, 'auth_service.log'))).join(' ')}`)
+  print(`Logs of the workers: ${logDirs.map(logIn).join(' ')}`)
   const isClean = figures.problems.length === 0
   const verdict = isClean ? terminal.good('The audit is clean') : terminal.bad('THE AUDIT FAILED')
   print(`${verdict}, after ${seconds(performance.now() - startedMs)}.`)
   for (const line of NEXT) print(line)
-  return figures
+  return isClean
 }
 
-/** Starts all but the workers. */
-async function setStage({ env, signal, terminal }: Surroundings, releases: ReleaseStack): Promise<Scene> {
+/** One request with the user's own texts. @returns whether it was scored */
+async function performOwn({ own, live }: Wanted, surroundings: Surroundings, releases: ReleaseStack): Promise<boolean> {
+  const { print } = surroundings.terminal
+  if (own === null) return false
+  let model = live
+  if (model === null) {
+    print('A stand-in answers, NOT GPT: it compares words. For GPT set OPENAI_KEY and add --live.')
+    const stub = await startStub({ latencyMs: LATENCY_MS })
+    releases.defer('the stand-in', () => stub.stop())
+    model = standIn(stub.baseUrl)
+  }
+  const scene = await setStage(surroundings, model, releases)
+  if (live !== null) print(costLine(own, scene.stage))
+  const isScored = await scoreOwn(scene, own, () => ({}), releases)
+  print(`Log of the worker: ${logIn(scene.logDirs[0] ?? '')}`)
+  return isScored
+}
+
+const logIn = (dir: string) => relative('.', join(dir, 'auth_service.log'))
+
+/** Starts all but the workers and the stand-in. */
+async function setStage(
+  { env, signal, terminal }: Surroundings,
+  model: Record<string, string>,
+  releases: ReleaseStack,
+): Promise<Omit<Scene, 'stub'>> {
   const { print } = terminal
   const startedMs = performance.now()
   const services = await getServices({ env, say: print, signal })
   releases.defer(`the services (${services.rung})`, () => services.stop(), STOP_MS)
   const readyMs = performance.now()
-  const stub = await startStub({ latencyMs: LATENCY_MS })
-  releases.defer('the stand-in', () => stub.stop())
-  const stage = createStage(services.env, stub.baseUrl)
-  const versions = await versionsOf(services, stage.config.redis, env, signal)
-  print(`  ready after ${seconds(readyMs - startedMs)}: ${versions}`)
-  print(`stand-in for the model: ${stub.baseUrl}, answers after ${LATENCY_MS} ms`)
+  const stage = createStage(services.env, model)
+  print(`  ready after ${seconds(readyMs - startedMs)}: ${await versionsOf(services, stage.config.redis, env, signal)}`)
   const clients = createKafkaClients(stage.config.kafka, lastReason())
   releases.defer('the connection to Kafka', () => clients.close())
   if (services.rung === 'given') {
@@ -133,7 +206,7 @@ async function setStage({ env, signal, terminal }: Surroundings, releases: Relea
   }
   await ensureTopics(clients, stage.config.kafka, lastReason(), signal)
   const logDirs = await chooseLogDirs(stage.tag)
-  return { stage, clients, stub, logDirs, path: env['PATH'], terminal, signal }
+  return { stage, clients, logDirs, path: env['PATH'], terminal, signal }
 }
 
 function report(figures: Audit, sentAtMs: number, { print, columns, bad }: Terminal): void {

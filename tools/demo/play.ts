@@ -45,17 +45,17 @@ export async function play(scene: Scene, samples: readonly Sample[], releases: R
   const screen = createScreen(samples, scene)
   const watching = watch(clients, stage, screen)
   releaseStarted(releases, 'the screen', watching, (unwatch) => unwatch())
-  const workers = await start(scene, WORKERS, releases)
+  const workers = await start(scene, WORKERS, releases, (n) => ({ OPENAI_KEY: workerKey(n) }))
   await abortable(watching, signal)
 
   const sentAtMs = await abortable(publish(clients, stage, samples), signal)
   print(`sent ${samples.length} messages; their answers as they come:`)
-  const refresh = setInterval(screen.refresh, REFRESH_MS)
+  const refresh = setInterval(() => screen.refresh(), REFRESH_MS)
   const limit = AbortSignal.timeout(ANSWERS_LIMIT_MS)
   const finished = new AbortController()
   const either = AbortSignal.any([signal, limit])
   const killing = killOne({
-    arrivals: stub.arrivals,
+    arrivals: () => stub.arrivals(),
     answered: () => screen.answers.length,
     workers,
     signal: AbortSignal.any([either, finished.signal]),
@@ -88,12 +88,16 @@ export async function play(scene: Scene, samples: readonly Sample[], releases: R
 }
 
 /** Starts `count` workers, which end with `releases`, and says which they are. */
-export async function start(scene: Scene, count: number, releases: ReleaseStack) {
+export async function start(
+  scene: Omit<Scene, 'stub'>,
+  count: number,
+  releases: ReleaseStack,
+  settingsOf: (n: number) => Record<string, string>,
+) {
   const { stage, clients, logDirs, path, terminal, signal } = scene
   terminal.print(`starting ${count === 1 ? 'a worker' : `${count} workers`}`)
   const startedMs = performance.now()
   const haveJoined = () => workersHaveJoined(clients, stage.config.kafka.groupId, count)
-  const settingsOf = (n: number) => ({ OPENAI_KEY: workerKey(n) })
   const starting = startWorkers(stage.settings, logDirs.slice(0, count), haveJoined, { path, signal, settingsOf })
   releaseStarted(releases, 'the workers', starting, (started) => started.stop())
   const workers = await starting
@@ -105,7 +109,12 @@ export async function start(scene: Scene, count: number, releases: ReleaseStack)
 export const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
 
 /** Has it stopped at the end, also when it is still starting then; what does not start leaves nothing behind. */
-function releaseStarted<T>(releases: ReleaseStack, what: string, starting: Promise<T>, stop: (started: T) => unknown) {
+export function releaseStarted<T>(
+  releases: ReleaseStack,
+  what: string,
+  starting: Promise<T>,
+  stop: (started: T) => unknown,
+) {
   const settled = Promise.allSettled([starting])
   const release = async () => {
     const [started] = await settled

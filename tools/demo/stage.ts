@@ -40,9 +40,9 @@ export interface Stage {
 
 /**
  * @param services the settings that lead to Kafka and Redis
- * @param baseUrl of the stand-in
+ * @param model the settings of the model: the stand-in's, or those of `--live`
  */
-export function createStage(services: Record<string, string>, baseUrl: string): Stage {
+export function createStage(services: Record<string, string>, model: Record<string, string>): Stage {
   const tag = `demo-${randomBytes(4).toString('hex')}`
   const settings = {
     ...withAbsoluteFiles(services),
@@ -56,15 +56,20 @@ export function createStage(services: Record<string, string>, baseUrl: string): 
     KAFKA_TOPIC_PARTITIONS: String(WORKERS),
     KAFKA_START_FROM: 'earliest',
     REDIS_KEY_PREFIX: `${tag}:`,
-    OPENAI_KEY: workerKey(0),
-    OPENAI_BASE_URL: baseUrl,
-    OPENAI_RPM: String(BUDGET.OPENAI_RPM),
-    OPENAI_TPM: String(BUDGET.OPENAI_TPM),
+    ...model,
     // Few, so that one can watch the answers come.
     MAX_CALLS_IN_FLIGHT: '3',
   }
   return { tag, settings, config: loadConfig(settings) }
 }
+
+/** @param baseUrl of the stand-in */
+export const standIn = (baseUrl: string): Record<string, string> => ({
+  OPENAI_KEY: workerKey(0),
+  OPENAI_BASE_URL: baseUrl,
+  OPENAI_RPM: String(BUDGET.OPENAI_RPM),
+  OPENAI_TPM: String(BUDGET.OPENAI_TPM),
+})
 
 /** The workers run in directories of their own. */
 function withAbsoluteFiles(settings: Record<string, string>): Record<string, string> {
@@ -148,13 +153,8 @@ export async function readEvidence(
   { calls, lostCalls }: Pick<Evidence, 'calls' | 'lostCalls'>,
   signal: AbortSignal,
 ): Promise<Evidence> {
-  const { notifications, records, deadLetters, decisions } = config.kafka.topics
-  const read = async <T>(topic: string, parse: (message: ReadBack) => T): Promise<T[]> => {
-    const found: T[] = []
-    const onMessage = async (message: ReadBack) => void found.push(parse(message))
-    await readBack({ clients, topic, groupPrefix: tag, sinceMs: 0, onMessage, signal, log: lastReason() })
-    return found
-  }
+  const { notifications, records, deadLetters } = config.kafka.topics
+  const read = <T>(topic: string, parse: (message: ReadBack) => T) => readTopic({ clients, topic, tag, signal }, parse)
   const [told, recorded, dead, decided] = await Promise.all([
     read(notifications, readNotification),
     read(records, readRecordId),
@@ -162,10 +162,37 @@ export async function readEvidence(
       value: value?.toString() ?? '',
       reason: reasonIn(headers),
     })),
-    decisions === null ? [] : read(decisions, ({ value }) => readDecision(value)),
+    readDecisions(clients, { tag, config }, signal),
   ])
-  const proofs = new Map(decided.flatMap((each) => (each === null ? [] : [[each.processing_id, proofIn(each)]])))
+  const proofs = new Map(decided.map((each) => [each.processing_id, proofIn(each)]))
   return { notifications: told, records: recorded, deadLetters: dead, proofs, calls, lostCalls }
+}
+
+interface Reading {
+  clients: KafkaClients
+  topic: string
+  tag: string
+  signal: AbortSignal
+}
+
+/** @returns what `parse` makes of each message that is there now, read committed */
+async function readTopic<T>({ clients, topic, tag, signal }: Reading, parse: (message: ReadBack) => T): Promise<T[]> {
+  const found: T[] = []
+  const onMessage = async (message: ReadBack) => void found.push(parse(message))
+  await readBack({ clients, topic, groupPrefix: tag, sinceMs: 0, onMessage, signal, log: lastReason() })
+  return found
+}
+
+/** @returns why each score is what it is */
+export async function readDecisions(
+  clients: KafkaClients,
+  { tag, config }: Pick<Stage, 'tag' | 'config'>,
+  signal: AbortSignal,
+): Promise<DecisionRecord[]> {
+  const topic = config.kafka.topics.decisions
+  if (topic === null) return []
+  const found = await readTopic({ clients, topic, tag, signal }, ({ value }) => readDecision(value))
+  return found.filter((each) => each !== null)
 }
 
 /** @returns the shortest quote that proves something, since it says most in a narrow column; null for none */

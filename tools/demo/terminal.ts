@@ -8,11 +8,11 @@ export interface Terminal {
   /** Prints a line, wrapped at the width, above the line that changes. */
   print: Print
   /** Replaces the line that changes; null takes it away. Does nothing where the terminal cannot go back. */
-  live(line: string | null): void
+  live: (line: string | null) => void
   columns: number
   /** In colour, unless NO_COLOR is set or nobody looks. */
-  good(text: string): string
-  bad(text: string): string
+  good: (text: string) => string
+  bad: (text: string) => string
 }
 
 /** What a wide terminal still reads at a glance, and what the tables are made for. */
