@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { drawSession } from '../../tools/demo/svg.ts'
 
@@ -17,4 +18,11 @@ test('a session is drawn line by line, in its time, with long waits cut short', 
     ['bad', '1.30', 'SIGKILL to worker 1'],
     ['good', '1.80', 'The audit is clean'],
   ])
+})
+
+test('the picture in the repository is of a clean run, and names no machine', () => {
+  const svg = readFileSync('docs/demo.svg', 'utf8')
+  expect(svg).toContain('The audit is clean')
+  expect(svg).toContain('SIGKILL to worker 1')
+  expect(svg).not.toMatch(/\/(home|root|tmp|work|Users)\//)
 })
