@@ -156,6 +156,9 @@ export const deadLetterHeadersSchema = z.object({
   'dead-letter-source-topic': z.string(),
   'dead-letter-source-partition': count('Partition of the original message.'),
   'dead-letter-source-offset': count('Offset of the original message.'),
+  'dead-letter-source-first-offset': count(
+    'Only where the letter stands for all that was sent at the offsets from this one to its own.',
+  ).optional(),
   'dead-letter-source-time': z.string().meta({ description: 'ISO 8601 time of the original message.' }),
   'dead-letter-value-bytes': count('Only where the broker refused the value as too large.').optional(),
   'dead-letter-value-sha256': z.string().optional(),
