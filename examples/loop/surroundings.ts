@@ -8,7 +8,7 @@ import { createKafkaClients } from '../../src/kafka/clients.ts'
 import { ensureTopics } from '../../src/kafka/topics.ts'
 import type { ReleaseStack } from '../../src/release-stack.ts'
 import type { Stage } from '../../tools/demo/stage.ts'
-import { createStage, removeTraces, workersHaveJoined } from '../../tools/demo/stage.ts'
+import { createStage, removeTraces, standIn, workersHaveJoined } from '../../tools/demo/stage.ts'
 import { startWorkers } from '../../tools/demo/workers.ts'
 import { startStub } from '../../tools/openai-stub/server.ts'
 import { getServices } from '../../tools/services/ladder.ts'
@@ -41,7 +41,7 @@ export async function connectToWorker({ env, signal, say, releases }: Surroundin
   releases.defer(`the services (${services.rung})`, () => services.stop(), STOP_MS)
   const stub = await startStub({ latencyMs: LATENCY_MS })
   releases.defer('the stand-in', () => stub.stop())
-  const stage = namedAsInProduction(createStage(services.env, stub.baseUrl), services.rung)
+  const stage = namedAsInProduction(createStage(services.env, standIn(stub.baseUrl)), services.rung)
   const clients = createKafkaClients(stage.config.kafka, lastReason())
   releases.defer('the connection to Kafka', () => clients.close())
   if (services.rung === 'given') {

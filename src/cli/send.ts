@@ -1,6 +1,5 @@
 /** `send`: publishes one request, waits for its notification and shows it. */
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { Config } from '../config.ts'
 import { NOTIFICATION_KEY, REQUEST_KEY } from '../contracts.ts'
 import { stringifyExact } from '../lib/json.ts'
@@ -14,6 +13,7 @@ import { lastReason, withKafka } from './connections.ts'
 import { processingIdIn, readFields, scoringHeaders } from './copies.ts'
 import type { Report } from './define.ts'
 import { defineCommand, readCount, readId, UsageError } from './define.ts'
+import { readDocument, STDIN } from './documents.ts'
 import { duration } from './text.ts'
 
 const EXIT_FAILURE = 2
@@ -30,6 +30,7 @@ export const run: Command = defineCommand(
     usage: [
       'resume-scoring-worker send --resume FILE --requirements FILE [options]',
       '  Publishes one request and waits for its result. Exit code 0: scored; 2: answered with a failure; 3: nothing came.',
+      '  FILE is a text (.txt, .md; UTF-8, UTF-16, Windows-1251), .pdf or .docx; - is standard input.',
       '  --timeout SECONDS       wait so long for the result (default 120)',
       '  --callback-url URL      default: one that leads nowhere',
       '  --processing-id ID, --user-id ID, --resume-id ID, --requirements-id ID  default: made up',
@@ -57,8 +58,7 @@ export const run: Command = defineCommand(
       user_id: idOf('user-id'),
       resume_id: idOf('resume-id'),
       requirements_id: idOf('requirements-id'),
-      requirements: await readText('--requirements', values.requirements),
-      resume: await readText('--resume', values.resume),
+      ...(await readTexts(values)),
     }
     return withKafka(config.kafka, (clients) => ask(clients, config.kafka, { request, timeoutMs, signal, progress }))
   },
@@ -67,13 +67,21 @@ export const run: Command = defineCommand(
 /** @returns a positive 63-bit number that nobody else has */
 const newId = () => (randomBytes(8).readBigUInt64BE() >> 1n) | 1n
 
-async function readText(option: string, path: string | undefined): Promise<string> {
-  if (path === undefined) throw new UsageError(`Missing ${option} FILE`)
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path))
-  } catch (error) {
-    const reason = error instanceof TypeError ? 'it is not UTF-8' : (error as NodeJS.ErrnoException).code
-    throw new Error(`${option} ${path} cannot be read: ${reason ?? String(error)}`, { cause: error })
+/** Both cannot come from standard input. @throws UsageError; Error with a sentence about a file that cannot be read */
+export async function readTexts({
+  resume,
+  requirements,
+}: {
+  resume?: string | undefined
+  requirements?: string | undefined
+}) {
+  if (requirements === undefined) throw new UsageError('Missing --requirements FILE')
+  if (resume === undefined) throw new UsageError('Missing --resume FILE')
+  if (resume === STDIN && requirements === STDIN)
+    throw new UsageError('Only one of the files can be standard input (-)')
+  return {
+    requirements: await readDocument('--requirements', requirements),
+    resume: await readDocument('--resume', resume),
   }
 }
 

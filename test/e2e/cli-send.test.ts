@@ -74,9 +74,9 @@ describe('send', () => {
   })
 
   test('ends with 2 when the answer is a failure, and tells it', async () => {
-    const empty = file('empty.txt', ' ')
-    const { code, out } = await runCommand(world.env, 'send', '--resume', empty, '--requirements', requirements)
-    expect(out).toContain('failure: Запрос составлен неверно: поле «resume»')
+    const declined = file('declined.txt', 'Пишу на TypeScript. [[stub:refusal]]')
+    const { code, out } = await runCommand(world.env, 'send', '--resume', declined, '--requirements', requirements)
+    expect(out).toContain('failure: Модель отказалась оценивать это резюме.')
     expect(code).toBe(2)
   })
 })

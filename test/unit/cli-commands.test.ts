@@ -113,7 +113,7 @@ test('what calls the provider asks for a key', async () => {
 
 test('a file that cannot be read is named', async () => {
   const told = context(['--resume', 'nowhere.txt', '--requirements', import.meta.filename])
-  await expect(send(told)).rejects.toThrow(/^--resume nowhere\.txt cannot be read: ENOENT$/)
+  await expect(send(told)).rejects.toThrow(/^--resume nowhere\.txt cannot be read: there is no such file$/)
 })
 
 test.concurrent.each([

@@ -1,10 +1,15 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Answer } from '../../tools/demo/answers.ts'
 import { readNotification, readRecordId } from '../../tools/demo/answers.ts'
 import type { Evidence } from '../../tools/demo/audit.ts'
 import { audit } from '../../tools/demo/audit.ts'
 import { demoSamples } from '../../tools/demo/samples.ts'
-import { COLUMNS, fit, flagLines, tableLines } from '../../tools/demo/screen.ts'
+import { answerLine, fit, flagLines, tableLines } from '../../tools/demo/screen.ts'
+import { workerKey } from '../../tools/demo/stage.ts'
+import { lostCalls, takeoverMs } from '../../tools/demo/takeover.ts'
+import { createTerminal, wrap } from '../../tools/demo/terminal.ts'
+import type { Arrival } from '../../tools/openai-stub/arrivals.ts'
+import { hashKey } from '../../tools/openai-stub/decide.ts'
 import { encodeFailure, encodeRecord, encodeSuccess } from '../../src/contracts.ts'
 import { FAILURES } from '../../src/errors.ts'
 
@@ -32,7 +37,9 @@ function cleanEvidence(): Evidence {
     notifications,
     records: scored.map(({ id }) => id),
     deadLetters: broken.map(({ value }) => ({ value, reason: 'not_json_object' })),
+    proofs: new Map(scored.map(({ id }) => [id, 'Пять лет пишу на TypeScript'])),
     calls: scored.length,
+    lostCalls: 0,
   }
 }
 
@@ -100,19 +107,104 @@ test.each<[string, (clean: Evidence) => Partial<Evidence>, { lost: number; doubl
   expect(found.problems.join('\n')).toMatch(problem)
 })
 
-test('the table fits its columns, with Cyrillic aligned', () => {
+test('calls that died with a worker are paid without an outcome, and no more than those', () => {
+  const clean = cleanEvidence()
+  expect(audit(samples, { ...clean, calls: clean.calls + 2, lostCalls: 3 }).problems).toEqual([])
+  expect(audit(samples, { ...clean, calls: clean.calls + 4, lostCalls: 3 }).problems).toEqual([
+    '21 model calls, but 17 paid for outcomes, and at most 3 died with a worker',
+  ])
+})
+
+describe('the table', () => {
   const evidence = cleanEvidence()
   const flagged = { ...firstOf(evidence), flags: 'resume:demands_score,resume:overrides_instructions' }
   const { rows } = audit(samples, { ...evidence, notifications: [flagged, ...evidence.notifications.slice(1)] })
-  const lines = tableLines(rows, SENT_AT_MS)
-  expect(lines).toHaveLength(samples.length + 2)
-  for (const line of lines) expect(line.length).toBeLessThanOrEqual(COLUMNS)
-  const scored = lines.filter((line) => line.includes('Подходит'))
-  expect(new Set(scored.map((line) => line.indexOf('Подходит'))).size).toBe(1)
-  expect(lines[2]).toMatch(
-    /1001 .*backend, опытный .* 57 {2}Подходит .* 2: Redis, Опыт работы .*1\.2 s {2}scored, flagged/,
-  )
-  expect(flagLines(rows)).toEqual([expect.stringMatching(/1001 .*overrides_instructions/)])
+
+  test('has a line and a proof for each, with Cyrillic aligned', () => {
+    const lines = tableLines(rows, SENT_AT_MS, 120)
+    expect(lines).toHaveLength(samples.length + 2)
+    const scored = lines.filter((line) => line.includes('Подходит'))
+    expect(new Set(scored.map((line) => line.indexOf('Подходит'))).size).toBe(1)
+    expect(lines[2]).toMatch(
+      /1001 .*backend, опытный .* 57 {2}Подходит .*1\.2 s {2}scored, flagged +«Пять лет пишу на Type/,
+    )
+    expect(flagLines(rows)).toEqual([expect.stringMatching(/1001 .*overrides_instructions/)])
+  })
+
+  test.each([60, 80, 100, 120])('fits %i columns', (columns) => {
+    for (const line of tableLines(rows, SENT_AT_MS, columns)) expect(line.length).toBeLessThanOrEqual(columns)
+    const [answer] = evidence.notifications
+    const line = answerLine(answer!, samples[0], '1/20', columns)
+    expect(line).toMatch(/1001 .*57 {2}Подходит$/)
+    expect(line.length).toBeLessThanOrEqual(columns)
+  })
+})
+
+describe('the terminal', () => {
+  const of = (stdout: object, env: Record<string, string> = {}) => {
+    let text = ''
+    const terminal = createTerminal({ write: (chunk: string) => ((text += chunk), true), ...stdout }, env)
+    return { ...terminal, text: () => text }
+  }
+
+  test('keeps the line that changes below what is printed', () => {
+    const { print, live, text } = of({ isTTY: true, columns: 80 })
+    live('1/20 done')
+    print('an answer')
+    live(null)
+    expect(text()).toBe('1/20 done\r\u001B[2Kan answer\n1/20 done\r\u001B[2K')
+  })
+
+  test.each([
+    ['a pipe', {}, {}],
+    ['a dumb terminal', { isTTY: true, columns: 80 }, { TERM: 'dumb' }],
+  ])('in %s nothing goes back and nothing is coloured', (_what, stdout, env) => {
+    const { print, live, good, text } = of(stdout, env)
+    live('1/20 done')
+    print(good('clean'))
+    expect(text()).toBe('clean\n')
+  })
+
+  test('is coloured, unless NO_COLOR is set', () => {
+    expect(of({ isTTY: true }).bad('killed')).toBe('\u001B[31mkilled\u001B[39m')
+    expect(of({ isTTY: true }, { NO_COLOR: '1' }).bad('killed')).toBe('killed')
+  })
+
+  test('wraps at spaces, with an indent', () => {
+    expect(wrap('  one two three', 10)).toEqual(['  one two', '    three'])
+    const { print, text } = of({ columns: 20 })
+    print('a '.repeat(60).trim())
+    expect(
+      text()
+        .split('\n')
+        .map(({ length }) => length),
+    ).toEqual([59, 59, 3, 0])
+  })
+})
+
+describe('the takeover', () => {
+  const kill = { atMs: 1_000, pid: 1, inFlight: 2 }
+  const at = (id: bigint, atMs: number) => ({ ...answerTo(id, 'scored'), atMs })
+
+  test('takes until the first answer of the partition that waited longest', () => {
+    const partitions = [new Set([1n, 3n]), new Set([2n, 4n])]
+    const answers = [at(1n, 900), at(2n, 1_100), at(4n, 1_200), at(3n, 15_000)]
+    expect(takeoverMs(kill, answers, partitions)).toBe(14_000)
+    expect(takeoverMs(kill, answers.slice(0, 1), partitions)).toBeNull()
+  })
+
+  test('counts the calls that may have died with their worker', () => {
+    const arrival = (n: number, atMs: number, more: object) =>
+      ({ key: hashKey(workerKey(n)), atMs, status: 200, aborted: false, ...more }) as Arrival
+    const arrivals = [
+      arrival(0, -5_000, {}),
+      arrival(0, 800, {}),
+      arrival(0, 900, { status: null, aborted: true }),
+      arrival(1, 900, {}),
+    ]
+    expect(lostCalls(arrivals, kill)).toBe(2)
+    expect(lostCalls(arrivals, null)).toBe(0)
+  })
 })
 
 test('a letter of two characters takes one column', () => {

@@ -10,8 +10,12 @@ export interface Evidence {
   records: readonly bigint[]
   /** Values of the dead letters, and why they are. */
   deadLetters: readonly { value: string; reason: string }[]
+  /** Quotes of the resumes by id, from the decision records; null where nothing is proved. */
+  proofs: ReadonlyMap<bigint, string | null>
   /** Requests that arrived at the stand-in. */
   calls: number
+  /** At most so many of them left no outcome: they died with a worker, and were made again. */
+  lostCalls: number
 }
 
 /** A sample's row of the table. */
@@ -19,6 +23,8 @@ export interface Row {
   sample: Sample
   answer: Answer | null
   outcome: string
+  /** What of the resume proves the score; null for nothing. */
+  proof: string | null
 }
 
 export interface Audit {
@@ -71,26 +77,33 @@ export function audit(samples: readonly Sample[], evidence: Evidence): Audit {
       ...lostLetters.map(({ title }) => `not among the dead letters: ${title}`),
       ...rows.flatMap(unexpected),
       ...(evidence.deadLetters.length > unanswerable.length ? ['more dead letters than broken messages'] : []),
-      ...(paid === evidence.calls ? [] : [`${evidence.calls} model calls, but ${paid} paid from the budget`]),
+      ...callProblems(evidence, paid),
     ],
   }
+}
+
+/** A call that died with its worker was paid, but no outcome tells of it. */
+function callProblems({ calls, lostCalls }: Evidence, paid: number): string[] {
+  if (paid <= calls && calls - paid <= lostCalls) return []
+  const died = lostCalls === 0 ? '' : `, and at most ${lostCalls} died with a worker`
+  return [`${calls} model calls, but ${paid} paid for outcomes${died}`]
 }
 
 const times = (byId: ReadonlyMap<bigint, readonly unknown[]>, id: bigint) => byId.get(id)?.length ?? 0
 
 const told = (what: string, ids: readonly bigint[]) => (ids.length === 0 ? [] : [`${what}: ${ids.join(', ')}`])
 
-function rowOf(sample: Sample, answers: ReadonlyMap<bigint, Answer[]>, { deadLetters }: Evidence): Row {
+function rowOf(sample: Sample, answers: ReadonlyMap<bigint, Answer[]>, { deadLetters, proofs }: Evidence): Row {
   if (sample.processingId === null) {
     const letter = deadLetters.find(({ value }) => value === sample.value)
-    return { sample, answer: null, outcome: letter === undefined ? 'lost' : 'dead letter' }
+    return { sample, answer: null, outcome: letter === undefined ? 'lost' : 'dead letter', proof: null }
   }
   const [answer, again] = answers.get(sample.processingId) ?? []
-  if (answer === undefined) return { sample, answer: null, outcome: 'lost' }
+  if (answer === undefined) return { sample, answer: null, outcome: 'lost', proof: null }
   // The one answer is its original's.
   if (sample.expected === 'duplicate' && again === undefined)
-    return { sample, answer: null, outcome: 'duplicate, skipped' }
-  return { sample, answer, outcome: outcomeOf(answer) }
+    return { sample, answer: null, outcome: 'duplicate, skipped', proof: null }
+  return { sample, answer, outcome: outcomeOf(answer), proof: proofs.get(sample.processingId) ?? null }
 }
 
 /** @returns what became of it, in a few words */

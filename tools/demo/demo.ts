@@ -1,45 +1,36 @@
 /** `demo`: the worker's main job on this machine, from an empty Kafka to an audit, and nothing is left running. */
-import { mkdir, mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, relative, resolve } from 'node:path'
-import { abortable } from '../../src/lib/abortable.ts'
-import type { KafkaClients } from '../../src/kafka/clients.ts'
+import { join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
+import { readTexts } from '../../src/cli/send.ts'
+import type { CommandContext } from '../../src/cli/define.ts'
+import { UsageError } from '../../src/cli/define.ts'
+import { lastReason } from '../../src/cli/connections.ts'
 import { createKafkaClients } from '../../src/kafka/clients.ts'
 import { ensureTopics } from '../../src/kafka/topics.ts'
 import type { Log } from '../../src/logging/log.ts'
-import { startStub } from '../openai-stub/server.ts'
+import type { Texts } from '../../src/lib/sanitize.ts'
 import type { ReleaseStack } from '../../src/release-stack.ts'
 import { createReleaseStack } from '../../src/release-stack.ts'
-import type { CommandContext } from '../../src/cli/define.ts'
-import { lastReason } from '../../src/cli/connections.ts'
+import { startStub } from '../openai-stub/server.ts'
 import { getServices } from '../services/ladder.ts'
-import type { Answer } from './answers.ts'
 import type { Audit } from './audit.ts'
 import { audit } from './audit.ts'
-import type { Sample } from './samples.ts'
+import { costLine, scoreOwn } from './own.ts'
+import type { Scene } from './play.ts'
+import { chooseLogDirs, play, seconds } from './play.ts'
 import { demoSamples } from './samples.ts'
-import { answerLine, auditLines, deadLetterLine, flagLines, tableLines } from './screen.ts'
-import type { Stage } from './stage.ts'
-import {
-  allCommitted,
-  BUDGET,
-  createStage,
-  publish,
-  readEvidence,
-  removeTraces,
-  watch,
-  WORKERS,
-  workersHaveJoined,
-} from './stage.ts'
-import { startWorkers } from './workers.ts'
+import { auditLines, flagLines, tableLines } from './screen.ts'
+import { BUDGET, createStage, readEvidence, removeTraces, standIn } from './stage.ts'
+import { lostCalls } from './takeover.ts'
+import type { Terminal } from './terminal.ts'
+import { versionsOf } from './versions.ts'
 
 const FIRST_ID = 1_001n
 /** About what a quick model takes, so that the table shows waits. */
 const LATENCY_MS = 600
-/** The samples take some 5 s. */
-const ANSWERS_LIMIT_MS = 120_000
 const RELEASE_MS = 30_000
 const STOP_MS = 20_000
+const EX_USAGE = 64
 const EXIT_INTERRUPTED = 130
 
 const INTRO = [
@@ -51,6 +42,19 @@ const INTRO = [
   '',
 ]
 
+const USAGE = `usage: npm run demo [-- --resume FILE --requirements FILE [--live]]
+  FILE is a text (.txt, .md), .pdf or .docx; - is standard input
+  --live  GPT answers instead of the stand-in, with the OPENAI_KEY and other OPENAI_ settings of the environment`
+
+const NEXT = [
+  'What to try next:',
+  '  npm run demo -- --resume FILE --requirements FILE    your own: .txt, .md, .pdf or .docx',
+  '  npm run example              the same loop from an HTTP request to its callback',
+  '  npm run services             a Kafka and a Redis that stay, to develop against',
+  '  docs/contract.md             what a producer sends and a consumer reads',
+  '  docker compose up -d         the worker with your OPENAI_KEY (README.md, "Run it")',
+]
+
 /**
  * Prints as it goes.
  * @returns 0; 1 when the audit found something, or something could not be stopped; 130 when the user stopped it
@@ -60,18 +64,25 @@ export async function run({
   args,
   env,
   signal,
-  print,
-}: Pick<CommandContext, 'args' | 'env' | 'signal' | 'print'>): Promise<number> {
-  if (args.length > 0) {
-    print('usage: npm run demo')
-    return args[0] === '--help' ? 0 : 64
+  terminal,
+}: Pick<CommandContext, 'args' | 'env' | 'signal'> & { terminal: Terminal }): Promise<number> {
+  const { print } = terminal
+  const wanted = await readArguments(args, env)
+  if (typeof wanted === 'string') {
+    for (const line of wanted.split('\n')) print(line)
+    return args[0] === '--help' ? 0 : EX_USAGE
   }
   const releases = createReleaseStack(printing(print))
-  const interrupted = () => print('stopping and cleaning up')
+  const interrupted = () => {
+    terminal.live(null)
+    print('stopping and cleaning up')
+  }
   signal.addEventListener('abort', interrupted, { once: true })
   let isClean = false
   try {
-    isClean = (await perform({ env, signal, print }, releases)).problems.length === 0
+    const surroundings = { env, signal, terminal }
+    isClean =
+      wanted.own === null ? await perform(surroundings, releases) : await performOwn(wanted, surroundings, releases)
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
@@ -85,24 +96,108 @@ export async function run({
   return isClean ? 0 : 1
 }
 
+interface Wanted {
+  /** The user's own texts, instead of the samples. */
+  own: Texts | null
+  /** The settings of the real model; null for the stand-in. */
+  live: Record<string, string> | null
+}
+
+/** @returns what to do, or how to call it; @throws Error with a sentence about a file that cannot be read */
+async function readArguments(args: readonly string[], env: Surroundings['env']): Promise<Wanted | string> {
+  const text = { type: 'string' } as const
+  const options = { resume: text, requirements: text, live: { type: 'boolean', default: false } } as const
+  let values
+  try {
+    values = parseArgs({ args: [...args], options }).values
+  } catch {
+    return USAGE
+  }
+  const { resume, requirements, live: isLive } = values
+  if (resume === undefined && requirements === undefined && !isLive) return { own: null, live: null }
+  if (isLive && !env['OPENAI_KEY']) return `--live needs OPENAI_KEY in the environment\n${USAGE}`
+  try {
+    return { own: await readTexts(values), live: isLive ? liveSettings(env) : null }
+  } catch (error) {
+    if (error instanceof UsageError) return `${error.message}\n${USAGE}`
+    throw error
+  }
+}
+
+/** The user's own settings of the provider; budgets keep their defaults, which are the free tier's. */
+const liveSettings = (env: Surroundings['env']): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).filter(
+      (entry): entry is [string, string] => entry[0].startsWith('OPENAI_') && Boolean(entry[1]),
+    ),
+  )
+
 /** For what could not be released. */
 function printing(print: (line: string) => void): Log {
   const say = (message: string, fields = {}) => print(`${message}: ${Object.values(fields).map(String).join(', ')}`)
   return { ...lastReason(), warn: say, error: say }
 }
 
-type Surroundings = Pick<CommandContext, 'env' | 'signal' | 'print'>
+type Surroundings = Pick<CommandContext, 'env' | 'signal'> & { terminal: Terminal }
 
-/** Sets the stage on whatever services there are, plays on it, and shows what came of it. */
-async function perform({ env, signal, print }: Surroundings, releases: ReleaseStack): Promise<Audit> {
+/** Sets the stage on whatever services there are, plays on it, and shows what came of it. @returns whether it is clean */
+async function perform(surroundings: Surroundings, releases: ReleaseStack): Promise<boolean> {
+  const { signal, terminal } = surroundings
+  const { print } = terminal
   const startedMs = performance.now()
   for (const line of INTRO) print(line)
-  const services = await getServices({ env, say: print, signal })
-  releases.defer(`the services (${services.rung})`, () => services.stop(), STOP_MS)
   const stub = await startStub({ latencyMs: LATENCY_MS })
   releases.defer('the stand-in', () => stub.stop())
+  const scene = { ...(await setStage(surroundings, standIn(stub.baseUrl), releases)), stub }
   print(`stand-in for the model: ${stub.baseUrl}, answers after ${LATENCY_MS} ms`)
-  const stage = createStage(services.env, stub.baseUrl)
+  const { stage, clients, logDirs } = scene
+  const samples = demoSamples(FIRST_ID)
+  const { sentAtMs, kill } = await play(scene, samples, releases)
+  const arrivals = stub.arrivals()
+  const counted = { calls: arrivals.length, lostCalls: lostCalls(arrivals, kill) }
+  const figures = audit(samples, await readEvidence(clients, stage, counted, signal))
+  report(figures, sentAtMs, terminal)
+  print(`Logs of the workers: ${logDirs.map(logIn).join(' ')}`)
+  const isClean = figures.problems.length === 0
+  const verdict = isClean ? terminal.good('The audit is clean') : terminal.bad('THE AUDIT FAILED')
+  print(`${verdict}, after ${seconds(performance.now() - startedMs)}.`)
+  for (const line of NEXT) print(line)
+  return isClean
+}
+
+/** One request with the user's own texts. @returns whether it was scored */
+async function performOwn({ own, live }: Wanted, surroundings: Surroundings, releases: ReleaseStack): Promise<boolean> {
+  const { print } = surroundings.terminal
+  if (own === null) return false
+  let model = live
+  if (model === null) {
+    print('A stand-in answers, NOT GPT: it compares words. For GPT set OPENAI_KEY and add --live.')
+    const stub = await startStub({ latencyMs: LATENCY_MS })
+    releases.defer('the stand-in', () => stub.stop())
+    model = standIn(stub.baseUrl)
+  }
+  const scene = await setStage(surroundings, model, releases)
+  if (live !== null) print(costLine(own, scene.stage))
+  const isScored = await scoreOwn(scene, own, () => ({}), releases)
+  print(`Log of the worker: ${logIn(scene.logDirs[0] ?? '')}`)
+  return isScored
+}
+
+const logIn = (dir: string) => relative('.', join(dir, 'auth_service.log'))
+
+/** Starts all but the workers and the stand-in. */
+async function setStage(
+  { env, signal, terminal }: Surroundings,
+  model: Record<string, string>,
+  releases: ReleaseStack,
+): Promise<Omit<Scene, 'stub'>> {
+  const { print } = terminal
+  const startedMs = performance.now()
+  const services = await getServices({ env, say: print, signal })
+  releases.defer(`the services (${services.rung})`, () => services.stop(), STOP_MS)
+  const readyMs = performance.now()
+  const stage = createStage(services.env, model)
+  print(`  ready after ${seconds(readyMs - startedMs)}: ${await versionsOf(services, stage.config.redis, env, signal)}`)
   const clients = createKafkaClients(stage.config.kafka, lastReason())
   releases.defer('the connection to Kafka', () => clients.close())
   if (services.rung === 'given') {
@@ -111,92 +206,11 @@ async function perform({ env, signal, print }: Surroundings, releases: ReleaseSt
   }
   await ensureTopics(clients, stage.config.kafka, lastReason(), signal)
   const logDirs = await chooseLogDirs(stage.tag)
-  const samples = demoSamples(FIRST_ID)
-  const sentAtMs = await play({ stage, clients, samples, logDirs, env, signal, print }, releases)
-  const figures = audit(samples, await readEvidence(clients, stage, stub.arrivals().length, signal))
-  report(figures, sentAtMs, print)
-  print(`Logs of the workers: ${logDirs.map((dir) => relative('.', join(dir, 'auth_service.log'))).join(' ')}`)
-  const verdict = figures.problems.length === 0 ? 'The audit is clean' : 'THE AUDIT FAILED'
-  print(`${verdict}, after ${((performance.now() - startedMs) / 1_000).toFixed(1)} s.`)
-  return figures
+  return { stage, clients, logDirs, path: env['PATH'], terminal, signal }
 }
 
-interface Play extends Surroundings {
-  stage: Stage
-  clients: KafkaClients
-  samples: readonly Sample[]
-  logDirs: readonly string[]
-}
-
-/**
- * Starts the workers, sends the samples and shows what comes, until there is an answer to all or the time is over.
- * @returns when they were sent, ms since the epoch
- */
-async function play({ stage, clients, samples, logDirs, env, signal, print }: Play, releases: ReleaseStack) {
-  print(`starting ${WORKERS} workers`)
-  const screen = createScreen(samples, signal, print)
-  const watching = watch(clients, stage, screen)
-  releaseStarted(releases, 'the screen', watching, (unwatch) => unwatch())
-  const haveJoined = () => workersHaveJoined(clients, stage.config.kafka.groupId)
-  const starting = startWorkers(stage.settings, logDirs, haveJoined, { path: env['PATH'], signal })
-  releaseStarted(releases, 'the workers', starting, (started) => started.stop())
-  const [workers] = await Promise.all([starting, abortable(watching, signal)])
-  print(`  pids ${workers.pids.join(' and ')}, a partition each`)
-
-  const sentAtMs = await abortable(publish(clients, stage, samples), signal)
-  print(`sent ${samples.length} messages; their answers as they come:`)
-  const limit = AbortSignal.timeout(ANSWERS_LIMIT_MS)
-  const either = AbortSignal.any([signal, limit])
-  try {
-    await Promise.all([abortable(screen.complete, either), allCommitted(clients, stage, either)])
-  } catch (error) {
-    if (signal.aborted || !limit.aborted) throw error
-    print(`gave up waiting after ${ANSWERS_LIMIT_MS / 1_000} s`)
-  }
-  return sentAtMs
-}
-
-function report(figures: Audit, sentAtMs: number, print: (line: string) => void): void {
-  const table = [...tableLines(figures.rows, sentAtMs), ...flagLines(figures.rows)]
-  const wrong = figures.problems.map((problem) => `  WRONG: ${problem}`)
+function report(figures: Audit, sentAtMs: number, { print, columns, bad }: Terminal): void {
+  const table = [...tableLines(figures.rows, sentAtMs, columns), ...flagLines(figures.rows)]
+  const wrong = figures.problems.map((problem) => bad(`  WRONG: ${problem}`))
   for (const line of ['', ...table, '', ...auditLines(figures), ...wrong, '']) print(line)
-}
-
-/** Has it stopped at the end, also when it is still starting then; what does not start leaves nothing behind. */
-function releaseStarted<T>(releases: ReleaseStack, what: string, starting: Promise<T>, stop: (started: T) => unknown) {
-  const settled = Promise.allSettled([starting])
-  const release = async () => {
-    const [started] = await settled
-    if (started.status === 'fulfilled') await stop(started.value)
-  }
-  releases.defer(what, release, STOP_MS)
-}
-
-/** Prints each answer once, as it comes; nothing more once the user has stopped the demo. */
-function createScreen(samples: readonly Sample[], signal: AbortSignal, print: (line: string) => void) {
-  const byId = new Map(samples.toReversed().map((sample) => [sample.processingId, sample]))
-  const shown = new Set<bigint | null>()
-  const { promise: complete, resolve: finish } = Promise.withResolvers<void>()
-  const show = (id: bigint | null, line: (done: number) => string) => {
-    if (shown.has(id) || signal.aborted) return
-    shown.add(id)
-    print(line(shown.size))
-    if (shown.size >= byId.size) finish()
-  }
-  return {
-    /** Resolves when every id, and the message without one, was shown. */
-    complete,
-    answer: (answer: Answer) => show(answer.id, (done) => answerLine(answer, byId.get(answer.id), done, byId.size)),
-    deadLetter: (reason: string) => show(null, (done) => deadLetterLine(reason, byId.get(null), done, byId.size)),
-  }
-}
-
-/** In the working directory, or where that cannot be written, beside other temporary files; a run's logs are kept. */
-async function chooseLogDirs(tag: string): Promise<string[]> {
-  const root = join('logs', tag)
-  const base = await mkdir(root, { recursive: true }).then(
-    () => resolve(root),
-    () => mkdtemp(join(tmpdir(), `resume-scoring-${tag}-logs-`)),
-  )
-  return Array.from({ length: WORKERS }, (_, n) => join(base, `worker-${n + 1}`))
 }

@@ -1,10 +1,11 @@
 /** The demo's process: arguments, signals, exit code. It reads no `.env`: a demo must never find its way to the services named there. */
 import { onSignal } from '../lib/on-signal.ts'
 import { run } from './demo.ts'
+import { createTerminal } from './terminal.ts'
 
-const say = (line: string) => void process.stdout.write(`${line}\n`)
+const terminal = createTerminal(process.stdout, process.env)
 try {
-  process.exitCode = await run({ args: process.argv.slice(2), env: process.env, signal: onSignal(), print: say })
+  process.exitCode = await run({ args: process.argv.slice(2), env: process.env, signal: onSignal(), terminal })
 } catch (error) {
   console.error(`demo failed: ${error instanceof Error ? error.message : String(error)}`)
   process.exitCode = 1

@@ -4,23 +4,23 @@ import type { Audit, Row } from './audit.ts'
 import { outcomeOf } from './audit.ts'
 import type { Sample } from './samples.ts'
 
-/** As wide as its longest line may be. */
-export const COLUMNS = 120
-
-/** Headings, widths, and which way the column leans. */
+/** Headings, widths, and which way the column leans; the proof takes what is left of the line. */
 const TABLE = [
   { head: 'id', width: 16, right: true },
   { head: 'resume', width: 23, right: false },
   { head: 'score', width: 5, right: true },
   { head: 'verdict', width: 11, right: false },
-  { head: 'matches', width: 29, right: false },
   { head: 'waited', width: 6, right: true },
   { head: 'outcome', width: 18, right: false },
 ] as const
+const GAP = '  '
+const TABLE_WIDTH = TABLE.reduce((sum, { width }) => sum + width + GAP.length, 0)
+/** A proof in fewer columns says nothing: it gets a line of its own. */
+const LEAST_PROOF = 20
 
 /** A letter written as two characters (й as и and a breve) takes one column. */
 const letters = new Intl.Segmenter('ru')
-const cells = (text: string) => [...letters.segment(text)].map(({ segment }) => segment)
+export const cells = (text: string) => [...letters.segment(text)].map(({ segment }) => segment)
 
 /** @returns the text in exactly `width` columns, with an ellipsis where it is cut */
 export function fit(text: string, width: number, right = false): string {
@@ -30,15 +30,28 @@ export function fit(text: string, width: number, right = false): string {
   return right ? space + text : text + space
 }
 
-const line = (values: readonly string[]) =>
-  TABLE.map(({ width, right }, column) => fit(values[column] ?? '', width, right))
-    .join('  ')
-    .trimEnd()
+/** @param sentAtMs when the samples were sent, ms since the epoch @param columns at least 60 */
+export function tableLines(rows: readonly Row[], sentAtMs: number, columns: number): string[] {
+  const proofWidth = columns - TABLE_WIDTH
+  if (proofWidth < LEAST_PROOF) return rows.flatMap((row) => narrowRow(row, sentAtMs, columns))
+  const line = (values: readonly string[]) =>
+    [...TABLE, { width: proofWidth, right: false }]
+      .map(({ width, right }, column) => fit(values[column] ?? '', width, right))
+      .join(GAP)
+      .trimEnd()
+  const rule = [...TABLE.map(({ width }) => width), proofWidth].map((width) => '─'.repeat(width)).join(GAP)
+  return [line([...TABLE.map(({ head }) => head), 'proof']), rule, ...rows.map((row) => line(rowCells(row, sentAtMs)))]
+}
 
-/** @param sentAtMs when the samples were sent, ms since the epoch */
-export function tableLines(rows: readonly Row[], sentAtMs: number): string[] {
-  const rule = TABLE.map(({ width }) => '─'.repeat(width)).join('  ')
-  return [line(TABLE.map(({ head }) => head)), rule, ...rows.map((row) => line(rowCells(row, sentAtMs)))]
+/** Two lines for a row: what it is and what came of it, and below it the time and the proof. */
+function narrowRow(row: Row, sentAtMs: number, columns: number): string[] {
+  const [id = '', title = '', score = '', verdict = '', waited = '', outcome = '', proof = ''] = rowCells(row, sentAtMs)
+  const told = row.answer?.result.kind === 'score' ? `${score} ${verdict}` : outcome
+  const first = [fit(id, 16, true), fit(title, columns - 40), fit(told, 20)].join(GAP)
+  const below = row.answer === null ? '' : [waited, outcome, proof].filter((text) => text !== '-').join(GAP)
+  return [first, ...(below === '' ? [] : [fit(`${' '.repeat(16)}${GAP}${below}`, columns)])].map((text) =>
+    text.trimEnd(),
+  )
 }
 
 /** @returns a line for each text that tries to instruct the model */
@@ -46,44 +59,61 @@ export const flagLines = (rows: readonly Row[]): string[] =>
   rows.flatMap(({ answer }) =>
     answer === null || answer.flags === ''
       ? []
-      : fit(
-          `${answer.id} is flagged, and scored by what is proved: ${answer.flags.replaceAll(',', ', ')}`,
-          COLUMNS,
-        ).trimEnd(),
+      : [`${answer.id} is flagged, and scored by what is proved: ${answer.flags.replaceAll(',', ', ')}`],
   )
 
-function rowCells({ sample, answer, outcome }: Row, sentAtMs: number): string[] {
+function rowCells({ sample, answer, outcome, proof }: Row, sentAtMs: number): string[] {
   const id = sample.processingId === null ? '-' : sample.processingId.toString()
-  if (answer === null) return [id, sample.title, '-', '-', '-', '-', outcome]
+  if (answer === null) return [id, sample.title, '-', '-', '-', outcome, '-']
   const waited = seconds(answer.atMs - sentAtMs)
   const { result } = answer
-  if (result.kind === 'failure') return [id, sample.title, '-', '-', '-', waited, outcome]
-  // The short ones say most in a narrow column.
-  const matches = result.matches.toSorted((a, b) => a.length - b.length).join(', ')
-  const counted = matches === '' ? '0' : `${result.matches.length}: ${matches}`
-  return [id, sample.title, result.score.toString(), result.verdict, counted, waited, outcome]
+  if (result.kind === 'failure') return [id, sample.title, '-', '-', waited, outcome, '-']
+  const shown = proof === null ? (result.matches.length === 0 ? 'nothing is proved' : result.matches[0]) : `«${proof}»`
+  return [id, sample.title, result.score.toString(), result.verdict, waited, outcome, shown ?? '-']
 }
 
 const seconds = (ms: number) => `${(Math.max(0, ms) / 1_000).toFixed(1)} s`
 
 /** @returns the line for an answer that has just come: the `done`th of `all` */
-export function answerLine(answer: Answer, sample: Sample | undefined, done: number, all: number): string {
+export function answerLine(answer: Answer, sample: Sample | undefined, count: string, columns: number): string {
   const { result } = answer
   const what = result.kind === 'score' ? `${fit(String(result.score), 3, true)}  ${result.verdict}` : outcomeOf(answer)
-  return arrival(answer.id.toString(), sample, what, `${done}/${all}`)
+  return arrival(answer.id.toString(), sample, what, count, columns)
 }
 
 /** @returns the line for a dead letter that has just come */
-export function deadLetterLine(reason: string, sample: Sample | undefined, done: number, all: number): string {
-  return arrival('-', sample, `dead letter: ${reason}`, `${done}/${all}`)
+export const deadLetterLine = (reason: string, sample: Sample | undefined, count: string, columns: number): string =>
+  arrival('-', sample, `dead letter: ${reason}`, count, columns)
+
+function arrival(id: string, sample: Sample | undefined, what: string, count: string, columns: number): string {
+  const title = fit(sample?.title ?? '', Math.min(23, columns - 49))
+  return fit([`  ${fit(count, 5, true)}`, fit(id, 16, true), title, what].join(GAP), columns).trimEnd()
 }
 
-const arrival = (id: string, sample: Sample | undefined, what: string, count: string) =>
-  `  ${fit(count, 5, true)}  ${fit(id, 16, true)}  ${fit(sample?.title ?? '', 23)}  ${what}`
+export interface Progress {
+  done: number
+  all: number
+  inFlight: number
+  requests: number
+  tokens: number
+}
+
+const thousands = (count: number) => count.toLocaleString('en')
+
+/** @returns how far it is, and what it has cost so far, for the line that changes */
+export const progressLine = ({ done, all, inFlight, requests, tokens }: Progress, budget: Budget): string =>
+  `  ${done}/${all} done, ${inFlight} in flight, used ${requests}/${budget.OPENAI_RPM} requests, ${thousands(tokens)}/${thousands(budget.OPENAI_TPM)} tokens`
+
+interface Budget {
+  OPENAI_RPM: number
+  OPENAI_TPM: number
+}
 
 export function auditLines(figures: Audit): string[] {
   const { deadLetterReasons: reasons } = figures
   const row = (name: string, figure: number, more = '') => `  ${fit(name, 14)}${fit(String(figure), 4, true)}  ${more}`
+  const repeated = figures.calls - figures.paid
+  const died = repeated > 0 ? `, ${repeated} died with the worker and were repeated` : ''
   return [
     'Audit, read back from Kafka (read committed):',
     row('requests', figures.rows.length, `${figures.ids} ids, one of them sent twice, and a broken message`),
@@ -91,6 +121,6 @@ export function auditLines(figures: Audit): string[] {
     row('lost', figures.lost),
     row('doubled', figures.doubled),
     row('dead letters', reasons.length, reasons.join(', ')),
-    row('model calls', figures.calls, `counted by the stand-in; ${figures.paid} paid from the budget`),
+    row('model calls', figures.calls, `counted by the stand-in; ${figures.paid} paid for outcomes${died}`),
   ].map((text) => text.trimEnd())
 }

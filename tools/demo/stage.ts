@@ -11,6 +11,8 @@ import type { Headers } from '../../src/kafka/messages.ts'
 import { createOffsetsView } from '../../src/kafka/offsets-view.ts'
 import type { ReadBack } from '../../src/kafka/outcomes-reader.ts'
 import { readBack } from '../../src/kafka/outcomes-reader.ts'
+import type { DecisionRecord } from '../../src/scoring/decision-record.ts'
+import { readDecision } from '../../src/scoring/decision-record.ts'
 import { lastReason, withRedis } from '../../src/cli/connections.ts'
 import type { Answer } from './answers.ts'
 import { readNotification, readRecordId } from './answers.ts'
@@ -21,6 +23,9 @@ import type { Sample } from './samples.ts'
 export const WORKERS = 2
 /** Raised, so that nobody has to wait; the over-long sample is above the tokens of a minute and is refused for it. */
 export const BUDGET = { OPENAI_RPM: 600, OPENAI_TPM: 90_000 }
+
+/** A key for each worker, by which the stand-in tells their calls apart. @param n counted from 0 */
+export const workerKey = (n: number): string => `sk-demo-no-key-is-needed-${n + 1}`
 
 const POLL_MS = 100
 const SCAN_COUNT = 1_000
@@ -35,9 +40,9 @@ export interface Stage {
 
 /**
  * @param services the settings that lead to Kafka and Redis
- * @param baseUrl of the stand-in
+ * @param model the settings of the model: the stand-in's, or those of `--live`
  */
-export function createStage(services: Record<string, string>, baseUrl: string): Stage {
+export function createStage(services: Record<string, string>, model: Record<string, string>): Stage {
   const tag = `demo-${randomBytes(4).toString('hex')}`
   const settings = {
     ...withAbsoluteFiles(services),
@@ -46,18 +51,25 @@ export function createStage(services: Record<string, string>, baseUrl: string): 
     KAFKA_TOPIC_FOR_NOTIFICATIONS: `${tag}.notifications`,
     KAFKA_TOPIC_FOR_UPLOADING_DATA: `${tag}.uploading_data`,
     KAFKA_TOPIC_FOR_DEAD_LETTERS: `${tag}.AI_handler_dead_letters`,
+    // They quote the resumes, which is why a user has to ask for them; these resumes are made up.
+    KAFKA_TOPIC_FOR_DECISIONS: `${tag}.decisions`,
     KAFKA_TOPIC_PARTITIONS: String(WORKERS),
     KAFKA_START_FROM: 'earliest',
     REDIS_KEY_PREFIX: `${tag}:`,
-    OPENAI_KEY: 'sk-demo-no-key-is-needed',
-    OPENAI_BASE_URL: baseUrl,
-    OPENAI_RPM: String(BUDGET.OPENAI_RPM),
-    OPENAI_TPM: String(BUDGET.OPENAI_TPM),
+    ...model,
     // Few, so that one can watch the answers come.
     MAX_CALLS_IN_FLIGHT: '3',
   }
   return { tag, settings, config: loadConfig(settings) }
 }
+
+/** @param baseUrl of the stand-in */
+export const standIn = (baseUrl: string): Record<string, string> => ({
+  OPENAI_KEY: workerKey(0),
+  OPENAI_BASE_URL: baseUrl,
+  OPENAI_RPM: String(BUDGET.OPENAI_RPM),
+  OPENAI_TPM: String(BUDGET.OPENAI_TPM),
+})
 
 /** The workers run in directories of their own. */
 function withAbsoluteFiles(settings: Record<string, string>): Record<string, string> {
@@ -134,29 +146,59 @@ export async function allCommitted(clients: KafkaClients, { config }: Stage, sig
   }
 }
 
-/** Reads the three output topics from their first message to their end, read committed. */
+/** Reads the output topics from their first message to their end, read committed. */
 export async function readEvidence(
   clients: KafkaClients,
   { tag, config }: Stage,
-  calls: number,
+  { calls, lostCalls }: Pick<Evidence, 'calls' | 'lostCalls'>,
   signal: AbortSignal,
 ): Promise<Evidence> {
   const { notifications, records, deadLetters } = config.kafka.topics
-  const read = async <T>(topic: string, parse: (message: ReadBack) => T): Promise<T[]> => {
-    const found: T[] = []
-    const onMessage = async (message: ReadBack) => void found.push(parse(message))
-    await readBack({ clients, topic, groupPrefix: tag, sinceMs: 0, onMessage, signal, log: lastReason() })
-    return found
-  }
-  const [told, recorded, dead] = await Promise.all([
+  const read = <T>(topic: string, parse: (message: ReadBack) => T) => readTopic({ clients, topic, tag, signal }, parse)
+  const [told, recorded, dead, decided] = await Promise.all([
     read(notifications, readNotification),
     read(records, readRecordId),
     read(deadLetters, ({ value, headers }) => ({
       value: value?.toString() ?? '',
       reason: reasonIn(headers),
     })),
+    readDecisions(clients, { tag, config }, signal),
   ])
-  return { notifications: told, records: recorded, deadLetters: dead, calls }
+  const proofs = new Map(decided.map((each) => [each.processing_id, proofIn(each)]))
+  return { notifications: told, records: recorded, deadLetters: dead, proofs, calls, lostCalls }
+}
+
+interface Reading {
+  clients: KafkaClients
+  topic: string
+  tag: string
+  signal: AbortSignal
+}
+
+/** @returns what `parse` makes of each message that is there now, read committed */
+async function readTopic<T>({ clients, topic, tag, signal }: Reading, parse: (message: ReadBack) => T): Promise<T[]> {
+  const found: T[] = []
+  const onMessage = async (message: ReadBack) => void found.push(parse(message))
+  await readBack({ clients, topic, groupPrefix: tag, sinceMs: 0, onMessage, signal, log: lastReason() })
+  return found
+}
+
+/** @returns why each score is what it is */
+export async function readDecisions(
+  clients: KafkaClients,
+  { tag, config }: Pick<Stage, 'tag' | 'config'>,
+  signal: AbortSignal,
+): Promise<DecisionRecord[]> {
+  const topic = config.kafka.topics.decisions
+  if (topic === null) return []
+  const found = await readTopic({ clients, topic, tag, signal }, ({ value }) => readDecision(value))
+  return found.filter((each) => each !== null)
+}
+
+/** @returns the shortest quote that proves something, since it says most in a narrow column; null for none */
+function proofIn({ requirements }: DecisionRecord): string | null {
+  const quotes = requirements.flatMap(({ proved, quote }) => (proved && quote !== null ? [quote] : []))
+  return quotes.toSorted((a, b) => a.length - b.length)[0] ?? null
 }
 
 /** Removes the run's topics, groups and keys from services that stay. */

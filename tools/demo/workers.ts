@@ -15,8 +15,17 @@ const DRAIN_MS = 5_000
 
 export interface Workers {
   pids: number[]
+  /** Ends one with SIGKILL, as a crash or a lost machine does. @param n counted from 0 */
+  kill(n: number): Promise<void>
   /** Has them drain, and ends what is left of them after 5 s. May be called again. */
   stop(): Promise<void>
+}
+
+interface Surroundings {
+  path: string | undefined
+  signal: AbortSignal
+  /** What one has for itself. @param n counted from 0 */
+  settingsOf?: (n: number) => Record<string, string>
 }
 
 /**
@@ -30,7 +39,7 @@ export async function startWorkers(
   settings: Record<string, string>,
   logDirs: readonly string[],
   haveJoined: () => Promise<boolean>,
-  { path, signal }: { path: string | undefined; signal: AbortSignal },
+  { path, signal, settingsOf = () => ({}) }: Surroundings,
 ): Promise<Workers> {
   const started = await Promise.allSettled(
     logDirs.map(async (logDir, n) => {
@@ -39,7 +48,7 @@ export async function startWorkers(
         name: `worker ${n + 1}`,
         command: process.execPath,
         args: ['--disable-warning=TimeoutNegativeWarning', MAIN],
-        env: { PATH: path, ...settings, LOG_DIR: logDir },
+        env: { PATH: path, ...settings, ...settingsOf(n), LOG_DIR: logDir },
         dir: await mkdtemp(join(tmpdir(), 'resume-scoring-demo-')),
         isReady: haveJoined,
         startLimitMs: START_LIMIT_MS,
@@ -50,7 +59,8 @@ export async function startWorkers(
   const workers = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   const stop = async () => void (await Promise.all(workers.map(end)))
   const failure = started.find((one) => one.status === 'rejected')
-  if (failure === undefined) return { pids: workers.map(({ pid }) => pid), stop }
+  const kill = async (n: number) => workers[n]?.kill('SIGKILL')
+  if (failure === undefined) return { pids: workers.map(({ pid }) => pid), kill, stop }
   await stop()
   throw failure.reason
 }

@@ -1,0 +1,72 @@
+/** The demo with a person's own files: one request, with every requirement and the quote that proves it. */
+import type { KafkaClients } from '../../src/kafka/clients.ts'
+import { abortable } from '../../src/lib/abortable.ts'
+import { stringifyExact } from '../../src/lib/json.ts'
+import { sanitize } from '../../src/lib/sanitize.ts'
+import type { Texts } from '../../src/lib/sanitize.ts'
+import type { ReleaseStack } from '../../src/release-stack.ts'
+import { explain } from '../../src/scoring/decision-record.ts'
+import { buildPrompt } from '../../src/scoring/prompt.ts'
+import { createTokenEstimator } from '../../src/scoring/tokens.ts'
+import type { Answer } from './answers.ts'
+import type { Scene } from './play.ts'
+import { releaseStarted, start } from './play.ts'
+import type { Stage } from './stage.ts'
+import { publish, readDecisions, watch } from './stage.ts'
+
+const ID = 1n
+/** With the free tier's three requests a minute and a slow model; the worker itself retries for longer. */
+const ANSWER_LIMIT_MS = 180_000
+
+/** @returns what a live run costs at most, as a sentence for before it */
+export function costLine(texts: Texts, { config }: Stage): string {
+  const { model, maxCompletionTokens, responseFormat } = config.provider
+  const prompt = buildPrompt(sanitize(texts).texts, { responseFormat, verdictMinScore: config.verdictMinScore })
+  const { tokens } = createTokenEstimator(model).estimate(prompt)
+  return `GPT answers: ${model}, one call of about ${tokens} prompt tokens and at most ${maxCompletionTokens} completion tokens (a second one if the answer is unusable), billed to your OPENAI_KEY.`
+}
+
+/** @returns whether it was scored; @throws Error when nothing comes in time */
+export async function scoreOwn(
+  scene: Omit<Scene, 'stub'>,
+  texts: Texts,
+  settingsOf: (n: number) => Record<string, string>,
+  releases: ReleaseStack,
+): Promise<boolean> {
+  const { stage, clients, terminal, signal } = scene
+  const { promise: answered, resolve } = Promise.withResolvers<Answer>()
+  const watching = watch(clients, stage, { answer: resolve, deadLetter: () => {} })
+  releaseStarted(releases, 'the screen', watching, (unwatch) => unwatch())
+  await start(scene, 1, releases, settingsOf)
+  await abortable(watching, signal)
+  await abortable(
+    publish(clients, stage, [{ title: '', processingId: ID, value: requestOf(texts), expected: 'scored' }]),
+    signal,
+  )
+  terminal.print('sent; waiting for its result')
+  const limit = AbortSignal.timeout(ANSWER_LIMIT_MS)
+  const answer = await abortable(answered, AbortSignal.any([signal, limit])).catch((error: unknown) => {
+    if (signal.aborted || !limit.aborted) throw error
+    throw new Error(`nothing came within ${ANSWER_LIMIT_MS / 1_000} s; the log of the worker says why`, {
+      cause: error,
+    })
+  })
+  for (const line of ['', ...(await resultLines(clients, stage, answer, signal)), '']) terminal.print(line)
+  return answer.result.kind === 'score'
+}
+
+async function resultLines(clients: KafkaClients, stage: Stage, { result }: Answer, signal: AbortSignal) {
+  if (result.kind === 'failure') return [`Not scored: ${result.message}`]
+  const [decision] = await readDecisions(clients, stage, signal)
+  return decision === undefined ? [`${result.score} of 100: ${result.verdict}`] : explain(decision)
+}
+
+const requestOf = (texts: Texts) =>
+  stringifyExact({
+    callback_url: 'https://resume-scoring-worker-demo.invalid/',
+    processing_id: ID,
+    user_id: 1n,
+    resume_id: 1n,
+    requirements_id: 1n,
+    ...texts,
+  })
