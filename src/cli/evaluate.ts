@@ -28,6 +28,8 @@ export const run: Command = defineCommand(
       '  --price-prompt X --price-completion Y   per million tokens: shows the cost',
       '  --new-budget           no worker has used this Redis, and nothing was spent today',
     ],
+    example: 'evaluate -- --set evaluation/set.jsonl',
+    required: { set: 'FILE.jsonl' },
     options: {
       set: { type: 'string' },
       repeat: { type: 'string', default: '1' },
@@ -41,8 +43,7 @@ export const run: Command = defineCommand(
   async ({ values, config, signal, progress }) => {
     const prices = readPrices(values['price-prompt'], values['price-completion'])
     const repeats = readCount('--repeat', values.repeat)
-    const path = values.set
-    if (path === undefined) throw new UsageError('Missing --set FILE.jsonl')
+    const path = values.set ?? ''
     const text = await readText(path)
     const set = readSet(text)
     const asked = askedOf(config, text)

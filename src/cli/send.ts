@@ -1,6 +1,5 @@
 /** `send`: publishes one request, waits for its notification and shows it. */
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { Config } from '../config.ts'
 import { NOTIFICATION_KEY, REQUEST_KEY } from '../contracts.ts'
 import { stringifyExact } from '../lib/json.ts'
@@ -13,11 +12,12 @@ import type { Command } from './define.ts'
 import { lastReason, withKafka } from './connections.ts'
 import { processingIdIn, readFields, scoringHeaders } from './copies.ts'
 import type { Report } from './define.ts'
-import { defineCommand, readCount, readId, UsageError } from './define.ts'
-import { duration } from './text.ts'
+import { defineCommand, readCount, readId } from './define.ts'
+import { EXIT } from './exit-codes.ts'
+import { readTextInput } from './input.ts'
+import { tellStanding } from './send-progress.ts'
+import { duration } from '../lib/text.ts'
 
-const EXIT_FAILURE = 2
-const EXIT_NOTHING = 3
 /** Of the top-level domain that never resolves: whoever calls back calls nobody. */
 const NO_CALLBACK = 'https://resume-scoring-worker-send.invalid/'
 
@@ -34,6 +34,8 @@ export const run: Command = defineCommand(
       '  --callback-url URL      default: one that leads nowhere',
       '  --processing-id ID, --user-id ID, --resume-id ID, --requirements-id ID  default: made up',
     ],
+    example: 'send -- --resume resume.txt --requirements vacancy.txt',
+    required: { resume: 'FILE', requirements: 'FILE' },
     options: {
       resume: { type: 'string' },
       requirements: { type: 'string' },
@@ -57,25 +59,15 @@ export const run: Command = defineCommand(
       user_id: idOf('user-id'),
       resume_id: idOf('resume-id'),
       requirements_id: idOf('requirements-id'),
-      requirements: await readText('--requirements', values.requirements),
-      resume: await readText('--resume', values.resume),
+      requirements: await readTextInput('--requirements', values.requirements ?? ''),
+      resume: await readTextInput('--resume', values.resume ?? ''),
     }
-    return withKafka(config.kafka, (clients) => ask(clients, config.kafka, { request, timeoutMs, signal, progress }))
+    return withKafka(config.kafka, (clients) => ask(clients, config, { request, timeoutMs, signal, progress }))
   },
 )
 
 /** @returns a positive 63-bit number that nobody else has */
 const newId = () => (randomBytes(8).readBigUInt64BE() >> 1n) | 1n
-
-async function readText(option: string, path: string | undefined): Promise<string> {
-  if (path === undefined) throw new UsageError(`Missing ${option} FILE`)
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path))
-  } catch (error) {
-    const reason = error instanceof TypeError ? 'it is not UTF-8' : (error as NodeJS.ErrnoException).code
-    throw new Error(`${option} ${path} cannot be read: ${reason ?? String(error)}`, { cause: error })
-  }
-}
 
 interface Asking {
   request: Request
@@ -84,16 +76,21 @@ interface Asking {
   progress: (line: string) => void
 }
 
-async function ask(clients: KafkaClients, { topics, groupId }: Config['kafka'], asking: Asking): Promise<Report> {
+async function ask(clients: KafkaClients, config: Config, asking: Asking): Promise<Report> {
+  const { topics, groupId } = config.kafka
   const { request, timeoutMs, signal, progress } = asking
   const id = request.processing_id
   await endsOf(clients, topics.requests, 'KAFKA_TOPIC_FOR_AI_HANDLER')
   // Before sending, so that no answer is too early to be seen.
   const from = await endsOf(clients, topics.notifications, 'KAFKA_TOPIC_FOR_NOTIFICATIONS')
   const startedMs = performance.now()
-  await publish(clients, topics.requests, groupId, request)
+  const place = await publish(clients, topics.requests, groupId, request)
   progress(`sent ${id} to ${topics.requests}; waiting for its result in ${topics.notifications}`)
+  const onStop = () => progress(`it goes on without this command; where it stands: npm run inspect -- ${id}`)
+  signal.addEventListener('abort', onStop, { once: true })
   const timeout = AbortSignal.timeout(timeoutMs)
+  const answered = new AbortController()
+  void tellStanding(clients, config, { id, ...place }, AbortSignal.any([signal, timeout, answered.signal]), progress)
   try {
     const notification = await waitForMessage({
       clients,
@@ -109,7 +106,10 @@ async function ask(clients: KafkaClients, { topics, groupId }: Config['kafka'], 
     if (signal.aborted || !timeout.aborted) throw error
     const line = `nothing came within ${duration(timeoutMs)}; where it stands: npm run inspect -- ${id}`
     const document = { processingId: id, outcome: 'none', notification: null, headers: {}, tookMs: timeoutMs }
-    return { document, lines: [line], exitCode: EXIT_NOTHING }
+    return { document, lines: [line], exitCode: EXIT.nothing }
+  } finally {
+    answered.abort(new Error('the request is answered'))
+    signal.removeEventListener('abort', onStop)
   }
 }
 
@@ -126,12 +126,14 @@ async function endsOf(clients: KafkaClients, topic: string, setting: string): Pr
   }
 }
 
-async function publish(clients: KafkaClients, topic: string, group: string, request: Request): Promise<void> {
+/** @returns where it stands in the topic */
+async function publish(clients: KafkaClients, topic: string, group: string, request: Request) {
   // Without a transaction, whose marker would stand in the backlog for ever; sent twice, it is a duplicate.
   const producer = clients.producer(`${group}.send`)
   try {
     await producer.connect()
-    await producer.send({ topic, messages: [{ key: REQUEST_KEY, value: stringifyExact(request) }] })
+    const [sent] = await producer.send({ topic, messages: [{ key: REQUEST_KEY, value: stringifyExact(request) }] })
+    return { partition: sent?.partition ?? 0, offset: BigInt(sent?.baseOffset ?? 0) }
   } finally {
     clients.discard(producer)
   }
@@ -150,7 +152,7 @@ function report(id: bigint, message: ReadBack, tookMs: number): Report {
   return {
     document: { processingId: id, outcome, notification, headers, tookMs: Math.round(tookMs) },
     lines: [...(outcome === 'success' ? scoreLines(response) : [`${outcome}: ${String(error)}`]), effort],
-    exitCode: outcome === 'success' ? 0 : EXIT_FAILURE,
+    exitCode: outcome === 'success' ? 0 : EXIT.answeredWithFailure,
   }
 }
 
