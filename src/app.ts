@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Config } from './config.ts'
+import type { Entry } from './logging/line.ts'
 import { createLogger } from './logging/logger.ts'
 import { createSecrets } from './logging/secrets.ts'
+import type { Stranger } from './ops/settings-check.ts'
 import { createReleaseStack } from './release-stack.ts'
 import { checkFiles } from './setting-files.ts'
 import { work } from './worker.ts'
@@ -19,22 +21,27 @@ export interface App {
 }
 
 /** Starts at once and in the background: a Kafka or Redis that is down is waited for, with the reason in the log. */
-export function startApp(config: Config): App {
+export function startApp(config: Config, strangers: readonly Stranger[] = []): App {
   const stopping = new AbortController()
   return {
-    done: run(config, stopping.signal),
+    done: run(config, strangers, stopping.signal),
     stop: (why) => stopping.abort(new Error(why)),
   }
 }
 
-async function run(config: Config, stop: AbortSignal): Promise<void> {
+async function run(config: Config, strangers: readonly Stranger[], stop: AbortSignal): Promise<void> {
   checkFiles(config)
   const worker = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
   const secrets = createSecrets(secretsOf(config))
-  const log = createLogger(config.logs, { stdout: process.stdout, worker, secrets: () => secrets.all() })
+  const log = createLogger(config.logs, {
+    stdout: process.stdout,
+    worker,
+    secrets: () => secrets.all(),
+    remember: isFailure,
+  })
   const releases = createReleaseStack(log)
   try {
-    await work({ config, worker, log, secrets, releases, stop })
+    await work({ config, worker, strangers, log, recent: () => log.recent(), secrets, releases, stop })
   } catch (error) {
     if (!stop.aborted) {
       log.error('the worker cannot go on', { reason: (error as Error).message })
@@ -46,6 +53,10 @@ async function run(config: Config, stop: AbortSignal): Promise<void> {
     await log.close()
   }
 }
+
+/** A request that ended without a score. */
+const isFailure = ({ fields: { outcome } }: Entry) =>
+  typeof outcome === 'string' && !['success', 'duplicate'].includes(outcome)
 
 /** The settings whose values must never stand in a log. */
 function secretsOf({ provider, kafka, redis }: Config): (string | null | undefined)[] {

@@ -7,6 +7,8 @@ import { config as loadDotenv } from 'dotenv'
 
 /** sysexits.h: something was found in an unconfigured or misconfigured state. */
 const EX_CONFIG = 78
+/** As a shell tells it of SIGINT. */
+const EX_INTERRUPTED = 130
 /** Work in flight is drained for 25 s; whatever does not close soon after is left to the operating system. */
 const EXIT_WITHIN_MS = 29_000
 
@@ -21,6 +23,10 @@ try {
   checkEnvFile('.env')
   process.exit(command === undefined ? await work() : await operate(command))
 } catch (error) {
+  if (stop.aborted && command !== undefined) {
+    console.error(`${command} was stopped`)
+    process.exit(EX_INTERRUPTED)
+  }
   console.error(error instanceof ConfigError ? error.message : `${command ?? 'the worker'} failed: ${explain(error)}`)
   process.exit(error instanceof ConfigError ? EX_CONFIG : 1)
 }
@@ -30,7 +36,8 @@ async function work(): Promise<number> {
   // Not with the commands, which need little of it.
   const { startApp } = await import('./app.ts')
   if (stop.aborted) return 0
-  const app = startApp(config)
+  const { findStrangers } = await import('./ops/settings-check.ts')
+  const app = startApp(config, findStrangers(process.env))
   stop.addEventListener('abort', () => {
     setTimeout(() => process.exit(0), EXIT_WITHIN_MS).unref()
     app.stop((stop.reason as Error).message)

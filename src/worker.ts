@@ -5,6 +5,7 @@ import { createAsk } from './pipeline/attempt.ts'
 import { budgetSettings, createBudget } from './budget/budget.ts'
 import { createSlots } from './pipeline/slots.ts'
 import type { Config } from './config.ts'
+import { REQUEST_KEY } from './contracts.ts'
 import { createDedupe } from './claims/dedupe.ts'
 import { beatOf, startHeartbeat } from './ops/heartbeat.ts'
 import { createKafkaClients } from './kafka/clients.ts'
@@ -16,14 +17,21 @@ import { readBack } from './kafka/outcomes-reader.ts'
 import { ensureTopics } from './kafka/topics.ts'
 import type { Log } from './logging/log.ts'
 import type { Secrets } from './logging/secrets.ts'
+import { readFleetLines } from './ops/fleet-lines.ts'
+import { settingsOf } from './ops/fleet-status.ts'
+import { createForeignKeys } from './ops/foreign-keys.ts'
+import type { Metrics } from './ops/metrics.ts'
 import { createMetrics } from './ops/metrics.ts'
 import { startOps } from './ops/ops.ts'
+import { startProviderCheck } from './ops/provider-check.ts'
+import type { Stranger } from './ops/settings-check.ts'
 import { startWaitingLog } from './ops/waiting-log.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createAdaptations } from './provider/adaptations.ts'
 import { createProvider } from './provider/client.ts'
 import { createGate } from './provider/gate.ts'
 import { createKeySource } from './provider/key.ts'
+import { askStanding } from './provider/standing.ts'
 import { createTransport } from './provider/transport.ts'
 import { createRecovery } from './claims/recovery.ts'
 import { createBudgetRescue } from './claims/budget-rescue.ts'
@@ -34,12 +42,13 @@ import { createFleetState } from './claims/trusted-state.ts'
 import { createSubscriptions } from './redis/subscriptions.ts'
 import { createResultCache } from './scoring/cache.ts'
 import { promptVersion } from './scoring/prompt-version.ts'
-import { createReviews } from './scoring/reviews.ts'
+import { createReviews, recentReviews } from './scoring/reviews.ts'
 import { createScoring } from './scoring/scoring.ts'
 import { preflightKafka, preflightProvider, preflightRedis } from './ops/preflight.ts'
 import type { ReleaseStack } from './release-stack.ts'
 import { createTokenRatios } from './scoring/token-ratios.ts'
 import { createTokenEstimator } from './scoring/tokens.ts'
+import { shownAddress } from './lib/address.ts'
 import { VERSION } from './lib/version.ts'
 
 /** Calls in flight have so long to finish once the worker is told to stop. */
@@ -52,9 +61,13 @@ export interface WorkParts {
   config: Config
   /** This worker's name, unique among all there ever were. */
   worker: string
+  /** Variables that look like settings and are none. */
+  strangers: readonly Stranger[]
   log: Log
   /** Told of keys that come from files. */
   secrets: Secrets
+  /** The last lines of the log that are worth reading. */
+  recent: () => readonly string[]
   releases: ReleaseStack
   stop: AbortSignal
 }
@@ -64,12 +77,24 @@ export interface WorkParts {
  * Kafka and Redis are waited for while they are away.
  * @throws Error when it cannot go on (a topic that may not be created, a Redis Cluster); the reason of `stop` during the start
  */
-export async function work({ config, worker, log, secrets, releases, stop }: WorkParts): Promise<void> {
+export async function work(parts: WorkParts): Promise<void> {
+  const { config, worker, log, secrets, releases, stop } = parts
   const { kafka, processedTtlMs } = config
   log.info('starting', { worker, version: VERSION, group: kafka.groupId, topic: kafka.topics.requests })
+  tellSettings(parts)
   const info = { version: VERSION, model: config.provider.model, prompt: promptVersion }
-  const metrics = createMetrics({ process: config.ops !== null, info })
-  const ops = config.ops === null ? null : await startOps(config.ops, metrics, log)
+  const counters = createMetrics({ process: config.ops !== null, info })
+  const foreignKeys = createForeignKeys(REQUEST_KEY, log)
+  releases.defer('the counts of skipped messages', () => foreignKeys.close())
+  const metrics: Metrics = { ...counters, foreignKeySkipped: skipped }
+  function skipped(key: Buffer | null): void {
+    counters.foreignKeySkipped(key)
+    foreignKeys.count(key)
+  }
+  const ops =
+    config.ops === null
+      ? null
+      : await startOps(config.ops, metrics, log, { worker, version: VERSION, recent: parts.recent })
   if (ops !== null) releases.defer('probes and metrics', () => ops.close())
   const keys = redisKeys(config.redis.keyPrefix)
   const redis = connectRedis(config.redis, log, { name: worker })
@@ -116,11 +141,13 @@ export async function work({ config, worker, log, secrets, releases, stop }: Wor
   releases.defer('the budget', () => budget.close())
   const adaptations = createAdaptations({ redis, keys, server: config.provider, log })
   await adaptations.load()
-  const provider = createProvider({
+  const key = createKeySource(config.provider, log, { learned: (value) => secrets.learn(value) })
+  const provider = createProvider({ settings: config.provider, key, transport, adaptations })
+  const providerCheck = startProviderCheck({
     settings: config.provider,
-    key: createKeySource(config.provider, log, { learned: (key) => secrets.learn(key) }),
-    transport,
-    adaptations,
+    ask: (signal) => askStanding({ settings: config.provider, key, transport }, signal),
+    log,
+    signal: ended.signal,
   })
   const gate = createGate({ redis, keys, worker, identity: provider.identity, retry: retryWhileAway, log })
   releases.defer('the gate', () => gate.close())
@@ -193,8 +220,9 @@ export async function work({ config, worker, log, secrets, releases, stop }: Wor
   ]
   for (const loop of background) loop.catch(saidUnless(ended.signal, log, 'background work has ended'))
 
-  const who = { host: hostname(), pid: String(process.pid), ...info }
-  const beat = () => beatOf(who, consumer.status())
+  const who = { host: hostname(), pid: String(process.pid), ...info, settings: settingsOf(config, promptVersion) }
+  const beat = async () =>
+    beatOf(who, { consumer: consumer.status(), scopes: await provider.identity(), skipped: foreignKeys.counts() })
   releases.defer('the heartbeat', startHeartbeat(redis, keys.worker(worker), beat, log))
   const waiting = () => budget.waiting() + slots.counts().queued
   releases.defer('the lines on waiting', startWaitingLog({ budget, waiting, totals: metrics.totals, log }))
@@ -204,6 +232,16 @@ export async function work({ config, worker, log, secrets, releases, stop }: Wor
     budget,
     consumer: () => consumer.status(),
     identity: provider.identity,
+    providerTrouble: providerCheck.trouble,
+    fleet: () =>
+      readFleetLines({
+        redis,
+        keys,
+        clients,
+        config,
+        prompt: promptVersion,
+        reviews: () => recentReviews(redis, keys, processedTtlMs),
+      }),
     callsInFlight: () => slots.counts().running,
     oldestUnfinishedMs: () => pipeline.oldestUnfinishedMs(),
   })
@@ -218,6 +256,23 @@ export async function work({ config, worker, log, secrets, releases, stop }: Wor
     .releaseAll(AbortSignal.timeout(LEASES_MS))
     .catch(saidUnless(ended.signal, log, 'leases are left to expire'))
   log.info('stopped', { why: (stop.reason as Error).message, ...report })
+}
+
+/** What decides the worker's cost and results, and what somebody may have meant to set. */
+function tellSettings({ config, strangers, log }: WorkParts): void {
+  const { provider, budget } = config
+  const { requestsPerMinute, tokensPerMinute, requestsPerDay, tokensPerDay } = budget
+  const limits = { requestsPerMinute, tokensPerMinute, requestsPerDay, tokensPerDay }
+  const shown = Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, limit ?? 'no limit']))
+  log.info('the model and its budget', {
+    model: provider.model,
+    address: shownAddress(provider.baseUrl),
+    ...(provider.proxyUrl === null ? {} : { proxy: new URL(provider.proxyUrl).host }),
+    budget: budget.name,
+    ...shown,
+  })
+  for (const { name, advice } of strangers)
+    log.warn('a variable looks like a setting and is not read', { name, advice })
 }
 
 /** @returns a function that reads the notifications topic back, for the rebuilding of what Redis has lost */

@@ -11,8 +11,8 @@ import { findLeftovers } from './leftovers.ts'
 import type { Command } from './define.ts'
 import { withKafka, withRedis } from './connections.ts'
 import type { Report } from './define.ts'
-import { defineCommand, UsageError } from './define.ts'
-import { section, table, time } from './text.ts'
+import { defineCommand } from './define.ts'
+import { section, table, time } from '../lib/text.ts'
 
 interface Adoption {
   partition: number
@@ -45,11 +45,12 @@ export const run: Command = defineCommand(
       '  --dry-run       change nothing',
       '  --forget-marks  remove the marks of requests that have no notification, so that they can be scored',
     ],
+    example: 'adopt-offsets -- --from old_group --dry-run',
+    required: { from: 'GROUP' },
     options: { from: { type: 'string' }, 'dry-run': { type: 'boolean' }, 'forget-marks': { type: 'boolean' } },
   },
   async ({ values, config, signal, progress }) => {
-    const { from } = values
-    if (from === undefined || from === '') throw new UsageError('Missing --from GROUP')
+    const { from = '' } = values
     const isDry = values['dry-run'] === true
     const { groupId: to } = config.kafka
     return withRedis(config.redis, signal, (redis, keys) =>

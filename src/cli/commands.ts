@@ -1,7 +1,9 @@
 /** The operators' commands by name. Each is loaded when it is called: the worker carries none of them in memory. */
 import { loadConfig } from '../config.ts'
 import type { Command, Output } from './define.ts'
-import { EXIT_USAGE } from './define.ts'
+import { closest } from '../lib/similar.ts'
+import { VERSION } from '../lib/version.ts'
+import { EXIT } from './exit-codes.ts'
 
 interface Entry {
   /** In a line. */
@@ -15,6 +17,12 @@ const COMMANDS: Record<string, Entry> = {
   send: {
     does: '--resume FILE --requirements FILE: publish one request and print its result',
     load: () => import('./send.ts'),
+  },
+  validate: { does: 'FILE: would this message be taken, as it is', load: () => import('./validate.ts') },
+  doctor: {
+    does: '[--paid]: look at settings, Kafka, Redis and the provider before a worker does',
+    load: () => import('./doctor.ts'),
+    needsKey: true,
   },
   status: { does: 'budgets, backlog, holds, workers', load: () => import('./status.ts') },
   inspect: { does: 'ID: where a request stands', load: () => import('./inspect.ts') },
@@ -51,7 +59,7 @@ const STANDARD: Output = {
 
 /**
  * Runs the command `name`.
- * @returns its exit code; 64 (EX_USAGE) for an unknown one
+ * @returns its exit code; see exit-codes.ts
  * @throws ConfigError for wrong settings; Error with a sentence for the user
  */
 export async function runCommand(
@@ -61,11 +69,17 @@ export async function runCommand(
   signal: AbortSignal,
   output: Output = STANDARD,
 ): Promise<number> {
-  if (['help', '--help', '-h'].includes(name)) return listCommands(output.print, 0)
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (['help', '--help', '-h'].includes(name)) return listCommands(output.print, EXIT.ok)
+  if (['version', '--version', '-v'].includes(name)) {
+    output.print(VERSION)
+    return EXIT.ok
+  }
+  const known = name === '--check' ? 'doctor' : name
+  const command = Object.hasOwn(COMMANDS, known) ? COMMANDS[known] : undefined
   if (command === undefined) {
-    output.complain(`unknown command: ${name}`)
-    return listCommands(output.complain, EXIT_USAGE)
+    const meant = closest(name, Object.keys(COMMANDS))
+    output.complain(`unknown command: ${name}${meant === null ? '' : ` (did you mean ${meant}?)`}`)
+    return listCommands(output.complain, EXIT.usage)
   }
   const { load, needsKey = false } = command
   const { run } = await load()
@@ -73,7 +87,9 @@ export async function runCommand(
 }
 
 function listCommands(tell: (line: string) => void, exitCode: number): number {
-  tell('usage: resume-scoring-worker [COMMAND]    without a command: the worker')
+  tell('usage: resume-scoring-worker [COMMAND] [--help]    without a command: the worker')
   for (const [known, { does }] of Object.entries(COMMANDS)) tell(`  ${known.padEnd(20)} ${does}`)
+  tell('  --check              the same as doctor: before a rollout')
+  tell('  --version            the version')
   return exitCode
 }

@@ -12,6 +12,8 @@ import { redisKeys } from '../redis/keys.ts'
 
 /** A worker waits for its services; somebody who asks wants to hear that they are away. */
 const REDIS_PATIENCE_MS = 3_000
+/** kafkajs tries again within it. */
+const KAFKA_PATIENCE_MS = 12_000
 
 /**
  * Runs `work` on a connection of its own.
@@ -65,7 +67,8 @@ export async function withKafka<T>(
   config: Pick<Config['kafka'], 'brokers' | 'tls' | 'sasl'>,
   work: (clients: KafkaClients) => Promise<T>,
 ): Promise<T> {
-  const clients = createKafkaClients(config, lastReason())
+  const patience = { limitMs: KAFKA_PATIENCE_MS, toldMs: KAFKA_PATIENCE_MS }
+  const clients = createKafkaClients(config, lastReason(), undefined, patience)
   try {
     return await work(clients).catch((error: unknown) => {
       if (!isKafkaFault(error)) throw error

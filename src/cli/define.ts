@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util'
 import { abortable } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
 import { stringifyExact } from '../lib/json.ts'
+import { closest } from '../lib/similar.ts'
+import { EXIT } from './exit-codes.ts'
 
 /** Where a command's lines go. */
 export interface Output {
@@ -25,9 +27,6 @@ export interface CommandContext extends Output {
 
 export type Command = (context: CommandContext) => Promise<number>
 
-/** sysexits.h: the command was used incorrectly. */
-export const EXIT_USAGE = 64
-
 type Options = NonNullable<ParseArgsConfig['options']>
 type Values<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>['values']
 
@@ -35,7 +34,9 @@ export interface Call<O extends Options> {
   values: Values<O>
   /** As many as `names` asked for. */
   positionals: string[]
-  config: Config
+  /** Read when it is first asked for. @throws ConfigError */
+  readonly config: Config
+  env: Record<string, string | undefined>
   /** Aborts when the user stops the command. */
   signal: AbortSignal
   /** Tells how it goes on; silent with --json. */
@@ -57,7 +58,11 @@ export class UsageError extends Error {}
 export interface Definition<O extends Options> {
   /** The first line is the synopsis. */
   usage: string[]
+  /** A call as it is typed: what stands behind `npm run`. */
+  example: string
   options: O
+  /** Options that must be given, with what stands for their values in the usage. */
+  required?: Partial<Record<keyof O & string, string>>
   /** Names of the positional arguments; all are required. */
   names?: string[]
   /** An option with which there are no positional arguments. */
@@ -70,43 +75,73 @@ export interface Definition<O extends Options> {
  * @returns the command, which resolves with its exit code: 64 after it printed its usage
  */
 export function defineCommand<O extends Options>(
-  { usage, options, names = [], insteadOfNames }: Definition<O>,
+  definition: Definition<O>,
   work: (call: Call<O>) => Promise<Report>,
 ): Command {
+  const { usage, example } = definition
+  const help = [...usage, '  --json  print one JSON document', `  example: npm run ${example}`]
   return async (context) => {
     const { args, signal, print, complain } = context
     try {
-      const { values, positionals } = parse(args, options, names, insteadOfNames)
-      const { json, help } = values
-      if (help === true) return printUsage(print, usage, 0)
+      const { values, positionals } = parse(args, definition)
+      const { json } = values
+      if (values.help === true) return printUsage(print, help, EXIT.ok)
       const progress = json === true ? () => {} : print
-      const call = { values: values as Values<O>, positionals, config: context.config(), signal, progress }
-      const { document, lines, exitCode = 0 } = await abortable(work(call), signal)
+      let config: Config | null = null
+      const call: Call<O> = {
+        values: values as Values<O>,
+        positionals,
+        env: context.env,
+        signal,
+        progress,
+        get config() {
+          return (config ??= context.config())
+        },
+      }
+      const { document, lines, exitCode = EXIT.ok } = await abortable(work(call), signal)
       for (const line of json === true ? [stringifyExact(document)] : lines) print(line)
       return exitCode
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
       complain(error.message)
-      return printUsage(complain, usage, EXIT_USAGE)
+      return printUsage(complain, help, EXIT.usage)
     }
   }
 }
 
-function parse(args: string[], options: Options, allNames: string[], insteadOfNames = '') {
+function parse(
+  args: string[],
+  {
+    options,
+    names: allNames = [],
+    required = {},
+    insteadOfNames = '',
+  }: Pick<Definition<Options>, 'options' | 'names' | 'required' | 'insteadOfNames'>,
+) {
   const all = { ...options, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const
   let parsed
   try {
     parsed = parseArgs({ args: withNegatives(args, all), options: all, allowPositionals: true })
   } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error })
+    throw new UsageError(withSuggestion((error as Error).message, Object.keys(all)), { cause: error })
   }
   const { values, positionals } = parsed
   const names = insteadOfNames in values ? [] : allNames
-  const surplus = positionals[names.length]
   if (values.help === true) return parsed
+  const surplus = positionals[names.length]
   if (surplus !== undefined) throw new UsageError(`Unexpected argument '${surplus}'`)
-  if (positionals.length < names.length) throw new UsageError(`Missing ${names[positionals.length] ?? ''}`)
+  const given = values as Record<string, unknown>
+  const unset = Object.entries(required).filter(([name]) => given[name] === undefined || given[name] === '')
+  const missing = [...names.slice(positionals.length), ...unset.map(([name, value]) => `--${name} ${value}`)]
+  if (missing.length > 0) throw new UsageError(`Missing ${missing.join(', ')}`)
   return parsed
+}
+
+function withSuggestion(message: string, known: string[]): string {
+  const unknown = /^Unknown option '--?([^']+)'/.exec(message)?.[1]
+  if (unknown === undefined) return message
+  const meant = closest(unknown, known)
+  return `Unknown option '--${unknown}'${meant === null ? '' : `: did you mean --${meant}?`}`
 }
 
 /** parseArgs takes -5 for an option; ids may be negative. @returns arguments that it understands as they were meant */
@@ -123,10 +158,9 @@ function withNegatives(args: string[], options: Options): string[] {
   return [...before, '--', ...negative, ...args.slice(end + 1)]
 }
 
-function printUsage(tell: (line: string) => void, usage: string[], exitCode: number): number {
-  const [synopsis, ...rest] = usage
-  tell(`usage: ${synopsis ?? ''}`)
-  for (const line of [...rest, '  --json  print one JSON document']) tell(line)
+function printUsage(tell: (line: string) => void, [synopsis = '', ...rest]: string[], exitCode: number): number {
+  tell(`usage: ${synopsis}`)
+  for (const line of rest) tell(line)
   return exitCode
 }
 

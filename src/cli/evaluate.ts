@@ -33,6 +33,7 @@ export const run: Command = defineCommand(
       '  Puts claims whose truth is known to the verification, as a careless and as a careful model would have made them: what of',
       '  the true is rejected and what of the false is published. Asks no model, needs no Redis.',
     ],
+    example: 'evaluate -- --set evaluation/set.jsonl',
     options: {
       set: { type: 'string' },
       claims: { type: 'string' },

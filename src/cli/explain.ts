@@ -6,8 +6,7 @@ import type { Command } from './define.ts'
 import type { Period } from './decisions.ts'
 import { DECISIONS_SINCE, periodOf, readDecisions } from './decisions.ts'
 import { defineCommand, readId } from './define.ts'
-
-const EXIT_NOTHING = 3
+import { EXIT } from './exit-codes.ts'
 
 export const run: Command = defineCommand(
   {
@@ -17,6 +16,7 @@ export const run: Command = defineCommand(
       '  It quotes the resume. Exit code 3: there is no record.',
       `  --since TIME  read the topic back so far: 90s, 30m, 12h, 3d (default ${DECISIONS_SINCE})`,
     ],
+    example: 'explain -- 42',
     options: { since: { type: 'string', default: DECISIONS_SINCE } },
     names: ['ID'],
   },
@@ -35,7 +35,7 @@ export const run: Command = defineCommand(
       `no decision record of ${id} in ${period.topic} within ${values.since}: there are none of failures, nor of requests`,
       `from before KAFKA_TOPIC_FOR_DECISIONS was set; where it stands: npm run inspect -- ${id}`,
     ]
-    return { document, lines: none, exitCode: EXIT_NOTHING }
+    return { document, lines: none, exitCode: EXIT.nothing }
   },
 )
 

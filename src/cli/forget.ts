@@ -18,7 +18,7 @@ import type { Copy } from './copies.ts'
 import { findCopies } from './copies.ts'
 import type { Report } from './define.ts'
 import { defineCommand, readDuration, readId } from './define.ts'
-import { duration, section, table, time } from './text.ts'
+import { duration, section, table, time } from '../lib/text.ts'
 
 const STANDING_LIMIT_MS = 20_000
 
@@ -32,6 +32,7 @@ export const run: Command = defineCommand(
       '  --adaptations  forgets instead what was learned about the server and model of the settings: all that the server',
       '                 refused is asked for once more',
     ],
+    example: 'forget -- 42',
     options: { since: { type: 'string' }, adaptations: { type: 'boolean' } },
     names: ['ID'],
     insteadOfNames: 'adaptations',

@@ -1,14 +1,17 @@
 /** How `inspect` looks. */
 import type { BudgetStatus } from '../budget/status.ts'
 import type { Hold } from '../provider/holds.ts'
-import { holdLine } from './status-lines.ts'
-import { duration, section, table, time } from './text.ts'
+import { holdLine } from '../ops/status-lines.ts'
+import { duration, section, table, time } from '../lib/text.ts'
 import type { Facts, OutcomeCopy, RequestCopy } from './verdict.ts'
+import { foreignText } from './verdict.ts'
 
-/** What all calls wait for. */
+/** What the request waits for. */
 export interface Obstacles {
   holds: Hold[]
   budget: BudgetStatus
+  /** The request's, when no living worker has it; else null. */
+  unservedPartition: number | null
 }
 
 /** @param obstacles what it waits for; null when it waits for nothing */
@@ -20,16 +23,16 @@ export function inspectLines(
 ): string[] {
   const { markedForMs, requests, outcomes, letters } = facts
   const letterRows = letters.map(({ partition, offset, timestampMs, reason, detail }) => {
-    return [partition, offset, time(timestampMs), reason, detail]
+    return [`${partition}/${offset}`, time(timestampMs), reason, detail]
   })
   return [
     `request ${id}: ${state.replaceAll('_', ' ')} (${because})`,
     ...(obstacles === null ? [] : obstacleLines(obstacles)),
     `mark: ${markedForMs === null ? 'none' : `set, expires in ${duration(markedForMs)}`}`,
     claimLine(facts),
-    ...rows('requests', ['partition', 'offset', 'time', 'standing', 'is'], requests.map(requestRow)),
-    ...rows('notifications', ['partition', 'offset', 'time', 'outcome', 'how'], outcomes.map(outcomeRow)),
-    ...rows('dead letters', ['partition', 'offset', 'time', 'reason', 'detail'], letterRows),
+    ...rows('requests', ['at', 'time', 'standing', 'is'], requests.map(requestRow)),
+    ...rows('notifications', ['at', 'time', 'outcome', 'how'], outcomes.map(outcomeRow)),
+    ...rows('dead letters', ['at', 'time', 'reason', 'detail'], letterRows),
   ]
 }
 
@@ -37,8 +40,9 @@ function rows(heading: string, head: string[], cells: (string | number | bigint)
   return section(heading, cells.length === 0 ? [] : table(head, cells))
 }
 
-function obstacleLines({ holds, budget }: Obstacles): string[] {
-  const held = holds.map((hold) => `  ${holdLine(hold)}`)
+function obstacleLines({ holds, budget, unservedPartition }: Obstacles): string[] {
+  const unserved = `  no living worker has partition ${unservedPartition}: start one, or wait for the group to assign it`
+  const held = [...(unservedPartition === null ? [] : [unserved]), ...holds.map((hold) => `  ${holdLine(hold)}`)]
   if (!budget.open) return [...held, '  the budget is shut: nothing is granted until a worker has opened or rebuilt it']
   const blocked = budget.axes.filter(({ free }) => free === 0)
   const axes = blocked.map(
@@ -64,14 +68,21 @@ function claimLine({ claim, ownerStanding }: Facts): string {
   return parts.join('; ')
 }
 
-function requestRow({ partition, offset, timestampMs, standing, duplicateOf, conflict }: RequestCopy) {
+function requestRow({ partition, offset, timestampMs, standing, foreignKey, duplicateOf, conflict }: RequestCopy) {
+  const at = `${partition}/${offset}`
+  if (foreignKey !== null) return [at, time(timestampMs), standing, `skipped: ${foreignText(foreignKey)}`]
   const role = duplicateOf === null ? 'the request' : `duplicate of ${duplicateOf.partition}/${duplicateOf.offset}`
-  return [partition, offset, time(timestampMs), standing, conflict ? `${role}, with another content` : role]
+  return [at, time(timestampMs), standing, conflict ? `${role}, with another content` : role]
 }
 
 function outcomeRow({ partition, offset, timestampMs, success, score, verdict, ...outcome }: OutcomeCopy) {
   const { messageError, waitSeconds, headers } = outcome
   const failure = waitSeconds === null ? `failure: ${messageError ?? ''}` : `refused, again after ${waitSeconds} s`
   const how = Object.entries(headers).map(([name, value]) => `${name.slice('scoring-'.length)}=${value}`)
-  return [partition, offset, time(timestampMs), success ? `${score ?? '?'} ${verdict ?? ''}` : failure, how.join(' ')]
+  return [
+    `${partition}/${offset}`,
+    time(timestampMs),
+    success ? `${score ?? '?'} ${verdict ?? ''}` : failure,
+    how.join(' '),
+  ]
 }

@@ -2,12 +2,12 @@
 import type { Redis } from 'ioredis'
 import { bounded } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
+import { REQUEST_KEY } from '../contracts.ts'
 import { DEAD_LETTER_HEADERS } from '../outcomes/dead-letter.ts'
 import type { Known } from '../claims/inspect.ts'
 import { inspectId } from '../claims/inspect.ts'
 import type { OffsetsView } from '../kafka/offsets-view.ts'
 import { createOffsetsView } from '../kafka/offsets-view.ts'
-import { readHolds } from '../provider/holds.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { Command } from './define.ts'
 import { lastReason, withKafka, withRedis } from './connections.ts'
@@ -16,7 +16,11 @@ import { findCopies, headerOf, readFields, scoringHeaders } from './copies.ts'
 import { defineCommand, readDuration, readId } from './define.ts'
 import type { Obstacles } from './inspect-lines.ts'
 import { inspectLines } from './inspect-lines.ts'
-import { readBudget } from './fleet-status.ts'
+import { holdsOfPartition } from '../ops/fleet.ts'
+import type { RedisHalf } from '../ops/fleet-status.ts'
+import { readRedisHalf } from '../ops/fleet-status.ts'
+import { shownKey } from '../ops/foreign-keys.ts'
+import { promptVersion } from '../scoring/prompt-version.ts'
 import type { Facts, LetterCopy, OutcomeCopy, RequestCopy } from './verdict.ts'
 import { conclude } from './verdict.ts'
 
@@ -26,35 +30,48 @@ export const run: Command = defineCommand(
   {
     usage: [
       'resume-scoring-worker inspect ID [--since TIME]',
-      '  Where a request stands: unknown, in_backlog, waiting, being_asked, answered, published, failed, refused or',
+      '  Where a request stands: unknown, skipped, in_backlog, waiting, being_asked, answered, published, failed, refused or',
       '  dead_lettered, and why; its copies, and which of them is a duplicate of which.',
       '  --since TIME  read the topics back so far: 90s, 30m, 12h, 3d (default 3d)',
     ],
+    example: 'inspect -- 42',
     options: { since: { type: 'string', default: '3d' } },
     names: ['ID'],
   },
   async ({ values, positionals, config, signal }) => {
     const id = readId('ID', positionals[0] ?? '')
     const sinceMs = Date.now() - readDuration('--since', values.since)
-    const { record, obstacles } = await withRedis(config.redis, signal, (redis, keys) =>
-      readRedis(redis, keys, config, id),
-    )
+    const { record, fleet } = await withRedis(config.redis, signal, (redis, keys) => readRedis(redis, keys, config, id))
     const facts = await readKafka(config, { id, record, sinceMs, signal })
     const conclusion = conclude(facts)
     const isHeld = conclusion.state === 'waiting' || conclusion.state === 'in_backlog'
+    const obstacles = obstaclesOf(facts, fleet, config.kafka.groupId)
     const document = { processingId: id, ...conclusion, ...facts, ...(isHeld ? { obstacles } : {}) }
     return { document, lines: inspectLines(id, conclusion, facts, isHeld ? obstacles : null) }
   },
 )
 
 async function readRedis(redis: Redis, keys: RedisKeys, config: Config, id: bigint) {
-  const [record, holds, budget] = await Promise.all([
+  const [record, fleet] = await Promise.all([
     inspectId(redis, keys, id),
-    readHolds(redis, keys),
-    readBudget(redis, keys, config),
+    readRedisHalf(redis, keys, config, promptVersion),
   ])
-  const obstacles: Obstacles = { holds: holds.filter(({ holdsOthers }) => holdsOthers), budget }
-  return { record, obstacles }
+  return { record, fleet }
+}
+
+/** What the request waits for: the holds of the worker that has its partition, and the budget. */
+function obstaclesOf({ claim, requests }: Facts, fleet: RedisHalf, group: string): Obstacles {
+  const { workers, current, old, budget } = fleet
+  const due = requests.find(({ standing, foreignKey }) => standing === 'due' && foreignKey === null)
+  const partition = claim?.owner.partition ?? due?.partition ?? 0
+  const own = holdsOfPartition(workers, [...current, ...old], group, partition)
+  const isServed = workers.some(({ settings, partitions }) => settings === null || partitions.includes(partition))
+  return {
+    // A worker of an older version does not tell which holds are its own.
+    holds: own ?? current.filter(({ holdsOthers }) => holdsOthers),
+    budget,
+    unservedPartition: isServed ? null : partition,
+  }
 }
 
 interface Question {
@@ -92,27 +109,31 @@ async function requestCopies(
   { group, view, signal }: { group: string; view: OffsetsView; signal: AbortSignal },
 ): Promise<RequestCopy[]> {
   const sorted = copies.toSorted(byTime)
+  const ours = sorted.filter(isOurs)
   const isOwner = ({ topic, partition, offset }: Copy) =>
     claim?.owner.topic === topic && claim.owner.partition === partition && claim.owner.offset === offset
   // Without a claim, the first one in time was the first to be taken on.
-  const first = sorted.find(isOwner) ?? (claim === null ? sorted[0] : undefined)
+  const first = ours.find(isOwner) ?? (claim === null ? ours[0] : undefined)
   const owner = claim?.owner ?? first
   return Promise.all(
     sorted.map(async (copy) => {
       const { topic, partition, offset, timestampMs, value } = copy
       const standing = await view.standing({ group, topic, partition, offset }, signal)
-      const isFirst = owner === undefined || copy === first
+      const isFirst = owner === undefined || copy === first || !isOurs(copy)
       return {
         partition,
         offset,
         timestampMs,
         standing,
+        foreignKey: isOurs(copy) ? null : shownKey(copy.key),
         duplicateOf: isFirst ? null : { partition: owner.partition, offset: owner.offset },
-        conflict: first?.value != null && value != null && !first.value.equals(value),
+        conflict: isOurs(copy) && first?.value != null && value != null && !first.value.equals(value),
       }
     }),
   )
 }
+
+const isOurs = ({ key }: Copy) => key?.toString() === REQUEST_KEY
 
 function outcomeOf(copy: Copy): OutcomeCopy {
   const { partition, offset, timestampMs, value } = copy

@@ -10,6 +10,7 @@ export const run: Command = defineCommand(
       'resume-scoring-worker pause',
       '  No model call of the fleet begins until `resume`. Calls in flight go on, and what has an answer is published.',
     ],
+    example: 'pause',
     options: {},
   },
   ({ config, signal }) =>

@@ -4,7 +4,7 @@ import { redecide } from '../scoring/redecide.ts'
 import type { Command } from './define.ts'
 import { DECISIONS_SINCE, periodOf, readDecisions } from './decisions.ts'
 import { defineCommand, readCount, UsageError } from './define.ts'
-import { table } from './text.ts'
+import { table } from '../lib/text.ts'
 
 /** More of them are for programs. */
 const SHOWN = 50
@@ -16,6 +16,8 @@ export const run: Command = defineCommand(
       '  Which verdicts would flip if VERDICT_MIN_SCORE were N, by the decision records; the model is not called.',
       `  --since TIME  read the topic back so far: 90s, 30m, 12h, 3d (default ${DECISIONS_SINCE})`,
     ],
+    example: 'redecide -- --threshold 60 --dry-run',
+    required: { threshold: 'N' },
     options: {
       threshold: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
@@ -26,7 +28,7 @@ export const run: Command = defineCommand(
     if (!values['dry-run']) {
       throw new UsageError('Published outcomes are final, no verdict is changed afterwards: there is only --dry-run')
     }
-    const threshold = readThreshold(values.threshold)
+    const threshold = readThreshold(values.threshold ?? '')
     const period = periodOf(config, values.since)
     const records: Decided[] = []
     await readDecisions(config, period, signal, ({ processing_id, score, verdict }) => {
@@ -45,8 +47,7 @@ export const run: Command = defineCommand(
   },
 )
 
-function readThreshold(text: string | undefined): number {
-  if (text === undefined) throw new UsageError('Missing --threshold N')
+function readThreshold(text: string): number {
   const threshold = readCount('--threshold', text, 0)
   if (threshold > 100) throw new UsageError('--threshold must be a score from 0 to 100')
   return threshold

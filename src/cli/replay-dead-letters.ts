@@ -17,7 +17,7 @@ import type { Report } from './define.ts'
 import { defineCommand, readCount } from './define.ts'
 import type { Letter } from './letters.ts'
 import { claimantOf, originalOf, readLetter } from './letters.ts'
-import { table, time } from './text.ts'
+import { table, time } from '../lib/text.ts'
 
 /** What became of a letter: `listed` in a dry run; the others are not to be sent back as they are. */
 type Fate = 'listed' | 'sent' | 'without_value' | 'refused'
@@ -43,6 +43,7 @@ export const run: Command = defineCommand(
       '  --reason REASON  only those that were dead-lettered for it',
       '  --limit N        so many at most',
     ],
+    example: 'replay-dead-letters -- --dry-run',
     options: { 'dry-run': { type: 'boolean' }, reason: { type: 'string' }, limit: { type: 'string' } },
   },
   async ({ values, config, signal }) => {

@@ -5,7 +5,7 @@ import { withRedis } from './connections.ts'
 import { defineCommand } from './define.ts'
 
 export const run: Command = defineCommand(
-  { usage: ['resume-scoring-worker resume', '  Ends the pause of the fleet.'], options: {} },
+  { usage: ['resume-scoring-worker resume', '  Ends the pause of the fleet.'], example: 'resume', options: {} },
   ({ config, signal }) =>
     withRedis(config.redis, signal, async (redis, keys) => {
       const changed = await resumeFleet(redis, keys)

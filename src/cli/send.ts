@@ -14,10 +14,10 @@ import { processingIdIn, readFields, scoringHeaders } from './copies.ts'
 import type { Report } from './define.ts'
 import { defineCommand, readCount, readId, UsageError } from './define.ts'
 import { readDocument, STDIN } from './documents.ts'
-import { duration } from './text.ts'
+import { EXIT } from './exit-codes.ts'
+import { tellStanding } from './send-progress.ts'
+import { duration } from '../lib/text.ts'
 
-const EXIT_FAILURE = 2
-const EXIT_NOTHING = 3
 /** Of the top-level domain that never resolves: whoever calls back calls nobody. */
 const NO_CALLBACK = 'https://resume-scoring-worker-send.invalid/'
 
@@ -35,6 +35,8 @@ export const run: Command = defineCommand(
       '  --callback-url URL      default: one that leads nowhere',
       '  --processing-id ID, --user-id ID, --resume-id ID, --requirements-id ID  default: made up',
     ],
+    example: 'send -- --resume resume.txt --requirements vacancy.txt',
+    required: { resume: 'FILE', requirements: 'FILE' },
     options: {
       resume: { type: 'string' },
       requirements: { type: 'string' },
@@ -60,7 +62,7 @@ export const run: Command = defineCommand(
       requirements_id: idOf('requirements-id'),
       ...(await readTexts(values)),
     }
-    return withKafka(config.kafka, (clients) => ask(clients, config.kafka, { request, timeoutMs, signal, progress }))
+    return withKafka(config.kafka, (clients) => ask(clients, config, { request, timeoutMs, signal, progress }))
   },
 )
 
@@ -92,16 +94,21 @@ interface Asking {
   progress: (line: string) => void
 }
 
-async function ask(clients: KafkaClients, { topics, groupId }: Config['kafka'], asking: Asking): Promise<Report> {
+async function ask(clients: KafkaClients, config: Config, asking: Asking): Promise<Report> {
+  const { topics, groupId } = config.kafka
   const { request, timeoutMs, signal, progress } = asking
   const id = request.processing_id
   await endsOf(clients, topics.requests, 'KAFKA_TOPIC_FOR_AI_HANDLER')
   // Before sending, so that no answer is too early to be seen.
   const from = await endsOf(clients, topics.notifications, 'KAFKA_TOPIC_FOR_NOTIFICATIONS')
   const startedMs = performance.now()
-  await publish(clients, topics.requests, groupId, request)
+  const place = await publish(clients, topics.requests, groupId, request)
   progress(`sent ${id} to ${topics.requests}; waiting for its result in ${topics.notifications}`)
+  const onStop = () => progress(`it goes on without this command; where it stands: npm run inspect -- ${id}`)
+  signal.addEventListener('abort', onStop, { once: true })
   const timeout = AbortSignal.timeout(timeoutMs)
+  const answered = new AbortController()
+  void tellStanding(clients, config, { id, ...place }, AbortSignal.any([signal, timeout, answered.signal]), progress)
   try {
     const notification = await waitForMessage({
       clients,
@@ -117,7 +124,10 @@ async function ask(clients: KafkaClients, { topics, groupId }: Config['kafka'], 
     if (signal.aborted || !timeout.aborted) throw error
     const line = `nothing came within ${duration(timeoutMs)}; where it stands: npm run inspect -- ${id}`
     const document = { processingId: id, outcome: 'none', notification: null, headers: {}, tookMs: timeoutMs }
-    return { document, lines: [line], exitCode: EXIT_NOTHING }
+    return { document, lines: [line], exitCode: EXIT.nothing }
+  } finally {
+    answered.abort(new Error('the request is answered'))
+    signal.removeEventListener('abort', onStop)
   }
 }
 
@@ -134,12 +144,14 @@ async function endsOf(clients: KafkaClients, topic: string, setting: string): Pr
   }
 }
 
-async function publish(clients: KafkaClients, topic: string, group: string, request: Request): Promise<void> {
+/** @returns where it stands in the topic */
+async function publish(clients: KafkaClients, topic: string, group: string, request: Request) {
   // Without a transaction, whose marker would stand in the backlog for ever; sent twice, it is a duplicate.
   const producer = clients.producer(`${group}.send`)
   try {
     await producer.connect()
-    await producer.send({ topic, messages: [{ key: REQUEST_KEY, value: stringifyExact(request) }] })
+    const [sent] = await producer.send({ topic, messages: [{ key: REQUEST_KEY, value: stringifyExact(request) }] })
+    return { partition: sent?.partition ?? 0, offset: BigInt(sent?.baseOffset ?? 0) }
   } finally {
     clients.discard(producer)
   }
@@ -158,7 +170,7 @@ function report(id: bigint, message: ReadBack, tookMs: number): Report {
   return {
     document: { processingId: id, outcome, notification, headers, tookMs: Math.round(tookMs) },
     lines: [...(outcome === 'success' ? scoreLines(response) : [`${outcome}: ${String(error)}`]), effort],
-    exitCode: outcome === 'success' ? 0 : EXIT_FAILURE,
+    exitCode: outcome === 'success' ? 0 : EXIT.answeredWithFailure,
   }
 }
 

@@ -1,4 +1,5 @@
 /** Where a request stands, concluded from what Redis and Kafka hold of it. Pure. */
+import { REQUEST_KEY } from '../contracts.ts'
 import type { Known } from '../claims/inspect.ts'
 import type { Standing } from '../kafka/offsets-view.ts'
 
@@ -8,6 +9,8 @@ export interface RequestCopy {
   offset: bigint
   timestampMs: number
   standing: Standing
+  /** As it is shown; null: it is that of a request. */
+  foreignKey: string | null
   /** null: it is the first of its kind */
   duplicateOf: { partition: number; offset: bigint } | null
   /** It asks for something else than the message that owns the id. */
@@ -45,6 +48,7 @@ export interface Facts extends Known {
 
 export type State =
   | 'unknown'
+  | 'skipped'
   | 'in_backlog'
   | 'waiting'
   | 'being_asked'
@@ -56,7 +60,8 @@ export type State =
 
 /** @returns the state, and what it was concluded from */
 export function conclude(facts: Facts): { state: State; because: string } {
-  const { claim, ownerStanding, requests, outcomes, letters, markedForMs } = facts
+  const { claim, ownerStanding, outcomes, letters, markedForMs } = facts
+  const requests = facts.requests.filter(({ foreignKey }) => foreignKey === null)
   const final = outcomes.find(({ waitSeconds }) => waitSeconds === null)
   if (final?.success === true) return { state: 'published', because: `success, score ${final.score ?? '?'}` }
   if (final !== undefined) return { state: 'failed', because: final.messageError ?? 'no message' }
@@ -81,8 +86,14 @@ export function conclude(facts: Facts): { state: State; because: string } {
   if (claim?.state === 'answered')
     return { state: 'published', because: 'its claim says so; the outcome was not found' }
   if (requests.length > 0) return { state: 'unknown', because: NO_TRACE }
+  const foreign = facts.requests.at(-1)?.foreignKey ?? null
+  if (foreign !== null) return { state: 'skipped', because: foreignText(foreign) }
   return { state: 'unknown', because: 'nothing of it was found in Redis or in Kafka' }
 }
+
+/** @param key as it is shown */
+export const foreignText = (key: string) =>
+  `${key === 'none' ? 'it has no key' : `its key is ${key}`}, not ${REQUEST_KEY}: its producer has to set it`
 
 const MARKED_ONLY =
   'it is marked as finished, but its outcome was not found: older than --since, or marked without being published'

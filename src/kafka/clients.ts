@@ -22,6 +22,14 @@ const REQUEST_TIMEOUT_MS = 10_000
  */
 const TRANSACTION_TIMEOUT_MS = 15_000
 const ADMIN_LIMIT_MS = 30_000
+/** A broker that hangs takes connections and answers nothing: that is told after so long. */
+const ADMIN_TOLD_MS = 10_000
+
+/** How long an answer on the admin client is waited for. */
+export interface AdminPatience {
+  limitMs: number
+  toldMs: number
+}
 
 export interface KafkaClients {
   consumer(options: ConsumerConfig): Consumer
@@ -29,7 +37,7 @@ export interface KafkaClients {
   producer(transactionalId: string): Producer
   /**
    * Runs `work` on the shared admin client, which is connected when first needed and made anew after a failure.
-   * @throws what kafkajs throws; TimeLimitError after 30 s
+   * @throws what kafkajs throws; TimeLimitError after 30 s (`patience.limitMs`)
    */
   withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T>
   /** Disconnects a client that is given up, in the background: there may be nobody to say goodbye to. */
@@ -47,9 +55,23 @@ export function createKafkaClients(
   config: Pick<Config['kafka'], 'brokers' | 'tls' | 'sasl'>,
   log: Log,
   readFile: (path: string) => Buffer = readFileSync,
+  patience: AdminPatience = { limitMs: ADMIN_LIMIT_MS, toldMs: ADMIN_TOLD_MS },
 ): KafkaClients {
   const options = kafkaOptions(config, log, readFile)
   let admin: Promise<Admin> | null = null
+  let silenceTold = false
+
+  function tellSilence(): void {
+    if (silenceTold) return
+    silenceTold = true
+    const reason = `no answer within ${patience.toldMs / 1_000} s: the broker hangs, or something swallows what is sent`
+    log.warn('Kafka does not answer yet: waiting', { brokers: config.brokers.join(','), reason })
+  }
+
+  function answered(): void {
+    if (silenceTold) log.info('Kafka has answered')
+    silenceTold = false
+  }
 
   async function connectAdmin(): Promise<Admin> {
     const fresh = new Kafka(options).admin()
@@ -86,12 +108,17 @@ export function createKafkaClients(
     async withAdmin(work) {
       admin ??= connectAdmin()
       const current = admin
+      const timer = setTimeout(tellSilence, patience.toldMs)
       try {
-        return await within(ADMIN_LIMIT_MS, 'a request to Kafka', current.then(work))
+        const result = await within(patience.limitMs, "Kafka's answer", current.then(work))
+        answered()
+        return result
       } catch (error) {
         // What the broker answered is no fault of the connection.
         if (kafkaErrorType(error) === null && admin === current) void dropAdmin()
         throw error
+      } finally {
+        clearTimeout(timer)
       }
     },
     close: dropAdmin,

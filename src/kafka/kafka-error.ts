@@ -18,12 +18,17 @@ export const isKafkaFault = (error: unknown): error is Error =>
   error instanceof Error &&
   (error instanceof TimeLimitError || error.name.startsWith('KafkaJS') || error.message === UNANSWERED)
 
-/** A short reason for the log: the protocol's name where there is one, and the message. */
+/**
+ * A short reason for the log and for people: the protocol's name where there is one, else the message. Without the names of
+ * kafkajs's own classes, which wrap one another and say nothing.
+ */
 export function kafkaReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.message === UNANSWERED) return 'what is there does not answer as a Kafka does'
   const type = kafkaErrorType(error)
-  return type === null ? `${error.name}: ${error.message}` : type
+  if (type !== null) return type
+  const { name, message } = error
+  return isKafkaFault(error) ? message : `${name}: ${message}`
 }
 
 const REMEDIES: [RegExp, string][] = [
@@ -33,6 +38,7 @@ const REMEDIES: [RegExp, string][] = [
   [/certificate required|bad certificate|unknown ca/, 'KAFKA_TLS_CERT_FILE, KAFKA_TLS_KEY_FILE'],
   [/certificate/, 'KAFKA_TLS_CA_FILE, and the name in the certificate'],
   [/secure TLS connection/, 'KAFKA_TLS: it is on, and the listener may not speak TLS'],
+  [/answer took longer/, 'KAFKA_BOOTSTRAP_SERVERS; the broker may hang, or a firewall may swallow what is sent'],
   [/Connection timeout|as a Kafka does/, 'KAFKA_BOOTSTRAP_SERVERS, KAFKA_TLS'],
   [
     /Closed connection|SSL|ECONNRESET|closed by the server/,

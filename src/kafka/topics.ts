@@ -7,6 +7,8 @@ import { kafkaErrorType, kafkaReason, settingsToCheck } from './kafka-error.ts'
 
 const RETRY_MS = 1_000
 const NOT_AUTHORISED = new Set(['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED'])
+/** Right after a topic was made, on a cluster that is well: no reason to say that Kafka is away. */
+const SPREADING = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'])
 /** The broker would answer so for ever. */
 const WRONG_SETTING = new Set(['INVALID_REPLICATION_FACTOR', 'INVALID_PARTITIONS', 'POLICY_VIOLATION'])
 
@@ -38,6 +40,11 @@ export async function ensureTopics(
       return created
     } catch (error) {
       if (error instanceof TopicRefused) throw error
+      if (SPREADING.has(kafkaErrorType(error) ?? '')) {
+        log.debug('the brokers do not all know a new topic yet', { reason: kafkaReason(error) })
+        await pause(RETRY_MS, signal)
+        continue
+      }
       const reason = kafkaReason(error)
       const check = settingsToCheck(reason)
       if (reason !== said) log.warn('Kafka is away: waiting for it', { reason, ...(check === null ? {} : { check }) })

@@ -7,12 +7,15 @@ import { readWatermarks } from './start-offset.ts'
 
 const READ_EVERY_TICKS = 5
 const STALL_MAX_MS = 600_000
+/** So long without an answer to any heartbeat, and it is told: a broker that hangs refuses no connection. */
+const SILENCE_TOLD_MS = 12_000
+const ANSWERED_MS = 5_000
 
 export interface WatchdogOptions {
   clients: KafkaClients
   topic: string
   partitions: ReadonlyMap<number, Partition>
-  membership: { silentMs: () => number; restart: (reason: string) => void }
+  membership: { silentMs: () => number; restart: (reason: string) => void; status: () => { unansweredMs: number } }
   /** Without a sign of life for so long, though Kafka answers, kafkajs is taken for dead: longer than any join may take. */
   silentLimitMs: number
   /** Messages wait, nothing holds them, and fetching brings none for so long: make another consumer. Doubled each time. */
@@ -27,6 +30,7 @@ export function createWatchdog(options: WatchdogOptions): () => void {
   let ticks = 0
   let looking = false
   let silentBefore = false
+  let silenceTold = false
 
   async function look(): Promise<void> {
     looking = true
@@ -57,8 +61,23 @@ export function createWatchdog(options: WatchdogOptions): () => void {
     )
   }
 
+  /** kafkajs itself says nothing of a broker that takes connections and answers nothing. */
+  function tellSilence(): void {
+    const { unansweredMs } = membership.status()
+    if (!silenceTold && unansweredMs > SILENCE_TOLD_MS) {
+      silenceTold = true
+      log.warn('Kafka does not answer: nothing is consumed or published meanwhile', {
+        forSeconds: Math.round(unansweredMs / 1_000),
+      })
+    } else if (silenceTold && unansweredMs < ANSWERED_MS) {
+      silenceTold = false
+      log.info('Kafka answers again')
+    }
+  }
+
   return () => {
     ticks++
+    tellSilence()
     partitions.forEach((each) => each.poke())
     if (ticks % READ_EVERY_TICKS === 0 && !looking) void look()
   }

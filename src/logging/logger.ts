@@ -17,6 +17,8 @@ export interface LoggerOptions {
   worker?: string
   /** Values that must not be shown, as they are now: keys are rotated. */
   secrets?: () => readonly string[]
+  /** Which entries besides faults `recent` keeps; default none. */
+  remember?: (entry: Entry) => boolean
   /** For tests: see logging/daily-file.ts. */
   tickMs?: number
   symlink?: (target: string, path: string) => void
@@ -25,12 +27,16 @@ export interface LoggerOptions {
 }
 
 export type Logger = Log & {
+  /** The last faults (error and warn) and what was to be remembered, as written, the oldest first. */
+  recent(): readonly string[]
   /** Sums up what was not shown, and writes what is not written yet, for 2 s at most. What is logged later is dropped. */
   close(): Promise<void>
 }
 
 /** How winston's readers know the finished line (triple-beam). */
 const MESSAGE = Symbol.for('message')
+/** Lines that are kept in memory. */
+const REMEMBERED = 30
 const RANKS: Record<keyof Log, number> = { error: 0, warn: 1, info: 2, debug: 3 }
 
 /**
@@ -59,8 +65,13 @@ export function createLogger(config: Config['logs'], options: LoggerOptions): Lo
     transports,
   })
   let closing: Promise<void> | null = null
+  const remembered: string[] = []
 
   function show(entry: Entry): void {
+    if (entry.level === 'error' || entry.level === 'warn' || options.remember?.(entry) === true) {
+      remembered.push(format(entry, new Date()))
+      if (remembered.length > REMEMBERED) remembered.shift()
+    }
     if (closing === null) logger.log({ level: entry.level, message: '', entry })
   }
 
@@ -94,6 +105,7 @@ export function createLogger(config: Config['logs'], options: LoggerOptions): Lo
 
   return {
     ...log,
+    recent: () => remembered,
     close() {
       if (closing === null) repeats.summaries(true).forEach(show)
       return (closing ??= close())

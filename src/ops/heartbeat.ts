@@ -3,6 +3,8 @@ import { setInterval } from 'node:timers'
 import type { Redis } from 'ioredis'
 import type { ConsumerStatus } from '../kafka/consumer.ts'
 import type { Log } from '../logging/log.ts'
+import type { Identity } from '../provider/holds.ts'
+import type { FleetSettings } from './fleet.ts'
 
 const BEAT_EVERY_MS = 3_000
 /** A worker without a beat for so long is shown as gone. */
@@ -12,10 +14,14 @@ const BEAT_TTL_MS = 12_000
  * Writes `facts()` to `key` every 3 s until the returned function is called, which removes the key.
  * While Redis is away nothing is written: `status` then has no Redis to read from either.
  */
-export function startHeartbeat(redis: Redis, key: string, facts: () => Record<string, string>, log: Log) {
+export function startHeartbeat(redis: Redis, key: string, facts: () => Promise<Record<string, string>>, log: Log) {
   const beat = async () => {
     try {
-      await redis.multi().hset(key, facts()).pexpire(key, BEAT_TTL_MS).exec()
+      await redis
+        .multi()
+        .hset(key, await facts())
+        .pexpire(key, BEAT_TTL_MS)
+        .exec()
     } catch (error) {
       log.debug('no heartbeat written', { reason: (error as Error).message })
     }
@@ -36,12 +42,26 @@ export interface WorkerIdentity {
   model: string
   /** The prompt's version. */
   prompt: string
+  settings: FleetSettings
 }
 
-/** @returns what `npm run status` shows of a worker */
-export function beatOf(identity: WorkerIdentity, { partitions, window }: ConsumerStatus): Record<string, string> {
+/** What changes: the scopes with a key that is rotated, the counts of skipped messages. */
+export interface WorkerFacts {
+  consumer: ConsumerStatus
+  scopes: Identity
+  skipped: Record<string, number>
+}
+
+/** @returns what `npm run status` shows of a worker; fleet.ts reads it */
+export function beatOf(
+  { settings, ...identity }: WorkerIdentity,
+  { consumer: { partitions, window }, scopes, skipped }: WorkerFacts,
+): Record<string, string> {
   return {
     ...identity,
+    settings: JSON.stringify(settings),
+    scopes: JSON.stringify(scopes),
+    skipped: JSON.stringify(skipped),
     partitions: partitions.map(({ partition }) => partition).join(','),
     inFlight: String(partitions.reduce((sum, { running }) => sum + running, 0)),
     window: String(window.messages),

@@ -53,7 +53,8 @@ export interface Metrics {
   /** A person should look at the result. */
   reviewNeeded(reason: ReviewReason): void
   deadLettered(reason: DeadLetterReason): void
-  foreignKeySkipped(): void
+  /** A message whose key is not ours. */
+  foreignKeySkipped(key: Buffer | null): void
   /** For the Kafka layer. */
   kafka: Required<ConsumerHooks>
   /** Has `take` called at each reading; what it leaves out, or all when it fails or takes over 3 s, has no gauges then. */
@@ -157,7 +158,7 @@ function createWorkMetrics(registry: Registry) {
     flagged: (flag: string) => flags.inc({ flag }),
     reviewNeeded: (reason: ReviewReason) => reviews.inc({ reason }),
     deadLettered: (reason: DeadLetterReason) => letters.inc({ reason }),
-    foreignKeySkipped: () => foreign.inc(),
+    foreignKeySkipped: (_key: Buffer | null) => foreign.inc(),
   }
 }
 

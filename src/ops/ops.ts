@@ -5,7 +5,9 @@ import type { ConsumerStatus } from '../kafka/consumer.ts'
 import { within } from '../kafka/time-limit.ts'
 import type { Log } from '../logging/log.ts'
 import type { Metrics } from './metrics.ts'
+import { renderPage } from './page.ts'
 import type { Picture } from './picture.ts'
+import { createReading } from './reading.ts'
 import type { Check, Readiness } from './server.ts'
 import { CHECK_LIMIT_MS, readinessOf, startOpsServer } from './server.ts'
 import type { Hold, Identity } from '../provider/holds.ts'
@@ -16,6 +18,8 @@ import type { RedisKeys } from '../redis/keys.ts'
 const UNANSWERED_LIMIT_MS = 5_000
 /** Of what a picture asks Redis for: without it the other gauges are told in time all the same. */
 const PICTURE_PART_LIMIT_MS = 1_500
+/** So many readers of the page as may be, the fleet is asked once in so long. */
+const PAGE_FRESH_MS = 5_000
 
 export interface OpsParts {
   redis: Redis
@@ -24,8 +28,20 @@ export interface OpsParts {
   consumer: () => ConsumerStatus
   /** The scopes of this worker's calls as they are now. */
   identity: () => Promise<Identity>
+  /** The lines of `status`. */
+  fleet: () => Promise<readonly string[]>
+  /** What the provider said at the start against this worker's calls; null: nothing. */
+  providerTrouble: () => string | null
   callsInFlight: () => number
   oldestUnfinishedMs: () => number | null
+}
+
+/** Of this worker, for the page. */
+export interface About {
+  worker: string
+  version: string
+  /** The last lines of the log that are worth reading. */
+  recent: () => readonly string[]
 }
 
 export interface Ops {
@@ -37,17 +53,37 @@ export interface Ops {
 const STARTING: Readiness = { ready: false, checks: { start: 'waiting for Kafka and Redis' } }
 
 /** Serves probes and metrics from the first moment on. @throws Error that names OPS_HOST and OPS_PORT when the port cannot be opened */
-export async function startOps(place: { host: string; port: number }, metrics: Metrics, log: Log): Promise<Ops> {
+export async function startOps(
+  place: { host: string; port: number },
+  metrics: Metrics,
+  log: Log,
+  about: About,
+): Promise<Ops> {
+  let fleet = (): Promise<readonly string[]> => Promise.resolve([])
   let readiness = (): Promise<Readiness> => Promise.resolve(STARTING)
   metrics.showPicture(() => Promise.resolve({ ready: STARTING.ready }), log)
-  const server = await startOpsServer({ ...place, metrics, readiness: () => readiness(), log })
+  const page = async () =>
+    renderPage({
+      ...about,
+      readiness: sayReadiness(await readiness()),
+      status: await fleet(),
+      recent: about.recent(),
+      at: new Date(),
+    })
+  const server = await startOpsServer({ ...place, metrics, readiness: () => readiness(), page, log })
   return {
     show(parts) {
       readiness = () => readinessNow(parts)
+      fleet = createReading(PAGE_FRESH_MS, parts.fleet)
       metrics.showPicture(() => pictureOf(parts), log)
     },
     close: () => server.close(),
   }
+}
+
+function sayReadiness({ ready, checks, notes = [] }: Readiness): string[] {
+  const bad = Object.entries(checks).filter(([, result]) => result !== 'ok')
+  return [ready ? 'ready' : 'NOT READY', ...bad.map(([name, result]) => `${name}: ${result}`), ...notes]
 }
 
 async function readinessNow(parts: OpsParts, held = ownHolds(parts)): Promise<Readiness> {
@@ -58,7 +94,7 @@ async function readinessNow(parts: OpsParts, held = ownHolds(parts)): Promise<Re
   return notes.length === 0 ? readiness : { ...readiness, notes }
 }
 
-function checksOf({ redis, consumer }: OpsParts, held: Promise<Hold[]>): Record<string, Check> {
+function checksOf({ redis, consumer, providerTrouble }: OpsParts, held: Promise<Hold[]>): Record<string, Check> {
   return {
     kafka: () => kafkaTrouble(consumer()),
     batches: () => unreadableBatch(consumer()),
@@ -70,8 +106,8 @@ function checksOf({ redis, consumer }: OpsParts, held: Promise<Hold[]>): Record<
       ),
     provider: () =>
       held.then(
-        (holds) => holds.filter(isForGood).map(sayHold)[0] ?? null,
-        () => 'not known without Redis',
+        (holds) => holds.filter(isForGood).map(sayHold)[0] ?? providerTrouble(),
+        () => providerTrouble() ?? 'not known without Redis',
       ),
   }
 }

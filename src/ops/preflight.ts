@@ -105,7 +105,7 @@ function isLocal(hostname: string): boolean {
 function noTransactions(reason: string): Finding {
   const remedy = /AUTHORIZATION/.test(reason)
     ? 'allow Write and Describe on transactional ids that begin with the group id'
-    : /coordinator|TimeLimit/i.test(reason)
+    : /coordinator|took longer/i.test(reason)
       ? "check the brokers' transaction.state.log.replication.factor and min.isr: fewer brokers than these cannot begin one"
       : 'the brokers must support them'
   return {

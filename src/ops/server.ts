@@ -7,6 +7,7 @@ import type { Log } from '../logging/log.ts'
 import type { Limits } from './guarded-server.ts'
 import { createGuardedServer } from './guarded-server.ts'
 import type { Metrics } from './metrics.ts'
+import { PAGE_HEADERS } from './page.ts'
 
 /** Shorter than the second after which Kubernetes gives a probe up by default. */
 export const CHECK_LIMIT_MS = 800
@@ -45,6 +46,8 @@ export interface OpsServerOptions {
   port: number
   metrics: Pick<Metrics, 'render' | 'contentType'>
   readiness: () => Promise<Readiness>
+  /** HTML for a browser, at `/`. */
+  page?: () => Promise<string>
   log: Log
   /** For tests. */
   limits?: Limits
@@ -65,11 +68,13 @@ export async function startOpsServer({
   port,
   metrics,
   readiness,
+  page,
   log,
   limits,
 }: OpsServerOptions): Promise<OpsServer> {
   const readMetrics = coalesced(() => metrics.render())
   const readReadiness = coalesced(readiness)
+  const readPage = coalesced(() => page?.() ?? Promise.resolve(''))
   const routes: Record<string, (response: ServerResponse) => void | Promise<void>> = {
     // That it is answered at all shows that the event loop turns.
     '/livez': (response) => answer(response, 200, 'text/plain', 'ok\n'),
@@ -80,6 +85,14 @@ export async function startOpsServer({
     async '/metrics'(response) {
       answer(response, 200, metrics.contentType, await readMetrics())
     },
+    ...(page === undefined
+      ? {}
+      : {
+          async '/'(response: ServerResponse) {
+            for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value)
+            answer(response, 200, 'text/html; charset=utf-8', await readPage())
+          },
+        }),
   }
 
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {

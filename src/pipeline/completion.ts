@@ -42,7 +42,7 @@ export function createEndings({ topics, log, metrics }: EndingsParts) {
   }
 
   function foreign(source: SourceMessage): Completion {
-    metrics.foreignKeySkipped()
+    metrics.foreignKeySkipped(source.key)
     watchNearKeys(source)
     log.debug('skipped: the key is not ours', { partition: source.partition, offset: source.offset })
     return { source, messages: [], ifTooLarge: null }

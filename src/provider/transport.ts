@@ -29,6 +29,8 @@ export interface Send {
   signal: AbortSignal
 }
 
+export type Fetch = Pick<Send, 'url' | 'headers' | 'timeoutMs' | 'signal'>
+
 /** How an exchange ended; `sent`: at least a part of the request may have reached the provider. */
 export type Exchange =
   | { kind: 'answered'; status: number; headers: Record<string, string>; body: string }
@@ -41,6 +43,8 @@ export type Exchange =
 export interface Transport {
   /** Posts once: no retry, no redirect, no other way than the proxy if there is one. Never rejects. */
   post(send: Send): Promise<Exchange>
+  /** Gets in the same way. Never rejects. */
+  get(fetch: Fetch): Promise<Exchange>
   /** Cuts all connections. */
   close(): Promise<void>
 }
@@ -49,7 +53,8 @@ export interface Transport {
 export function createTransport(proxyUrl: string | null): Transport {
   const dispatcher = dispatcherFor(proxyUrl)
   return {
-    post: (send) => exchange(dispatcher, send),
+    post: (send) => exchange(dispatcher, 'POST', send),
+    get: (fetch) => exchange(dispatcher, 'GET', { ...fetch, body: '', sendByMs: Infinity }),
     close: () => dispatcher.destroy(),
   }
 }
@@ -82,7 +87,7 @@ function dispatcherFor(uri: string | null): Dispatcher {
 /** Stops undici before it writes; thrown, not aborted, since an abort would close the connection. */
 class NotWanted extends Error {}
 
-function exchange(dispatcher: Dispatcher, send: Send): Promise<Exchange> {
+function exchange(dispatcher: Dispatcher, method: 'GET' | 'POST', send: Send): Promise<Exchange> {
   const { promise, resolve } = Promise.withResolvers<Exchange>()
   let over = false
   let sent = false
@@ -142,7 +147,7 @@ function exchange(dispatcher: Dispatcher, send: Send): Promise<Exchange> {
   try {
     if (!over)
       dispatcher.dispatch(
-        { origin, path: pathname + search, method: 'POST', headers: send.headers, body: send.body },
+        { origin, path: pathname + search, method, headers: send.headers, body: method === 'GET' ? null : send.body },
         handler,
       )
   } catch (error) {

@@ -71,7 +71,7 @@ test('a pause holds the whole fleet and is shown everywhere; what waits for it i
   expect(waiting).toMatchObject({ state: 'waiting', claim: { state: 'open', isAsked: false } })
   expect(waiting.obstacles?.holds.map(({ scope }) => scope)).toEqual(['operator'])
   await waitUntil(
-    async () => (await command('status')).includes('partitions 0,1, '),
+    async () => (await command('status')).includes('partitions 0,1,'),
     20_000,
     () => 'the worker does not show its partitions',
   )
@@ -84,7 +84,7 @@ test('a pause holds the whole fleet and is shown everywhere; what waits for it i
   expect(model).toMatch(/^gpt-/)
   expect(prompt).toMatch(/^prompt-\d+-[\da-f]{12}$/)
   expect(partitions).toBe('0,1')
-  expect(status).toMatch(new RegExp(`version ${version}, model ${model}, prompt ${prompt}, partitions 0,1, `))
+  expect(status).toMatch(new RegExp(`version ${version}, model ${model}, prompt ${prompt}\\n +partitions 0,1, `))
   expect(stub.arrivals()).toHaveLength(0)
 
   expect(await command('resume')).toContain('resumed')
@@ -121,6 +121,23 @@ test('a failed request is told with what its caller was told, a dead letter with
     state: 'dead_lettered',
     because: expect.stringContaining('bad_callback_url') as string,
   })
+})
+
+test('a message with a wrong key is skipped, and the log, `status` and `inspect` say so', async () => {
+  const message = { ...request(6), key: 'new_req' }
+  await world.send([message, { ...message, key: null }])
+  await world.workers[0]?.saw('messages are skipped: their key is not new_request')
+  await waitUntil(
+    async () => (await command('status')).includes('"new_req"'),
+    20_000,
+    () => 'the skipped key is not shown',
+  )
+  expect(await command('status')).toMatch(/skipped by the living workers.*\n.*\n(.*\n)*.*"new_req" +1\n/)
+  const told = await inspect(6)
+  expect(told.state).toBe('skipped')
+  const people = await command('inspect', '6')
+  expect(people).toContain('skipped: its key is "new_req", not new_request')
+  expect(people).toContain('skipped: it has no key, not new_request')
 })
 
 test('forgetting removes the stored answer and the cached result, keeps the mark, and names each copy in Kafka', async () => {

@@ -44,8 +44,10 @@ describe('send', () => {
     await once(child.stdout, 'data')
     const sinceMs = performance.now()
     child.kill('SIGINT')
-    const { code } = await ended
-    expect(code).toBe(1)
+    const { code, out, err } = await ended
+    expect(code).toBe(130)
+    expect(err).toBe('send was stopped\n')
+    expect(out).toMatch(/it goes on without this command; where it stands: npm run inspect -- \d+\n$/)
     expect(performance.now() - sinceMs).toBeLessThan(10_000)
   })
 

@@ -122,8 +122,10 @@ test('a worker and its standby are ready while Kafka and Redis answer, and not w
   await all(fleet, isReady, 60_000)
 
   await kafka.kill('SIGSTOP')
+  await fleet[0]?.worker.saw('Kafka does not answer', 15_000)
   await all(fleet, (reading) => isNotReady(reading) && reading.checks['kafka'] !== 'ok', 30_000)
   await kafka.kill('SIGCONT')
+  await fleet[0]?.worker.saw('Kafka answers again', 60_000)
   await redis.kill('SIGSTOP')
   await all(fleet, (reading) => isNotReady(reading) && reading.checks['redis'] !== 'ok', 15_000)
   await redis.kill('SIGCONT')
@@ -149,7 +151,12 @@ test('a refused key makes the workers that have it unready, and no others; a pau
   const refused = await startProbed(world, { OPENAI_KEY: BAD })
   const well = await startProbed(world)
   const settled = ({ metrics }: Reading) => metrics.get('partitions{state="ready"}') === 1
-  await all([refused, well], (reading) => isReady(reading) && settled(reading), 60_000)
+  await well.until((reading) => isReady(reading) && settled(reading), 60_000)
+  // Before any request has met the refusal.
+  await refused.until((reading) => isNotReady(reading) && settled(reading), 60_000)
+  expect((await refused.read()).checks['provider']).toMatch(/unauthorized.*HTTP 401, .*code invalid_api_key.* at http/)
+  await refused.worker.saw('the provider refuses: no request can be scored')
+  expect(stub.arrivals().filter(({ status }) => status === 401)).toEqual([])
   await world.send(range(8).map((id) => ({ ...request(id), partition: id % 2 })))
   await refused.until(isNotReady, 30_000)
   const held = await refused.read()

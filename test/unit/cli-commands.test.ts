@@ -1,4 +1,7 @@
 /** What all commands share: usage, exit codes, and one clear sentence when a service is away. */
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Command, CommandContext } from '../../src/cli/define.ts'
 import { runCommand } from '../../src/cli/commands.ts'
@@ -11,6 +14,8 @@ import { run as resume } from '../../src/cli/resume.ts'
 import { run as send } from '../../src/cli/send.ts'
 import { run as status } from '../../src/cli/status.ts'
 import { defineCommand } from '../../src/cli/define.ts'
+import { EXIT } from '../../src/cli/exit-codes.ts'
+import { VERSION } from '../../src/lib/version.ts'
 import { loadConfig } from '../../src/config.ts'
 
 const AWAY = { OPENAI_KEY: 'sk-test', REDIS_PORT: '1', KAFKA_BOOTSTRAP_SERVERS: 'localhost:1' }
@@ -26,6 +31,8 @@ function context(args: string[], signal = new AbortController().signal) {
 
 test.each([
   [send, ['--resume', import.meta.filename], 'Missing --requirements FILE'],
+  [send, [], 'Missing --resume FILE, --requirements FILE'],
+  [send, [...texts, '--proccessing-id', '1'], "Unknown option '--proccessing-id': did you mean --processing-id?"],
   [send, [...texts, '--processing-id', '1e3'], '--processing-id must be a signed 64-bit integer'],
   [send, [...texts, '--timeout', 'soon'], '--timeout must be a whole number of 1 or more'],
   [inspect, [], 'Missing ID'],
@@ -52,7 +59,12 @@ test.each(['--help', '-h'])('%s is the usage, and no error', async (help) => {
 })
 
 const seen: Command = defineCommand(
-  { usage: ['seen ID'], options: { id: { type: 'string' }, all: { type: 'boolean' } }, names: ['ID'] },
+  {
+    usage: ['seen ID'],
+    example: 'seen -- 1',
+    options: { id: { type: 'string' }, all: { type: 'boolean' } },
+    names: ['ID'],
+  },
   ({ values, positionals }) => Promise.resolve({ document: { ...values, positionals }, lines: [] }),
 )
 
@@ -94,7 +106,6 @@ const WITHOUT_KEY = { ...AWAY, OPENAI_KEY: '', KAFKA_TOPIC_FOR_DECISIONS: 'decis
 
 test.concurrent.each([
   ['send', ...texts],
-  ['status'],
   ['inspect', '-1'],
   ['explain', '-1'],
   ['redecide', '--threshold', '1', '--dry-run'],
@@ -111,6 +122,86 @@ test('what calls the provider asks for a key', async () => {
   await expect(runNamed(WITHOUT_KEY, 'evaluate', '--set', 'x')).rejects.toThrow(/OPENAI_KEY must be set/)
 })
 
+test.each([
+  ['statsu', 'status'],
+  ['insepct', 'inspect'],
+  ['replay-deadletters', 'replay-dead-letters'],
+])('%s is answered with the command that it was meant to be', async (name, meant) => {
+  expect((await runNamed({}, name)).err).toContain(`unknown command: ${name} (did you mean ${meant}?)`)
+})
+
+test('--version is the version', async () => {
+  expect(await runNamed({}, '--version')).toEqual({ code: 0, out: VERSION, err: '' })
+})
+
+test('every command tells one example of itself, which npm knows, and needs no settings for it', async () => {
+  const { out } = await runNamed({}, '--help')
+  const names = [...out.matchAll(/^ {2}([a-z-]+) /gm)]
+    .map(([, name]) => name ?? '')
+    .filter((name) => !name.startsWith('-'))
+  const { scripts } = JSON.parse(await readFile('package.json', 'utf8')) as { scripts: Record<string, string> }
+  expect(names.length).toBeGreaterThan(10)
+  for (const name of names) {
+    const help = await runNamed({}, name, '--help')
+    expect(help.code).toBe(0)
+    expect(help.out.match(new RegExp(`^ {2}example: npm run ${name}(?: -- .+)?$`, 'gm'))).toHaveLength(1)
+    expect(scripts[name]).toContain(`src/main.ts ${name}`)
+  }
+})
+
+test('every exit code is in the table of docs/commands.md, and no other', async () => {
+  const table = await readFile('docs/commands.md', 'utf8')
+  const told = [...table.matchAll(/^\| (\d+) +\|/gm)].map(([, code]) => Number(code))
+  expect(told).toEqual(Object.values(EXIT).toSorted((a, b) => a - b))
+})
+
+test.each([
+  [
+    '{"callback_url":"https://c/","processing_id":1,"user_id":1,"resume_id":2,"requirements_id":3,"requirements":"Go","resume":"Go"}',
+    0,
+    'it would be scored: processing_id 1',
+  ],
+  [
+    '{"callback_url":"https://c/","processing_id":1,"user_id":1,"resume_id":2,"requirements_id":3,"requirements":"Go","resume":" "}',
+    1,
+    '«resume»',
+  ],
+  ['{"callback_url":"https://c/","processing_id":"1"}', 1, 'dead-lettered'],
+  ['{"callback_url":', 1, 'the value is not JSON'],
+])('validate says what would become of a message: %s', async (value, code, told) => {
+  const path = join(await mkdtemp(join(tmpdir(), 'message-')), 'message.json')
+  await writeFile(path, value)
+  const { code: ended, out } = await runNamed(WITHOUT_KEY, 'validate', path)
+  expect(out).toContain(told)
+  expect(ended).toBe(code)
+})
+
+test('doctor names every setting that is wrong or not read, and what it seems to be meant for', async () => {
+  const env = { OPENAI_KEY: '', REDIS_PORT: 'x', REDIS_HOTS: 'h', OPENAI_KEY_FILE: '' }
+  const { code, out } = await runNamed(env, 'doctor')
+  expect(code).toBe(78)
+  expect(out).toContain('FAIL  settings  REDIS_PORT must be a whole number')
+  expect(out).toContain('FAIL  settings  OPENAI_KEY must be set')
+  expect(out).toContain('warn  settings  REDIS_HOTS is not read: did you mean REDIS_HOST?')
+})
+
+test.concurrent(
+  'doctor looks at all parts although none answers, and --check is the same',
+  async () => {
+    const env = { ...AWAY, OPENAI_BASE_URL: 'http://localhost:1/v1' }
+    const { code, out } = await runNamed(env, '--check')
+    expect(code).toBe(1)
+    expect(out.split('\n').map((line) => line.replace(/^(\S+) +(\S+) .*/, '$1 $2'))).toEqual([
+      'ok settings',
+      'FAIL Kafka',
+      'FAIL Redis',
+      'FAIL provider',
+    ])
+    expect(out).toContain('connection failed: ECONNREFUSED at http://localhost:1/v1')
+  },
+  30_000,
+)
+
 test('a file that cannot be read is named', async () => {
   const told = context(['--resume', 'nowhere.txt', '--requirements', import.meta.filename])
   await expect(send(told)).rejects.toThrow(/^--resume nowhere\.txt cannot be read: there is no such file$/)
@@ -119,7 +210,6 @@ test('a file that cannot be read is named', async () => {
 test.concurrent.each([
   ['pause', pause, []],
   ['resume', resume, []],
-  ['status', status, []],
   ['inspect', inspect, ['1']],
   ['forget', forget, ['1']],
   ['adopt-offsets', adoptOffsets, ['--from', 'other']],
@@ -132,6 +222,14 @@ test.concurrent.each([
   ['replay-dead-letters', replay, []],
 ])('%s says that Kafka is away, why, and ends', async (_name, run, args) => {
   await expect(run(context(args))).rejects.toThrow(/^Kafka at localhost:1: .*ECONNREFUSED/)
+})
+
+test.concurrent('status says of each half why it is not shown, and needs no key', async () => {
+  const { code, out } = await runNamed(WITHOUT_KEY, 'status')
+  expect(code).toBe(1)
+  expect(out).toMatch(/unknown\. Redis at localhost:1 does not answer: .*ECONNREFUSED/)
+  expect(out).toMatch(/backlog: unknown\. Kafka at localhost:1: .*ECONNREFUSED/)
+  expect(out).not.toContain('KafkaJS')
 })
 
 test.concurrent('an interrupted command ends at once', async () => {

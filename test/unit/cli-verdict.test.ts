@@ -20,6 +20,7 @@ const claim = (fields: Partial<KnownClaim>): KnownClaim => ({
 const copy = (fields: Partial<RequestCopy>): RequestCopy => ({
   ...at,
   standing: 'due',
+  foreignKey: null,
   duplicateOf: null,
   conflict: false,
   ...fields,
@@ -81,6 +82,9 @@ test.each<[string, Partial<Facts>, string, string]>([
     'kills_the_worker',
   ],
   ['it was dead-lettered and sent back', { letters: [letter], requests: [committed, copy({})] }, 'in_backlog', ''],
+  ['its key is not ours', { requests: [copy({ foreignKey: '"new_req"' })] }, 'skipped', '"new_req", not new_request'],
+  ['it has no key', { requests: [copy({ foreignKey: 'none', standing: 'committed' })] }, 'skipped', 'it has no key'],
+  ['it was sent again with the right key', { requests: [copy({ foreignKey: 'none' }), copy({})] }, 'in_backlog', ''],
   ['it was consumed and left no trace', { requests: [committed] }, 'unknown', 'neither an outcome nor a claim'],
 ])('%s', (_name, facts, state, because) => {
   const told = conclude({ ...NOTHING, ...facts })

@@ -63,7 +63,7 @@ test('what happens is counted, durations in seconds', async () => {
   metrics.flagged('resume:instruction')
   metrics.reviewNeeded('flagged')
   metrics.deadLettered('bad_id')
-  metrics.foreignKeySkipped()
+  metrics.foreignKeySkipped(null)
   metrics.kafka.committed({ partition: 0, completions: 2, messages: 3, durationMs: 20 })
   metrics.kafka.failed({ partition: 0 })
   metrics.kafka.rebalanced([0])

@@ -83,7 +83,8 @@ function refuse(brain: Brain, requestId: string, problem: Problem): Decision {
   }
 }
 
-function keyProblem(key: string, keys: readonly string[] | null): Problem | null {
+/** @returns why a key is not let in; null when it is */
+export function keyProblem(key: string, keys: readonly string[] | null): Problem | null {
   if (key === '') return noKey
   return keys === null || keys.includes(key) ? null : unauthorized(key)
 }

@@ -8,7 +8,7 @@ import { createArrivals } from './arrivals.ts'
 import type { Change, Controls } from './control.ts'
 import { control } from './control.ts'
 import type { Brain } from './decide.ts'
-import { decide, hashKey } from './decide.ts'
+import { decide, hashKey, keyProblem } from './decide.ts'
 import { deliver } from './deliver.ts'
 import { createMisbehaviour } from './misbehaviour.ts'
 import { unknownUrl } from './problems.ts'
@@ -48,6 +48,17 @@ export interface Stub extends Controls {
 
 /** Epoch ms with fractions; it goes on when somebody sets the machine's clock. */
 const now = () => performance.timeOrigin + performance.now()
+
+/** Listed where every model is served. */
+const USUAL_MODELS = [
+  'gpt-4.1-mini-2025-04-14',
+  'gpt-4.1-mini',
+  'gpt-4.1',
+  'gpt-4o-mini',
+  'gpt-4o',
+  'gpt-5-mini',
+  'gpt-5',
+]
 
 /** Clients keep connections longer than Node's default of 5 s, and must not meet one that is just being closed. */
 const KEEP_ALIVE_MS = 120_000
@@ -100,8 +111,14 @@ async function chat(brain: Brain, arrivals: Arrivals, id: string, req: IncomingM
   res.once('close', () => clearTimeout(timer))
 }
 
+/** The provider knows its own paths and no others: a base address with a missing or a second `/v1` is a wrong one. */
+function isPath({ profile }: Brain, pathname: string, resource: string): boolean {
+  const azure = /^\/openai\/(?:v1|deployments\/[^/]+)\/(.+)$/
+  return (profile.name === 'azure' ? azure : /^\/v1\/(.+)$/).exec(pathname)?.[1] === resource
+}
+
 function modelList(brain: Brain): string {
-  const names = brain.settings.models ?? ['gpt-4.1-mini-2025-04-14']
+  const names = brain.settings.models ?? USUAL_MODELS
   const data = names.map((id) => ({ id, object: 'model', created: 1_744_588_800, owned_by: 'stand-in' }))
   return JSON.stringify({ object: 'list', data })
 }
@@ -112,7 +129,7 @@ function router(brain: Brain, arrivals: Arrivals, controls: Controls) {
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const method = req.method ?? ''
     const url = new URL(req.url ?? '/', 'http://stub')
-    if (method === 'POST' && url.pathname.endsWith('/chat/completions')) {
+    if (method === 'POST' && isPath(brain, url.pathname, 'chat/completions')) {
       count += 1
       return chat(brain, arrivals, `req_${run}${count.toString(16).padStart(8, '0')}`, req, res)
     }
@@ -120,7 +137,11 @@ function router(brain: Brain, arrivals: Arrivals, controls: Controls) {
       const { status, body } = control(controls, method, url, (await readBody(req)) ?? '')
       return sendJson(res, status, JSON.stringify(body))
     }
-    if (method === 'GET' && url.pathname.endsWith('/models')) return sendJson(res, 200, modelList(brain))
+    if (method === 'GET' && isPath(brain, url.pathname, 'models')) {
+      const denied = keyProblem(keyOf(req), brain.settings.keys)
+      if (denied !== null) return sendJson(res, denied.status, renderProblem(brain.profile.name, denied))
+      return sendJson(res, 200, modelList(brain))
+    }
     sendJson(res, 404, renderProblem(brain.profile.name, unknownUrl(method, url.pathname)))
   }
 }

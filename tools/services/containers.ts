@@ -17,7 +17,7 @@ const KAFKA_READY_LIMIT_MS = 180_000
  * @returns the services, or why this rung is not there: no container runtime, or testcontainers is not installed
  * @throws Error when there is a runtime and an image cannot be pulled or a container does not start
  */
-export async function containerServices({ env, say, signal }: RungContext): Promise<Services | string> {
+export async function containerServices({ env, say, signal, ports }: RungContext): Promise<Services | string> {
   const runtime = await openRuntime()
   if (typeof runtime === 'string') return runtime
   const { library, host } = runtime
@@ -33,8 +33,13 @@ export async function containerServices({ env, say, signal }: RungContext): Prom
     return running
   }
   try {
-    const redis = start(new library.GenericContainer(redisImage).withExposedPorts(6379))
-    const kafka = withFreePorts(1, async ([port]) => {
+    const redis = start(
+      new library.GenericContainer(redisImage).withExposedPorts(
+        ports === undefined ? 6379 : { container: 6379, host: ports.redis },
+      ),
+    )
+    const kafka = withFreePorts(1, async ([free]) => {
+      const port = ports?.kafka ?? free
       await start(kafkaContainer(library, kafkaImage, host, port as number))
       return `${host}:${port}`
     })

@@ -166,6 +166,12 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...found]
 }
 
+/** @throws Error that names the port when somebody listens on it */
+export async function requireFree(port: number, what: string): Promise<void> {
+  if (await isFree(port)) return
+  throw new Error(`port ${port} is taken: another ${what}, or \`npm run services\` in another terminal, listens on it`)
+}
+
 async function isFree(port: number): Promise<boolean> {
   const server = createServer()
   const free = new Promise<boolean>((resolve) => {

@@ -64,11 +64,14 @@ export function withTestEnv(env: Record<string, string | undefined>, file = '.te
   }
 }
 
-async function localServices({ env, say, signal }: RungContext): Promise<Services | string> {
+async function localServices({ env, say, signal, ports }: RungContext): Promise<Services | string> {
   const downloads = { cacheDir: cacheDir(env), say, signal }
   const version = env['TEST_KAFKA_VERSION'] || KAFKA_VERSION
   say(`starting Kafka ${version} and Redis as local processes`)
-  const started = await Promise.allSettled([startLocalKafka({ version }, downloads), startLocalRedis({}, downloads)])
+  const started = await Promise.allSettled([
+    startLocalKafka({ version, ...(ports === undefined ? {} : { port: ports.kafka }) }, downloads),
+    startLocalRedis(ports === undefined ? {} : { port: ports.redis }, downloads),
+  ])
   const [kafka, redis] = started
   if (kafka.status === 'fulfilled' && redis.status === 'fulfilled') {
     const { port } = redis.value

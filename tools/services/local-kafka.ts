@@ -11,7 +11,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import type { Downloads } from './download.ts'
 import { kafkaJars, MissingTool } from './download.ts'
 import type { Guarded } from './guarded.ts'
-import { startGuarded, withFreePorts } from './guarded.ts'
+import { requireFree, startGuarded, withFreePorts } from './guarded.ts'
 
 const run = promisify(execFile)
 
@@ -30,6 +30,8 @@ const QUIET = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'
 export interface LocalKafkaOptions {
   /** Any release that Maven Central has; tested with 4.3.1 and 3.9.2. */
   version?: string
+  /** For clients; any that is free unless given. */
+  port?: number
   /**
    * Lines of server.properties, over the ones below. The listener that clients use is named CLIENT: for SASL or TLS set
    * `listener.security.protocol.map` to `CLIENT:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT`. The broker speaks with
@@ -54,6 +56,7 @@ export interface LocalKafka extends Guarded {
  * @throws MissingTool without Java 17 or, at the first time, Maven; Error with the broker's last output when it does not start
  */
 export async function startLocalKafka(options: LocalKafkaOptions, downloads: Downloads): Promise<LocalKafka> {
+  if (options.port !== undefined) await requireFree(options.port, 'Kafka')
   const [node] = await startNodes(1, options, downloads)
   if (node === undefined) throw new TypeError('no node was started')
   return node
@@ -92,6 +95,7 @@ async function startNodes(count: number, options: LocalKafkaOptions, downloads: 
   const jars = await kafkaJars(options.version ?? KAFKA_VERSION, downloads)
   return withFreePorts(3 * count, async (ports) => {
     const ofNodes = Array.from({ length: count }, (_, index) => ports.slice(3 * index, 3 * index + 3) as NodePorts)
+    if (options.port !== undefined && ofNodes[0] !== undefined) ofNodes[0][0] = options.port
     const clusterId = newClusterId()
     const starting = ofNodes.map((_, index) =>
       startNode({ index, ofNodes, clusterId, classPath: `${jars}/*` }, options, downloads.signal),

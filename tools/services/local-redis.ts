@@ -10,12 +10,14 @@ import { promisify } from 'node:util'
 import type { Downloads } from './download.ts'
 import { redisBinary } from './download.ts'
 import type { Guarded } from './guarded.ts'
-import { startGuarded, withFreePorts } from './guarded.ts'
+import { requireFree, startGuarded, withFreePorts } from './guarded.ts'
 
 const run = promisify(execFile)
 const START_LIMIT_MS = 30_000
 
 export interface LocalRedisOptions {
+  /** Any that is free unless given. */
+  port?: number
   /** Default true: an append-only file, so that a restart keeps the data. False: a restart finds an empty database. */
   persist?: boolean
   /** More of redis-server's options, such as `['--requirepass', 'secret', '--maxmemory', '10mb']`. */
@@ -41,7 +43,8 @@ export interface LocalRedis extends Guarded {
  */
 export async function startLocalRedis(options: LocalRedisOptions, downloads: Downloads): Promise<LocalRedis> {
   const command = (await redisOnPath(downloads.signal)) ? 'redis-server' : await redisBinary(downloads)
-  return withFreePorts(1, ([port]) => start(command, options, port as number, downloads.signal))
+  if (options.port !== undefined) await requireFree(options.port, 'Redis')
+  return withFreePorts(1, ([free]) => start(command, options, options.port ?? (free as number), downloads.signal))
 }
 
 /**

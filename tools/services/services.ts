@@ -17,4 +17,6 @@ export interface RungContext {
   /** Told which rung it is, and what is downloaded. */
   say: (line: string) => void
   signal: AbortSignal
+  /** Fixed ports, for services that are named in a `.env`; without them any that are free. */
+  ports?: { kafka: number; redis: number }
 }

@@ -24,7 +24,7 @@ import { buildPrompt } from '../../scoring/prompt.ts'
 import { sanitize } from '../../lib/sanitize.ts'
 import type { TokenEstimator } from '../../scoring/tokens.ts'
 import { verifyAnswer } from '../../scoring/verify.ts'
-import { duration } from '../text.ts'
+import { duration } from '../../lib/text.ts'
 
 /** Nobody wants to be told the same more often. */
 const TELL_EVERY_MS = 60_000

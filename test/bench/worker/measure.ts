@@ -45,7 +45,8 @@ const BATCH = 200
 const NODE_OPTIONS = (() => {
   const file = readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8')
   const { scripts } = JSON.parse(file) as { scripts: { start: string } }
-  return [...scripts.start.matchAll(/--\S+/g)].map(([flag]) => flag).join(' ')
+  const [, command = ''] = scripts.start.split('exec node')
+  return [...command.matchAll(/--\S+/g)].map(([flag]) => flag).join(' ')
 })()
 
 async function load(world: World, { messages, textKb, partitions }: Scenario): Promise<void> {

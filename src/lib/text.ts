@@ -19,8 +19,25 @@ export const time = (ms: number): string => new Date(ms).toISOString()
 
 type Cell = string | number | bigint | null
 
-/** @returns lines with aligned columns, numbers to the right; null is shown as a dash */
+/** A narrow terminal, with room for an indent. */
+const TABLE_MAX_CHARS = 58
+
+/**
+ * @returns lines with aligned columns, numbers to the right; null is shown as a dash. What would be wider than 58 characters is a
+ *   block of lines for each row instead, without the cells that are empty
+ */
 export function table(head: string[], rows: Cell[][]): string[] {
+  const lines = aligned(head, rows)
+  if (lines.every((line) => line.length <= TABLE_MAX_CHARS)) return lines
+  const width = Math.max(...head.map((name) => name.length))
+  return rows.flatMap((row) => {
+    const told = row.map((cell, column) => [head[column] ?? '', cell === null ? '-' : String(cell)] as const)
+    const block = told.filter(([, cell]) => cell !== '')
+    return block.map(([name, cell], index) => `${index === 0 ? '' : '  '}${name.padEnd(width)}  ${cell}`)
+  })
+}
+
+function aligned(head: string[], rows: Cell[][]): string[] {
   const cells = [head, ...rows.map((row) => row.map((cell) => (cell === null ? '-' : String(cell))))]
   const widths = head.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)))
   const right = head.map((_, column) =>

@@ -1,0 +1,60 @@
+/** `validate FILE`: what a worker would make of a message, before a producer sends it. */
+import { decodeRequest, REQUEST_KEY } from '../contracts.ts'
+import { sanitize } from '../lib/sanitize.ts'
+import { buildPrompt } from '../scoring/prompt.ts'
+import { createTokenEstimator } from '../scoring/tokens.ts'
+import type { Config } from '../config.ts'
+import type { Command, Report } from './define.ts'
+import { defineCommand } from './define.ts'
+import { EXIT } from './exit-codes.ts'
+import { readInput } from './input.ts'
+
+export const run: Command = defineCommand(
+  {
+    usage: [
+      'resume-scoring-worker validate FILE',
+      '  Checks one message as a worker would read it from the requests topic: the JSON of its value, in FILE, or - for stdin.',
+      '  Sends nothing. Exit code 0: it would be scored; 1: it would be answered with a failure, or dead-lettered.',
+    ],
+    example: 'validate -- message.json',
+    options: {},
+    names: ['FILE'],
+  },
+  async ({ positionals: [path = ''], config }) => report(await readInput('FILE', path), config),
+)
+
+function report(value: Buffer, config: Config): Report {
+  const decoded = decodeRequest(value)
+  if (decoded.kind === 'unanswerable') {
+    return bad(
+      'dead_lettered',
+      `it would be dead-lettered, its caller hears nothing (${decoded.reason}): ${decoded.detail}`,
+    )
+  }
+  if (decoded.kind === 'invalid') return bad('failed', `it would be answered with a failure: ${decoded.problem}`)
+  const { address, ...texts } = decoded.request
+  const prompt = buildPrompt(sanitize(texts).texts, { ...config.provider, verdictMinScore: config.verdictMinScore })
+  const { tokens } = createTokenEstimator(config.provider.model).estimate(prompt)
+  const most = tokens + config.provider.maxCompletionTokens
+  const { tokensPerMinute } = config.budget
+  if (tokensPerMinute !== null && most > tokensPerMinute) {
+    return bad(
+      'failed',
+      `it would be answered with a failure: ${most} tokens are more than OPENAI_TPM=${tokensPerMinute}`,
+    )
+  }
+  const sizes = `requirements ${texts.requirements.length} characters, resume ${texts.resume.length}`
+  return {
+    document: { outcome: 'taken', processingId: address.processingId, tokens: most },
+    lines: [
+      `it would be scored: processing_id ${address.processingId}, ${sizes}, at most ${most} tokens`,
+      `send it with the key ${REQUEST_KEY}: messages with another key, or none, are skipped`,
+    ],
+  }
+}
+
+const bad = (outcome: string, line: string): Report => ({
+  document: { outcome, why: line },
+  lines: [line],
+  exitCode: EXIT.failed,
+})

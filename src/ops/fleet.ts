@@ -1,0 +1,181 @@
+/** The living workers of the fleet, as their heartbeats tell (see heartbeat.ts). */
+import type { Redis } from 'ioredis'
+import { z } from 'zod'
+import type { Hold, Identity } from '../provider/holds.ts'
+import { holdsOf } from '../provider/holds.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+
+/** What decides how a worker works, equal in all workers of a fleet unless a rollout is under way. */
+export interface FleetSettings {
+  model: string
+  /** The prompt's version. */
+  prompt: string
+  /** Without its query and credentials. */
+  address: string
+  group: string
+  topic: string
+  budget: string
+  requestsPerMinute: number | null
+  requestsPerDay: number | null
+  tokensPerMinute: number | null
+  tokensPerDay: number | null
+  verdictMinScore: number
+}
+
+export interface LiveWorker {
+  worker: string
+  host: string
+  pid: string
+  version: string
+  partitions: number[]
+  inFlight: number
+  window: number
+  /** What keeps its partitions from publishing; empty: nothing does. */
+  held: string
+  /** Of its calls; null in a worker of an older version. */
+  scopes: Identity | null
+  /** null in a worker of an older version */
+  settings: FleetSettings | null
+  /** Messages that it skipped since its start, by the key that was not ours. */
+  skipped: Record<string, number>
+}
+
+const scopes = z.object({ outage: z.string(), route: z.string(), key: z.string(), config: z.string() })
+const limit = z.number().nullable()
+const settings = z.object({
+  model: z.string(),
+  prompt: z.string(),
+  address: z.string(),
+  group: z.string(),
+  topic: z.string(),
+  budget: z.string(),
+  requestsPerMinute: limit,
+  requestsPerDay: limit,
+  tokensPerMinute: limit,
+  tokensPerDay: limit,
+  verdictMinScore: z.number(),
+})
+const skipped = z.record(z.string(), z.number())
+
+const SCAN_COUNT = 1_000
+
+/**
+ * Walks over the keys of the database, so its cost grows with what else is stored; Redis goes on serving meanwhile.
+ * @returns the living workers, by name
+ * @throws as ioredis does
+ */
+export async function readWorkers(redis: Redis, keys: RedisKeys): Promise<LiveWorker[]> {
+  const start = keys.worker('')
+  const found = new Set<string>()
+  let cursor = '0'
+  do {
+    const [next, page] = await redis.scan(cursor, 'MATCH', keys.workersPattern, 'COUNT', SCAN_COUNT)
+    for (const key of page) found.add(key)
+    cursor = next
+  } while (cursor !== '0')
+  const names = [...found].toSorted()
+  const facts = await Promise.all(names.map((name) => redis.hgetall(name)))
+  return (
+    names
+      .map((name, index) => readBeat(name.slice(start.length), facts[index] ?? {}))
+      // One that ended between the two commands has no facts.
+      .filter((each) => each !== null)
+  )
+}
+
+/** @returns null for a beat without facts */
+export function readBeat(worker: string, facts: Record<string, string>): LiveWorker | null {
+  if (facts['host'] === undefined) return null
+  const { host, pid = '', version = '', partitions = '', inFlight, window, held = '' } = facts
+  return {
+    worker,
+    host,
+    pid,
+    version,
+    partitions: partitions === '' ? [] : partitions.split(',').map(Number),
+    inFlight: Number(inFlight ?? 0),
+    window: Number(window ?? 0),
+    held,
+    scopes: parsed(scopes, facts['scopes']),
+    settings: parsed(settings, facts['settings']),
+    skipped: parsed(skipped, facts['skipped']) ?? {},
+  }
+}
+
+/** Beats of other versions may hold something else. */
+function parsed<T>(schema: z.ZodType<T>, text: string | undefined): T | null {
+  if (text === undefined) return null
+  try {
+    return schema.safeParse(JSON.parse(text)).data ?? null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}
+
+/** @returns what all workers skipped, by key, the most frequent first */
+export function skippedByFleet(workers: readonly LiveWorker[]): [key: string, count: number][] {
+  const sums = new Map<string, number>()
+  for (const worker of workers) {
+    for (const [key, count] of Object.entries(worker.skipped)) sums.set(key, (sums.get(key) ?? 0) + count)
+  }
+  return [...sums].toSorted(([, a], [, b]) => b - a)
+}
+
+/**
+ * @returns the holds that keep calls of a living worker back, those of one failing request among them, and the operator's pause;
+ *   and the old ones: nobody alive has their scopes, or no request waits for them
+ */
+export function partHolds(workers: readonly LiveWorker[], holds: readonly Hold[]): { current: Hold[]; old: Hold[] } {
+  const living = new Set(['operator', ...workers.flatMap(({ scopes: own }) => Object.values(own ?? {}))])
+  // A worker of an older version does not tell its scopes: any hold may be its own.
+  const isKnown = workers.every(({ scopes: own }) => own !== null)
+  const isCurrent = ({ scope, abandoned }: Hold) =>
+    !abandoned && (living.has(scope) || (!isKnown && workers.length > 0))
+  return { current: holds.filter(isCurrent), old: holds.filter((hold) => !isCurrent(hold)) }
+}
+
+/** @returns the holds that keep the calls for a partition's requests back; null when no living worker is known to have it */
+export function holdsOfPartition(
+  workers: readonly LiveWorker[],
+  holds: readonly Hold[],
+  group: string,
+  partition: number,
+): Hold[] | null {
+  const owner = workers.find((each) => each.settings?.group === group && each.partitions.includes(partition))
+  return owner?.scopes == null ? null : holdsOf(owner.scopes, holds)
+}
+
+/** Settings in which living workers, or this machine, may differ from one another. */
+const COMPARED: Record<keyof FleetSettings, string> = {
+  model: 'OPENAI_MODEL',
+  prompt: 'prompt version',
+  address: 'OPENAI_BASE_URL',
+  group: 'KAFKA_GROUP_ID',
+  topic: 'KAFKA_TOPIC_FOR_AI_HANDLER',
+  budget: 'BUDGET_NAME',
+  requestsPerMinute: 'OPENAI_RPM',
+  requestsPerDay: 'OPENAI_RPD',
+  tokensPerMinute: 'OPENAI_TPM',
+  tokensPerDay: 'OPENAI_TPD',
+  verdictMinScore: 'VERDICT_MIN_SCORE',
+}
+
+export interface Difference {
+  setting: string
+  here: string
+  /** Of living workers, each value once. */
+  fleet: string[]
+}
+
+/** @returns the settings that this machine has otherwise than a living worker */
+export function differences(here: FleetSettings, workers: readonly LiveWorker[]): Difference[] {
+  const living = workers.flatMap(({ settings: own }) => (own === null ? [] : [own]))
+  return (Object.keys(COMPARED) as (keyof FleetSettings)[]).flatMap((name) => {
+    const fleet = [...new Set(living.map((own) => shown(own[name])))]
+    const mine = shown(here[name])
+    return fleet.some((value) => value !== mine) ? [{ setting: COMPARED[name], here: mine, fleet }] : []
+  })
+}
+
+const shown = (value: string | number | null) => (value === null ? 'no limit' : String(value))

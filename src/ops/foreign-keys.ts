@@ -1,0 +1,72 @@
+/** Counts the messages of the requests topic that are skipped because of their key, and says so while it goes on. */
+import type { Log } from '../logging/log.ts'
+
+/** Keys that are told apart; whatever comes after them is counted together. */
+const MAX_KEYS = 20
+const SHOWN_CHARS = 40
+const TELL_EVERY_MS = 60_000
+const REST = 'others'
+
+export interface ForeignKeys {
+  /** A message was skipped. */
+  count(key: Buffer | null): void
+  /** By key as it is shown, of this worker since its start. */
+  counts(): Record<string, number>
+  /** Ends the telling. */
+  close(): void
+}
+
+/**
+ * @param expected the key that is ours
+ * @returns a counter that warns at the first message, and then once a minute with what came since, as long as some come
+ */
+export function createForeignKeys(expected: string, log: Log, tellEveryMs = TELL_EVERY_MS): ForeignKeys {
+  const counts = new Map<string, number>()
+  let total = 0
+  let toldTotal = 0
+  let timer: NodeJS.Timeout | null = null
+
+  function tell(): void {
+    if (total === toldTotal) {
+      if (timer !== null) clearInterval(timer)
+      timer = null
+      return
+    }
+    const byKey = [...counts].map(([key, count]) => `${key}: ${count}`).join(', ')
+    log.warn(`messages are skipped: their key is not ${expected}`, { skipped: total - toldTotal, sinceStart: byKey })
+    toldTotal = total
+  }
+
+  return {
+    count(key) {
+      const shown = shownKey(key)
+      const name = counts.has(shown) || counts.size < MAX_KEYS ? shown : REST
+      counts.set(name, (counts.get(name) ?? 0) + 1)
+      total++
+      if (timer !== null) return
+      timer = setInterval(tell, tellEveryMs)
+      timer.unref()
+      // The messages of one fetch come together: one line for all of them.
+      setImmediate(tell)
+    },
+    counts: () => Object.fromEntries(counts),
+    close() {
+      if (timer !== null) clearInterval(timer)
+    },
+  }
+}
+
+/** @returns a key for people: quoted, what is no printable character escaped, cut after 40 characters; `none` without one */
+export function shownKey(key: Buffer | null): string {
+  if (key === null) return 'none'
+  const text = key.subarray(0, 4 * SHOWN_CHARS).toString()
+  const characters = Array.from(text)
+  const cut = characters.length > SHOWN_CHARS || key.length > 4 * SHOWN_CHARS
+  const plain = characters.slice(0, SHOWN_CHARS).join('').replaceAll(UNPRINTABLE, escaped)
+  return `${JSON.stringify(plain)}${cut ? '...' : ''}`
+}
+
+/** Controls, separators, what steers the direction of text or cannot be seen, and halves of characters. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu
+
+const escaped = (character: string) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`

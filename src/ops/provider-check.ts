@@ -1,0 +1,64 @@
+/** Finds at the start what the first requests would find later: an address, a key or a model that the provider does not take. */
+import type { Config } from '../config.ts'
+import { FAILURES } from '../errors.ts'
+import { pause } from '../lib/abortable.ts'
+import type { Log } from '../logging/log.ts'
+import type { ProviderStanding } from '../provider/standing.ts'
+
+/** A key that was mended is noticed so much later at the most. */
+const AGAIN_MS = 15_000
+
+export interface ProviderCheckParts {
+  settings: Pick<Config['provider'], 'model'>
+  ask: (signal: AbortSignal) => Promise<ProviderStanding>
+  log: Log
+  signal: AbortSignal
+  againMs?: number
+}
+
+export interface ProviderCheck {
+  /** Why calls would be refused, as the provider said last; null when it did not. */
+  trouble: () => string | null
+  /** Resolves when there is nothing left to look for. Never rejects. */
+  done: Promise<void>
+}
+
+/** Asks at once, and again every 15 s while the provider refuses or cannot be reached; says what it finds when that changes. */
+export function startProviderCheck(parts: ProviderCheckParts): ProviderCheck {
+  const { settings, ask, log, signal, againMs = AGAIN_MS } = parts
+  let trouble: string | null = null
+  let said: string | null = null
+
+  function tell(standing: ProviderStanding): void {
+    const { kind, detail } = standing
+    const line = `${kind} ${detail}`
+    if (line === said) return
+    const before = said
+    said = line
+    if (kind === 'refused') {
+      const todo = FAILURES[standing.code].remedy
+      log.error('the provider refuses: no request can be scored', { code: standing.code, detail, todo })
+    } else if (kind === 'unreachable') {
+      log.warn('the provider cannot be reached: requests wait for it', { detail })
+    } else if (kind === 'untold') log.debug('the provider does not tell whether it takes the key', { detail })
+    else if (standing.knowsModel === false) {
+      log.warn('the provider does not list the model: check OPENAI_MODEL', { model: settings.model, detail })
+    } else log[before === null ? 'debug' : 'info']('the provider accepts the key', { detail })
+  }
+
+  async function run(): Promise<void> {
+    for (;;) {
+      const standing = await ask(signal)
+      if (signal.aborted) return
+      tell(standing)
+      trouble = standing.kind === 'refused' ? `calls are refused (${standing.code}): ${standing.detail}` : null
+      if (standing.kind === 'well' || standing.kind === 'untold') return
+      await pause(againMs, signal)
+    }
+  }
+
+  const done = run().catch((error: unknown) => {
+    if (!signal.aborted) log.error('the provider was not looked at', { reason: (error as Error).message })
+  })
+  return { trouble: () => trouble, done }
+}

@@ -1,0 +1,139 @@
+/** How the fleet's status looks to people. */
+import type { BudgetStatus } from '../budget/status.ts'
+import { duration, section, table, time } from '../lib/text.ts'
+import type { Hold } from '../provider/holds.ts'
+import type { Difference, LiveWorker } from './fleet.ts'
+import type { Backlog, BacklogTime, FleetStatus, RedisHalf, Unread } from './fleet-status.ts'
+
+/** @param times null when budget or backlog is not known */
+export function statusLines(status: FleetStatus, times: BacklogTime): string[] {
+  const { redis, backlog, reviews } = status
+  return [
+    ...('error' in redis ? [`budget, holds and workers: unknown. ${redis.error}`] : redisLines(redis)),
+    ...('error' in redis ? [] : [reviewLine(reviews)]),
+    ...('error' in backlog ? [`backlog: unknown. ${backlog.error}`] : backlogLines(backlog, times)),
+  ]
+}
+
+function redisLines(redis: RedisHalf): string[] {
+  const { settings, workers, claims, current, old, skipped, differences } = redis
+  const whose = workers.some((each) => each.settings !== null) ? 'the living workers' : 'this machine; no worker lives'
+  return [
+    `model ${settings.model} at ${settings.address}, ${settings.prompt} (${whose})`,
+    ...budgetLines(redis.budget),
+    ...section('holds', current.map(holdLine)),
+    ...(old.length === 0 ? [] : section('old holds, which keep back no living worker', old.map(holdLine))),
+    ...adaptationLines(redis.adaptation),
+    ...workerLines(workers),
+    ...skippedLines(skipped),
+    ...differenceLines(differences),
+    `claims: ${claims.status ?? 'no state in Redis yet'}`,
+    `versions: this machine ${redis.version}, Redis ${redis.redisVersion ?? 'unknown'}`,
+  ]
+}
+
+function adaptationLines(adaptation: RedisHalf['adaptation']): string[] {
+  if (adaptation === null) return ['server: nothing is known yet of the requests that it takes']
+  const { instead, sinceMs } = adaptation
+  if (instead.length === 0) return ['server: it takes requests in their usual form']
+  return [
+    `server: adapted to since ${time(sinceMs)} (\`npm run forget -- --adaptations\` asks it anew)`,
+    ...instead.map((line) => `  ${line}`),
+  ]
+}
+
+const NAMES: Record<string, string> = {
+  requestsPerMinute: 'requests/minute',
+  requestsPerDay: 'requests/day',
+  tokensPerMinute: 'tokens/minute',
+  tokensPerDay: 'tokens/day',
+}
+
+function budgetLines(budget: BudgetStatus & { name: string }): string[] {
+  const { name, open, axes, waiting, heldForMs, closedForMs } = budget
+  const rows = axes.map(({ axis, limit, used, usedElsewhere, free, nextFreeInMs }) => {
+    const next = nextFreeInMs === null ? null : duration(nextFreeInMs)
+    return [NAMES[axis] ?? axis, limit ?? 'none', used, usedElsewhere, limit === null ? 'any' : free, next]
+  })
+  return [
+    `budget "${name}": ${open ? `open, workers in line: ${waiting}` : 'shut (never used, or lost and not rebuilt yet): nothing is granted'}`,
+    ...indented(table(['axis', 'limit', 'used', 'other', 'free', 'next in'], rows)),
+    ...(heldForMs > 0 ? [`  held by the provider's retry-after for ${duration(heldForMs)}`] : []),
+    ...(closedForMs > 0 ? [`  closed after lost data for ${duration(closedForMs)}`] : []),
+  ]
+}
+
+/** @returns what is held since when, why, and what to do about it */
+export function holdLine(hold: Hold): string {
+  const { scope, code, holdsOthers, sinceMs, requests, failures, probes, nextProbeAtMs, abandoned, remedy } = hold
+  if (code === null) return `paused by the operator since ${time(sinceMs)}: \`npm run resume\` ends it`
+  const what = holdsOthers ? `calls of ${scope} are held` : `one request fails at ${scope}, no other is held`
+  const next = nextProbeAtMs === null ? '' : `, next at ${time(nextProbeAtMs)}`
+  const counts = `${failures} failures of ${requests} requests, ${probes} probes${next}`
+  const nobody = abandoned ? ' No request waits for it.' : ''
+  return `${what} since ${time(sinceMs)}: ${code} (${counts}).${nobody} ${remedy}`.trimEnd()
+}
+
+function backlogLines(backlog: Backlog, times: BacklogTime): string[] {
+  const { topic, group, groupState, members, partitions, waiting } = backlog
+  const rows = partitions.map(({ partition, committed, high, waiting: here }, index) => {
+    const ms = times?.partitions[index]?.ms ?? null
+    return [partition, committed ?? 'none', high, here, ms === null ? null : duration(ms)]
+  })
+  const all = times === null || times.ms === null ? 'unknown while the budget is' : duration(times.ms)
+  const bound = times?.axis == null ? '' : `, bound by ${NAMES[times.axis] ?? times.axis}`
+  return [
+    `backlog of ${group} on ${topic}: at most ${waiting} messages; the budget takes ${all}${bound}`,
+    `  (reckoned with ${times?.tokensEach ?? '?'} tokens each, none of them answered from the cache)`,
+    ...indented(table(['partition', 'committed', 'end', 'waiting', 'budget takes'], rows)),
+    `  consumer group: ${groupState}, ${members} ${members === 1 ? 'member' : 'members'}`,
+  ]
+}
+
+function workerLines(workers: readonly LiveWorker[]): string[] {
+  const lines = workers.flatMap((each) => {
+    const { worker, version, settings, partitions, inFlight, window, held } = each
+    const model = settings === null ? '' : `, model ${settings.model}, prompt ${settings.prompt}`
+    return [
+      worker,
+      `  version ${version}${model}`,
+      `  partitions ${partitions.join(',') || 'none'}, in flight ${inFlight}, window ${window}`,
+      ...(held === '' ? [] : [`  held: ${held}`]),
+    ]
+  })
+  return section('workers', lines, 'none alive')
+}
+
+/** So many ids are shown, all of them by `--json`. */
+const REVIEWS_SHOWN = 10
+
+/** @param ids of results that a person should look at, newest first */
+export function reviewLine(ids: readonly string[]): string {
+  if (ids.length === 0) return 'to be reviewed: nothing'
+  const more = ids.length > REVIEWS_SHOWN ? `, and ${ids.length - REVIEWS_SHOWN} before` : ''
+  return `to be reviewed: ${ids.length}, newest first ${ids.slice(0, REVIEWS_SHOWN).join(', ')}${more}`
+}
+
+function skippedLines(skipped: [string, number][]): string[] {
+  if (skipped.length === 0) return []
+  return section(
+    'skipped by the living workers, since their key is not new_request',
+    table(
+      ['key', 'messages'],
+      skipped.map(([key, count]) => [key, count]),
+    ),
+  )
+}
+
+function differenceLines(found: readonly Difference[]): string[] {
+  if (found.length === 0) return []
+  return section(
+    'WARNING: this machine has other settings than the living workers',
+    found.map(({ setting, here, fleet }) => `${setting}: ${here} here, ${fleet.join(' and ')} there`),
+  )
+}
+
+const indented = (lines: string[]) => lines.map((line) => `  ${line}`)
+
+/** @returns how a half that could not be read is told */
+export const unread = (error: unknown): Unread => ({ error: error instanceof Error ? error.message : String(error) })

@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest'
+import type { FleetSettings, LiveWorker } from '../../src/ops/fleet.ts'
+import { differences, holdsOfPartition, partHolds, skippedByFleet } from '../../src/ops/fleet.ts'
+import { statusLines } from '../../src/ops/status-lines.ts'
+import type { Hold } from '../../src/provider/holds.ts'
+
+const settings: FleetSettings = {
+  model: 'gpt',
+  prompt: 'prompt-1-abc',
+  address: 'https://model.example/v1',
+  group: 'g',
+  topic: 'in',
+  budget: 'gpt',
+  requestsPerMinute: 3,
+  requestsPerDay: 200,
+  tokensPerMinute: 40_000,
+  tokensPerDay: null,
+  verdictMinScore: 50,
+}
+const worker = (name: string, key: string, partitions: number[], fields: Partial<LiveWorker> = {}): LiveWorker => ({
+  worker: name,
+  host: 'h',
+  pid: '1',
+  version: '1.2.3',
+  partitions,
+  inFlight: 0,
+  window: 0,
+  held: '',
+  scopes: { outage: 'outage:a', route: 'route:a', key: `key:${key}`, config: 'config:a' },
+  settings,
+  skipped: {},
+  ...fields,
+})
+const hold = (scope: string, fields: Partial<Hold> = {}): Hold => ({
+  scope,
+  code: 'unauthorized',
+  holdsOthers: true,
+  sinceMs: 0,
+  requests: 2,
+  failures: 2,
+  probes: 0,
+  nextProbeAtMs: 1_000,
+  abandoned: false,
+  remedy: 'mend it',
+  ...fields,
+})
+
+const good = worker('one', 'good', [0])
+const bad = worker('two', 'bad', [1])
+const holds = [hold('key:bad'), hold('key:of-somebody-gone'), hold('outage:a', { abandoned: true, code: 'outage' })]
+
+describe('holds', () => {
+  test('of living workers are told from those that keep nobody back', () => {
+    const { current, old } = partHolds([good, bad], holds)
+    expect(current.map(({ scope }) => scope)).toEqual(['key:bad'])
+    expect(old.map(({ scope }) => scope)).toEqual(['key:of-somebody-gone', 'outage:a'])
+  })
+
+  test('are all old where nobody lives, and all current where a worker does not tell its scopes', () => {
+    expect(partHolds([], holds).current).toEqual([])
+    expect(partHolds([{ ...good, scopes: null }], holds).current).toHaveLength(2)
+  })
+
+  test('that a request waits for are those of the worker that has its partition', () => {
+    expect(holdsOfPartition([good, bad], holds, 'g', 0)).toEqual([])
+    expect(holdsOfPartition([good, bad], holds, 'g', 1)?.map(({ scope }) => scope)).toEqual(['key:bad'])
+    expect(holdsOfPartition([good, bad], holds, 'g', 2)).toBeNull()
+    expect(holdsOfPartition([good, bad], holds, 'another group', 1)).toBeNull()
+  })
+})
+
+test('settings of this machine that a living worker has otherwise are named with both values', () => {
+  const other = worker('two', 'good', [1], { settings: { ...settings, requestsPerMinute: 500, tokensPerDay: 7 } })
+  expect(differences(settings, [good])).toEqual([])
+  expect(differences(settings, [good, other])).toEqual([
+    { setting: 'OPENAI_RPM', here: '3', fleet: ['3', '500'] },
+    { setting: 'OPENAI_TPD', here: 'no limit', fleet: ['no limit', '7'] },
+  ])
+})
+
+test('messages that were skipped are summed by key', () => {
+  const one = { ...good, skipped: { none: 3, '"a"': 1 } }
+  expect(skippedByFleet([one, { ...bad, skipped: { '"a"': 5 } }])).toEqual([
+    ['"a"', 6],
+    ['none', 3],
+  ])
+})
+
+test('the half that can be reached is shown, and why the other cannot', () => {
+  const backlog = {
+    topic: 'in',
+    group: 'g',
+    groupState: 'Stable' as const,
+    members: 1,
+    partitions: [{ partition: 0, low: 0n, high: 9n, committed: 2n, waiting: 7n }],
+    waiting: 7n,
+  }
+  const withoutRedis = statusLines({ redis: { error: 'Redis is away' }, backlog, reviews: [] }, null).join('\n')
+  expect(withoutRedis).toContain('unknown. Redis is away')
+  expect(withoutRedis).toMatch(/0 +2 +9 +7/)
+  const redis = {
+    settings,
+    differences: differences({ ...settings, model: 'other' }, [good]),
+    budget: { name: 'gpt', open: true, axes: [], waiting: 0, heldForMs: 0, closedForMs: 0 },
+    ...partHolds([good], holds),
+    adaptation: null,
+    claims: { status: 'open', epoch: 'e' },
+    workers: [good],
+    skipped: skippedByFleet([{ ...good, skipped: { none: 3 } }]),
+    redisVersion: '7.0.0',
+    version: '1.2.3',
+  }
+  const withoutKafka = statusLines({ redis, backlog: { error: 'Kafka is away' }, reviews: ['7'] }, null).join('\n')
+  expect(withoutKafka).toContain('backlog: unknown. Kafka is away')
+  expect(withoutKafka).toContain('OPENAI_MODEL: other here, gpt there')
+  expect(withoutKafka).toMatch(/old holds.*\n +calls of key:bad/)
+  expect(withoutKafka).toContain('to be reviewed: 1, newest first 7')
+  expect(withoutKafka).toMatch(/none +3$/m)
+  for (const line of withoutKafka.split('\n').filter((each) => each.startsWith('    '))) {
+    expect(line.length).toBeLessThanOrEqual(60)
+  }
+})
