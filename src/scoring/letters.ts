@@ -141,6 +141,10 @@ export async function withoutBrackets(
 
 const LIGATURE = /ff[il]?|f[ilt]|t[ti]/g
 
+/** @returns whether `left` is what is left of some ligatures in a row when none or several of them are lost */
+export const isLeftOf = (left: string, ligatures: string): boolean =>
+  new RegExp(`^${ligatures.replace(LIGATURE, '(?:$&)?')}$`).test(left)
+
 /** @returns the same without letters that fonts join into one sign, which a PDF file may have lost */
 export function withoutLigatures({ source, folded, units, index }: Letters): Letters {
   const text = Buffer.from(units.slice().buffer).toString('utf16le')

@@ -9,7 +9,7 @@
  * them. Time is linear in text and quote.
  */
 import type { Span } from './spans.ts'
-import { type Letters, readQuote, type Searchable, withoutBrackets, withoutLigatures } from './letters.ts'
+import { isLeftOf, type Letters, readQuote, type Searchable, withoutBrackets, withoutLigatures } from './letters.ts'
 import type { Breathe } from './slices.ts'
 import { hasSameNumbers, isApart, isEdge } from './word-edges.ts'
 
@@ -17,7 +17,8 @@ import { hasSameNumbers, isApart, isEdge } from './word-edges.ts'
 const MAX_QUOTE_CHARS = 1_000
 /** So much of a quote is read: folding leaves out and puts in, but one of sense does not shrink to a quarter. */
 const READ_CHARS = 4 * MAX_QUOTE_CHARS
-/** So many places are looked at closely, and so many are held against the objections. */
+/** So many places are tried, so many of them are looked at closely, and so many are held against the objections. */
+const MAX_TRIED = 5_000
 const MAX_PLACES = 200
 const MAX_OBJECTIONS = 20
 /** What an ellipsis may leave out, in UTF-16 units, and how many parts a quote may have. */
@@ -86,12 +87,14 @@ function* placesOf(text: Letters, quote: Letters, accepts = (_start: number) => 
   const borders = bordersOf(wanted)
   const words = wanted.reduce((count, _unit, i) => count + (isApart(quote, i) ? 1 : 0), 1)
   let looked = 0
-  for (let i = 0, matched = 0; i < units.length; i += 1) {
+  let tried = 0
+  for (let i = 0, matched = 0; i < units.length && tried < MAX_TRIED; i += 1) {
     while (matched > 0 && units[i] !== wanted[matched]) matched = borders[matched - 1] ?? 0
     if (units[i] === wanted[matched]) matched += 1
     if (matched < length) continue
     matched = borders[length - 1] ?? 0
     const start = i - length + 1
+    tried += 1
     // Most places of a short quote lie within other words: they do not count.
     if (words < GLUED_WORDS && !(isEdge(text, start) && isEdge(text, i + 1))) continue
     looked += 1
@@ -132,7 +135,7 @@ function* placesOfLost(text: Searchable, quote: Letters): Generator<Span> {
   yield* placesOf(letters, bare, (start) =>
     bare.units.every((_unit, i) => {
       const there = i === 0 ? '' : gone(letters, start + i)
-      return there === '' || there === gone(bare, i)
+      return there === '' || isLeftOf(there, gone(bare, i))
     }),
   )
 }

@@ -38,11 +38,10 @@ function isLetterSpaced(letters: Letters, i: number): boolean {
   let [from, to] = [i, i]
   while (i - from < SPACED_LETTERS && isSingle(from - 1)) from -= 1
   while (to - i < SPACED_LETTERS && isSingle(to)) to += 1
+  if (from >= i || to <= i || to - from < SPACED_LETTERS) return false
   // Single digits in a row are numbers of their own.
-  const isOfDigits = Array.from({ length: to - from }, (_, n) => kindAt(letters, from + n)).every(
-    (kind) => kind === 'digit',
-  )
-  return from < i && to > i && to - from >= SPACED_LETTERS && !isOfDigits
+  for (let at = from; at < to; at += 1) if (kindAt(letters, at) !== 'digit') return true
+  return false
 }
 
 type Separator = 'none' | 'point' | 'other'
