@@ -185,6 +185,6 @@ test('a letter whose value was too large to be kept is named, and the others are
 
 test('it can be interrupted', async () => {
   await publish(Array.from({ length: 500 }, (_, index) => letter(index, 'bad_id')))
-  expect((await replayUntil(5, 'SIGINT')).code).toBe(1)
+  expect((await replayUntil(5, 'SIGINT')).code).toBe(130)
   expect((await replay('--dry-run')).letters.length).toBeGreaterThan(0)
 })
