@@ -23,7 +23,7 @@ export function resumeOf(id: number, kb: number): string {
 
 /** What a careful model would answer, as the strict schema asks for it. */
 export const ANSWER = JSON.stringify({
-  requirements: QUOTES.map(([requirement, quote]) => ({ requirement, quote, evidence: 'stated', met: true })),
+  requirements: QUOTES.map(([requirement, quote]) => ({ requirement, quote, evidence: 'stated' })),
   score: 100,
   recommendation: 'Кандидат подходит: опыт по всем требованиям подтверждён.',
 })
