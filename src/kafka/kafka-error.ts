@@ -38,7 +38,10 @@ const REMEDIES: [RegExp, string][] = [
   [/certificate required|bad certificate|unknown ca/, 'KAFKA_TLS_CERT_FILE, KAFKA_TLS_KEY_FILE'],
   [/certificate/, 'KAFKA_TLS_CA_FILE, and the name in the certificate'],
   [/secure TLS connection/, 'KAFKA_TLS: it is on, and the listener may not speak TLS'],
-  [/answer took longer/, 'KAFKA_BOOTSTRAP_SERVERS; the broker may hang, or a firewall may swallow what is sent'],
+  [
+    /answer took longer/,
+    'KAFKA_BOOTSTRAP_SERVERS, KAFKA_TLS; the broker may hang, the listener may want TLS, or a firewall may drop what is sent',
+  ],
   [/Connection timeout|as a Kafka does/, 'KAFKA_BOOTSTRAP_SERVERS, KAFKA_TLS'],
   [
     /Closed connection|SSL|ECONNRESET|closed by the server/,
