@@ -120,7 +120,10 @@ scores_a_request() {
   ) | tee "$work/sent.txt"
   grep -q 'Подходит' "$work/sent.txt"
 }
-tells_what_it_is_made_of() { in_compose exec -T worker cat /app/sbom.cdx.json | grep -q '"name": "ioredis"'; }
+# Through a file: `grep -q` leaves at the first match, and a `cat` that still writes into the pipe would fail the check.
+tells_what_it_is_made_of() {
+  in_compose exec -T worker cat /app/sbom.cdx.json >"$work/sbom.json" && grep -q '"name": "ioredis"' "$work/sbom.json"
+}
 refuses_what_compose_reads_otherwise() {
   local command='cd /tmp && echo LOG_DIR=a#b >.env && resume-scoring-worker status 2>&1 || echo "code $?"'
   in_compose run --rm -T worker sh -c "$command" | tee "$work/differs.txt"
