@@ -8,10 +8,8 @@ import { createSecrets } from './logging/secrets.ts'
 import type { Stranger } from './ops/settings-check.ts'
 import { createReleaseStack } from './release-stack.ts'
 import { checkFiles } from './setting-files.ts'
+import { TIMINGS } from './timings.ts'
 import { work } from './worker.ts'
-
-/** What does not close in time is left to the operating system. */
-const RELEASE_MS = 2_500
 
 export interface App {
   /** Resolves when the worker has stopped; rejects when it cannot go on, with everything released. */
@@ -49,7 +47,7 @@ async function run(config: Config, strangers: readonly Stranger[], stop: AbortSi
     }
     log.info('stopped before the start was through', { why: (stop.reason as Error).message })
   } finally {
-    await releases.release(RELEASE_MS)
+    await releases.release(TIMINGS.shutdown.releaseMs)
     await log.close()
   }
 }

@@ -9,8 +9,6 @@ import { config as loadDotenv } from 'dotenv'
 const EX_CONFIG = 78
 /** As a shell tells it of SIGINT. */
 const EX_INTERRUPTED = 130
-/** Work in flight is drained for 25 s; whatever does not close soon after is left to the operating system. */
-const EXIT_WITHIN_MS = 29_000
 
 // Before the rest is loaded: a signal that finds no handler ends the process, or is lost on the first one of a container.
 const stop = onSignal()
@@ -34,12 +32,12 @@ try {
 async function work(): Promise<number> {
   const config = loadConfig(process.env)
   // Not with the commands, which need little of it.
-  const { startApp } = await import('./app.ts')
+  const [{ startApp }, { TIMINGS }] = await Promise.all([import('./app.ts'), import('./timings.ts')])
   if (stop.aborted) return 0
   const { findStrangers } = await import('./ops/settings-check.ts')
   const app = startApp(config, findStrangers(process.env))
   stop.addEventListener('abort', () => {
-    setTimeout(() => process.exit(0), EXIT_WITHIN_MS).unref()
+    setTimeout(() => process.exit(0), TIMINGS.shutdown.exitMs).unref()
     app.stop((stop.reason as Error).message)
   })
   try {

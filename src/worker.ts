@@ -1,9 +1,8 @@
 /** Builds the worker: hands each part its collaborators, starts them in order, and has them ended in the reverse one. */
 import { hostname } from 'node:os'
-import { createAloneLock } from './pipeline/alone.ts'
 import { createAsk } from './pipeline/attempt.ts'
 import { budgetSettings, createBudget } from './budget/budget.ts'
-import { createSlots } from './pipeline/slots.ts'
+import { Semaphore } from './lib/semaphore.ts'
 import type { Config } from './config.ts'
 import { REQUEST_KEY } from './contracts.ts'
 import { createDedupe } from './claims/dedupe.ts'
@@ -26,7 +25,7 @@ import { startOps } from './ops/ops.ts'
 import { startProviderCheck } from './ops/provider-check.ts'
 import type { Stranger } from './ops/settings-check.ts'
 import { startWaitingLog } from './ops/waiting-log.ts'
-import { createPipeline } from './pipeline/pipeline.ts'
+import { Pipeline } from './pipeline/pipeline.ts'
 import { createAdaptations } from './provider/adaptations.ts'
 import { createProvider } from './provider/client.ts'
 import { createGate } from './provider/gate.ts'
@@ -50,10 +49,9 @@ import { createTokenRatios } from './scoring/token-ratios.ts'
 import { createTokenEstimator } from './scoring/tokens.ts'
 import { shownAddress } from './lib/address.ts'
 import { VERSION } from './lib/version.ts'
+import { within } from './kafka/time-limit.ts'
+import { TIMINGS } from './timings.ts'
 
-/** Calls in flight have so long to finish once the worker is told to stop. */
-const DRAIN_MS = 25_000
-const LEASES_MS = 1_000
 const SAVE_RATIOS_EVERY_MS = 60_000
 const WINDOW_MIN_MESSAGES = 256
 
@@ -165,20 +163,11 @@ export async function work(parts: WorkParts): Promise<void> {
   const saving = setInterval(() => void ratios.save(estimator.learned()), SAVE_RATIOS_EVERY_MS)
   releases.defer('what the token estimate learned', () => clearInterval(saving))
   const scoring = createScoring({ config, cache, reviews, estimator, metrics, log })
-  const slots = createSlots(config.maxCallsInFlight)
+  const slots = new Semaphore(config.maxCallsInFlight)
   const trusted = (signal: AbortSignal) => state.isTrusted(signal)
-  const ask = createAsk({ dedupe, budget, slots, alone: createAloneLock(), gate, provider, trusted, metrics, log })
-  const pipeline = createPipeline({
-    config,
-    dedupe,
-    budget,
-    ask,
-    capOf: provider.capOf,
-    scoring,
-    log,
-    metrics,
-    stopped: ended.signal,
-  })
+  const ask = createAsk({ dedupe, budget, slots, gate, provider, trusted, metrics, log })
+  const { capOf } = provider
+  const pipeline = new Pipeline({ config, dedupe, budget, ask, capOf, scoring, log, metrics, stopped: ended.signal })
   // Room for calls, and beside them for what needs none: duplicates, cached results, answers on their way out.
   const windowMessages = Math.max(WINDOW_MIN_MESSAGES, 2 * config.maxCallsInFlight)
   const consumer = createConsumer({
@@ -224,7 +213,7 @@ export async function work(parts: WorkParts): Promise<void> {
   const beat = async () =>
     beatOf(who, { consumer: consumer.status(), scopes: await provider.identity(), skipped: foreignKeys.counts() })
   releases.defer('the heartbeat', startHeartbeat(redis, keys.worker(worker), beat, log))
-  const waiting = () => budget.waiting() + slots.counts().queued
+  const waiting = () => budget.waiting() + slots.counts.queued
   releases.defer('the lines on waiting', startWaitingLog({ budget, waiting, totals: metrics.totals, log }))
   ops?.show({
     redis,
@@ -242,19 +231,22 @@ export async function work(parts: WorkParts): Promise<void> {
         prompt: promptVersion,
         reviews: () => recentReviews(redis, keys, processedTtlMs),
       }),
-    callsInFlight: () => slots.counts().running,
+    callsInFlight: () => slots.counts.running,
     oldestUnfinishedMs: () => pipeline.oldestUnfinishedMs(),
   })
+  const { drainMs, leasesMs } = TIMINGS.shutdown
   const running = consumer.run()
-  stop.addEventListener('abort', () => void consumer.stop(DRAIN_MS), { once: true })
-  if (stop.aborted) await consumer.stop(DRAIN_MS)
+  stop.addEventListener('abort', () => void consumer.stop(drainMs), { once: true })
+  if (stop.aborted) await consumer.stop(drainMs)
   log.info('working', { worker })
   await running
-  const report = await consumer.stop(DRAIN_MS)
-  await ratios.save(estimator.learned())
-  await dedupe
-    .releaseAll(AbortSignal.timeout(LEASES_MS))
-    .catch(saidUnless(ended.signal, log, 'leases are left to expire'))
+  const report = await consumer.stop(drainMs)
+  await Promise.all([
+    dedupe.releaseAll(AbortSignal.timeout(leasesMs)).catch(saidUnless(ended.signal, log, 'leases are left to expire')),
+    within(leasesMs, 'saving what the token estimate learned', ratios.save(estimator.learned())).catch((error: Error) =>
+      log.debug('stopping before it was saved', { reason: error.message }),
+    ),
+  ])
   log.info('stopped', { why: (stop.reason as Error).message, ...report })
 }
 

@@ -1,7 +1,8 @@
 /** Leases: who is asking the model for which message, and how often that was begun and never heard of again. */
 import { randomUUID } from 'node:crypto'
-import type { Reply } from './trusted-state.ts'
+import type { GuardedReply } from './trusted-state.ts'
 import type { ClaimOwner } from './judge.ts'
+import { ownerText } from './judge.ts'
 import { batches } from './parts.ts'
 import type { Parts } from './parts.ts'
 
@@ -27,7 +28,7 @@ export function createCalls({ keys, state, log, held, scripts, timings, claimTtl
     const mine = held.of({ id, owner })
     const lease: Lease = { id, owner, token: randomUUID(), alone }
     const args = [mine.owner, mine.payloadHash, claimTtlMs, timings.leaseMs, lease.token, alone ? 1 : 0]
-    let reply: Reply
+    let reply: GuardedReply
     try {
       const scriptKeys = [keys.mark(id), keys.claim(id)]
       reply = await state.decide('the start of a call', scripts.begin, scriptKeys, args, signal)
@@ -40,7 +41,7 @@ export function createCalls({ keys, state, log, held, scripts, timings, claimTtl
     }
     const [kind, starts, startsAlone] = reply.rest as ['begun' | 'changed', number, number]
     if (kind === 'changed') return { kind }
-    Object.assign(mine, { lease: lease.token, leasedAlone: alone, state: 'open', starts, startsAlone })
+    held.began({ id, owner }, { token: lease.token, alone }, { starts, startsAlone })
     return { kind, lease, starts, startsAlone }
   }
 
@@ -49,18 +50,16 @@ export function createCalls({ keys, state, log, held, scripts, timings, claimTtl
    * @throws the signal's reason: then it expires by itself
    */
   async function end(lease: Lease, signal: AbortSignal): Promise<void> {
-    const mine = held.of(lease)
-    if (mine.lease === lease.token) mine.lease = ''
-    const args = [mine.owner, lease.token, lease.alone ? 1 : 0]
+    held.ended(lease, lease.token)
+    const args = [ownerText(lease.owner), lease.token, lease.alone ? 1 : 0]
     await state.run('the end of a call', scripts.end, [keys.claim(lease.id)], args, signal)
   }
 
   /** Gives every lease back, when the worker stops with calls unfinished. */
   async function releaseAll(signal: AbortSignal): Promise<void> {
-    for (const batch of batches(held.all().filter((claim) => claim.lease !== ''))) {
-      const args = batch.flatMap(({ owner, lease, leasedAlone }) => [owner, lease, leasedAlone ? 1 : 0])
-      const scriptKeys = batch.map(({ id }) => keys.claim(id))
-      for (const claim of batch) claim.lease = ''
+    for (const batch of batches(held.takeLeases())) {
+      const args = batch.flatMap(({ claim, lease }) => [claim.owner, lease.token, lease.alone ? 1 : 0])
+      const scriptKeys = batch.map(({ claim }) => keys.claim(claim.id))
       await state.run('the end of all calls', scripts.end, scriptKeys, args, signal)
     }
   }

@@ -1,6 +1,6 @@
 /** Claiming an id: looks, judges what it finds, and decides by compare-and-set, until it is settled. */
 import { pause } from '../lib/abortable.ts'
-import type { Reply } from './trusted-state.ts'
+import type { GuardedReply } from './trusted-state.ts'
 import type { ClaimOwner, TheirClaim } from './judge.ts'
 import { judge, ownerText, parseIntent, parseOwner } from './judge.ts'
 import type { Parts } from './parts.ts'
@@ -12,19 +12,19 @@ export type Claim =
   | { kind: 'duplicate'; of: 'mark' | 'claim'; conflict: boolean }
 
 /** What claim.lua is to do with the claim of another message, and which claim that was decided on. */
-interface Decision {
+interface Takeover {
   mode: '' | 'take' | 'mark'
   owner: string
   version: string
 }
 
-const LOOK: Decision = { mode: '', owner: '', version: '' }
+const LOOK: Takeover = { mode: '', owner: '', version: '' }
 
 /** @returns `claim` of dedupe.ts */
 export function createClaim({ keys, state, log, held, scripts, timings, ...parts }: Parts) {
   const { processedTtlMs, claimTtlMs, ownerStanding } = parts
 
-  async function ask(id: bigint, owner: ClaimOwner, hash: string, decision: Decision, signal: AbortSignal) {
+  async function ask(id: bigint, owner: ClaimOwner, hash: string, decision: Takeover, signal: AbortSignal) {
     const about = [ownerText(owner), hash, claimTtlMs, timings.leaseMs]
     const args = [...about, decision.mode, decision.owner, decision.version, processedTtlMs]
     return readClaim(await state.decide('a claim', scripts.claim, [keys.mark(id), keys.claim(id)], args, signal))
@@ -43,9 +43,9 @@ export function createClaim({ keys, state, log, held, scripts, timings, ...parts
       decision = LOOK
       if (seen.kind === 'marked') return { kind: 'duplicate', of: 'mark', conflict: seen.conflict }
       if (seen.kind === 'mine') {
-        const { starts, startsAlone } = seen
-        const outcome = held.hold({ id, owner }, { payloadHash, outcome: seen.outcome, starts, startsAlone })
-        return { kind: 'mine', starts, startsAlone, stored: outcome === '' ? null : outcome }
+        const { starts, startsAlone, outcome } = seen
+        const stored = held.hold({ id, owner }, { payloadHash, outcome, starts, startsAlone })
+        return { kind: 'mine', starts, startsAlone, stored }
       }
       if (seen.kind === 'leased') {
         await pause(Math.min(seen.leftMs + 1, timings.pollMs), signal)
@@ -68,19 +68,19 @@ export function createClaim({ keys, state, log, held, scripts, timings, ...parts
 
 type SeenClaim =
   | { kind: 'marked'; conflict: boolean }
-  | { kind: 'mine'; starts: number; startsAlone: number; outcome: string }
+  | { kind: 'mine'; starts: number; startsAlone: number; outcome: string | null }
   | { kind: 'leased'; leftMs: number }
   | { kind: 'other'; claim: TheirClaim; ownerText: string; version: string; conflict: boolean }
 
 /** The reply of claim.lua. */
-function readClaim({ rest }: Reply): SeenClaim {
+function readClaim({ rest }: GuardedReply): SeenClaim {
   const [kind, a, b, c, d, e, g] = rest
   if (kind === 'marked') return { kind, conflict: a === 1 }
-  if (kind === 'mine') return { kind, starts: Number(a), startsAlone: Number(b), outcome: String(c) }
+  if (kind === 'mine') return { kind, starts: Number(a), startsAlone: Number(b), outcome: c === '' ? null : String(c) }
   if (kind === 'leased') return { kind, leftMs: Number(a) }
   if (kind !== 'other') throw new TypeError(`claim.lua returned ${String(kind)}`)
-  const refusedAtMs = d === '' ? null : Number(d)
-  const owner = parseOwner(String(a))
-  const claim = { owner, state: b as TheirClaim['state'], refusedAtMs, intent: parseIntent(String(g)) }
+  const about = { owner: parseOwner(String(a)), intent: parseIntent(String(g)) }
+  const claim: TheirClaim =
+    b === 'refused' ? { ...about, state: b, refusedAtMs: Number(d) } : { ...about, state: b as 'open' | 'answered' }
   return { kind, claim, ownerText: String(a), version: String(c), conflict: e === 1 }
 }

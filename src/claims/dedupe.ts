@@ -16,15 +16,17 @@ import type { Redis } from 'ioredis'
 import { pause } from '../lib/abortable.ts'
 import { createCalls } from './calls.ts'
 import { createClaim } from './claim.ts'
-import type { Held, Item } from './held.ts'
-import { createHeldClaims } from './held.ts'
+import type { HeldClaim, Item } from './held.ts'
+import { HeldClaims, keyOfHeld, leaseOf } from './held.ts'
 import type { ClaimOwner, Intent } from './judge.ts'
 import { intentText, ownerText } from './judge.ts'
-import type { DedupeTimings, Parts, ScriptName } from './parts.ts'
+import type { Parts, ScriptName } from './parts.ts'
 import { batches } from './parts.ts'
 import { createReassert } from './reassert.ts'
 import type { Certainty } from '../kafka/messages.ts'
 import { loadScript } from '../redis/scripts.ts'
+import type { Timings } from '../timings.ts'
+import { TIMINGS } from '../timings.ts'
 
 export type { Begun, Lease } from './calls.ts'
 export type { Claim } from './claim.ts'
@@ -38,32 +40,23 @@ export type Ended = Item & { publishes: Intent }
 export type Refused = { kind: 'refused'; atMs: number } | { kind: 'changed' }
 export type Stored = { kind: 'stored'; outcome: string } | { kind: 'duplicate' }
 
-const TIMINGS: DedupeTimings = {
-  leaseMs: 10_000,
-  renewEveryMs: 3_000,
-  pollMs: 400,
-  lingerMs: 600_000,
-  refusalMs: 30_000,
-  claimTtlMinMs: 60_000,
-}
-
 export interface DedupeOptions extends Pick<Parts, 'keys' | 'state' | 'log'> {
   redis: Redis
   /** The marks' life. */
   processedTtlMs: number
   /** Where an owner's message stands; waits for Kafka by itself, rejects with the signal's reason only. */
   ownerStanding: Parts['ownerStanding']
-  timings?: Partial<DedupeTimings>
+  timings?: Partial<Timings['claims']>
 }
 
 export type Dedupe = ReturnType<typeof createDedupe>
 
 /** @returns the operations; `run` has to be running for claims and leases to be renewed */
 export function createDedupe({ redis, ...options }: DedupeOptions) {
-  const timings = { ...TIMINGS, ...options.timings }
+  const timings = { ...TIMINGS.claims, ...options.timings }
   const claimTtlMs = Math.max(options.processedTtlMs, timings.claimTtlMinMs)
   const scripts = loadScripts(redis)
-  const held = createHeldClaims()
+  const held = new HeldClaims()
   const parts: Parts = { ...options, claimTtlMs, timings, scripts, held }
   const reassert = createReassert(parts)
 
@@ -73,10 +66,9 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
    */
   async function confirm<T extends Ended>(items: T[], signal: AbortSignal): Promise<Set<T>> {
     if (items.length === 0) return new Set()
-    const claims = new Map<Held, T>(items.map((item) => [held.of(item), item]))
-    for (const [claim, { publishes }] of claims) claim.intent = intentText(publishes)
-    const lost = await reassert([...claims.keys()], 'decision', signal)
-    return new Set(lost.flatMap((claim) => claims.get(claim) ?? []))
+    const claims = items.map((item) => held.confirming(item, item.publishes))
+    const lost = new Set((await reassert(claims, 'decision', signal)).map(keyOfHeld))
+    return new Set(items.filter((_, index) => lost.has(keyOfHeld(claims[index] as HeldClaim))))
   }
 
   /** Renews claims and leases until the signal aborts; rejects with its reason. */
@@ -86,9 +78,10 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
       held.forget(performance.now() - timings.lingerMs)
       const dueMs = performance.now() - claimTtlMs / 3
       // The lingering too: they end when the next owner is through.
-      const due = held.all().filter(({ lease, runs, renewedAtMs }) => lease !== '' || runs === 0 || renewedAtMs < dueMs)
+      const isDue = (claim: HeldClaim) => leaseOf(claim) !== null || claim.runs === 0 || claim.renewedAtMs < dueMs
+      const due = held.all().filter(isDue)
       const lost = await reassert(due, 'renewal', signal)
-      for (const claim of due) claim.renewedAtMs = performance.now()
+      held.renewed(due)
       if (lost.length > 0) options.log.debug('ids passed to other messages', { count: lost.length })
     }
   }
@@ -134,27 +127,29 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
    * @returns the outcome to publish: the one that was stored first; `duplicate`: nothing is to be published
    */
   async function store(id: bigint, owner: ClaimOwner, outcome: string, signal: AbortSignal): Promise<Stored> {
-    const mine = held.of({ id, owner })
-    // Before Redis has it: when it loses its data in between, this is what it is told again.
-    Object.assign(mine, { state: 'answered', outcome, lease: '' })
-    const args = [mine.owner, mine.payloadHash, claimTtlMs, outcome]
+    const item = { id, owner }
+    // Before Redis has it: should Redis lose its data in between, the renewal writes this again.
+    held.answered(item, outcome)
+    const { payloadHash } = held.of(item)
+    const args = [ownerText(owner), payloadHash, claimTtlMs, outcome]
     const { rest } = await state.run('an answer', scripts.answer, keysOf(id), args, signal)
     if (rest[0] === 'duplicate') {
-      held.lose(mine)
+      held.drop(item)
       return { kind: 'duplicate' }
     }
-    mine.outcome = rest[1] === '' ? outcome : String(rest[1])
-    return { kind: 'stored', outcome: mine.outcome }
+    const first = rest[1] === '' ? outcome : String(rest[1])
+    held.answered(item, first)
+    return { kind: 'stored', outcome: first }
   }
 
   /** Writes that the message is refused for budget, before that is published. Copies sent until then share its refusal. */
   async function refuse(id: bigint, owner: ClaimOwner, signal: AbortSignal): Promise<Refused> {
-    const mine = held.of({ id, owner })
-    const args = [mine.owner, mine.payloadHash, claimTtlMs, owner.timestampMs]
+    const { payloadHash } = held.of({ id, owner })
+    const args = [ownerText(owner), payloadHash, claimTtlMs, owner.timestampMs]
     const { rest } = await state.decide('a refusal', scripts.refuse, keysOf(id), args, signal)
     const [kind, atMs] = rest as ['refused' | 'changed', number]
     if (kind === 'changed') return { kind }
-    Object.assign(mine, { state: 'refused', refusedAtMs: atMs })
+    held.refused({ id, owner }, atMs)
     return { kind, atMs }
   }
 

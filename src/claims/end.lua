@@ -5,13 +5,14 @@
 -- Returns  done
 
 for i = 2, #KEYS do
-  local a = 4 + (i - 2) * 3
-  local owner, token, alone = ARGV[a], ARGV[a + 1], ARGV[a + 2]
-  local f = redis.call('HMGET', KEYS[i], 'owner', 'lease', 'starts', 'alone')
-  if f[1] == owner and f[2] == token then
-    redis.call('HDEL', KEYS[i], 'lease', 'until')
-    redis.call('HSET', KEYS[i], 'ended', token, 'starts', math.max(0, f[3] - 1), 'alone', math.max(0, f[4] - alone))
-    redis.call('HINCRBY', KEYS[i], 'v', 1)
+  local CLAIM, at = KEYS[i], 4 + (i - 2) * 3
+  local OWNER, TOKEN, ALONE = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local claim = fields(CLAIM, 'owner', 'lease', 'starts', 'alone')
+  if claim.owner == OWNER and claim.lease == TOKEN then
+    local starts, alone = math.max(0, claim.starts - 1), math.max(0, claim.alone - ALONE)
+    redis.call('HDEL', CLAIM, 'lease', 'until')
+    redis.call('HSET', CLAIM, 'ended', TOKEN, 'starts', starts, 'alone', alone)
+    redis.call('HINCRBY', CLAIM, 'v', 1)
   end
 end
 return reply('done')

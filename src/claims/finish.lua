@@ -1,5 +1,5 @@
--- After the commit: marks what was published, closes what was refused or dead-lettered: a worker that was taken for dead cannot
--- open it any more. Done in every state of the fleet. An answer that was paid for and could not be published stays for the
+-- After the commit: marks what was published, closes what was refused or dead-lettered, so that a worker that was taken for dead
+-- cannot go on with it. Done in every state of the fleet. An answer that was paid for and could not be published stays for the
 -- message that is sent again.
 --
 -- KEYS     state, then mark and claim per item
@@ -8,32 +8,33 @@
 -- ARGV[7]  owner   [8] what was published, as `intent` in reassert.lua; and so on for each item
 -- Returns  done
 
-local function close(claim, ...)
-  redis.call('HSET', claim, ...)
-  redis.call('HDEL', claim, 'lease', 'until')
-  redis.call('HINCRBY', claim, 'v', 1)
-  redis.call('PEXPIRE', claim, ARGV[5])
+local MARK_TTL, TTL, KNOWN = ARGV[4], ARGV[5], ARGV[6] == 'known'
+
+local function close(key, ...)
+  redis.call('HSET', key, ...)
+  redis.call('HDEL', key, 'lease', 'until')
+  redis.call('HINCRBY', key, 'v', 1)
+  redis.call('PEXPIRE', key, TTL)
 end
 
-local known = ARGV[6] == 'known'
 for i = 2, #KEYS, 2 do
-  local mark, claim, owner, intent = KEYS[i], KEYS[i + 1], ARGV[i + 5], ARGV[i + 6]
-  local f = redis.call('HMGET', claim, 'owner', 'state', 'intent', 'told')
-  local mine = f[1] == owner
-  -- Who confirmed last has most likely committed. Closed is what another worker knows that it has published.
-  local likely = mine and f[3] == intent and f[2] ~= 'dead' and not f[4]
-  if intent == 'outcome' and (known or likely) then
-    redis.call('SET', mark, '_', 'PX', ARGV[4])
+  local MARK, CLAIM, OWNER, INTENT = KEYS[i], KEYS[i + 1], ARGV[i + 5], ARGV[i + 6]
+  local claim = fields(CLAIM, 'owner', 'state', 'intent', 'told')
+  local mine = claim.owner == OWNER
+  -- Who confirmed last has most likely committed. A closed claim (dead, told) is what another worker knows that it published.
+  local likely = mine and claim.intent == INTENT and claim.state ~= 'dead' and not claim.told
+  if INTENT == 'outcome' and (KNOWN or likely) then
+    redis.call('SET', MARK, '_', 'PX', MARK_TTL)
     if mine then
-      close(claim, 'state', 'answered', 'intent', intent)
-      redis.call('HDEL', claim, 'outcome', 'refused_at')
+      close(CLAIM, 'state', 'answered', 'intent', INTENT)
+      redis.call('HDEL', CLAIM, 'outcome', 'refused_at')
     end
-  elseif mine and known and intent == 'letter' then
-    close(claim, 'state', 'dead')
-    redis.call('HDEL', claim, 'refused_at')
-  elseif mine and known and intent ~= 'outcome' then
-    close(claim, 'state', 'refused', 'told', 1, 'intent', intent)
-    redis.call('HDEL', claim, 'outcome')
+  elseif mine and KNOWN and INTENT == 'letter' then
+    close(CLAIM, 'state', 'dead')
+    redis.call('HDEL', CLAIM, 'refused_at')
+  elseif mine and KNOWN and INTENT ~= 'outcome' then
+    close(CLAIM, 'state', 'refused', 'told', 1, 'intent', INTENT)
+    redis.call('HDEL', CLAIM, 'outcome')
   end
 end
 return reply('done')

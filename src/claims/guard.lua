@@ -1,38 +1,46 @@
 -- Comes before every script on claims; notices lost data before anything is decided on what is left.
 --
--- KEYS[1]  the state hash: epoch, seq, status (open, lost, recovering), server, at (ms of the last script); while it is not
---          open also: from (what `at` was in this copy), was (the epoch before), seen (the highest seq a worker saw in that)
+-- KEYS[1]  the state hash: epoch, seq, status (open: its data can be trusted, lost, recovering), server, at (ms of the last
+--          script); while it is not open also: from (what `at` was in this copy), was (the epoch before), seen (the highest seq
+--          that a worker saw in that epoch)
 -- ARGV[1]  the epoch that the caller knows, empty when none
 -- ARGV[2]  the highest seq that it has seen in that epoch
 -- ARGV[3]  the run id of the Redis that it is connected to, empty when Redis does not tell
--- Returns  {verdict, seq, ...}. Verdicts: open; missing (no state: flushed, or never begun); lost (an older copy: seq went
---          backwards, or another server answers); recovering; epoch (open, but recovered since the caller last looked)
+-- Returns  {verdict, seq, ...}. Verdicts: trusted; missing (no state: flushed, or never begun); lost (an older copy: seq went
+--          backwards, or another server answers); recovering; epoch (to be trusted, but recovered since the caller last looked)
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local seq = 0
 
+-- The named fields of a hash; those that it does not have are nil.
+local function fields(key, ...)
+  local values, named = redis.call('HMGET', key, ...), {}
+  for i, name in ipairs({...}) do named[name] = values[i] or nil end
+  return named
+end
+
 local function guard()
-  local s = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'status', 'server', 'at', 'was', 'seen')
-  local epoch, status, server, was = s[1], s[3], s[4], s[6]
-  local told_seq = tonumber(ARGV[2])
-  if not epoch then return 'missing' end
-  if status ~= 'open' then
-    if was == ARGV[1] and told_seq > tonumber(s[7]) then redis.call('HSET', KEYS[1], 'seen', told_seq) end
-    return status
+  local state = fields(KEYS[1], 'epoch', 'seq', 'status', 'server', 'at', 'was', 'seen')
+  local told_epoch, told_seq, told_server = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+  if not state.epoch then return 'missing' end
+  if state.status ~= 'open' then
+    if state.was == told_epoch and told_seq > tonumber(state.seen) then redis.call('HSET', KEYS[1], 'seen', told_seq) end
+    return state.status
   end
-  local known = epoch == ARGV[1]
-  local other_server = server ~= ARGV[3] and server ~= '' and ARGV[3] ~= ''
-  if other_server or (known and tonumber(s[2]) < told_seq) then
+  local known = state.epoch == told_epoch
+  local other_server = state.server ~= told_server and state.server ~= '' and told_server ~= ''
+  if other_server or (known and tonumber(state.seq) < told_seq) then
     -- Nothing that happened after `at` is in this copy.
-    redis.call('HSET', KEYS[1], 'status', 'lost', 'from', s[5], 'was', epoch, 'seen', known and told_seq or 0)
+    local seen = known and told_seq or 0
+    redis.call('HSET', KEYS[1], 'status', 'lost', 'from', state.at, 'was', state.epoch, 'seen', seen)
     return 'lost'
   end
-  seq = tonumber(s[2])
+  seq = tonumber(state.seq)
   if not known then return 'epoch' end
   seq = seq + 1
   redis.call('HSET', KEYS[1], 'seq', seq, 'at', now)
-  return 'open'
+  return 'trusted'
 end
 
 local verdict = guard()

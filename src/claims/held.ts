@@ -1,10 +1,16 @@
 /**
- * What this process holds claims for: enough to renew them, and to write them again when Redis has lost them.
+ * The claims that this process holds: what it needs to renew them, and to write them again when Redis has lost them.
+ * Nothing else changes a held claim; everybody outside reads values.
  *
- * A claim with a paid answer that is let go (its partition moved) lingers: until its next owner has published the answer, this
- * process may be the only one that can put it back into a Redis that loses its data.
+ *   open (with a lease while a call is in flight) ── answered() ──► answered
+ *     │ ▲
+ *     │ └── began(), or hold() by another run of the same message
+ *     └── refused() ──► refused
+ *
+ * A claim whose paid answer is not published yet lingers after its last run has let it go (its partition moved): until the next
+ * owner has published the answer, this process may be the only one that can restore it when Redis loses its data.
  */
-import type { ClaimOwner } from './judge.ts'
+import type { ClaimOwner, Intent } from './judge.ts'
 import { ownerText } from './judge.ts'
 
 export interface Item {
@@ -12,92 +18,169 @@ export interface Item {
   owner: ClaimOwner
 }
 
-export interface Held {
-  id: bigint
+/** The token of a model call in flight, and whether it was begun with nothing else in flight. */
+export interface HeldLease {
+  token: string
+  alone: boolean
+}
+
+export type HeldState =
+  | { kind: 'open'; lease: HeldLease | null }
+  /** The outcome may be known to this process only. */
+  | { kind: 'answered'; outcome: string }
+  /** At Redis's time, ms. */
+  | { kind: 'refused'; atMs: number }
+
+export interface HeldClaim {
+  readonly id: bigint
   /** As in Redis, see `ownerText`. */
-  owner: string
+  readonly owner: string
+  readonly payloadHash: string
+  readonly state: HeldState
+  /** What was confirmed last, right before a transaction; null before that. */
+  readonly intent: Intent | null
+  readonly starts: number
+  readonly startsAlone: number
+  /** performance.now() of the last renewal. */
+  readonly renewedAtMs: number
+  /** How many runs of the message in this process hold it: a partition that comes back starts a second one. 0: it lingers. */
+  readonly runs: number
+  /** performance.now() of the last run's end. */
+  readonly letGoAtMs: number
+}
+
+/** What Redis has just said of a claim. */
+export interface ClaimFacts {
   payloadHash: string
-  state: 'open' | 'answered' | 'refused'
-  outcome: string
-  refusedAtMs: number
-  /** What is about to be published for it, as in Redis, see `intentText`; empty until that is confirmed. */
-  intent: string
-  /** The token of the lease that is held, empty when none. */
-  lease: string
-  leasedAlone: boolean
+  /** Null: none is stored. */
+  outcome: string | null
   starts: number
   startsAlone: number
-  /** performance.now() of the last renewal. */
-  renewedAtMs: number
-  /** How many runs of the message in this process hold it: a partition that comes back starts a second one. 0: it lingers. */
-  runs: number
-  /** performance.now() of the last run's end. */
-  letGoAtMs: number
 }
 
-export type HeldClaims = ReturnType<typeof createHeldClaims>
+/** The register of held claims; it knows nothing of Redis. */
+export class HeldClaims {
+  readonly #claims = new Map<string, HeldClaim>()
 
-/** @returns the register of held claims; it knows nothing of Redis */
-export function createHeldClaims() {
-  const claims = new Map<string, Held>()
-  const keyOf = (item: Item) => `${item.id} ${ownerText(item.owner)}`
+  all(): HeldClaim[] {
+    return [...this.#claims.values()]
+  }
 
-  return {
-    /**
-     * Notes a run that holds the claim now; `facts` are as Redis has just told.
-     * @returns the stored outcome, also one that only this process remembers; empty when none
-     */
-    hold(item: Item, facts: Pick<Held, 'payloadHash' | 'outcome' | 'starts' | 'startsAlone'>): string {
-      // Changed in place: calls in flight keep hold of it.
-      const held = claims.get(keyOf(item)) ?? unknownOf(item)
-      const outcome = facts.outcome === '' ? held.outcome : facts.outcome
-      const state = outcome === '' ? 'open' : 'answered'
-      Object.assign(held, facts, { outcome, state, renewedAtMs: performance.now(), runs: held.runs + 1 })
-      claims.set(keyOf(item), held)
-      return outcome
-    },
+  /** @returns what is held; of a claim that is not, or not any more, what its owner tells */
+  of(item: Item): HeldClaim {
+    return this.#claims.get(keyOf(item)) ?? unheld(item)
+  }
 
-    /** A run of the message gives up. When it was the last one, the claim is dropped, or lingers. */
-    letGo(item: Item): void {
-      const held = claims.get(keyOf(item))
-      if (held === undefined) return
-      held.runs--
-      held.letGoAtMs = performance.now()
-      if (held.runs === 0 && held.outcome === '') claims.delete(keyOf(item))
-    },
+  /** @returns the claim as it is held now; as it was given when it is not held any more */
+  latest(claim: HeldClaim): HeldClaim {
+    return this.#claims.get(keyOfHeld(claim)) ?? claim
+  }
 
-    /** Lingering claims that were let go before then, performance.now() ms, have been waited for long enough. */
-    forget(beforeMs: number): void {
-      for (const [key, { runs, letGoAtMs }] of claims) if (runs === 0 && letGoAtMs < beforeMs) claims.delete(key)
-    },
+  /**
+   * Counts a run of the message that holds the claim from now on.
+   * @returns the stored outcome, also one that only this process remembers; null when there is none
+   */
+  hold(item: Item, { outcome, ...facts }: ClaimFacts): string | null {
+    const before = this.of(item)
+    const known = outcome ?? outcomeOf(before)
+    // An earlier run of the message in this process may still have its call in flight.
+    const lease = before.state.kind === 'open' ? before.state.lease : null
+    const state: HeldState = known === null ? { kind: 'open', lease } : { kind: 'answered', outcome: known }
+    const renewedAtMs = performance.now()
+    this.#claims.set(keyOf(item), { ...before, ...facts, state, renewedAtMs, runs: before.runs + 1 })
+    return known
+  }
 
-    drop: (item: Item) => claims.delete(keyOf(item)),
+  began(item: Item, lease: HeldLease, counts: Pick<HeldClaim, 'starts' | 'startsAlone'>): void {
+    // Another run's answer may be on its way to Redis: it is paid, so it stays known.
+    this.#change(item, (claim) =>
+      claim.state.kind === 'answered' ? claim : { ...claim, ...counts, state: { kind: 'open', lease } },
+    )
+  }
 
-    /** It is another message's, or finished: there is nothing left to renew. */
-    lose: ({ id, owner }: Held) => claims.delete(`${id} ${owner}`),
+  /** The call ended without an outcome. Another run's lease stays. */
+  ended(item: Item, token: string): void {
+    this.#change(item, (claim) => (leaseOf(claim)?.token === token ? { ...claim, state: IDLE } : claim))
+  }
 
-    /** @returns what is held, or a stand-in that knows the owner only, whose changes are not kept */
-    of: (item: Item): Held => claims.get(keyOf(item)) ?? unknownOf(item),
+  answered(item: Item, outcome: string): void {
+    this.#change(item, (claim) => ({ ...claim, state: { kind: 'answered', outcome } }))
+  }
 
-    all: (): Held[] => [...claims.values()],
+  refused(item: Item, atMs: number): void {
+    this.#change(item, (claim) => ({ ...claim, state: { kind: 'refused', atMs } }))
+  }
+
+  /** @returns the claim with what is about to be published for it, whether it is held or not */
+  confirming(item: Item, intent: Intent): HeldClaim {
+    this.#change(item, (claim) => ({ ...claim, intent }))
+    return { ...this.of(item), intent }
+  }
+
+  renewed(claims: readonly HeldClaim[]): void {
+    const renewedAtMs = performance.now()
+    for (const each of claims) this.#changeKey(keyOfHeld(each), (claim) => ({ ...claim, renewedAtMs }))
+  }
+
+  /** Takes all leases out of the register. @returns what held them */
+  takeLeases(): { claim: HeldClaim; lease: HeldLease }[] {
+    return this.all().flatMap((claim) => {
+      const lease = leaseOf(claim)
+      if (lease === null) return []
+      this.#claims.set(keyOfHeld(claim), { ...claim, state: IDLE })
+      return [{ claim, lease }]
+    })
+  }
+
+  /** A run of the message gives up. When it was the last one, the claim is dropped, or lingers with its answer. */
+  letGo(item: Item): void {
+    this.#change(item, (claim) => {
+      const left = { ...claim, runs: claim.runs - 1, letGoAtMs: performance.now() }
+      return left.runs === 0 && outcomeOf(left) === null ? null : left
+    })
+  }
+
+  /** Drops lingering claims that were let go before then, in performance.now() ms. */
+  forget(beforeMs: number): void {
+    for (const [key, { runs, letGoAtMs }] of this.#claims) {
+      if (runs === 0 && letGoAtMs < beforeMs) this.#claims.delete(key)
+    }
+  }
+
+  /** It is finished. */
+  drop(item: Item): void {
+    this.#claims.delete(keyOf(item))
+  }
+
+  /** It is another message's, or finished: there is nothing left to renew. */
+  lose(claim: HeldClaim): void {
+    this.#claims.delete(keyOfHeld(claim))
+  }
+
+  #change(item: Item, change: (claim: HeldClaim) => HeldClaim | null): void {
+    this.#changeKey(keyOf(item), change)
+  }
+
+  #changeKey(key: string, change: (claim: HeldClaim) => HeldClaim | null): void {
+    const before = this.#claims.get(key)
+    if (before === undefined) return
+    const after = change(before)
+    if (after === null) this.#claims.delete(key)
+    else this.#claims.set(key, after)
   }
 }
 
-function unknownOf({ id, owner }: Item): Held {
-  return {
-    id,
-    owner: ownerText(owner),
-    payloadHash: '',
-    state: 'open',
-    outcome: '',
-    refusedAtMs: 0,
-    intent: '',
-    lease: '',
-    leasedAlone: false,
-    starts: 0,
-    startsAlone: 0,
-    renewedAtMs: 0,
-    runs: 0,
-    letGoAtMs: 0,
-  }
+export const leaseOf = ({ state }: HeldClaim): HeldLease | null => (state.kind === 'open' ? state.lease : null)
+
+/** Equal for all values of one claim. */
+export const keyOfHeld = ({ id, owner }: HeldClaim): string => `${id} ${owner}`
+
+const keyOf = ({ id, owner }: Item) => `${id} ${ownerText(owner)}`
+const outcomeOf = ({ state }: HeldClaim) => (state.kind === 'answered' ? state.outcome : null)
+const IDLE: HeldState = { kind: 'open', lease: null }
+
+function unheld({ id, owner }: Item): HeldClaim {
+  const counts = { starts: 0, startsAlone: 0, runs: 0 }
+  const times = { renewedAtMs: 0, letGoAtMs: 0 }
+  return { id, owner: ownerText(owner), payloadHash: '', state: IDLE, intent: null, ...counts, ...times }
 }

@@ -21,14 +21,16 @@ export type OwnerStanding = 'due' | 'committed' | 'gone'
 /** What a transaction publishes for a message: its outcome, a refusal at that time of Redis (ms), or a dead letter. */
 export type Intent = { kind: 'outcome' } | { kind: 'refusal'; atMs: number } | { kind: 'letter' }
 
-export interface TheirClaim {
+/** Another message's claim. A dead one is anybody's, so claim.lua never tells of it. */
+export type TheirClaim = {
   owner: ClaimOwner
-  state: 'open' | 'answered' | 'refused'
-  /** Redis's time of the refusal, ms; null in the other states. */
-  refusedAtMs: number | null
   /** What was confirmed last, right before a transaction; null: nothing was ever about to be published. */
   intent: Intent | null
-}
+} & (
+  | { state: 'open' | 'answered' }
+  /** At Redis's time, ms. */
+  | { state: 'refused'; refusedAtMs: number }
+)
 
 /** `wait`: their refusal is about to be published; only then this message is a new acceptance. */
 export type Judgement = 'duplicate' | 'take' | 'mark' | 'wait'
@@ -42,8 +44,7 @@ export function judge(theirs: TheirClaim, mine: ClaimOwner, standing: OwnerStand
   // The topic was made anew and its offsets began again: what stood there then will never be read.
   const actual = samePlace(theirs.owner, mine) ? 'gone' : standing
   // Without a time nobody can tell a resend from a copy: a second refusal does no harm, a dropped resend does.
-  const isLaterThan = (refusedAtMs: number | null) =>
-    mine.timestampMs === NO_TIME || mine.timestampMs > (refusedAtMs ?? 0)
+  const isLaterThan = (refusedAtMs: number) => mine.timestampMs === NO_TIME || mine.timestampMs > refusedAtMs
   if (actual === 'gone') return 'take'
   if (actual === 'due') return theirs.state === 'refused' && isLaterThan(theirs.refusedAtMs) ? 'wait' : 'duplicate'
   // Its worker died after the commit: what it had confirmed is what was published.

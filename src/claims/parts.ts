@@ -5,20 +5,7 @@ import type { Script } from '../redis/scripts.ts'
 import type { FleetState } from './trusted-state.ts'
 import type { HeldClaims } from './held.ts'
 import type { ClaimOwner, OwnerStanding } from './judge.ts'
-
-export interface DedupeTimings {
-  /** How long a worker that is not heard of keeps its calls; renewed every `renewEveryMs` while they are in flight. */
-  leaseMs: number
-  renewEveryMs: number
-  /** Between looks at another run's call. */
-  pollMs: number
-  /** An answer that was let go is kept for its next owner for so long. */
-  lingerMs: number
-  /** How long a message waits for the refusal before it to be published; then it takes the id over. */
-  refusalMs: number
-  /** The least life of a claim, however short the marks' is: it has to outlive its renewals. */
-  claimTtlMinMs: number
-}
+import type { Timings } from '../timings.ts'
 
 export type ScriptName = 'claim' | 'begin' | 'end' | 'answer' | 'refuse' | 'finish' | 'reassert'
 
@@ -28,7 +15,7 @@ export interface Parts {
   log: Log
   held: HeldClaims
   scripts: Record<ScriptName, Script>
-  timings: DedupeTimings
+  timings: Timings['claims']
   processedTtlMs: number
   claimTtlMs: number
   ownerStanding: (owner: ClaimOwner, signal: AbortSignal) => Promise<OwnerStanding>

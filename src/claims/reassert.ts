@@ -1,6 +1,8 @@
 /** Renews held claims in batches, and writes again in full what Redis no longer has of them. */
-import type { Reply } from './trusted-state.ts'
-import type { Held } from './held.ts'
+import type { GuardedReply } from './trusted-state.ts'
+import type { HeldClaim } from './held.ts'
+import { leaseOf } from './held.ts'
+import { intentText } from './judge.ts'
 import { batches } from './parts.ts'
 import type { Parts } from './parts.ts'
 
@@ -10,14 +12,14 @@ const LACKING = 2
 
 /**
  * `decision`: asks only a fleet whose data is trusted (confirm); `renewal`: in any state.
- * Gives back those of the claims that are another message's now, or finished; they are held no more.
+ * Returns those of the claims that are another message's now, or finished; they are no longer held.
  */
-export type Reassert = (held: Held[], purpose: 'decision' | 'renewal', signal: AbortSignal) => Promise<Held[]>
+export type Reassert = (held: HeldClaim[], purpose: 'decision' | 'renewal', signal: AbortSignal) => Promise<HeldClaim[]>
 
 export function createReassert({ keys, state, scripts, held: register, claimTtlMs, timings }: Parts): Reassert {
-  type Ask = (held: Held[], full: boolean) => Promise<Reply>
+  type Ask = (held: HeldClaim[], full: boolean) => Promise<GuardedReply>
 
-  async function renew(batch: Held[], ask: Ask): Promise<Held[]> {
+  async function renew(batch: HeldClaim[], ask: Ask): Promise<HeldClaim[]> {
     const { rest } = await ask(batch, false)
     const lost = batch.filter((_, index) => rest[index + 1] === NOT_OURS)
     const lacking = batch.filter((_, index) => rest[index + 1] === LACKING)
@@ -30,12 +32,17 @@ export function createReassert({ keys, state, scripts, held: register, claimTtlM
     const ask: Ask = (batch, full) => {
       const scriptKeys = batch.flatMap(({ id }) => [keys.mark(id), keys.claim(id)])
       const flags = [purpose === 'decision' ? 1 : 0, full ? 1 : 0]
-      const args = [claimTtlMs, timings.leaseMs, ...flags, ...batch.flatMap((item) => describe(item, full))]
+      const args = [
+        claimTtlMs,
+        timings.leaseMs,
+        ...flags,
+        ...batch.flatMap((claim) => describe(register.latest(claim), full)),
+      ]
       return purpose === 'decision'
         ? state.decide('the confirmation of claims', scripts.reassert, scriptKeys, args, signal)
         : state.run('the renewal of claims', scripts.reassert, scriptKeys, args, signal)
     }
-    const lost: Held[] = []
+    const lost: HeldClaim[] = []
     // With nothing held, too: that is how an idle worker notices that Redis has lost its data.
     const all = held.length === 0 ? [[]] : batches(held)
     for (const batch of all) lost.push(...(await renew(batch, ask)))
@@ -44,8 +51,12 @@ export function createReassert({ keys, state, scripts, held: register, claimTtlM
   }
 }
 
-/** Outcomes are kilobytes each: sent only where Redis lacks them. */
-function describe(held: Held, full: boolean): (string | number)[] {
-  const { owner, payloadHash, state, outcome, refusedAtMs, lease, starts, startsAlone, intent } = held
-  return [owner, payloadHash, state, full ? outcome : '', refusedAtMs, lease, starts, startsAlone, intent]
+/** In the order of reassert.lua. Outcomes are kilobytes each: they are sent only where Redis lacks them. */
+function describe(claim: HeldClaim, full: boolean): (string | number)[] {
+  const { owner, payloadHash, state, starts, startsAlone, intent } = claim
+  const outcome = full && state.kind === 'answered' ? state.outcome : ''
+  const refusedAtMs = state.kind === 'refused' ? state.atMs : 0
+  const lease = leaseOf(claim)?.token ?? ''
+  const about = intent === null ? '' : intentText(intent)
+  return [owner, payloadHash, state.kind, outcome, refusedAtMs, lease, starts, startsAlone, about]
 }

@@ -1,13 +1,13 @@
 /**
  * Makes good what Redis has lost, from the one place that cannot lose it: the outcomes in the notifications topic.
  *
- * Whoever notices first (see trusted-state.ts) closes the fleet. One worker leads, by a lease; the others write again what
- * they hold, and wait. The leader reads the outcomes back, marks their ids, gives the living time to write their claims
- * again, reads what was committed meanwhile, tells the budget what was spent, and opens under a new epoch.
+ * The first script that notices (guard.lua) stops the decisions of the whole fleet. One worker leads, by a lease; the others
+ * write again what they hold, and wait. The leader reads the outcomes back, marks their ids, gives the living time to write
+ * their claims again, reads what was committed meanwhile, tells the budget what was spent, and starts a new epoch.
  *
- *   open ── an older copy, or another server ──► lost ──┐
- *   (no state: flushed, or never begun) ────────────────┴──► recovering ── rebuilt ──► open, with another epoch
- *                                                             └── the leader died: another leads ──┘
+ *   trusted ── an older copy, or another server ──► lost ──┐
+ *   missing (flushed, or never begun) ─────────────────────┴──► recovering ── rebuilt ──► trusted, in another epoch
+ *                                                                └── the leader died: another leads ──┘
  */
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
@@ -15,29 +15,20 @@ import { pause } from '../lib/abortable.ts'
 import type { RebuildOptions, Term } from './rebuild.ts'
 import { createRebuild, DEPOSED } from './rebuild.ts'
 import { loadScript } from '../redis/scripts.ts'
+import type { Timings } from '../timings.ts'
+import { TIMINGS } from '../timings.ts'
 import type { FleetState } from './trusted-state.ts'
-
-export interface RecoveryTimings {
-  /** How long a leader that is not heard of is waited for. */
-  leadMs: number
-  pollMs: number
-  /** Longer than a renewal of claims (3 s) and a command's time-out (3 s) together. */
-  reassertMs: number
-  retryMs: number
-}
-
-const TIMINGS: RecoveryTimings = { leadMs: 10_000, pollMs: 300, reassertMs: 7_000, retryMs: 1_000 }
 
 export interface RecoveryOptions extends Omit<RebuildOptions, 'reassertMs' | 'retryMs'> {
   redis: Redis
   state: FleetState
-  timings?: Partial<RecoveryTimings>
+  timings?: Partial<Timings['recovery']>
 }
 
 /** @returns `run`, which keeps the fleet's state trusted until its signal aborts, and then rejects with its reason */
 export function createRecovery(options: RecoveryOptions) {
   const { redis, keys, state, log, reassertHeld } = options
-  const timings = { ...TIMINGS, ...options.timings }
+  const timings = { ...TIMINGS.recovery, ...options.timings }
   const scripts = loadScripts(redis)
   const rebuild = createRebuild({ ...options, ...timings })
 
@@ -46,12 +37,12 @@ export function createRecovery(options: RecoveryOptions) {
     for (;;) {
       const { verdict, seq, rest } = await state.run('the state', scripts.look, [keys.recovery], [], signal)
       const [epoch, led] = [String(rest[0]), rest[1] === 1]
-      const open = verdict === 'open' || verdict === 'epoch'
-      if ((open || (verdict === 'recovering' && led)) && asserted !== epoch) {
+      const isComplete = verdict === 'trusted' || verdict === 'epoch'
+      if ((isComplete || (verdict === 'recovering' && led)) && asserted !== epoch) {
         await reassertHeld(signal)
         asserted = epoch
       }
-      if (open) return state.adopt(epoch, seq)
+      if (isComplete) return state.adopt(epoch, seq)
       if (!led) await tryToLead(signal)
       await pause(timings.pollMs, signal)
     }

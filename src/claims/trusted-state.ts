@@ -2,17 +2,17 @@
  * Whether what Redis holds can be trusted. Every script on claims asks guard.lua first; when that notices lost data, this
  * worker decides nothing until recovery.ts has rebuilt what can be rebuilt, or has seen another worker do it.
  *
- *   closed (at start) → adopt() → open → a script's verdict is not "open" → closed → ...
+ *   untrusted (at start) ── adopt() ──► trusted ── a script's verdict is another one ──► untrusted
  */
 import type { Redis } from 'ioredis'
 import { abortable } from '../lib/abortable.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import type { Script } from '../redis/scripts.ts'
 
-export type Verdict = 'open' | 'missing' | 'lost' | 'recovering' | 'epoch'
+export type GuardVerdict = 'trusted' | 'missing' | 'lost' | 'recovering' | 'epoch'
 
-export interface Reply {
-  verdict: Verdict
+export interface GuardedReply {
+  verdict: GuardVerdict
   seq: number
   /** What follows in the script's header under "Returns"; `rest[0]` is the result's name. */
   rest: (string | number)[]
@@ -31,29 +31,32 @@ export type FleetState = ReturnType<typeof createFleetState>
 export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptions) {
   let epoch = ''
   let seen = 0
-  let isOpen = false
-  let opened = Promise.withResolvers<void>()
-  let closed = Promise.withResolvers<void>()
-  closed.resolve()
+  let isTrusted = false
+  let trusted = Promise.withResolvers<void>()
+  let untrusted = Promise.withResolvers<void>()
+  untrusted.resolve()
   const runId = trackRunId(redis)
 
-  async function send(script: Script, keys: string[], args: (string | number)[]): Promise<Reply> {
+  async function send(script: Script, keys: string[], args: (string | number)[]): Promise<GuardedReply> {
     const server = await runId()
     // No await between here and the sending: the epoch told is the one known when the reply comes, or it is not ours.
     const told = epoch
-    const [verdict, seq, ...rest] = (await script([key, ...keys], [told, seen, server, ...args])) as [Verdict, number]
+    const [verdict, seq, ...rest] = (await script([key, ...keys], [told, seen, server, ...args])) as [
+      GuardVerdict,
+      number,
+    ]
     if (told === epoch) {
-      if (verdict === 'open') seen = Math.max(seen, seq)
-      else close()
+      if (verdict === 'trusted') seen = Math.max(seen, seq)
+      else distrust()
     }
     return { verdict, seq, rest }
   }
 
-  function close(): void {
-    if (!isOpen) return
-    isOpen = false
-    opened = Promise.withResolvers<void>()
-    closed.resolve()
+  function distrust(): void {
+    if (!isTrusted) return
+    isTrusted = false
+    trusted = Promise.withResolvers<void>()
+    untrusted.resolve()
   }
 
   return {
@@ -61,12 +64,18 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
      * Runs a script in whatever state the fleet is, waiting for Redis while it is away.
      * @throws the signal's reason when it aborts
      */
-    run(what: string, script: Script, keys: string[], args: (string | number)[], signal: AbortSignal): Promise<Reply> {
+    run(
+      what: string,
+      script: Script,
+      keys: string[],
+      args: (string | number)[],
+      signal: AbortSignal,
+    ): Promise<GuardedReply> {
       return retryWhileAway(what, () => send(script, keys, args), signal)
     },
 
     /**
-     * Runs a script that decides something: waits until the fleet is open, and again when the script finds that it is not.
+     * Runs a script that decides something: waits until the data can be trusted, and again when the script finds that it cannot.
      * @throws the signal's reason when it aborts
      */
     async decide(
@@ -75,21 +84,21 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
       keys: string[],
       args: (string | number)[],
       signal: AbortSignal,
-    ): Promise<Reply> {
+    ): Promise<GuardedReply> {
       for (;;) {
-        await abortable(opened.promise, signal)
+        await abortable(trusted.promise, signal)
         const reply = await retryWhileAway(what, () => send(script, keys, args), signal)
-        if (reply.rest[0] !== 'closed') return reply
+        if (reply.rest[0] !== 'untrusted') return reply
       }
     },
 
     /** Resolves once recovery is needed, at the start too. */
-    needsRecovery: (signal: AbortSignal) => abortable(closed.promise, signal),
+    needsRecovery: (signal: AbortSignal) => abortable(untrusted.promise, signal),
 
     /** Resolves once claims are decided; at once while they are. */
-    isTrusted: (signal: AbortSignal) => abortable(opened.promise, signal),
+    isTrusted: (signal: AbortSignal) => abortable(trusted.promise, signal),
 
-    trusted: () => isOpen,
+    trusted: () => isTrusted,
 
     epoch: () => epoch,
 
@@ -97,10 +106,10 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
     adopt(newEpoch: string, seq: number): void {
       epoch = newEpoch
       seen = seq
-      if (isOpen) return
-      isOpen = true
-      closed = Promise.withResolvers<void>()
-      opened.resolve()
+      if (isTrusted) return
+      isTrusted = true
+      untrusted = Promise.withResolvers<void>()
+      trusted.resolve()
     },
   }
 }

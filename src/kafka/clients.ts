@@ -12,15 +12,9 @@ import { createKafkaLog } from './kafka-log.ts'
 import { createTokenSource } from './oauth.ts'
 import { stickyPerMessage } from './partitioner.ts'
 import { within } from './time-limit.ts'
+import { TIMINGS } from '../timings.ts'
 
 const CONNECTION_TIMEOUT_MS = 5_000
-/** No reply for so long: the broker or the line is dead. kafkajs adds it to what a join or a fetch may take by itself. */
-const REQUEST_TIMEOUT_MS = 10_000
-/**
- * How long readers wait for the end of a transaction whose writer was killed, if nobody takes the partition over before. Too
- * short aborts the transactions of a slow broker.
- */
-const TRANSACTION_TIMEOUT_MS = 15_000
 const ADMIN_LIMIT_MS = 30_000
 /** A broker that hangs takes connections and answers nothing: that is told after so long. */
 const ADMIN_TOLD_MS = 10_000
@@ -99,7 +93,8 @@ export function createKafkaClients(
     producer: (transactionalId) =>
       new Kafka(options).producer({
         transactionalId,
-        transactionTimeout: TRANSACTION_TIMEOUT_MS,
+        // Too short a limit aborts the transactions of a slow broker.
+        transactionTimeout: TIMINGS.kafka.openTransactionMs,
         allowAutoTopicCreation: false,
         createPartitioner: stickyPerMessage,
         // The first send after a commit is often told CONCURRENT_TRANSACTIONS, and kafkajs sleeps 300 ms by default.
@@ -135,7 +130,7 @@ function kafkaOptions(
     brokers: brokers.map(brokerAddress),
     socketFactory: openSocket,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: TIMINGS.kafka.requestMs,
     // Short: whoever asks asks again, and says why it waits.
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
     logLevel: logLevel.INFO,

@@ -8,24 +8,24 @@ import type { Config } from '../config.ts'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaReason } from './kafka-error.ts'
-import type { GroupTimeouts, MembershipStatus } from './membership.ts'
-import { createMembership, DEFAULT_GROUP_TIMEOUTS } from './membership.ts'
+import type { MembershipStatus } from './membership.ts'
+import { Membership } from './membership.ts'
 import type { Completion, Handler } from './messages.ts'
 import type { BatchLimits } from './outbox.ts'
 import { DEFAULT_BATCH_LIMITS } from './outbox.ts'
-import type { Partition, PartitionStatus } from './partition.ts'
-import { createPartition } from './partition.ts'
+import type { PartitionStatus } from './partition.ts'
+import { Partition } from './partition.ts'
 import { createStartOffsets } from './start-offset.ts'
 import { within } from './time-limit.ts'
 import { createWatchdog } from './watchdog.ts'
 import { createWindow } from './window.ts'
+import type { Timings } from '../timings.ts'
+import { TIMINGS } from '../timings.ts'
 
 const TICK_MS = 1_000
 const STALL_MS = 30_000
-/** After calls were aborted, their handlers have so long to give up. */
-const ABORT_GRACE_MS = 1_000
 const DRAIN_POLL_MS = 20
-const LEAVE_LIMIT_MS = 3_000
+const { graceMs, marksMs, leaveMs } = TIMINGS.shutdown
 
 export interface ConsumerHooks {
   /** A transaction was committed. */
@@ -49,7 +49,7 @@ export interface ConsumerOptions {
   windowBytes?: number
   /** Waits until the group's first offset may be committed; see start-offset.ts. Default: at once. */
   mayCommitFirst?: () => Promise<void>
-  timeouts?: Partial<GroupTimeouts>
+  timeouts?: Partial<Timings['group']>
   batch?: Partial<BatchLimits>
   stallMs?: number
 }
@@ -86,7 +86,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   const topic = config.topics.requests
   const group = config.groupId
   const limits = { messages: options.windowMessages ?? 256, bytes: options.windowBytes ?? 32_000_000 }
-  const timeouts = { ...DEFAULT_GROUP_TIMEOUTS, ...options.timeouts }
+  const timeouts = { ...TIMINGS.group, ...options.timeouts }
   const window = createWindow(limits)
   const { startFrom } = config
   const { processedTtlMs, mayCommitFirst } = options
@@ -100,8 +100,10 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   const call = new AbortController()
   let stopping: Promise<StopReport> | null = null
   let member: Promise<void> | null = null
+  /** A drain that ended early leaves the group more time. performance.now() ms. */
+  let leaveByMs = 0
 
-  const membership = createMembership({
+  const membership = new Membership({
     clients,
     group,
     topic,
@@ -132,7 +134,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   }
 
   function open(partition: number): Partition {
-    return createPartition({
+    return new Partition({
       source: { group, topic, partition },
       clients,
       handler,
@@ -147,7 +149,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
         resume: () => membership.resume(partition),
         seek: (offset) => membership.seek(partition, offset),
       },
-      isMember: membership.isMember,
+      isMember: () => membership.isMember(),
       onCommitted: (completions, durationMs) => onCommitted(partition, completions, durationMs),
       onFailed: () => hooks.failed?.({ partition }),
     })
@@ -185,14 +187,15 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   async function drainAndLeave(drainMs: number): Promise<StopReport> {
     const reason = new Error('the worker is stopping')
     const deadlineMs = performance.now() + drainMs
+    leaveByMs = deadlineMs + graceMs + marksMs + leaveMs
     partitions.forEach((each) => each.drain(reason))
     await drained(deadlineMs)
     call.abort(reason)
-    await drained(performance.now() + ABORT_GRACE_MS)
+    await drained(performance.now() + graceMs)
     const report = leftOver()
     for (const each of partitions.keys()) drop(each, reason)
     leave.abort(reason)
-    await within(LEAVE_LIMIT_MS, 'the last marks', Promise.all(telling)).catch((error: Error) =>
+    await within(marksMs, 'the last marks', Promise.all(telling)).catch((error: Error) =>
       log.warn('stopping before everything was marked', { reason: error.message }),
     )
     await member
@@ -228,7 +231,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     async run() {
       const timer = setInterval(watch, TICK_MS)
       try {
-        member = membership.run(leave.signal)
+        member = membership.run(leave.signal, () => Math.max(leaveMs, leaveByMs - performance.now()))
         await member
         await stopping
       } finally {

@@ -69,3 +69,5 @@ export function createFetching(flow: Flow, prefetch: number) {
     starvingMs: () => (starvingSinceMs === null ? 0 : performance.now() - starvingSinceMs),
   }
 }
+
+export type Fetching = ReturnType<typeof createFetching>

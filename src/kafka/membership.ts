@@ -1,5 +1,5 @@
 /** Keeps this worker a member of the consumer group, with one kafkajs consumer after another. */
-import type { Consumer, EachBatchPayload } from 'kafkajs'
+import type { Consumer, ConsumerConfig, EachBatchPayload } from 'kafkajs'
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
@@ -7,27 +7,12 @@ import type { Fetched } from './fetched.ts'
 import { readFetched } from './fetched.ts'
 import { kafkaReason } from './kafka-error.ts'
 import { within } from './time-limit.ts'
+import type { Timings } from '../timings.ts'
 
 const RESTART_MIN_MS = 200
 const RESTART_MAX_MS = 2_000
+/** Between two consumers. */
 const CLOSE_LIMIT_MS = 5_000
-
-export interface GroupTimeouts {
-  /** Without a heartbeat for so long a member is out; a worker started after a SIGKILL waits so long for its partitions. */
-  sessionMs: number
-  heartbeatMs: number
-  /** How long members have to join again when the group changes. */
-  rebalanceMs: number
-  /** Longest wait of an empty fetch, and of a resumed partition for the next one; `stop` waits so long too. */
-  fetchWaitMs: number
-}
-
-export const DEFAULT_GROUP_TIMEOUTS: GroupTimeouts = {
-  sessionMs: 10_000,
-  heartbeatMs: 1_000,
-  rebalanceMs: 15_000,
-  fetchWaitMs: 100,
-}
 
 export interface MembershipEvents {
   /**
@@ -57,175 +42,206 @@ export interface MembershipOptions {
   clients: KafkaClients
   group: string
   topic: string
-  timeouts: GroupTimeouts
+  timeouts: Timings['group']
   log: Log
   events: MembershipEvents
 }
 
-export function createMembership({ clients, group, topic, timeouts, log, events }: MembershipOptions) {
-  let consumer: Consumer | null = null
-  let end: (reason: string) => void = () => {}
-  let memberId: string | null = null
-  let aliveAtMs = performance.now()
+export class Membership {
+  readonly #options: MembershipOptions
+  #consumer: Consumer | null = null
+  #end: (reason: string) => void = () => {}
+  #memberId: string | null = null
+  /** performance.now() of kafkajs's last sign of life. */
+  #aliveAtMs = performance.now()
   /** Of a heartbeat when it was sent: the answer may have waited for a process that was frozen. */
-  let answeredAtMs = performance.now()
-  let assigned = false
-  let lastEnd: string | null = null
-  let joined = false
+  #answeredAtMs = performance.now()
+  #assigned = false
+  #lastEnd: string | null = null
+  /** Whether the consumer of now has joined the group. */
+  #joined = false
 
-  /** One consumer from its start to its end. */
-  async function session(signal: AbortSignal): Promise<string> {
-    const { promise: ended, resolve } = Promise.withResolvers<string>()
-    end = resolve
-    const onAbort = () => resolve('stopped')
-    signal.addEventListener('abort', onAbort, { once: true })
-    const current = createConsumer()
-    consumer = current
-    aliveAtMs = performance.now()
-    listen(current, resolve)
-    try {
-      if (signal.aborted) return 'stopped'
-      void start(current).catch((error: unknown) => resolve(kafkaReason(error)))
-      lastEnd = await ended
-      return lastEnd
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-      consumer = null
-      assigned = false
-      await close(current)
-    }
+  constructor(options: MembershipOptions) {
+    this.#options = options
   }
 
-  function createConsumer(): Consumer {
-    return clients.consumer({
-      groupId: group,
-      sessionTimeout: timeouts.sessionMs,
-      heartbeatInterval: timeouts.heartbeatMs,
-      rebalanceTimeout: timeouts.rebalanceMs,
-      maxWaitTimeInMs: timeouts.fetchWaitMs,
-      // As many retries as it takes: while Kafka is away kafkajs stays the member that it was, and goes on at once when it is
-      // back; a new one would wait for the old one's session to end. After a crash kafkajs restarts itself sometimes; here a
-      // new consumer is made always.
-      retry: {
-        initialRetryTime: 100,
-        maxRetryTime: 1_000,
-        retries: 1_000_000,
-        restartOnFailure: () => Promise.resolve(false),
-      },
-    })
-  }
-
-  async function start(current: Consumer): Promise<void> {
-    await current.connect()
-    // Where kafkajs begins is of no matter: each partition seeks. After OFFSET_OUT_OF_RANGE it is where kafkajs jumps to.
-    await current.subscribe({ topic, fromBeginning: true })
-    await current.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch })
-  }
-
-  function listen(current: Consumer, resolve: (reason: string) => void): void {
-    const alive = () => (aliveAtMs = performance.now())
-    const mine = () => consumer === current
-    let heartbeatAtMs = performance.now()
-    const answered = (atMs: number) => {
-      answeredAtMs = atMs
-      lastEnd = null
-    }
-    current.on('consumer.network.request', ({ payload: { apiName, duration } }) => {
-      if (apiName === 'Heartbeat') heartbeatAtMs = performance.now() - Math.max(0, duration)
-    })
-    // No answer of Kafka: kafkajs tells of fetches that asked nobody, since every partition is paused or there is none.
-    current.on('consumer.fetch', alive)
-    current.on('consumer.heartbeat', () => {
-      alive()
-      if (!mine()) return
-      answered(heartbeatAtMs)
-      events.onHeartbeat()
-    })
-    current.on('consumer.group_join', ({ payload }) => {
-      alive()
-      if (!mine()) return
-      answered(performance.now())
-      onJoin(payload.memberId, payload.memberAssignment[topic] ?? [])
-    })
-    current.on('consumer.start_batch_process', ({ payload }) => {
-      if (mine() && payload.batchSize === 0) events.onPassed(payload.partition, BigInt(payload.lastOffset) + 1n)
-    })
-    current.on('consumer.crash', ({ payload }) => resolve(kafkaReason(payload.error)))
-  }
-
-  /** Synchronous within the join: no fetch happens before every partition is paused. */
-  function onJoin(id: string, partitions: number[]): void {
-    joined = true
-    assigned = true
-    const memberChanged = memberId !== null && memberId !== id
-    memberId = id
-    steer((current) => current.pause([{ topic, partitions }]))
-    events.onAssigned(partitions, memberChanged)
-  }
-
-  async function eachBatch(payload: EachBatchPayload): Promise<void> {
-    // A seek is pending: this was fetched from where the partition was before it.
-    if (payload.isStale()) return
-    const { batch } = payload
-    const last = batch.messages.at(-1)
-    const fetched = readFetched(batch)
-    if (fetched === null || last === undefined || !events.onFetched(batch.partition, fetched)) return
-    // Resolving the last message passes the markers after it too.
-    payload.resolveOffset(fetched.unreadable === null ? last.offset : (fetched.to - 1n).toString())
-  }
-
-  /** kafkajs throws while there is no running consumer; the next join sets everything again. */
-  function steer(action: (current: Consumer) => void): void {
-    if (consumer === null) return
-    try {
-      action(consumer)
-    } catch (error) {
-      log.debug('not consuming just now', { reason: (error as Error).message })
-    }
-  }
-
-  async function close(current: Consumer): Promise<void> {
-    try {
-      await within(CLOSE_LIMIT_MS, 'leaving the group', current.disconnect())
-    } catch (error) {
-      log.debug('the consumer was left behind', { reason: kafkaReason(error) })
-    }
-  }
-
-  /** Stays in the group until the signal aborts, then leaves it. */
-  async function run(signal: AbortSignal): Promise<void> {
-    let said: string | null = null
+  /**
+   * Stays in the group until the signal aborts, then leaves it.
+   * @param leaveLimitMs how long the leaving may take, asked when it begins
+   */
+  async run(signal: AbortSignal, leaveLimitMs: () => number): Promise<void> {
+    const { topic, group, log, events } = this.#options
+    let told: string | null = null
     for (let delayMs = RESTART_MIN_MS; ; delayMs = Math.min(delayMs * 2, RESTART_MAX_MS)) {
-      joined = false
-      const reason = await session(signal)
+      this.#joined = false
+      const reason = await this.#session(signal, leaveLimitMs)
       if (signal.aborted) return
       events.onRestart(reason)
-      if (joined) {
-        said = null
+      if (this.#joined) {
+        told = null
         delayMs = RESTART_MIN_MS
       }
-      if (said !== reason) log.warn('the consumer ended: making another', { topic, group, reason })
-      said = reason
+      if (told !== reason) log.warn('the consumer ended: making another', { topic, group, reason })
+      told = reason
       await pause(delayMs, signal).catch(() => log.debug('stopped between two consumers', { topic }))
       if (signal.aborted) return
     }
   }
 
+  /** Makes another consumer. */
+  restart(reason: string): void {
+    this.#end(reason)
+  }
+
+  pause(partition: number): void {
+    this.#steer((consumer) => consumer.pause([{ topic: this.#options.topic, partitions: [partition] }]))
+  }
+
+  resume(partition: number): void {
+    this.#steer((consumer) => consumer.resume([{ topic: this.#options.topic, partitions: [partition] }]))
+  }
+
+  seek(partition: number, offset: bigint): void {
+    this.#steer((consumer) => consumer.seek({ topic: this.#options.topic, partition, offset: offset.toString() }))
+  }
+
+  /** How long, in ms, kafkajs has shown no sign of life: no fetch, no heartbeat, no join, no new consumer. */
+  silentMs(): number {
+    return performance.now() - this.#aliveAtMs
+  }
+
+  /**
+   * Whether this is a member of the group, which has heard of it within its session. If not, its partitions may be
+   * another's: what it writes about them elsewhere would contradict that one.
+   */
+  isMember(): boolean {
+    return this.#assigned && performance.now() - this.#answeredAtMs < this.#options.timeouts.sessionMs
+  }
+
+  status(): MembershipStatus {
+    const unansweredMs = performance.now() - this.#answeredAtMs
+    return { assigned: this.#assigned, unansweredMs, lastEnd: this.#lastEnd }
+  }
+
+  /** One consumer from its start to its end. @returns why it ended */
+  async #session(signal: AbortSignal, leaveLimitMs: () => number): Promise<string> {
+    const { promise: ended, resolve } = Promise.withResolvers<string>()
+    this.#end = resolve
+    const onAbort = () => resolve('stopped')
+    signal.addEventListener('abort', onAbort, { once: true })
+    const consumer = this.#options.clients.consumer(consumerConfig(this.#options))
+    this.#consumer = consumer
+    this.#aliveAtMs = performance.now()
+    this.#listen(consumer, resolve)
+    try {
+      if (signal.aborted) return 'stopped'
+      void this.#start(consumer).catch((error: unknown) => resolve(kafkaReason(error)))
+      this.#lastEnd = await ended
+      return this.#lastEnd
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      this.#consumer = null
+      this.#assigned = false
+      await this.#close(consumer, signal.aborted ? leaveLimitMs() : CLOSE_LIMIT_MS)
+    }
+  }
+
+  async #start(consumer: Consumer): Promise<void> {
+    await consumer.connect()
+    // Where kafkajs begins is of no matter: each partition seeks. After OFFSET_OUT_OF_RANGE it is where kafkajs jumps to.
+    await consumer.subscribe({ topic: this.#options.topic, fromBeginning: true })
+    const eachBatch = (payload: EachBatchPayload) => this.#eachBatch(payload)
+    await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch })
+  }
+
+  #listen(consumer: Consumer, end: (reason: string) => void): void {
+    const { topic, events } = this.#options
+    const alive = () => (this.#aliveAtMs = performance.now())
+    const isCurrent = () => this.#consumer === consumer
+    let heartbeatAtMs = performance.now()
+    const answered = (atMs: number) => {
+      this.#answeredAtMs = atMs
+      this.#lastEnd = null
+    }
+    consumer.on('consumer.network.request', ({ payload: { apiName, duration } }) => {
+      if (apiName === 'Heartbeat') heartbeatAtMs = performance.now() - Math.max(0, duration)
+    })
+    // No answer of Kafka: kafkajs tells of fetches that asked nobody, since every partition is paused or there is none.
+    consumer.on('consumer.fetch', alive)
+    consumer.on('consumer.heartbeat', () => {
+      alive()
+      if (!isCurrent()) return
+      answered(heartbeatAtMs)
+      events.onHeartbeat()
+    })
+    consumer.on('consumer.group_join', ({ payload }) => {
+      alive()
+      if (!isCurrent()) return
+      answered(performance.now())
+      this.#onJoin(payload.memberId, payload.memberAssignment[topic] ?? [])
+    })
+    consumer.on('consumer.start_batch_process', ({ payload }) => {
+      if (isCurrent() && payload.batchSize === 0) events.onPassed(payload.partition, BigInt(payload.lastOffset) + 1n)
+    })
+    consumer.on('consumer.crash', ({ payload }) => end(kafkaReason(payload.error)))
+  }
+
+  /** Synchronous within the join: no fetch happens before every partition is paused. */
+  #onJoin(memberId: string, partitions: number[]): void {
+    this.#joined = true
+    this.#assigned = true
+    const memberChanged = this.#memberId !== null && this.#memberId !== memberId
+    this.#memberId = memberId
+    this.#steer((consumer) => consumer.pause([{ topic: this.#options.topic, partitions }]))
+    this.#options.events.onAssigned(partitions, memberChanged)
+  }
+
+  async #eachBatch(payload: EachBatchPayload): Promise<void> {
+    // A seek is pending: this was fetched from where the partition was before it.
+    if (payload.isStale()) return
+    const { batch } = payload
+    const last = batch.messages.at(-1)
+    const fetched = readFetched(batch)
+    if (fetched === null || last === undefined) return
+    if (!this.#options.events.onFetched(batch.partition, fetched)) return
+    // Resolving the last message passes the markers after it too.
+    payload.resolveOffset(fetched.unreadable === null ? last.offset : (fetched.to - 1n).toString())
+  }
+
+  /** kafkajs throws while there is no running consumer; the next join sets everything again. */
+  #steer(action: (consumer: Consumer) => void): void {
+    if (this.#consumer === null) return
+    try {
+      action(this.#consumer)
+    } catch (error) {
+      this.#options.log.debug('not consuming just now', { reason: (error as Error).message })
+    }
+  }
+
+  async #close(consumer: Consumer, limitMs: number): Promise<void> {
+    try {
+      await within(limitMs, 'leaving the group', consumer.disconnect())
+    } catch (error) {
+      this.#options.log.debug('the consumer was left behind', { reason: kafkaReason(error) })
+    }
+  }
+}
+
+function consumerConfig({ group, timeouts }: MembershipOptions): ConsumerConfig {
   return {
-    run,
-    /** Makes another consumer. */
-    restart: (reason: string) => end(reason),
-    pause: (partition: number) => steer((current) => current.pause([{ topic, partitions: [partition] }])),
-    resume: (partition: number) => steer((current) => current.resume([{ topic, partitions: [partition] }])),
-    seek: (partition: number, offset: bigint) =>
-      steer((current) => current.seek({ topic, partition, offset: offset.toString() })),
-    /** How long, in ms, kafkajs has shown no sign of life: no fetch, no heartbeat, no join, no new consumer. */
-    silentMs: () => performance.now() - aliveAtMs,
-    /**
-     * Whether this is a member of the group, which has heard of it within its session. If not, its partitions may be
-     * another's: what it writes about them elsewhere would contradict that one.
-     */
-    isMember: () => assigned && performance.now() - answeredAtMs < timeouts.sessionMs,
-    status: (): MembershipStatus => ({ assigned, unansweredMs: performance.now() - answeredAtMs, lastEnd }),
+    groupId: group,
+    sessionTimeout: timeouts.sessionMs,
+    heartbeatInterval: timeouts.heartbeatMs,
+    rebalanceTimeout: timeouts.rebalanceMs,
+    maxWaitTimeInMs: timeouts.fetchWaitMs,
+    // As many retries as it takes: while Kafka is away kafkajs stays the member that it was, and goes on at once when it is
+    // back; a new one would wait for the old one's session to end. After a crash kafkajs restarts itself sometimes; here a
+    // new consumer is made always.
+    retry: {
+      initialRetryTime: 100,
+      maxRetryTime: 1_000,
+      retries: 1_000_000,
+      restartOnFailure: () => Promise.resolve(false),
+    },
   }
 }

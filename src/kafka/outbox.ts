@@ -6,7 +6,7 @@ import type { OpenMessage, OpenMessages } from './open-messages.ts'
 import type { Progress } from './progress.ts'
 import { progressOf } from './progress.ts'
 import type { PublishRefused } from './publisher.ts'
-import type { Standing } from './reconcile.ts'
+import type { Position } from './reconcile.ts'
 
 export interface BatchLimits {
   /** Completions in a transaction. */
@@ -74,7 +74,7 @@ export function createOutbox(
    * Shortens `items` until the account of what is done above the committed offset fits its metadata.
    * @returns null when not even one fits: the partition then starts nothing more until its oldest message is done
    */
-  function fit(items: OpenMessage[], { next, ahead }: Standing): Batch | null {
+  function fit(items: OpenMessage[], { next, ahead }: Position): Batch | null {
     for (let count = items.length; count > 0; count >>= 1) {
       const part = items.slice(0, count)
       const committing = new Set(part.map(({ message }) => message.offset))

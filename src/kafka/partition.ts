@@ -1,45 +1,29 @@
 /**
- * One assigned partition, from its assignment until it is taken away.
- *
- * | state | what happens in it | and then |
- * |---|---|---|
- * | `acquiring` | fences earlier writers, reads what is committed; again and again, with a growing pause | `ready` |
- * | `ready` | takes messages, starts handlers, publishes what they answer, out of order | a transaction fails: `suspect`; the fetch position is not ours: `acquiring` |
- * | `suspect` | its publisher is lost, perhaps to the partition's next owner: starts and publishes nothing | a heartbeat or a join shows that the group still counts us in, or Kafka only refused the content: `acquiring` |
- * | `gone` | taken away or stopped; from every state | never |
- *
- * Only in `ready` is anything fetched or started. What handlers answer meanwhile is kept.
+ * One assigned partition: takes messages, has them handled side by side, and publishes what the handlers answer, out of order.
+ * Whether it may is assignment.ts's to say, where its states stand; what handlers answer meanwhile is kept.
  */
-import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
-import type { Acquired, Known } from './acquire.ts'
-import { acquire } from './acquire.ts'
+import type { Acquired } from './acquire.ts'
+import type { Ownership } from './assignment.ts'
+import { Assignment } from './assignment.ts'
 import type { KafkaClients } from './clients.ts'
 import type { Fetched, Unreadable } from './fetched.ts'
-import type { Flow } from './fetching.ts'
+import type { Fetching, Flow } from './fetching.ts'
 import { createFetching } from './fetching.ts'
-import { kafkaReason } from './kafka-error.ts'
 import type { Completion, Handler } from './messages.ts'
-import type { OpenMessage } from './open-messages.ts'
+import type { OpenMessage, OpenMessages } from './open-messages.ts'
 import { createOpenMessages } from './open-messages.ts'
-import type { BatchLimits } from './outbox.ts'
+import type { BatchLimits, Outbox } from './outbox.ts'
 import { createOutbox } from './outbox.ts'
-import { inRanges, progressOf } from './progress.ts'
+import { inRanges } from './progress.ts'
 import type { Source } from './publisher.ts'
 import { PublishRefused } from './publisher.ts'
-import type { Hold } from './publishing.ts'
 import { createPublishing } from './publishing.ts'
-import type { LastCommit, Note, Standing } from './reconcile.ts'
-import { NOTES } from './reconcile.ts'
 import type { StartOffsets, Watermarks } from './start-offset.ts'
-import type { Window } from './window.ts'
+import type { Seat, Window } from './window.ts'
 
-const ACQUIRE_RETRY_MIN_MS = 100
-const ACQUIRE_RETRY_MAX_MS = 3_000
 /** A batch that cannot be read is tried again after so long. */
 const UNREADABLE_RETRY_MS = 15_000
-
-export type PartitionState = 'acquiring' | 'ready' | 'suspect' | 'gone'
 
 export interface PartitionOptions {
   source: Source
@@ -62,244 +46,204 @@ export interface PartitionOptions {
   onFailed: () => void
 }
 
-export function createPartition(options: PartitionOptions) {
-  const { source, clients, handler, log } = options
-  const { topic, partition } = source
-  const wait = new AbortController()
-  const gone = new AbortController()
-  const seat = options.window.join(() => startMore())
-  const signals = { wait: wait.signal, call: options.call }
-  const open = createOpenMessages({ handler, signals, seat, log, onSettled: () => publish() })
-  const outbox = createOutbox(open, partition, log, options.batch)
-  const fetching = createFetching(options.flow, options.prefetch)
-
-  let state: PartitionState = 'acquiring'
-  let hold: Hold | null = null
-  let standing: Standing | null = null
-  let last: LastCommit | null = null
-  let draining = false
-  let acquiring = false
-  /** Joins of the group: after one somebody else may have had the partition for a while. */
-  let joins = 0
-  let trouble: string | null = null
+export class Partition {
+  readonly partition: number
+  readonly #options: PartitionOptions
+  readonly #assignment: Assignment
+  readonly #wait = new AbortController()
+  readonly #seat: Seat
+  readonly #open: OpenMessages
+  readonly #outbox: Outbox
+  readonly #fetching: Fetching
+  readonly #publish: () => void
+  #draining = false
   /** What the partition waits before. */
-  let unreadable: Unreadable | null = null
-  let lag = 0n
-  let committedAtMs: number | null = null
+  #unreadable: Unreadable | null = null
+  #lag = 0n
+  #committedAtMs: number | null = null
 
-  const publish = createPublishing({
-    open,
-    outbox,
-    handler,
-    gone: gone.signal,
-    log,
-    hold: () => (state === 'ready' && options.isMember() ? hold : null),
-    onCommitted: (completions, commit, durationMs) => {
-      last = commit
-      committedAtMs = performance.now()
-      over()
-      options.onCommitted(completions, durationMs)
-      startMore()
-    },
-    onFailed,
-  })
-
-  function enter(next: PartitionState): void {
-    if (state === 'gone') return
-    state = next
-    if (next === 'ready') return
-    fetching.stop()
-    hold?.publisher.close()
-    hold = null
-    if (next === 'acquiring') void acquireAtLast()
-  }
-
-  /** Goes on until it works, or until the partition is taken away. */
-  async function acquireAtLast(): Promise<void> {
-    if (acquiring) return
-    acquiring = true
-    for (
-      let delayMs = ACQUIRE_RETRY_MIN_MS;
-      !gone.signal.aborted;
-      delayMs = Math.min(delayMs * 2, ACQUIRE_RETRY_MAX_MS)
-    ) {
-      const joinsBefore = joins
-      try {
-        const acquired = await acquire(clients, source, options.startOffsets, known(), log, gone.signal)
-        if (!gone.signal.aborted && joins === joinsBefore) {
-          acquiring = false
-          settle(acquired)
-          return
-        }
-        acquired.publisher.close()
-      } catch (error) {
-        if (!gone.signal.aborted) said('the partition cannot be acquired yet', error)
-      }
-      await pause(delayMs, gone.signal).catch(() => log.debug('acquiring ends: taken away', { topic, partition }))
-    }
-    acquiring = false
-  }
-
-  function known(): Known | null {
-    return standing && { standing, last, progress: progressOf(open.offsets(), standing.next, standing.ahead) }
-  }
-
-  function settle({ publisher, committed, base, next, ahead, note, forget }: Acquired): void {
-    tellNote(note, { base, next })
-    if (forget) open.clear()
-    const covered = open.all().filter(({ message: { offset } }) => offset < base || inRanges(offset, ahead))
-    for (const item of covered) {
-      if (item.tried) open.remove(item)
-      else open.abandon(item)
-    }
-    standing = { base, next, ahead }
-    hold = { publisher, standing, committed }
-    if (last?.after.offset !== committed.offset || last.after.metadata !== committed.metadata) last = null
-    enter('ready')
-    const unknown = covered.filter(({ tried }) => tried).map(({ completion }) => completion)
-    const learned = unknown.filter((each) => each !== null)
-    if (learned.length > 0) options.onCommitted(learned, null)
-    fetching.moveTo(next)
-    startMore()
-    publish()
-  }
-
-  async function onFailed(failed: Hold, error: unknown, items: OpenMessage[]): Promise<void> {
-    options.onFailed()
-    // A join may have made the partition acquire anew meanwhile.
-    if (hold !== failed) return
-    enter('suspect')
-    if (!(error instanceof PublishRefused)) return said('publishing is interrupted', error)
-    await outbox.refused(error, items)
-    if (state === 'suspect') enter('acquiring')
-  }
-
-  function startMore(): void {
-    if (state !== 'ready' || draining) return
-    if (!outbox.isFull()) open.start()
-    const { queued, queuedBytes } = open.counts()
-    fetching.adjust(queued, queuedBytes)
+  constructor(options: PartitionOptions) {
+    const { source, clients, startOffsets, handler, log, isMember } = options
+    this.#options = options
+    this.partition = source.partition
+    this.#seat = options.window.join(() => this.#startMore())
+    this.#open = createOpenMessages({
+      handler,
+      signals: { wait: this.#wait.signal, call: options.call },
+      seat: this.#seat,
+      log,
+      onSettled: () => this.#publish(),
+    })
+    this.#outbox = createOutbox(this.#open, source.partition, log, options.batch)
+    this.#fetching = createFetching(options.flow, options.prefetch)
+    this.#assignment = new Assignment({
+      source,
+      clients,
+      startOffsets,
+      log,
+      openOffsets: () => this.#open.offsets(),
+      onReady: (acquired) => this.#ready(acquired),
+      onReleased: () => this.#fetching.stop(),
+    })
+    this.#publish = createPublishing({
+      open: this.#open,
+      outbox: this.#outbox,
+      handler,
+      gone: this.#assignment.revoked,
+      log,
+      ownership: () => (isMember() ? this.#assignment.ownership : null),
+      onCommitted: (completions, commit, durationMs) => {
+        this.#assignment.committed(commit, commit.after.offset)
+        this.#committedAtMs = performance.now()
+        options.onCommitted(completions, durationMs)
+        this.#startMore()
+      },
+      onFailed: (failed, error, items) => this.#failed(failed, error, items),
+    })
+    void this.#assignment.acquire()
   }
 
   /** @returns whether the messages were taken; if not, they are to be fetched again */
-  function fetched({ from, to, messages, unreadable: next }: Fetched): boolean {
-    if (state !== 'ready' || draining || standing === null) {
-      fetching.stop()
+  fetched({ from, to, messages, unreadable }: Fetched): boolean {
+    const position = this.#assignment.ownership?.position
+    if (position === undefined || this.#draining) {
+      this.#fetching.stop()
       return false
     }
-    if (!fetching.continues(from, standing.next)) {
+    if (!this.#fetching.continues(from, position.next)) {
       // kafkajs reset it after OFFSET_OUT_OF_RANGE, and has overwritten the committed offset with "earliest".
-      log.warn('the fetch position was moved: reading it anew', { topic, partition, from, expected: standing.next })
-      enter('acquiring')
+      const { topic, partition } = this.#options.source
+      const moved = { topic, partition, from, expected: position.next }
+      this.#options.log.warn('the fetch position was moved: reading it anew', moved)
+      this.#assignment.reacquire()
       return false
     }
-    meet(next)
+    this.#meet(unreadable)
     if (messages.length === 0) return false
-    const { ahead } = standing
-    for (const message of messages) if (!inRanges(message.offset, ahead)) open.add(message)
-    standing.next = to
-    standing.ahead = ahead.filter((range) => range.to > to)
-    fetching.took()
-    startMore()
+    for (const message of messages) if (!inRanges(message.offset, position.ahead)) this.#open.add(message)
+    this.#assignment.fetchedTo(to)
+    this.#fetching.took()
+    this.#startMore()
     return true
   }
 
-  /** Waits before a batch that cannot be read, and looks again now and then: a newer worker may know its codec. */
-  function meet(next: Unreadable | null): void {
-    if (next === null) {
-      if (unreadable !== null) log.info('the batch can be read now', { topic, partition, offset: unreadable.offset })
-      unreadable = null
-      return
-    }
-    fetching.waitFor(UNREADABLE_RETRY_MS)
-    if (next.offset !== unreadable?.offset) {
-      log.error('a batch cannot be read: the partition waits, see docs/kafka.md', { topic, partition, ...next })
-    }
-    unreadable = next
+  /** kafkajs met a stretch without messages and goes on at `to`. */
+  passed(to: bigint): void {
+    this.#fetching.passed(to)
   }
 
-  /** The group has assigned this partition to us again. */
-  function rejoined(memberChanged: boolean): void {
-    joins++
-    if (state === 'suspect' || (state === 'ready' && memberChanged)) enter('acquiring')
-    if (state !== 'ready' || standing === null) return
-    fetching.moveTo(standing.next)
-    startMore()
+  /** The group has assigned this partition to us again. @param memberChanged the group had this worker out meanwhile */
+  rejoined(memberChanged: boolean): void {
+    this.#assignment.rejoined(memberChanged)
+    const position = this.#assignment.ownership?.position
+    if (position === undefined) return
+    this.#fetching.moveTo(position.next)
+    this.#startMore()
+  }
+
+  /** The group still counts this worker in. */
+  proven(): void {
+    this.#assignment.proven()
+    this.#publish()
   }
 
   /** Takes in what the log holds now, as the worker's tick read it. */
-  function observe(log: Watermarks): void {
-    if (standing === null) return
-    lag = log.high - standing.base
-    if (state === 'ready' && !fetching.observe(log, standing.next)) enter('acquiring')
+  observe(log: Watermarks): void {
+    const { position, state } = this.#assignment
+    if (position === null) return
+    this.#lag = log.high - position.base
+    if (state === 'ready' && !this.#fetching.observe(log, position.next)) this.#assignment.reacquire()
   }
 
-  function drop(reason: Error): void {
-    enter('gone')
-    gone.abort(reason)
-    wait.abort(reason)
-    open.clear()
-    seat.close()
+  /** Looks whether something that was held may go on. */
+  poke(): void {
+    this.#publish()
+    this.#startMore()
   }
 
-  function said(what: string, error: unknown): void {
-    const reason = kafkaReason(error)
-    if (trouble === reason) return
-    trouble = reason
-    log.warn(`${what}: trying again`, { topic, partition, reason })
+  /** Starts nothing more and ends the handlers' waits; what they answer is still published. */
+  drain(reason: Error): void {
+    this.#draining = true
+    this.#wait.abort(reason)
+    this.#fetching.stop()
   }
 
-  function over(): void {
-    if (trouble !== null) log.info('publishing goes on', { topic, partition })
-    trouble = null
+  /** It was revoked, or the worker has drained. */
+  drop(reason: Error): void {
+    this.#assignment.revoke(reason)
+    this.#wait.abort(reason)
+    this.#open.clear()
+    this.#seat.close()
   }
 
-  function tellNote(note: Note, { base, next }: { base: bigint; next: bigint }): void {
-    const tell = NOTES[note]
-    log[tell.level](tell.text, { topic, partition, committed: base, offset: next })
+  /** How long, in ms, the log has had messages that fetching does not bring; 0 when it does. */
+  starvingMs(): number {
+    return this.#fetching.starvingMs()
   }
 
-  void acquireAtLast()
-
-  return {
-    partition,
-    fetched,
-    rejoined,
-    observe,
-    drop,
-    passed: (to: bigint) => fetching.passed(to),
-    /** The group still counts this worker in. */
-    proven(): void {
-      if (state === 'suspect') enter('acquiring')
-      publish()
-    },
-    /** Looks whether something that was held may go on. */
-    poke(): void {
-      publish()
-      startMore()
-    },
-    /** Starts nothing more and ends the handlers' waits; what they answer is still published. */
-    drain(reason: Error): void {
-      draining = true
-      wait.abort(reason)
-      fetching.stop()
-    },
-    starvingMs: fetching.starvingMs,
-    status: () => ({
-      partition,
+  status() {
+    const { state, position, trouble } = this.#assignment
+    return {
+      partition: this.partition,
       state,
-      committed: standing?.base ?? null,
-      next: standing?.next ?? null,
-      lag,
-      ...open.counts(),
-      holds: outbox.holds(),
+      committed: position?.base ?? null,
+      next: position?.next ?? null,
+      lag: this.#lag,
+      ...this.#open.counts(),
+      holds: this.#outbox.holds(),
       trouble,
       /** Why the next batch cannot be read; null: it can. */
-      unreadable: unreadable?.reason ?? null,
-      lastCommitAgeMs: committedAtMs === null ? null : performance.now() - committedAtMs,
-    }),
+      unreadable: this.#unreadable?.reason ?? null,
+      lastCommitAgeMs: this.#committedAtMs === null ? null : performance.now() - this.#committedAtMs,
+    }
+  }
+
+  /** Waits before a batch that cannot be read, and looks again now and then: a newer worker may know its codec. */
+  #meet(next: Unreadable | null): void {
+    const { log, source } = this.#options
+    const { topic, partition } = source
+    const before = this.#unreadable
+    this.#unreadable = next
+    if (next === null) {
+      if (before !== null) log.info('the batch can be read now', { topic, partition, offset: before.offset })
+      return
+    }
+    this.#fetching.waitFor(UNREADABLE_RETRY_MS)
+    if (next.offset !== before?.offset) {
+      log.error('a batch cannot be read: the partition waits, see docs/kafka.md', { topic, partition, ...next })
+    }
+  }
+
+  #ready({ base, next, ahead, forget }: Acquired): void {
+    if (forget) this.#open.clear()
+    const covered = this.#open.all().filter(({ message: { offset } }) => offset < base || inRanges(offset, ahead))
+    for (const item of covered) {
+      if (item.tried) this.#open.remove(item)
+      else this.#open.abandon(item)
+    }
+    const learned = covered.flatMap(({ tried, completion }) => (tried && completion !== null ? [completion] : []))
+    if (learned.length > 0) this.#options.onCommitted(learned, null)
+    this.#fetching.moveTo(next)
+    this.#startMore()
+    this.#publish()
+  }
+
+  async #failed({ publisher }: Ownership, error: unknown, items: OpenMessage[]): Promise<void> {
+    this.#options.onFailed()
+    const reacquire = this.#assignment.suspect(publisher)
+    // Null: a join has made the partition acquire anew meanwhile.
+    if (reacquire === null) return
+    if (!(error instanceof PublishRefused)) return this.#assignment.warn('publishing is interrupted', error)
+    await this.#outbox.refused(error, items)
+    reacquire()
+  }
+
+  #startMore(): void {
+    if (this.#assignment.state !== 'ready' || this.#draining) return
+    if (!this.#outbox.isFull()) this.#open.start()
+    const { queued, queuedBytes } = this.#open.counts()
+    this.#fetching.adjust(queued, queuedBytes)
   }
 }
 
-export type Partition = ReturnType<typeof createPartition>
 export type PartitionStatus = ReturnType<Partition['status']>

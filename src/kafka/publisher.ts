@@ -6,10 +6,9 @@ import { kafkaErrorType } from './kafka-error.ts'
 import type { OutgoingMessage } from './messages.ts'
 import { partitionOf } from './partitioner.ts'
 import { within } from './time-limit.ts'
+import { TIMINGS } from '../timings.ts'
 
-/** Longer than a request may take, so that a slow broker is told from a dead one by its own answer. */
-const TRANSACTION_LIMIT_MS = 20_000
-const FENCE_LIMIT_MS = 30_000
+const { transactionMs, fenceMs } = TIMINGS.kafka
 /** The markers of the transaction before this one are being written for some ms. */
 const CONCURRENT_RETRY_MS = 6
 const CONCURRENT_RETRIES = 200
@@ -96,7 +95,7 @@ export async function openPublisher(
   signal.addEventListener('abort', close, { once: true })
   try {
     signal.throwIfAborted()
-    await within(FENCE_LIMIT_MS, 'fencing earlier writers', fence(producer))
+    await within(fenceMs, 'fencing earlier writers', fence(producer))
     signal.throwIfAborted()
   } catch (error) {
     close()
@@ -106,8 +105,8 @@ export async function openPublisher(
   }
   return {
     publish: (messages, offset, metadata, options = {}) =>
-      within(TRANSACTION_LIMIT_MS, 'a transaction', publish(producer, source, messages, { offset, metadata }, options)),
-    rehearse: (messages) => within(TRANSACTION_LIMIT_MS, 'a transaction', rehearse(producer, sendsOf(messages, false))),
+      within(transactionMs, 'a transaction', publish(producer, source, messages, { offset, metadata }, options)),
+    rehearse: (messages) => within(transactionMs, 'a transaction', rehearse(producer, sendsOf(messages, false))),
     close,
   }
 }

@@ -1,32 +1,18 @@
 /** Publishes what the handlers of one partition have answered: confirm, one transaction, tell. */
 import { bounded } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
+import type { Ownership } from './assignment.ts'
 import type { Completion, Handler } from './messages.ts'
 import type { OpenMessage, OpenMessages } from './open-messages.ts'
 import type { Batch, Outbox } from './outbox.ts'
-import type { Publisher } from './publisher.ts'
 import { PublishRefused } from './publisher.ts'
-import type { Committed } from './committed.ts'
-import type { LastCommit, Standing } from './reconcile.ts'
+import type { LastCommit } from './reconcile.ts'
+import { TIMINGS } from '../timings.ts'
 
-/**
- * A confirmation is good for so long, from its asking to the commit: a worker that is frozen in between, or met by a slow broker,
- * asks again. Shorter than a recovery waits for the living to write their claims again (recovery.ts).
- */
-const CONFIRMED_FOR_MS = 3_000
-/**
- * A confirmation that takes longer (Redis is away, or recovers) is asked for anew: meanwhile the partition may have become another
- * worker's, whose word in Redis it would overwrite. In an open transaction readers of the outputs wait for it, too.
- */
-const CONFIRM_WITHIN_MS = 2_000
+const { withinMs, validMs } = TIMINGS.confirmation
 
-/** What is needed to publish; it is replaced as a whole when the partition is acquired again. */
-export interface Hold {
-  publisher: Publisher
-  standing: Standing
-  /** What Kafka has committed. */
-  committed: Committed
-}
+/** A commit that Kafka has acknowledged just now. */
+export type OwnCommit = LastCommit & { after: { offset: bigint } }
 
 export interface PublishingOptions {
   open: OpenMessages
@@ -36,15 +22,15 @@ export interface PublishingOptions {
   gone: AbortSignal
   log: Log
   /** @returns null while nothing may be published */
-  hold: () => Hold | null
-  onCommitted: (completions: Completion[], commit: LastCommit, durationMs: number) => void
-  /** The transaction failed with the hold that it was made with; the hold's publisher is of no use any more. */
-  onFailed: (hold: Hold, error: unknown, items: OpenMessage[]) => Promise<void>
+  ownership: () => Ownership | null
+  onCommitted: (completions: Completion[], commit: OwnCommit, durationMs: number) => void
+  /** The transaction failed, and the publisher of this ownership is of no use any more. */
+  onFailed: (ownership: Ownership, error: unknown, items: OpenMessage[]) => Promise<void>
 }
 
 /** @returns a function that publishes until nothing is left that may be; calls while it runs make it look once more */
 export function createPublishing(options: PublishingOptions): () => void {
-  const { open, outbox, handler, gone, log, hold, onCommitted, onFailed } = options
+  const { open, outbox, handler, gone, log, ownership, onCommitted, onFailed } = options
   let running = false
   let again = false
 
@@ -62,21 +48,22 @@ export function createPublishing(options: PublishingOptions): () => void {
 
   /** @returns whether to go on at once */
   async function publishBatch(): Promise<boolean> {
-    const before = hold()
-    const chosen = before && outbox.fit(outbox.pick(), before.standing)
+    const before = ownership()
+    const chosen = before && outbox.fit(outbox.pick(), before.position)
     if (!before || !chosen) return false
     const askedMs = performance.now()
     const isConfirmed = await confirm(chosen.items)
-    // While Redis was asked, messages arrived, or the partition was taken away or acquired anew.
-    if (!isConfirmed || hold() !== before) return false
-    const batch = outbox.fit(chosen.items, before.standing)
-    return batch !== null && (await transact(before, batch, askedMs))
+    // While Redis was asked, messages arrived, or the partition was revoked or acquired anew.
+    const now = ownership()
+    if (!isConfirmed || now?.publisher !== before.publisher) return false
+    const batch = outbox.fit(chosen.items, now.position)
+    return batch !== null && (await transact(now, batch, askedMs))
   }
 
   /** @returns false when it is not known yet which messages may be published; else they are what `items` hold now */
   async function confirm(items: OpenMessage[]): Promise<boolean> {
     // The next look comes with the next answer, or with the worker's tick.
-    return bounded(gone, CONFIRM_WITHIN_MS, async (signal) => {
+    return bounded(gone, withinMs, async (signal) => {
       try {
         await ask(items, signal)
         return true
@@ -89,12 +76,12 @@ export function createPublishing(options: PublishingOptions): () => void {
   }
 
   /** @throws Error when some of it must not be published any more, or that cannot be found out now */
-  async function stillConfirmed(before: Hold, items: OpenMessage[], sinceMs: number): Promise<void> {
-    for (let askedMs = sinceMs; performance.now() - askedMs > CONFIRMED_FOR_MS;) {
-      if (hold() !== before) throw new Error('the partition may be another worker’s meanwhile')
+  async function stillConfirmed({ publisher }: Ownership, items: OpenMessage[], sinceMs: number): Promise<void> {
+    for (let askedMs = sinceMs; performance.now() - askedMs > validMs;) {
+      if (ownership()?.publisher !== publisher) throw new Error('the partition may be another worker’s meanwhile')
       askedMs = performance.now()
       const asked = items.map(({ completion }) => completion)
-      await bounded(gone, CONFIRM_WITHIN_MS, (signal) => ask(items, signal))
+      await bounded(gone, withinMs, (signal) => ask(items, signal))
       const changed = items.some(({ completion }, index) => completion !== asked[index])
       if (changed) throw new Error('an id has passed to another message since its confirmation')
     }
@@ -107,7 +94,7 @@ export function createPublishing(options: PublishingOptions): () => void {
     for (const item of items) item.completion = confirmed.get(item.message.offset) ?? item.completion
   }
 
-  async function transact(before: Hold, batch: Batch, confirmedMs: number): Promise<boolean> {
+  async function transact(before: Ownership, batch: Batch, confirmedMs: number): Promise<boolean> {
     const { items, progress, metadata } = batch
     const completions = items.map(({ completion }) => completion).filter((each) => each !== null)
     const [startMs, atMs] = [performance.now(), Date.now()]
@@ -128,8 +115,6 @@ export function createPublishing(options: PublishingOptions): () => void {
     }
     const after = { offset: progress.offset, metadata }
     const commit = { before: before.committed, after, messages, atMs }
-    before.committed = after
-    before.standing.base = progress.offset
     for (const item of items) open.remove(item)
     outbox.succeeded(items)
     onCommitted(completions, commit, performance.now() - startMs)

@@ -5,14 +5,14 @@ import type { OffsetRange } from './offset-metadata.ts'
 import { decodeDone } from './offset-metadata.ts'
 import type { Watermarks } from './start-offset.ts'
 
-/** Where a partition stands. */
-export interface Standing {
+/** Where a partition stands in its log. */
+export interface Position {
   /** Committed: everything below it is done. */
-  base: bigint
+  readonly base: bigint
   /** The offset to fetch from. */
-  next: bigint
+  readonly next: bigint
   /** What the commit's metadata says is done above the base. */
-  ahead: OffsetRange[]
+  readonly ahead: readonly OffsetRange[]
 }
 
 /** The last commit that Kafka has acknowledged to this worker; one before it is beyond doubt. */
@@ -39,7 +39,7 @@ export type Note =
   /** The metadata was not written by this worker's code for this offset. */
   | 'foreign_metadata'
 
-export interface Reconciled extends Standing {
+export interface Reconciled extends Position {
   note: Note
   /** What is open in this worker belongs to another state of the log: forget it. */
   forget: boolean
@@ -53,7 +53,7 @@ export interface Reconciled extends Standing {
  * @param recent where to begin in a log that is shorter than it was: its offsets mean other messages now
  */
 export async function reconcile(
-  known: Standing | null,
+  known: Position | null,
   committed: Committed,
   log: Watermarks,
   ask: { start: () => Promise<bigint>; recent: () => Promise<bigint> },

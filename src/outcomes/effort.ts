@@ -1,7 +1,7 @@
-/** What a request's way took, gathered as it goes: for its log line, its headers and the metrics. */
+/** What a request's way took, counted as it goes: for its log line, its headers and the metrics. */
 import type { Usage } from '../provider/reply.ts'
 
-export interface Journey {
+interface Counts {
   startedMs: number
   /** In queues: slot, holds, budget, backoff; ms. */
   waitedMs: number
@@ -17,6 +17,9 @@ export interface Journey {
   grants: string[]
 }
 
+/** It is read everywhere, and changed by the functions of this file only. */
+export type Journey = Readonly<Omit<Counts, 'grants'>> & { readonly grants: readonly string[] }
+
 export function startJourney(): Journey {
   return {
     startedMs: performance.now(),
@@ -30,12 +33,27 @@ export function startJourney(): Journey {
   }
 }
 
+/** @param ms spent in a queue or a backoff */
+export function countWait(journey: Journey, ms: number): void {
+  ;(journey as Counts).waitedMs += ms
+}
+
+export function countGrant(journey: Journey, id: string): void {
+  ;(journey as Counts).grants.push(id)
+}
+
+/** @param ms from the sending of a call to the end of its answer */
+export function countCall(journey: Journey, ms: number): void {
+  ;(journey as Counts).askedMs += ms
+}
+
 /** Counts one attempt that was sent. @param reserved tokens, which stand when `usage` is null */
 export function countAttempt(journey: Journey, usage: Usage | null, reserved: number): void {
-  journey.attempts++
-  journey.billedTokens += usage?.totalTokens ?? reserved
-  journey.promptTokens += usage?.promptTokens ?? 0
-  journey.completionTokens += usage?.completionTokens ?? 0
+  const counts = journey as Counts
+  counts.attempts++
+  counts.billedTokens += usage?.totalTokens ?? reserved
+  counts.promptTokens += usage?.promptTokens ?? 0
+  counts.completionTokens += usage?.completionTokens ?? 0
 }
 
 /** @returns what was spent, as headers of every outcome: a lost budget is rebuilt from them */

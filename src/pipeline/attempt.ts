@@ -1,15 +1,15 @@
 /**
  * One attempt to get an answer, paid from the budget: slot → gate → budget → lease → call → settlement → gate.
- * The loop over attempts, and what becomes of the answer, is pipeline.ts's.
+ * The loop over attempts is asking.ts's, and what becomes of the answer is pipeline.ts's.
  */
 import { bounded } from '../lib/abortable.ts'
-import type { createAloneLock } from './alone.ts'
-import type { Budget, Grant } from '../budget/budget.ts'
-import type { createSlots } from './slots.ts'
+import type { Semaphore } from '../lib/semaphore.ts'
+import { ALONE } from '../lib/semaphore.ts'
+import type { Budget, Grant, Reservation } from '../budget/budget.ts'
 import type { ClaimOwner, Dedupe, Lease } from '../claims/dedupe.ts'
 import type { FailureCode } from '../errors.ts'
 import type { Journey } from '../outcomes/effort.ts'
-import { countAttempt } from '../outcomes/effort.ts'
+import { countAttempt, countCall, countGrant, countWait } from '../outcomes/effort.ts'
 import type { HandlerSignals } from '../kafka/messages.ts'
 import type { Log } from '../logging/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
@@ -21,11 +21,11 @@ import type { Question, Reply } from '../provider/reply.ts'
 
 export interface AskParts {
   dedupe: Pick<Dedupe, 'begin' | 'end'>
-  budget: Budget
-  slots: ReturnType<typeof createSlots>
-  alone: ReturnType<typeof createAloneLock>
-  gate: Gate
-  provider: Provider
+  budget: Pick<Budget, 'neverFits' | 'reserve' | 'settle' | 'narrow' | 'holdFor'>
+  /** How many calls this process has in flight at once. */
+  slots: Semaphore
+  gate: Pick<Gate, 'enter' | 'report'>
+  provider: Pick<Provider, 'ask'>
   /** Resolves when Redis's data can be trusted: a grant taken before could not be used in time. */
   trusted: (signal: AbortSignal) => Promise<void>
   metrics: Pick<Metrics, 'callFinished'>
@@ -85,19 +85,40 @@ function holdMs(toldMs: number | null): number {
 const AFTERMATH_MS = 10_000
 const LAST_WORDS_MS = 1_000
 
-/** @returns a function that makes one attempt; it rejects with the reason of a signal that aborted, lease given back */
-export function createAsk({ dedupe, budget, slots, alone, gate, provider, trusted, metrics, log }: AskParts) {
-  /** Within a slot. */
-  async function inSlot(asked: Asked, queuedMs: number, signals: HandlerSignals): Promise<Attempt> {
+/** Makes one attempt; rejects with the reason of a signal that aborted, and has given the lease back then. */
+export type Ask = (asked: Asked, signals: HandlerSignals) => Promise<Attempt>
+
+export function createAsk(parts: AskParts): Ask {
+  const attempts = new Attempts(parts)
+  return (asked, signals) => attempts.make(asked, signals)
+}
+
+class Attempts {
+  readonly #parts: AskParts
+
+  constructor(parts: AskParts) {
+    this.#parts = parts
+  }
+
+  async make(asked: Asked, signals: HandlerSignals): Promise<Attempt> {
+    const { budget, slots } = this.#parts
+    // Before it waits for a slot: all of them may be held for hours.
+    if (budget.neverFits(asked.tokens)) return { kind: 'too_long' }
+    const queuedMs = performance.now()
+    return await slots.run(() => this.#inSlot(asked, queuedMs, signals), signals.wait, asked.alone ? ALONE : 1)
+  }
+
+  async #inSlot(asked: Asked, queuedMs: number, signals: HandlerSignals): Promise<Attempt> {
+    const { gate, log } = this.#parts
     const pass = await gate.enter(asked.id.toString(), signals.wait)
     const report = (outcome: GateOutcome) =>
       aftermath(signals.call, (signal) => gate.report(pass, outcome, signal)).catch((error: unknown) => {
-        said(log, 'the gate was not told', asked.id)(error)
+        warned(log, 'the gate was not told', asked.id)(error)
         return NO_EVIDENCE
       })
     let made: Made
     try {
-      made = await paid(asked, pass, queuedMs, signals)
+      made = await this.#paid(asked, pass, queuedMs, signals)
     } catch (error) {
       await report('unused')
       throw error
@@ -107,46 +128,48 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
   }
 
   /** From the budget to the answer. */
-  async function paid(asked: Asked, pass: Pass, queuedMs: number, signals: HandlerSignals): Promise<Made> {
+  async #paid(asked: Asked, pass: Pass, queuedMs: number, signals: HandlerSignals): Promise<Made> {
+    const { budget, dedupe, trusted } = this.#parts
     await trusted(signals.wait)
-    const grant = await reserve(asked, pass, signals.wait)
-    asked.journey.waitedMs += performance.now() - queuedMs
+    const grant = await this.#reserve(asked, pass, signals.wait)
+    countWait(asked.journey, performance.now() - queuedMs)
     if (grant === null) return unused({ kind: 'again' })
     if (grant.kind !== 'granted') return unused(grant)
-    asked.journey.grants.push(grant.id)
+    countGrant(asked.journey, grant.id)
     const begun = await dedupe.begin(asked.id, asked.owner, asked.alone, signals.wait)
-    if (begun.kind === 'begun') return await call(asked, grant, begun.lease, signals)
+    if (begun.kind === 'begun') return await this.#call(asked, grant, begun.lease, signals)
     await aftermath(signals.call, (signal) => budget.settle(grant, 0, signal))
     return unused({ kind: 'changed' })
   }
 
   /** @returns null when calls were held again meanwhile */
-  async function reserve(asked: Asked, pass: Pass, wait: AbortSignal) {
+  async #reserve(asked: Asked, pass: Pass, wait: AbortSignal): Promise<Reservation | null> {
     try {
-      return await budget.reserve(
-        { tokens: asked.tokens, user: '', urgent: pass.probe !== null },
-        AbortSignal.any([wait, pass.held]),
-      )
+      const demand = { tokens: asked.tokens, user: '', urgent: pass.probe !== null }
+      return await this.#parts.budget.reserve(demand, AbortSignal.any([wait, pass.held]))
     } catch (error) {
       if (pass.held.aborted && !wait.aborted) return null
       throw error
     }
   }
 
-  async function call(asked: Asked, grant: Grant, lease: Lease, signals: HandlerSignals): Promise<Made> {
+  async #call(asked: Asked, grant: Grant, lease: Lease, signals: HandlerSignals): Promise<Made> {
+    const { dedupe, provider, metrics, log } = this.#parts
     const { messages, schema, maxCompletionTokens, trial, journey } = asked
     const startedMs = performance.now()
     let keepsLease = false
     const endLease = () =>
-      aftermath(signals.call, (signal) => dedupe.end(lease, signal)).catch(said(log, 'a lease was left', asked.id))
+      aftermath(signals.call, (signal) => dedupe.end(lease, signal)).catch(
+        warned(log, 'a lease is left to expire', asked.id),
+      )
     try {
       const { sendByMs } = grant
       const question = { messages, schema, maxCompletionTokens, trial, sendByMs, signal: signals.call }
       const reply = await provider.ask(question)
       if (reply.kind === 'not_sent') log.warn('a grant came too late to be sent and is spent', { id: asked.id })
       const tookMs = performance.now() - startedMs
-      journey.askedMs += tookMs
-      await account(asked, grant, reply, signals)
+      countCall(journey, tookMs)
+      await this.#account(asked, grant, reply, signals)
       const made = attemptOf(reply, asked, endLease, signals)
       if (made.outcome !== 'unused') metrics.callFinished(made.outcome, tookMs, 'usage' in reply ? reply.usage : null)
       keepsLease = made.attempt.kind === 'answer'
@@ -156,8 +179,9 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
     }
   }
 
-  /** What was paid, to the journey and to the budget, and what the provider said of its limits. */
-  async function account({ id, journey }: Asked, grant: Grant, reply: Reply, signals: HandlerSignals): Promise<void> {
+  /** Tells the journey and the budget what was paid, and the budget what the provider said of its limits. */
+  async #account({ id, journey }: Asked, grant: Grant, reply: Reply, signals: HandlerSignals): Promise<void> {
+    const { budget, log } = this.#parts
     const sent = reply.kind === 'answer' || ('sent' in reply && reply.sent)
     const usage = 'usage' in reply ? reply.usage : null
     if (sent) countAttempt(journey, usage, grant.tokens)
@@ -170,21 +194,9 @@ export function createAsk({ dedupe, budget, slots, alone, gate, provider, truste
         await budget.holdFor(holdMs(reply.retryAfterMs), signal)
       }
     }
-    await aftermath(signals.call, tell).catch(said(log, 'the budget was not told', id))
-  }
-
-  return async (asked: Asked, signals: HandlerSignals): Promise<Attempt> => {
-    // Before it waits for a slot: all of them may be held for hours.
-    if (budget.neverFits(asked.tokens)) return { kind: 'too_long' }
-    const queuedMs = performance.now()
-    const work = () => inSlot(asked, queuedMs, signals)
-    const lock = asked.alone ? alone.exclude : alone.share
-    return await slots.run(() => lock(work, signals.wait), signals.wait)
+    await aftermath(signals.call, tell).catch(warned(log, 'the budget was not told', id))
   }
 }
-
-export type Ask = ReturnType<typeof createAsk>
-
 /** What came of an attempt, and what the gate is told of it. */
 interface Made {
   attempt: Exclude<Attempt, { kind: 'failure' }> | Omit<Attempt & { kind: 'failure' }, 'evidence'>
@@ -218,5 +230,5 @@ const aftermath = <T>(call: AbortSignal, work: (signal: AbortSignal) => Promise<
 
 const NEVER = new AbortController().signal
 
-const said = (log: Log, what: string, id: bigint) => (error: unknown) =>
+const warned = (log: Log, what: string, id: bigint) => (error: unknown) =>
   log.warn(what, { id, reason: error instanceof Error ? error.message : String(error) })

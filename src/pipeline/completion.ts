@@ -1,149 +1,184 @@
-/** What a message ends with: what is published for it, and what is to be done and said once that is committed. */
-import type { Address, DeadLetterReason } from '../contracts.ts'
-import { deadLetter, withoutValue } from '../outcomes/dead-letter.ts'
-import type { ClaimOwner, Intent } from '../claims/dedupe.ts'
+/** What a message ends with: what is published for it, what its claim is told, and what is said once that is committed. */
+import type { ClaimOwner, Ended, Intent } from '../claims/dedupe.ts'
 import type { Config } from '../config.ts'
-import type { Journey } from '../outcomes/effort.ts'
-import { effortHeaders } from '../outcomes/effort.ts'
+import type { Address, DeadLetterReason } from '../contracts.ts'
 import type { Certainty, Completion, OutgoingMessage, SourceMessage } from '../kafka/messages.ts'
 import type { Log } from '../logging/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
-import { createNearKeyWatch } from './near-keys.ts'
+import { deadLetter, withoutValue } from '../outcomes/dead-letter.ts'
+import type { Journey } from '../outcomes/effort.ts'
+import { effortHeaders, startJourney } from '../outcomes/effort.ts'
 import type { Outcome } from '../outcomes/outcome.ts'
 import { outcomeMessages, refusalMessage } from '../outcomes/outcome.ts'
+import { createNearKeyWatch } from './near-keys.ts'
 
-/** What `committed` has to do and to say for a message, by its source. */
-export interface Ending {
-  /** As in the log line and the metrics: success, a failure's code, refused, dead_letter, duplicate. */
-  outcome: string
-  id: bigint | null
-  owner: ClaimOwner
-  /** Null: nothing that its id's claim has to know of. */
-  publishes: Intent | null
-  journey: Journey
-  /** Why it is a dead letter. */
-  why?: { reason: DeadLetterReason; detail: string }
+/** What travels with a message from its arrival to the line that tells of its end. */
+export interface MessageContext {
+  readonly source: SourceMessage
+  /** As its claim names it. */
+  readonly owner: ClaimOwner
+  readonly journey: Journey
 }
 
-export interface EndingsParts {
-  topics: Config['kafka']['topics']
-  log: Log
-  metrics: Metrics
+/** The context of a message that can be answered. */
+export interface RequestContext extends MessageContext {
+  readonly address: Address
 }
 
-/** @returns a function per ending, which gives the completion for the Kafka layer; and what `committed` is to know of it */
-export function createEndings({ topics, log, metrics }: EndingsParts) {
-  const endings = new WeakMap<SourceMessage, Ending>()
-  const watchNearKeys = createNearKeyWatch(log)
+export type Ending =
+  /** Not ours: skipped. */
+  | { kind: 'foreign' }
+  /** Another message owns the id: skipped. */
+  | { kind: 'duplicate'; id: bigint }
+  /** `name`: success, or the failure's code. */
+  | { kind: 'outcome'; id: bigint; name: string }
+  /** Refused for budget at Redis's time, ms. */
+  | { kind: 'refusal'; id: bigint; atMs: number }
+  /** `id` is null where it could not be read. */
+  | { kind: 'letter'; id: bigint | null; reason: DeadLetterReason; detail: string }
 
-  function complete(source: SourceMessage, ending: Ending, completion: Omit<Completion, 'source'>): Completion {
-    endings.set(source, ending)
-    return { source, ...completion }
-  }
-
-  function foreign(source: SourceMessage): Completion {
-    metrics.foreignKeySkipped(source.key)
-    watchNearKeys(source)
-    log.debug('skipped: the key is not ours', { partition: source.partition, offset: source.offset })
-    return { source, messages: [], ifTooLarge: null }
-  }
-
-  function duplicate(source: SourceMessage, about: Pick<Ending, 'id' | 'owner' | 'journey'>, conflict: boolean) {
-    const where = { id: about.id, partition: source.partition, offset: source.offset }
-    if (conflict) log.warn('a different request under an id that is taken: skipped as a duplicate', where)
-    return complete(source, { ...about, outcome: 'duplicate', publishes: null }, SKIPPED)
-  }
-
-  function final(
-    source: SourceMessage,
-    address: Address,
-    owner: ClaimOwner,
-    journey: Journey,
-    outcome: Outcome,
-    decisions: OutgoingMessage[] = [],
-  ): Completion {
-    const name = outcome.kind === 'success' ? 'success' : outcome.code
-    const ending: Ending = { outcome: name, id: address.processingId, owner, publishes: { kind: 'outcome' }, journey }
-    return complete(source, ending, {
-      messages: [...outcomeMessages(topics, source, address, outcome), ...decisions],
-      ifTooLarge: async () => {
-        if (decisions.length === 0) return tooLarge(source, address, ending, outcome)
-        log.warn('published without its decision record, with which it is too large', { id: address.processingId })
-        return final(source, address, owner, journey, outcome)
-      },
-    })
-  }
-
-  /** A success that the broker refuses becomes a failure; a failure that it refuses can only be kept for the operator. */
-  function tooLarge(source: SourceMessage, address: Address, ending: Ending, outcome: Outcome): Completion {
-    if (outcome.kind === 'failure' && outcome.code === 'too_large_to_publish') {
-      const detail = 'the broker refuses even the failure notification as too large'
-      return dead(
-        source,
-        { ...ending, outcome: 'dead_letter', publishes: { kind: 'letter' } },
-        { reason: 'too_large_to_publish', detail },
-      )
-    }
-    const { outcome: failure } = failed('too_large_to_publish', TOO_LARGE, ending.journey)
-    return final(source, address, ending.owner, ending.journey, failure)
-  }
-
-  /** @param when what it tells the caller to wait, and Redis's time of the refusal, ms */
-  function refusal(
-    source: SourceMessage,
-    address: Address,
-    owner: ClaimOwner,
-    journey: Journey,
-    { waitMs, atMs }: { waitMs: number; atMs: number },
-  ): Completion {
-    const publishes = { kind: 'refusal', atMs } as const
-    const ending: Ending = { outcome: 'refused', id: address.processingId, owner, publishes, journey }
-    return complete(source, ending, {
-      messages: [refusalMessage(topics, source, address, waitMs, effortHeaders(journey))],
-      ifTooLarge: async () => tooLarge(source, address, ending, failed('refused', '', journey).outcome),
-    })
-  }
-
-  function dead(source: SourceMessage, ending: Ending, why: { reason: DeadLetterReason; detail: string }): Completion {
-    const letter = deadLetter(topics.deadLetters, source, why.reason, why.detail)
-    const told = { ...ending, why }
-    const small = async () => complete(source, told, { messages: [withoutValue(letter)], ifTooLarge: null })
-    return complete(source, told, { messages: [letter], ifTooLarge: small })
-  }
-
-  /**
-   * The one line of a finished message.
-   * @param how when `learned`, another worker may have published something else
-   */
-  function tell({ source, outcome, id, journey, why }: Ending & { source: SourceMessage }, how: Certainty): void {
-    const { startedMs, waitedMs, askedMs, attempts, billedTokens } = journey
-    const tookMs = Math.round(performance.now() - startedMs)
-    const learned = how === 'learned' ? { learned: true } : {}
-    const where = { id, partition: source.partition, offset: source.offset, ...learned }
-    metrics.requestFinished(outcome, { waitedMs, tookMs })
-    if (why !== undefined) {
-      metrics.deadLettered(why.reason)
-      log.warn('dead-lettered', { ...where, ...why })
-    }
-    log.info('request finished', {
-      ...where,
-      outcome,
-      tookMs,
-      waitedMs: Math.round(waitedMs),
-      askedMs: Math.round(askedMs),
-      tokens: billedTokens,
-      attempts,
-    })
-  }
-
-  return { foreign, duplicate, final, refusal, dead, tell, of: (source: SourceMessage) => endings.get(source) }
+/** A completion with what the pipeline has to know of it after the commit. */
+export interface Finished extends Completion {
+  readonly context: MessageContext
+  readonly ending: Ending
 }
 
-const SKIPPED = { messages: [], ifTooLarge: null }
-const TOO_LARGE = 'Ответ не поместился в сообщение: сократите callback_url.'
+export function contextOf(source: SourceMessage, group: string): MessageContext {
+  const { topic, partition, offset, timestampMs } = source
+  return { source, owner: { group, topic, partition, offset, timestampMs }, journey: startJourney() }
+}
+
+/** @returns what the claim of its id has to know of it; null when it has none, or is another message's */
+export function claimOf({ ending, context: { owner } }: Finished): Ended | null {
+  const publishes = intentOf(ending)
+  return publishes === null || !('id' in ending) || ending.id === null ? null : { id: ending.id, owner, publishes }
+}
+
+function intentOf(ending: Ending): Intent | null {
+  if (ending.kind === 'refusal') return { kind: 'refusal', atMs: ending.atMs }
+  return ending.kind === 'outcome' || ending.kind === 'letter' ? { kind: ending.kind } : null
+}
 
 /** @returns a final failure, as the pipeline's result: its caller is told `message` */
 export function failed(code: string, message: string, journey: Journey) {
   const headers = effortHeaders(journey)
   return { kind: 'final' as const, outcome: { kind: 'failure' as const, code, message, headers } }
+}
+
+export interface CompletionParts {
+  topics: Config['kafka']['topics']
+  log: Log
+  metrics: Pick<Metrics, 'foreignKeySkipped' | 'requestFinished' | 'deadLettered'>
+}
+
+/** Makes the completion for each way in which a message ends. */
+export class Completions {
+  readonly #topics: CompletionParts['topics']
+  readonly #log: Log
+  readonly #metrics: CompletionParts['metrics']
+  readonly #watchNearKeys: ReturnType<typeof createNearKeyWatch>
+
+  constructor({ topics, log, metrics }: CompletionParts) {
+    this.#topics = topics
+    this.#log = log
+    this.#metrics = metrics
+    this.#watchNearKeys = createNearKeyWatch(log)
+  }
+
+  foreign(context: MessageContext): Finished {
+    const { partition, offset } = context.source
+    this.#metrics.foreignKeySkipped(context.source.key)
+    this.#watchNearKeys(context.source)
+    this.#log.debug('skipped: the key is not ours', { partition, offset })
+    return finished(context, { kind: 'foreign' }, [])
+  }
+
+  /** @param conflict it asks something else than the message that owns the id */
+  duplicate(context: MessageContext, id: bigint, conflict: boolean): Finished {
+    const { partition, offset } = context.source
+    if (conflict) {
+      const where = { id, partition, offset }
+      this.#log.warn('a different request under an id that is taken: skipped as a duplicate', where)
+    }
+    return finished(context, { kind: 'duplicate', id }, [])
+  }
+
+  final(context: RequestContext, outcome: Outcome, decisions: OutgoingMessage[] = []): Finished {
+    const { source, address } = context
+    const id = address.processingId
+    const name = outcome.kind === 'success' ? 'success' : outcome.code
+    const messages = [...outcomeMessages(this.#topics, source, address, outcome), ...decisions]
+    return finished(context, { kind: 'outcome', id, name }, messages, async () => {
+      if (decisions.length === 0) return this.#tooLarge(context, outcome)
+      this.#log.warn('published without its decision record, with which it is too large', { id })
+      return this.final(context, outcome)
+    })
+  }
+
+  /** @param when what it tells the caller to wait, and Redis's time of the refusal; ms */
+  refusal(context: RequestContext, { waitMs, atMs }: { waitMs: number; atMs: number }): Finished {
+    const { source, address, journey } = context
+    const message = refusalMessage(this.#topics, source, address, waitMs, effortHeaders(journey))
+    const ending: Ending = { kind: 'refusal', id: address.processingId, atMs }
+    return finished(context, ending, [message], async () => this.#tooLarge(context, null))
+  }
+
+  /** @param id null where it could not be read */
+  letter(context: MessageContext, id: bigint | null, why: { reason: DeadLetterReason; detail: string }): Finished {
+    const { reason, detail } = why
+    const letter = deadLetter(this.#topics.deadLetters, context.source, reason, detail)
+    const ending: Ending = { kind: 'letter', id, reason, detail }
+    return finished(context, ending, [letter], async () => finished(context, ending, [withoutValue(letter)]))
+  }
+
+  /**
+   * What the broker refuses as too large becomes a failure; a failure that it refuses can only be kept for the operator.
+   * @param outcome that was refused; null: a refusal for budget
+   */
+  #tooLarge(context: RequestContext, outcome: Outcome | null): Finished {
+    if (outcome?.kind === 'failure' && outcome.code === TOO_LARGE) {
+      const detail = 'the broker refuses even the failure notification as too large'
+      return this.letter(context, context.address.processingId, { reason: TOO_LARGE, detail })
+    }
+    return this.final(context, failed(TOO_LARGE, TOO_LARGE_MESSAGE, context.journey).outcome)
+  }
+
+  /**
+   * Writes the one line of a finished message, and counts it.
+   * @param how when `learned`, another worker may have published something else
+   */
+  tell({ context: { source, journey }, ending }: Finished, how: Certainty): void {
+    if (ending.kind === 'foreign') return
+    const { startedMs, waitedMs, askedMs, attempts, billedTokens } = journey
+    const outcome = nameOf(ending)
+    const tookMs = Math.round(performance.now() - startedMs)
+    const learned = how === 'learned' ? { learned: true } : {}
+    const where = { id: ending.id, partition: source.partition, offset: source.offset, ...learned }
+    this.#metrics.requestFinished(outcome, { waitedMs, tookMs })
+    if (ending.kind === 'letter') {
+      const { reason, detail } = ending
+      this.#metrics.deadLettered(reason)
+      this.#log.warn('dead-lettered', { ...where, reason, detail })
+    }
+    const took = { tookMs, waitedMs: Math.round(waitedMs), askedMs: Math.round(askedMs) }
+    this.#log.info('request finished', { ...where, outcome, ...took, tokens: billedTokens, attempts })
+  }
+}
+
+const TOO_LARGE = 'too_large_to_publish'
+const TOO_LARGE_MESSAGE = 'Ответ не поместился в сообщение: сократите callback_url.'
+
+function finished(
+  context: MessageContext,
+  ending: Ending,
+  messages: OutgoingMessage[],
+  ifTooLarge: (() => Promise<Finished>) | null = null,
+): Finished {
+  return { source: context.source, messages, ifTooLarge, context, ending }
+}
+
+/** As in the log line and the metrics. */
+function nameOf(ending: Exclude<Ending, { kind: 'foreign' }>): string {
+  if (ending.kind === 'outcome') return ending.name
+  return { refusal: 'refused', letter: 'dead_letter', duplicate: 'duplicate' }[ending.kind]
 }

@@ -1,266 +1,244 @@
 /**
  * A request's whole way, top to bottom:
  *
- *   ours? → decode → claim → cache → attempts (ask.ts: slot, gate, budget, lease, call) → verify → store → publish → mark
+ *   ours? → decode → claim → cache → ask (asking.ts; each attempt is attempt.ts's: slot → gate → reserve → lease → call → settle)
+ *   → verify → store → confirm → publish → finish
  *
  * `handle` goes from the consumed message to what is to be published for it. The Kafka layer then asks `confirm`, commits
- * outputs and offset in one transaction, and tells `committed`. What each failure means stands in errors.ts.
+ * outputs and offset in one transaction, and calls `committed`. What each failure means stands in errors.ts.
  */
 import { createHash } from 'node:crypto'
-import { pause } from '../lib/abortable.ts'
 import { turn } from '../lib/turns.ts'
-import type { Ask, Asked } from './attempt.ts'
 import type { Budget } from '../budget/budget.ts'
+import type { Claim, Dedupe } from '../claims/dedupe.ts'
 import type { Config } from '../config.ts'
 import type { Decoded, ScoringRequest } from '../contracts.ts'
 import { decodeRequest, REQUEST_KEY } from '../contracts.ts'
-import type { ClaimOwner, Dedupe } from '../claims/dedupe.ts'
-import type { Ending } from './completion.ts'
-import { createEndings, failed } from './completion.ts'
 import type { FailureCode } from '../errors.ts'
 import { FAILURES } from '../errors.ts'
-import type { Journey } from '../outcomes/effort.ts'
-import { startJourney } from '../outcomes/effort.ts'
-import type { Certainty, Completion, Handler, HandlerSignals, SourceMessage } from '../kafka/messages.ts'
+import type { Certainty, Handler, HandlerSignals, SourceMessage } from '../kafka/messages.ts'
 import { NO_TIME } from '../kafka/timestamps.ts'
 import type { Log } from '../logging/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
+import type { Journey } from '../outcomes/effort.ts'
 import type { Outcome } from '../outcomes/outcome.ts'
 import { decodeOutcome, encodeOutcome } from '../outcomes/outcome.ts'
-import type { Failure } from '../provider/attempts.ts'
-import { nextStep } from '../provider/attempts.ts'
 import type { Provider } from '../provider/client.ts'
-import type { Trial } from '../provider/trial.ts'
 import type { Checked, Prepared, Scoring } from '../scoring/scoring.ts'
+import type { AskingPort, Settled } from './asking.ts'
+import { askUntilSettled } from './asking.ts'
+import type { Ask } from './attempt.ts'
+import type { Finished, MessageContext, RequestContext } from './completion.ts'
+import { claimOf, Completions, contextOf, failed } from './completion.ts'
 
-/** It was in flight when its worker died so many times: from now on it runs alone, so that it can hurt no other. */
+/** A message that was in flight at so many deaths of its worker runs alone from then on, so that it can hurt no other. */
 const STARTS_BEFORE_ALONE = 3
-/** And so many times although nothing else was in flight: it is to blame. */
+/** One that was in flight alone at so many deaths is to blame for them. */
 const STARTS_ALONE_BEFORE_DEAD_LETTER = 3
 /** What a caller is told when the provider's rate limit has outlasted all retries, and says nothing of its end. */
 const RATE_LIMITED_WAIT_MS = 60_000
 
 export interface PipelineParts {
-  config: Config
-  dedupe: Dedupe
-  budget: Budget
+  config: Pick<Config, 'kafka' | 'maxRequestBytes'>
+  dedupe: Pick<Dedupe, 'claim' | 'refuse' | 'store' | 'confirm' | 'finish' | 'letGo'>
+  budget: Pick<Budget, 'published'>
   ask: Ask
   /** See Provider. */
   capOf: Provider['capOf']
-  scoring: Scoring
+  scoring: Pick<Scoring, 'prepare' | 'askOnce' | 'mostTokens' | 'judge' | 'verify' | 'conclude' | 'decisionRecords'>
   log: Log
-  metrics: Metrics
+  metrics: Pick<Metrics, 'attemptFailed' | 'foreignKeySkipped' | 'requestFinished' | 'deadLettered'>
   /** Aborts when the worker has stopped: ends what is still to be written after a commit. */
   stopped: AbortSignal
 }
 
+type Answerable = Exclude<Decoded, { kind: 'unanswerable' }>
+type OwnClaim = Claim & { kind: 'mine' }
+
+/** What a request has come to: an outcome, a refusal for budget, or nothing, because its claim changed hands. */
 type Result = { kind: 'final'; outcome: Outcome } | { kind: 'refused'; waitMs: number } | { kind: 'changed' }
 
-export interface Pipeline extends Handler {
-  /** When the oldest message that was taken and is not done was produced, ms since the epoch; null: there is none. */
-  oldestUnfinishedMs(): number | null
-}
+/** The handler that the Kafka layer calls, side by side for many messages. */
+export class Pipeline implements Handler {
+  readonly #parts: PipelineParts
+  readonly #completions: Completions
+  readonly #unfinished = new Set<SourceMessage>()
 
-/** @returns the handler that the Kafka layer calls, side by side for many messages */
-export function createPipeline(parts: PipelineParts): Pipeline {
-  const { config, dedupe, budget, ask, capOf, scoring, log, metrics, stopped } = parts
-  const { topics, groupId } = config.kafka
-  const endings = createEndings({ topics, log, metrics })
-  const { foreign, duplicate, final, refusal, dead } = endings
-  const unfinished = new Set<SourceMessage>()
+  constructor(parts: PipelineParts) {
+    this.#parts = parts
+    this.#completions = new Completions({ topics: parts.config.kafka.topics, log: parts.log, metrics: parts.metrics })
+  }
 
-  async function handle(source: SourceMessage, signals: HandlerSignals): Promise<Completion> {
-    unfinished.add(source)
+  async handle(source: SourceMessage, signals: HandlerSignals): Promise<Finished> {
+    this.#unfinished.add(source)
     try {
-      return await finish(source, signals)
+      return await this.#answer(contextOf(source, this.#parts.config.kafka.groupId), signals)
     } catch (error) {
-      unfinished.delete(source)
+      this.#unfinished.delete(source)
       throw error
     }
   }
 
-  async function finish(source: SourceMessage, signals: HandlerSignals): Promise<Completion> {
+  async #answer(context: MessageContext, signals: HandlerSignals): Promise<Finished> {
+    const { config, dedupe } = this.#parts
+    const { source, owner } = context
     // A fetch brings many at once; each has a turn of the event loop for its decoding.
     await turn()
     const isBatch = source.beyond?.reason === 'batch_too_large'
-    if (!isBatch && source.key?.toString() !== REQUEST_KEY) return foreign(source)
-    const owner: ClaimOwner = { group: groupId, ...source }
-    const journey = startJourney()
+    if (!isBatch && source.key?.toString() !== REQUEST_KEY) return this.#completions.foreign(context)
     const decoded = decodeMessage(source, config.maxRequestBytes)
-    if (decoded.kind === 'unanswerable') {
-      return dead(source, { outcome: 'dead_letter', id: null, owner, publishes: null, journey }, decoded)
-    }
-    const request = decoded.kind === 'request' ? decoded.request : null
+    if (decoded.kind === 'unanswerable') return this.#completions.letter(context, null, decoded)
     const address = decoded.kind === 'request' ? decoded.request.address : decoded.address
     const id = address.processingId
-    const finalOf = (outcome: Outcome) => {
-      const decisions = request === null ? [] : scoring.decisionRecords(request, outcome)
-      return final(source, address, owner, journey, outcome, decisions)
-    }
     for (;;) {
       const claim = await dedupe.claim(id, owner, digest(source.value), signals.wait)
-      if (claim.kind === 'duplicate') return duplicate(source, { id, owner, journey }, claim.conflict)
+      if (claim.kind === 'duplicate') return this.#completions.duplicate(context, id, claim.conflict)
+      let finished: Finished | null = null
       try {
-        if (claim.stored !== null) return finalOf(decodeOutcome(claim.stored))
-        if (claim.startsAlone >= STARTS_ALONE_BEFORE_DEAD_LETTER) {
-          const detail = `${claim.starts} calls for it were begun and the worker died each time`
-          const ending: Ending = { outcome: 'dead_letter', id, owner, publishes: { kind: 'letter' }, journey }
-          return dead(source, ending, { reason: 'kills_the_worker', detail })
-        }
-        const result =
-          decoded.kind === 'invalid'
-            ? failed('invalid_request', decoded.problem, journey)
-            : await score(decoded.request, owner, claim.starts >= STARTS_BEFORE_ALONE, journey, signals)
-        if (result.kind === 'refused') {
-          const refused = await dedupe.refuse(id, owner, signals.call)
-          if (refused.kind === 'refused') return refusal(source, address, owner, journey, { ...result, ...refused })
-        }
-        if (result.kind === 'final') {
-          const stored = await dedupe.store(id, owner, encodeOutcome(result.outcome), signals.call)
-          if (stored.kind === 'duplicate') {
-            dedupe.letGo(id, owner)
-            return duplicate(source, { id, owner, journey }, false)
-          }
-          return finalOf(decodeOutcome(stored.outcome))
-        }
-      } catch (error) {
-        dedupe.letGo(id, owner)
-        throw error
+        finished = await this.#answerOwn({ ...context, address }, decoded, claim, signals)
+      } finally {
+        if (finished === null || finished.ending.kind === 'duplicate') dedupe.letGo(id, owner)
       }
-      // The claim changed hands meanwhile: see whose it is now.
-      dedupe.letGo(id, owner)
+      // Null: the claim changed hands meanwhile. See whose it is now.
+      if (finished !== null) return finished
     }
   }
 
-  /** From the cache, or from the model. */
-  async function score(
+  /** @returns what a message ends with whose claim this is; null when that changed hands meanwhile */
+  async #answerOwn(
+    context: RequestContext,
+    decoded: Answerable,
+    claim: OwnClaim,
+    signals: HandlerSignals,
+  ): Promise<Finished | null> {
+    const { dedupe, scoring } = this.#parts
+    const { owner, journey } = context
+    const id = context.address.processingId
+    const final = (outcome: Outcome) => {
+      const decisions = decoded.kind === 'request' ? scoring.decisionRecords(decoded.request, outcome) : []
+      return this.#completions.final(context, outcome, decisions)
+    }
+    if (claim.stored !== null) return final(decodeOutcome(claim.stored))
+    if (claim.startsAlone >= STARTS_ALONE_BEFORE_DEAD_LETTER) {
+      const detail = `${claim.starts} calls for it were begun and the worker died each time`
+      return this.#completions.letter(context, id, { reason: 'kills_the_worker', detail })
+    }
+    const result =
+      decoded.kind === 'invalid'
+        ? failed('invalid_request', decoded.problem, journey)
+        : await this.#score(decoded.request, context, claim, signals)
+    if (result.kind === 'changed') return null
+    if (result.kind === 'refused') {
+      const refused = await dedupe.refuse(id, owner, signals.call)
+      return refused.kind === 'changed' ? null : this.#completions.refusal(context, { ...result, atMs: refused.atMs })
+    }
+    const stored = await dedupe.store(id, owner, encodeOutcome(result.outcome), signals.call)
+    if (stored.kind === 'duplicate') return this.#completions.duplicate(context, id, false)
+    return final(decodeOutcome(stored.outcome))
+  }
+
+  /** Takes the result from the cache, or asks the model. */
+  async #score(
     request: ScoringRequest,
-    owner: ClaimOwner,
-    alone: boolean,
-    journey: Journey,
+    context: RequestContext,
+    claim: OwnClaim,
     signals: HandlerSignals,
   ): Promise<Result> {
+    const { scoring } = this.#parts
     // Many claims are answered at once.
     await turn()
     const prepared = scoring.prepare(request)
-    return await scoring.askOnce<Result>(
-      prepared,
-      () => askUntilSettled(prepared, owner, alone, journey, signals),
-      signals.wait,
-    )
+    const ask = () => this.#ask(prepared, context, claim, signals)
+    return await scoring.askOnce<Result>(prepared, ask, signals.wait)
   }
 
-  /** Ends with an answer, a refusal for budget, or when errors.ts and provider/attempts.ts say that it is enough. */
-  async function askUntilSettled(
+  async #ask(
     prepared: Prepared,
-    owner: ClaimOwner,
-    alone: boolean,
-    journey: Journey,
+    { owner, journey }: RequestContext,
+    { starts }: OwnClaim,
     signals: HandlerSignals,
   ): Promise<Result> {
+    const { ask, capOf, scoring, metrics } = this.#parts
     const { id, messages, schema } = prepared
-    const failures: Failure[] = []
-    let trial: Trial | null = null
-    let times = 1
-    /** An answer that is paid for, and so doubtful that the model is asked once more. */
-    let doubtful: Checked | null = null
+    const alone = starts >= STARTS_BEFORE_ALONE
+    const question = { id, owner, journey, messages, schema, alone, judge: scoring.judge }
+    const port: AskingPort = {
+      ask,
+      capOf,
+      mostTokens: (cap) => scoring.mostTokens(prepared, cap),
+      onFailure: ({ code }) => metrics.attemptFailed(code),
+      outlast: null,
+    }
     const concluded = async (checked: Checked, isSecond: boolean): Promise<Result> => ({
       kind: 'final',
       outcome: await scoring.conclude(prepared, checked, journey, isSecond),
     })
-    for (;;) {
-      const maxCompletionTokens: number = capOf(trial) * times
-      const tokens = scoring.mostTokens(prepared, maxCompletionTokens)
-      const tooLong = trial?.raised === true ? 'thought_out' : 'too_long'
-      if (tokens === null) return giveUp(tooLong, journey)
-      const { judge } = scoring
-      const asked: Asked = { id, owner, messages, schema, maxCompletionTokens, trial, tokens, alone, journey, judge }
-      const attempt = await ask(asked, signals).catch((error: unknown) => {
-        // The worker hands its partition back: what was paid for is not thrown away.
-        if (doubtful === null) throw error
-        return { kind: 'refused', waitMs: 0 } as const
-      })
-      const hasEnded = attempt.kind === 'failure' || attempt.kind === 'refused' || attempt.kind === 'too_long'
-      if (doubtful !== null && hasEnded) return await concluded(doubtful, false)
-      switch (attempt.kind) {
-        case 'answer': {
-          const checked = await scoring.verify(prepared, attempt)
-          if (!checked.isDoubtful || doubtful !== null) return await concluded(checked, doubtful !== null)
-          doubtful = checked
-          await attempt.endLease()
-          continue
-        }
-        case 'refused':
-          // After a failure as well: a retry needs a place in the budget like any other attempt.
-          return attempt
-        case 'too_long':
-          return giveUp(tooLong, journey)
-        case 'changed':
-          return attempt
-        case 'again':
-          continue
-        case 'failure': {
-          failures.push(attempt)
-          const step = nextStep(failures)
-          metrics.attemptFailed(attempt.code)
-          // To its caller a rate limit is "try again after", whoever sets it.
-          if (step.kind === 'give_up' && step.code === 'rate_limited') {
-            return { kind: 'refused', waitMs: attempt.retryAfterMs ?? RATE_LIMITED_WAIT_MS }
-          }
-          if (step.kind === 'give_up') return giveUp(step.code, journey)
-          if (step.longer) times = 2
-          trial = attempt.next ?? trial
-          journey.waitedMs += step.afterMs
-          await pause(step.afterMs, signals.wait)
-        }
-      }
-    }
+    const settled = await askUntilSettled(question, port, signals)
+    if (settled.kind !== 'answer') return withoutAnswer(settled, journey)
+    const first = await scoring.verify(prepared, settled)
+    if (!first.isDoubtful) return await concluded(first, false)
+    // The answer is about something else: the model is asked once more, and what was paid for is kept whatever comes of that.
+    await settled.endLease()
+    const again = await askUntilSettled(question, { ...port, onFailure: noSecondFailure }, signals).catch(() => null)
+    if (again?.kind === 'changed') return again
+    if (again?.kind !== 'answer') return await concluded(first, false)
+    return await concluded(await scoring.verify(prepared, again), true)
   }
 
   // Around the transaction -------------------------------------------------------------------------------------------
 
-  /** Those whose claim has to know what is published for them. */
-  const claimed = (batch: Completion[]) =>
-    batch.flatMap(({ source }) => {
-      const { id = null, owner, publishes = null } = endings.of(source) ?? {}
-      return id === null || owner === undefined || publishes === null ? [] : [{ id, owner, publishes, source }]
-    })
-
-  async function confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]> {
-    const lost = new Set([...(await dedupe.confirm(claimed(batch), signal))].map(({ source }) => source))
-    return batch.map((completion) => {
-      const ending = endings.of(completion.source)
-      if (!lost.has(completion.source) || ending?.id == null) return completion
-      dedupe.letGo(ending.id, ending.owner)
-      return duplicate(completion.source, ending, false)
+  /** @returns the batch, with those as duplicates whose id has passed to another message */
+  async confirm(batch: Finished[], signal: AbortSignal): Promise<Finished[]> {
+    const { dedupe } = this.#parts
+    const claims = batch.map(claimOf)
+    const lost = await dedupe.confirm(claims.filter(isClaim), signal)
+    return batch.map((finished, index) => {
+      const claim = claims[index] ?? null
+      if (claim === null || !lost.has(claim)) return finished
+      dedupe.letGo(claim.id, claim.owner)
+      return this.#completions.duplicate(finished.context, claim.id, false)
     })
   }
 
-  /** Its partition was taken away before it was published: the next owner will, from the stored answer. */
-  function abandoned(completion: Completion): void {
-    unfinished.delete(completion.source)
-    for (const { id, owner } of claimed([completion])) dedupe.letGo(id, owner)
+  /** Its partition was taken away before it was published: the next owner publishes the stored answer. */
+  abandoned(finished: Finished): void {
+    this.#unfinished.delete(finished.source)
+    const claim = claimOf(finished)
+    if (claim !== null) this.#parts.dedupe.letGo(claim.id, claim.owner)
   }
 
-  async function committed(batch: Completion[], how: Certainty): Promise<void> {
-    for (const { source } of batch) unfinished.delete(source)
-    const done = batch.flatMap(({ source }) => {
-      const ending = endings.of(source)
-      return ending === undefined ? [] : [{ source, ...ending }]
-    })
-    for (const each of done) endings.tell(each, how)
-    // What another worker may have published tells of its own calls: these are kept in mind until their windows have passed.
-    if (how === 'known') budget.published(done.flatMap(({ journey }) => journey.grants))
-    await dedupe.finish(claimed(batch), how, stopped)
+  async committed(batch: Finished[], how: Certainty): Promise<void> {
+    const { dedupe, budget, stopped } = this.#parts
+    for (const finished of batch) {
+      this.#unfinished.delete(finished.source)
+      this.#completions.tell(finished, how)
+    }
+    // Another worker may have published an outcome that tells of its own calls only: ours stay in the journal for their windows.
+    if (how === 'known') budget.published(batch.flatMap(({ context }) => context.journey.grants))
+    await dedupe.finish(batch.map(claimOf).filter(isClaim), how, stopped)
   }
 
-  /** Messages of one partition come in the order in which they were produced, or nearly so. */
-  function oldestUnfinishedMs(): number | null {
-    for (const { timestampMs } of unfinished) if (timestampMs !== NO_TIME) return timestampMs
+  /**
+   * When the oldest message that was taken and is not done was produced, ms since the epoch; null: there is none.
+   * Messages of one partition come in the order in which they were produced, or nearly so.
+   */
+  oldestUnfinishedMs(): number | null {
+    for (const { timestampMs } of this.#unfinished) if (timestampMs !== NO_TIME) return timestampMs
     return null
   }
+}
 
-  return { handle, confirm, committed, abandoned, oldestUnfinishedMs }
+/** To its caller a rate limit is "try again after", whoever sets it; every other failure is final. */
+function withoutAnswer(settled: Exclude<Settled, { kind: 'answer' }>, journey: Journey): Result {
+  if (settled.kind !== 'failed') return settled
+  const { code, retryAfterMs } = settled
+  if (code === 'rate_limited') return { kind: 'refused', waitMs: retryAfterMs ?? RATE_LIMITED_WAIT_MS }
+  return giveUp(code, journey)
+}
+
+/** Ends the second asking at its first failure. */
+function noSecondFailure(): never {
+  throw new Error('the second answer has failed')
 }
 
 /** What is beyond the bounds of the Kafka layer is not looked at. */
@@ -269,6 +247,8 @@ function decodeMessage({ value, beyond }: SourceMessage, maxBytes: number): Deco
 }
 
 const giveUp = (code: FailureCode, journey: Journey) => failed(code, FAILURES[code].message, journey)
+
+const isClaim = <T>(claim: T | null): claim is T => claim !== null
 
 /** Tells a repetition from another request under the same id. */
 const digest = (value: Buffer | null) =>

@@ -6,9 +6,8 @@ import { readTlsFiles } from '../lib/tls-files.ts'
 import type { Log } from '../logging/log.ts'
 import { explain, HUNG_UP, placeOf, saysNothing } from './explain.ts'
 import { isReadOnly } from './refusal.ts'
+import { TIMINGS } from '../timings.ts'
 
-/** A reply later than this counts as none: the command may have run, so every command sent again is idempotent. */
-const COMMAND_TIMEOUT_MS = 3_000
 /** A connection without any reply for so long is cut and made anew: packets may be dropped without a reset. */
 const SILENCE_TIMEOUT_MS = 4_000
 const CONNECT_TIMEOUT_MS = 5_000
@@ -39,7 +38,7 @@ export function connectRedis(config: Config['redis'], log: Log, options: Connect
     autoResendUnfulfilledCommands: false,
     // Commands in flight reject with the connection; any other value leaves them pending.
     maxRetriesPerRequest: 0,
-    commandTimeout: COMMAND_TIMEOUT_MS,
+    commandTimeout: TIMINGS.redis.commandMs,
     socketTimeout: SILENCE_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
     // A replica that was a master until now: leave it, the address (or Sentinel) may lead to the new master.
@@ -72,7 +71,7 @@ function placeOptions({ host, port, tls, sentinel }: Config['redis'], readFile: 
     name: sentinel.name,
     ...(sentinel.username === null ? {} : { sentinelUsername: sentinel.username }),
     ...(sentinel.password === null ? {} : { sentinelPassword: sentinel.password }),
-    sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
+    sentinelCommandTimeout: TIMINGS.redis.commandMs,
     sentinelRetryStrategy: reconnectAfterMs,
     // The master's certificate is checked against the address that the Sentinels tell.
     ...(material === null ? {} : { tls: material, sentinelTLS: material, enableTLSForSentinelMode: true }),

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createBudget } from '../../src/budget/budget.ts'
 import type { Grant } from '../../src/budget/budget.ts'
 import type { BudgetLimits, BudgetWindows } from '../../src/budget/limits.ts'
-import { createSlots } from '../../src/pipeline/slots.ts'
+import { Semaphore } from '../../src/lib/semaphore.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
 import { connect, quiet } from './budget-support.ts'
 
@@ -35,7 +35,7 @@ const budget = createBudget({
   onLost() {},
 })
 const { signal } = new AbortController()
-const slots = createSlots(16)
+const slots = new Semaphore(16)
 await budget.open(signal)
 const request = async () => {
   const grant = await budget.reserve({ tokens: reserve, user: '', urgent: false }, signal)

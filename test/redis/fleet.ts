@@ -5,14 +5,13 @@ import { Redis } from 'ioredis'
 import type { Log } from '../../src/logging/log.ts'
 import type { ClaimOwner, Ended, Item, OwnerStanding, Refused } from '../../src/claims/dedupe.ts'
 import { createDedupe } from '../../src/claims/dedupe.ts'
-import type { DedupeTimings } from '../../src/claims/parts.ts'
 import { ownerText } from '../../src/claims/judge.ts'
 import { createRecovery } from '../../src/claims/recovery.ts'
-import type { RecoveryTimings } from '../../src/claims/recovery.ts'
 import type { OutcomeRecord, Spending } from '../../src/outcomes/read-back.ts'
 import { connectRedis, redisReady } from '../../src/redis/connection.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
+import type { Timings } from '../../src/timings.ts'
 import { createFleetState } from '../../src/claims/trusted-state.ts'
 
 export interface LoggedLine {
@@ -31,8 +30,8 @@ export function memoryLog(): Log & { lines: LoggedLine[] } {
 
 export interface FleetOptions {
   processedTtlMs?: number
-  dedupe?: Partial<DedupeTimings>
-  recovery?: Partial<RecoveryTimings>
+  dedupe?: Partial<Timings['claims']>
+  recovery?: Partial<Timings['recovery']>
 }
 
 export type Fleet = Awaited<ReturnType<typeof startFleet>>

@@ -1,11 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createJournal } from '../../src/budget/journal.ts'
 import { BUDGET_WINDOWS, isTooLong, paceOf } from '../../src/budget/limits.ts'
 import type { BudgetLimits } from '../../src/budget/limits.ts'
 import { createAlarm } from '../../src/budget/alarm.ts'
 import { createFairLine } from '../../src/budget/line.ts'
-import { createSlots } from '../../src/pipeline/slots.ts'
 import { readStatus, timeForBacklog } from '../../src/budget/status.ts'
 
 const none: BudgetLimits = { requestsPerMinute: null, requestsPerDay: null, tokensPerMinute: null, tokensPerDay: null }
@@ -73,55 +71,6 @@ test('a ring before the sleep is not lost, and an abort ends the sleep', async (
   const woken = alarm.sleep(60_000, signal)
   alarm.ring()
   await expect(woken).resolves.toBeUndefined()
-})
-
-test('slots run so many at once, in order, and none leaks by failures or by those that gave up in the queue', async () => {
-  const slots = createSlots(2)
-  let [running, most] = [0, 0]
-  const started: number[] = []
-  const leaving = new AbortController()
-  const results = await Promise.allSettled(
-    Array.from({ length: 30 }, (_, number) => {
-      const asked = slots.run(
-        async () => {
-          started.push(number)
-          most = Math.max(most, ++running)
-          await sleep(10)
-          running--
-          if (number % 3 === 0) throw new Error('failed')
-          return number
-        },
-        number % 5 === 4 ? leaving.signal : signal,
-      )
-      if (number === 29) leaving.abort(new Error('gave up'))
-      return asked
-    }),
-  )
-  const outcomes = results.map((result) =>
-    result.status === 'fulfilled' ? result.value : (result.reason as Error).message,
-  )
-  const expected = Array.from({ length: 30 }, (_, n) => (n % 5 === 4 ? 'gave up' : n % 3 === 0 ? 'failed' : n))
-  expect(outcomes).toEqual(expected)
-  expect(started).toEqual(started.toSorted((a, b) => a - b))
-  expect(most).toBe(2)
-  await sleep(0)
-  expect(slots.counts()).toEqual({ running: 0, queued: 0 })
-})
-
-test('one that gives up in the queue is told at once, and work that runs is left to end', async () => {
-  const slots = createSlots(1)
-  const work = Promise.withResolvers<string>()
-  const leaving = new AbortController()
-  const begun = Promise.withResolvers<void>()
-  const first = slots.run(() => (begun.resolve(), work.promise), leaving.signal)
-  const queued = slots.run(() => Promise.resolve('never'), leaving.signal)
-  await begun.promise
-  expect(slots.counts()).toEqual({ running: 1, queued: 1 })
-  leaving.abort(new Error('stopping'))
-  await expect(queued).rejects.toThrow('stopping')
-  work.resolve('done')
-  await expect(first).resolves.toBe('done')
-  await expect(slots.run(() => Promise.resolve('free again'), signal)).resolves.toBe('free again')
 })
 
 test('the journal knows what no published outcome tells of, and forgets it a minute after its publication', () => {

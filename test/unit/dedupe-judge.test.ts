@@ -5,8 +5,8 @@ import { intentText, judge, ownerText, parseIntent, parseOwner } from '../../src
 const theirs: ClaimOwner = { group: 'g', topic: 't', partition: 0, offset: 7n, timestampMs: 1_000 }
 const copy: ClaimOwner = { ...theirs, partition: 1, timestampMs: 1_500 }
 const claims = {
-  open: { owner: theirs, state: 'open', refusedAtMs: null, intent: null },
-  answered: { owner: theirs, state: 'answered', refusedAtMs: null, intent: null },
+  open: { owner: theirs, state: 'open', intent: null },
+  answered: { owner: theirs, state: 'answered', intent: null },
   refused: { owner: theirs, state: 'refused', refusedAtMs: 2_000, intent: null },
 } satisfies Record<string, TheirClaim>
 

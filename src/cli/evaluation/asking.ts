@@ -1,22 +1,19 @@
 /** Asks the model as a worker does, through the fleet's gate and budget, about texts that no message brought. */
 import { randomInt, randomUUID } from 'node:crypto'
 import { pause } from '../../lib/abortable.ts'
-import { createAloneLock } from '../../pipeline/alone.ts'
+import { Semaphore } from '../../lib/semaphore.ts'
+import type { Settled } from '../../pipeline/asking.ts'
+import { askUntilSettled } from '../../pipeline/asking.ts'
 import { createAsk } from '../../pipeline/attempt.ts'
-import type { Attempt } from '../../pipeline/attempt.ts'
 import type { Budget } from '../../budget/budget.ts'
-import { createSlots } from '../../pipeline/slots.ts'
 import type { Config } from '../../config.ts'
 import type { ClaimOwner } from '../../claims/dedupe.ts'
-import type { FailureCode } from '../../errors.ts'
 import { FAILURES } from '../../errors.ts'
 import type { Journey } from '../../outcomes/effort.ts'
 import { startJourney } from '../../outcomes/effort.ts'
 import type { Log } from '../../logging/log.ts'
 import type { Failure } from '../../provider/attempts.ts'
-import { nextStep } from '../../provider/attempts.ts'
 import type { Provider } from '../../provider/client.ts'
-import type { Trial } from '../../provider/trial.ts'
 import type { Gate } from '../../provider/gate.ts'
 import { interpretAnswer } from '../../scoring/answer.ts'
 import type { Result, Task } from './evaluate.ts'
@@ -38,9 +35,6 @@ export interface AskingParts {
   log: Log
 }
 
-/** The model's answer, or the code of the failure that ended it. */
-type Answered = { content: string; promptTokens: number | null } | { failure: FailureCode }
-
 /**
  * @returns a function that asks one question, and again where a worker would. It rejects with the signal's reason, and with an
  * Error that says what to do when the provider takes no call at all
@@ -51,8 +45,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
     gate,
     provider,
     log,
-    slots: createSlots(config.maxCallsInFlight),
-    alone: createAloneLock(),
+    slots: new Semaphore(config.maxCallsInFlight),
     // No claims are asked for, so that nobody else can have taken this one; and the budget knows by itself whether it is lost.
     dedupe: {
       begin: async (id, owner) => ({ kind: 'begun', lease: leaseOf(id, owner), ...NO_STARTS }),
@@ -65,38 +58,14 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
   let lastId = -BigInt(randomInt(2 ** 47)) * 2n ** 15n
   let toldMs = -TELL_EVERY_MS
 
-  async function askUntilSettled(prompt: Prompted, journey: Journey, signal: AbortSignal): Promise<Answered> {
-    const id = --lastId
-    const failures: Failure[] = []
-    let trial: Trial | null = null
-    let times = 1
-    for (;;) {
-      const maxCompletionTokens = provider.capOf(trial) * times
-      const tokens = prompt.estimate.tokens + maxCompletionTokens
-      const question = {
-        ...prompt,
-        id,
-        owner: NOBODY,
-        maxCompletionTokens,
-        trial,
-        tokens,
-        alone: false,
-        journey,
-        judge,
-      }
-      const attempt = await ask(question, { wait: signal, call: signal })
-      if (attempt.kind === 'answer') return attempt
-      if (attempt.kind === 'too_long') return { failure: 'too_long' }
-      if (attempt.kind === 'refused') await outlast(attempt.waitMs, signal)
-      if (attempt.kind !== 'failure') continue
-      failures.push(attempt)
-      endIfHopeless(attempt)
-      const step = nextStep(failures)
-      if (step.kind === 'give_up') return { failure: step.code }
-      if (step.longer) times = 2
-      trial = attempt.next ?? trial
-      await pause(step.afterMs, signal)
-    }
+  async function settle(prompt: Prompted, journey: Journey, signal: AbortSignal): Promise<Answered> {
+    const question = { ...prompt, id: --lastId, owner: NOBODY, alone: false, journey, judge }
+    const mostTokens = (cap: number) => prompt.estimate.tokens + cap
+    const { capOf } = provider
+    const port = { ask, capOf, mostTokens, onFailure: endIfHopeless, outlast }
+    const settled = await askUntilSettled(question, port, { wait: signal, call: signal })
+    if (settled.kind === 'answer' || settled.kind === 'failed') return settled
+    throw new TypeError(`a question of no claim cannot end as ${settled.kind}`)
   }
 
   /** The budget's turn is far away: a worker would answer "later", here it is later that is waited for. */
@@ -114,11 +83,11 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
     const prompt = buildPrompt(texts, { ...config.provider, verdictMinScore: config.verdictMinScore })
     const estimate = estimator.estimate(prompt)
     const journey = startJourney()
-    const answered = await askUntilSettled({ ...prompt, estimate }, journey, signal)
+    const answered = await settle({ ...prompt, estimate }, journey, signal)
     const { promptTokens, completionTokens } = journey
     const { id, variant, repeat } = task
     const spent = { id, variant, repeat, promptTokens, completionTokens }
-    if ('failure' in answered) return { ...spent, ...NO_SCORE, failure: answered.failure }
+    if (answered.kind === 'failed') return { ...spent, ...NO_SCORE, failure: answered.code }
     const told = answered.promptTokens
     if (told !== null && !estimator.isCut(estimate, told)) estimator.learn(estimate, told)
     const read = interpretAnswer(answered.content)
@@ -139,6 +108,8 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
   }
 }
 
+type Answered = Extract<Settled, { kind: 'answer' | 'failed' }>
+
 type Prompted = ReturnType<typeof buildPrompt> & { estimate: ReturnType<TokenEstimator['estimate']> }
 
 const NO_SCORE = { score: null, verdict: null, modelScore: null, met: 0, unproved: 0, rejected: [] }
@@ -149,7 +120,7 @@ const leaseOf = (id: bigint, owner: ClaimOwner) => ({ id, owner, token: randomUU
 const judge = (content: string) => (interpretAnswer(content).ok ? 'usable' : 'unusable')
 
 /** A key, way out or configuration that is refused is waited for by a worker; who evaluates is there to mend it. */
-function endIfHopeless({ code, evidence }: Attempt & { kind: 'failure' }): void {
+function endIfHopeless({ code, evidence }: Failure): void {
   const { most, remedy } = FAILURES[code]
   if (most !== null || (evidence.successes > 0 && !evidence.held)) return
   throw new Error(`the provider takes no call (${code}): ${remedy}; what is answered is kept, start again to go on`)

@@ -1,0 +1,235 @@
+/**
+ * One assignment of a partition to this worker, from the fence to the revocation: whether it may publish, and where it stands.
+ *
+ *   acquiring ── the writer before is fenced, and what is committed is read ──► ready
+ *   ready ── a transaction failed ──► suspect
+ *   ready ── the fetch position is not ours, or the member changed ──► acquiring
+ *   suspect ── a heartbeat or a join proves the membership, or Kafka only refused the content ──► acquiring
+ *   any ── revoked, or the worker stops ──► gone
+ *
+ * Only a ready partition fetches, starts handlers and publishes. A suspect one may be the next owner's by now.
+ */
+import { pause } from '../lib/abortable.ts'
+import type { Log } from '../logging/log.ts'
+import type { Acquired, Known } from './acquire.ts'
+import { acquire } from './acquire.ts'
+import type { KafkaClients } from './clients.ts'
+import type { Committed } from './committed.ts'
+import { kafkaReason } from './kafka-error.ts'
+import { progressOf } from './progress.ts'
+import type { Publisher, Source } from './publisher.ts'
+import type { LastCommit, Note, Position } from './reconcile.ts'
+import { NOTES } from './reconcile.ts'
+import type { StartOffsets } from './start-offset.ts'
+
+const ACQUIRE_RETRY_MIN_MS = 100
+const ACQUIRE_RETRY_MAX_MS = 3_000
+
+/** Where the partition stood when this worker last owned it. */
+interface Remembered {
+  readonly position: Position
+  /** Null: nothing was committed since it was acquired first, or another worker has committed since. */
+  readonly last: LastCommit | null
+}
+
+/** What is needed to publish; with another publisher it is another ownership. */
+export interface Ownership extends Remembered {
+  readonly publisher: Publisher
+  /** What Kafka has committed. */
+  readonly committed: Committed
+}
+
+/** See the top of this file. */
+export type AssignmentState =
+  /**
+   * `remembered` is null at the first acquisition. `rejoined`: the group was joined anew since the attempt began, so another
+   * worker may have had the partition for a while, and what the attempt has read does not count.
+   */
+  | { kind: 'acquiring'; remembered: Remembered | null; rejoined: boolean }
+  | { kind: 'ready'; ownership: Ownership }
+  | { kind: 'suspect'; remembered: Remembered }
+  | { kind: 'gone' }
+
+export interface AssignmentOptions {
+  source: Source
+  clients: KafkaClients
+  startOffsets: StartOffsets
+  log: Log
+  /** Offsets that were taken from the log and are not done, ascending. */
+  openOffsets: () => Iterable<bigint>
+  /** It is ready from now on. @param last the last commit of this worker, if Kafka still stands there */
+  onReady: (acquired: Acquired) => void
+  /** It is not ready any more. */
+  onReleased: () => void
+}
+
+export class Assignment {
+  readonly #options: AssignmentOptions
+  readonly #revoked = new AbortController()
+  #state: AssignmentState = { kind: 'acquiring', remembered: null, rejoined: false }
+  #trouble: string | null = null
+
+  constructor(options: AssignmentOptions) {
+    this.#options = options
+  }
+
+  get state(): AssignmentState['kind'] {
+    return this.#state.kind
+  }
+
+  /** Null while nothing may be published. */
+  get ownership(): Ownership | null {
+    return this.#state.kind === 'ready' ? this.#state.ownership : null
+  }
+
+  /** Null before it was acquired first, and when it is gone. */
+  get position(): Position | null {
+    return this.#remembered()?.position ?? null
+  }
+
+  /** Aborts when it is gone. */
+  get revoked(): AbortSignal {
+    return this.#revoked.signal
+  }
+
+  /** Why it does not get on; null while it does. */
+  get trouble(): string | null {
+    return this.#trouble
+  }
+
+  /** Acquires: goes on until it works, or until the partition is gone. To be called once, at the beginning. */
+  async acquire(): Promise<void> {
+    const { clients, source, startOffsets, log } = this.#options
+    for (let delayMs = ACQUIRE_RETRY_MIN_MS; ; delayMs = Math.min(delayMs * 2, ACQUIRE_RETRY_MAX_MS)) {
+      if (this.#state.kind !== 'acquiring') return
+      this.#state = { ...this.#state, rejoined: false }
+      try {
+        const acquired = await acquire(clients, source, startOffsets, this.#known(), log, this.revoked)
+        if (this.#isUpToDate()) return this.#own(acquired)
+        acquired.publisher.close()
+      } catch (error) {
+        if (!this.revoked.aborted) this.warn('the partition cannot be acquired yet', error)
+      }
+      await pause(delayMs, this.revoked).catch(() => log.debug('acquiring ends: revoked', this.#where()))
+    }
+  }
+
+  /** Fences and reads anew, from `ready` or `suspect`. */
+  reacquire(): void {
+    const remembered = this.#release()
+    this.#state = { kind: 'acquiring', remembered, rejoined: false }
+    void this.acquire()
+  }
+
+  /** The group has assigned the partition to us again. @param memberChanged the group had this worker out meanwhile */
+  rejoined(memberChanged: boolean): void {
+    if (this.#state.kind === 'acquiring') this.#state = { ...this.#state, rejoined: true }
+    else if (this.#state.kind === 'suspect' || (this.#state.kind === 'ready' && memberChanged)) this.reacquire()
+  }
+
+  /** The group still counts this worker in. */
+  proven(): void {
+    if (this.#state.kind === 'suspect') this.reacquire()
+  }
+
+  /**
+   * A transaction of this publisher failed.
+   * @returns a function that acquires anew without waiting for a proof, unless one has come meanwhile; null when the failure is
+   * of an ownership before this one
+   */
+  suspect(failed: Publisher): (() => void) | null {
+    if (this.#state.kind !== 'ready' || this.#state.ownership.publisher !== failed) return null
+    const { position, last } = this.#state.ownership
+    this.#release()
+    const suspect: AssignmentState = { kind: 'suspect', remembered: { position, last } }
+    this.#state = suspect
+    return () => {
+      if (this.#state === suspect) this.reacquire()
+    }
+  }
+
+  /** Messages were taken, up to `next`. */
+  fetchedTo(next: bigint): void {
+    this.#move(({ base, ahead }) => ({ base, next, ahead: ahead.filter(({ to }) => to > next) }))
+  }
+
+  /** This worker's commit was acknowledged; which may be heard of when the partition is not ready any more. */
+  committed(last: LastCommit, base: bigint): void {
+    this.#move((position) => ({ ...position, base }), last)
+    if (this.#trouble !== null) this.#options.log.info('publishing goes on', this.#where())
+    this.#trouble = null
+  }
+
+  /** It was revoked, or the worker has drained. */
+  revoke(reason: Error): void {
+    this.#release()
+    this.#state = { kind: 'gone' }
+    this.#revoked.abort(reason)
+  }
+
+  /** Logs why it does not get on; each reason once. */
+  warn(what: string, error: unknown): void {
+    const reason = kafkaReason(error)
+    if (this.#trouble === reason) return
+    this.#trouble = reason
+    this.#options.log.warn(`${what}: trying again`, { ...this.#where(), reason })
+  }
+
+  /** Whether what was read since the attempt began is still the truth. */
+  #isUpToDate(): boolean {
+    return this.#state.kind === 'acquiring' && !this.#state.rejoined
+  }
+
+  #known(): Known | null {
+    const remembered = this.#remembered()
+    if (remembered === null) return null
+    const { next, ahead } = remembered.position
+    return { ...remembered, progress: progressOf(this.#options.openOffsets(), next, ahead) }
+  }
+
+  #own(acquired: Acquired): void {
+    const { publisher, committed, base, next, ahead, note } = acquired
+    this.#tell(note, { base, next })
+    const last = this.#remembered()?.last ?? null
+    const stands = last?.after.offset === committed.offset && last.after.metadata === committed.metadata
+    const position = { base, next, ahead }
+    this.#state = { kind: 'ready', ownership: { publisher, committed, position, last: stands ? last : null } }
+    this.#options.onReady(acquired)
+  }
+
+  /** @returns what to remember of it */
+  #release(): Remembered | null {
+    this.#options.onReleased()
+    if (this.#state.kind === 'ready') this.#state.ownership.publisher.close()
+    return this.#remembered()
+  }
+
+  #remembered(): Remembered | null {
+    if (this.#state.kind === 'gone') return null
+    if (this.#state.kind !== 'ready') return this.#state.remembered
+    const { position, last } = this.#state.ownership
+    return { position, last }
+  }
+
+  #move(change: (position: Position) => Position, commit: LastCommit | null = null): void {
+    const state = this.#state
+    if (state.kind === 'ready') {
+      const { ownership } = state
+      const also = commit === null ? {} : { last: commit, committed: commit.after }
+      this.#state = { kind: 'ready', ownership: { ...ownership, ...also, position: change(ownership.position) } }
+    } else if (state.kind !== 'gone' && state.remembered !== null) {
+      const { position, last } = state.remembered
+      this.#state = { ...state, remembered: { position: change(position), last: commit ?? last } }
+    }
+  }
+
+  #tell(note: Note, { base, next }: { base: bigint; next: bigint }): void {
+    const { level, text } = NOTES[note]
+    this.#options.log[level](text, { ...this.#where(), committed: base, offset: next })
+  }
+
+  #where(): { topic: string; partition: number } {
+    const { topic, partition } = this.#options.source
+    return { topic, partition }
+  }
+}

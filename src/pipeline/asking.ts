@@ -1,0 +1,80 @@
+/** Asks again until a question is settled: the one loop over attempts, of the worker and of `evaluate`. */
+import { pause } from '../lib/abortable.ts'
+import type { FailureCode } from '../errors.ts'
+import type { HandlerSignals } from '../kafka/messages.ts'
+import { countWait } from '../outcomes/effort.ts'
+import type { Failure } from '../provider/attempts.ts'
+import { nextStep } from '../provider/attempts.ts'
+import type { Trial } from '../provider/trial.ts'
+import type { Ask, Asked, Attempt } from './attempt.ts'
+
+export interface AskingPort {
+  /** Makes one attempt. */
+  ask: Ask
+  /** See Provider. */
+  capOf: (trial: Trial | null) => number
+  /** @returns the most tokens that a call with such a cap can be billed; null when the model can never take so many */
+  mostTokens: (maxCompletionTokens: number) => number | null
+  /** Told of each failed attempt, before the next one; what it throws ends the asking. */
+  onFailure: (failure: Failure) => void
+  /** Waits out a refusal for budget, ms; null: a refusal ends the asking. */
+  outlast: ((waitMs: number, signal: AbortSignal) => Promise<void>) | null
+}
+
+export type Settled =
+  | Extract<Attempt, { kind: 'answer' }>
+  | { kind: 'refused'; waitMs: number }
+  /** The claim changed hands meanwhile: claim again. */
+  | { kind: 'changed' }
+  /** `retryAfterMs`: as the provider told with the last failure; null when it told nothing. */
+  | { kind: 'failed'; code: FailureCode; retryAfterMs: number | null }
+
+/**
+ * Ends with an answer, a refusal for budget, or when errors.ts and provider/attempts.ts say that it is enough.
+ * @throws the reason of a signal that aborted; what `onFailure` throws
+ */
+export async function askUntilSettled(
+  question: Omit<Asked, 'tokens' | 'maxCompletionTokens' | 'trial'>,
+  { ask, capOf, mostTokens, onFailure, outlast }: AskingPort,
+  signals: HandlerSignals,
+): Promise<Settled> {
+  const failures: Failure[] = []
+  let trial: Trial | null = null
+  /** Twice the cap after an answer that was cut off. */
+  let times = 1
+  for (;;) {
+    const maxCompletionTokens = capOf(trial) * times
+    const tokens = mostTokens(maxCompletionTokens)
+    const tooLong = {
+      kind: 'failed',
+      code: trial?.raised === true ? 'thought_out' : 'too_long',
+      retryAfterMs: null,
+    } as const
+    if (tokens === null) return tooLong
+    const attempt = await ask({ ...question, maxCompletionTokens, trial, tokens }, signals)
+    switch (attempt.kind) {
+      case 'answer':
+      case 'changed':
+        return attempt
+      case 'too_long':
+        return tooLong
+      case 'refused':
+        // After a failure, too: a retry needs a place in the budget like any other attempt.
+        if (outlast === null) return attempt
+        await outlast(attempt.waitMs, signals.wait)
+        break
+      case 'again':
+        break
+      case 'failure': {
+        failures.push(attempt)
+        onFailure(attempt)
+        const step = nextStep(failures)
+        if (step.kind === 'give_up') return { kind: 'failed', code: step.code, retryAfterMs: attempt.retryAfterMs }
+        if (step.longer) times = 2
+        trial = attempt.next ?? trial
+        countWait(question.journey, step.afterMs)
+        await pause(step.afterMs, signals.wait)
+      }
+    }
+  }
+}
