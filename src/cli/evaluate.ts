@@ -1,4 +1,5 @@
 /** `evaluate`: judges a prompt and a model by a labelled set, through the fleet's budgets. */
+import Bottleneck from 'bottleneck'
 import { readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Config } from '../config.ts'
@@ -110,20 +111,19 @@ interface Asking {
 /** @returns all answers; the first question that rejects ends the others, too */
 async function askAll(tasks: readonly Task[], { ask, atOnce, results, progress, signal }: Asking): Promise<Result[]> {
   const answers: Result[] = []
-  const left = tasks.values()
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
-  const askOneByOne = async () => {
-    for (const task of left) {
-      const result = await ask(task, either)
-      // What fails today may be answered tomorrow: such a question is open when it is started again.
-      if (result.failure === null || FAILURES[result.failure as FailureCode].retry !== 'backoff') {
-        await results.add(result)
-      }
-      progress(`${answers.push(result)}/${tasks.length} ${lineOf(result)}`)
+  const limiter = new Bottleneck({ maxConcurrent: atOnce })
+  const askOne = async (task: Task) => {
+    either.throwIfAborted()
+    const result = await ask(task, either)
+    // What fails today may be answered tomorrow, so it is asked again when the evaluation is started again.
+    if (result.failure === null || FAILURES[result.failure as FailureCode].retry !== 'backoff') {
+      await results.add(result)
     }
+    progress(`${answers.push(result)}/${tasks.length} ${lineOf(result)}`)
   }
-  const running = Array.from({ length: Math.min(atOnce, tasks.length) }, askOneByOne)
+  const running = tasks.map((task) => limiter.schedule(askOne, task))
   try {
     await Promise.all(running)
   } finally {
