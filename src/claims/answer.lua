@@ -1,24 +1,26 @@
 -- Stores the outcome of a message before it is published. Done in every state of the fleet: a paid answer is kept at once.
 --
--- KEYS     state, mark, claim
+-- KEYS     state, then mark and claim per item
+-- ARGV     for each item (numbers as of the first one):
 -- ARGV[4]  owner   [5] hash   [6] the claim's life, ms   [7] outcome
--- Returns  duplicate (another message owns the id, or it is finished, refused or dead-lettered)
+-- Returns  for each item: duplicate (another message owns the id, or it is finished, refused or dead-lettered)
 --          | stored, the outcome that was there first or ''
 
-local MARK, CLAIM, OWNER, HASH, TTL, OUTCOME = KEYS[2], KEYS[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local claim = fields(CLAIM, 'owner', 'outcome', 'told', 'state')
+return each(4, function(MARK, CLAIM, OWNER, HASH, TTL, OUTCOME)
+  local claim = fields(CLAIM, 'owner', 'outcome', 'told', 'state')
 
-if redis.call('EXISTS', MARK) == 1 or (claim.owner and claim.owner ~= OWNER) or claim.told then return reply('duplicate') end
-if claim.state == 'dead' then
-  -- It is paid for: the message that is sent again takes it over.
-  redis.call('HSETNX', CLAIM, 'outcome', OUTCOME)
-  return reply('duplicate')
-end
-if claim.outcome then return reply('stored', claim.outcome) end
+  if redis.call('EXISTS', MARK) == 1 or (claim.owner and claim.owner ~= OWNER) or claim.told then return {'duplicate'} end
+  if claim.state == 'dead' then
+    -- It is paid for: the message that is sent again takes it over.
+    redis.call('HSETNX', CLAIM, 'outcome', OUTCOME)
+    return {'duplicate'}
+  end
+  if claim.outcome then return {'stored', claim.outcome} end
 
-if not claim.owner then redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'v', 0, 'starts', 0, 'alone', 0) end
-redis.call('HSET', CLAIM, 'state', 'answered', 'outcome', OUTCOME)
-redis.call('HDEL', CLAIM, 'lease', 'until', 'refused_at')
-redis.call('HINCRBY', CLAIM, 'v', 1)
-redis.call('PEXPIRE', CLAIM, TTL)
-return reply('stored', '')
+  if not claim.owner then redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'v', 0, 'starts', 0, 'alone', 0) end
+  redis.call('HSET', CLAIM, 'state', 'answered', 'outcome', OUTCOME)
+  redis.call('HDEL', CLAIM, 'lease', 'until', 'refused_at')
+  redis.call('HINCRBY', CLAIM, 'v', 1)
+  redis.call('PEXPIRE', CLAIM, TTL)
+  return {'stored', ''}
+end)

@@ -1,30 +1,32 @@
 -- Takes the lease right before a model call, and counts the start.
 --
--- KEYS     state, mark, claim
+-- KEYS     state, then mark and claim per item
+-- ARGV     for each item (numbers as of the first one):
 -- ARGV[4]  owner   [5] hash   [6] the claim's life, ms   [7] the lease's length, ms   [8] token of this lease
 -- ARGV[9]  1 when nothing else is in flight in the worker
--- Returns  untrusted | changed (claim again to see how) | begun, starts, starts alone (both with this one)
+-- Returns  for each item: untrusted | changed (claim again to see how) | begun, starts, starts alone (both with this one)
 
-if verdict ~= 'trusted' then return reply('untrusted') end
-local MARK, CLAIM, OWNER, HASH, TTL = KEYS[2], KEYS[3], ARGV[4], ARGV[5], ARGV[6]
-local LEASE, TOKEN, ALONE = tonumber(ARGV[7]), ARGV[8], ARGV[9]
-local claim = fields(CLAIM, 'owner', 'outcome', 'lease', 'until', 'ended', 'starts', 'alone', 'state')
-local theirs = claim.owner and claim.owner ~= OWNER
+return each(6, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, TOKEN, ALONE)
+  LEASE = tonumber(LEASE)
+  if verdict ~= 'trusted' then return {'untrusted'} end
+  local claim = fields(CLAIM, 'owner', 'outcome', 'lease', 'until', 'ended', 'starts', 'alone', 'state')
+  local theirs = claim.owner and claim.owner ~= OWNER
 
-if redis.call('EXISTS', MARK) == 1 or theirs or claim.outcome then return reply('changed') end
--- Another run of the message has refused or dead-lettered it, and may have published that: the caller claims again to see.
-if claim.state == 'refused' or claim.state == 'dead' then return reply('changed') end
-if claim.lease and claim.lease ~= TOKEN and tonumber(claim['until']) > now then return reply('changed') end
--- Sent before the lease was given back, and arrived after.
-if claim.ended == TOKEN then return reply('begun', tonumber(claim.starts), tonumber(claim.alone)) end
+  if redis.call('EXISTS', MARK) == 1 or theirs or claim.outcome then return {'changed'} end
+  -- Another run of the message has refused or dead-lettered it, and may have published that: the caller claims again to see.
+  if claim.state == 'refused' or claim.state == 'dead' then return {'changed'} end
+  if claim.lease and claim.lease ~= TOKEN and tonumber(claim['until']) > now then return {'changed'} end
+  -- Sent before the lease was given back, and arrived after.
+  if claim.ended == TOKEN then return {'begun', tonumber(claim.starts), tonumber(claim.alone)} end
 
-if not claim.owner then redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'v', 0, 'starts', 0, 'alone', 0) end
-if claim.lease ~= TOKEN then
-  redis.call('HINCRBY', CLAIM, 'starts', 1)
-  redis.call('HINCRBY', CLAIM, 'alone', ALONE)
-  redis.call('HINCRBY', CLAIM, 'v', 1)
-end
-redis.call('HSET', CLAIM, 'state', 'open', 'lease', TOKEN, 'until', now + LEASE)
-redis.call('PEXPIRE', CLAIM, TTL)
-local counts = fields(CLAIM, 'starts', 'alone')
-return reply('begun', tonumber(counts.starts), tonumber(counts.alone))
+  if not claim.owner then redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'v', 0, 'starts', 0, 'alone', 0) end
+  if claim.lease ~= TOKEN then
+    redis.call('HINCRBY', CLAIM, 'starts', 1)
+    redis.call('HINCRBY', CLAIM, 'alone', ALONE)
+    redis.call('HINCRBY', CLAIM, 'v', 1)
+  end
+  redis.call('HSET', CLAIM, 'state', 'open', 'lease', TOKEN, 'until', now + LEASE)
+  redis.call('PEXPIRE', CLAIM, TTL)
+  local counts = fields(CLAIM, 'starts', 'alone')
+  return {'begun', tonumber(counts.starts), tonumber(counts.alone)}
+end)

@@ -1,67 +1,69 @@
 -- Claims an id for one input message, or says who has it. States and their ways: dedupe.ts.
 --
--- KEYS     state, mark, claim
+-- KEYS     state, then mark and claim per item
+-- ARGV     for each item (numbers as of the first one):
 -- ARGV[4]  owner: the caller's message   [5] hash of its payload   [6] the claim's life, ms   [7] the lease's length, ms
 -- ARGV[8]  what to do with another's claim: empty (tell), take (take it over), mark (it was published: set the mark)
 -- ARGV[9]  the owner and [10] the version that the caller decided on: take and mark fail when the claim changed since
 -- ARGV[11] the mark's life, ms
--- Returns  untrusted | marked, conflict | mine, starts, starts alone, outcome or '' | leased, ms left
+-- Returns  for each item: untrusted | marked, conflict | mine, starts, starts alone, outcome or '' | leased, ms left
 --          | other, owner, state, version, refused at, conflict, intent or ''
 
-if verdict ~= 'trusted' then return reply('untrusted') end
-local MARK, CLAIM, OWNER, HASH, TTL, LEASE = KEYS[2], KEYS[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
-local MODE, SEEN_OWNER, SEEN_VERSION, MARK_TTL = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
-local claim = fields(CLAIM, 'owner', 'hash', 'state', 'v', 'starts', 'alone', 'until', 'refused_at', 'outcome', 'told', 'intent')
-local conflict = (claim.hash and claim.hash ~= HASH) and 1 or 0
+return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, SEEN_VERSION, MARK_TTL)
+  LEASE = tonumber(LEASE)
+  if verdict ~= 'trusted' then return {'untrusted'} end
+  local claim = fields(CLAIM, 'owner', 'hash', 'state', 'v', 'starts', 'alone', 'until', 'refused_at', 'outcome', 'told', 'intent')
+  local conflict = (claim.hash and claim.hash ~= HASH) and 1 or 0
 
-if redis.call('EXISTS', MARK) == 1 then return reply('marked', conflict) end
+  if redis.call('EXISTS', MARK) == 1 then return {'marked', conflict} end
 
-if not claim.owner then
-  redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'state', 'open', 'v', 1, 'starts', 0, 'alone', 0)
-  redis.call('PEXPIRE', CLAIM, TTL)
-  return reply('mine', 0, 0, '')
-end
+  if not claim.owner then
+    redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'state', 'open', 'v', 1, 'starts', 0, 'alone', 0)
+    redis.call('PEXPIRE', CLAIM, TTL)
+    return {'mine', 0, 0, ''}
+  end
 
-if claim.owner == OWNER then
-  -- The caller is a worker that was taken for dead.
-  if claim.told or claim.state == 'dead' then return reply('marked', 0) end
+  if claim.owner == OWNER then
+    -- The caller is a worker that was taken for dead.
+    if claim.told or claim.state == 'dead' then return {'marked', 0} end
+    local left = tonumber(claim['until'] or '0') - now
+    -- Redis's clock was set back, or another server has taken over.
+    if left > LEASE then
+      redis.call('HSET', CLAIM, 'until', now + LEASE)
+      left = LEASE
+    end
+    if claim.state == 'open' and left > 0 then return {'leased', left} end
+    if claim.state == 'refused' then
+      -- The refusal was not committed, so Kafka redelivered the message; `intent` records an earlier attempt to publish it.
+      redis.call('HSET', CLAIM, 'state', 'open')
+      redis.call('HDEL', CLAIM, 'refused_at')
+      redis.call('HINCRBY', CLAIM, 'v', 1)
+    end
+    redis.call('PEXPIRE', CLAIM, TTL)
+    return {'mine', tonumber(claim.starts), tonumber(claim.alone), claim.outcome or ''}
+  end
+
+  -- A dead-lettered message's claim is anybody's.
+  local free = claim.state == 'dead'
+  if not free and (MODE == '' or claim.owner ~= SEEN_OWNER or claim.v ~= SEEN_VERSION) then
+    return {'other', claim.owner, claim.state, claim.v, claim.refused_at or '', conflict, claim.intent or ''}
+  end
+
+  -- Whatever is thought of the owner: a call for it is in flight, and being paid for.
   local left = tonumber(claim['until'] or '0') - now
-  -- Redis's clock was set back, or another server has taken over.
-  if left > LEASE then
-    redis.call('HSET', CLAIM, 'until', now + LEASE)
-    left = LEASE
+  if MODE == 'take' and claim.state == 'open' and left > 0 then return {'leased', math.min(left, LEASE)} end
+
+  if MODE == 'mark' and not free then
+    redis.call('SET', MARK, '_', 'PX', MARK_TTL)
+    return {'marked', conflict}
   end
-  if claim.state == 'open' and left > 0 then return reply('leased', left) end
-  if claim.state == 'refused' then
-    -- The refusal was not committed, so Kafka redelivered the message; `intent` records an earlier attempt to publish it.
-    redis.call('HSET', CLAIM, 'state', 'open')
-    redis.call('HDEL', CLAIM, 'refused_at')
-    redis.call('HINCRBY', CLAIM, 'v', 1)
-  end
+
+  -- An answer to other texts is not this message's.
+  local kept = (claim.state == 'answered' or free) and conflict == 0 and claim.outcome or ''
+  redis.call('DEL', CLAIM)
+  redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'state', kept == '' and 'open' or 'answered',
+    'v', claim.v + 1, 'starts', 0, 'alone', 0)
+  if kept ~= '' then redis.call('HSET', CLAIM, 'outcome', kept) end
   redis.call('PEXPIRE', CLAIM, TTL)
-  return reply('mine', tonumber(claim.starts), tonumber(claim.alone), claim.outcome or '')
-end
-
--- A dead-lettered message's claim is anybody's.
-local free = claim.state == 'dead'
-if not free and (MODE == '' or claim.owner ~= SEEN_OWNER or claim.v ~= SEEN_VERSION) then
-  return reply('other', claim.owner, claim.state, claim.v, claim.refused_at or '', conflict, claim.intent or '')
-end
-
--- Whatever is thought of the owner: a call for it is in flight, and being paid for.
-local left = tonumber(claim['until'] or '0') - now
-if MODE == 'take' and claim.state == 'open' and left > 0 then return reply('leased', math.min(left, LEASE)) end
-
-if MODE == 'mark' and not free then
-  redis.call('SET', MARK, '_', 'PX', MARK_TTL)
-  return reply('marked', conflict)
-end
-
--- An answer to other texts is not this message's.
-local kept = (claim.state == 'answered' or free) and conflict == 0 and claim.outcome or ''
-redis.call('DEL', CLAIM)
-redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'state', kept == '' and 'open' or 'answered',
-  'v', claim.v + 1, 'starts', 0, 'alone', 0)
-if kept ~= '' then redis.call('HSET', CLAIM, 'outcome', kept) end
-redis.call('PEXPIRE', CLAIM, TTL)
-return reply('mine', 0, 0, kept)
+  return {'mine', 0, 0, kept}
+end)

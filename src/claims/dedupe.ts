@@ -25,6 +25,7 @@ import { batches } from './parts.ts'
 import { createReassert } from './reassert.ts'
 import type { Certainty } from '../kafka/messages.ts'
 import { loadScript } from '../redis/scripts.ts'
+import type { FleetState, GuardedCall } from './trusted-state.ts'
 import type { Timings } from '../timings.ts'
 import { TIMINGS } from '../timings.ts'
 
@@ -55,7 +56,7 @@ export type Dedupe = ReturnType<typeof createDedupe>
 export function createDedupe({ redis, ...options }: DedupeOptions) {
   const timings = { ...TIMINGS.claims, ...options.timings }
   const claimTtlMs = Math.max(options.processedTtlMs, timings.claimTtlMinMs)
-  const scripts = loadScripts(redis)
+  const scripts = loadScripts(redis, options.state)
   const held = new HeldClaims()
   const parts: Parts = { ...options, claimTtlMs, timings, scripts, held }
   const reassert = createReassert(parts)
@@ -156,18 +157,17 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
   return { store, refuse, finish }
 }
 
-/** The scripts, with how many KEYS each takes; null: it depends on how many items there are. */
-function loadScripts(redis: Redis): Record<ScriptName, ReturnType<typeof loadScript>> {
+/** The scripts: those that a message needs on its way go together with those of other messages. */
+function loadScripts(redis: Redis, state: FleetState): Record<ScriptName, GuardedCall> {
   const file = (name: string) => new URL(`./${name}.lua`, import.meta.url)
-  const load = (name: ScriptName, numberOfKeys: number | null) =>
-    loadScript(redis, [file('guard'), file(name)], numberOfKeys)
+  const load = (name: ScriptName) => loadScript(redis, [file('guard'), file(name)], null)
   return {
-    claim: load('claim', 3),
-    begin: load('begin', 3),
-    end: load('end', null),
-    answer: load('answer', 3),
-    refuse: load('refuse', 3),
-    finish: load('finish', null),
-    reassert: load('reassert', null),
+    claim: state.together(load('claim')),
+    begin: state.together(load('begin')),
+    answer: state.together(load('answer')),
+    refuse: state.together(load('refuse')),
+    end: state.alone(load('end')),
+    finish: state.alone(load('finish')),
+    reassert: state.alone(load('reassert')),
   }
 }

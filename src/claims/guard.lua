@@ -46,3 +46,13 @@ end
 local verdict = guard()
 
 local function reply(...) return {verdict, seq, ...} end
+
+-- Runs `one` for each item of the call: its mark, its claim, and `count` arguments of its own, from ARGV[4] on. The reply holds one
+-- result for each item.
+local function each(count, one)
+  local results = {verdict, seq}
+  for i = 1, (#KEYS - 1) / 2 do
+    results[i + 2] = one(KEYS[2 * i], KEYS[2 * i + 1], unpack(ARGV, 4 + (i - 1) * count, 3 + i * count))
+  end
+  return results
+end

@@ -1,8 +1,7 @@
 /** What the parts of dedupe.ts share. */
 import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
-import type { Script } from '../redis/scripts.ts'
-import type { FleetState } from './trusted-state.ts'
+import type { FleetState, GuardedCall } from './trusted-state.ts'
 import type { HeldClaims } from './held.ts'
 import type { ClaimOwner, OwnerStanding } from './judge.ts'
 import type { Timings } from '../timings.ts'
@@ -14,7 +13,7 @@ export interface Parts {
   state: FleetState
   log: Log
   held: HeldClaims
-  scripts: Record<ScriptName, Script>
+  scripts: Record<ScriptName, GuardedCall>
   timings: Timings['claims']
   processedTtlMs: number
   claimTtlMs: number

@@ -29,7 +29,7 @@ export interface RecoveryOptions extends Omit<RebuildOptions, 'reassertMs' | 're
 export function createRecovery(options: RecoveryOptions) {
   const { redis, keys, state, log, reassertHeld } = options
   const timings = { ...TIMINGS.recovery, ...options.timings }
-  const scripts = loadScripts(redis)
+  const scripts = loadScripts(redis, state)
   const rebuild = createRebuild({ ...options, ...timings })
 
   async function recover(signal: AbortSignal): Promise<void> {
@@ -98,13 +98,13 @@ export function createRecovery(options: RecoveryOptions) {
   }
 }
 
-function loadScripts(redis: Redis) {
+function loadScripts(redis: Redis, state: FleetState) {
   const guard = new URL('./guard.lua', import.meta.url)
   const file = (name: string) => new URL(`./recovery-${name}.lua`, import.meta.url)
   return {
-    look: loadScript(redis, [guard, file('look')], 2),
-    lead: loadScript(redis, [guard, file('lead')], 2),
-    step: loadScript(redis, [guard, file('step')], null),
+    look: state.alone(loadScript(redis, [guard, file('look')], 2)),
+    lead: state.alone(loadScript(redis, [guard, file('lead')], 2)),
+    step: state.alone(loadScript(redis, [guard, file('step')], null)),
     resign: loadScript(redis, file('resign'), 1),
   }
 }

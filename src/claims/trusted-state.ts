@@ -6,6 +6,7 @@
  */
 import type { Redis } from 'ioredis'
 import { abortable } from '../lib/abortable.ts'
+import { groupCommit } from '../redis/group-commit.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import type { Script } from '../redis/scripts.ts'
 
@@ -17,6 +18,9 @@ export interface GuardedReply {
   /** What follows in the script's header under "Returns"; `rest[0]` is the result's name. */
   rest: (string | number)[]
 }
+
+/** A script under the guard: the keys after the state's and the arguments after the guard's. */
+export type GuardedCall = (keys: string[], args: (string | number)[]) => Promise<GuardedReply>
 
 export interface FleetStateOptions {
   redis: Redis
@@ -37,13 +41,14 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
   untrusted.resolve()
   const runId = trackRunId(redis)
 
-  async function send(script: Script, keys: string[], args: (string | number)[]): Promise<GuardedReply> {
+  async function send(script: Script, keys: string[], args: (string | number)[]) {
     const server = await runId()
     // No await between here and the sending: the epoch told is the one known when the reply comes, or it is not ours.
     const told = epoch
     const [verdict, seq, ...rest] = (await script([key, ...keys], [told, seen, server, ...args])) as [
       GuardVerdict,
       number,
+      ...unknown[],
     ]
     if (told === epoch) {
       if (verdict === 'trusted') seen = Math.max(seen, seq)
@@ -60,18 +65,40 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
   }
 
   return {
+    /** @returns a call of its own for each use of the script */
+    alone:
+      (script: Script): GuardedCall =>
+      async (keys, args) => {
+        const { verdict, seq, rest } = await send(script, keys, args)
+        return { verdict, seq, rest: rest as GuardedReply['rest'] }
+      },
+
+    /** @returns calls that go together while an earlier one is under way, for a script that takes items by `each` of guard.lua */
+    together(script: Script): GuardedCall {
+      const call = groupCommit(async (items: readonly { keys: string[]; args: (string | number)[] }[]) => {
+        const keys = items.flatMap((item) => item.keys)
+        const { verdict, seq, rest } = await send(
+          script,
+          keys,
+          items.flatMap((item) => item.args),
+        )
+        return (rest as GuardedReply['rest'][]).map((result): GuardedReply => ({ verdict, seq, rest: result }))
+      })
+      return (keys, args) => call({ keys, args })
+    },
+
     /**
      * Runs a script in whatever state the fleet is, waiting for Redis while it is away.
      * @throws the signal's reason when it aborts
      */
     run(
       what: string,
-      script: Script,
+      call: GuardedCall,
       keys: string[],
       args: (string | number)[],
       signal: AbortSignal,
     ): Promise<GuardedReply> {
-      return retryWhileAway(what, () => send(script, keys, args), signal)
+      return retryWhileAway(what, () => call(keys, args), signal)
     },
 
     /**
@@ -80,14 +107,14 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
      */
     async decide(
       what: string,
-      script: Script,
+      call: GuardedCall,
       keys: string[],
       args: (string | number)[],
       signal: AbortSignal,
     ): Promise<GuardedReply> {
       for (;;) {
         await abortable(trusted.promise, signal)
-        const reply = await retryWhileAway(what, () => send(script, keys, args), signal)
+        const reply = await retryWhileAway(what, () => call(keys, args), signal)
         if (reply.rest[0] !== 'untrusted') return reply
       }
     },
