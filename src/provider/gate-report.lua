@@ -5,7 +5,7 @@
 --       6 so many scopes are proved well, from the first   7 '1': the request was answered
 --       8 so many failures open a hold   9 the first, 10 the longest gap between probes, ms
 --       11 a hold that nobody touches is forgotten after so long, ms   12 successes when the request failed first, -1: not yet
---       13-16 the scopes' names
+--       13-16 the scopes' names   17 so many calls were answered, when one was
 -- returns {successes, state of the blamed scope, its failures, [lifted scope, its code]...}
 --   state: '' nothing is held, 'held', 'opened' just now, 'alone' just now: one request fails again and again, nobody else tries
 local REQUESTS = 1000 -- so many are told apart
@@ -20,7 +20,7 @@ local failedFirst = tonumber(ARGV[12])
 
 local successes
 if answered then
-  successes = redis.call('INCR', KEYS[5])
+  successes = redis.call('INCRBY', KEYS[5], ARGV[17])
   redis.call('PEXPIRE', KEYS[5], ttl)
 else
   successes = tonumber(redis.call('GET', KEYS[5]) or '0')

@@ -98,8 +98,17 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
     }
   }
 
-  /** @param failedFirst successes when the request failed first, null when it has not failed before */
-  async function report(pass: Pass, outcome: Outcome, failedFirst: number | null, signal: AbortSignal): Promise<Told> {
+  /**
+   * @param failedFirst successes when the request failed first, null when it has not failed before
+   * @param calls how many calls this tells of: more than one only when all were answered, and `pass` began last
+   */
+  async function report(
+    pass: Pass,
+    outcome: Outcome,
+    failedFirst: number | null,
+    signal: AbortSignal,
+    calls = 1,
+  ): Promise<Told> {
     const { identity } = pass
     const blamed = blamedScope(outcome)
     const args = [
@@ -116,6 +125,7 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
       FORGET_MS,
       failedFirst ?? -1,
       ...SCOPES.map((scope) => identity[scope]),
+      calls,
     ]
     const call = () => reportScript([...holdKeys(identity), successesKey(identity), keys.holds], args)
     const [successes, state, failures, ...rest] = (await retry('the gate', call, signal)) as [

@@ -15,6 +15,8 @@ import type { Redis } from 'ioredis'
 import type { FailureCode } from '../errors.ts'
 import { FAILURES } from '../errors.ts'
 import type { Log } from '../logging/log.ts'
+import { abortable } from '../lib/abortable.ts'
+import { groupCommit } from '../redis/group-commit.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import type { GateTimings, Look, Pass, Told } from './gate-scripts.ts'
@@ -100,9 +102,36 @@ export function createGate(options: GateOptions): Gate {
     return pass
   }
 
-  async function enter(id: string, signal: AbortSignal): Promise<Pass> {
+  /** One look for all that come while an earlier one is under way. Where one may probe, it is the first. */
+  const lookTogether = groupCommit(async (ids: readonly string[]) => {
     const who = await identity()
-    const seen = await look(who, id, signal)
+    const seen = await look(who, ids[0] ?? '', closing.signal)
+    const others: Look = seen.state === 'probe' ? { ...seen, state: 'held', probe: null } : seen
+    return ids.map((_, index) => ({ who, seen: index === 0 ? seen : others }))
+  })
+
+  /** Calls that were answered are told together; those of one identity are one report, as of the call that began last. */
+  const tellAnswered = groupCommit(async (answered: readonly Pass[]) => {
+    const told = new Map<Pass, Told>()
+    for (const group of Map.groupBy(answered, ({ identity: who }) => scopesOf(who)).values()) {
+      const last = group.reduce((latest, pass) => (pass.startedAtMs > latest.startedAtMs ? pass : latest))
+      const reply = await scripts.report(last, 'answered', null, closing.signal, group.length)
+      for (const pass of group) told.set(pass, pass === last ? reply : { ...reply, lifted: [] })
+    }
+    return answered.map((pass) => told.get(pass) as Told)
+  })
+
+  async function enter(id: string, signal: AbortSignal): Promise<Pass> {
+    const looking = lookTogether(id)
+    const { who, seen } = await abortable(looking, signal).catch((error: unknown) => {
+      // A probe that was granted all the same is for others.
+      looking
+        .then((late) =>
+          late.seen.state === 'probe' ? report(admit(id, late.who, late.seen), 'unused', closing.signal) : null,
+        )
+        .catch((reason: Error) => log.debug('a probe is left to expire', { reason: reason.message }))
+      throw error
+    })
     if (seen.state === 'open' || seen.state === 'probe') return admit(id, who, seen)
     const { promise, resolve, reject } = Promise.withResolvers<Pass>()
     const waiter = { id, admit: resolve }
@@ -173,7 +202,10 @@ export function createGate(options: GateOptions): Gate {
     }
     let told: Told
     try {
-      told = await scripts.report(pass, outcome, successesAtFirst(pass), signal)
+      told =
+        outcome === 'answered' && pass.probe === null
+          ? await abortable(tellAnswered(pass), signal)
+          : await scripts.report(pass, outcome, successesAtFirst(pass), signal)
     } finally {
       // Until then a probe's lease is renewed.
       passes.delete(pass)
