@@ -166,6 +166,8 @@ function shape(env: z.infer<typeof schema>) {
       /** null: the requests per minute, which is no further bound */
       burst: env.BUDGET_BURST ?? null,
       maxWaitMs: env.BUDGET_MAX_WAIT_SECONDS * 1_000,
+      /** Users take turns. */
+      isFair: env.BUDGET_FAIRNESS,
     },
     maxCallsInFlight: env.MAX_CALLS_IN_FLIGHT,
     verdictMinScore: env.VERDICT_MIN_SCORE,

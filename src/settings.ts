@@ -17,11 +17,11 @@ function whole(minimum: number, maximum = Number.MAX_SAFE_INTEGER) {
 }
 const integer = (fallback: number, minimum: number, maximum?: number) => whole(minimum, maximum).default(fallback)
 
-const switchSetting = () =>
+const switchSetting = (fallback = false) =>
   z
     .enum(['on', 'off', 'true', 'false', '1', '0'], { message: 'must be on or off (true, false, 1 and 0 do as well)' })
     .transform((value) => ['on', 'true', '1'].includes(value))
-    .default(false)
+    .default(fallback)
 
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) =>
   z.enum(values, { message: `must be one of ${values.join(', ')}` }).default(fallback as never)
@@ -161,7 +161,9 @@ export const settings = {
   BUDGET_NAME: optionalText(),
   BUDGET_BURST: whole(1).optional(),
   BUDGET_MAX_WAIT_SECONDS: integer(900, 0),
-  MAX_CALLS_IN_FLIGHT: integer(32, 1, 1_000),
+  // Users take turns within a worker; off keeps the order of arrival.
+  BUDGET_FAIRNESS: switchSetting(true),
+  MAX_CALLS_IN_FLIGHT: integer(32, 1, 10_000),
   VERDICT_MIN_SCORE: integer(50, 0, 100),
   // Of a message's value; a longer one is dead-lettered.
   MAX_REQUEST_BYTES: integer(1_048_576, 1_024, 16_777_216),

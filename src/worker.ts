@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { createAsk } from './pipeline/attempt.ts'
 import { budgetSettings, createBudget } from './budget/budget.ts'
-import { Semaphore } from './lib/semaphore.ts'
+import { CallSlots } from './budget/call-slots.ts'
 import type { Config } from './config.ts'
 import { REQUEST_KEY } from './contracts.ts'
 import { createDedupe } from './claims/dedupe.ts'
@@ -53,7 +53,8 @@ import { within } from './kafka/time-limit.ts'
 import { TIMINGS } from './timings.ts'
 
 const SAVE_RATIOS_EVERY_MS = 60_000
-const WINDOW_MIN_MESSAGES = 256
+/** So many users' requests can take turns; the account of what is done above the committed offset fits its metadata whatever is done of so many. */
+const WINDOW_MIN_MESSAGES = 2_048
 
 export interface WorkParts {
   config: Config
@@ -127,8 +128,10 @@ export async function work(parts: WorkParts): Promise<void> {
   })
   const readOutcomes = outcomesReader(config, clients, log)
   const subscriptions = createSubscriptions(listener, log)
+  const slots = new CallSlots(config.maxCallsInFlight)
   const budget = createBudget({
     redis,
+    slots,
     retryWhileAway,
     ...budgetSettings(config.budget, keys),
     worker,
@@ -163,7 +166,6 @@ export async function work(parts: WorkParts): Promise<void> {
   const saving = setInterval(() => void ratios.save(estimator.learned()), SAVE_RATIOS_EVERY_MS)
   releases.defer('what the token estimate learned', () => clearInterval(saving))
   const scoring = createScoring({ config, cache, reviews, estimator, metrics, log })
-  const slots = new Semaphore(config.maxCallsInFlight)
   const trusted = (signal: AbortSignal) => state.isTrusted(signal)
   const ask = createAsk({ dedupe, budget, slots, gate, provider, trusted, metrics, log })
   const { capOf } = provider
@@ -213,7 +215,7 @@ export async function work(parts: WorkParts): Promise<void> {
   const beat = async () =>
     beatOf(who, { consumer: consumer.status(), scopes: await provider.identity(), skipped: foreignKeys.counts() })
   releases.defer('the heartbeat', startHeartbeat(redis, keys.worker(worker), beat, log))
-  const waiting = () => budget.waiting() + slots.counts.queued
+  const waiting = () => budget.waiting()
   releases.defer('the lines on waiting', startWaitingLog({ budget, waiting, totals: metrics.totals, log }))
   ops?.show({
     redis,
@@ -231,7 +233,7 @@ export async function work(parts: WorkParts): Promise<void> {
         prompt: promptVersion,
         reviews: () => recentReviews(redis, keys, processedTtlMs),
       }),
-    callsInFlight: () => slots.counts.running,
+    callsInFlight: () => slots.running,
     oldestUnfinishedMs: () => pipeline.oldestUnfinishedMs(),
   })
   const { drainMs, leasesMs } = TIMINGS.shutdown

@@ -2,6 +2,7 @@
  * This worker's way into the shared budget: one call of the script at a time asks for those whose turn it is, and a place in the
  * fleet's line is kept between calls.
  *
+ *   no slot is free ── a call ends ──► asking
  *   asking ── granted ──► asking, for the next ones
  *     ├────── wait ─────► sleeping until the turn, a wake-up call, or the end of the one that was asked for ──► asking
  *     └────── refused ──► its request is told; asking, for the next one
@@ -9,6 +10,7 @@
 import type { Log } from '../logging/log.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { createAlarm } from './alarm.ts'
+import type { CallSlots } from './call-slots.ts'
 import type { createJournal } from './journal.ts'
 import type { Pace } from './limits.ts'
 import { createFairLine } from './line.ts'
@@ -18,6 +20,8 @@ import type { budgetScripts, Granted, ReserveReply, Used, Version } from './scri
 const AT_ONCE = 64
 /** Until a lost budget is rebuilt somebody says so; should that message be lost, it is noticed by asking. */
 const ASK_WHILE_LOST_MS = 1_000
+/** A call that ends wakes; this only bounds the wait. */
+const FOR_A_SLOT_MS = 60_000
 
 export interface Grant {
   kind: 'granted'
@@ -41,6 +45,8 @@ export interface Demand {
   user: string
   /** Goes before all others: many wait for what it finds out. */
   urgent: boolean
+  /** Nothing else is in flight in this process meanwhile. */
+  alone: boolean
 }
 
 interface Waiting extends Demand {
@@ -57,6 +63,7 @@ export interface AdmissionOptions {
   known: () => Version | null
   pace: Pace
   maxWaitMs: number
+  slots: CallSlots
   worker: string
   log: Log
   /** Ends it; whoever waits then is turned away with its reason. */
@@ -66,7 +73,7 @@ export interface AdmissionOptions {
 export type Admission = ReturnType<typeof createAdmission>
 
 export function createAdmission(options: AdmissionOptions) {
-  const { scripts, retryWhileAway, journal, learn, known, pace, worker, log, signal } = options
+  const { scripts, retryWhileAway, journal, learn, known, pace, slots, worker, log, signal } = options
   const line = createFairLine<Waiting>()
   const alarm = createAlarm()
   let made = 0
@@ -78,6 +85,11 @@ export function createAdmission(options: AdmissionOptions) {
   let running = false
   /** When the place's turn comes, as it was told last, on performance.now()'s clock; null: it does not wait. */
   let turnAtMs: number | null = null
+  /** Whoever is next waits for a call to end. */
+  let wantsSlot = false
+  slots.onFreed(() => {
+    if (wantsSlot) alarm.ring()
+  })
 
   async function run(): Promise<void> {
     running = true
@@ -96,11 +108,13 @@ export function createAdmission(options: AdmissionOptions) {
   }
 
   async function askOnce(): Promise<void> {
-    const asked = line.next(AT_ONCE)
+    alarm.reset()
+    const asked = fitting(line.next(AT_ONCE))
+    wantsSlot = asked.length === 0
+    if (wantsSlot) return await alarm.sleep(FOR_A_SLOT_MS, signal)
     const requests = asked.map(({ tokens }, index) => ({ id: index === 0 ? place : nextId(), tokens }))
     head = asked[0] ?? null
     let askedMs = 0
-    alarm.reset()
     const ask = () => {
       askedMs = performance.now()
       return scripts.reserve(requests, options.maxWaitMs, known())
@@ -118,6 +132,13 @@ export function createAdmission(options: AdmissionOptions) {
       place = nextId()
       if (head !== null && line.remove(head)) head.resolve({ kind: 'refused', waitMs: reply.waitMs })
     } else await sleep(reply)
+  }
+
+  /** @returns the first ones, for which there are slots */
+  function fitting(next: readonly Waiting[]): readonly Waiting[] {
+    let { free } = slots
+    const end = next.findIndex(({ alone }) => (free -= slots.needs(alone)) < 0)
+    return end === -1 ? next : next.slice(0, end)
   }
 
   /** Until the place's turn may have come. */
@@ -145,6 +166,7 @@ export function createAdmission(options: AdmissionOptions) {
       return
     }
     if (line.served(waiting)) {
+      slots.take(waiting.alone)
       waiting.resolve({ kind: 'granted', id, tokens, sendByMs, waitedMs: nowMs - sinceMs, atMs, seq, used })
     } else giveBack(id, atMs)
   }
@@ -159,7 +181,7 @@ export function createAdmission(options: AdmissionOptions) {
 
   return {
     /**
-     * Waits for the turn of a request.
+     * Waits for the turn of a request. With a grant it holds a slot, which is to be released after the call.
      * @throws the signal's reason when it aborts before
      */
     async wait(demand: Demand, abort: AbortSignal): Promise<Grant | { kind: 'refused'; waitMs: number }> {

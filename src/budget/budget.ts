@@ -17,6 +17,7 @@ import type { RetryWhileAway } from '../redis/retry.ts'
 import { groupCommit } from '../redis/group-commit.ts'
 import type { Demand, Grant } from './admission.ts'
 import { createAdmission } from './admission.ts'
+import { CallSlots } from './call-slots.ts'
 import { createJournal } from './journal.ts'
 import { BUDGET_WINDOWS, isTooLong, paceOf } from './limits.ts'
 import type { BudgetLimits, BudgetWindows } from './limits.ts'
@@ -45,6 +46,8 @@ export interface BudgetOptions {
   burst: number | null
   /** A request is held while its turn is at most so far away. */
   maxWaitMs: number
+  /** Of this process's calls; without them there is no bound. */
+  slots?: CallSlots
   /** Unique among all workers, now and before. */
   worker: string
   log: Log
@@ -82,6 +85,7 @@ export function createBudget(options: BudgetOptions) {
     known,
     pace,
     maxWaitMs: options.maxWaitMs,
+    slots: options.slots ?? new CallSlots(Number.MAX_SAFE_INTEGER),
     worker,
     log,
     signal: closing.signal,
@@ -109,8 +113,8 @@ export function createBudget(options: BudgetOptions) {
     neverFits: (tokens: number) => isTooLong(tokens, limits),
 
     /**
-     * Reserves one request and its tokens.
-     * @returns the grant, which must be sent by its `sendByMs`; or a refusal, decided when it is the request's turn in this
+     * Reserves one request and its tokens, and takes a slot.
+     * @returns the grant, which must be sent by its `sendByMs`, and whose slot is to be released after the call; or a refusal, decided when it is the request's turn in this
      * process; or too long: it never fits, and nothing was spent
      * @throws the signal's reason when it aborts before
      */

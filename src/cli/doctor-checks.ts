@@ -219,7 +219,9 @@ async function paidCheck(config: Config, { key, transport, signal }: Paid): Prom
     const provider = createProvider({ settings: config.provider, key, transport, adaptations })
     try {
       const isOpen = (await budget.status()).open
-      const grant = isOpen ? await budget.reserve({ tokens: PAID_TOKENS, user: '', urgent: false }, signal) : null
+      const grant = isOpen
+        ? await budget.reserve({ tokens: PAID_TOKENS, user: '', urgent: false, alone: false }, signal)
+        : null
       if (grant?.kind === 'refused')
         return warn('model call', `not made: the budget's next turn is in ${duration(grant.waitMs)}`)
       if (grant?.kind === 'too_long')

@@ -1,10 +1,9 @@
 /**
- * One attempt to get an answer, paid from the budget: slot → gate → budget → lease → call → settlement → gate.
+ * One attempt to get an answer, paid from the budget: gate → budget and slot → lease → call → settlement → gate.
  * The loop over attempts is asking.ts's, and what becomes of the answer is pipeline.ts's.
  */
 import { bounded } from '../lib/abortable.ts'
-import type { Semaphore } from '../lib/semaphore.ts'
-import { ALONE } from '../lib/semaphore.ts'
+import type { CallSlots } from '../budget/call-slots.ts'
 import type { Budget, Grant, Reservation } from '../budget/budget.ts'
 import type { ClaimOwner, Dedupe, Lease } from '../claims/dedupe.ts'
 import type { FailureCode } from '../errors.ts'
@@ -22,8 +21,8 @@ import type { Question, Reply } from '../provider/reply.ts'
 export interface AskParts {
   dedupe: Pick<Dedupe, 'begin' | 'end'>
   budget: Pick<Budget, 'neverFits' | 'reserve' | 'settle' | 'narrow' | 'holdFor'>
-  /** How many calls this process has in flight at once. */
-  slots: Semaphore
+  /** The same ones that `budget` takes with its grants. */
+  slots: Pick<CallSlots, 'release'>
   gate: Pick<Gate, 'enter' | 'report'>
   provider: Pick<Provider, 'ask'>
   /** Resolves when Redis's data can be trusted: a grant taken before could not be used in time. */
@@ -41,6 +40,8 @@ export interface Asked {
   trial: Question['trial']
   /** The most that the call can be billed. */
   tokens: number
+  /** Whose turn it takes in the worker's line. */
+  user: string
   /** It is suspected of killing its worker: nothing else is in flight meanwhile. */
   alone: boolean
   journey: Journey
@@ -101,15 +102,10 @@ class Attempts {
   }
 
   async make(asked: Asked, signals: HandlerSignals): Promise<Attempt> {
-    const { budget, slots } = this.#parts
-    // Before it waits for a slot: all of them may be held for hours.
+    const { budget, gate, log } = this.#parts
+    // Before it waits at the gate: calls may be held for hours.
     if (budget.neverFits(asked.tokens)) return { kind: 'too_long' }
     const queuedMs = performance.now()
-    return await slots.run(() => this.#inSlot(asked, queuedMs, signals), signals.wait, asked.alone ? ALONE : 1)
-  }
-
-  async #inSlot(asked: Asked, queuedMs: number, signals: HandlerSignals): Promise<Attempt> {
-    const { gate, log } = this.#parts
     const pass = await gate.enter(asked.id.toString(), signals.wait)
     const report = (outcome: GateOutcome) =>
       aftermath(signals.call, (signal) => gate.report(pass, outcome, signal)).catch((error: unknown) => {
@@ -129,13 +125,23 @@ class Attempts {
 
   /** From the budget to the answer. */
   async #paid(asked: Asked, pass: Pass, queuedMs: number, signals: HandlerSignals): Promise<Made> {
-    const { budget, dedupe, trusted } = this.#parts
+    const { trusted, slots } = this.#parts
     await trusted(signals.wait)
     const grant = await this.#reserve(asked, pass, signals.wait)
     countWait(asked.journey, performance.now() - queuedMs)
     if (grant === null) return unused({ kind: 'again' })
     if (grant.kind !== 'granted') return unused(grant)
     countGrant(asked.journey, grant.id)
+    try {
+      return await this.#granted(asked, grant, signals)
+    } finally {
+      slots.release(asked.alone)
+    }
+  }
+
+  /** From the grant to the answer. */
+  async #granted(asked: Asked, grant: Grant, signals: HandlerSignals): Promise<Made> {
+    const { budget, dedupe } = this.#parts
     const begun = await dedupe.begin(asked.id, asked.owner, asked.alone, signals.wait)
     if (begun.kind === 'begun') return await this.#call(asked, grant, begun.lease, signals)
     await aftermath(signals.call, (signal) => budget.settle(grant, 0, signal))
@@ -145,7 +151,8 @@ class Attempts {
   /** @returns null when calls were held again meanwhile */
   async #reserve(asked: Asked, pass: Pass, wait: AbortSignal): Promise<Reservation | null> {
     try {
-      const demand = { tokens: asked.tokens, user: '', urgent: pass.probe !== null }
+      const { tokens, user, alone } = asked
+      const demand = { tokens, user, urgent: pass.probe !== null, alone }
       return await this.#parts.budget.reserve(demand, AbortSignal.any([wait, pass.held]))
     } catch (error) {
       if (pass.held.aborted && !wait.aborted) return null

@@ -39,7 +39,7 @@ const STARTS_ALONE_BEFORE_DEAD_LETTER = 3
 const RATE_LIMITED_WAIT_MS = 60_000
 
 export interface PipelineParts {
-  config: Pick<Config, 'kafka' | 'maxRequestBytes'>
+  config: Pick<Config, 'kafka' | 'maxRequestBytes' | 'budget'>
   dedupe: Pick<Dedupe, 'claim' | 'refuse' | 'store' | 'confirm' | 'finish' | 'letGo'>
   budget: Pick<Budget, 'published'>
   ask: Ask
@@ -154,14 +154,15 @@ export class Pipeline implements Handler {
 
   async #ask(
     prepared: Prepared,
-    { owner, journey }: RequestContext,
+    { owner, journey, address }: RequestContext,
     { starts }: OwnClaim,
     signals: HandlerSignals,
   ): Promise<Result> {
-    const { ask, capOf, scoring, metrics } = this.#parts
+    const { config, ask, capOf, scoring, metrics } = this.#parts
     const { id, messages, schema } = prepared
     const alone = starts >= STARTS_BEFORE_ALONE
-    const question = { id, owner, journey, messages, schema, alone, judge: scoring.judge }
+    const user = config.budget.isFair ? address.userId.toString() : ''
+    const question = { id, owner, user, journey, messages, schema, alone, judge: scoring.judge }
     const port: AskingPort = {
       ask,
       capOf,

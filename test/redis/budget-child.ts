@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createBudget } from '../../src/budget/budget.ts'
 import type { Grant } from '../../src/budget/budget.ts'
 import type { BudgetLimits, BudgetWindows } from '../../src/budget/limits.ts'
-import { Semaphore } from '../../src/lib/semaphore.ts'
+import { CallSlots } from '../../src/budget/call-slots.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
 import { connect, quiet } from './budget-support.ts'
 
@@ -24,6 +24,7 @@ export interface ChildTask {
 
 const { redisUrl, reserve, billed, callMs, ...settings } = JSON.parse(process.argv[2] ?? '') as ChildTask
 const { redis, subscribe } = connect(redisUrl)
+const slots = new CallSlots(16)
 const budget = createBudget({
   ...settings,
   redis,
@@ -31,19 +32,21 @@ const budget = createBudget({
   retryWhileAway: createRetryWhileAway({ redis, log: quiet }),
   worker: `child-${process.pid}`,
   maxWaitMs: 900_000,
+  slots,
   log: quiet,
   onLost() {},
 })
 const { signal } = new AbortController()
-const slots = new Semaphore(16)
 await budget.open(signal)
 const request = async () => {
-  const grant = await budget.reserve({ tokens: reserve, user: '', urgent: false }, signal)
-  if (grant.kind === 'granted') await call(grant)
+  const grant = await budget.reserve({ tokens: reserve, user: '', urgent: false, alone: false }, signal)
+  if (grant.kind !== 'granted') return
+  await call(grant)
+  slots.release(false)
 }
 await Promise.all(
-  Array.from({ length: 16 }, async () => {
-    for (;;) await slots.run(request, signal)
+  Array.from({ length: 32 }, async () => {
+    for (;;) await request()
   }),
 )
 

@@ -31,12 +31,12 @@ test('a budget opens as new only in a Redis that holds its data', async () => {
   await redis.hset(fleet.sentinel, 'status', 'recovering')
   expect(await budget.open(signal)).toBe(false)
   expect((await budget.status()).open).toBe(false)
-  await expect(budget.reserve({ tokens: 1, user: '', urgent: false }, AbortSignal.timeout(300))).rejects.toThrow(
-    'timeout',
-  )
+  await expect(
+    budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, AbortSignal.timeout(300)),
+  ).rejects.toThrow('timeout')
   await fleet.trust()
   expect(await budget.open(signal)).toBe(true)
-  grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
 })
 
 test('lost data closes the budget; rebuilt, it counts what was published and what live workers still know of', async () => {
@@ -45,12 +45,12 @@ test('lost data closes the budget; rebuilt, it counts what was published and wha
   const leader = fleet.worker({ limits, windows: short })
   await live.open(signal)
   await leader.open(signal)
-  const flying = grantOf(await live.reserve({ tokens: 2_000, user: '', urgent: false }, signal))
+  const flying = grantOf(await live.reserve({ tokens: 2_000, user: '', urgent: false, alone: false }, signal))
   await loseEverything()
 
   const lostMs = performance.now()
   const waiting = live
-    .reserve({ tokens: 100, user: '', urgent: false }, signal)
+    .reserve({ tokens: 100, user: '', urgent: false, alone: false }, signal)
     .then((reservation) => [reservation, performance.now()] as const)
   await waitUntil(
     async () => (await redis.hget(`${fleet.prefix}state`, 'lost')) === '1',
@@ -74,15 +74,15 @@ test('an older copy counts as lost, and is told only what it does not know', asy
   let losses = 0
   const budget = fleet.worker({ limits, windows: short, onLost: () => losses++ })
   await budget.open(signal)
-  const copied = grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  const copied = grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   const copy = await redis.dumpBuffer(`${fleet.prefix}state`)
   await sleep(20)
-  const missing = grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  const missing = grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   budget.published([copied.id, missing.id])
   await redis.restore(`${fleet.prefix}state`, 0, copy ?? '', 'REPLACE')
-  await expect(budget.reserve({ tokens: 1, user: '', urgent: false }, AbortSignal.timeout(500))).rejects.toThrow(
-    'timeout',
-  )
+  await expect(
+    budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, AbortSignal.timeout(500)),
+  ).rejects.toThrow('timeout')
   expect((await budget.status()).open).toBe(false)
   expect(losses).toBe(1)
   const outcomes = [copied, missing].map(({ atMs }) => ({ atMs: atMs + 10, requests: 20, tokens: 0 }))
@@ -110,11 +110,11 @@ test('a recovery that another worker takes over adds nothing twice', async () =>
 test('a budget that is lost by itself is not opened as new by a worker that starts', async () => {
   const [live, starting] = [fleet.worker({ windows: short }), fleet.worker({ windows: short })]
   await live.open(signal)
-  grantOf(await live.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  grantOf(await live.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   await redis.del(`${fleet.prefix}state`)
-  await expect(live.reserve({ tokens: 1, user: '', urgent: false }, AbortSignal.timeout(300))).rejects.toThrow(
-    'timeout',
-  )
+  await expect(
+    live.reserve({ tokens: 1, user: '', urgent: false, alone: false }, AbortSignal.timeout(300)),
+  ).rejects.toThrow('timeout')
   expect(await starting.open(signal)).toBe(false)
 })
 
@@ -124,7 +124,7 @@ test('a budget that a starting worker opened as new is shut again by one that kn
   const live = fleet.worker({ limits, windows: short, onLost: () => losses++ })
   const starting = fleet.worker({ limits, windows: short })
   await live.open(signal)
-  grantOf(await live.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  grantOf(await live.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   await redis.del(`${fleet.prefix}state`)
   expect(await starting.open(signal)).toBe(true)
   await waitUntil(
@@ -147,7 +147,7 @@ test('to rebuild a budget that is open, or is open again, changes nothing', asyn
   await budget.open(signal)
   await budget.rebuild([{ atMs: Date.now(), requests: 7, tokens: 0 }], signal)
   expect(await budget.status()).toMatchObject({ open: true, closedForMs: 0 })
-  expect((await budget.reserve({ tokens: 1, user: '', urgent: false }, signal)).kind).toBe('granted')
+  expect((await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal)).kind).toBe('granted')
 })
 
 test('a budget that is closed because data was lost stays shut until it is rebuilt, and a minute from then on in all', async () => {

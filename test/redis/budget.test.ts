@@ -32,8 +32,8 @@ test('a request that finds all axes free is granted, and one that one axis has n
   const limits = { requestsPerMinute: 10, requestsPerDay: 10, tokensPerMinute: 1_000, tokensPerDay: 5_000 }
   const budget = fleet.worker({ limits, maxWaitMs: 0 })
   await budget.open(signal)
-  expect((await budget.reserve({ tokens: 800, user: '', urgent: false }, signal)).kind).toBe('granted')
-  expect(await budget.reserve({ tokens: 201, user: '', urgent: false }, signal)).toMatchObject({
+  expect((await budget.reserve({ tokens: 800, user: '', urgent: false, alone: false }, signal)).kind).toBe('granted')
+  expect(await budget.reserve({ tokens: 201, user: '', urgent: false, alone: false }, signal)).toMatchObject({
     kind: 'refused',
     waitMs: expect.closeTo(60_900, -3) as number,
   })
@@ -48,7 +48,9 @@ test('a request that finds all axes free is granted, and one that one axis has n
 test('what can never fit is too long, at once and for free', async () => {
   const budget = fleet.worker({ limits: { tokensPerMinute: 1_000, tokensPerDay: 900 } })
   await budget.open(signal)
-  expect(await budget.reserve({ tokens: 901, user: '', urgent: false }, signal)).toEqual({ kind: 'too_long' })
+  expect(await budget.reserve({ tokens: 901, user: '', urgent: false, alone: false }, signal)).toEqual({
+    kind: 'too_long',
+  })
   expect((await budget.status()).axes[1]?.used).toBe(0)
 })
 
@@ -56,16 +58,16 @@ test('a turn at most the longest wait away is held, one further away is refused 
   const first = fleet.worker({ limits: { requestsPerMinute: 1 }, maxWaitMs: 65_000 })
   const second = fleet.worker({ limits: { requestsPerMinute: 1 }, maxWaitMs: 65_000 })
   await first.open(signal)
-  grantOf(await first.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  grantOf(await first.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   const leaving = new AbortController()
-  const held = first.reserve({ tokens: 1, user: '', urgent: false }, leaving.signal)
+  const held = first.reserve({ tokens: 1, user: '', urgent: false, alone: false }, leaving.signal)
   await waitingInFleet(first, 1)
-  const refused = await second.reserve({ tokens: 1, user: '', urgent: false }, signal)
+  const refused = await second.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal)
   expect(refused).toMatchObject({ kind: 'refused', waitMs: expect.closeTo(121_800, -3) as number })
   leaving.abort(new Error('the partition was taken away'))
   await expect(held).rejects.toThrow('the partition was taken away')
   await waitingInFleet(first, 0)
-  const next = second.reserve({ tokens: 1, user: '', urgent: false }, AbortSignal.timeout(500))
+  const next = second.reserve({ tokens: 1, user: '', urgent: false, alone: false }, AbortSignal.timeout(500))
   await waitingInFleet(first, 1)
   await expect(next).rejects.toThrow('timeout')
 })
@@ -75,11 +77,11 @@ test('a worker that dies in the line lets the next one through soon after its tu
   const windows = { minuteMs: 4_000, dayMs: 60_000, marginMs: 1_000 }
   const living = fleet.worker({ limits, windows })
   await living.open(signal)
-  grantOf(await living.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  grantOf(await living.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   const { prefix, sentinel } = fleet
   const dead = budgetScripts({ redis, prefix, sentinel, limits, windows, pace: paceOf(limits, null, windows) })
   expect((await dead.reserve([{ id: 'dead', tokens: 1 }], 900_000, null)).kind).toBe('wait')
-  const { waitedMs } = grantOf(await living.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  const { waitedMs } = grantOf(await living.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   // The dead worker's turn is over after 6 s, the next one after it is 10 s away.
   expect(waitedMs).toBeLessThan(9_000)
 })
@@ -88,8 +90,8 @@ test('tokens that a settlement frees wake a waiter of another worker at once', a
   const limits = { tokensPerMinute: 1_000 }
   const [one, other] = [fleet.worker({ limits }), fleet.worker({ limits })]
   await one.open(signal)
-  const grant = grantOf(await one.reserve({ tokens: 900, user: '', urgent: false }, signal))
-  const waiting = other.reserve({ tokens: 500, user: '', urgent: false }, AbortSignal.timeout(9_000))
+  const grant = grantOf(await one.reserve({ tokens: 900, user: '', urgent: false, alone: false }, signal))
+  const waiting = other.reserve({ tokens: 500, user: '', urgent: false, alone: false }, AbortSignal.timeout(9_000))
   await waitingInFleet(one, 1)
   await one.settle(grant, 300, signal)
   // Without that its turn would be a minute away.
@@ -99,8 +101,12 @@ test('tokens that a settlement frees wake a waiter of another worker at once', a
 test('a request that was billed more than it reserved is a debt that later ones wait for', async () => {
   const budget = fleet.worker({ limits: { tokensPerMinute: 1_000 }, maxWaitMs: 0 })
   await budget.open(signal)
-  await budget.settle(grantOf(await budget.reserve({ tokens: 100, user: '', urgent: false }, signal)), 1_200, signal)
-  expect((await budget.reserve({ tokens: 1, user: '', urgent: false }, signal)).kind).toBe('refused')
+  await budget.settle(
+    grantOf(await budget.reserve({ tokens: 100, user: '', urgent: false, alone: false }, signal)),
+    1_200,
+    signal,
+  )
+  expect((await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal)).kind).toBe('refused')
   expect((await budget.status()).axes[1]).toMatchObject({ used: 1_200, free: 0 })
 })
 
@@ -108,12 +114,12 @@ test('a small request does not overtake a large one that waits', async () => {
   const limits = { tokensPerMinute: 1_000 }
   const [one, other] = [fleet.worker({ limits }), fleet.worker({ limits, maxWaitMs: 1_000 })]
   await one.open(signal)
-  grantOf(await one.reserve({ tokens: 400, user: '', urgent: false }, signal))
+  grantOf(await one.reserve({ tokens: 400, user: '', urgent: false, alone: false }, signal))
   const leaving = new AbortController()
-  const large = one.reserve({ tokens: 900, user: '', urgent: false }, leaving.signal)
+  const large = one.reserve({ tokens: 900, user: '', urgent: false, alone: false }, leaving.signal)
   await waitingInFleet(one, 1)
   // 600 tokens are free, but the large one needs them.
-  expect((await other.reserve({ tokens: 200, user: '', urgent: false }, signal)).kind).toBe('refused')
+  expect((await other.reserve({ tokens: 200, user: '', urgent: false, alone: false }, signal)).kind).toBe('refused')
   leaving.abort(new Error('the test is over'))
   await expect(large).rejects.toThrow('the test is over')
 })
@@ -124,7 +130,7 @@ test('requests of one process are served in order, and one that gives up while i
   const served: number[] = []
   const leaving = new AbortController()
   const requests = Array.from({ length: 5 }, (_, number) =>
-    budget.reserve({ tokens: 1, user: '', urgent: false }, number === 1 ? leaving.signal : signal).then(
+    budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, number === 1 ? leaving.signal : signal).then(
       () => served.push(number),
       () => served.push(-number),
     ),
@@ -140,7 +146,7 @@ test('a hold told by the provider holds every worker, and a shorter one does not
   await one.open(signal)
   await one.holdFor(90_000, signal)
   await one.holdFor(5_000, signal)
-  expect(await other.reserve({ tokens: 1, user: '', urgent: false }, signal)).toMatchObject({
+  expect(await other.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal)).toMatchObject({
     kind: 'refused',
     waitMs: expect.closeTo(90_000, -3) as number,
   })
@@ -152,22 +158,22 @@ test('a provider that has less left than is known here narrows the budget of eve
   const windows = { minuteMs: 20_000, dayMs: 60_000, marginMs: 2_000 }
   const [one, other] = [fleet.worker({ limits, windows }), fleet.worker({ limits, windows, maxWaitMs: 0 })]
   await one.open(signal)
-  const grant = grantOf(await one.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  const grant = grantOf(await one.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   await one.narrow(grant, { 'x-ratelimit-remaining-requests': '1', 'x-ratelimit-reset-requests': '5s' }, signal)
-  grantOf(await other.reserve({ tokens: 1, user: '', urgent: false }, signal))
-  const told = await other.reserve({ tokens: 1, user: '', urgent: false }, signal)
+  grantOf(await other.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
+  const told = await other.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal)
   const waitMs = told.kind === 'refused' ? told.waitMs : Number.NaN
   expect(waitMs).toBeLessThanOrEqual(5_000)
   await sleep(waitMs + 5)
-  grantOf(await other.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  grantOf(await other.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
 })
 
 test('a provider that counts what is known here narrows nothing', async () => {
   const budget = fleet.worker({ limits: { requestsPerMinute: 3 } })
   await budget.open(signal)
   const grants = [
-    await budget.reserve({ tokens: 1, user: '', urgent: false }, signal),
-    await budget.reserve({ tokens: 1, user: '', urgent: false }, signal),
+    await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal),
+    await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal),
   ].map(grantOf)
   for (const grant of grants.toReversed()) {
     const remaining = String(3 - grant.used.minute.requests)
@@ -183,10 +189,10 @@ test('a provider that counts what is known here narrows nothing', async () => {
 test('SCRIPT FLUSH changes nothing', async () => {
   const budget = fleet.worker({ limits: { requestsPerMinute: 2 }, maxWaitMs: 0 })
   await budget.open(signal)
-  grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   await redis.script('FLUSH')
-  grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false }, signal))
-  expect((await budget.reserve({ tokens: 1, user: '', urgent: false }, signal)).kind).toBe('refused')
+  grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
+  expect((await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal)).kind).toBe('refused')
 })
 
 test('a grant that comes too late to be sent is spent, and another one is asked for', async () => {
@@ -203,7 +209,7 @@ test('a grant that comes too late to be sent is spent, and another one is asked 
   })
   let asked = 0
   await slow.open(signal)
-  const grant = grantOf(await slow.reserve({ tokens: 1, user: '', urgent: false }, signal))
+  const grant = grantOf(await slow.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   expect(grant.sendByMs).toBeGreaterThan(performance.now())
   expect((await slow.status()).axes[0]?.used).toBe(2)
 })

@@ -16,7 +16,7 @@ test('a budget without limits grants as soon as it is rebuilt, and says that it 
   await budget.open(signal)
   await budget.closeFor(60_000, signal)
   await budget.rebuild([], signal)
-  const grant = grantOf(await budget.reserve({ tokens: 10, user: '', urgent: false }, signal))
+  const grant = grantOf(await budget.reserve({ tokens: 10, user: '', urgent: false, alone: false }, signal))
   expect(grant.waitedMs).toBeLessThan(10_000)
   expect((await budget.status()).closedForMs).toBe(0)
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { CallSlots } from '../../src/budget/call-slots.ts'
 import { createAdmission } from '../../src/budget/admission.ts'
 import type { ReserveReply } from '../../src/budget/scripts.ts'
 
@@ -8,7 +9,7 @@ const used = { minute: { requests: 1, tokens: 1 }, day: { requests: 1, tokens: 1
 const version = { generation: 'g', seq: 1 }
 
 /** An admission whose script replies when, and what, the test says. */
-function admissionWith() {
+function admissionWith(slots = new CallSlots(100)) {
   const calls: { ids: string[]; reply: (reply: ReserveReply) => void }[] = []
   const settled: { id: string; billed: number | null }[] = []
   const left: string[] = []
@@ -31,6 +32,7 @@ function admissionWith() {
     known: () => null,
     pace: { spacingMs: 0, aheadMs: 0, sendWithinMs: 60_000 },
     maxWaitMs: 1_000,
+    slots,
     worker: 'w',
     log: quiet,
     signal: never,
@@ -40,7 +42,8 @@ function admissionWith() {
     ...version,
     grants: Array.from({ length: count }, () => ({ atMs: 1, ageMs: 0, used })),
   })
-  const ask = (user: string, signal = never) => admission.wait({ tokens: 1, user, urgent: false }, signal)
+  const ask = (user: string, signal = never, alone = false) =>
+    admission.wait({ tokens: 1, user, urgent: false, alone }, signal)
   return { admission, calls, settled, left, grant, ask }
 }
 
@@ -97,4 +100,45 @@ test('a refusal ends one wait only', async () => {
   await soon()
   calls[1]?.reply(grant(1))
   expect((await waits[1])?.kind).toBe('granted')
+})
+
+test('nobody asks for a grant that has no slot to be used in, and a call that ends lets the next one ask', async () => {
+  const slots = new CallSlots(2)
+  const { calls, grant, ask } = admissionWith(slots)
+  const waits = ['a', 'b', 'c'].map((user) => ask(user))
+  calls[0]?.reply(grant(1))
+  await soon()
+  expect(calls[1]?.ids).toHaveLength(1)
+  calls[1]?.reply(grant(1))
+  await soon()
+  expect([calls.length, slots.free]).toEqual([2, 0])
+  slots.release(false)
+  await soon()
+  expect(calls).toHaveLength(3)
+  calls[2]?.reply(grant(1))
+  expect((await Promise.all(waits)).map(({ kind }) => kind)).toEqual(['granted', 'granted', 'granted'])
+})
+
+test('a request that has to be alone waits until nothing is in flight, and those behind it wait for it', async () => {
+  const slots = new CallSlots(2)
+  const { calls, grant, ask } = admissionWith(slots)
+  const first = ask('a')
+  calls[0]?.reply(grant(1))
+  await first
+  const alone = ask('b', never, true)
+  const behind = ask('c')
+  await soon()
+  expect(calls).toHaveLength(1)
+  slots.release(false)
+  await soon()
+  expect(calls[1]?.ids).toHaveLength(1)
+  calls[1]?.reply(grant(1))
+  await alone
+  expect(slots.free).toBe(0)
+  await soon()
+  expect(calls).toHaveLength(2)
+  slots.release(true)
+  await soon()
+  calls[2]?.reply(grant(1))
+  expect((await behind).kind).toBe('granted')
 })

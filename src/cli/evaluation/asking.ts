@@ -1,11 +1,11 @@
 /** Asks the model as a worker does, through the fleet's gate and budget, about texts that no message brought. */
 import { randomInt, randomUUID } from 'node:crypto'
 import { pause } from '../../lib/abortable.ts'
-import { Semaphore } from '../../lib/semaphore.ts'
 import type { Settled } from '../../pipeline/asking.ts'
 import { askUntilSettled } from '../../pipeline/asking.ts'
 import { createAsk } from '../../pipeline/attempt.ts'
 import type { Budget } from '../../budget/budget.ts'
+import type { CallSlots } from '../../budget/call-slots.ts'
 import type { Config } from '../../config.ts'
 import type { ClaimOwner } from '../../claims/dedupe.ts'
 import { FAILURES } from '../../errors.ts'
@@ -29,6 +29,7 @@ const TELL_EVERY_MS = 60_000
 export interface AskingParts {
   config: Pick<Config, 'provider' | 'maxCallsInFlight' | 'verdictMinScore'>
   budget: Budget
+  slots: CallSlots
   gate: Gate
   provider: Provider
   estimator: TokenEstimator
@@ -39,13 +40,13 @@ export interface AskingParts {
  * @returns a function that asks one question, and again where a worker would. It rejects with the signal's reason, and with an
  * Error that says what to do when the provider takes no call at all
  */
-export function createAsking({ config, budget, gate, provider, estimator, log }: AskingParts) {
+export function createAsking({ config, budget, slots, gate, provider, estimator, log }: AskingParts) {
   const ask = createAsk({
     budget,
     gate,
     provider,
     log,
-    slots: new Semaphore(config.maxCallsInFlight),
+    slots,
     // No claims are asked for, so that nobody else can have taken this one; and the budget knows by itself whether it is lost.
     dedupe: {
       begin: async (id, owner) => ({ kind: 'begun', lease: leaseOf(id, owner), ...NO_STARTS }),
@@ -59,7 +60,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
   let toldMs = -TELL_EVERY_MS
 
   async function settle(prompt: Prompted, journey: Journey, signal: AbortSignal): Promise<Answered> {
-    const question = { ...prompt, id: --lastId, owner: NOBODY, alone: false, journey, judge }
+    const question = { ...prompt, id: --lastId, owner: NOBODY, user: '', alone: false, journey, judge }
     const mostTokens = (cap: number) => prompt.estimate.tokens + cap
     const { capOf } = provider
     const port = { ask, capOf, mostTokens, onFailure: endIfHopeless, outlast }

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import type { Redis } from 'ioredis'
 import type { Budget } from '../../budget/budget.ts'
 import { budgetSettings, createBudget } from '../../budget/budget.ts'
+import { CallSlots } from '../../budget/call-slots.ts'
 import type { Config } from '../../config.ts'
 import type { Log } from '../../logging/log.ts'
 import { createAdaptations } from '../../provider/adaptations.ts'
@@ -40,10 +41,12 @@ export function withFleet<T>(
       const retry = createRetryWhileAway({ log, redis })
       const subscriptions = createSubscriptions(listener, log)
       const transport = createTransport(config.provider.proxyUrl)
+      const slots = new CallSlots(config.maxCallsInFlight)
       const budget = createBudget({
         redis,
         retryWhileAway: retry,
         ...budgetSettings(config.budget, keys),
+        slots,
         worker,
         log,
         subscribe: (channel, receive) => subscriptions.subscribe(channel, receive),
@@ -57,7 +60,7 @@ export function withFleet<T>(
       const { model } = config.provider
       const estimator = createTokenEstimator(model, await createTokenRatios(redis, keys, model, log).load())
       try {
-        return await work({ config, redis, keys, budget, gate, provider, estimator, log })
+        return await work({ config, redis, keys, budget, slots, gate, provider, estimator, log })
       } finally {
         gate.close()
         budget.close()
