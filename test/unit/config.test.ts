@@ -28,6 +28,7 @@ describe('settings', () => {
       startFrom: { kind: 'recent' },
     })
     expect(config.budget).toEqual({
+      isFair: true,
       name: 'gpt-4.1-mini-2025-04-14',
       requestsPerMinute: 3,
       requestsPerDay: 200,
