@@ -44,6 +44,8 @@ function crossFieldProblems(env: RawSettings, needsKey: boolean): string[] {
     needs(other, one)
   }
   for (const [name, other] of NEEDS) needs(name, other)
+  const isDayLimited = env.OPENAI_RPD !== '0' || (env.OPENAI_TPD ?? '0') !== '0'
+  rule(has('BUDGET_USER_SHARE') && !isDayLimited, 'OPENAI_RPD or OPENAI_TPD must be set with BUDGET_USER_SHARE')
   const topics = new Map<string, string>()
   for (const name of TOPIC_SETTINGS) {
     const topic = env[name] ?? TOPIC_DEFAULTS[name]
@@ -168,6 +170,8 @@ function shape(env: z.infer<typeof schema>) {
       maxWaitMs: env.BUDGET_MAX_WAIT_SECONDS * 1_000,
       /** Users take turns. */
       isFair: env.BUDGET_FAIRNESS,
+      /** One user's part of the limits of a day, up to 1; null: no bound */
+      userShare: env.BUDGET_USER_SHARE ?? null,
     },
     maxCallsInFlight: env.MAX_CALLS_IN_FLIGHT,
     verdictMinScore: env.VERDICT_MIN_SCORE,

@@ -23,6 +23,18 @@ const switchSetting = (fallback = false) =>
     .transform((value) => ['on', 'true', '1'].includes(value))
     .default(fallback)
 
+/** `0.25` and `25%` are the same. */
+const part = z
+  .string()
+  .refine((value) => /^(\d+(\.\d+)?%|\d*\.\d+|1)$/.test(value) && partOf(value) > 0 && partOf(value) <= 1, {
+    message: 'must be a part such as 0.25 or 25%',
+  })
+  .transform(partOf)
+
+function partOf(value: string): number {
+  return Number.parseFloat(value) / (value.endsWith('%') ? 100 : 1)
+}
+
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) =>
   z.enum(values, { message: `must be one of ${values.join(', ')}` }).default(fallback as never)
 
@@ -163,6 +175,8 @@ export const settings = {
   BUDGET_MAX_WAIT_SECONDS: integer(900, 0),
   // Users take turns within a worker; off keeps the order of arrival.
   BUDGET_FAIRNESS: switchSetting(true),
+  // What one user may take of OPENAI_RPD and OPENAI_TPD.
+  BUDGET_USER_SHARE: part.optional(),
   MAX_CALLS_IN_FLIGHT: integer(32, 1, 10_000),
   VERDICT_MIN_SCORE: integer(50, 0, 100),
   // Of a message's value; a longer one is dead-lettered.

@@ -15,7 +15,7 @@ import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { groupCommit } from '../redis/group-commit.ts'
-import type { Demand, Grant } from './admission.ts'
+import type { Demand, Grant as Admitted } from './admission.ts'
 import { createAdmission } from './admission.ts'
 import { CallSlots } from './call-slots.ts'
 import { createJournal } from './journal.ts'
@@ -28,8 +28,11 @@ import { createRebuild } from './rebuild.ts'
 import type { Published } from './rebuild.ts'
 import { budgetScripts } from './scripts.ts'
 import { readStatus } from './status.ts'
+import type { Share, UserShare } from './user-share.ts'
+import { createUserShare } from './user-share.ts'
 
-export type { Grant } from './admission.ts'
+/** `share`: what it takes of its user's share of the day; null: no share is bounded. */
+export type Grant = Admitted & { share: Share | null }
 
 /** `waitMs`: when it would be admitted, as things stand. */
 export type Reservation = Grant | { kind: 'refused'; waitMs: number } | { kind: 'too_long' }
@@ -44,6 +47,10 @@ export interface BudgetOptions {
   limits: BudgetLimits
   /** null: no even spacing. */
   burst: number | null
+  /** Users take turns within this process; off: the order of arrival. */
+  isFair?: boolean
+  /** One user's part of the limits of a day; null: no bound. */
+  userShare?: number | null
   /** A request is held while its turn is at most so far away. */
   maxWaitMs: number
   /** Of this process's calls; without them there is no bound. */
@@ -62,8 +69,11 @@ export interface BudgetOptions {
 export type Budget = ReturnType<typeof createBudget>
 
 /** @returns the options that follow from the settings: equal for all that share a budget */
-export function budgetSettings({ name, burst, maxWaitMs, ...limits }: Config['budget'], keys: RedisKeys) {
-  return { prefix: keys.budget(name), sentinel: keys.state, limits, burst, maxWaitMs }
+export function budgetSettings(
+  { name, burst, maxWaitMs, isFair, userShare, ...limits }: Config['budget'],
+  keys: RedisKeys,
+) {
+  return { prefix: keys.budget(name), sentinel: keys.state, limits, burst, maxWaitMs, isFair, userShare }
 }
 
 /** Redis is not touched before the first use; `close` ends the subscription. */
@@ -90,6 +100,10 @@ export function createBudget(options: BudgetOptions) {
     log,
     signal: closing.signal,
   })
+  const { isFair = true, userShare = null } = options
+  const dayMs = windows.dayMs + windows.marginMs
+  const shares =
+    userShare === null ? null : createUserShare({ redis, retryWhileAway, prefix, limits, part: userShare, dayMs })
   const settleTogether = groupCommit(async (grants: readonly { id: string; atMs: number; billed: number | null }[]) => {
     const version = await scripts.settle(grants)
     return grants.map(() => version)
@@ -108,6 +122,29 @@ export function createBudget(options: BudgetOptions) {
     await retryWhileAway('the hold', () => scripts.hold(ms, why), signal)
   }
 
+  /** The share is taken first, so that nobody waits for a turn that may not be used. */
+  async function withinShare(
+    all: UserShare,
+    user: string,
+    tokens: number,
+    wait: () => ReturnType<typeof admission.wait>,
+    signal: AbortSignal,
+  ): Promise<Reservation> {
+    const taken = await all.take(user, tokens, signal)
+    if (taken.kind === 'refused') return taken
+    const { share } = taken
+    let admitted: Awaited<ReturnType<typeof admission.wait>> | null = null
+    try {
+      admitted = await wait()
+      return admitted.kind === 'granted' ? { ...admitted, share } : admitted
+    } finally {
+      if (admitted?.kind !== 'granted')
+        all
+          .giveBack(share, closing.signal)
+          .catch((error: Error) => log.debug('what was taken of a share stays taken', { reason: error.message }))
+    }
+  }
+
   return {
     /** Whether `reserve` would answer that so many tokens are too long. */
     neverFits: (tokens: number) => isTooLong(tokens, limits),
@@ -120,7 +157,11 @@ export function createBudget(options: BudgetOptions) {
      */
     async reserve(demand: Demand, signal: AbortSignal): Promise<Reservation> {
       if (isTooLong(demand.tokens, limits)) return { kind: 'too_long' }
-      return await admission.wait({ ...demand, tokens: Math.ceil(demand.tokens) }, signal)
+      const tokens = Math.ceil(demand.tokens)
+      const wait = () => admission.wait({ ...demand, tokens, user: isFair ? demand.user : '' }, signal)
+      if (shares !== null && demand.user !== '') return await withinShare(shares, demand.user, tokens, wait, signal)
+      const admitted = await wait()
+      return admitted.kind === 'granted' ? { ...admitted, share: null } : admitted
     },
 
     /**
@@ -131,6 +172,7 @@ export function createBudget(options: BudgetOptions) {
       if (billedTokens !== null) journal.settled(grant.id, billedTokens)
       const settle = () => settleTogether({ id: grant.id, atMs: grant.atMs, billed: billedTokens })
       await learn(await retryWhileAway('the settlement', settle, signal), signal)
+      if (grant.share !== null && billedTokens !== null) await shares?.settle(grant.share, billedTokens, signal)
     },
 
     /** The outcome that tells of these grants (by id) is committed: recovery would count them from there. */

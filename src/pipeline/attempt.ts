@@ -40,7 +40,7 @@ export interface Asked {
   trial: Question['trial']
   /** The most that the call can be billed. */
   tokens: number
-  /** Whose turn it takes in the worker's line. */
+  /** Whose turn, and share of a day, it takes. */
   user: string
   /** It is suspected of killing its worker: nothing else is in flight meanwhile. */
   alone: boolean

@@ -39,7 +39,7 @@ const STARTS_ALONE_BEFORE_DEAD_LETTER = 3
 const RATE_LIMITED_WAIT_MS = 60_000
 
 export interface PipelineParts {
-  config: Pick<Config, 'kafka' | 'maxRequestBytes' | 'budget'>
+  config: Pick<Config, 'kafka' | 'maxRequestBytes'>
   dedupe: Pick<Dedupe, 'claim' | 'refuse' | 'store' | 'confirm' | 'finish' | 'letGo'>
   budget: Pick<Budget, 'published'>
   ask: Ask
@@ -158,10 +158,10 @@ export class Pipeline implements Handler {
     { starts }: OwnClaim,
     signals: HandlerSignals,
   ): Promise<Result> {
-    const { config, ask, capOf, scoring, metrics } = this.#parts
+    const { ask, capOf, scoring, metrics } = this.#parts
     const { id, messages, schema } = prepared
     const alone = starts >= STARTS_BEFORE_ALONE
-    const user = config.budget.isFair ? address.userId.toString() : ''
+    const user = address.userId.toString()
     const question = { id, owner, user, journey, messages, schema, alone, judge: scoring.judge }
     const port: AskingPort = {
       ask,

@@ -40,6 +40,26 @@ describe('while there is no budget', () => {
   )
 
   test.concurrent(
+    'a user with three requests waits for the next minute only, though another one came first with thirty',
+    { timeout: 180_000 },
+    async ({ onTestFinished }) => {
+      const { stub, world, send, arrived } = await startFleet(onTestFinished, {
+        env: { OPENAI_RPM: '6', OPENAI_RPD: '0', OPENAI_TPM: '0' },
+      })
+      await send(range(30), () => ({ user_id: 1 }))
+      await arrived(6, 20_000)
+      await send([101, 102, 103], () => ({ user_id: 2 }))
+      await world.answered([101, 102, 103], 90_000)
+      // In the second minute the two take turns.
+      expect(stub.summary().arrivals).toBeLessThanOrEqual(12)
+      expect(stub.summary().windows.perMinute.most).toBe(6)
+      const answered = world.notifications().map(({ response }) => response['processing_id'] as number)
+      const first = answered.filter((id) => id < 100)
+      expect(first).toEqual([...first].toSorted((one, other) => one - other))
+    },
+  )
+
+  test.concurrent(
     'a refusal tells when the request would be admitted: sent again then, it is',
     { timeout: 180_000 },
     async ({ onTestFinished }) => {

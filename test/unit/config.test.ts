@@ -29,6 +29,7 @@ describe('settings', () => {
     })
     expect(config.budget).toEqual({
       isFair: true,
+      userShare: null,
       name: 'gpt-4.1-mini-2025-04-14',
       requestsPerMinute: 3,
       requestsPerDay: 200,
@@ -131,6 +132,27 @@ describe('settings', () => {
     })
     expect(config.kafka.startFrom).toEqual({ kind: 'time', atMs: Date.UTC(2026, 10, 1) })
     expect(config.kafka.sasl?.mechanism).toBe('scram-sha-512')
+  })
+
+  test.each([
+    ['25%', 0.25],
+    ['0.25', 0.25],
+    ['1', 1],
+    ['.5', 0.5],
+  ])("one user's share %s is the part %d", (written, part) => {
+    expect(loadConfig({ OPENAI_KEY: 'k', BUDGET_USER_SHARE: written }).budget.userShare).toBe(part)
+  })
+
+  test.each(['0', '0%', '25', '101%', '1.5', 'half'])("one user's share is never %s", (written) => {
+    expect(() => loadConfig({ OPENAI_KEY: 'k', BUDGET_USER_SHARE: written })).toThrow(
+      'BUDGET_USER_SHARE must be a part',
+    )
+  })
+
+  test("one user's share needs a limit of the day", () => {
+    const env = { OPENAI_KEY: 'k', BUDGET_USER_SHARE: '25%', OPENAI_RPD: '0' }
+    expect(() => loadConfig(env)).toThrow('OPENAI_RPD or OPENAI_TPD must be set with BUDGET_USER_SHARE')
+    expect(loadConfig({ ...env, OPENAI_TPD: '1000' }).budget.userShare).toBe(0.25)
   })
 
   test('take what managed services ask for', () => {
