@@ -102,7 +102,7 @@ class Attempts {
   }
 
   async make(asked: Asked, signals: HandlerSignals): Promise<Attempt> {
-    const { budget, gate, log } = this.#parts
+    const { budget, gate, slots, log } = this.#parts
     // Before it waits at the gate: calls may be held for hours.
     if (budget.neverFits(asked.tokens)) return { kind: 'too_long' }
     const queuedMs = performance.now()
@@ -112,31 +112,38 @@ class Attempts {
         warned(log, 'the gate was not told', asked.id)(error)
         return NO_EVIDENCE
       })
-    let made: Made
-    try {
-      made = await this.#paid(asked, pass, queuedMs, signals)
-    } catch (error) {
+    const unusedAfter = async (error: unknown): Promise<never> => {
       await report('unused')
       throw error
     }
-    const evidence = await report(made.outcome)
-    return made.attempt.kind === 'failure' ? { ...made.attempt, evidence } : made.attempt
-  }
-
-  /** From the budget to the answer. */
-  async #paid(asked: Asked, pass: Pass, queuedMs: number, signals: HandlerSignals): Promise<Made> {
-    const { trusted, slots } = this.#parts
-    await trusted(signals.wait)
-    const grant = await this.#reserve(asked, pass, signals.wait)
-    countWait(asked.journey, performance.now() - queuedMs)
-    if (grant === null) return unused({ kind: 'again' })
-    if (grant.kind !== 'granted') return unused(grant)
-    countGrant(asked.journey, grant.id)
+    const turn = await this.#turn(asked, pass, queuedMs, signals).catch(unusedAfter)
+    if (turn.kind !== 'granted') {
+      await report('unused')
+      return turn
+    }
     try {
-      return await this.#granted(asked, grant, signals)
+      const made = await this.#granted(asked, turn, signals).catch(unusedAfter)
+      const evidence = await report(made.outcome)
+      return made.attempt.kind === 'failure' ? { ...made.attempt, evidence } : made.attempt
     } finally {
+      // Not before the gate knows of a failure: the next call would begin, and burn, in the meantime.
       slots.release(asked.alone)
     }
+  }
+
+  /** @returns the grant, which holds a slot; or with what the attempt ends without one */
+  async #turn(
+    asked: Asked,
+    pass: Pass,
+    queuedMs: number,
+    signals: HandlerSignals,
+  ): Promise<Reservation | { kind: 'again' }> {
+    await this.#parts.trusted(signals.wait)
+    const turn = await this.#reserve(asked, pass, signals.wait)
+    countWait(asked.journey, performance.now() - queuedMs)
+    if (turn === null) return { kind: 'again' }
+    if (turn.kind === 'granted') countGrant(asked.journey, turn.id)
+    return turn
   }
 
   /** From the grant to the answer. */

@@ -188,9 +188,14 @@ export function createGate(options: GateOptions): Gate {
       else await report(pass, 'unused', closing.signal)
       return lookMs
     }
+    turnBack()
+    return seen.state === 'held' ? Math.max(1, Math.min(lookMs, seen.waitMs)) : lookMs
+  }
+
+  /** Those that have a pass and wait for the budget come back to the gate. */
+  function turnBack(): void {
     const reason = new Error('calls are held')
     for (const [pass, controller] of passes) if (pass.probe === null) controller.abort(reason)
-    return seen.state === 'held' ? Math.max(1, Math.min(lookMs, seen.waitMs)) : lookMs
   }
 
   async function report(pass: Pass, outcome: Outcome, signal: AbortSignal): Promise<Evidence> {
@@ -215,11 +220,13 @@ export function createGate(options: GateOptions): Gate {
       log.error('one request fails again and again, and no other is answered', fields)
     }
     for (const { scope, code } of told.lifted) log.info('a hold is lifted', { scope: who[scope], code })
+    const held = told.state === 'held' || told.state === 'opened'
+    if (held) turnBack()
     if (told.state === 'opened' || told.lifted.length > 0) wake()
     const scopes = scopesOf(who)
     if (blamed === null) failedFirst.delete(pass.id)
     else if (successesAtFirst(pass) === null) remember(pass.id, scopes, told.successes)
-    return { held: told.state === 'held' || told.state === 'opened', scopes, successes: told.successes }
+    return { held, scopes, successes: told.successes }
   }
 
   function successesAtFirst({ id, identity: who }: Pass): number | null {
