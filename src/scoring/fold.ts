@@ -64,10 +64,18 @@ function learn(unit: number): number {
   return value
 }
 
-/** Makes the folded form of `source` piece by piece, so that a long text need not be folded in one go. */
-export function createFolder(source: string) {
-  let units = new Uint16Array(source.length + 64)
-  let at = new Int32Array(source.length + 64)
+/** For short texts, which are many; each is folded in one go, so that one at a time needs it. */
+const SHORT = 512
+const shortUnits = new Uint16Array(SHORT * (MAX_EXPANSION + 1))
+const shortAt = new Int32Array(SHORT * (MAX_EXPANSION + 1))
+
+/**
+ * Makes the folded form of `source` piece by piece, so that a long text need not be folded in one go.
+ * @param isShort it is folded before another one is begun, and has at most 512 UTF-16 units
+ */
+export function createFolder(source: string, isShort = false) {
+  let units = isShort ? shortUnits : new Uint16Array(source.length + 64)
+  let at = isShort ? shortAt : new Int32Array(source.length + 64)
   let length = 1
   let place = 0
   units[0] = BLANK
@@ -129,7 +137,10 @@ export function createFolder(source: string) {
       length += 1
     }
     at[length] = place
-    return { text: Buffer.from(units.buffer, 0, length * 2).toString('utf16le'), at: at.subarray(0, length + 1) }
+    return {
+      text: Buffer.from(units.buffer, 0, length * 2).toString('utf16le'),
+      at: isShort ? at.slice(0, length + 1) : at.subarray(0, length + 1),
+    }
   }
 
   return { step, result }
@@ -137,7 +148,7 @@ export function createFolder(source: string) {
 
 /** Folds a text in one go: some 5 ms for a million characters. */
 export function fold(source: string): Folded {
-  const folder = createFolder(source)
+  const folder = createFolder(source, source.length <= SHORT)
   folder.step(source.length)
   return folder.result()
 }
