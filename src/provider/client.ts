@@ -159,16 +159,18 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     throw new TypeError('the openai package answered without a request')
   }
 
+  const server = digest(settings.baseUrl)
+  const way = settings.proxyUrl === null ? 'direct' : digest(new URL(settings.proxyUrl).host)
+  const config = `config:${digest(settings.baseUrl, settings.model, settings.responseFormat, String(settings.maxCompletionTokens))}`
+
   async function identity(): Promise<Identity> {
     const { fingerprint } = await key()
-    const server = digest(settings.baseUrl)
-    const way = settings.proxyUrl === null ? 'direct' : digest(new URL(settings.proxyUrl).host)
     return {
       outage: `outage:${server}:${way}`,
       route: `route:${server}:${way}`,
       key: `key:${server}:${fingerprint}`,
       // All that the remedy of a bad configuration names: a worker in which it is mended is not held by those in which it is not.
-      config: `config:${digest(settings.baseUrl, settings.model, settings.responseFormat, String(settings.maxCompletionTokens))}`,
+      config,
     }
   }
 

@@ -54,13 +54,26 @@ function block(name: 'requirements' | 'resume', text: string): string {
   return `<${name} id="${id}">\n${text}\n</${name} id="${id}">`
 }
 
+const known = new Map<string, string>()
+
+/** @returns the system message, the same string each time: it is long, and nothing of it depends on the texts */
+function rulesOf(responseFormat: PromptOptions['responseFormat'], verdictMinScore: number): string {
+  const key = `${responseFormat} ${verdictMinScore}`
+  let rules = known.get(key)
+  if (rules === undefined) {
+    rules = instructions(verdictMinScore)
+    if (responseFormat !== 'json_schema') rules = `${rules}\n\nСхема:\n${JSON.stringify(answerSchema)}`
+    known.set(key, rules)
+  }
+  return rules
+}
+
 /**
  * @param texts sanitised; they stand in the messages character by character
  * @returns the same for the same texts and options
  */
 export function buildPrompt(texts: Texts, { responseFormat, verdictMinScore }: PromptOptions): Prompt {
-  const rules = instructions(verdictMinScore)
-  const withSchema = responseFormat === 'json_schema' ? rules : `${rules}\n\nСхема:\n${JSON.stringify(answerSchema)}`
+  const withSchema = rulesOf(responseFormat, verdictMinScore)
   return {
     messages: [
       { role: 'system', content: withSchema },

@@ -109,12 +109,43 @@ function add(costs: Float64Array, text: string): void {
 
 /** What the chat format adds to each message and to the whole. */
 const PER_MESSAGE = 4
+/** One for each way to ask: response formats and verdicts. */
+const MOST_RULES = 8
 const PER_PROMPT = 3
 
-function measure({ messages, schema }: Prompt): { raw: number; writing: Writing } {
+/** Of the instructions and the schema, which are the same in every prompt. */
+const costsOfRules = new Map<string, Float64Array>()
+const costsOfSchemas = new WeakMap<object, Float64Array>()
+
+function costsOf(text: string): Float64Array {
   const costs = new Float64Array(HALF + 1)
-  for (const { content } of messages) add(costs, content)
-  if (schema !== null) add(costs, JSON.stringify(schema))
+  add(costs, text)
+  return costs
+}
+
+function rulesCost(text: string): Float64Array {
+  const known = costsOfRules.get(text)
+  if (known !== undefined) return known
+  const costs = costsOf(text)
+  if (costsOfRules.size >= MOST_RULES) costsOfRules.clear()
+  costsOfRules.set(text, costs)
+  return costs
+}
+
+function schemaCost(schema: { name: string; schema: object }): Float64Array {
+  const known = costsOfSchemas.get(schema.schema)
+  if (known !== undefined) return known
+  const costs = costsOf(JSON.stringify(schema))
+  costsOfSchemas.set(schema.schema, costs)
+  return costs
+}
+
+function measure({ messages, schema }: Prompt): { raw: number; writing: Writing } {
+  const parts = messages.map(({ role, content }) => (role === 'system' ? rulesCost(content) : costsOf(content)))
+  if (schema !== null) parts.push(schemaCost(schema))
+  const costs = Float64Array.from({ length: HALF + 1 }, (_, kind) =>
+    parts.reduce((total, part) => total + (part[kind] ?? 0), 0),
+  )
   const sum = (...of: number[]) => of.reduce((total, kind) => total + (costs[kind] ?? 0), 0)
   const cyrillic = sum(CYRILLIC, CYRILLIC_UPPER)
   const latin = sum(LOWER, UPPER)
