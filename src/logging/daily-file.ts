@@ -27,8 +27,8 @@ const RETRY_MIN_MS = 1_000
 const RETRY_MAX_MS = 30_000
 /** Lines that wait for the disk; of more the newest are left out, and counted. */
 const QUEUE_LIMIT = 10_000
-/** Lines handed to the library, which has no bound of its own. */
-const HANDED_LIMIT = 64
+/** Lines that come while others are being written are written together, in so many characters at the most. */
+const CHUNK_CHARS = 16_384
 const DRAIN_LIMIT_MS = 2_000
 
 export interface DailyFile {
@@ -37,14 +37,31 @@ export interface DailyFile {
   close(): Promise<void>
 }
 
+/**
+ * @param lines each with its end, some of which are left
+ * @param bytes of them that are in the file
+ * @returns the lines that are left; one that was cut is to be written again, on a line of its own
+ */
+export function unwritten(lines: readonly string[], bytes: number): string[] {
+  let left = bytes
+  let from = 0
+  for (; from < lines.length - 1; from++) {
+    const length = Buffer.byteLength(lines[from] ?? '')
+    if (length > left) break
+    left -= length
+  }
+  const [first = '', ...others] = lines.slice(from)
+  return [left > 0 ? `\n${first}` : first, ...others]
+}
+
 /** Opens today's file in the background. Never throws: what is wrong is told to `log`, once until it is over. */
 export function openDailyFile({ dir, keepDays, log, tickMs = TICK_MS, symlink }: DailyFileOptions): DailyFile {
   const today = createToday({ dir, keepDays, log, ...(symlink === undefined ? {} : { symlink }) })
-  /** Lines that are not known to be in the file; the first `handed` of them are with the library. */
+  /** Lines that are not known to be in the file; the library writes the first `handed` of them. */
   const queue: string[] = []
   let handed = 0
-  /** The first of them is in the file in part. */
-  let torn = false
+  /** Bytes of those that are in the file; 0 unless a full disk took a part of them. */
+  let tornBytes = 0
   let leftOut = 0
   let file: DailyRotateFile | null = null
   let troubled = false
@@ -56,7 +73,7 @@ export function openDailyFile({ dir, keepDays, log, tickMs = TICK_MS, symlink }:
     try {
       const watched = createWatchedFs(
         (path) => onOpened(opened, path),
-        (whole) => onWritten(opened, whole),
+        (bytes, whole) => onWritten(opened, bytes, whole),
       )
       const opened = new DailyRotateFile({
         dirname: dir,
@@ -76,13 +93,15 @@ export function openDailyFile({ dir, keepDays, log, tickMs = TICK_MS, symlink }:
   }
 
   function handOver(): void {
-    while (file !== null && handed < queue.length && handed < HANDED_LIMIT) {
-      try {
-        file.logStream.write(queue[handed++] ?? '')
-      } catch (error) {
-        // A directory that cannot be made throws here, at the first line of a day.
-        fail(file, error as Error)
-      }
+    if (file === null || handed > 0 || queue.length === 0) return
+    let chars = 0
+    do chars += queue[handed++]?.length ?? 0
+    while (handed < queue.length && chars + (queue[handed]?.length ?? 0) <= CHUNK_CHARS)
+    try {
+      file.logStream.write(queue.slice(0, handed).join(''))
+    } catch (error) {
+      // A directory that cannot be made throws here, at the first line of a day.
+      fail(file, error as Error)
     }
   }
 
@@ -91,12 +110,12 @@ export function openDailyFile({ dir, keepDays, log, tickMs = TICK_MS, symlink }:
     if (by === file) today.is(basename(path))
   }
 
-  function onWritten(by: DailyRotateFile, whole: boolean): void {
+  function onWritten(by: DailyRotateFile, bytes: number, whole: boolean): void {
     if (by !== file) return
-    torn = !whole
-    if (torn) return
-    today.copy(queue.shift() ?? '')
-    handed--
+    tornBytes = whole ? 0 : tornBytes + bytes
+    if (!whole) return
+    today.copy(queue.splice(0, handed).join(''))
+    handed = 0
     handOver()
     if (queue.length > 0) return
     onDrained()
@@ -111,8 +130,7 @@ export function openDailyFile({ dir, keepDays, log, tickMs = TICK_MS, symlink }:
     if (by !== file) return
     file = null
     handed = 0
-    if (torn) queue[0] = `\n${queue[0] ?? ''}`
-    torn = false
+    dropWritten()
     // The directory was taken away, or somebody else rotates: a new file can be made at once.
     const vanished = (error as NodeJS.ErrnoException).code === 'ENOENT' && !troubled
     retryAtMs = performance.now() + (vanished ? 0 : retryMs)
@@ -121,6 +139,15 @@ export function openDailyFile({ dir, keepDays, log, tickMs = TICK_MS, symlink }:
     if (!troubled)
       log.warn('the log file cannot be written: the lines come on stdout only', { dir, reason: error.message })
     troubled = true
+  }
+
+  /** After a write that reached the file in part only. */
+  function dropWritten(): void {
+    if (tornBytes === 0) return
+    const left = unwritten(queue, tornBytes)
+    today.copy(queue.splice(0, queue.length - left.length).join(''))
+    queue[0] = left[0] ?? ''
+    tornBytes = 0
   }
 
   function tick(): void {

@@ -4,13 +4,13 @@ import fs from 'node:fs'
 type Done = (error: NodeJS.ErrnoException | null, written: number, buffer: Uint8Array) => void
 
 /**
- * For the `fs` option of fs.createWriteStream. There is no `writev`, so each line is one write: with O_APPEND, lines of
- * several processes do not mix.
+ * For the `fs` option of fs.createWriteStream. There is no `writev`, so what is handed over at once is one write: with O_APPEND,
+ * lines of several processes do not mix.
  * @param onOpened called when a file is open to be written, with its path, before anything is written
- * @param onWritten called after each write that has reached the file, whole or, when the disk is full, in part
+ * @param onWritten called after each write that has reached the file, with its bytes and whether that was all: a full disk takes a part
  * @returns `write` fails with ENOENT when the file was removed or renamed: it would go where nobody reads
  */
-export function createWatchedFs(onOpened: (path: string) => void, onWritten: (whole: boolean) => void) {
+export function createWatchedFs(onOpened: (path: string) => void, onWritten: (bytes: number, whole: boolean) => void) {
   const opened = new Map<number, { path: string; inode: number }>()
 
   function open(path: string, flags: string, mode: number, done: (error: Error | null, fd?: number) => void): void {
@@ -34,7 +34,7 @@ export function createWatchedFs(onOpened: (path: string) => void, onWritten: (wh
 
     function append(): void {
       fs.write(fd, buffer, from, length, null, (error, written) => {
-        if (error === null && length > 0) onWritten(written === length)
+        if (error === null && length > 0) onWritten(written, written === length)
         done(error, written, buffer)
       })
     }

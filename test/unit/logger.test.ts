@@ -20,6 +20,7 @@ import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Logger, LoggerOptions } from '../../src/logging/logger.ts'
 import { createLogger } from '../../src/logging/logger.ts'
+import { unwritten } from '../../src/logging/daily-file.ts'
 import { localDay } from '../../src/logging/day.ts'
 import { waitUntil } from '../support/wait.ts'
 
@@ -285,6 +286,15 @@ describe('a log directory that fails', () => {
     logger.info('after')
     await written('after')
     expect(read(`${path}.moved`)).not.toContain('after')
+  })
+
+  test.each([
+    ['within the first line', 2, ['\nпервая\n', 'вторая\n', 'third\n']],
+    ['at the end of a line', 13, ['вторая\n', 'third\n']],
+    ['within a later line', 15, ['\nвторая\n', 'third\n']],
+    ['within the last line', 27, ['\nthird\n']],
+  ])('that takes a part of some lines, %s, gets the others, and the one that was cut again', (_where, bytes, left) => {
+    expect(unwritten(['первая\n', 'вторая\n', 'third\n'], bytes)).toEqual(left)
   })
 
   test.runIf(existsSync('/dev/full'))(
