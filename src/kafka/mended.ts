@@ -9,6 +9,7 @@
  * | one partition without a leader makes every reading of metadata fail, for all partitions and all topics | its leader is -1 |
  * | one partition's error throws away what the fetch brought of the others, and the member joins the group again | the others are delivered, the metadata are read again |
  * | asks for the offsets of a partition that has no leader, and fails for all | those of the others are given |
+ * | makes an array and a buffer for each variable-length integer that it writes | varints.ts writes in place |
  * | believes its metadata for 5 min, in the admin client whatever one sets, though leaders move and partitions are added | for 10 s |
  */
 import { createRequire } from 'node:module'
@@ -17,6 +18,8 @@ import type { FetchedMessage, FetchedPartition } from './aborted.ts'
 import { hideAborted } from './aborted.ts'
 import { areRecordBatches, newAllowance, readRecordBatches } from './record-batches.ts'
 import type { FetchAllowance } from './record-batches.ts'
+import type { Encoder } from './varints.ts'
+import { writeUVarInt } from './varints.ts'
 
 const VERSION = '2.2.4'
 const FETCH_RESPONSES = '/protocol/requests/fetch/v'
@@ -125,6 +128,7 @@ if (!(MENDED in (classOf('broker/index.js') as object))) {
   mendMetadata()
   mendOffsets()
   mendAge()
+  mendEncoding()
   Object.defineProperty(classOf('broker/index.js') as object, MENDED, { value: true })
 }
 
@@ -232,6 +236,14 @@ function mendMetadata(): void {
     if (!isLed) throw createErrorFromCode(NO_LEADER)
     awaited.delete(this)
     return found
+  }
+}
+
+function mendEncoding(): void {
+  const encoder = classOf('protocol/encoder.js') as { writeUVarInt: (this: Encoder, value: number) => Encoder }
+  encoder.writeUVarInt = function writeUVarIntMended(this: Encoder, value: number): Encoder {
+    writeUVarInt(this, value)
+    return this
   }
 }
 
