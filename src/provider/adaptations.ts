@@ -49,8 +49,14 @@ export interface Adaptations {
   form(): Form
   /** Whether the server has taken a request in this form. */
   isProved(): boolean
-  /** The server took a request: the fleet uses this form from now on. @param asSent it was in just this form */
-  worked(form: Form, asSent: boolean): void
+  /** How often it was forgotten; see `worked`. */
+  era(): number
+  /**
+   * The server took a request: the fleet uses this form from now on.
+   * @param asSent it was in just this form
+   * @param era in which the request was first asked: one that began before all was forgotten builds on what was forgotten
+   */
+  worked(form: Form, asSent: boolean, era: number): void
   /** Reads what the fleet has learned. Never rejects: without Redis it is learned anew. */
   load(): Promise<void>
 }
@@ -71,6 +77,7 @@ export function createAdaptations({
   let unsaved = false
   let lookedAtMs = now()
   let busy = false
+  let era = 0
 
   async function exchange(): Promise<void> {
     if (busy) return
@@ -89,7 +96,10 @@ export function createAdaptations({
     const found = parse(await redis.get(key))
     // Learned here meanwhile: it is saved next.
     if (unsaved) return
-    if (found === null && isKept) log.info('what was learned about the server was forgotten')
+    if (found === null && isKept) {
+      era += 1
+      log.info('what was learned about the server was forgotten')
+    }
     isKept = found !== null
     isProved = found?.isProved ?? false
     take(found?.form ?? first, 'requests are sent as this server was found to take them')
@@ -124,7 +134,9 @@ export function createAdaptations({
       return known
     },
     isProved: () => isProved,
-    worked(form, asSent) {
+    era: () => era,
+    worked(form, asSent, begunIn) {
+      if (begunIn !== era) return
       if (isSame(form, known) && (isProved || !asSent)) return
       isProved = asSent || (isProved && isSame(form, known))
       const given = differences(first, form)

@@ -69,7 +69,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     const apiKey = await key()
     if (apiKey.value === null) return failure(NO_KEY, nothingSaid(apiKey), { sent: false })
     const fleet = adaptations.form()
-    const trial = question.trial ?? firstTrial(fleet)
+    const trial = question.trial ?? firstTrial(fleet, adaptations.era())
     const known = knownForm(fleet, trial)
     const sent = sentForm(known, trial, model)
     const put = { question, trial, known, sent }
@@ -96,7 +96,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     const isLarger = trial.raised && isAnswer
     const capTokens = isLarger ? question.maxCompletionTokens : adaptations.form().capTokens
     const form = { ...learnedForm(known, sent, trial), capTokens }
-    adaptations.worked(form, isSame(form, { ...sent, capTokens }))
+    adaptations.worked(form, isSame(form, { ...sent, capTokens }), trial.era)
   }
 
   /** A failure, with the way to ask again where the form or the cap of the request is to blame. */

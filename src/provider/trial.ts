@@ -11,6 +11,8 @@ export interface Trial {
   /** Without what this request was refused so far, and with the cap that it needs. */
   form: Form
   refusals: number
+  /** See adaptations.ts: what the fleet knew when this request was first asked. */
+  era: number
   /** A name of the cap was refused: the fleet's is not to be trusted more. */
   capRefused: boolean
   /** It is asked in the plainest form now. */
@@ -28,8 +30,9 @@ const RAISE = 4
 const MOST_RAISE = 16
 
 /** @returns the trial of a request that was not asked yet */
-export const firstTrial = (form: Form): Trial => ({
+export const firstTrial = (form: Form, era: number): Trial => ({
   form,
+  era,
   refusals: 0,
   capRefused: false,
   plain: false,

@@ -87,7 +87,7 @@ test('an answer that was cut off is asked for once more with a higher cap, which
 })
 
 test('a model that thinks is asked with a larger cap while there is one', () => {
-  const next = { ...firstTrial(firstForm('https://provider.example/v1')), raised: true }
+  const next = { ...firstTrial(firstForm('https://provider.example/v1'), 0), raised: true }
   expect(step([{ ...failed('thought_out'), next }])).toEqual({ kind: 'retry', afterMs: 0, longer: false })
   expect(step([failed('thought_out')])).toEqual({ kind: 'give_up', code: 'thought_out' })
 })

@@ -1,0 +1,58 @@
+/** What the fleet has learned about a server, and what is left of it when it is forgotten. */
+import { expect, test } from 'vitest'
+import { createAdaptations } from '../../src/provider/adaptations.ts'
+import type { AdaptationsOptions } from '../../src/provider/adaptations.ts'
+import { firstForm } from '../../src/provider/form.ts'
+import { redisKeys } from '../../src/redis/keys.ts'
+import { recordedLog } from '../support/provider.ts'
+
+const server = { baseUrl: 'https://provider.example/v1', model: 'm' }
+const usual = firstForm(server.baseUrl)
+const learned = { ...usual, seed: false }
+
+function fleetOf() {
+  const values = new Map<string, string>()
+  const redis = {
+    get: (key: string) => Promise.resolve(values.get(key) ?? null),
+    set: (key: string, value: string) => Promise.resolve(values.set(key, value) && 'OK'),
+    time: () => Promise.resolve(['1764000000', '0']),
+  } as unknown as AdaptationsOptions['redis']
+  const { log } = recordedLog()
+  return { values, worker: () => createAdaptations({ redis, keys: redisKeys(''), server, log }) }
+}
+
+test('what one worker learned, another knows, with each part of it', async () => {
+  const { worker } = fleetOf()
+  const form = {
+    format: 'none',
+    seed: false,
+    temperature: false,
+    cap: 'max_tokens',
+    messages: 'folded',
+    key: 'every_header',
+    capTokens: 4_000,
+  } as const
+  const one = worker()
+  one.worked(form, true, one.era())
+  await expect.poll(() => one.isProved()).toBe(true)
+  const other = worker()
+  await other.load()
+  expect(other.form()).toEqual(form)
+})
+
+test('a request that began before all was forgotten does not teach it again', async () => {
+  const { values, worker } = fleetOf()
+  const adaptations = worker()
+  adaptations.worked(learned, true, adaptations.era())
+  await expect.poll(() => values.size).toBe(1)
+  await adaptations.load()
+  const begunIn = adaptations.era()
+  values.clear()
+  await adaptations.load()
+  expect(adaptations.form()).toEqual(usual)
+
+  adaptations.worked(learned, true, begunIn)
+  expect(adaptations.form()).toEqual(usual)
+  adaptations.worked(learned, true, adaptations.era())
+  expect(adaptations.form()).toEqual(learned)
+})
