@@ -8,7 +8,7 @@ import { z } from 'zod'
 import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { Form } from './form.ts'
-import { differences, firstForm, further, isSame } from './form.ts'
+import { FORMATS, differences, firstForm, further, isSame } from './form.ts'
 
 /** What is learned holds so long: see redis/keys.ts. */
 const KEPT_MS = 30 * 86_400_000
@@ -17,7 +17,7 @@ const FRESH_MS = 1_000
 
 const stored = z.object({
   form: z.object({
-    format: z.enum(['json_schema', 'json_object', 'none']),
+    format: z.enum(FORMATS),
     seed: z.boolean(),
     temperature: z.boolean(),
     cap: z.enum(['max_completion_tokens', 'max_tokens']),

@@ -22,8 +22,11 @@ export interface Content {
   maxCompletionTokens: number
 }
 
-/** From what is asked for to what every server takes. */
-const FORMATS = ['json_schema', 'json_object', 'none'] as const
+/**
+ * From what is asked for to what every server takes. `schema_in_object`: `json_object` with a `schema` beside its type, which
+ * llama.cpp, its Python server, Together and Fireworks hold the model to.
+ */
+export const FORMATS = ['json_schema', 'schema_in_object', 'json_object', 'none'] as const
 /** As they are; adjacent messages of one role as one; the system's words as the user's, too. */
 const MESSAGES = ['separate', 'merged', 'folded'] as const
 const CAPS = ['max_completion_tokens', 'max_tokens'] as const
@@ -69,18 +72,26 @@ export function bodyOf(model: string, form: Form, { messages, schema, maxComplet
     ...(form.temperature ? { temperature: 0 } : {}),
     ...(form.seed ? { seed: 1 } : {}),
     [form.cap]: maxCompletionTokens,
-    ...(format === 'json_object' ? { response_format: { type: 'json_object' } } : {}),
-    ...(format === 'json_schema' && schema !== null
-      ? { response_format: { type: 'json_schema', json_schema: { ...schema, strict: true } } }
-      : {}),
+    ...responseFormat(format, schema),
   }
 }
 
-function formatOf({ format }: Form, schema: AnswerSchema): Form['format'] {
-  return schema === null && format === 'json_schema' ? 'json_object' : format
+function responseFormat(format: Form['format'], schema: AnswerSchema): Pick<Body, 'response_format'> {
+  if (format === 'none') return {}
+  if (format === 'json_object' || schema === null) return { response_format: { type: 'json_object' } }
+  if (format === 'json_schema') {
+    return { response_format: { type: 'json_schema', json_schema: { ...schema, strict: true } } }
+  }
+  // A value of its own: the package's types know no `schema` here.
+  const withSchemaInIt = { type: 'json_object', schema: schema.schema } as const
+  return { response_format: withSchemaInIt }
 }
 
-/** For servers that know no schemas: as OPENAI_RESPONSE_FORMAT=json_object has it, at the end of the system message. */
+function formatOf({ format }: Form, schema: AnswerSchema): Form['format'] {
+  return schema === null && format !== 'none' ? 'json_object' : format
+}
+
+/** For servers that know no schemas, or may not hold the model to one: as OPENAI_RESPONSE_FORMAT=json_object has it, at the end of the system message. */
 function withSchema(messages: readonly ChatMessage[], schema: Record<string, unknown>): ChatMessage[] {
   const hint = `\n\nОтвет — один объект JSON по этой схеме, без пояснений:\n${JSON.stringify(schema)}`
   return messages.map((message, index) => (index === 0 ? { ...message, content: message.content + hint } : message))
@@ -184,6 +195,7 @@ export function differences(first: Form, form: Form): string[] {
 
 const FORMAT_WORDS: Record<Form['format'], string> = {
   json_schema: 'the strict schema',
+  schema_in_object: 'json_object instead of a strict schema: the schema stands in it, and in the prompt',
   json_object: 'json_object instead of a strict schema: the schema stands in the prompt',
   none: 'no response_format: the schema stands in the prompt, nothing holds the model to it',
 }

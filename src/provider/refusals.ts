@@ -12,7 +12,7 @@ export type Refusal = Part | 'unnamed'
 
 /** The names of a part, in bodies and errors; whoever names one of these speaks of it. */
 const NAMES: Record<Part, RegExp> = {
-  format: /response_?(?:format|mime|schema)|json_?schema|json_object|guided_json/,
+  format: /response_?(?:format|mime|schema)|json_?schema|json_object|guided_json|^schema$/,
   seed: /^seed$/,
   temperature: /^temperature$/,
   cap: /max_completion_tokens|max_tokens|max_?output_?tokens|max_new_tokens/,
@@ -24,7 +24,7 @@ const NAMES: Record<Part, RegExp> = {
 /** The same in the words of a text, where a word alone proves nothing: texts are echoed. */
 const WORDS: Partial<Record<Part, RegExp>> = {
   format:
-    /response[ _]?(?:format|mime|schema)|json[ _](?:schema|object|mode)|structured (?:output|generation|response)s?|guided (?:decoding|json)|constrained (?:decoding|generation)|\bgrammar/g,
+    /response[ _]?(?:format|mime|schema)|json[ _](?:schema|object|mode)|structured (?:output|generation|response)s?|guided (?:decoding|json)|constrained (?:decoding|generation)|\bgrammar|['"`]schema['"`]/g,
   seed: /\bseed\b/g,
   temperature: /\btemperature\b/g,
   cap: /max_completion_tokens|max_tokens|max_?output_?tokens|max_new_tokens/g,
