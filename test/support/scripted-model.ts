@@ -102,9 +102,9 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
   }
 
   const server = createServer((req, res) => {
-    if (req.method !== 'POST') return void res.writeHead(404).end()
+    if (req.method !== 'POST') res.writeHead(404).end()
     // A fault of a script: seen by the worker, so that the test says what it got instead of waiting.
-    reply(req, res).catch((error: unknown) => res.writeHead(500).end(`the script failed: ${String(error)}`))
+    else reply(req, res).catch((error: unknown) => res.writeHead(500).end(`the script failed: ${String(error)}`))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return Object.assign(model, {
