@@ -10,12 +10,15 @@
  * | one partition's error throws away what the fetch brought of the others, and the member joins the group again | the others are delivered, the metadata are read again |
  * | asks for the offsets of a partition that has no leader, and fails for all | those of the others are given |
  * | makes an array and a buffer for each variable-length integer that it writes | varints.ts writes in place |
+ * | asks a coordinator that has died until its broker is back, though another one has the group | coordinator.ts finds that one |
  * | believes its metadata for 5 min, in the admin client whatever one sets, though leaders move and partitions are added | for 10 s |
  */
 import { createRequire } from 'node:module'
 import { pause } from '../lib/abortable.ts'
 import type { FetchedMessage, FetchedPartition } from './aborted.ts'
 import { hideAborted } from './aborted.ts'
+import type { Coordinated } from './coordinator.ts'
+import { followCoordinator } from './coordinator.ts'
 import { areRecordBatches, newAllowance, readRecordBatches } from './record-batches.ts'
 import type { FetchAllowance } from './record-batches.ts'
 import type { Encoder } from './varints.ts'
@@ -129,6 +132,7 @@ if (!(MENDED in (classOf('broker/index.js') as object))) {
   mendOffsets()
   mendAge()
   mendEncoding()
+  followCoordinator(classOf('consumer/consumerGroup.js') as Coordinated)
   Object.defineProperty(classOf('broker/index.js') as object, MENDED, { value: true })
 }
 

@@ -46,6 +46,28 @@ function keepSending(): () => Promise<void> {
   }
 }
 
+/** @returns the node that coordinates the group: the leader of the partition that its name is hashed to, as Kafka has it */
+async function coordinatorOf(group: string): Promise<number> {
+  const { topics } = await world.admin.fetchTopicMetadata({ topics: ['__consumer_offsets'] })
+  const partitions = topics[0]?.partitions ?? []
+  let hash = 0
+  for (const character of group) hash = (Math.imul(31, hash) + character.charCodeAt(0)) | 0
+  return partitions.find(({ partitionId }) => partitionId === (hash & 0x7fffffff) % partitions.length)?.leader ?? -1
+}
+
+/** @returns what was sent and what is published in the end, each in order */
+async function allOf(reader: Awaited<ReturnType<KafkaWorld['read']>>) {
+  const sorted = (topic: string) => reader.valuesOf(topic).toSorted()
+  await until(
+    'all is published',
+    () => reader.valuesOf(world.requests).length > 0 && sorted(world.out).length >= sorted(world.requests).length,
+    MINUTE_MS,
+  )
+  // Time for what is published twice.
+  await sleep(1_000)
+  return { sent: sorted(world.requests), published: sorted(world.out) }
+}
+
 describe('a cluster of three brokers', () => {
   it('that are restarted and killed in turn loses and doubles nothing', async () => {
     const reader = await world.read([world.requests, world.out])
@@ -65,14 +87,8 @@ describe('a cluster of three brokers', () => {
       )
     }
     await stop()
-    const sorted = (topic: string) => reader.valuesOf(topic).toSorted()
-    await until(
-      'all is published',
-      () => reader.valuesOf(world.requests).length > 0 && sorted(world.out).length >= sorted(world.requests).length,
-      MINUTE_MS,
-    )
-    await sleep(1_000)
-    expect(sorted(world.out)).toEqual(sorted(world.requests))
+    const { sent, published } = await allOf(reader)
+    expect(published).toEqual(sent)
   }, 240_000)
 
   it('of which each has the only replica of a partition: the others go on without it, also with partitions that are added', async () => {
@@ -118,5 +134,28 @@ describe('a cluster of three brokers', () => {
     await third?.restart()
     await until('all are consumed', () => handled.includes('on the third broker'), MINUTE_MS)
     expect(handled.toSorted()).toEqual(['on an added partition', 'on the first broker', 'on the third broker'])
+  }, 240_000)
+
+  it('whose coordinator of the group is killed: another one takes over, and nothing is lost or doubled', async () => {
+    const reader = await world.read([world.requests, world.out])
+    const { consumer, handled } = startConsumer(world, {
+      handle: (source) => Promise.resolve(answer(source, [world.out])),
+    })
+    const stop = keepSending()
+    await until('it publishes', () => reader.valuesOf(world.out).length > 2 * PARTITIONS, MINUTE_MS)
+    const before = await coordinatorOf(world.group)
+    await cluster.nodes[before - 1]?.kill('SIGKILL')
+    const moved = () =>
+      coordinatorOf(world.group).then(
+        (now) => now > 0 && now !== before,
+        () => false,
+      )
+    await until('another broker coordinates the group', moved, MINUTE_MS)
+    const seen = handled.length
+    await until('it goes on', () => handled.length > seen + 4 * PARTITIONS, MINUTE_MS)
+    await stop()
+    const { sent, published } = await allOf(reader)
+    expect(published).toEqual(sent)
+    expect(consumer.status().partitions).toHaveLength(PARTITIONS)
   }, 240_000)
 })

@@ -1,0 +1,37 @@
+/** Lets a member of the group follow its coordinator, which kafkajs looks for only when it joins. */
+import { kafkaErrorType } from './kafka-error.ts'
+
+/** As much of kafkajs's ConsumerGroup as is needed here. */
+export interface Coordinated {
+  groupId: string
+  coordinator: unknown
+  cluster: { findGroupCoordinator: (of: { groupId: string }) => Promise<unknown> }
+  heartbeat: (this: Coordinated, options: { interval: number }) => Promise<void>
+}
+
+/**
+ * After a heartbeat without an answer the coordinator is looked for before the next one. When its broker has died, another one
+ * takes the group over with its members, and this one goes on as the member that it was. kafkajs would ask the dead broker until
+ * it comes back. What the coordinator answers, such as that it is none any more, kafkajs understands by itself.
+ * @param group the prototype of kafkajs's ConsumerGroup; changed in place
+ */
+export function followCoordinator(group: Coordinated): void {
+  const { heartbeat } = group
+  group.heartbeat = async function heartbeatMended(this: Coordinated, options: { interval: number }): Promise<void> {
+    try {
+      await heartbeat.call(this, options)
+    } catch (error) {
+      if (kafkaErrorType(error) === null) await find(this)
+      throw error
+    }
+  }
+}
+
+/** Never rejects: nobody knows of a coordinator yet, and the next heartbeat asks again. */
+async function find(group: Coordinated): Promise<void> {
+  try {
+    group.coordinator = await group.cluster.findGroupCoordinator({ groupId: group.groupId })
+  } catch {
+    // The heartbeat's own error says why.
+  }
+}
