@@ -182,6 +182,7 @@ function shape(env: z.infer<typeof schema>) {
     logs: { dir: env.LOG_DIR, level: env.LOG_LEVEL, format: env.LOG_FORMAT, keepDays: env.LOG_KEEP_DAYS },
     /** null: no port is opened */
     ops: env.OPS_PORT === undefined ? null : { port: env.OPS_PORT, host: env.OPS_HOST },
+    telemetry: shapeTelemetry(env),
   }
 }
 
@@ -212,6 +213,16 @@ function shapeSasl(env: z.infer<typeof schema>) {
     clientSecret: env.KAFKA_OAUTH_CLIENT_SECRET ?? '',
     scope: env.KAFKA_OAUTH_SCOPE ?? null,
     extensions: env.KAFKA_OAUTH_EXTENSIONS ?? {},
+  }
+}
+
+/** @returns null: no traces, and nothing of OpenTelemetry is loaded */
+function shapeTelemetry(env: z.infer<typeof schema>) {
+  if (env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return null
+  return {
+    /** null: the default. Not checked: an environment may have it for other services. */
+    protocol: env.OTEL_EXPORTER_OTLP_PROTOCOL ?? null,
+    hasMetrics: env.OTEL_METRICS_EXPORTER !== 'none',
   }
 }
 

@@ -191,6 +191,10 @@ export const settings = {
   OPS_PORT: whole(1, 65_535).optional(),
   // The address at which OPS_PORT is opened; `::` is all addresses, of IPv4 too.
   OPS_HOST: text('127.0.0.1'),
+  // OpenTelemetry's own names; its packages read the rest of them themselves.
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: optionalText(),
+  OTEL_METRICS_EXPORTER: optionalText(),
   // Read by the demo and the tests only.
   TEST_SERVICES: oneOf(['auto', 'given', 'containers', 'local'], 'auto'),
 }

@@ -71,7 +71,7 @@ export interface Timings {
     marksMs: number
     /** For leaving the group. */
     leaveMs: number
-    /** For giving leases back. */
+    /** For giving leases back, and meanwhile for sending the last traces. */
     leasesMs: number
     /** For the release of everything that was acquired. */
     releaseMs: number

@@ -1,5 +1,6 @@
-/** What a request's way took, counted as it goes: for its log line, its headers and the metrics. */
+/** What a request's way took, counted as it goes: for its log line, its headers, its trace and the metrics. */
 import type { Usage } from '../provider/reply.ts'
+import type { RequestTrace } from '../telemetry/trace.ts'
 
 interface Counts {
   startedMs: number
@@ -15,12 +16,14 @@ interface Counts {
   completionTokens: number
   /** Ids of the budget's grants, which the outcome accounts for once it is committed. */
   grants: string[]
+  /** null: no traces are wanted. */
+  trace: RequestTrace | null
 }
 
 /** It is read everywhere, and changed by the functions of this file only. */
 export type Journey = Readonly<Omit<Counts, 'grants'>> & { readonly grants: readonly string[] }
 
-export function startJourney(): Journey {
+export function startJourney(trace: RequestTrace | null = null): Journey {
   return {
     startedMs: performance.now(),
     waitedMs: 0,
@@ -30,6 +33,7 @@ export function startJourney(): Journey {
     promptTokens: 0,
     completionTokens: 0,
     grants: [],
+    trace,
   }
 }
 

@@ -141,6 +141,7 @@ class Attempts {
     await this.#parts.trusted(signals.wait)
     const turn = await this.#reserve(asked, pass, signals.wait)
     countWait(asked.journey, performance.now() - queuedMs)
+    asked.journey.trace?.waited(queuedMs, turn?.kind ?? 'held_again')
     if (turn === null) return { kind: 'again' }
     if (turn.kind === 'granted') countGrant(asked.journey, turn.id)
     return turn
@@ -184,8 +185,13 @@ class Attempts {
       const tookMs = performance.now() - startedMs
       countCall(journey, tookMs)
       await this.#account(asked, grant, reply, signals)
+      const call = { sinceMs: startedMs, tookMs }
+      if (reply.kind === 'aborted') traceCall(asked, reply, call, 'aborted')
       const made = attemptOf(reply, asked, endLease, signals)
-      if (made.outcome !== 'unused') metrics.callFinished(made.outcome, tookMs, 'usage' in reply ? reply.usage : null)
+      if (made.outcome !== 'unused') {
+        metrics.callFinished(made.outcome, tookMs, 'usage' in reply ? reply.usage : null)
+        traceCall(asked, reply, call, made.outcome)
+      }
       keepsLease = made.attempt.kind === 'answer'
       return made
     } finally {
@@ -234,6 +240,21 @@ function attemptOf(reply: Reply, asked: Asked, endLease: () => Promise<void>, si
   }
   const { code, retryAfterMs, next } = reply.kind === 'failure' ? reply : UNUSABLE
   return { attempt: { kind: 'failure', code, retryAfterMs, next }, outcome: code }
+}
+
+function traceCall(
+  { journey, maxCompletionTokens }: Asked,
+  reply: Reply,
+  took: { sinceMs: number; tookMs: number },
+  outcome: Exclude<GateOutcome, 'unused'> | 'aborted',
+): void {
+  journey.trace?.called({
+    ...took,
+    maxCompletionTokens,
+    model: reply.kind === 'answer' ? reply.model : null,
+    usage: 'usage' in reply ? reply.usage : null,
+    failure: outcome === 'answered' ? null : outcome,
+  })
 }
 
 const UNUSABLE = { code: 'unusable_answer', retryAfterMs: null, next: null } as const

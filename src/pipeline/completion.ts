@@ -10,6 +10,7 @@ import type { Journey } from '../outcomes/effort.ts'
 import { effortHeaders, startJourney } from '../outcomes/effort.ts'
 import type { Outcome } from '../outcomes/outcome.ts'
 import { outcomeMessages, refusalMessage } from '../outcomes/outcome.ts'
+import type { Telemetry } from '../telemetry/trace.ts'
 import { createNearKeyWatch } from './near-keys.ts'
 
 /** What travels with a message from its arrival to the line that tells of its end. */
@@ -43,9 +44,11 @@ export interface Finished extends Completion {
   readonly ending: Ending
 }
 
-export function contextOf(source: SourceMessage, group: string): MessageContext {
+/** @param telemetry null: no traces are wanted, or the message is not ours */
+export function contextOf(source: SourceMessage, group: string, telemetry: Telemetry | null): MessageContext {
   const { topic, partition, offset, timestampMs } = source
-  return { source, owner: { group, topic, partition, offset, timestampMs }, journey: startJourney() }
+  const journey = startJourney(telemetry?.request(source) ?? null)
+  return { source, owner: { group, topic, partition, offset, timestampMs }, journey }
 }
 
 /** @returns what the claim of its id has to know of it; null when it has none, or is another message's */
@@ -155,6 +158,7 @@ export class Completions {
     const learned = how === 'learned' ? { learned: true } : {}
     const where = { id: ending.id, partition: source.partition, offset: source.offset, ...learned }
     this.#metrics.requestFinished(outcome, { waitedMs, tookMs })
+    journey.trace?.ended(outcome, ending.id)
     if (ending.kind === 'letter') {
       const { reason, detail } = ending
       this.#metrics.deadLettered(reason)

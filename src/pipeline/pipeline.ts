@@ -25,6 +25,7 @@ import type { Outcome } from '../outcomes/outcome.ts'
 import { decodeOutcome, encodeOutcome } from '../outcomes/outcome.ts'
 import type { Provider } from '../provider/client.ts'
 import type { Checked, Prepared, Scoring } from '../scoring/scoring.ts'
+import type { Telemetry } from '../telemetry/trace.ts'
 import type { AskingPort, Settled } from './asking.ts'
 import { askUntilSettled } from './asking.ts'
 import type { Ask } from './attempt.ts'
@@ -48,11 +49,14 @@ export interface PipelineParts {
   scoring: Pick<Scoring, 'prepare' | 'askOnce' | 'mostTokens' | 'judge' | 'verify' | 'conclude' | 'decisionRecords'>
   log: Log
   metrics: Pick<Metrics, 'attemptFailed' | 'foreignKeySkipped' | 'requestFinished' | 'deadLettered'>
+  /** null: no traces are wanted. */
+  telemetry?: Telemetry | null
   /** Aborts when the worker has stopped: ends what is still to be written after a commit. */
   stopped: AbortSignal
 }
 
 type Answerable = Exclude<Decoded, { kind: 'unanswerable' }>
+type Answer = Extract<Settled, { kind: 'answer' }>
 type OwnClaim = Claim & { kind: 'mine' }
 
 /** What a request has come to: an outcome, a refusal for budget, or nothing, because its claim changed hands. */
@@ -70,11 +74,17 @@ export class Pipeline implements Handler {
   }
 
   async handle(source: SourceMessage, signals: HandlerSignals): Promise<Finished> {
+    const { config, telemetry = null } = this.#parts
     this.#unfinished.add(source)
+    const context = contextOf(source, config.kafka.groupId, isOurs(source) ? telemetry : null)
+    const { trace } = context.journey
     try {
-      return await this.#answer(contextOf(source, this.#parts.config.kafka.groupId), signals)
+      const finished = await this.#answer(context, signals)
+      trace?.answered(finished.messages.map(({ topic }) => topic))
+      return finished
     } catch (error) {
       this.#unfinished.delete(source)
+      trace?.handedBack()
       throw error
     }
   }
@@ -84,8 +94,7 @@ export class Pipeline implements Handler {
     const { source, owner } = context
     // A fetch brings many at once; each has a turn of the event loop for its decoding.
     await turn()
-    const isBatch = source.beyond?.reason === 'batch_too_large'
-    if (!isBatch && source.key?.toString() !== REQUEST_KEY) return this.#completions.foreign(context)
+    if (!isOurs(source)) return this.#completions.foreign(context)
     const decoded = decodeMessage(source, config.maxRequestBytes)
     if (decoded.kind === 'unanswerable') return this.#completions.letter(context, null, decoded)
     const address = decoded.kind === 'request' ? decoded.request.address : decoded.address
@@ -176,14 +185,21 @@ export class Pipeline implements Handler {
     })
     const settled = await askUntilSettled(question, port, signals)
     if (settled.kind !== 'answer') return withoutAnswer(settled, journey)
-    const first = await scoring.verify(prepared, settled)
+    const first = await this.#verify(prepared, settled, journey)
     if (!first.isDoubtful) return await concluded(first, false)
     // The answer is about something else: the model is asked once more, and what was paid for is kept whatever comes of that.
     await settled.endLease()
     const again = await askUntilSettled(question, { ...port, onFailure: noSecondFailure }, signals).catch(() => null)
     if (again?.kind === 'changed') return again
     if (again?.kind !== 'answer') return await concluded(first, false)
-    return await concluded(await scoring.verify(prepared, again), true)
+    return await concluded(await this.#verify(prepared, again, journey), true)
+  }
+
+  async #verify(prepared: Prepared, answer: Answer, { trace }: Journey): Promise<Checked> {
+    const sinceMs = performance.now()
+    const checked = await this.#parts.scoring.verify(prepared, answer)
+    trace?.verified(sinceMs)
+    return checked
   }
 
   // Around the transaction -------------------------------------------------------------------------------------------
@@ -204,6 +220,7 @@ export class Pipeline implements Handler {
   /** Its partition was taken away before it was published: the next owner publishes the stored answer. */
   abandoned(finished: Finished): void {
     this.#unfinished.delete(finished.source)
+    finished.context.journey.trace?.handedBack()
     const claim = claimOf(finished)
     if (claim !== null) this.#parts.dedupe.letGo(claim.id, claim.owner)
   }
@@ -240,6 +257,11 @@ function withoutAnswer(settled: Exclude<Settled, { kind: 'answer' }>, journey: J
 /** Ends the second asking at its first failure. */
 function noSecondFailure(): never {
   throw new Error('the second answer has failed')
+}
+
+/** A batch beyond its bounds may hold requests, whatever stands for it. */
+function isOurs({ key, beyond }: SourceMessage): boolean {
+  return beyond?.reason === 'batch_too_large' || key?.toString() === REQUEST_KEY
 }
 
 /** What is beyond the bounds of the Kafka layer is not looked at. */

@@ -30,6 +30,9 @@ test('settings, empty values and what belongs to others are passed over', () => 
     REDIS_SERVICE_PORT_REDIS: '6379',
     REDIS_PORT_6379_TCP_ADDR: '10.0.0.1',
     KAFKA_HEAP_OPTS: '-Xmx1g',
+    OTEL_SERVICE_NAME: 'worker',
+    OTEL_EXPORTER_OTLP_HEADERS: 'x=y',
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://collector:4318/v1/traces',
     REDIS_URL: '',
   }
   expect(findStrangers({ ...settings, ...others })).toEqual([])

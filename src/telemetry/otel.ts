@@ -1,0 +1,101 @@
+/**
+ * OpenTelemetry's own packages, set up. They read their standard variables themselves (OTEL_SERVICE_NAME,
+ * OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_*, OTEL_TRACES_SAMPLER, OTEL_BSP_*): main.ts has merged .env into the environment.
+ *
+ * A collector that is slow or away costs memory for the queue (2,048 spans; more are dropped) and nothing else.
+ */
+import { diag, DiagLogLevel } from '@opentelemetry/api'
+import type { PushMetricExporter } from '@opentelemetry/sdk-metrics'
+import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
+import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
+import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { Config } from '../config.ts'
+import type { Log } from '../logging/log.ts'
+import type { SpanSettings } from './spans.ts'
+import { createSpanTools, traceRequest } from './spans.ts'
+import type { Telemetry } from './trace.ts'
+import { watched } from './watched.ts'
+
+type Settings = NonNullable<Config['telemetry']>
+
+export interface TelemetryOptions extends SpanSettings {
+  settings: Settings
+  /** Names this process among all. */
+  worker: string
+  version: string
+  log: Log
+}
+
+interface Exporters {
+  spans: SpanExporter
+  /** null: metrics are off. */
+  metrics: PushMetricExporter | null
+}
+
+const NAME = 'resume-scoring-worker'
+const JSON_PROTOCOL = 'http/json'
+const PROTOCOLS = ['http/protobuf', JSON_PROTOCOL]
+
+/** Nothing waits for the collector. */
+export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const { settings, log } = options
+  if (settings.protocol !== null && !PROTOCOLS.includes(settings.protocol)) {
+    const advice = 'OTLP is spoken over HTTP only: OTEL_EXPORTER_OTLP_ENDPOINT has to be the HTTP port, 4318 as a rule'
+    log.warn('OTEL_EXPORTER_OTLP_PROTOCOL is not known: http/protobuf is spoken', { advice })
+  }
+  // What the packages think of their variables is said while they read them.
+  const tell = (reason: string) => log.warn('OpenTelemetry found something wrong', { reason })
+  const quiet = () => {}
+  diag.setLogger({ error: tell, warn: tell, info: quiet, debug: quiet, verbose: quiet }, DiagLogLevel.WARN)
+  try {
+    return telemetryOver(await createExporters(settings), options)
+  } finally {
+    diag.disable()
+  }
+}
+
+/** @param exporters where spans and metrics go: to the collector, or into a test's memory */
+export function telemetryOver({ spans, metrics }: Exporters, options: TelemetryOptions): Telemetry {
+  const { worker, version, log } = options
+  const own = { 'service.name': NAME, 'service.version': version, 'service.instance.id': worker }
+  const resource = defaultResource()
+    .merge(resourceFromAttributes(own))
+    .merge(detectResources({ detectors: [envDetector] }))
+  const traces = new BasicTracerProvider({
+    resource,
+    spanProcessors: [new BatchSpanProcessor(watched<ReadableSpan[], SpanExporter>(spans, 'traces', log))],
+  })
+  const readers =
+    metrics === null
+      ? []
+      : [
+          new PeriodicExportingMetricReader({
+            exporter: watched<ResourceMetrics, PushMetricExporter>(metrics, 'metrics', log),
+          }),
+        ]
+  const meters = new MeterProvider({ resource, readers })
+  const tools = createSpanTools(traces.getTracer(NAME, version), meters.getMeter(NAME, version), options)
+  return {
+    request: (source) => traceRequest(tools, source),
+    async flush() {
+      await Promise.all([traces.forceFlush(), meters.forceFlush()])
+      // Of a batch that was on its way already.
+      await spans.forceFlush?.()
+    },
+    close() {
+      // What could not be sent by now is dropped, and the log has told of it.
+      for (const provider of [traces, meters]) provider.shutdown().catch(() => {})
+    },
+  }
+}
+
+async function createExporters({ protocol, hasMetrics }: Settings): Promise<Exporters> {
+  const [traces, metrics] = await Promise.all(
+    protocol === JSON_PROTOCOL
+      ? [import('@opentelemetry/exporter-trace-otlp-http'), import('@opentelemetry/exporter-metrics-otlp-http')]
+      : [import('@opentelemetry/exporter-trace-otlp-proto'), import('@opentelemetry/exporter-metrics-otlp-proto')],
+  )
+  return { spans: new traces.OTLPTraceExporter(), metrics: hasMetrics ? new metrics.OTLPMetricExporter() : null }
+}
