@@ -1,0 +1,139 @@
+/** Finds the least limits at which nobody is refused and 99 % wait no longer than asked. */
+import { BUDGET_WINDOWS } from '../../src/budget/limits.ts'
+import { DAY_MS, mostWithin } from './arrivals.ts'
+import type { Day, Load } from './simulate.ts'
+import { quantile } from './simulate.ts'
+
+export interface Limits {
+  /** null: none */
+  rpm: number | null
+  tpm: number | null
+  rpd: number | null
+}
+
+export interface Plan {
+  limits: Limits
+  day: Day
+  /** Whether the day is as asked: always, unless a limit was given. */
+  isEnough: boolean
+}
+
+/** Runs a day; the second argument ends it early when it can no longer be as asked. */
+export type Simulate = (limits: Limits, enough?: (waitMs: number | null) => boolean) => Promise<Day>
+
+/** A limit is searched to so much of itself. */
+const PRECISION = 0.04
+const STEP = 1.5 * PRECISION
+/** Of the requests, who may wait longer than asked. */
+const LATE_PART = 0.01
+
+const { minuteMs, dayMs, marginMs } = BUDGET_WINDOWS
+
+/**
+ * Searches the limits that are not given, one after the other: requests a day, requests a minute, tokens a minute. Each is the
+ * least with those before it as they are.
+ */
+export async function findLimits(
+  load: Load,
+  given: { [Name in keyof Limits]: number | null | undefined },
+  maxWaitMs: number,
+  simulate: Simulate,
+): Promise<Plan> {
+  const { arrivals, reserved, billed, callMs, lookEveryMs } = load
+  const limits: Limits = { rpm: given.rpm ?? null, tpm: given.tpm ?? null, rpd: given.rpd ?? null }
+  // The day after is like this one, so its first requests need what these hand back.
+  if (given.rpd === undefined) limits.rpd = roundUp(mostInADay(arrivals))
+  const allowed = Math.floor(arrivals.length * LATE_PART)
+  const tooMany = () => {
+    let late = 0
+    return (waitMs: number | null) => waitMs === null || (waitMs > maxWaitMs && ++late > allowed)
+  }
+  const good = (day: Day) => day.refused === 0 && quantile(day.waits, 1 - LATE_PART) <= maxWaitMs
+  const whole = (day: Day) => day.waits.length + day.refused === arrivals.length
+  /** By their limits, as far as they went. */
+  const days = new Map<string, Day>()
+  const passes = async (tried: Limits) => {
+    const name = JSON.stringify(tried)
+    const day = days.get(name) ?? (await simulate(tried, tooMany()))
+    days.set(name, day)
+    return whole(day) && good(day)
+  }
+  // Without limits of its own to keep, every day passes.
+  const isFree = given.rpm === undefined && given.tpm === undefined && given.rpd === undefined
+  if (isFree || (await passes(limits))) {
+    const most = mostWithin(arrivals, minuteMs + marginMs)
+    const estimate = rateFor(arrivals, maxWaitMs)
+    if (given.rpm === undefined) {
+      limits.rpm = await least(estimate, most, (rpm) => passes({ ...limits, rpm }))
+    }
+    if (given.tpm === undefined) {
+      const rate = limits.rpm ?? estimate
+      // A call holds what it reserves until it ends, and then what it is billed until its minute is over.
+      const held = billed + (reserved - billed) * Math.min(1, (callMs + lookEveryMs / 2) / minuteMs)
+      const tried = (tpm: number) => passes({ ...limits, tpm })
+      limits.tpm = await least(Math.max(reserved, rate * held), Math.max(rate, most) * reserved, tried)
+    }
+  }
+  const before = days.get(JSON.stringify(limits))
+  const day = before !== undefined && whole(before) ? before : await simulate(limits)
+  return { limits, day, isEnough: good(day) }
+}
+
+/**
+ * @param from near what is wanted, and rather too low
+ * @param to certainly enough
+ * @returns the least number, to PRECISION, that passes
+ */
+async function least(from: number, to: number, passes: (value: number) => Promise<boolean>): Promise<number> {
+  let low = Math.max(1, Math.ceil(from * (1 - PRECISION)))
+  let high = roundUp(from)
+  while (high < to && !(await passes(high))) {
+    low = high
+    high = Math.min(roundUp(high * (1 + STEP)), Math.max(roundUp(to), high + 1))
+  }
+  while (low > 1 && (await passes(low))) {
+    high = low
+    low = Math.floor(low * (1 - STEP))
+  }
+  while (high - low > Math.max(1, high * PRECISION)) {
+    const middle = roundUp((low + high) / 2)
+    if (middle >= high) break
+    if (await passes(middle)) high = middle
+    else low = middle
+  }
+  return high
+}
+
+/** @returns the least whole rate a minute at which 99 % wait no longer, by arithmetic: a unit comes back one window after it was spent */
+export function rateFor(arrivals: readonly number[], maxWaitMs: number): number {
+  let [low, high] = [0, mostWithin(arrivals, minuteMs + marginMs)]
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if (isFast(arrivals, middle, maxWaitMs)) high = middle
+    else low = middle
+  }
+  return Math.max(1, high)
+}
+
+function isFast(arrivals: readonly number[], rate: number, maxWaitMs: number): boolean {
+  const granted = new Float64Array(arrivals.length)
+  let late = 0
+  for (const [i, arrival] of arrivals.entries()) {
+    const atMs = Math.max(arrival, i < rate ? 0 : (granted[i - rate] ?? 0) + minuteMs + marginMs)
+    granted[i] = atMs
+    if (atMs - arrival > maxWaitMs) late++
+  }
+  return late <= arrivals.length * LATE_PART
+}
+
+/** Of days that are all like this one, the most that any rolling day holds. */
+function mostInADay(arrivals: readonly number[]): number {
+  const seam = arrivals.filter((ms) => ms < dayMs + marginMs - DAY_MS).length
+  return arrivals.length + seam
+}
+
+/** @returns the number, or the next one with three digits that tell: nobody buys 123,457 */
+export function roundUp(value: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, value))) - 2)
+  return Math.ceil(value / unit) * unit
+}
