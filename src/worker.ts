@@ -45,7 +45,7 @@ import { createReviews, recentReviews } from './scoring/reviews.ts'
 import { createScoring } from './scoring/scoring.ts'
 import { preflightKafka, preflightProvider, preflightRedis } from './ops/preflight.ts'
 import type { ReleaseStack } from './release-stack.ts'
-import type { Telemetry } from './telemetry/trace.ts'
+import { startTelemetry } from './telemetry/start.ts'
 import { createTokenRatios } from './scoring/token-ratios.ts'
 import { createTokenEstimator } from './scoring/tokens.ts'
 import { shownAddress } from './lib/address.ts'
@@ -96,7 +96,7 @@ export async function work(parts: WorkParts): Promise<void> {
       ? null
       : await startOps(config.ops, metrics, log, { worker, version: VERSION, recent: parts.recent })
   if (ops !== null) releases.defer('probes and metrics', () => ops.close())
-  const telemetry = await startTelemetry(parts)
+  const telemetry = await startTelemetry(config, worker, log)
   if (telemetry !== null) releases.defer('traces', () => telemetry.close())
   const keys = redisKeys(config.redis.keyPrefix)
   const redis = connectRedis(config.redis, log, { name: worker })
@@ -252,22 +252,11 @@ export async function work(parts: WorkParts): Promise<void> {
     within(leasesMs, 'saving what the token estimate learned', ratios.save(estimator.learned())).catch((error: Error) =>
       log.debug('stopping before it was saved', { reason: error.message }),
     ),
-    within(leasesMs, 'sending the last traces', telemetry?.flush() ?? NOTHING).catch((error: Error) =>
+    within(leasesMs, 'sending the last traces', telemetry?.flush() ?? Promise.resolve()).catch((error: Error) =>
       log.debug('stopping before the last traces were sent', { reason: error.message }),
     ),
   ])
   log.info('stopped', { why: (stop.reason as Error).message, ...report })
-}
-
-const NOTHING = Promise.resolve()
-
-/** Loads OpenTelemetry only when it is wanted. @returns null: it is not */
-async function startTelemetry({ config, worker, log }: WorkParts): Promise<Telemetry | null> {
-  const { telemetry: settings, kafka, provider } = config
-  if (settings === null) return null
-  const { startTelemetry: start } = await import('./telemetry/otel.ts')
-  const { model, baseUrl } = provider
-  return await start({ settings, group: kafka.groupId, model, baseUrl, worker, version: VERSION, log })
 }
 
 /** What decides the worker's cost and results, and what somebody may have meant to set. */

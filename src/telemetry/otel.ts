@@ -4,6 +4,7 @@
  *
  * A collector that is slow or away costs memory for the queue (2,048 spans; more are dropped) and nothing else.
  */
+import type { DiagLogger } from '@opentelemetry/api'
 import { diag, DiagLogLevel } from '@opentelemetry/api'
 import type { PushMetricExporter } from '@opentelemetry/sdk-metrics'
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
@@ -39,21 +40,31 @@ const JSON_PROTOCOL = 'http/json'
 const PROTOCOLS = ['http/protobuf', JSON_PROTOCOL]
 
 /** Nothing waits for the collector. */
-export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+export async function openTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { settings, log } = options
   if (settings.protocol !== null && !PROTOCOLS.includes(settings.protocol)) {
     const advice = 'OTLP is spoken over HTTP only: OTEL_EXPORTER_OTLP_ENDPOINT has to be the HTTP port, 4318 as a rule'
     log.warn('OTEL_EXPORTER_OTLP_PROTOCOL is not known: http/protobuf is spoken', { advice })
   }
-  // What the packages think of their variables is said while they read them.
-  const tell = (reason: string) => log.warn('OpenTelemetry found something wrong', { reason })
-  const quiet = () => {}
-  diag.setLogger({ error: tell, warn: tell, info: quiet, debug: quiet, verbose: quiet }, DiagLogLevel.WARN)
+  // The packages tell of variables that they cannot use while they read them.
+  diag.setLogger(namesOnly(log), DiagLogLevel.WARN)
   try {
     return telemetryOver(await createExporters(settings), options)
   } finally {
     diag.disable()
   }
+}
+
+/** The packages' own words hold values, and one may be a secret: of these only the variables' names are told, once each. */
+function namesOnly(log: Log): DiagLogger {
+  const told = new Set<string>()
+  const tell = (message: string) => {
+    const name = /OTEL_\w+/.exec(message)?.[0] ?? 'OTEL_EXPORTER_OTLP_*'
+    if (!told.has(name)) log.warn('OpenTelemetry cannot use the value of a variable', { name })
+    told.add(name)
+  }
+  const quiet = () => {}
+  return { error: tell, warn: tell, info: quiet, debug: quiet, verbose: quiet }
 }
 
 /** @param exporters where spans and metrics go: to the collector, or into a test's memory */

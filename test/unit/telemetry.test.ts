@@ -1,11 +1,12 @@
-import { inspect } from 'node:util'
+import { execFile } from 'node:child_process'
+import { inspect, promisify } from 'node:util'
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import type { ExportResult } from '@opentelemetry/core'
 import { ExportResultCode } from '@opentelemetry/core'
 import { AggregationTemporality, InMemoryMetricExporter } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { InMemorySpanExporter } from '@opentelemetry/sdk-trace-base'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import type { SourceMessage } from '../../src/kafka/messages.ts'
 import type { LogFields } from '../../src/logging/log.ts'
@@ -13,6 +14,7 @@ import { silent } from '../../src/logging/log.ts'
 import { startJourney } from '../../src/outcomes/effort.ts'
 import type { TelemetryOptions } from '../../src/telemetry/otel.ts'
 import { telemetryOver } from '../../src/telemetry/otel.ts'
+import { startTelemetry } from '../../src/telemetry/start.ts'
 import type { ModelCall } from '../../src/telemetry/trace.ts'
 import { watched } from '../../src/telemetry/watched.ts'
 
@@ -220,6 +222,50 @@ test('neither a text in tracestate nor one that a server gives as its model is s
 
 test('a journey has no trace unless it is given one', () => {
   expect(startJourney().trace).toBeNull()
+})
+
+/** @returns the packages of OpenTelemetry that a process has loaded with a module, all CommonJS; prom-client loads the bare API */
+async function loadedWith(module: string): Promise<string[]> {
+  const script = `
+    await import(${JSON.stringify(new URL(`../../src/${module}`, import.meta.url).href)})
+    const { createRequire } = await import('node:module')
+    console.log(JSON.stringify(Object.keys(createRequire('/').cache)))
+  `
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])
+  return (JSON.parse(stdout) as string[]).filter((file) => /\/@opentelemetry\/(?!api\/)/.test(file))
+}
+
+test('no SDK of OpenTelemetry is loaded with the worker', async () => {
+  expect(await loadedWith('worker.ts')).toEqual([])
+  expect(await loadedWith('telemetry/otel.ts')).not.toEqual([])
+})
+
+test('a worker without an endpoint has no telemetry', async () => {
+  expect(await startTelemetry(loadConfig({ OPENAI_KEY: 'key' }), 'box-1', silent)).toBeNull()
+})
+
+test('variables that OpenTelemetry cannot use are told by name, never with a value, and stop nothing', async () => {
+  vi.stubEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'secret@nonsense')
+  vi.stubEnv('OTEL_TRACES_SAMPLER', 'secret')
+  vi.stubEnv('OTEL_BSP_MAX_QUEUE_SIZE', 'secret')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const lines: string[] = []
+  const keep = (message: string, fields?: LogFields) => void lines.push(`${message} ${JSON.stringify(fields)}`)
+  const env = {
+    OPENAI_KEY: 'key',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+  }
+  const telemetry = await startTelemetry(loadConfig(env), 'box-1', { ...silent, warn: keep, error: keep })
+  telemetry?.close()
+  const cannot = 'OpenTelemetry cannot use the value of a variable'
+  expect(lines.slice(1)).toEqual([
+    `${cannot} {"name":"OTEL_EXPORTER_OTLP_*"}`,
+    `${cannot} {"name":"OTEL_BSP_MAX_QUEUE_SIZE"}`,
+    `${cannot} {"name":"OTEL_TRACES_SAMPLER"}`,
+  ])
+  expect(lines[0]).toContain('OTEL_EXPORTER_OTLP_PROTOCOL is not known')
+  expect(lines.join('\n')).not.toContain('secret')
 })
 
 test('the endpoint turns it on, and has to be an address', () => {
