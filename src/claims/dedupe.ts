@@ -34,8 +34,8 @@ export type { Claim } from './claim.ts'
 export type { Item } from './held.ts'
 export type { ClaimOwner, Intent, OwnerStanding } from './judge.ts'
 
-/** A message, and what its transaction publishes. */
-export type Ended = Item & { publishes: Intent }
+/** A message, what its transaction publishes, and, with an outcome, why it got its score: opaque here, null for none. */
+export type Ended = Item & { publishes: Intent; reasons?: string | null }
 
 /** `changed`: not to be refused as things stand; claim again to see how they do. */
 export type Refused = { kind: 'refused'; atMs: number } | { kind: 'changed' }
@@ -115,7 +115,11 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
    */
   async function finish(items: Ended[], how: Certainty, signal: AbortSignal): Promise<void> {
     for (const batch of batches(items)) {
-      const about = batch.flatMap(({ owner, publishes }) => [ownerText(owner), intentText(publishes)])
+      const about = batch.flatMap(({ owner, publishes, reasons }) => [
+        ownerText(owner),
+        intentText(publishes),
+        reasons ?? '',
+      ])
       const scriptKeys = batch.flatMap(({ id }) => keysOf(id))
       await state.run('the marks', scripts.finish, scriptKeys, [processedTtlMs, claimTtlMs, how, ...about], signal)
       for (const item of batch) held.drop(item)

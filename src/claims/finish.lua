@@ -5,7 +5,8 @@
 -- KEYS     state, then mark and claim per item
 -- ARGV[4]  the mark's life, ms   [5] the claim's life, ms
 -- ARGV[6]  known: by this worker's own commit   learned: the offset is committed, but maybe by another's
--- ARGV[7]  owner   [8] what was published, as `intent` in reassert.lua; and so on for each item
+-- ARGV[7]  owner   [8] what was published, as `intent` in reassert.lua   [9] why it got its score, '' for nothing to keep;
+--          and so on for each item
 -- Returns  done
 
 local MARK_TTL, TTL, KNOWN = ARGV[4], ARGV[5], ARGV[6] == 'known'
@@ -17,8 +18,9 @@ local function close(key, ...)
   redis.call('PEXPIRE', key, TTL)
 end
 
-for i = 2, #KEYS, 2 do
-  local MARK, CLAIM, OWNER, INTENT = KEYS[i], KEYS[i + 1], ARGV[i + 5], ARGV[i + 6]
+for i = 1, (#KEYS - 1) / 2 do
+  local MARK, CLAIM = KEYS[2 * i], KEYS[2 * i + 1]
+  local OWNER, INTENT, REASONS = ARGV[3 * i + 4], ARGV[3 * i + 5], ARGV[3 * i + 6]
   local claim = fields(CLAIM, 'owner', 'state', 'intent', 'told')
   local mine = claim.owner == OWNER
   -- Who confirmed last has most likely committed. A closed claim (dead, told) is what another worker knows that it published.
@@ -28,6 +30,7 @@ for i = 2, #KEYS, 2 do
     if mine then
       close(CLAIM, 'state', 'answered', 'intent', INTENT)
       redis.call('HDEL', CLAIM, 'outcome', 'refused_at')
+      if REASONS ~= '' then redis.call('HSET', CLAIM, 'reasons', REASONS) end
     end
   elseif mine and KNOWN and INTENT == 'letter' then
     close(CLAIM, 'state', 'dead')

@@ -50,10 +50,24 @@ function describe(fields: Record<string, string>, nowMs: number): KnownClaim | n
 }
 
 /**
- * Removes the stored answer; mark and claim stay, so nothing is published twice. One that is not published yet is asked for
- * anew, unless a worker has it in memory.
- * @returns whether there was one
+ * What an id keeps of how it was scored, each as the pipeline wrote it: `reasons` of one that is published, `outcome` of one that is
+ * about to be.
+ * @throws what ioredis throws
  */
-export async function forgetAnswer(redis: Redis, keys: RedisKeys, id: bigint): Promise<boolean> {
-  return (await redis.hdel(keys.claim(id), 'outcome')) > 0
+export async function readKeptResult(redis: Redis, keys: RedisKeys, id: bigint) {
+  const [reasons = null, outcome = null] = await redis.hmget(keys.claim(id), 'reasons', 'outcome')
+  return { reasons, outcome }
+}
+
+/**
+ * Removes the stored answer and why it got its score; mark and claim stay, so nothing is published twice. One that is not published yet is asked for
+ * anew, unless a worker has it in memory.
+ * @returns which of them there were
+ */
+export async function forgetResult(redis: Redis, keys: RedisKeys, id: bigint) {
+  const [answers, reasons] = await Promise.all([
+    redis.hdel(keys.claim(id), 'outcome'),
+    redis.hdel(keys.claim(id), 'reasons'),
+  ])
+  return { hadAnswer: answers > 0, hadReasons: reasons > 0 }
 }

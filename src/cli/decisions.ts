@@ -17,15 +17,13 @@ export interface Period {
 
 /**
  * @param since as `--since` takes it
- * @throws UsageError for a wrong time; Error when no decision records are published
+ * @returns null when no decision records are published
+ * @throws UsageError for a wrong time
  */
-export function periodOf({ kafka }: Config, since: string): Period {
+export function periodOf({ kafka }: Config, since: string): Period | null {
   const sinceMs = Math.max(0, Date.now() - readDuration('--since', since))
   const topic = kafka.topics.decisions
-  if (topic !== null) return { topic, sinceMs }
-  throw new Error(
-    'KAFKA_TOPIC_FOR_DECISIONS is not set, so there are no decision records: they are published from when it names a topic',
-  )
+  return topic === null ? null : { topic, sinceMs }
 }
 
 /**

@@ -1,8 +1,13 @@
-/** `explain ID`: why a request got its score, from the decision topic. */
+/** `explain ID`: why a request got its score, from the decision topic, or without quotes from Redis. */
+import { readKeptResult } from '../claims/inspect.ts'
 import type { Config } from '../config.ts'
 import type { DecisionRecord } from '../scoring/decision-record.ts'
 import { explain } from '../scoring/decision-record.ts'
-import type { Command } from './define.ts'
+import { explainReasons, readReasons } from '../scoring/reasons.ts'
+import { duration } from '../lib/text.ts'
+import { decodeOutcome } from '../outcomes/outcome.ts'
+import { withRedis } from './connections.ts'
+import type { Command, Report } from './define.ts'
 import type { Period } from './decisions.ts'
 import { DECISIONS_SINCE, periodOf, readDecisions } from './decisions.ts'
 import { defineCommand, readId } from './define.ts'
@@ -12,9 +17,9 @@ export const run: Command = defineCommand(
   {
     usage: [
       'resume-scoring-worker explain ID [--since TIME]',
-      '  The decision record of a request: each requirement, met or not, with the quote that proves it; scores, corrections.',
-      '  It quotes the resume. Exit code 3: there is no record.',
-      `  --since TIME  read the topic back so far: 90s, 30m, 12h, 3d (default ${DECISIONS_SINCE})`,
+      '  Why a request got its score: each requirement, met or not, what the model said of it, and why it did not count.',
+      '  With KAFKA_TOPIC_FOR_DECISIONS it adds the quotes, which are words of the resume. Exit code 3: nothing is known.',
+      `  --since TIME  read the decision topic back so far: 90s, 30m, 12h, 3d (default ${DECISIONS_SINCE})`,
     ],
     example: 'explain -- 42',
     options: { since: { type: 'string', default: DECISIONS_SINCE } },
@@ -23,21 +28,50 @@ export const run: Command = defineCommand(
   async ({ values, positionals, config, signal }) => {
     const id = readId('ID', positionals[0] ?? '')
     const period = periodOf(config, values.since)
+    if (period === null) return await withoutQuotes(config, id, null, NO_TOPIC, signal)
     const records = await recordsOf(config, period, id, signal)
     const origin = await originOf(config, period, records.at(-1), signal)
-    const document = { processingId: id, topic: period.topic, records, origin }
+    if (records.length === 0) {
+      const missing = `no decision record of ${id} in ${period.topic} within ${values.since}: the quotes are missing`
+      return await withoutQuotes(config, id, period.topic, missing, signal)
+    }
+    const document = { processingId: id, topic: period.topic, records, origin, reasons: null }
     const lines = [
       ...records.flatMap((record, index) => [...(index === 0 ? [] : ['']), ...explain(record)]),
       ...(origin === null ? [] : ['', 'The earlier request with the same texts:', ...explain(origin)]),
     ]
-    if (records.length > 0) return { document, lines }
-    const none = [
-      `no decision record of ${id} in ${period.topic} within ${values.since}: there are none of failures, nor of requests`,
-      `from before KAFKA_TOPIC_FOR_DECISIONS was set; where it stands: npm run inspect -- ${id}`,
-    ]
-    return { document, lines: none, exitCode: EXIT.nothing }
+    return { document, lines }
   },
 )
+
+const NO_TOPIC = 'Without quotes: they are published once KAFKA_TOPIC_FOR_DECISIONS names a topic'
+
+/** What Redis keeps of the result, for PROCESSED_TTL_SECONDS. @param why the quotes are missing */
+async function withoutQuotes(
+  config: Config,
+  id: bigint,
+  topic: string | null,
+  why: string,
+  signal: AbortSignal,
+): Promise<Report> {
+  const kept = await withRedis(config.redis, signal, (redis, keys) => readKeptResult(redis, keys, id))
+  const json = kept.reasons ?? reasonsOf(kept.outcome)
+  const reasons = json === null ? null : readReasons(json)
+  const document = { processingId: id, topic, records: [], origin: null, reasons }
+  if (reasons !== null) return { document, lines: [...explainReasons(id, reasons), why] }
+  const none = [
+    why,
+    `nothing is kept of ${id}: of a failure there are no reasons, and of a score for ${duration(config.processedTtlMs)}, unless it`,
+    `was forgotten; where it stands: npm run inspect -- ${id}`,
+  ]
+  return { document, lines: none, exitCode: EXIT.nothing }
+}
+
+/** @param outcome that is stored and not published yet, or whose worker died before it could mark it */
+function reasonsOf(outcome: string | null): string | null {
+  const decoded = outcome === null ? null : decodeOutcome(outcome)
+  return decoded?.kind === 'success' ? (decoded.reasons ?? null) : null
+}
 
 /** @returns the records of an id, the oldest first */
 async function recordsOf(config: Config, period: Period, id: bigint, signal: AbortSignal): Promise<DecisionRecord[]> {

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { bounded } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
 import { decodeRequest } from '../contracts.ts'
-import { forgetAnswer, inspectId } from '../claims/inspect.ts'
+import { forgetResult, inspectId } from '../claims/inspect.ts'
 import type { Known } from '../claims/inspect.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { createOffsetsView } from '../kafka/offsets-view.ts'
@@ -26,8 +26,8 @@ export const run: Command = defineCommand(
   {
     usage: [
       'resume-scoring-worker forget ID [--since TIME] | --adaptations',
-      '  Removes the stored answer and the cache entry of a finished request from Redis. Its mark stays, so that it is not',
-      '  processed again. Lists the copies in Kafka, which cannot be erased one by one.',
+      '  Removes what Redis keeps of a finished request: its answer, why it got its score, its cache entry. Its mark stays, so',
+      '  that it is not processed again. Lists the copies in Kafka, which cannot be erased one by one.',
       '  --since TIME   look for copies so far back: 12h, 30d (default: all that the topics hold)',
       '  --adaptations  forgets instead what was learned about the server and model of the settings: all that the server',
       '                 refused is asked for once more',
@@ -49,10 +49,10 @@ export const run: Command = defineCommand(
         const topics = [requests, notifications, records, deadLetters, decisions].filter((topic) => topic !== null)
         // First of all: the texts of the request tell where its cache entry is.
         const copies = await findCopies({ clients, groupPrefix: config.kafka.groupId, sinceMs, signal }, topics, id)
-        const hadAnswer = await forgetAnswer(redis, keys, id)
+        const had = await forgetResult(redis, keys, id)
         await redis.zrem(keys.reviews, id.toString())
         const cache = await forgetCached(redis, keys, config, copies)
-        return report(id, known, copies, { hadAnswer, cache }, config)
+        return report(id, known, copies, { ...had, cache }, config)
       }),
     )
   },
@@ -104,11 +104,12 @@ async function forgetCached(redis: Redis, keys: RedisKeys, config: Config, copie
 
 interface Removed {
   hadAnswer: boolean
+  hadReasons: boolean
   cache: CacheEntry
 }
 
 function report(id: bigint, { markedForMs }: Known, copies: Copy[], removed: Removed, config: Config): Report {
-  const { hadAnswer, cache } = removed
+  const { hadAnswer, hadReasons, cache } = removed
   const left = `no copy of the request tells where; an entry expires within ${duration(config.resultCacheTtlMs)}`
   const cacheText = { removed: 'removed', none: 'there was none', unknown: left }[cache]
   const kafkaCopies = copies.map(({ topic, partition, offset, timestampMs, key }) => {
@@ -117,9 +118,17 @@ function report(id: bigint, { markedForMs }: Known, copies: Copy[], removed: Rem
   const rows = kafkaCopies.map(({ topic, partition, offset, time: at, key }) => [topic, partition, offset, at, key])
   const kept = "they go with their topics' retention, or earlier with kafka-delete-records.sh up to an offset"
   return {
-    document: { processingId: id, removedAnswer: hadAnswer, cacheEntry: cache, markedForMs, kafkaCopies },
+    document: {
+      processingId: id,
+      removedAnswer: hadAnswer,
+      removedReasons: hadReasons,
+      cacheEntry: cache,
+      markedForMs,
+      kafkaCopies,
+    },
     lines: [
       `stored answer: ${hadAnswer ? 'removed' : 'there was none'}`,
+      `why it got its score: ${hadReasons ? 'removed' : 'nothing was kept'}`,
       `cached result: ${cacheText}`,
       markedForMs === null ? 'mark: there is none' : `mark: kept, expires in ${duration(markedForMs)}`,
       ...section(

@@ -30,6 +30,11 @@ export const run: Command = defineCommand(
     }
     const threshold = readThreshold(values.threshold ?? '')
     const period = periodOf(config, values.since)
+    if (period === null) {
+      throw new Error(
+        'KAFKA_TOPIC_FOR_DECISIONS is not set, so there are no decision records: they are published from when it names a topic',
+      )
+    }
     const records: Decided[] = []
     await readDecisions(config, period, signal, ({ processing_id, score, verdict }) => {
       records.push({ processing_id, score, verdict })

@@ -21,6 +21,8 @@ const outcomeSchema = z.discriminatedUnion('kind', [
     headers: z.record(z.string(), z.string()),
     /** For the decision record, sealed; see scoring/decision.ts. null where none is published. */
     decision: z.unknown().optional(),
+    /** Why it got its score, without texts; see scoring/reasons.ts. Not in outcomes of older versions. */
+    reasons: z.string().optional(),
   }),
   z.object({
     kind: z.literal('failure'),
@@ -34,7 +36,7 @@ const outcomeSchema = z.discriminatedUnion('kind', [
 
 /** The outcome of one request, final for its caller. */
 export type Outcome =
-  | { kind: 'success'; score: Score; headers: Record<string, string>; decision?: unknown }
+  | { kind: 'success'; score: Score; headers: Record<string, string>; decision?: unknown; reasons?: string | undefined }
   | { kind: 'failure'; code: string; message: string; headers: Record<string, string> }
 
 /** @returns what is kept in Redis: the published fields and headers, nothing of the texts, not the address */

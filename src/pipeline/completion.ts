@@ -31,8 +31,8 @@ export type Ending =
   | { kind: 'foreign' }
   /** Another message owns the id: skipped. */
   | { kind: 'duplicate'; id: bigint }
-  /** `name`: success, or the failure's code. */
-  | { kind: 'outcome'; id: bigint; name: string }
+  /** `name`: success, or the failure's code. `reasons`: why it got its score; null for a failure. */
+  | { kind: 'outcome'; id: bigint; name: string; reasons: string | null }
   /** Refused for budget at Redis's time, ms. */
   | { kind: 'refusal'; id: bigint; atMs: number }
   /** `id` is null where it could not be read. */
@@ -54,7 +54,8 @@ export function contextOf(source: SourceMessage, group: string, telemetry: Telem
 /** @returns what the claim of its id has to know of it; null when it has none, or is another message's */
 export function claimOf({ ending, context: { owner } }: Finished): Ended | null {
   const publishes = intentOf(ending)
-  return publishes === null || !('id' in ending) || ending.id === null ? null : { id: ending.id, owner, publishes }
+  if (publishes === null || !('id' in ending) || ending.id === null) return null
+  return { id: ending.id, owner, publishes, reasons: ending.kind === 'outcome' ? ending.reasons : null }
 }
 
 function intentOf(ending: Ending): Intent | null {
@@ -110,8 +111,9 @@ export class Completions {
     const { source, address } = context
     const id = address.processingId
     const name = outcome.kind === 'success' ? 'success' : outcome.code
+    const reasons = outcome.kind === 'success' ? (outcome.reasons ?? null) : null
     const messages = [...outcomeMessages(this.#topics, source, address, outcome), ...decisions]
-    return finished(context, { kind: 'outcome', id, name }, messages, async () => {
+    return finished(context, { kind: 'outcome', id, name, reasons }, messages, async () => {
       if (decisions.length === 0) return this.#tooLarge(context, outcome)
       this.#log.warn('published without its decision record, with which it is too large', { id })
       return this.final(context, outcome)

@@ -83,7 +83,7 @@ const WHY_NOT: Record<string, string> = {
 type Decided = DecisionRecord['requirements'][number]
 
 /** @returns lines on one requirement: the quote, what the model said of it, and what the worker made of that */
-function lines({
+export function findingLines({
   requirement,
   met_by_model,
   evidence,
@@ -108,7 +108,7 @@ function lines({
 export function explain(decision: DecisionRecord): string[] {
   const { score, model_score: modelScore, verdict_min_score: minimum, requirements } = decision
   const proved = requirements.filter((each) => each.proved).length
-  const findings = requirements.flatMap(lines)
+  const findings = requirements.flatMap(findingLines)
   return [
     `Request ${decision.processing_id} (resume ${decision.resume_id}, requirements ${decision.requirements_id}), ${decision.decided_at}`,
     `${decision.verdict}: score ${score}, positive from ${minimum}; ${modelScore === null ? 'taken from an earlier request with the same texts' : `the model's own score was ${modelScore}`}`,

@@ -18,6 +18,7 @@ import { createFlights } from './flights.ts'
 import { promptVersion } from './prompt-version.ts'
 import { buildPrompt } from './prompt.ts'
 import { provenanceHeaders } from '../outcomes/headers.ts'
+import { encodeReasons } from './reasons.ts'
 import type { Texts } from '../lib/sanitize.ts'
 import { sanitize } from '../lib/sanitize.ts'
 import type { Reviews } from './reviews.ts'
@@ -111,6 +112,7 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
       score,
       headers: { ...effortHeaders(journey), ...provenanceHeaders(provenance) },
       decision: config.kafka.topics.decisions === null ? null : keepDecision(verified, texts, how),
+      reasons: encodeReasons(score, verified, texts, how),
     }
   }
 

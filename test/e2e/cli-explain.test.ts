@@ -73,7 +73,9 @@ test('a result that was taken over from another request is told with the proofs 
 
 test('of a failure and of an unknown request there is no record, and the command says so', async () => {
   for (const id of ['3', '99']) {
-    expect(await command(3, 'explain', id)).toContain(`no decision record of ${id} in ${decisions}`)
+    const out = await command(3, 'explain', id)
+    expect(out).toContain(`no decision record of ${id} in ${decisions}`)
+    expect(out).toContain(`nothing is kept of ${id}`)
   }
 })
 
@@ -93,13 +95,29 @@ test('without --dry-run nothing is decided anew: published outcomes are final', 
   expect(err).toMatch(/^Published outcomes are final/)
 })
 
-test('where no decision topic is set, both say which setting is missing', async () => {
-  for (const args of [
-    ['explain', '2'],
-    ['redecide', '--threshold', '40', '--dry-run'],
-  ]) {
-    const { code, err } = await runCommand({ ...world.env, KAFKA_TOPIC_FOR_DECISIONS: '' }, ...args)
-    expect(code).toBe(1)
-    expect(err).toContain('KAFKA_TOPIC_FOR_DECISIONS is not set')
-  }
+test('where no decision topic is set, redecide says which setting is missing', async () => {
+  const { code, err } = await runCommand(noTopic(), 'redecide', '--threshold', '40', '--dry-run')
+  expect(code).toBe(1)
+  expect(err).toContain('KAFKA_TOPIC_FOR_DECISIONS is not set')
 })
+
+test('without a decision topic a score is told requirement by requirement, without quotes, until it is forgotten', async () => {
+  const { code, out } = await runCommand(noTopic(), 'explain', '2')
+  expect(code).toBe(0)
+  expect(out).toContain('Не подходит: score 40, positive from 50')
+  expect(out).toContain('Proved 2 of 5:')
+  expect(out).toMatch(/\+ TypeScript\n +stated, said the model/)
+  expect(out).toMatch(/- PostgreSQL\n +not mentioned, said the model/)
+  expect(out).not.toContain('Пять лет')
+  expect(out).toContain('Without quotes: they are published once KAFKA_TOPIC_FOR_DECISIONS names a topic')
+  const keys = await world.redis.keys(`${world.keyPrefix}claim:*`)
+  const kept = await Promise.all(keys.map((key) => world.redis.hgetall(key)))
+  expect(kept.some(({ reasons }) => reasons !== undefined)).toBe(true)
+  expect(JSON.stringify(kept)).not.toMatch(/Пять лет|Работал/)
+  await command(0, 'forget', '2')
+  const { code: after, out: none } = await runCommand(noTopic(), 'explain', '2')
+  expect(after).toBe(3)
+  expect(none).toContain('nothing is kept of 2')
+})
+
+const noTopic = () => ({ ...world.env, KAFKA_TOPIC_FOR_DECISIONS: '' })

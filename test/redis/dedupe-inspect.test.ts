@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { forgetAnswer, inspectId } from '../../src/claims/inspect.ts'
+import { forgetResult, inspectId, readKeptResult } from '../../src/claims/inspect.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { message, outcomeOf, soon, startFleet } from './fleet.ts'
 
@@ -55,11 +55,26 @@ test('an answer that is forgotten before it was published is asked for anew, by 
   const { id, owner } = await claimed()
   await worker.store(id, owner, 'answer', soon())
   worker.letGo(id, owner)
-  expect(await forgetAnswer(fleet.admin, fleet.keys, id)).toBe(true)
-  expect(await forgetAnswer(fleet.admin, fleet.keys, id)).toBe(false)
+  expect((await forgetResult(fleet.admin, fleet.keys, id)).hadAnswer).toBe(true)
+  expect((await forgetResult(fleet.admin, fleet.keys, id)).hadAnswer).toBe(false)
   const other = await fleet.worker()
   expect(await other.claim(id, message(), 'payload', soon())).toMatchObject({ kind: 'duplicate' })
   expect(await other.claim(id, owner, 'payload', soon())).toMatchObject({ kind: 'mine', stored: null })
   expect(await other.begin(id, owner, false, soon())).toMatchObject({ kind: 'begun' })
   expect(await other.store(id, owner, 'another', soon())).toEqual({ kind: 'stored', outcome: 'another' })
+})
+
+test('why it got its score is kept with the mark, as long as the mark, and is forgotten', async () => {
+  const { id, owner } = await claimed()
+  await worker.store(id, owner, 'answer', soon())
+  const other = await claimed()
+  await worker.store(other.id, other.owner, 'answer', soon())
+  await worker.finish([{ ...outcomeOf({ id, owner }), reasons: 'why' }, outcomeOf(other)], 'known', soon())
+  expect(await readKeptResult(fleet.admin, fleet.keys, id)).toEqual({ reasons: 'why', outcome: null })
+  expect(await readKeptResult(fleet.admin, fleet.keys, other.id)).toEqual({ reasons: null, outcome: null })
+  const { markedForMs } = await look(id)
+  expect(await fleet.admin.pttl(fleet.keys.claim(id))).toBeGreaterThanOrEqual((markedForMs ?? 0) - 1_000)
+  expect(await forgetResult(fleet.admin, fleet.keys, id)).toEqual({ hadAnswer: false, hadReasons: true })
+  expect(await readKeptResult(fleet.admin, fleet.keys, id)).toEqual({ reasons: null, outcome: null })
+  expect((await look(id)).markedForMs).toBeGreaterThan(0)
 })

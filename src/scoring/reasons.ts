@@ -1,0 +1,131 @@
+/**
+ * Why a request got its score, for `explain` where no decision topic is set: per requirement what the model said of it, whether
+ * it counted, and why not. Kept in Redis beside the result's mark, so it holds nothing of the resume: no quotes, and of what the
+ * model calls a requirement only the words that the vacancy has too.
+ */
+import { z } from 'zod'
+import type { Score } from '../contracts.ts'
+import type { Texts } from '../lib/sanitize.ts'
+import { EVIDENCE } from './answer.ts'
+import type { Circumstances } from './decision.ts'
+import { findingLines } from './decision-record.ts'
+import type { Finding } from './proofs.ts'
+import { isProved } from './proofs.ts'
+import type { Verified } from './verify.ts'
+
+/** Bytes of one result's reasons. Requirements beyond that are counted only. */
+export const REASONS_MAX_BYTES = 8_000
+/** Stands for words of a requirement that the vacancy does not have. */
+const LEFT_OUT = '…'
+
+const requirement = z.object({
+  /** In words of the vacancy, with `…` for others. */
+  requirement: z.string(),
+  evidence: z.enum(EVIDENCE),
+  proved: z.boolean(),
+  /** Why a claim of the model did not count; see proofs.ts. */
+  why_not: z.string().nullable(),
+})
+
+const schema = z.object({
+  /** ISO time. */
+  decided_at: z.string(),
+  score: z.int(),
+  verdict: z.string(),
+  verdict_min_score: z.int(),
+  /** null: the result was taken from an earlier request with the same texts. */
+  model_score: z.int().nullable(),
+  requirements: z.array(requirement),
+  /** Requirements that had no room. */
+  omitted: z.int(),
+  corrections: z.array(z.string()),
+  flags: z.array(z.string()),
+  model: z.string(),
+  prompt_version: z.string(),
+})
+
+export type Reasons = z.infer<typeof schema>
+
+/**
+ * @param verified null for a result taken from the cache, which holds no findings
+ * @param texts sanitised, as they were asked about
+ * @returns JSON of at most REASONS_MAX_BYTES
+ */
+export function encodeReasons(score: Score, verified: Verified | null, texts: Texts, how: Circumstances): string {
+  const findings = verified?.findings ?? []
+  const words = wordsOf(texts.requirements)
+  const reasons: Reasons = {
+    decided_at: how.decidedAt,
+    score: score.score,
+    verdict: score.verdict,
+    verdict_min_score: how.verdictMinScore,
+    model_score: verified?.modelScore ?? null,
+    requirements: [],
+    omitted: findings.length,
+    corrections: verified?.corrections ?? [],
+    flags: verified?.flags ?? [],
+    model: how.model.slice(0, 200),
+    prompt_version: how.promptVersion,
+  }
+  let bytes = Buffer.byteLength(JSON.stringify(reasons))
+  for (const finding of findings) {
+    const kept = keep(finding, words)
+    bytes += Buffer.byteLength(JSON.stringify(kept)) + 1
+    if (bytes > REASONS_MAX_BYTES) break
+    reasons.requirements.push(kept)
+    reasons.omitted--
+  }
+  return JSON.stringify(reasons)
+}
+
+function keep(finding: Finding, words: ReadonlySet<string>): Reasons['requirements'][number] {
+  return {
+    requirement: inWordsOf(words, finding.requirement),
+    evidence: finding.evidence,
+    proved: isProved(finding),
+    why_not: finding.why,
+  }
+}
+
+/** @returns null for what was not written by `encodeReasons` */
+export function readReasons(json: string): Reasons | null {
+  try {
+    return schema.safeParse(JSON.parse(json)).data ?? null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}
+
+const WORD = /[\p{L}\p{N}+#]+/gu
+
+const wordsOf = (text: string): ReadonlySet<string> => new Set(text.toLowerCase().match(WORD))
+
+/** The resume may have made the model name anything as a requirement. */
+const inWordsOf = (words: ReadonlySet<string>, text: string): string =>
+  text
+    .replaceAll(WORD, (word) => (words.has(word.toLowerCase()) ? word : LEFT_OUT))
+    .replaceAll(/…(?:[^\p{L}\p{N}]*…)+/gu, LEFT_OUT)
+
+/** @returns lines for a terminal, as `explain` of decision-record.ts, without quotes */
+export function explainReasons(id: bigint, reasons: Reasons): string[] {
+  const { requirements, omitted, model_score: modelScore } = reasons
+  const proved = requirements.filter((each) => each.proved).length
+  const findings = requirements.flatMap((each) =>
+    findingLines({ ...each, met_by_model: each.evidence === 'stated', quote: null }),
+  )
+  const more = omitted === 0 ? [] : [`  and ${omitted} more, which had no room`]
+  const source =
+    modelScore === null
+      ? 'taken from an earlier request with the same texts'
+      : `the model's own score was ${modelScore}`
+  return [
+    `Request ${id}, ${reasons.decided_at}`,
+    `${reasons.verdict}: score ${reasons.score}, positive from ${reasons.verdict_min_score}; ${source}`,
+    '',
+    ...(modelScore === null ? [] : [`Proved ${proved} of ${requirements.length + omitted}:`, ...findings, ...more, '']),
+    `Put right: ${reasons.corrections.join(', ') || 'nothing'}`,
+    `Suspicious: ${reasons.flags.join(', ') || 'nothing'}`,
+    `Model ${reasons.model}, ${reasons.prompt_version}`,
+  ]
+}
