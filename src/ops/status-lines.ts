@@ -65,13 +65,15 @@ function budgetLines(budget: BudgetStatus & { name: string }): string[] {
 
 /** @returns what is held since when, why, and what to do about it */
 export function holdLine(hold: Hold): string {
-  const { scope, code, holdsOthers, sinceMs, requests, failures, probes, nextProbeAtMs, abandoned, remedy } = hold
+  const { scope, code, cause, holdsOthers, sinceMs, requests, failures, probes, nextProbeAtMs, abandoned, remedy } =
+    hold
   if (code === null) return `paused by the operator since ${time(sinceMs)}: \`npm run resume\` ends it`
   const what = holdsOthers ? `calls of ${scope} are held` : `one request fails at ${scope}, no other is held`
   const next = nextProbeAtMs === null ? '' : `, next at ${time(nextProbeAtMs)}`
   const counts = `${failures} failures of ${requests} requests, ${probes} probes${next}`
   const nobody = abandoned ? ' No request waits for it.' : ''
-  return `${what} since ${time(sinceMs)}: ${code} (${counts}).${nobody} ${remedy}`.trimEnd()
+  const why = cause === '' ? code : `${code}, ${cause}`
+  return `${what} since ${time(sinceMs)}: ${why} (${counts}).${nobody} ${remedy}`.trimEnd()
 }
 
 function backlogLines(backlog: Backlog, times: BacklogTime): string[] {

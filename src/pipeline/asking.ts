@@ -4,6 +4,7 @@ import type { FailureCode } from '../errors.ts'
 import type { HandlerSignals } from '../kafka/messages.ts'
 import { countWait } from '../outcomes/effort.ts'
 import type { Failure } from '../provider/attempts.ts'
+import type { Step } from '../provider/attempts.ts'
 import { nextStep } from '../provider/attempts.ts'
 import type { Trial } from '../provider/trial.ts'
 import type { Ask, Asked, Attempt } from './attempt.ts'
@@ -15,11 +16,14 @@ export interface AskingPort {
   capOf: (trial: Trial | null) => number
   /** @returns the most tokens that a call with such a cap can be billed; null when the model can never take so many */
   mostTokens: (maxCompletionTokens: number) => number | null
-  /** Told of each failed attempt, before the next one; what it throws ends the asking. */
-  onFailure: (failure: Failure) => void
+  /** Told of each failed attempt and of what follows, before it does; what it throws ends the asking. */
+  onFailure: (failure: FailedAttempt, step: Step) => void
   /** Waits out a refusal for budget, ms; null: a refusal ends the asking. */
   outlast: ((waitMs: number, signal: AbortSignal) => Promise<void>) | null
 }
+
+/** `cause`: for the log, see attempt.ts. `attempt`: its number, from 1. */
+export type FailedAttempt = Failure & { cause: string; attempt: number }
 
 export type Settled =
   | Extract<Attempt, { kind: 'answer' }>
@@ -34,7 +38,7 @@ export type Settled =
  * @throws the reason of a signal that aborted; what `onFailure` throws
  */
 export async function askUntilSettled(
-  question: Omit<Asked, 'tokens' | 'maxCompletionTokens' | 'trial'>,
+  question: Omit<Asked, 'tokens' | 'maxCompletionTokens' | 'trial' | 'attempt'>,
   { ask, capOf, mostTokens, onFailure, outlast }: AskingPort,
   signals: HandlerSignals,
 ): Promise<Settled> {
@@ -51,7 +55,8 @@ export async function askUntilSettled(
       retryAfterMs: null,
     } as const
     if (tokens === null) return tooLong
-    const attempt = await ask({ ...question, maxCompletionTokens, trial, tokens }, signals)
+    const number = failures.length + 1
+    const attempt = await ask({ ...question, attempt: number, maxCompletionTokens, trial, tokens }, signals)
     switch (attempt.kind) {
       case 'answer':
       case 'changed':
@@ -67,8 +72,8 @@ export async function askUntilSettled(
         break
       case 'failure': {
         failures.push(attempt)
-        onFailure(attempt)
         const step = nextStep(failures)
+        onFailure({ ...attempt, attempt: number }, step)
         if (step.kind === 'give_up') return { kind: 'failed', code: step.code, retryAfterMs: attempt.retryAfterMs }
         if (step.longer) times = 2
         trial = attempt.next ?? trial

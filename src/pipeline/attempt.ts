@@ -24,7 +24,7 @@ export interface AskParts {
   /** The same ones that `budget` takes with its grants. */
   slots: Pick<CallSlots, 'release'>
   gate: Pick<Gate, 'enter' | 'report'>
-  provider: Pick<Provider, 'ask'>
+  provider: Pick<Provider, 'ask' | 'address'>
   /** Resolves when Redis's data can be trusted: a grant taken before could not be used in time. */
   trusted: (signal: AbortSignal) => Promise<void>
   metrics: Pick<Metrics, 'callFinished'>
@@ -45,6 +45,8 @@ export interface Asked {
   /** It is suspected of killing its worker: nothing else is in flight meanwhile. */
   alone: boolean
   journey: Journey
+  /** The number of this attempt, from 1; a restart of the worker begins anew. */
+  attempt: number
   /** Judges what the model said while the attempt is still this request's: its verdict decides what the gate is told. */
   judge: (content: string) => 'usable' | 'unusable'
 }
@@ -59,7 +61,15 @@ export type Attempt =
       /** The call's lease is kept until the answer is stored, unless this gives it back, so that another call may begin. */
       endLease: () => Promise<void>
     }
-  | { kind: 'failure'; code: FailureCode; retryAfterMs: number | null; evidence: Evidence; next: Question['trial'] }
+  | {
+      kind: 'failure'
+      code: FailureCode
+      /** For the log: address, status or socket error, the provider's codes; nothing personal. */
+      cause: string
+      retryAfterMs: number | null
+      evidence: Evidence
+      next: Question['trial']
+    }
   | { kind: 'refused'; waitMs: number }
   | { kind: 'too_long' }
   /** The claim passed to another message, or its answer is there: claim again to see. */
@@ -107,8 +117,8 @@ class Attempts {
     if (budget.neverFits(asked.tokens)) return { kind: 'too_long' }
     const queuedMs = performance.now()
     const pass = await gate.enter(asked.id.toString(), signals.wait)
-    const report = (outcome: GateOutcome) =>
-      aftermath(signals.call, (signal) => gate.report(pass, outcome, signal)).catch((error: unknown) => {
+    const report = (outcome: GateOutcome, cause = '') =>
+      aftermath(signals.call, (signal) => gate.report(pass, outcome, signal, cause)).catch((error: unknown) => {
         warned(log, 'the gate was not told', asked.id)(error)
         return NO_EVIDENCE
       })
@@ -123,7 +133,8 @@ class Attempts {
     }
     try {
       const made = await this.#granted(asked, turn, signals).catch(unusedAfter)
-      const evidence = await report(made.outcome)
+      const cause = made.attempt.kind === 'failure' ? `${made.attempt.cause}, attempt ${asked.attempt}` : ''
+      const evidence = await report(made.outcome, cause)
       return made.attempt.kind === 'failure' ? { ...made.attempt, evidence } : made.attempt
     } finally {
       // Not before the gate knows of a failure: the next call would begin, and burn, in the meantime.
@@ -187,7 +198,7 @@ class Attempts {
       await this.#account(asked, grant, reply, signals)
       const call = { sinceMs: startedMs, tookMs }
       if (reply.kind === 'aborted') traceCall(asked, reply, call, 'aborted')
-      const made = attemptOf(reply, asked, endLease, signals)
+      const made = attemptOf(reply, asked, provider.address, endLease, signals)
       if (made.outcome !== 'unused') {
         metrics.callFinished(made.outcome, tookMs, 'usage' in reply ? reply.usage : null)
         traceCall(asked, reply, call, made.outcome)
@@ -228,7 +239,13 @@ const unused = (attempt: Made['attempt']): Made => ({ attempt, outcome: 'unused'
 /** When the fleet cannot be asked, nothing is known that would blame the request. */
 const NO_EVIDENCE: Evidence = { held: false, scopes: '', successes: 0 }
 
-function attemptOf(reply: Reply, asked: Asked, endLease: () => Promise<void>, signals: HandlerSignals): Made {
+function attemptOf(
+  reply: Reply,
+  asked: Asked,
+  address: string,
+  endLease: () => Promise<void>,
+  signals: HandlerSignals,
+): Made {
   if (reply.kind === 'aborted') throw signals.call.reason as Error
   if (reply.kind === 'not_sent') return unused({ kind: 'again' })
   if (reply.kind === 'answer' && asked.judge(reply.content) === 'usable') {
@@ -238,8 +255,8 @@ function attemptOf(reply: Reply, asked: Asked, endLease: () => Promise<void>, si
       outcome: 'answered',
     }
   }
-  const { code, retryAfterMs, next } = reply.kind === 'failure' ? reply : UNUSABLE
-  return { attempt: { kind: 'failure', code, retryAfterMs, next }, outcome: code }
+  const { code, detail, retryAfterMs, next } = reply.kind === 'failure' ? reply : UNUSABLE
+  return { attempt: { kind: 'failure', code, cause: `${detail} at ${address}`, retryAfterMs, next }, outcome: code }
 }
 
 function traceCall(
@@ -257,7 +274,12 @@ function traceCall(
   })
 }
 
-const UNUSABLE = { code: 'unusable_answer', retryAfterMs: null, next: null } as const
+const UNUSABLE = {
+  code: 'unusable_answer',
+  detail: 'HTTP 200 with an answer of another form',
+  retryAfterMs: null,
+  next: null,
+} as const
 
 /** For what has to be written after a call even though the partition is gone; bounded, also when the worker stops. */
 const aftermath = <T>(call: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> =>

@@ -26,7 +26,8 @@ import { decodeOutcome, encodeOutcome } from '../outcomes/outcome.ts'
 import type { Provider } from '../provider/client.ts'
 import type { Checked, Prepared, Scoring } from '../scoring/scoring.ts'
 import type { Telemetry } from '../telemetry/trace.ts'
-import type { AskingPort, Settled } from './asking.ts'
+import type { AskingPort, FailedAttempt, Settled } from './asking.ts'
+import type { Step } from '../provider/attempts.ts'
 import { askUntilSettled } from './asking.ts'
 import type { Ask } from './attempt.ts'
 import type { Finished, MessageContext, RequestContext } from './completion.ts'
@@ -176,7 +177,10 @@ export class Pipeline implements Handler {
       ask,
       capOf,
       mostTokens: (cap) => scoring.mostTokens(prepared, cap),
-      onFailure: ({ code }) => metrics.attemptFailed(code),
+      onFailure: (failure, step) => {
+        metrics.attemptFailed(failure.code)
+        this.#tellFailure(id, failure, step)
+      },
       outlast: null,
     }
     const concluded = async (checked: Checked, isSecond: boolean): Promise<Result> => ({
@@ -189,7 +193,11 @@ export class Pipeline implements Handler {
     if (!first.isDoubtful) return await concluded(first, false)
     // The answer is about something else: the model is asked once more, and what was paid for is kept whatever comes of that.
     await settled.endLease()
-    const again = await askUntilSettled(question, { ...port, onFailure: noSecondFailure }, signals).catch(() => null)
+    const endAtOnce: AskingPort['onFailure'] = (failure) => {
+      this.#tellFailure(id, failure, { kind: 'give_up', code: failure.code })
+      throw new Error('the second answer has failed')
+    }
+    const again = await askUntilSettled(question, { ...port, onFailure: endAtOnce }, signals).catch(() => null)
     if (again?.kind === 'changed') return again
     if (again?.kind !== 'answer') return await concluded(first, false)
     return await concluded(await this.#verify(prepared, again, journey), true)
@@ -200,6 +208,14 @@ export class Pipeline implements Handler {
     const checked = await this.#parts.scoring.verify(prepared, answer)
     trace?.verified(sinceMs)
     return checked
+  }
+
+  /** One line for each failed attempt; the logger counts those beyond twenty a minute. */
+  #tellFailure(id: bigint, { code, cause, attempt }: FailedAttempt, step: Step): void {
+    const { log } = this.#parts
+    const fields = { id, code, cause, attempt }
+    if (step.kind === 'give_up') log.warn('a call failed, and is not repeated', fields)
+    else log.info('a call failed: it is repeated', { ...fields, afterMs: Math.round(step.afterMs) })
   }
 
   // Around the transaction -------------------------------------------------------------------------------------------
@@ -252,11 +268,6 @@ function withoutAnswer(settled: Exclude<Settled, { kind: 'answer' }>, journey: J
   const { code, retryAfterMs } = settled
   if (code === 'rate_limited') return { kind: 'refused', waitMs: retryAfterMs ?? RATE_LIMITED_WAIT_MS }
   return giveUp(code, journey)
-}
-
-/** Ends the second asking at its first failure. */
-function noSecondFailure(): never {
-  throw new Error('the second answer has failed')
 }
 
 /** A batch beyond its bounds may hold requests, whatever stands for it. */

@@ -5,6 +5,7 @@ import type { RateHeaders } from '../budget/rate-headers.ts'
 import { retryAfterMs } from '../budget/rate-headers.ts'
 import type { Config } from '../config.ts'
 import type { FailureCode } from '../errors.ts'
+import { shownAddress } from '../lib/address.ts'
 import type { Adaptations } from './adaptations.ts'
 import type { Verdict } from './classify.ts'
 import { classifyBroken, classifyCompletion, classifyStatus, verdict } from './classify.ts'
@@ -32,6 +33,8 @@ export interface Provider {
   ask: (question: Question) => Promise<Reply>
   /** @returns the cap of an answer, tokens: the setting, or what a model that thinks was found to need */
   capOf: (trial: Trial | null) => number
+  /** Where calls go, without query and credentials: for the log. */
+  address: string
   /** The scopes of this worker's calls as they are now; see gate.ts. */
   identity: () => Promise<Identity>
 }
@@ -48,6 +51,21 @@ interface Put {
 /** The package's own limit must never come first: it counts by the wall clock, which may jump. */
 const PACKAGE_TIMEOUT_MS = 24 * 3_600_000
 const USER_AGENT = 'resume-scoring-worker'
+
+/**
+ * An error status of these kinds turns a request away before the model sees it: nothing is billed. A filter may bill what it read, and
+ * some servers count the tokens of requests that their rate limit refused.
+ */
+const BEFORE_ANY_WORK: ReadonlySet<FailureCode> = new Set([
+  'unauthorized',
+  'quota',
+  'territory',
+  'proxy_refused',
+  'bad_configuration',
+  'parameter_refused',
+  'too_long',
+  'unclear_rejection',
+])
 
 /** A server that answers so has taken the request in the form in which it was. */
 const TAKEN: ReadonlySet<FailureCode> = new Set([
@@ -83,7 +101,8 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     const said = (usage: Usage | null): Said => ({ usage, limits, keyFingerprint: apiKey.fingerprint })
     if (!isSuccess(exchange.status)) {
       const parts = partsOf(sent, question.schema, trial.capRefused)
-      return refused(classifyStatus(exchange.status, exchange.body, parts), put, said(null))
+      const found = classifyStatus(exchange.status, exchange.body, parts)
+      return refused(found, put, said(BEFORE_ANY_WORK.has(found.code) ? NOT_BILLED : null))
     }
     const completion = classifyCompletion(parsed)
     if (completion.ok || TAKEN.has(completion.verdict.code)) took(put, completion.ok)
@@ -174,10 +193,12 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     }
   }
 
-  return { ask, capOf, identity }
+  return { ask, capOf, address: shownAddress(settings.baseUrl), identity }
 }
 
 class NoCompletion extends Error {}
+
+const NOT_BILLED: Usage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 }
 
 /** All that the package would otherwise take from environment variables of its own, or log. */
 const packageSettings = {

@@ -2,7 +2,7 @@
 -- KEYS  1 pause, 2-5 the holds of outage, route, key, config
 -- ARGV  1 id of the request that wants to probe, '' for none   2 a name for its probe   3 the lease of a probe, ms
 --       4 the name of a probe of this worker that is under way, to be renewed, '' for none   5 requests that have failed already probe so much later, ms
--- returns {state, wait ms, now ms, number of the scope that is waited for (1-4, 0 for none), its code}
+-- returns {state, wait ms, now ms, number of the scope that is waited for (1-4, 0 for none), its code, its cause as ARGV 18 of gate-report.lua}
 --   state: 'open'   nothing is held
 --          'probe'  all is held that is held, and this request may try
 --          'held'   wait, at the most so long as told before asking again
@@ -12,16 +12,16 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local id, probe, lease, renewed, later = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  return { 'paused', -1, now, 0, '' }
+  return { 'paused', -1, now, 0, '', '' }
 end
 
 local held, wait, first = {}, 0, nil
 for scope = 1, 4 do
   local key = KEYS[scope + 1]
-  local hold = redis.call('HMGET', key, 'held', 'next', 'probe', 'probeUntil', 'code')
+  local hold = redis.call('HMGET', key, 'held', 'next', 'probe', 'probeUntil', 'code', 'cause')
   if hold[1] then
     held[#held + 1] = key
-    first = first or { scope, hold[5] }
+    first = first or { scope, hold[5], hold[6] or '' }
     local due = tonumber(hold[2])
     if hold[3] == renewed then
       redis.call('HSET', key, 'probeUntil', now + lease)
@@ -36,13 +36,13 @@ for scope = 1, 4 do
 end
 
 if #held == 0 then
-  return { 'open', 0, now, 0, '' }
+  return { 'open', 0, now, 0, '', '' }
 end
 if wait > 0 or id == '' then
-  return { 'held', wait, now, first[1], first[2] }
+  return { 'held', wait, now, unpack(first) }
 end
 for _, key in ipairs(held) do
   redis.call('HSET', key, 'probe', probe, 'probeUntil', now + lease)
   redis.call('HINCRBY', key, 'probes', 1)
 end
-return { 'probe', 0, now, first[1], first[2] }
+return { 'probe', 0, now, unpack(first) }

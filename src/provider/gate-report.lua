@@ -5,7 +5,7 @@
 --       6 so many scopes are proved well, from the first   7 '1': the request was answered
 --       8 so many failures open a hold   9 the first, 10 the longest gap between probes, ms
 --       11 a hold that nobody touches is forgotten after so long, ms   12 successes when the request failed first, -1: not yet
---       13-16 the scopes' names   17 so many calls were answered, when one was
+--       13-16 the scopes' names   17 so many calls were answered, when one was   18 cause of a failure, for people
 -- returns {successes, state of the blamed scope, its failures, [lifted scope, its code]...}
 --   state: '' nothing is held, 'held', 'opened' just now, 'alone' just now: one request fails again and again, nobody else tries
 local REQUESTS = 1000 -- so many are told apart
@@ -64,7 +64,7 @@ if blamed > 0 then
   if requests < REQUESTS and redis.call('HSETNX', key, 'f:' .. id, 1) == 1 then
     requests = redis.call('HINCRBY', key, 'requests', 1)
   end
-  redis.call('HSET', key, 'code', code, 'last', now)
+  redis.call('HSET', key, 'code', code, 'cause', ARGV[18], 'last', now)
   redis.call('HSETNX', key, 'since', now)
   redis.call('PEXPIRE', key, ttl)
   if isHeld then

@@ -37,7 +37,7 @@ export interface Look {
   /** Redis's time. */
   nowMs: number
   /** What is waited for; null for none, and for the pause. */
-  held: { scope: Scope; code: FailureCode } | null
+  held: { scope: Scope; code: FailureCode; cause: string } | null
 }
 
 export interface Told {
@@ -81,12 +81,13 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
     const probe = `${worker}:${++looks}`
     const args = [id, probe, timings.leaseMs, underWay ?? '', FRESH_FIRST_MS]
     const call = () => enterScript([keys.pause, ...holdKeys(identity)], args)
-    const [state, waitMs, nowMs, number, code] = (await retry('the gate', call, signal)) as [
+    const [state, waitMs, nowMs, number, code, cause] = (await retry('the gate', call, signal)) as [
       Look['state'],
       number,
       number,
       number,
       FailureCode | '',
+      string,
     ]
     const scope = SCOPES[number - 1]
     return {
@@ -94,12 +95,13 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
       probe: state === 'probe' ? probe : null,
       waitMs,
       nowMs,
-      held: scope === undefined || code === '' ? null : { scope, code },
+      held: scope === undefined || code === '' ? null : { scope, code, cause },
     }
   }
 
   /**
    * @param failedFirst successes when the request failed first, null when it has not failed before
+   * @param cause of a failure, for the log: address, status, codes; nothing personal
    * @param calls how many calls this tells of: more than one only when all were answered, and `pass` began last
    */
   async function report(
@@ -107,7 +109,7 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
     outcome: Outcome,
     failedFirst: number | null,
     signal: AbortSignal,
-    calls = 1,
+    { calls = 1, cause = '' }: { calls?: number; cause?: string } = {},
   ): Promise<Told> {
     const { identity } = pass
     const blamed = blamedScope(outcome)
@@ -126,6 +128,7 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
       failedFirst ?? -1,
       ...SCOPES.map((scope) => identity[scope]),
       calls,
+      cause,
     ]
     const call = () => reportScript([...holdKeys(identity), successesKey(identity), keys.holds], args)
     const [successes, state, failures, ...rest] = (await retry('the gate', call, signal)) as [

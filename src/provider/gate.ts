@@ -61,8 +61,11 @@ export interface Gate {
    * @throws the signal's reason
    */
   enter(id: string, signal: AbortSignal): Promise<Pass>
-  /** @throws the signal's reason while Redis is away */
-  report(pass: Pass, outcome: Outcome, signal: AbortSignal): Promise<Evidence>
+  /**
+   * @param cause of a failure, for the log: address, status, codes; nothing personal
+   * @throws the signal's reason while Redis is away
+   */
+  report(pass: Pass, outcome: Outcome, signal: AbortSignal, cause?: string): Promise<Evidence>
   /** Ends the gate's own waiting; those in `enter` end by their signals. */
   close(): void
 }
@@ -88,7 +91,7 @@ export function createGate(options: GateOptions): Gate {
     if (now !== said) {
       if (now === 'open') log.info('calls go on')
       else if (now === 'paused') log.warn('paused by the operator: no call begins until `npm run resume`')
-      else if (seen.held !== null) log.error('calls are held', holdFields(seen.held.code, who[seen.held.scope]))
+      else if (seen.held !== null) log.error('calls are held', holdFields(seen.held, who[seen.held.scope]))
     }
     said = now
     return seen
@@ -115,7 +118,7 @@ export function createGate(options: GateOptions): Gate {
     const told = new Map<Pass, Told>()
     for (const group of Map.groupBy(answered, ({ identity: who }) => scopesOf(who)).values()) {
       const last = group.reduce((latest, pass) => (pass.startedAtMs > latest.startedAtMs ? pass : latest))
-      const reply = await scripts.report(last, 'answered', null, closing.signal, group.length)
+      const reply = await scripts.report(last, 'answered', null, closing.signal, { calls: group.length })
       for (const pass of group) told.set(pass, pass === last ? reply : { ...reply, lifted: [] })
     }
     return answered.map((pass) => told.get(pass) as Told)
@@ -198,7 +201,7 @@ export function createGate(options: GateOptions): Gate {
     for (const [pass, controller] of passes) if (pass.probe === null) controller.abort(reason)
   }
 
-  async function report(pass: Pass, outcome: Outcome, signal: AbortSignal): Promise<Evidence> {
+  async function report(pass: Pass, outcome: Outcome, signal: AbortSignal, cause = ''): Promise<Evidence> {
     const { identity: who } = pass
     const blamed = blamedScope(outcome)
     if (outcome === 'unused' && pass.probe === null) {
@@ -210,13 +213,13 @@ export function createGate(options: GateOptions): Gate {
       told =
         outcome === 'answered' && pass.probe === null
           ? await abortable(tellAnswered(pass), signal)
-          : await scripts.report(pass, outcome, successesAtFirst(pass), signal)
+          : await scripts.report(pass, outcome, successesAtFirst(pass), signal, { cause })
     } finally {
       // Until then a probe's lease is renewed.
       passes.delete(pass)
     }
     if (told.state === 'alone' && blamed !== null) {
-      const fields = { ...holdFields(outcome as FailureCode, who[blamed]), failures: told.failures }
+      const fields = { ...holdFields({ code: outcome as FailureCode, cause }, who[blamed]), failures: told.failures }
       log.error('one request fails again and again, and no other is answered', fields)
     }
     for (const { scope, code } of told.lifted) log.info('a hold is lifted', { scope: who[scope], code })
@@ -249,8 +252,8 @@ export function createGate(options: GateOptions): Gate {
   return { enter, report, close }
 }
 
-function holdFields(code: FailureCode, scope: string) {
-  return { scope, code, todo: FAILURES[code].remedy }
+function holdFields({ code, cause }: { code: FailureCode; cause: string }, scope: string) {
+  return { scope, code, ...(cause === '' ? {} : { cause }), todo: FAILURES[code].remedy }
 }
 
 function remove<T>(list: T[], item: T): boolean {

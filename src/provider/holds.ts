@@ -39,6 +39,8 @@ export interface Hold {
   scope: string
   /** null for the operator's pause */
   code: FailureCode | null
+  /** Of the last failure: status or error code, address and attempt; '' for none. */
+  cause: string
   /** false: one request alone fails again and again, which holds no other. */
   holdsOthers: boolean
   sinceMs: number
@@ -97,6 +99,7 @@ export async function readHolds(redis: Redis, keys: RedisKeys): Promise<Hold[]> 
     holds.push({
       scope: scopes.toSorted()[index] ?? '',
       code,
+      cause: fields['cause'] ?? '',
       holdsOthers: 'held' in fields,
       sinceMs: count('since'),
       requests: count('requests'),
@@ -114,6 +117,7 @@ function pauseHold(fields: Record<string, string>): Hold {
   return {
     scope: 'operator',
     code: null,
+    cause: '',
     holdsOthers: true,
     sinceMs: Number(fields['since'] ?? 0),
     requests: 0,

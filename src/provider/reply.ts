@@ -21,7 +21,7 @@ export interface Usage {
 
 /** What the provider said, of use to the budget and the gate whatever the outcome. */
 export interface Said {
-  /** null: not told, so the estimate stands. */
+  /** null: not told, so the estimate stands. Zero of a request that was turned away before any work. */
   usage: Usage | null
   limits: RateHeaders
   /** Of the key that the call was made with. */

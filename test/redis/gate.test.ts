@@ -455,6 +455,19 @@ test('the loud line says what to do, and nothing of the requests', async () => {
   expect(line).not.toContain('471')
 })
 
+test('the loud line of every worker names the cause that one of them met, and so does whoever reads the holds', async () => {
+  const [met, other] = [worker(), worker()]
+  const cause = 'HTTP 401, code invalid_api_key at https://api.example.com/v1, attempt 1'
+  for (const id of ['a', 'b']) await met.report(await met.enter(id, never), 'unauthorized', never, cause)
+  waiting(other, 'c')
+  await waitUntil(
+    () => other.lines.some((line) => line.startsWith('calls are held') && line.includes(cause)),
+    10_000,
+    () => `no cause in ${other.lines.join('; ')}`,
+  )
+  expect((await readHolds(redis, keys)).map((hold) => hold.cause)).toEqual([cause])
+})
+
 test('the operator’s pause holds everybody, without probes, until it is lifted', async () => {
   const fleet = [worker(), worker()] as const
   const early = await fleet[0].enter('early', never)

@@ -1,5 +1,6 @@
 /** The real provider against a server of the test's, and a question for it. */
 import type { Config } from '../../src/config.ts'
+import { stringifyExact } from '../../src/lib/json.ts'
 import type { Log, LogFields } from '../../src/logging/log.ts'
 import type { Provider } from '../../src/provider/client.ts'
 import type { AdaptationsOptions } from '../../src/provider/adaptations.ts'
@@ -15,7 +16,7 @@ export const KEY = 'sk-proj-never-told-0123456789'
 /** A log that keeps its lines, fields as JSON. */
 export function recordedLog(): { lines: string[]; log: Log } {
   const lines: string[] = []
-  const say = (message: string, fields: LogFields = {}) => void lines.push(`${message} ${JSON.stringify(fields)}`)
+  const say = (message: string, fields: LogFields = {}) => void lines.push(`${message} ${stringifyExact(fields)}`)
   return { lines, log: { error: say, warn: say, info: say, debug: say } }
 }
 

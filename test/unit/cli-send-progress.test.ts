@@ -51,6 +51,7 @@ const fleet = (fields: Partial<RedisHalf>): RedisHalf => ({
 const hold = (code: Hold['code'], scope: string): Hold => ({
   scope,
   code,
+  cause: '',
   holdsOthers: true,
   sinceMs: 0,
   requests: 2,

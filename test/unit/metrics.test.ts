@@ -43,6 +43,7 @@ const consumer = {
 const hold = {
   scope: 'key:4f0c:91ab',
   code: 'quota' as const,
+  cause: '',
   holdsOthers: true,
   sinceMs: Date.now() - 60_000,
   requests: 2,

@@ -34,6 +34,7 @@ const worker = (name: string, key: string, partitions: number[], fields: Partial
 const hold = (scope: string, fields: Partial<Hold> = {}): Hold => ({
   scope,
   code: 'unauthorized',
+  cause: '',
   holdsOthers: true,
   sinceMs: 0,
   requests: 2,
