@@ -15,7 +15,7 @@ interface Entry {
 
 const COMMANDS: Record<string, Entry> = {
   send: {
-    does: '--resume FILE --requirements FILE: publish one request and print its result',
+    does: '--resume FILE --requirements FILE: publish requests and print their results',
     load: () => import('./send.ts'),
   },
   validate: { does: 'FILE: would this message be taken, as it is', load: () => import('./validate.ts') },
@@ -24,9 +24,9 @@ const COMMANDS: Record<string, Entry> = {
     load: () => import('./doctor.ts'),
     needsKey: true,
   },
-  status: { does: 'budgets, backlog, holds, workers', load: () => import('./status.ts') },
+  status: { does: '[--watch]: budgets, backlog, holds, workers', load: () => import('./status.ts') },
   inspect: { does: 'ID: where a request stands', load: () => import('./inspect.ts') },
-  explain: { does: 'ID: the decision record of a request', load: () => import('./explain.ts') },
+  explain: { does: 'ID: why a request got its score', load: () => import('./explain.ts') },
   redecide: {
     does: '--threshold N --dry-run: which verdicts another threshold would flip',
     load: () => import('./redecide.ts'),
@@ -53,6 +53,7 @@ const COMMANDS: Record<string, Entry> = {
 }
 
 const STANDARD: Output = {
+  isScreen: process.stdout.isTTY,
   print: (line) => void process.stdout.write(`${line}\n`),
   complain: (line) => void process.stderr.write(`${line}\n`),
 }

@@ -13,6 +13,8 @@ export interface Output {
   print: (line: string) => void
   /** What is wrong with the call: never among the results, which a program may read. */
   complain: (line: string) => void
+  /** Whether results go to a terminal on which lines can be drawn over; not unless given. */
+  isScreen?: boolean
 }
 
 /** What a command is given; it prints by these functions only, and returns its exit code. */
@@ -39,6 +41,9 @@ export interface Call<O extends Options> {
   env: Record<string, string | undefined>
   /** Aborts when the user stops the command. */
   signal: AbortSignal
+  /** Prints at once, for a command that does not end by itself. */
+  print: (text: string) => void
+  isScreen: boolean
   /** Tells how it goes on; silent with --json. */
   progress: (line: string) => void
 }
@@ -67,6 +72,8 @@ export interface Definition<O extends Options> {
   names?: string[]
   /** An option with which there are no positional arguments. */
   insteadOfNames?: keyof O & string
+  /** An option with which it goes on until the user stops it: `work` ends with the signal then, and the exit code is 0. */
+  endless?: keyof O & string
 }
 
 /**
@@ -86,6 +93,8 @@ export function defineCommand<O extends Options>(
       const { values, positionals } = parse(args, definition)
       const { json } = values
       if (values.help === true) return printUsage(print, help, EXIT.ok)
+      const isEndless =
+        definition.endless !== undefined && (values as Record<string, unknown>)[definition.endless] === true
       const progress = json === true ? () => {} : print
       let config: Config | null = null
       const call: Call<O> = {
@@ -93,10 +102,16 @@ export function defineCommand<O extends Options>(
         positionals,
         env: context.env,
         signal,
+        print,
+        isScreen: context.isScreen === true && context.env['TERM'] !== 'dumb',
         progress,
         get config() {
           return (config ??= context.config())
         },
+      }
+      if (isEndless) {
+        await work(call)
+        return EXIT.ok
       }
       const { document, lines, exitCode = EXIT.ok } = await abortable(work(call), signal)
       for (const line of json === true ? [stringifyExact(document)] : lines) print(line)

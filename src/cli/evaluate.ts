@@ -1,6 +1,6 @@
 /** `evaluate`: judges a prompt and a model by a labelled set, through the fleet's budgets. */
 import Bottleneck from 'bottleneck'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Config } from '../config.ts'
 import { FAILURES } from '../errors.ts'
@@ -17,6 +17,7 @@ import type { ClaimsReport } from './evaluation/claims.ts'
 import { claimsLines, judgeClaims, readClaims, READERS } from './evaluation/claims.ts'
 import { openBudget, withFleet } from './evaluation/fleet.ts'
 import type { Asked, Results } from './evaluation/results.ts'
+import { readInput } from './input.ts'
 import { openResults } from './evaluation/results.ts'
 
 export const run: Command = defineCommand(
@@ -30,6 +31,7 @@ export const run: Command = defineCommand(
       '  --out FILE.json        results (default: beside the set, in results/); each answer at once to FILE.runs.jsonl',
       '  --price-prompt X --price-completion Y   per million tokens: shows the cost',
       '  --new-budget           no worker has used this Redis, and nothing was spent today',
+      '  FILE - is standard input, which needs --out.',
       'resume-scoring-worker evaluate --claims FILE.jsonl',
       '  Puts claims whose truth is known to the verification, as a careless and as a careful model would have made them: what of',
       '  the true is rejected and what of the false is published. Asks no model, needs no Redis.',
@@ -52,6 +54,8 @@ export const run: Command = defineCommand(
     if (values.claims !== undefined) return await judgeFile(values.claims, config.verdictMinScore)
     const path = values.set
     if (path === undefined) throw new UsageError('Missing --set FILE.jsonl or --claims FILE.jsonl')
+    if (path === '-' && values.out === undefined)
+      throw new UsageError('Missing --out FILE.json: the set comes from standard input')
     const text = await readText('--set', path)
     const set = readSet(text)
     const asked = askedOf(config, text)
@@ -148,12 +152,7 @@ async function judgeFile(path: string, verdictMinScore: number) {
 }
 
 async function readText(option: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error)
-    throw new Error(`${option} ${path} cannot be read: ${reason}`, { cause: error })
-  }
+  return (await readInput(option, path)).toString('utf8')
 }
 
 /** @returns null when none are given */

@@ -1,5 +1,5 @@
-/** `send`: publishes one request, waits for its notification and shows it. */
-import { randomBytes } from 'node:crypto'
+/** `send`: publishes one request or several, waits for their notifications and shows them. */
+import { stat } from 'node:fs/promises'
 import type { Config } from '../config.ts'
 import { NOTIFICATION_KEY, REQUEST_KEY } from '../contracts.ts'
 import { stringifyExact } from '../lib/json.ts'
@@ -15,30 +15,29 @@ import type { Report } from './define.ts'
 import { defineCommand, readCount, readId, UsageError } from './define.ts'
 import { readDocument, STDIN } from './documents.ts'
 import { EXIT } from './exit-codes.ts'
+import type { Request } from './send-entries.ts'
+import { newId, NO_CALLBACK, readEntries } from './send-entries.ts'
+import { sendMany } from './send-many.ts'
 import { tellStanding } from './send-progress.ts'
 import { duration } from '../lib/text.ts'
-
-/** Of the top-level domain that never resolves: whoever calls back calls nobody. */
-const NO_CALLBACK = 'https://resume-scoring-worker-send.invalid/'
-
-interface Request extends Record<string, unknown> {
-  processing_id: bigint
-}
 
 export const run: Command = defineCommand(
   {
     usage: [
-      'resume-scoring-worker send --resume FILE --requirements FILE [options]',
-      '  Publishes one request and waits for its result. Exit code 0: scored; 2: answered with a failure; 3: nothing came.',
-      '  FILE is a text (.txt, .md; UTF-8, UTF-16, Windows-1251), .pdf or .docx; - is standard input.',
-      '  --timeout SECONDS       wait so long for the result (default 120)',
+      'resume-scoring-worker send --resume FILE|DIRECTORY... --requirements FILE [options]',
+      '       resume-scoring-worker send --requests FILE.jsonl... [--requirements FILE] [options]',
+      '  Publishes requests and waits for their results. FILE is a text (.txt, .md; UTF-8, UTF-16, Windows-1251), .pdf or .docx;',
+      '  - is standard input. Each line of a .jsonl file is a request: resume, requirements, and ids unless they may be made up.',
+      '  Exit code 0: all are scored; 1: an entry cannot be sent; 2: one was answered with a failure; 3: no result came.',
+      '  --resume, --requests    may be given several times',
+      '  --timeout SECONDS       wait so long for the result (default 120); of several, for the next one',
       '  --callback-url URL      default: one that leads nowhere',
       '  --processing-id ID, --user-id ID, --resume-id ID, --requirements-id ID  default: made up',
     ],
     example: 'send -- --resume resume.txt --requirements vacancy.txt',
-    required: { resume: 'FILE', requirements: 'FILE' },
     options: {
-      resume: { type: 'string' },
+      resume: { type: 'string', multiple: true },
+      requests: { type: 'string', multiple: true },
       requirements: { type: 'string' },
       timeout: { type: 'string', default: '120' },
       'callback-url': { type: 'string', default: NO_CALLBACK },
@@ -50,24 +49,64 @@ export const run: Command = defineCommand(
   },
   async ({ values, config, signal, progress }) => {
     const timeoutMs = readCount('--timeout', values.timeout) * 1_000
-    const idOf = (name: 'processing-id' | 'user-id' | 'resume-id' | 'requirements-id') => {
+    const { resume: resumes = [], requests = [], 'callback-url': callbackUrl } = values
+    refuseMissing(resumes, requests, values.requirements)
+    const only = resumes[0] ?? ''
+    if (requests.length > 0 || resumes.length > 1 || (await isDirectory(only))) {
+      if (IDS.some((name) => values[name] !== undefined))
+        throw new UsageError('Ids are for one request: several have their own in a .jsonl file')
+      const { requirements } = values
+      const texts = requirements === undefined ? null : await readDocument('--requirements', requirements)
+      const found = await readEntries({ resumes, requirements: texts, requests, callbackUrl })
+      return withKafka(config.kafka, async (clients) => {
+        const { topics, groupId } = config.kafka
+        await endsOf(clients, topics.requests, 'KAFKA_TOPIC_FOR_AI_HANDLER')
+        const from = await endsOf(clients, topics.notifications, 'KAFKA_TOPIC_FOR_NOTIFICATIONS')
+        const publishAll = async (entries: { request: Request }[]) => {
+          await publish(
+            clients,
+            topics.requests,
+            groupId,
+            entries.map((entry) => entry.request),
+          )
+        }
+        return await sendMany(clients, config, { ...found, timeoutMs, signal, progress, from, publish: publishAll })
+      })
+    }
+    const idOf = (name: (typeof IDS)[number]) => {
       const given = values[name]
       return given === undefined ? newId() : readId(`--${name}`, given)
     }
     const request: Request = {
-      callback_url: values['callback-url'],
+      callback_url: callbackUrl,
       processing_id: idOf('processing-id'),
       user_id: idOf('user-id'),
       resume_id: idOf('resume-id'),
       requirements_id: idOf('requirements-id'),
-      ...(await readTexts(values)),
+      ...(await readTexts({ resume: only, requirements: values.requirements })),
     }
     return withKafka(config.kafka, (clients) => ask(clients, config, { request, timeoutMs, signal, progress }))
   },
 )
 
-/** @returns a positive 63-bit number that nobody else has */
-const newId = () => (randomBytes(8).readBigUInt64BE() >> 1n) | 1n
+const IDS = ['processing-id', 'user-id', 'resume-id', 'requirements-id'] as const
+
+/** @throws UsageError that names all that is missing, or is standard input twice */
+function refuseMissing(resumes: string[], requests: string[], requirements: string | undefined): void {
+  const missing = [
+    ...(resumes.length === 0 && requests.length === 0 ? ['--resume FILE'] : []),
+    ...(requirements === undefined && (resumes.length > 0 || requests.length === 0) ? ['--requirements FILE'] : []),
+  ]
+  if (missing.length > 0) throw new UsageError(`Missing ${missing.join(', ')}`)
+  if ([...resumes, ...requests, requirements].filter((path) => path === STDIN).length > 1)
+    throw new UsageError('Only one of the files can be standard input (-)')
+}
+
+const isDirectory = (path: string) =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 
 /** Both cannot come from standard input. @throws UsageError; Error with a sentence about a file that cannot be read */
 export async function readTexts({
@@ -87,6 +126,9 @@ export async function readTexts({
   }
 }
 
+/** Requests in one call to Kafka: with long texts it stays below the broker's 1 MB. */
+const AT_ONCE = 10
+
 interface Asking {
   request: Request
   timeoutMs: number
@@ -102,7 +144,7 @@ async function ask(clients: KafkaClients, config: Config, asking: Asking): Promi
   // Before sending, so that no answer is too early to be seen.
   const from = await endsOf(clients, topics.notifications, 'KAFKA_TOPIC_FOR_NOTIFICATIONS')
   const startedMs = performance.now()
-  const place = await publish(clients, topics.requests, groupId, request)
+  const place = await publish(clients, topics.requests, groupId, [request])
   progress(`sent ${id} to ${topics.requests}; waiting for its result in ${topics.notifications}`)
   const onStop = () => progress(`it goes on without this command; where it stands: npm run inspect -- ${id}`)
   signal.addEventListener('abort', onStop, { once: true })
@@ -144,14 +186,21 @@ async function endsOf(clients: KafkaClients, topic: string, setting: string): Pr
   }
 }
 
-/** @returns where it stands in the topic */
-async function publish(clients: KafkaClients, topic: string, group: string, request: Request) {
+/** @returns where the first of them stands in the topic */
+async function publish(clients: KafkaClients, topic: string, group: string, requests: Request[]) {
   // Without a transaction, whose marker would stand in the backlog for ever; sent twice, it is a duplicate.
   const producer = clients.producer(`${group}.send`)
   try {
     await producer.connect()
-    const [sent] = await producer.send({ topic, messages: [{ key: REQUEST_KEY, value: stringifyExact(request) }] })
-    return { partition: sent?.partition ?? 0, offset: BigInt(sent?.baseOffset ?? 0) }
+    let place: { partition: number; offset: bigint } | null = null
+    for (let at = 0; at < requests.length; at += AT_ONCE) {
+      const messages = requests
+        .slice(at, at + AT_ONCE)
+        .map((request) => ({ key: REQUEST_KEY, value: stringifyExact(request) }))
+      const [sent] = await producer.send({ topic, messages })
+      place ??= { partition: sent?.partition ?? 0, offset: BigInt(sent?.baseOffset ?? 0) }
+    }
+    return place ?? { partition: 0, offset: 0n }
   } finally {
     clients.discard(producer)
   }

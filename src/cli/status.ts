@@ -9,19 +9,35 @@ import { promptVersion } from '../scoring/prompt-version.ts'
 import { recentReviews } from '../scoring/reviews.ts'
 import { withKafka, withRedis } from './connections.ts'
 import type { Command, Report } from './define.ts'
-import { defineCommand } from './define.ts'
+import { stringifyExact } from '../lib/json.ts'
+import { time } from '../lib/text.ts'
+import { defineCommand, readCount } from './define.ts'
+import { watch } from './watch.ts'
 
 export const run: Command = defineCommand(
   {
     usage: [
-      'resume-scoring-worker status',
+      'resume-scoring-worker status [--watch [--every SECONDS]]',
       '  Budgets, holds, backlog and how long the budgets take for it, workers; as the living workers are set. Exit code 1:',
       '  Kafka or Redis does not answer, and only the other half is shown.',
+      '  --watch          shows it again every 3 s, or --every SECONDS, until Ctrl-C; exit code 0',
     ],
-    example: 'status',
-    options: {},
+    example: 'status -- --watch',
+    options: { watch: { type: 'boolean' }, every: { type: 'string', default: '3' } },
+    endless: 'watch',
   },
-  async ({ config, signal }) => report(await readStatus(config, signal), config),
+  async ({ values, config, signal, print, isScreen }) => {
+    const everyMs = readCount('--every', values.every) * 1_000
+    const read = async () => report(await readStatus(config, signal), config)
+    if (values.watch !== true) return read()
+    const isJson = (values as { json?: boolean }).json === true
+    const look = async () => {
+      const { document, lines } = await read()
+      return isJson ? [stringifyExact(document)] : [`${time(Date.now())}, every ${values.every} s`, ...lines]
+    }
+    await watch({ everyMs, isScreen: isScreen && !isJson, look, print, signal })
+    return { document: {}, lines: [] }
+  },
 )
 
 /** @returns both halves; one that is away says why. @throws the signal's reason */

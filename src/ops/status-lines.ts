@@ -72,8 +72,8 @@ export function holdLine(hold: Hold): string {
   const next = nextProbeAtMs === null ? '' : `, next at ${time(nextProbeAtMs)}`
   const counts = `${failures} failures of ${requests} requests, ${probes} probes${next}`
   const nobody = abandoned ? ' No request waits for it.' : ''
-  const why = cause === '' ? code : `${code}, ${cause}`
-  return `${what} since ${time(sinceMs)}: ${why} (${counts}).${nobody} ${remedy}`.trimEnd()
+  const last = cause === '' ? '' : `; last: ${cause}`
+  return `${what} since ${time(sinceMs)}: ${code} (${counts}${last}).${nobody} ${remedy}`.trimEnd()
 }
 
 function backlogLines(backlog: Backlog, times: BacklogTime): string[] {

@@ -1,6 +1,6 @@
 /** `send` and what all commands share, as child processes on a real Kafka and Redis. */
 import { once } from 'node:events'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
@@ -79,6 +79,43 @@ describe('send', () => {
     const declined = file('declined.txt', 'Пишу на TypeScript. [[stub:refusal]]')
     const { code, out } = await runCommand(world.env, 'send', '--resume', declined, '--requirements', requirements)
     expect(out).toContain('failure: Модель отказалась оценивать это резюме.')
+    expect(code).toBe(2)
+  })
+
+  test('sends all files of a directory, tells each result, and names what it cannot send', async () => {
+    const many = join(dir, 'many')
+    mkdirSync(many)
+    for (const name of ['a.txt', 'b.txt']) writeFileSync(join(many, name), `Пишу на TypeScript, файл ${name}`)
+    writeFileSync(join(many, 'empty.txt'), '')
+    const { code, out } = await runCommand(world.env, 'send', '--resume', many, '--requirements', requirements)
+    expect(out).toContain(`not sent: ${join(many, 'empty.txt')}: it is empty`)
+    for (const name of ['a.txt', 'b.txt']) expect(out).toContain(`${join(many, name)}: `)
+    expect(out).toMatch(/\[2\/2\] .* of 100: Не подходит$/m)
+    expect(out).toMatch(/2 requests: 2 scored, 0 failed, 0 refused, 0 without a result; 1 not sent\n$/)
+    expect(code).toBe(1)
+  })
+
+  test('sends each line of a file, under the ids that it has', async () => {
+    const path = file(
+      'requests.jsonl',
+      '{"processing_id":901,"resume":"Go"}\n{"resume":"Пишу на Go [[stub:refusal]]"}\n',
+    )
+    const { code, out } = await runCommand(
+      world.env,
+      'send',
+      '--requests',
+      path,
+      '--requirements',
+      requirements,
+      '--json',
+    )
+    const { results, notSent } = JSON.parse(out) as {
+      results: { from: string; processingId: number; outcome: string }[]
+      notSent: unknown[]
+    }
+    expect(results.find(({ from }) => from === `${path}:1`)).toMatchObject({ processingId: 901, outcome: 'success' })
+    expect(results.find(({ from }) => from === `${path}:2`)).toMatchObject({ outcome: 'failure' })
+    expect(notSent).toEqual([])
     expect(code).toBe(2)
   })
 })

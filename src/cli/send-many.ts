@@ -1,0 +1,126 @@
+/** Sends several requests, tells each result as it comes, and sums up. */
+import type { Config } from '../config.ts'
+import { NOTIFICATION_KEY } from '../contracts.ts'
+import type { KafkaClients } from '../kafka/clients.ts'
+import { waitForMessage } from '../kafka/follower.ts'
+import type { ReadBack } from '../kafka/outcomes-reader.ts'
+import { duration } from '../lib/text.ts'
+import { lastReason } from './connections.ts'
+import { processingIdIn, readFields } from './copies.ts'
+import type { Report } from './define.ts'
+import { EXIT } from './exit-codes.ts'
+import type { BadEntry, Entries, Entry } from './send-entries.ts'
+
+export interface SendingMany extends Entries {
+  /** So long for the next result, counted from the one before. */
+  timeoutMs: number
+  signal: AbortSignal
+  progress: (line: string) => void
+  /** Where notifications end before anything is sent. */
+  from: ReadonlyMap<number, bigint>
+  publish: (entries: Entry[]) => Promise<void>
+}
+
+export type OutcomeOfOne = 'success' | 'failure' | 'refused' | 'none'
+
+export interface Told {
+  from: string
+  processingId: bigint
+  outcome: OutcomeOfOne
+  score: unknown
+  verdict: unknown
+  error: unknown
+}
+
+/** @throws the signal's reason; what kafkajs throws when it gives up */
+export async function sendMany(clients: KafkaClients, config: Config, sending: SendingMany): Promise<Report> {
+  const { entries, bad, timeoutMs, signal, progress, from, publish } = sending
+  for (const each of bad) progress(`not sent: ${each.from}: ${each.why}`)
+  if (entries.length === 0) return summary([], bad)
+  const open = new Map(entries.map((entry) => [entry.request.processing_id, entry]))
+  const told: Told[] = []
+  const silence = new AbortController()
+  const lapse = () => silence.abort(new Error('no result came'))
+  let timer = setTimeout(lapse, timeoutMs)
+  const onStop = () => progress('the requests go on without this command; where one stands: npm run inspect -- ID')
+  const pick = (message: ReadBack): true | null => {
+    const id = message.key?.toString() === NOTIFICATION_KEY ? processingIdIn(message.value) : null
+    const entry = id === null ? undefined : open.get(id)
+    if (id === null || entry === undefined) return null
+    open.delete(id)
+    const result = resultOf(entry, message)
+    told.push(result)
+    progress(`[${told.length}/${entries.length}] ${lineOf(result)}`)
+    clearTimeout(timer)
+    timer = setTimeout(lapse, timeoutMs)
+    return open.size === 0 ? true : null
+  }
+  try {
+    await publish(entries)
+    progress(`sent ${entries.length} requests; waiting for their results`)
+    signal.addEventListener('abort', onStop, { once: true })
+    await waitForMessage({
+      clients,
+      topic: config.kafka.topics.notifications,
+      groupPrefix: config.kafka.groupId,
+      from,
+      pick,
+      signal: AbortSignal.any([signal, silence.signal]),
+      log: lastReason(),
+    })
+  } catch (error) {
+    if (signal.aborted || !silence.signal.aborted) throw error
+    progress(`no result came for ${duration(timeoutMs)}`)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onStop)
+  }
+  return summary([...told, ...[...open.values()].map(unanswered)], bad)
+}
+
+function resultOf({ from, request }: Entry, { value }: ReadBack): Told {
+  const { success, response, message_error: error, wait_seconds: wait } = readFields(value) ?? {}
+  const { score = null, verdict = null } = (response ?? {}) as Record<string, unknown>
+  const outcome = success === true ? 'success' : wait === null ? 'failure' : 'refused'
+  return { from, processingId: request.processing_id, outcome, score, verdict, error: error ?? null }
+}
+
+const unanswered = ({ from, request }: Entry): Told => ({
+  from,
+  processingId: request.processing_id,
+  outcome: 'none',
+  score: null,
+  verdict: null,
+  error: null,
+})
+
+function lineOf({ from, outcome, score, verdict, error }: Told): string {
+  return outcome === 'success'
+    ? `${from}: ${String(score)} of 100: ${String(verdict)}`
+    : `${from}: ${outcome}: ${String(error)}`
+}
+
+/** @returns one line for all, and one for each that has no score; the exit code of the worst of them */
+export function summary(told: readonly Told[], bad: readonly BadEntry[]): Report {
+  const count = (outcome: OutcomeOfOne) => told.filter((each) => each.outcome === outcome).length
+  const [scored, failed, refused, none] = [count('success'), count('failure'), count('refused'), count('none')]
+  const parts = [`${scored} scored`, `${failed} failed`, `${refused} refused`, `${none} without a result`]
+  const missing = told.filter(({ outcome }) => outcome === 'none')
+  return {
+    document: { results: told, notSent: bad },
+    lines: [
+      ...missing.map(
+        ({ from, processingId }) => `no result: ${from}; where it stands: npm run inspect -- ${processingId}`,
+      ),
+      ...bad.map(({ from, why }) => `not sent: ${from}: ${why}`),
+      `${told.length} requests: ${parts.join(', ')}; ${bad.length} not sent`,
+    ],
+    exitCode: exitCodeOf({ none, unscored: failed + refused, bad: bad.length }),
+  }
+}
+
+function exitCodeOf({ none, unscored, bad }: { none: number; unscored: number; bad: number }): number {
+  if (none > 0) return EXIT.nothing
+  if (unscored > 0) return EXIT.answeredWithFailure
+  return bad > 0 ? EXIT.failed : EXIT.ok
+}

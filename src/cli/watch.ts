@@ -1,0 +1,29 @@
+/** Shows something again and again until the user stops it, which is then its ordinary end. */
+import { abortable, pause } from '../lib/abortable.ts'
+
+/** Cursor to the top left, and everything behind it erased. */
+const REDRAW = '\u001b[H\u001b[J'
+
+export interface Watching {
+  everyMs: number
+  /** A terminal on which a picture can be drawn over the one before; else each picture follows the one before. */
+  isScreen: boolean
+  /** @returns the lines of one picture; not called again before it is done */
+  look: () => Promise<string[]>
+  print: (text: string) => void
+  signal: AbortSignal
+}
+
+/** @throws what `look` rejects with, unless the signal has aborted */
+export async function watch({ everyMs, isScreen, look, print, signal }: Watching): Promise<void> {
+  try {
+    for (let first = true; ; first = false) {
+      const lines = await abortable(look(), signal)
+      if (isScreen) print(`${REDRAW}${lines.join('\n')}`)
+      else for (const line of first ? lines : ['', ...lines]) print(line)
+      await pause(everyMs, signal)
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
