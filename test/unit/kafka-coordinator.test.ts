@@ -11,13 +11,16 @@ const protocolError = Object.assign(new Error('rebalancing'), {
 
 function memberWith(error: Error | null, found: () => Promise<unknown>) {
   const asked: unknown[] = []
+  const answer = async (coordinator: unknown) => {
+    if (error !== null && coordinator === 'dead') throw error
+  }
   const group: Coordinated = {
     groupId: 'g',
     coordinator: 'dead',
     cluster: { findGroupCoordinator: found },
     heartbeat(this: Coordinated) {
       asked.push(this.coordinator)
-      return error !== null && this.coordinator === 'dead' ? Promise.reject(error) : Promise.resolve()
+      return answer(this.coordinator)
     },
   }
   followCoordinator(group)
@@ -43,7 +46,11 @@ test.each([['an answer', protocolError] as const, ['no error', null] as const])(
   async (_, error) => {
     let looked = 0
     const { group } = memberWith(error, () => Promise.resolve((looked += 1)))
-    await group.heartbeat({ interval: 0 }).catch((thrown: unknown) => expect(thrown).toBe(error))
+    const thrown = await group.heartbeat({ interval: 0 }).then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+    expect(thrown).toBe(error)
     expect(looked).toBe(0)
   },
 )
