@@ -1,0 +1,483 @@
+/**
+ * One life of a fleet: some requests, some of them twice, two workers and a seed. At each step the scheduler carries out what was
+ * asked first, unless a deviation stands in the plan for that step. After the last planned step all goes well; then whatever
+ * happened before, every request has to be answered, once.
+ */
+import { createDice } from '../chaos/dice.ts'
+import type { Question, Reply } from '../../src/provider/reply.ts'
+import { TIMINGS } from '../../src/timings.ts'
+import type { Lane, VirtualClock } from './clock.ts'
+import { MemoryKafka } from './kafka.ts'
+import { Operations } from './operations.ts'
+import type { Operation } from './operations.ts'
+import type { ScriptedRedis } from './redis.ts'
+import { EPOCH, KEYS, SimulatedWorker } from './worker.ts'
+
+/** Departures from "what was asked first is carried out, and its reply arrives". */
+export type Deviation =
+  | { kind: 'later'; pick: number }
+  | { kind: 'crash'; carriedOut: boolean }
+  | { kind: 'lose'; carriedOut: boolean }
+  | { kind: 'freeze'; steps: number }
+  | { kind: 'rebalance' }
+  | { kind: 'slow'; ms: number }
+  | { kind: 'stop' }
+
+/** Deviations by the number of the step. */
+export type Plan = ReadonlyMap<number, Deviation>
+
+export interface Verdict {
+  violations: string[]
+  /** The deviations that took place. */
+  taken: Map<number, Deviation>
+  /** What happened, a line per step; only when asked for. */
+  trace: string[]
+  modelCalls: number
+  outcomes: number
+}
+
+const TROUBLED_STEPS = 600
+const MOST_STEPS = 3_000
+const MINUTE_MS = 60_000
+const MODEL_MS = 700
+
+/** @returns the deviations that the seed proposes; not all of them meet a step at which they make sense */
+export function planOf(seed: number): Plan {
+  const dice = createDice(seed)
+  const plan = new Map<number, Deviation>()
+  const [disorder, trouble] = [dice.between(5, 40) / 100, dice.between(0, 25) / 1_000]
+  for (let step = 0; step < TROUBLED_STEPS; step++) {
+    if (dice.chance(trouble)) {
+      const deviation = dice.pick<Deviation>([
+        [3, { kind: 'crash', carriedOut: dice.chance(0.5) }],
+        [4, { kind: 'lose', carriedOut: dice.chance(0.7) }],
+        [2, { kind: 'freeze', steps: dice.between(5, 150) }],
+        [3, { kind: 'rebalance' }],
+        [2, { kind: 'slow', ms: dice.between(50, 15_000) }],
+        [1, { kind: 'stop' }],
+      ])
+      plan.set(step, deviation)
+    } else if (dice.chance(disorder)) plan.set(step, { kind: 'later', pick: dice.between(1, 9) })
+  }
+  return plan
+}
+
+export interface Scene {
+  clock: VirtualClock
+  redis: ScriptedRedis
+}
+
+/** Lives one life. @param plan by default what the seed proposes */
+export async function live(scene: Scene, seed: number, plan: Plan = planOf(seed), keepTrace = false): Promise<Verdict> {
+  scene.clock.reset()
+  await scene.redis.reset({ [KEYS.state]: { epoch: EPOCH, seq: 0, status: 'open', server: '5e1f', at: 0 } })
+  return await new Life(scene, seed, plan, keepTrace).run()
+}
+
+class Life {
+  readonly #scene: Scene
+  readonly #plan: Plan
+  readonly #operations = new Operations()
+  readonly #kafka: MemoryKafka
+  readonly #violations: string[] = []
+  readonly #taken = new Map<number, Deviation>()
+  readonly #trace: string[] = []
+  readonly #keepTrace: boolean
+  readonly #requestsPerMinute: number | null
+  readonly #ids: string[]
+  #workers: SimulatedWorker[] = []
+  #made = 0
+  #step = 0
+  #generation = 0
+  #assignment = new Map<number, SimulatedWorker>()
+  #heartbeatAtMs = 0
+  readonly #heardAtMs = new Map<SimulatedWorker, number>()
+  readonly #expelled = new Set<SimulatedWorker>()
+  readonly #thawAt = new Map<SimulatedWorker, number>()
+  /** Crashes, freezes and slowness so long that a lease may end: each may cost a call. */
+  #disruptions = 0
+  readonly #stored = new Set<string>()
+  readonly #answered = new Map<string, number>()
+  readonly #arrivalsMs: number[] = []
+
+  constructor(scene: Scene, seed: number, plan: Plan, keepTrace: boolean) {
+    this.#scene = scene
+    this.#plan = plan
+    this.#keepTrace = keepTrace
+    const dice = createDice(seed ^ 0x5f3759df)
+    this.#requestsPerMinute = dice.chance(0.3) ? dice.between(1, 4) : null
+    this.#kafka = new MemoryKafka('in', 2, (partition) => this.#checkCommit(partition))
+    this.#ids = Array.from({ length: dice.between(2, 5) }, (_, index) => String(101 + index))
+    for (const id of this.#ids) {
+      const copies = dice.chance(0.3) ? 2 : 1
+      for (let copy = 0; copy < copies; copy++) this.#send(dice.between(0, 1), id)
+    }
+  }
+
+  async run(): Promise<Verdict> {
+    for (let index = 0; index < 2; index++) this.#start()
+    this.#rebalance()
+    await this.#until(() => this.#step >= TROUBLED_STEPS || this.#isDone())
+    if (this.#violations.length === 0) {
+      for (const worker of this.#workers) this.#thaw(worker)
+      await this.#until(() => this.#isDone())
+      this.#checkOutcomes()
+    }
+    if (this.#violations.length === 0) await this.#sendAgain()
+    for (const { lane } of this.#workers) lane.state = 'dead'
+    const modelCalls = this.#arrivalsMs.length
+    return {
+      violations: this.#violations,
+      taken: this.#taken,
+      trace: this.#trace,
+      modelCalls,
+      outcomes: this.#kafka.published.length,
+    }
+  }
+
+  #send(partition: number, id: string): void {
+    const texts = {
+      user_id: 1,
+      resume_id: 1,
+      requirements_id: 1,
+      callback_url: 'http://a',
+      requirements: 'a',
+      resume: 'b',
+    }
+    this.#kafka.append(partition, JSON.stringify({ processing_id: Number(id), ...texts }), this.#scene.clock.nowMs)
+  }
+
+  /** What was answered and is sent once more is published by nobody, and costs nothing. */
+  async #sendAgain(): Promise<void> {
+    const before = { calls: this.#arrivalsMs.length, published: this.#kafka.published.length }
+    for (const id of this.#ids) this.#send(Number(id) % 2, id)
+    await this.#until(() => this.#isDone())
+    if (this.#kafka.published.length > before.published) this.#violate('a request sent again was answered again')
+    if (this.#arrivalsMs.length > before.calls) this.#violate('a request sent again was paid again')
+  }
+
+  // Steps --------------------------------------------------------------------------------------------------------------
+
+  async #until(isOver: () => boolean): Promise<void> {
+    for (let calm = 0; !isOver() && this.#violations.length === 0; calm++) {
+      if (calm > MOST_STEPS) return this.#violate(`stuck: not every offset is committed after ${MOST_STEPS} steps`)
+      await this.#next()
+    }
+  }
+
+  async #next(): Promise<void> {
+    await this.#settled()
+    this.#step++
+    for (const [worker, at] of this.#thawAt) if (this.#step >= at) this.#thaw(worker)
+    this.#drop()
+    const choices = [...this.#operations.pending.filter(({ lane }) => lane.state === 'running'), ...this.#fetches()]
+    const deviation = this.#plan.get(this.#step) ?? null
+    const first = choices[0]
+    if (deviation?.kind === 'rebalance' && this.#alive().length > 1)
+      return this.#deviate(deviation, () => this.#rebalance())
+    if (deviation?.kind === 'slow') {
+      if (deviation.ms > TIMINGS.redis.commandMs) this.#disruptions++
+      return this.#deviate(deviation, () => this.#advance(this.#scene.clock.nowMs + deviation.ms))
+    }
+    if (first === undefined) return this.#idle()
+    const worker = this.#workers.find(({ lane }) => lane === first.lane)
+    if (deviation === null || worker === undefined) return await this.#carryOut(first)
+    switch (deviation.kind) {
+      case 'later':
+        return choices.length > 1
+          ? await this.#deviate(deviation, () => this.#carryOut(choices[deviation.pick % choices.length] ?? first))
+          : await this.#carryOut(first)
+      case 'crash':
+        return await this.#deviate(deviation, () => this.#crash(worker, deviation.carriedOut ? first : null))
+      case 'freeze':
+        return this.#deviate(deviation, () => this.#freeze(worker, deviation.steps))
+      case 'lose':
+        return await this.#deviate(deviation, () => this.#lose(first, deviation.carriedOut))
+      case 'stop':
+        return await this.#deviate(deviation, () => this.#stop(worker))
+      default:
+        return await this.#carryOut(first)
+    }
+  }
+
+  #deviate<T>(deviation: Deviation, work: () => T): T {
+    this.#taken.set(this.#step, deviation)
+    this.#say(`** ${JSON.stringify(deviation)}`)
+    return work()
+  }
+
+  /** Lets the workers run until each of them waits. */
+  async #settled(): Promise<void> {
+    do for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve))
+    while (this.#scene.redis.loading > 0)
+  }
+
+  /** Nobody asks for anything: time passes until somebody's timer is due. */
+  #idle(): void {
+    const nextMs = this.#scene.clock.nextAtMs()
+    const { nowMs } = this.#scene.clock
+    this.#advance(Math.min(Math.max(nextMs ?? Infinity, nowMs), nowMs + TIMINGS.group.heartbeatMs))
+  }
+
+  #advance(toMs: number): void {
+    const { clock } = this.#scene
+    clock.advanceTo(toMs)
+    if (clock.nowMs - this.#heartbeatAtMs < TIMINGS.group.heartbeatMs) return
+    this.#heartbeatAtMs = clock.nowMs
+    for (const worker of this.#alive()) {
+      if (worker.lane.state !== 'running' || this.#expelled.has(worker)) continue
+      this.#heardAtMs.set(worker, clock.nowMs)
+      clock.inLane(worker.lane, () => {
+        if (worker.generation === this.#generation) worker.heard()
+        worker.poke()
+      })
+    }
+    const silent = [...new Set(this.#assignment.values())].filter(
+      (worker) => clock.nowMs - (this.#heardAtMs.get(worker) ?? 0) >= TIMINGS.group.sessionMs,
+    )
+    if (silent.length === 0) return
+    for (const each of silent) this.#expelled.add(each)
+    this.#rebalance()
+  }
+
+  async #carryOut(operation: Operation): Promise<void> {
+    this.#operations.take(operation)
+    const { lane, label } = operation
+    try {
+      const value = await operation.execute()
+      this.#say(`${lane.name} ${label} → ${shown(value)}`)
+      this.#scene.clock.inLane(lane, () => operation.resolve(value))
+    } catch (error) {
+      this.#say(`${lane.name} ${label} → ${(error as Error).message}`)
+      this.#scene.clock.inLane(lane, () => operation.reject(error))
+    }
+  }
+
+  async #lose(operation: Operation, carriedOut: boolean): Promise<void> {
+    if (operation.service === 'group') return await this.#carryOut(operation)
+    this.#operations.take(operation)
+    if (carriedOut) await Promise.resolve(operation.execute()).catch(() => {})
+    this.#say(`${operation.lane.name} ${operation.label}: ${carriedOut ? 'its reply' : 'it'} is lost`)
+    this.#scene.clock.inLane(operation.lane, () => operation.reject(operation.lost()))
+  }
+
+  // Workers and their group --------------------------------------------------------------------------------------------
+
+  #alive = () => this.#workers.filter(({ lane }) => lane.state !== 'dead')
+
+  #start(): void {
+    const { clock, redis } = this.#scene
+    const worker = new SimulatedWorker({
+      name: `w${++this.#made}`,
+      clock,
+      redis,
+      kafka: this.#kafka,
+      park: this.#operations.park,
+      ran: (_lane, script, keys, reply) => this.#ran(script, keys, reply),
+      askModel: (lane, question) => this.#askModel(lane, question),
+      requestsPerMinute: this.#requestsPerMinute,
+      maxWaitMs: 86_400_000,
+      callsInFlight: 3,
+      onFault: (text) => this.#violate(text),
+    })
+    this.#workers.push(worker)
+    this.#heardAtMs.set(worker, clock.nowMs)
+  }
+
+  /** Deals the partitions out anew; each member hears of it when its turn comes. */
+  #rebalance(): void {
+    const members = this.#alive().filter((each) => !this.#expelled.has(each))
+    if (members.length === 0) return
+    const generation = ++this.#generation
+    this.#assignment = new Map(
+      this.#kafka.log.map((_, partition) => [
+        partition,
+        members[(partition + generation) % members.length] as SimulatedWorker,
+      ]),
+    )
+    for (const worker of this.#alive()) if (!this.#expelled.has(worker)) this.#tell(worker, false)
+  }
+
+  #tell(worker: SimulatedWorker, memberChanged: boolean): void {
+    const about = { service: 'group' as const, label: `joins`, lost: () => new Error('never') }
+    this.#operations
+      .park(worker.lane, about, () => {
+        const mine = [...this.#assignment].flatMap(([partition, each]) => (each === worker ? [partition] : []))
+        this.#scene.clock.inLane(worker.lane, () => worker.assigned(mine, this.#generation, memberChanged))
+        return mine
+      })
+      .catch(() => {})
+  }
+
+  async #crash(worker: SimulatedWorker, last: Operation | null): Promise<void> {
+    this.#disruptions++
+    if (last !== null && last.service !== 'group') await Promise.resolve(last.execute()).catch(() => {})
+    worker.lane.state = 'dead'
+    this.#say(`${worker.lane.name} dies${last === null ? '' : ` after ${last.label}`}`)
+    this.#start()
+  }
+
+  #freeze(worker: SimulatedWorker, steps: number): void {
+    this.#disruptions++
+    worker.lane.state = 'frozen'
+    this.#thawAt.set(worker, this.#step + steps)
+  }
+
+  #thaw(worker: SimulatedWorker): void {
+    this.#thawAt.delete(worker)
+    if (worker.lane.state !== 'frozen') return
+    worker.lane.state = 'running'
+    this.#say(`${worker.lane.name} is thawed`)
+    this.#scene.clock.advanceTo(this.#scene.clock.nowMs)
+    if (!this.#expelled.delete(worker)) return
+    this.#heardAtMs.set(worker, this.#scene.clock.nowMs)
+    this.#tell(worker, true)
+  }
+
+  /** A stop with no time to drain: waits end, calls are aborted, leases given back. */
+  async #stop(worker: SimulatedWorker): Promise<void> {
+    this.#disruptions++
+    this.#scene.clock.inLane(worker.lane, () => worker.drain())
+    await this.#settled()
+    const left = this.#scene.clock.inLane(worker.lane, () => worker.leave())
+    let isOver = false
+    void left.finally(() => (isOver = true))
+    for (let turns = 0; turns < 50 && !isOver; turns++) {
+      await this.#settled()
+      const mine = this.#operations.pending.find(({ lane }) => lane === worker.lane)
+      if (mine !== undefined) await this.#carryOut(mine)
+    }
+    worker.lane.state = 'dead'
+    this.#start()
+    this.#rebalance()
+  }
+
+  /** The dead ask for nothing more. */
+  #drop(): void {
+    this.#operations.pending = this.#operations.pending.filter(({ lane }) => lane.state !== 'dead')
+  }
+
+  #fetches(): Operation[] {
+    return this.#alive()
+      .filter(({ lane }) => lane.state === 'running')
+      .flatMap((worker) =>
+        [...worker.fetchers].flatMap(([partition, { isOn, at }]) =>
+          isOn && Number(at) < (this.#kafka.log[partition]?.length ?? 0) ? [this.#fetchOf(worker, partition)] : [],
+        ),
+      )
+  }
+
+  #fetchOf(worker: SimulatedWorker, partition: number): Operation {
+    const execute = () => this.#scene.clock.inLane(worker.lane, () => worker.fetch(partition, 2))
+    const ignore = () => {}
+    const lost = () => new Error('never')
+    return {
+      lane: worker.lane,
+      service: 'group',
+      label: `fetches ${partition}`,
+      execute,
+      resolve: ignore,
+      reject: ignore,
+      lost,
+    }
+  }
+
+  // The model ----------------------------------------------------------------------------------------------------------
+
+  async #askModel(lane: Lane, { messages, sendByMs, signal }: Question): Promise<Reply> {
+    const id = String(messages[0]?.content)
+    const lost = () => new Error('no answer')
+    let arrived = false
+    const { promise: aborted, resolve: onAborted } = Promise.withResolvers<Reply>()
+    const onAbort = () => onAborted({ kind: 'aborted', sent: arrived })
+    signal.addEventListener('abort', onAbort, { once: true })
+    const call = async (): Promise<Reply> => {
+      const isSent = await this.#operations.park(lane, { service: 'model', label: `asks for ${id}`, lost }, () => {
+        const isLate = this.#scene.clock.inLane(lane, () => performance.now() >= sendByMs)
+        if (isLate || signal.aborted) return false
+        arrived = true
+        this.#arrives(id)
+        return true
+      })
+      if (!isSent) return { kind: 'not_sent' }
+      await new Promise((resolve) => setTimeout(resolve, MODEL_MS))
+      return await this.#operations.park(lane, { service: 'model', label: `answer for ${id}`, lost }, () => {
+        this.#answered.set(id, (this.#answered.get(id) ?? 0) + 1)
+        return { kind: 'answer', content: id, model: 'm', usage: null, limits: {}, keyFingerprint: '' } as const
+      })
+    }
+    try {
+      return await Promise.race([call().catch(() => failureOf(arrived)), aborted])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #arrives(id: string): void {
+    const { nowMs } = this.#scene.clock
+    if (this.#stored.has(id)) this.#violate(`${id} is paid again although its answer is stored`)
+    const before = this.#answered.get(id) ?? 0
+    if (before > this.#disruptions + this.#losses()) this.#violate(`${id} is paid again for no reason`)
+    this.#arrivalsMs.push(nowMs)
+    const inMinute = this.#arrivalsMs.filter((each) => each > nowMs - MINUTE_MS).length
+    if (inMinute > (this.#requestsPerMinute ?? Infinity)) {
+      this.#violate(`${inMinute} calls within a minute, with a budget of ${this.#requestsPerMinute}`)
+    }
+  }
+
+  /** A reply of the model that was lost is a failed call. */
+  #losses = () => [...this.#taken.values()].filter(({ kind }) => kind === 'lose').length
+
+  // What has to hold ---------------------------------------------------------------------------------------------------
+
+  #ran(script: string, keys: string[], reply: unknown): void {
+    if (script !== 'claims/answer') return
+    const results = (reply as unknown[]).slice(2) as string[][]
+    for (const [index, [kind]] of results.entries()) {
+      if (kind === 'stored') this.#stored.add((keys[2 + 2 * index] ?? '').split(':').at(-1) ?? '')
+    }
+  }
+
+  /** An offset is committed with what it publishes, or later: of a request whose last copy is committed the outcome is there. */
+  #checkCommit(partition: number): void {
+    const copies = this.#kafka.log.flatMap((log) => log.map((message) => message))
+    const covered = (id: string) =>
+      copies.every((each) => idOf(each.value) !== id || this.#kafka.isCommitted(each.partition, each.offset))
+    for (const id of this.#ids) {
+      if (covered(id) && this.#outcomesOf(id) === 0)
+        this.#violate(`${id} is committed on ${partition} and not answered`)
+      if (this.#outcomesOf(id) > 1) this.#violate(`${id} is answered ${this.#outcomesOf(id)} times`)
+    }
+  }
+
+  #outcomesOf(id: string): number {
+    return this.#kafka.published.filter(({ topic, value }) => topic === 'out' && idOf(value) === id).length
+  }
+
+  #checkOutcomes(): void {
+    for (const id of this.#ids) {
+      if (this.#outcomesOf(id) !== 1) this.#violate(`${id} was answered ${this.#outcomesOf(id)} times`)
+    }
+  }
+
+  #isDone = () => this.#kafka.isDone()
+
+  #violate(what: string): void {
+    this.#say(`!! ${what}`)
+    if (!this.#violations.includes(what)) this.#violations.push(what)
+  }
+
+  #say(line: string): void {
+    if (this.#keepTrace) this.#trace.push(`${this.#step} +${this.#scene.clock.nowMs % 1e9} ${line}`)
+  }
+}
+
+function failureOf(sent: boolean): Reply {
+  const about = { code: 'timeout', retryAfterMs: null, detail: '', next: null } as const
+  return { kind: 'failure', ...about, sent, usage: null, limits: {}, keyFingerprint: '' }
+}
+
+const idOf = (value: Buffer | string | null) => /"processing_id":(\d+)/.exec(String(value))?.[1] ?? ''
+
+const shown = (value: unknown) =>
+  (JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? Number(each) : each)) ?? '').slice(0, 80)

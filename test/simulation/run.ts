@@ -1,0 +1,82 @@
+/** Many lives from a seed on, and the shortest plan that still fails where one does. */
+import { Redis } from 'ioredis'
+import { VirtualClock } from './clock.ts'
+import type { Deviation, Plan, Scene, Verdict } from './life.ts'
+import { live } from './life.ts'
+import { ScriptedRedis } from './redis.ts'
+
+export interface Summary {
+  lives: number
+  deviations: number
+  modelCalls: number
+  outcomes: number
+  /** What to read when a life failed; null: none did. */
+  failure: string | null
+}
+
+/** A failing plan is shrunk with at most so many lives. */
+const SHRINKING_LIVES = 400
+const LONGEST_TRACE = 150
+
+/**
+ * Lives `lives` lives, with the seeds from `seed` on, or until `endsAtMs` (performance.now()); ends at the first that fails.
+ * @param redisUrl of a Redis of the simulation's own: it is emptied before each life
+ */
+export async function simulate(redisUrl: string, seed: number, lives: number, endsAtMs = Infinity): Promise<Summary> {
+  const redis = new Redis(redisUrl)
+  const clock = new VirtualClock()
+  const scene = { clock, redis: new ScriptedRedis(redis, clock) }
+  const summary: Summary = { lives: 0, deviations: 0, modelCalls: 0, outcomes: 0, failure: null }
+  await redis.ping()
+  const uninstall = clock.install()
+  try {
+    for (let index = 0; index < lives && performance.now() < endsAtMs; index++) {
+      const verdict = await live(scene, seed + index)
+      summary.lives++
+      summary.deviations += verdict.taken.size
+      summary.modelCalls += verdict.modelCalls
+      summary.outcomes += verdict.outcomes
+      if (verdict.violations.length > 0) {
+        summary.failure = await describeFailure(scene, seed + index, verdict)
+        break
+      }
+    }
+  } finally {
+    uninstall()
+    redis.disconnect()
+  }
+  return summary
+}
+
+async function describeFailure(scene: Scene, seed: number, verdict: Verdict): Promise<string> {
+  const plan = await shrink(scene, seed, verdict.taken)
+  const { trace, violations } = await live(scene, seed, plan, true)
+  const kept = `${verdict.taken.size} deviations, shrunk to ${plan.size}`
+  const lines = [
+    `npm run simulate -- --seed ${seed} --lives 1`,
+    `${kept}: ${violations.join('; ')}`,
+    ...shortened(trace),
+  ]
+  return lines.join('\n')
+}
+
+/** Leaves out ever smaller parts of the plan, as long as the life still fails. */
+async function shrink(scene: Scene, seed: number, taken: Map<number, Deviation>): Promise<Plan> {
+  const fails = async (part: Plan) => (await live(scene, seed, part)).violations.length > 0
+  let kept = [...taken]
+  let lives = 0
+  for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let from = 0; from < kept.length && lives < SHRINKING_LIVES; lives++) {
+      const without = kept.toSpliced(from, size)
+      if (await fails(new Map(without))) kept = without
+      else from += size
+    }
+  }
+  return new Map(kept)
+}
+
+/** A life that is stuck goes on for long: its beginning and its end tell enough. */
+function shortened(trace: string[]): string[] {
+  if (trace.length <= LONGEST_TRACE) return trace
+  return [...trace.slice(0, LONGEST_TRACE), `... ${trace.length - LONGEST_TRACE} lines`, ...trace.slice(-4)]
+}
