@@ -39,7 +39,11 @@ export interface Verdict {
 const TROUBLED_STEPS = 600
 const MOST_STEPS = 3_000
 const MINUTE_MS = 60_000
-const MODEL_MS = 700
+/** How long a call takes: some of them longer than a lease that is not renewed. */
+const MODEL_MS: readonly (readonly [number, number])[] = [
+  [4, 700],
+  [1, 15_000],
+]
 
 /** @returns the deviations that the seed proposes; not all of them meet a step at which they make sense */
 export function planOf(seed: number): Plan {
@@ -84,6 +88,7 @@ class Life {
   readonly #trace: string[] = []
   readonly #keepTrace: boolean
   readonly #requestsPerMinute: number | null
+  readonly #modelMs: number
   readonly #ids: string[]
   #workers: SimulatedWorker[] = []
   #made = 0
@@ -107,6 +112,7 @@ class Life {
     const dice = createDice(seed ^ 0x5f3759df)
     this.#requestsPerMinute = dice.chance(0.3) ? dice.between(1, 4) : null
     this.#kafka = new MemoryKafka('in', 2, (partition) => this.#checkCommit(partition))
+    this.#modelMs = dice.pick(MODEL_MS)
     this.#ids = Array.from({ length: dice.between(2, 5) }, (_, index) => String(101 + index))
     for (const id of this.#ids) {
       const copies = dice.chance(0.3) ? 2 : 1
@@ -400,7 +406,7 @@ class Life {
         return true
       })
       if (!isSent) return { kind: 'not_sent' }
-      await new Promise((resolve) => setTimeout(resolve, MODEL_MS))
+      await new Promise((resolve) => setTimeout(resolve, this.#modelMs))
       return await this.#operations.park(lane, { service: 'model', label: `answer for ${id}`, lost }, () => {
         this.#answered.set(id, (this.#answered.get(id) ?? 0) + 1)
         return { kind: 'answer', content: id, model: 'm', usage: null, limits: {}, keyFingerprint: '' } as const
