@@ -161,7 +161,7 @@ export class SimulatedWorker {
     const identity = () => Promise.resolve({ key: 'k', route: 'r', config: 'c', outage: 'o' })
     const gate = createGate({ redis, keys: KEYS, worker: name, identity, retry: retryWhileAway, log, timings: GATE })
     const metrics = new Proxy({}, { get: () => () => {} }) as PipelineParts['metrics'] & { callFinished: () => void }
-    const provider = { ask: (question: Question) => parts.askModel(lane, question) }
+    const provider = { address: '', ask: (question: Question) => parts.askModel(lane, question) }
     const trusted = (signal: AbortSignal) => state.isTrusted(signal)
     const ask = createAsk({ dedupe, budget, slots, gate, provider, trusted, metrics, log })
     const pipeline: Handler = new Pipeline({
