@@ -27,8 +27,17 @@ export function followCoordinator(group: Coordinated): void {
   }
 }
 
+/** The search of each group, which all that share a heartbeat wait for. */
+const searches = new WeakMap<Coordinated, Promise<void>>()
+
+function find(group: Coordinated): Promise<void> {
+  const found = searches.get(group) ?? search(group).finally(() => searches.delete(group))
+  searches.set(group, found)
+  return found
+}
+
 /** Never rejects: nobody knows of a coordinator yet, and the next heartbeat asks again. */
-async function find(group: Coordinated): Promise<void> {
+async function search(group: Coordinated): Promise<void> {
   try {
     group.coordinator = await group.cluster.findGroupCoordinator({ groupId: group.groupId })
   } catch {

@@ -9,18 +9,16 @@ const protocolError = Object.assign(new Error('rebalancing'), {
   type: 'REBALANCE_IN_PROGRESS',
 })
 
-function memberWith(error: Error | null, found: () => Promise<unknown>) {
+function memberWith(failure: Error | null, found: () => Promise<unknown>) {
   const asked: unknown[] = []
-  const answer = async (coordinator: unknown) => {
-    if (error !== null && coordinator === 'dead') throw error
-  }
   const group: Coordinated = {
     groupId: 'g',
     coordinator: 'dead',
     cluster: { findGroupCoordinator: found },
-    heartbeat(this: Coordinated) {
+    async heartbeat(this: Coordinated) {
       asked.push(this.coordinator)
-      return answer(this.coordinator)
+      await Promise.resolve()
+      if (failure !== null && this.coordinator === 'dead') throw failure
     },
   }
   followCoordinator(group)
@@ -46,11 +44,20 @@ test.each([['an answer', protocolError] as const, ['no error', null] as const])(
   async (_, error) => {
     let looked = 0
     const { group } = memberWith(error, () => Promise.resolve((looked += 1)))
-    const thrown = await group.heartbeat({ interval: 0 }).then(
-      () => null,
-      (reason: unknown) => reason,
-    )
-    expect(thrown).toBe(error)
+    const [beat] = await Promise.allSettled([group.heartbeat({ interval: 0 })])
+    expect(beat.status === 'rejected' ? beat.reason : null).toBe(error)
     expect(looked).toBe(0)
   },
 )
+
+test('heartbeats that fail together look once', async () => {
+  let looked = 0
+  const { group } = memberWith(connectionError, async () => {
+    looked += 1
+    await Promise.resolve()
+    return 'next'
+  })
+  await Promise.allSettled([group.heartbeat({ interval: 0 }), group.heartbeat({ interval: 0 })])
+  expect(looked).toBe(1)
+  await group.heartbeat({ interval: 0 })
+})
