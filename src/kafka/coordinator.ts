@@ -1,11 +1,19 @@
 /** Lets a member of the group follow its coordinator, which kafkajs looks for only when it joins. */
 import { kafkaErrorType } from './kafka-error.ts'
 
+/** The protocol's number of a coordinator of groups; 1 is one of transactions. */
+const OF_GROUP = 0
+
 /** As much of kafkajs's ConsumerGroup as is needed here. */
 export interface Coordinated {
   groupId: string
   coordinator: unknown
-  cluster: { findGroupCoordinator: (of: { groupId: string }) => Promise<unknown> }
+  cluster: {
+    findGroupCoordinatorMetadata: (of: { groupId: string; coordinatorType: number }) => Promise<{
+      coordinator: { nodeId: number }
+    }>
+    findBroker: (of: { nodeId: number }) => Promise<unknown>
+  }
   heartbeat: (this: Coordinated, options: { interval: number }) => Promise<void>
 }
 
@@ -36,10 +44,15 @@ function find(group: Coordinated): Promise<void> {
   return found
 }
 
-/** Never rejects: nobody knows of a coordinator yet, and the next heartbeat asks again. */
+/**
+ * Looks once: kafkajs's own search would go on for as long as the consumer's retries, also after its end. Never rejects: nobody
+ * knows of a coordinator yet, and the next heartbeat asks again.
+ */
 async function search(group: Coordinated): Promise<void> {
+  const { cluster, groupId } = group
   try {
-    group.coordinator = await group.cluster.findGroupCoordinator({ groupId: group.groupId })
+    const { coordinator } = await cluster.findGroupCoordinatorMetadata({ groupId, coordinatorType: OF_GROUP })
+    group.coordinator = await cluster.findBroker({ nodeId: coordinator.nodeId })
   } catch {
     // The heartbeat's own error says why.
   }

@@ -14,7 +14,7 @@ function memberWith(failure: Error | null, found: () => Promise<unknown>) {
   const group: Coordinated = {
     groupId: 'g',
     coordinator: 'dead',
-    cluster: { findGroupCoordinator: found },
+    cluster: { findGroupCoordinatorMetadata: () => Promise.resolve({ coordinator: { nodeId: 2 } }), findBroker: found },
     async heartbeat(this: Coordinated) {
       asked.push(this.coordinator)
       await Promise.resolve()
