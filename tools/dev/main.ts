@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { onSignal } from '../lib/on-signal.ts'
 import { startStub } from '../openai-stub/server.ts'
+import { requireFree } from '../services/guarded.ts'
 import { envLines, fixedServices, settingsFor } from '../services/fixed.ts'
 
 const STUB_PORT = 8080
@@ -14,6 +15,9 @@ const say = (line: string) => void process.stdout.write(`${line}\n`)
 const signal = onSignal()
 const releases: (() => Promise<unknown>)[] = []
 try {
+  // Before services are started that would have to be stopped again.
+  await requireFree(STUB_PORT, 'server')
+  await requireFree(OPS_PORT, 'worker')
   const services = await fixedServices(say, signal)
   releases.push(() => services.stop())
   const stub = await startStub({ port: STUB_PORT, latencyMs: 500 })

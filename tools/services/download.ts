@@ -95,6 +95,21 @@ async function maven(signal: AbortSignal, args: string[], cwd?: string): Promise
     signal.throwIfAborted()
     const { code, stdout, message } = error as Error & { code?: string | number; stdout?: string }
     if (code === 'ENOENT') throw new MissingTool('Maven (mvn)')
-    throw new Error(`Maven could not download: ${stdout?.trim().slice(0, 1_000) || message}`, { cause: error })
+    throw new Error(downloadTrouble(stdout?.trim() || message), { cause: error })
   }
+}
+
+const REMEDIES: [RegExp, string][] = [
+  [/no space left/i, 'the disk is full: free 100 MB, or point XDG_CACHE_HOME and TMPDIR to another disk'],
+  [
+    /unknown host|unknownhost|name or service not known|connection refused|timed out|unreachable|407|proxy/i,
+    'Maven Central is not reached: behind a proxy, name it in ~/.m2/settings.xml (maven.apache.org/guides/mini/guide-proxies.html)',
+  ],
+  [/PKIX|certificate/i, 'the certificate is not trusted: a proxy in between needs its own in Java’s trust store'],
+]
+
+/** @param said Maven's output. @returns one sentence that says what to do, where the cause is known; else Maven's first words */
+export function downloadTrouble(said: string): string {
+  const remedy = REMEDIES.find(([pattern]) => pattern.test(said))?.[1]
+  return `Maven could not download: ${remedy ?? said.slice(0, 1_000)}`
 }
