@@ -7,24 +7,14 @@ import { createDice } from '../chaos/dice.ts'
 import type { Question, Reply } from '../../src/provider/reply.ts'
 import { TIMINGS } from '../../src/timings.ts'
 import type { Lane, VirtualClock } from './clock.ts'
+import { Invariants } from './invariants.ts'
 import { MemoryKafka } from './kafka.ts'
 import { Operations } from './operations.ts'
 import type { Operation } from './operations.ts'
+import type { Deviation, Plan } from './plan.ts'
+import { planOf, TROUBLED_STEPS } from './plan.ts'
 import type { ScriptedRedis } from './redis.ts'
 import { EPOCH, KEYS, SimulatedWorker } from './worker.ts'
-
-/** Departures from "what was asked first is carried out, and its reply arrives". */
-export type Deviation =
-  | { kind: 'later'; pick: number }
-  | { kind: 'crash'; carriedOut: boolean }
-  | { kind: 'lose'; carriedOut: boolean }
-  | { kind: 'freeze'; steps: number }
-  | { kind: 'rebalance' }
-  | { kind: 'slow'; ms: number }
-  | { kind: 'stop' }
-
-/** Deviations by the number of the step. */
-export type Plan = ReadonlyMap<number, Deviation>
 
 export interface Verdict {
   violations: string[]
@@ -36,35 +26,12 @@ export interface Verdict {
   outcomes: number
 }
 
-const TROUBLED_STEPS = 600
 const MOST_STEPS = 3_000
-const MINUTE_MS = 60_000
 /** How long a call takes: some of them longer than a lease that is not renewed. */
 const MODEL_MS: readonly (readonly [number, number])[] = [
   [4, 700],
   [1, 15_000],
 ]
-
-/** @returns the deviations that the seed proposes; not all of them meet a step at which they make sense */
-export function planOf(seed: number): Plan {
-  const dice = createDice(seed)
-  const plan = new Map<number, Deviation>()
-  const [disorder, trouble] = [dice.between(5, 40) / 100, dice.between(0, 25) / 1_000]
-  for (let step = 0; step < TROUBLED_STEPS; step++) {
-    if (dice.chance(trouble)) {
-      const deviation = dice.pick<Deviation>([
-        [3, { kind: 'crash', carriedOut: dice.chance(0.5) }],
-        [4, { kind: 'lose', carriedOut: dice.chance(0.7) }],
-        [2, { kind: 'freeze', steps: dice.between(5, 150) }],
-        [3, { kind: 'rebalance' }],
-        [2, { kind: 'slow', ms: dice.between(50, 15_000) }],
-        [1, { kind: 'stop' }],
-      ])
-      plan.set(step, deviation)
-    } else if (dice.chance(disorder)) plan.set(step, { kind: 'later', pick: dice.between(1, 9) })
-  }
-  return plan
-}
 
 export interface Scene {
   clock: VirtualClock
@@ -83,7 +50,7 @@ class Life {
   readonly #plan: Plan
   readonly #operations = new Operations()
   readonly #kafka: MemoryKafka
-  readonly #violations: string[] = []
+  readonly #invariants: Invariants
   readonly #taken = new Map<number, Deviation>()
   readonly #trace: string[] = []
   readonly #keepTrace: boolean
@@ -99,11 +66,6 @@ class Life {
   readonly #heardAtMs = new Map<SimulatedWorker, number>()
   readonly #expelled = new Set<SimulatedWorker>()
   readonly #thawAt = new Map<SimulatedWorker, number>()
-  /** Crashes, freezes and slowness so long that a lease may end: each may cost a call. */
-  #disruptions = 0
-  readonly #stored = new Set<string>()
-  readonly #answered = new Map<string, number>()
-  readonly #arrivalsMs: number[] = []
 
   constructor(scene: Scene, seed: number, plan: Plan, keepTrace: boolean) {
     this.#scene = scene
@@ -111,7 +73,8 @@ class Life {
     this.#keepTrace = keepTrace
     const dice = createDice(seed ^ 0x5f3759df)
     this.#requestsPerMinute = dice.chance(0.3) ? dice.between(1, 4) : null
-    this.#kafka = new MemoryKafka('in', 2, (partition) => this.#checkCommit(partition))
+    this.#kafka = new MemoryKafka('in', 2, () => this.#invariants.committed(this.#kafka, this.#ids))
+    this.#invariants = new Invariants(this.#requestsPerMinute)
     this.#modelMs = dice.pick(MODEL_MS)
     this.#ids = Array.from({ length: dice.between(2, 5) }, (_, index) => String(101 + index))
     for (const id of this.#ids) {
@@ -124,16 +87,16 @@ class Life {
     for (let index = 0; index < 2; index++) this.#start()
     this.#rebalance()
     await this.#until(() => this.#step >= TROUBLED_STEPS || this.#isDone())
-    if (this.#violations.length === 0) {
+    if (this.#invariants.violations.length === 0) {
       for (const worker of this.#workers) this.#thaw(worker)
       await this.#until(() => this.#isDone())
-      this.#checkOutcomes()
+      this.#invariants.ended(this.#kafka, this.#ids)
     }
-    if (this.#violations.length === 0) await this.#sendAgain()
+    if (this.#invariants.violations.length === 0) await this.#sendAgain()
     for (const { lane } of this.#workers) lane.state = 'dead'
-    const modelCalls = this.#arrivalsMs.length
+    const modelCalls = this.#invariants.modelCalls
     return {
-      violations: this.#violations,
+      violations: this.#invariants.violations,
       taken: this.#taken,
       trace: this.#trace,
       modelCalls,
@@ -155,17 +118,17 @@ class Life {
 
   /** What was answered and is sent once more is published by nobody, and costs nothing. */
   async #sendAgain(): Promise<void> {
-    const before = { calls: this.#arrivalsMs.length, published: this.#kafka.published.length }
+    const before = { calls: this.#invariants.modelCalls, published: this.#kafka.published.length }
     for (const id of this.#ids) this.#send(Number(id) % 2, id)
     await this.#until(() => this.#isDone())
     if (this.#kafka.published.length > before.published) this.#violate('a request sent again was answered again')
-    if (this.#arrivalsMs.length > before.calls) this.#violate('a request sent again was paid again')
+    if (this.#invariants.modelCalls > before.calls) this.#violate('a request sent again was paid again')
   }
 
   // Steps --------------------------------------------------------------------------------------------------------------
 
   async #until(isOver: () => boolean): Promise<void> {
-    for (let calm = 0; !isOver() && this.#violations.length === 0; calm++) {
+    for (let calm = 0; !isOver() && this.#invariants.violations.length === 0; calm++) {
       if (calm > MOST_STEPS) return this.#violate(`stuck: not every offset is committed after ${MOST_STEPS} steps`)
       await this.#next()
     }
@@ -182,7 +145,7 @@ class Life {
     if (deviation?.kind === 'rebalance' && this.#alive().length > 1)
       return this.#deviate(deviation, () => this.#rebalance())
     if (deviation?.kind === 'slow') {
-      if (deviation.ms > TIMINGS.redis.commandMs) this.#disruptions++
+      if (deviation.ms > TIMINGS.redis.commandMs) this.#invariants.disruptions++
       return this.#deviate(deviation, () => this.#advance(this.#scene.clock.nowMs + deviation.ms))
     }
     if (first === undefined) return this.#idle()
@@ -262,7 +225,8 @@ class Life {
   async #lose(operation: Operation, carriedOut: boolean): Promise<void> {
     if (operation.service === 'group') return await this.#carryOut(operation)
     this.#operations.take(operation)
-    if (carriedOut) await Promise.resolve(operation.execute()).catch(() => {})
+    this.#invariants.disruptions++
+    if (carriedOut) await carriedOutUnheard(operation)
     this.#say(`${operation.lane.name} ${operation.label}: ${carriedOut ? 'its reply' : 'it'} is lost`)
     this.#scene.clock.inLane(operation.lane, () => operation.reject(operation.lost()))
   }
@@ -279,7 +243,7 @@ class Life {
       redis,
       kafka: this.#kafka,
       park: this.#operations.park,
-      ran: (_lane, script, keys, reply) => this.#ran(script, keys, reply),
+      ran: (_lane, script, keys, reply) => this.#invariants.ran(script, keys, reply),
       askModel: (lane, question) => this.#askModel(lane, question),
       requestsPerMinute: this.#requestsPerMinute,
       maxWaitMs: 86_400_000,
@@ -316,15 +280,15 @@ class Life {
   }
 
   async #crash(worker: SimulatedWorker, last: Operation | null): Promise<void> {
-    this.#disruptions++
-    if (last !== null && last.service !== 'group') await Promise.resolve(last.execute()).catch(() => {})
+    this.#invariants.disruptions++
+    if (last !== null && last.service !== 'group') await carriedOutUnheard(last)
     worker.lane.state = 'dead'
     this.#say(`${worker.lane.name} dies${last === null ? '' : ` after ${last.label}`}`)
     this.#start()
   }
 
   #freeze(worker: SimulatedWorker, steps: number): void {
-    this.#disruptions++
+    this.#invariants.disruptions++
     worker.lane.state = 'frozen'
     this.#thawAt.set(worker, this.#step + steps)
   }
@@ -342,7 +306,7 @@ class Life {
 
   /** A stop with no time to drain: waits end, calls are aborted, leases given back. */
   async #stop(worker: SimulatedWorker): Promise<void> {
-    this.#disruptions++
+    this.#invariants.disruptions++
     this.#scene.clock.inLane(worker.lane, () => worker.drain())
     await this.#settled()
     const left = this.#scene.clock.inLane(worker.lane, () => worker.leave())
@@ -402,13 +366,13 @@ class Life {
         const isLate = this.#scene.clock.inLane(lane, () => performance.now() >= sendByMs)
         if (isLate || signal.aborted) return false
         arrived = true
-        this.#arrives(id)
+        this.#invariants.arrived(id, this.#scene.clock.nowMs)
         return true
       })
       if (!isSent) return { kind: 'not_sent' }
       await new Promise((resolve) => setTimeout(resolve, this.#modelMs))
       return await this.#operations.park(lane, { service: 'model', label: `answer for ${id}`, lost }, () => {
-        this.#answered.set(id, (this.#answered.get(id) ?? 0) + 1)
+        this.#invariants.answered(id)
         return { kind: 'answer', content: id, model: 'm', usage: null, limits: {}, keyFingerprint: '' } as const
       })
     }
@@ -419,58 +383,10 @@ class Life {
     }
   }
 
-  #arrives(id: string): void {
-    const { nowMs } = this.#scene.clock
-    if (this.#stored.has(id)) this.#violate(`${id} is paid again although its answer is stored`)
-    const before = this.#answered.get(id) ?? 0
-    if (before > this.#disruptions + this.#losses()) this.#violate(`${id} is paid again for no reason`)
-    this.#arrivalsMs.push(nowMs)
-    const inMinute = this.#arrivalsMs.filter((each) => each > nowMs - MINUTE_MS).length
-    if (inMinute > (this.#requestsPerMinute ?? Infinity)) {
-      this.#violate(`${inMinute} calls within a minute, with a budget of ${this.#requestsPerMinute}`)
-    }
-  }
-
-  /** A reply of the model that was lost is a failed call. */
-  #losses = () => [...this.#taken.values()].filter(({ kind }) => kind === 'lose').length
-
-  // What has to hold ---------------------------------------------------------------------------------------------------
-
-  #ran(script: string, keys: string[], reply: unknown): void {
-    if (script !== 'claims/answer') return
-    const results = (reply as unknown[]).slice(2) as string[][]
-    for (const [index, [kind]] of results.entries()) {
-      if (kind === 'stored') this.#stored.add((keys[2 + 2 * index] ?? '').split(':').at(-1) ?? '')
-    }
-  }
-
-  /** An offset is committed with what it publishes, or later: of a request whose last copy is committed the outcome is there. */
-  #checkCommit(partition: number): void {
-    const copies = this.#kafka.log.flatMap((log) => log.map((message) => message))
-    const covered = (id: string) =>
-      copies.every((each) => idOf(each.value) !== id || this.#kafka.isCommitted(each.partition, each.offset))
-    for (const id of this.#ids) {
-      if (covered(id) && this.#outcomesOf(id) === 0)
-        this.#violate(`${id} is committed on ${partition} and not answered`)
-      if (this.#outcomesOf(id) > 1) this.#violate(`${id} is answered ${this.#outcomesOf(id)} times`)
-    }
-  }
-
-  #outcomesOf(id: string): number {
-    return this.#kafka.published.filter(({ topic, value }) => topic === 'out' && idOf(value) === id).length
-  }
-
-  #checkOutcomes(): void {
-    for (const id of this.#ids) {
-      if (this.#outcomesOf(id) !== 1) this.#violate(`${id} was answered ${this.#outcomesOf(id)} times`)
-    }
-  }
-
   #isDone = () => this.#kafka.isDone()
 
   #violate(what: string): void {
-    this.#say(`!! ${what}`)
-    if (!this.#violations.includes(what)) this.#violations.push(what)
+    this.#invariants.violate(what)
   }
 
   #say(line: string): void {
@@ -478,12 +394,19 @@ class Life {
   }
 }
 
+/** What it would have replied, be it an error, reaches nobody. */
+async function carriedOutUnheard({ execute }: Operation): Promise<void> {
+  try {
+    await execute()
+  } catch {
+    return
+  }
+}
+
 function failureOf(sent: boolean): Reply {
   const about = { code: 'timeout', retryAfterMs: null, detail: '', next: null } as const
   return { kind: 'failure', ...about, sent, usage: null, limits: {}, keyFingerprint: '' }
 }
-
-const idOf = (value: Buffer | string | null) => /"processing_id":(\d+)/.exec(String(value))?.[1] ?? ''
 
 const shown = (value: unknown) =>
   (JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? Number(each) : each)) ?? '').slice(0, 80)

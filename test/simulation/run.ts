@@ -1,8 +1,9 @@
 /** Many lives from a seed on, and the shortest plan that still fails where one does. */
 import { Redis } from 'ioredis'
 import { VirtualClock } from './clock.ts'
-import type { Deviation, Plan, Scene, Verdict } from './life.ts'
+import type { Scene, Verdict } from './life.ts'
 import { live } from './life.ts'
+import type { Deviation, Plan } from './plan.ts'
 import { ScriptedRedis } from './redis.ts'
 
 export interface Summary {
@@ -14,8 +15,8 @@ export interface Summary {
   failure: string | null
 }
 
-/** A failing plan is shrunk with at most so many lives. */
-const SHRINKING_LIVES = 400
+/** A failing plan is shrunk for at most so long. */
+const SHRINKING_MS = 20_000
 const LONGEST_TRACE = 150
 
 /**
@@ -64,9 +65,9 @@ async function describeFailure(scene: Scene, seed: number, verdict: Verdict): Pr
 async function shrink(scene: Scene, seed: number, taken: Map<number, Deviation>): Promise<Plan> {
   const fails = async (part: Plan) => (await live(scene, seed, part)).violations.length > 0
   let kept = [...taken]
-  let lives = 0
+  const endsAtMs = performance.now() + SHRINKING_MS
   for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let from = 0; from < kept.length && lives < SHRINKING_LIVES; lives++) {
+    for (let from = 0; from < kept.length && performance.now() < endsAtMs;) {
       const without = kept.toSpliced(from, size)
       if (await fails(new Map(without))) kept = without
       else from += size
