@@ -75,7 +75,7 @@ describe('one attempt', () => {
   it('goes gate, budget, lease, call, settlement, gate, and keeps the lease until its answer is stored', async () => {
     const { make, done } = attemptOf()
     const attempt = await make()
-    expect(done).toEqual([...TO_THE_CALL, 'settle 7', 'narrow', 'release', 'report answered'])
+    expect(done).toEqual([...TO_THE_CALL, 'settle 7', 'narrow', 'report answered', 'release'])
     if (attempt.kind !== 'answer') throw new Error(attempt.kind)
     await attempt.endLease()
     expect(done.at(-1)).toBe('end')
@@ -90,7 +90,7 @@ describe('one attempt', () => {
   it('gives the lease back after a failure, keeps its reservation spent, and tells what others met', async () => {
     const { make, done } = attemptOf(failure('timeout'))
     expect(await make()).toMatchObject({ kind: 'failure', code: 'timeout', evidence: { held: true, successes: 3 } })
-    expect(done).toEqual([...TO_THE_CALL, 'settle null', 'narrow', 'end', 'release', 'report timeout'])
+    expect(done).toEqual([...TO_THE_CALL, 'settle null', 'narrow', 'end', 'report timeout', 'release'])
   })
 
   it('gives the whole reservation back when nothing was sent', async () => {
@@ -99,7 +99,7 @@ describe('one attempt', () => {
     expect(done).toContain('settle 0')
     const late = attemptOf({ kind: 'not_sent' })
     expect(await late.make()).toEqual({ kind: 'again' })
-    expect(late.done).toEqual([...TO_THE_CALL, 'settle 0', 'end', 'release', 'report unused'])
+    expect(late.done).toEqual([...TO_THE_CALL, 'settle 0', 'end', 'report unused', 'release'])
   })
 
   it('holds the budget for as long as a rate limit tells', async () => {
@@ -111,13 +111,13 @@ describe('one attempt', () => {
   it('makes a failure of an answer that cannot be used', async () => {
     const { make, done } = attemptOf()
     expect(await make({ judge: () => 'unusable' })).toMatchObject({ kind: 'failure', code: 'unusable_answer' })
-    expect(done.slice(-3)).toEqual(['end', 'release', 'report unusable_answer'])
+    expect(done.slice(-3)).toEqual(['end', 'report unusable_answer', 'release'])
   })
 
   it('makes no call for a claim that changed hands, and gives everything back', async () => {
     const { make, done } = attemptOf(ANSWER, { changed: true })
     expect(await make()).toEqual({ kind: 'changed' })
-    expect(done).toEqual(['enter', 'trusted', 'reserve', 'begin', 'settle 0', 'release', 'report unused'])
+    expect(done).toEqual(['enter', 'trusted', 'reserve', 'begin', 'settle 0', 'report unused', 'release'])
   })
 
   it('takes no lease and no slot when the budget refuses', async () => {
@@ -139,7 +139,7 @@ describe('an attempt whose collaborators fail', () => {
   it.each(['trusted', 'reserve', 'begin'])('tells the gate that its pass was not used: %s', async (step) => {
     const { make, done } = attemptOf(ANSWER, { [step]: fault })
     await expect(make()).rejects.toBe(fault)
-    expect(done.at(-1)).toBe('report unused')
+    expect(done.filter((each) => each !== 'release').at(-1)).toBe('report unused')
     expect(done).not.toContain('ask')
     expect(done.includes('release')).toBe(step === 'begin')
   })
@@ -150,7 +150,7 @@ describe('an attempt whose collaborators fail', () => {
       return Promise.resolve({ kind: 'aborted', sent: true })
     })
     await expect(make()).rejects.toBe(fault)
-    expect(done).toEqual([...TO_THE_CALL, 'settle null', 'end', 'release', 'report unused'])
+    expect(done).toEqual([...TO_THE_CALL, 'settle null', 'end', 'report unused', 'release'])
   })
 
   it.each(['settle 7', 'narrow', 'report answered'])('loses no paid answer: %s', async (step) => {
