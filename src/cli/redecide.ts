@@ -1,6 +1,6 @@
 /** `redecide --threshold N --dry-run`: which verdicts another threshold would flip, from the decision records alone. */
-import type { Decided } from '../scoring/redecide.ts'
-import { redecide } from '../scoring/redecide.ts'
+import type { Decided } from './verdict-flips.ts'
+import { redecide } from './verdict-flips.ts'
 import type { Command } from './define.ts'
 import { DECISIONS_SINCE, periodOf, readDecisions } from './decisions.ts'
 import { defineCommand, readCount, UsageError } from './define.ts'

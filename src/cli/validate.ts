@@ -2,7 +2,7 @@
 import { decodeRequest, REQUEST_KEY } from '../contracts.ts'
 import { sanitize } from '../lib/sanitize.ts'
 import { buildPrompt } from '../scoring/prompt.ts'
-import { createTokenEstimator } from '../scoring/tokens.ts'
+import { createTokenEstimator } from '../provider/tokens.ts'
 import type { Config } from '../config.ts'
 import type { Command, Report } from './define.ts'
 import { defineCommand } from './define.ts'

@@ -1,7 +1,7 @@
 /** The answer that the model is made to give: its schema, and the reading of what it gave. */
 import { z } from 'zod'
-import type { Reading } from './find-answer.ts'
-import { findAnswer } from './find-answer.ts'
+import type { Reading } from '../provider/find-answer.ts'
+import { findAnswer } from '../provider/find-answer.ts'
 
 export const SCHEMA_NAME = 'resume_score'
 

@@ -9,7 +9,7 @@ import { foldWords } from './fold.ts'
 import { findMarkup } from './markup.ts'
 import { addressKind, CLAUSE, COLON, gluedKind, triggersFor } from './phrases.ts'
 import type { Stripped } from '../lib/sanitize.ts'
-import type { Breathe } from './slices.ts'
+import type { Breathe } from '../lib/slices.ts'
 import type { Hit, Span } from './spans.ts'
 
 export interface Suspicion {

@@ -3,6 +3,7 @@
  * (NFKD without marks, which equates whatever NFKC equates but for some ligatures, ё and е too), case, look-alike letters of
  * Cyrillic, Greek and Latin, and every run of white space, quotes, dashes and other punctuation as one space.
  */
+import type { Breathe } from '../lib/slices.ts'
 
 export interface Folded {
   /** ` word word ... word `: one space between words, before the first and after the last; a lone space when there is none. */
@@ -144,6 +145,16 @@ export function createFolder(source: string, isShort = false) {
   }
 
   return { step, result }
+}
+
+/** Folded at one go, in UTF-16 units. */
+const SLICE = 32_768
+
+/** Folds a text of any length in slices. */
+export async function foldInSlices(source: string, breathe: Breathe): Promise<Folded> {
+  const folder = createFolder(source)
+  while (!folder.step(SLICE)) await breathe()
+  return folder.result()
 }
 
 /** Folds a text in one go: some 5 ms for a million characters. */

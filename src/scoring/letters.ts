@@ -2,11 +2,8 @@
  * The letters and digits of a text, as quotes are compared, in three views: without tags and entities; also without what stands
  * in brackets; also without ligatures. Each letter knows its place in the source.
  */
-import { createFolder, fold, type Folded } from './fold.ts'
-import type { Breathe } from './slices.ts'
-
-/** Folded at one go, in UTF-16 units. */
-export const FOLD_SLICE = 32_768
+import { fold, foldInSlices, type Folded } from './fold.ts'
+import type { Breathe } from '../lib/slices.ts'
 
 export interface Letters {
   source: string
@@ -105,9 +102,7 @@ export interface Searchable {
 }
 
 async function read(source: string, shown: string, breathe: Breathe): Promise<Letters> {
-  const folder = createFolder(shown)
-  while (!folder.step(FOLD_SLICE)) await breathe()
-  const folded = folder.result()
+  const folded = await foldInSlices(shown, breathe)
   await breathe()
   return lettersOf(source, folded)
 }

@@ -1,5 +1,5 @@
 /** What looks like a part of the conversation with the model, or hides from a reader: found by its form, in any language. */
-import type { Breathe } from './slices.ts'
+import type { Breathe } from '../lib/slices.ts'
 import type { Hit, Span } from './spans.ts'
 
 /** Searched at one go, and how far a match may reach beyond. */

@@ -207,10 +207,15 @@ const NEGATIVE = within("не|нет|отсутству[ею]т|no|not|never|can
 const MAY_DENY =
   /(?<![а-я])(?:нет?(?![а-я])|отсутству|хо[чт]|план|собира|намер|мечта|дума|буду|(?:из|вы|об|на)уч|освою)|(?<![a-z])(?:no(?:t|(?![a-z]))|never|cannot|want|plan|hop|intend|would|going|willing|eager|keen)|n't|'d/
 
+/** Requirements with none of these ask for no years and no level. */
+const MAY_ASK_FIGURES = /\d|intermediate/i
+
 /** @returns what the quote's own words say against its requirement; null: nothing that can be known */
 export function objectionOf(requirement: string, subject: Subject, source: string, span: Span): Objection | null {
-  const quote = source.slice(span.start, Math.min(span.end, span.start + MAX_CHARS))
-  if (lacksYears(requirement, quote) || lacksLevel(requirement, quote)) return 'falls_short'
+  if (MAY_ASK_FIGURES.test(requirement)) {
+    const quote = source.slice(span.start, Math.min(span.end, span.start + MAX_CHARS))
+    if (lacksYears(requirement, quote) || lacksLevel(requirement, quote)) return 'falls_short'
+  }
   const clauses = clausesOf(source, span)
   return clauses.some((clause) => MAY_DENY.test(clause)) ? denialOf(requirement, subject, clauses) : null
 }

@@ -3,8 +3,8 @@ import type { Evidence, ModelAnswer } from './answer.ts'
 import type { Span } from './spans.ts'
 import { findAttacks } from './attacks.ts'
 import type { Folded } from './fold.ts'
-import { createFolder } from './fold.ts'
-import { FOLD_SLICE, makeSearchable } from './letters.ts'
+import { foldInSlices } from './fold.ts'
+import { makeSearchable } from './letters.ts'
 import type { Objection } from './objections.ts'
 import { objectionOf } from './objections.ts'
 import type { NotFound, Quote } from './quotes.ts'
@@ -12,7 +12,7 @@ import { findQuote, quoteOf } from './quotes.ts'
 import { tidy } from './recommendation.ts'
 import type { Subject } from './relatedness.ts'
 import { isSameSubject, subjectOf } from './relatedness.ts'
-import type { Breathe } from './slices.ts'
+import type { Breathe } from '../lib/slices.ts'
 
 /** A match is a line in a list. */
 export const MATCH_MAX_CHARS = 120
@@ -63,9 +63,7 @@ export interface Examined {
 
 /** @param source a sanitised text */
 export async function examine(source: string, breathe: Breathe): Promise<Examined> {
-  const folder = createFolder(source)
-  while (!folder.step(FOLD_SLICE)) await breathe()
-  const folded = folder.result()
+  const folded = await foldInSlices(source, breathe)
   return { source, folded, ...(await findAttacks(source, folded, breathe)) }
 }
 

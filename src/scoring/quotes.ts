@@ -10,7 +10,7 @@
  */
 import type { Span } from './spans.ts'
 import { isLeftOf, type Letters, readQuote, type Searchable, withoutBrackets, withoutLigatures } from './letters.ts'
-import type { Breathe } from './slices.ts'
+import type { Breathe } from '../lib/slices.ts'
 import { hasSameNumbers, isApart, isEdge } from './word-edges.ts'
 
 /** A longer quote proves nothing that a shorter one would not. In letters and digits. */

@@ -8,7 +8,6 @@ import type { Score } from '../contracts.ts'
 import type { Texts } from '../lib/sanitize.ts'
 import { EVIDENCE } from './answer.ts'
 import type { Circumstances } from './decision.ts'
-import { findingLines } from './decision-record.ts'
 import type { Finding } from './proofs.ts'
 import { isProved } from './proofs.ts'
 import type { Verified } from './verify.ts'
@@ -106,26 +105,3 @@ const inWordsOf = (words: ReadonlySet<string>, text: string): string =>
   text
     .replaceAll(WORD, (word) => (words.has(word.toLowerCase()) ? word : LEFT_OUT))
     .replaceAll(/…(?:[^\p{L}\p{N}]*…)+/gu, LEFT_OUT)
-
-/** @returns lines for a terminal, as `explain` of decision-record.ts, without quotes */
-export function explainReasons(id: bigint, reasons: Reasons): string[] {
-  const { requirements, omitted, model_score: modelScore } = reasons
-  const proved = requirements.filter((each) => each.proved).length
-  const findings = requirements.flatMap((each) =>
-    findingLines({ ...each, met_by_model: each.evidence === 'stated', quote: null }),
-  )
-  const more = omitted === 0 ? [] : [`  and ${omitted} more, which had no room`]
-  const source =
-    modelScore === null
-      ? 'taken from an earlier request with the same texts'
-      : `the model's own score was ${modelScore}`
-  return [
-    `Request ${id}, ${reasons.decided_at}`,
-    `${reasons.verdict}: score ${reasons.score}, positive from ${reasons.verdict_min_score}; ${source}`,
-    '',
-    ...(modelScore === null ? [] : [`Proved ${proved} of ${requirements.length + omitted}:`, ...findings, ...more, '']),
-    `Put right: ${reasons.corrections.join(', ') || 'nothing'}`,
-    `Suspicious: ${reasons.flags.join(', ') || 'nothing'}`,
-    `Model ${reasons.model}, ${reasons.prompt_version}`,
-  ]
-}

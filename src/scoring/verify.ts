@@ -15,7 +15,7 @@ import { examine, findProofs, isProved } from './proofs.ts'
 import type { Replaced } from './recommendation.ts'
 import { recommend } from './recommendation.ts'
 import type { Texts } from '../lib/sanitize.ts'
-import { createBreathe } from './slices.ts'
+import { createBreathe } from '../lib/slices.ts'
 
 export type Correction =
   'requirements_repeated' | 'proofs_dropped' | 'score_lowered' | 'matches_limited' | `recommendation_${Replaced}`

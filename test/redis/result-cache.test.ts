@@ -6,8 +6,8 @@ import { redisKeys } from '../../src/redis/keys.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
 import type { CacheSettings } from '../../src/scoring/cache.ts'
 import { createResultCache } from '../../src/scoring/cache.ts'
-import { createTokenRatios } from '../../src/scoring/token-ratios.ts'
-import { createTokenEstimator } from '../../src/scoring/tokens.ts'
+import { createTokenRatios } from '../../src/provider/token-ratios.ts'
+import { createTokenEstimator } from '../../src/provider/tokens.ts'
 
 const prefix = `cache-${randomUUID()}:`
 const keys = redisKeys(prefix)

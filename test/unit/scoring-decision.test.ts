@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { DecisionRecord } from '../../src/scoring/decision-record.ts'
-import { explain, readDecision } from '../../src/scoring/decision-record.ts'
+import { explain } from '../../src/cli/decision-lines.ts'
+import { readDecision } from '../../src/scoring/decision-record.ts'
 import { encodeDecision, keepDecision, readKept } from '../../src/scoring/decision.ts'
 import { passOn, provenanceHeaders } from '../../src/outcomes/headers.ts'
-import { redecide } from '../../src/scoring/redecide.ts'
+import { redecide } from '../../src/cli/verdict-flips.ts'
 import { digestFields, seal, unseal } from '../../src/scoring/text-key.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 

@@ -1,6 +1,6 @@
 /** Where models put their answer, and what is no answer. */
 import { describe, expect, test } from 'vitest'
-import { findAnswer } from '../../src/scoring/find-answer.ts'
+import { findAnswer } from '../../src/provider/find-answer.ts'
 
 interface Score {
   score: number

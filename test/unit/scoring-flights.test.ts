@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createFlights } from '../../src/scoring/flights.ts'
+import { createFlights } from '../../src/lib/flights.ts'
 
 const { signal } = new AbortController()
 

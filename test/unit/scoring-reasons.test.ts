@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { encodeReasons, explainReasons, readReasons, REASONS_MAX_BYTES } from '../../src/scoring/reasons.ts'
+import { explainReasons } from '../../src/cli/decision-lines.ts'
+import { encodeReasons, readReasons, REASONS_MAX_BYTES } from '../../src/scoring/reasons.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 
 const texts = {

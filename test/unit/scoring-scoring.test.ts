@@ -6,7 +6,7 @@ import type { Log } from '../../src/logging/log.ts'
 import type { Outcome } from '../../src/outcomes/outcome.ts'
 import { readDecision } from '../../src/scoring/decision-record.ts'
 import { createScoring } from '../../src/scoring/scoring.ts'
-import { createTokenEstimator } from '../../src/scoring/tokens.ts'
+import { createTokenEstimator } from '../../src/provider/tokens.ts'
 
 const { signal } = new AbortController()
 const address = { callbackUrl: 'https://x', processingId: 7n, userId: 1n, resumeId: 2n, requirementsId: 3n }

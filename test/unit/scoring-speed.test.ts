@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { stripInvisible } from '../../src/lib/sanitize.ts'
 import { findAttacks } from '../../src/scoring/attacks.ts'
 import { fold } from '../../src/scoring/fold.ts'
-import { createBreathe } from '../../src/scoring/slices.ts'
+import { createBreathe } from '../../src/lib/slices.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 
 /** 2 MB in UTF-8, of texts that are made to be slow. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Prompt } from '../../src/scoring/prompt.ts'
-import { createTokenEstimator } from '../../src/scoring/tokens.ts'
+import { createTokenEstimator } from '../../src/provider/tokens.ts'
 
 const prompt = (content: string): Prompt => ({ messages: [{ role: 'user', content }], schema: null })
 const estimator = () => createTokenEstimator('gpt-4.1-mini-2025-04-14')

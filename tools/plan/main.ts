@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import { buildPrompt } from '../../src/scoring/prompt.ts'
-import { createTokenEstimator } from '../../src/scoring/tokens.ts'
+import { createTokenEstimator } from '../../src/provider/tokens.ts'
 import { onSignal } from '../lib/on-signal.ts'
 import { cacheDir } from '../services/download.ts'
 import { startLocalRedis } from '../services/local-redis.ts'

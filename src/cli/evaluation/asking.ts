@@ -19,7 +19,7 @@ import { interpretAnswer } from '../../scoring/answer.ts'
 import type { Result, Task } from './evaluate.ts'
 import { buildPrompt } from '../../scoring/prompt.ts'
 import { sanitize } from '../../lib/sanitize.ts'
-import type { TokenEstimator } from '../../scoring/tokens.ts'
+import type { TokenEstimator } from '../../provider/tokens.ts'
 import { verifyAnswer } from '../../scoring/verify.ts'
 import { duration } from '../../lib/text.ts'
 

@@ -1,7 +1,7 @@
 /** What another VERDICT_MIN_SCORE would have decided, from the records alone. */
 import type { Verdict } from '../contracts.ts'
-import type { DecisionRecord } from './decision-record.ts'
-import { verdictOf } from './verify.ts'
+import type { DecisionRecord } from '../scoring/decision-record.ts'
+import { verdictOf } from '../scoring/verify.ts'
 
 /** What counts of a record. */
 export type Decided = Pick<DecisionRecord, 'processing_id' | 'score' | 'verdict'>

@@ -4,7 +4,10 @@
  * percent for OpenAI's o200k_base (gpt-4o and all later ones) on resumes, and the sum is corrected by what was billed before.
  * A text made to cost more than it looks (random letters) is billed up to four times its estimate: that is settled as a debt.
  */
-import type { Prompt } from './prompt.ts'
+import type { Question } from './reply.ts'
+
+/** What of a question is billed as its prompt. */
+type Prompt = Pick<Question, 'messages' | 'schema'>
 
 /** What a prompt is mostly written in: the errors differ by it, as other tokenizers know less Russian than English. */
 export type Writing = 'latin' | 'cyrillic' | 'other'
@@ -40,18 +43,17 @@ const LETTER = 8
 const WIDE = 9
 const HALF = 10
 
-/** Of ASCII. */
-const kinds = Uint8Array.from({ length: 128 }, (_, code) => {
+function kindOfAscii(code: number): number {
   if (code === 10 || code === 13) return LINE
   if (code <= 32) return SPACE
   const character = String.fromCharCode(code)
   if (/[a-z]/.test(character)) return LOWER
   if (/[A-Z]/.test(character)) return UPPER
   return /\d/.test(character) ? DIGIT : SIGN
-})
+}
 
 function kindOf(code: number): number {
-  if (code < 128) return kinds[code] ?? SIGN
+  if (code < 128) return kindOfAscii(code)
   if (code >= 0x410 && code <= 0x42f) return CYRILLIC_UPPER
   if (code >= 0x400 && code <= 0x52f) return CYRILLIC
   if (code < 0xc0) return SIGN
@@ -60,6 +62,9 @@ function kindOf(code: number): number {
   if (code >= 0x2000 && code < 0x2e80) return SIGN
   return code >= 0x2e80 ? WIDE : LETTER
 }
+
+/** Of each UTF-16 unit. */
+const kinds = Uint8Array.from({ length: 65_536 }, (_, code) => kindOf(code))
 
 /** Tokens of a run of `length` characters of one kind; `next` begins with the run after it. Measured on o200k_base. */
 function costOf(kind: number, length: number, nextIsDigit: boolean): number {
@@ -92,11 +97,15 @@ function costOf(kind: number, length: number, nextIsDigit: boolean): number {
   }
 }
 
-function add(costs: Float64Array, text: string): void {
+type Costs = Float64Array
+
+/** @returns the tokens of a text by the kind of its characters */
+function count(text: string): Costs {
+  const costs = new Float64Array(HALF + 1)
   let start = 0
-  let kind = text === '' ? SPACE : kindOf(text.charCodeAt(0))
+  let kind = text === '' ? SPACE : (kinds[text.charCodeAt(0)] ?? SPACE)
   for (let i = 1; i <= text.length; i += 1) {
-    const next = i < text.length ? kindOf(text.charCodeAt(i)) : -1
+    const next = i < text.length ? (kinds[text.charCodeAt(i)] ?? SPACE) : -1
     if (next === kind) continue
     // A capital letter belongs to its word.
     if (!(kind === UPPER && next === LOWER && i - start === 1)) {
@@ -105,48 +114,42 @@ function add(costs: Float64Array, text: string): void {
     }
     kind = next
   }
+  return costs
+}
+
+/** Instructions and schema are the same in all prompts of a configuration, so they are counted once. */
+const MAX_KNOWN = 8
+const known = new Map<string, Costs>()
+
+const schemaTexts = new WeakMap<object, string>()
+
+function textOf(schema: { schema: object }): string {
+  let text = schemaTexts.get(schema.schema)
+  if (text === undefined) {
+    text = JSON.stringify(schema)
+    schemaTexts.set(schema.schema, text)
+  }
+  return text
+}
+
+function countOnce(text: string): Costs {
+  const before = known.get(text)
+  if (before !== undefined) return before
+  if (known.size >= MAX_KNOWN) known.clear()
+  const costs = count(text)
+  known.set(text, costs)
+  return costs
 }
 
 /** What the chat format adds to each message and to the whole. */
 const PER_MESSAGE = 4
-/** One for each way to ask: response formats and verdicts. */
-const MOST_RULES = 8
 const PER_PROMPT = 3
 
-/** Of the instructions and the schema, which are the same in every prompt. */
-const costsOfRules = new Map<string, Float64Array>()
-const costsOfSchemas = new WeakMap<object, Float64Array>()
-
-function costsOf(text: string): Float64Array {
-  const costs = new Float64Array(HALF + 1)
-  add(costs, text)
-  return costs
-}
-
-function rulesCost(text: string): Float64Array {
-  const known = costsOfRules.get(text)
-  if (known !== undefined) return known
-  const costs = costsOf(text)
-  if (costsOfRules.size >= MOST_RULES) costsOfRules.clear()
-  costsOfRules.set(text, costs)
-  return costs
-}
-
-function schemaCost(schema: { name: string; schema: object }): Float64Array {
-  const known = costsOfSchemas.get(schema.schema)
-  if (known !== undefined) return known
-  const costs = costsOf(JSON.stringify(schema))
-  costsOfSchemas.set(schema.schema, costs)
-  return costs
-}
-
 function measure({ messages, schema }: Prompt): { raw: number; writing: Writing } {
-  const parts = messages.map(({ role, content }) => (role === 'system' ? rulesCost(content) : costsOf(content)))
-  if (schema !== null) parts.push(schemaCost(schema))
-  const costs = Float64Array.from({ length: HALF + 1 }, (_, kind) =>
-    parts.reduce((total, part) => total + (part[kind] ?? 0), 0),
-  )
-  const sum = (...of: number[]) => of.reduce((total, kind) => total + (costs[kind] ?? 0), 0)
+  const parts = messages.map(({ role, content }) => (role === 'system' ? countOnce(content) : count(content)))
+  if (schema !== null) parts.push(countOnce(textOf(schema)))
+  const sum = (...of: number[]) =>
+    of.reduce((total, kind) => parts.reduce((all, costs) => all + (costs[kind] ?? 0), total), 0)
   const cyrillic = sum(CYRILLIC, CYRILLIC_UPPER)
   const latin = sum(LOWER, UPPER)
   const other = sum(LETTER, WIDE, HALF)

@@ -1,5 +1,5 @@
 /** One question for many who ask the same at the same time. */
-import { abortable } from '../lib/abortable.ts'
+import { abortable } from './abortable.ts'
 
 export interface FlightParts<T> {
   /** @returns what is known already; null when it has to be asked */
