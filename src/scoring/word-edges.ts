@@ -29,19 +29,36 @@ function runLength(letters: Letters, i: number, step: 1 | -1): number {
   return run
 }
 
+/** So much of a line is looked at on either side, in UTF-16 units. */
+const LINE_CHARS = 100
+/** Wider gaps divide the words of a letter-spaced line. */
+const SPACED_WORD = /(?:^|\s\s)\p{L}(?:\s\p{L}){3,}(?:\s?[.,:;])?(?=\s\s|$)/u
+
+/**
+ * Whether single digits before and at `i` are of one number, `2 0 1 9`: all of their line stands letter by letter, with wider gaps
+ * between its words, and at least one of these is a word of letters. A row of digits alone may be so many numbers.
+ */
+function isInSpacedLine({ source, folded, index }: Letters, i: number): boolean {
+  const place = folded.at[index[i] ?? 0] ?? 0
+  const before = source.slice(Math.max(0, place - LINE_CHARS), place)
+  const after = source.slice(place, place + LINE_CHARS)
+  const line = `${before.split('\n').at(-1) ?? ''}${after.split('\n', 1)[0] ?? ''}`.trim()
+  // The ends may be cut off in the middle of a word; single characters are whole all the same.
+  return !/[\p{L}\p{N}]{2}/u.test(line) && SPACED_WORD.test(line)
+}
+
 /** Whether the gap before `i` lies in a row of single letters, `P y t h o n`, where one space ends no word. */
 function isLetterSpaced(letters: Letters, i: number): boolean {
   const { length } = letters.units
   const isSingle = (at: number) =>
     at >= 0 && at < length && (at === 0 || isApart(letters, at)) && (at === length - 1 || isApart(letters, at + 1))
   if (!/^\s$/.test(between(letters, i))) return false
+  if (kindAt(letters, i - 1) === 'digit' && kindAt(letters, i) === 'digit')
+    return isSingle(i - 1) && isSingle(i) && isInSpacedLine(letters, i)
   let [from, to] = [i, i]
   while (i - from < SPACED_LETTERS && isSingle(from - 1)) from -= 1
   while (to - i < SPACED_LETTERS && isSingle(to)) to += 1
-  if (from >= i || to <= i || to - from < SPACED_LETTERS) return false
-  // Single digits in a row are numbers of their own.
-  for (let at = from; at < to; at += 1) if (kindAt(letters, at) !== 'digit') return true
-  return false
+  return from < i && to > i && to - from >= SPACED_LETTERS
 }
 
 type Separator = 'none' | 'point' | 'other'
