@@ -53,9 +53,9 @@ describe('while there is no budget', () => {
       // In the second minute the two take turns.
       expect(stub.summary().arrivals).toBeLessThanOrEqual(12)
       expect(stub.summary().windows.perMinute.most).toBe(6)
+      // Those of one user are admitted in their order; results of one minute are published in any.
       const answered = world.notifications().map(({ response }) => response['processing_id'] as number)
-      const first = answered.filter((id) => id < 100)
-      expect(first).toEqual([...first].toSorted((one, other) => one - other))
+      expect(Math.max(...answered.filter((id) => id < 100))).toBeLessThanOrEqual(9)
     },
   )
 
