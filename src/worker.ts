@@ -55,7 +55,7 @@ import { TIMINGS } from './timings.ts'
 
 const SAVE_RATIOS_EVERY_MS = 60_000
 /** So many users' requests can take turns; the account of what is done above the committed offset fits its metadata whatever is done of so many. */
-const WINDOW_MIN_MESSAGES = 2_048
+const WINDOW_MIN_MESSAGES = 256
 
 export interface WorkParts {
   config: Config
