@@ -16,8 +16,11 @@ import type { Pace } from './limits.ts'
 import { createFairLine } from './line.ts'
 import type { budgetScripts, Granted, ReserveReply, Used, Version } from './scripts.ts'
 
-/** Requests that one call of the script asks for. */
-const AT_ONCE = 64
+/**
+ * Requests that one call of the script asks for. A granted call must be sent within half a second, and preparing each takes some ms:
+ * of many at once the last ones would be too late on a busy machine.
+ */
+const AT_ONCE = 8
 /** Until a lost budget is rebuilt somebody says so; should that message be lost, it is noticed by asking. */
 const ASK_WHILE_LOST_MS = 1_000
 /** A call that ends wakes; this only bounds the wait. */
