@@ -40,19 +40,33 @@ function findingLines({
   ]
 }
 
+type Decision = Pick<Reasons, 'verdict' | 'score' | 'verdict_min_score' | 'model_score' | 'corrections' | 'flags'>
+
+function verdictLine({ verdict, score, verdict_min_score: minimum, model_score: modelScore }: Decision): string {
+  const source =
+    modelScore === null
+      ? 'taken from an earlier request with the same texts'
+      : `the model's own score was ${modelScore}`
+  return `${verdict}: score ${score}, positive from ${minimum}; ${source}`
+}
+
+const oddityLines = ({ corrections, flags }: Decision) => [
+  `Put right: ${corrections.join(', ') || 'nothing'}`,
+  `Suspicious: ${flags.join(', ') || 'nothing'}`,
+]
+
 /** @returns lines for a terminal; they quote the resume */
 export function explain(decision: DecisionRecord): string[] {
-  const { score, model_score: modelScore, verdict_min_score: minimum, requirements } = decision
+  const { model_score: modelScore, requirements } = decision
   const proved = requirements.filter((each) => each.proved).length
   const findings = requirements.flatMap(findingLines)
   return [
     `Request ${decision.processing_id} (resume ${decision.resume_id}, requirements ${decision.requirements_id}), ${decision.decided_at}`,
-    `${decision.verdict}: score ${score}, positive from ${minimum}; ${modelScore === null ? 'taken from an earlier request with the same texts' : `the model's own score was ${modelScore}`}`,
+    verdictLine(decision),
     decision.recommendation,
     '',
     ...(modelScore === null ? [] : [`Proved ${proved} of ${requirements.length}:`, ...findings, '']),
-    `Put right: ${decision.corrections.join(', ') || 'nothing'}`,
-    `Suspicious: ${decision.flags.join(', ') || 'nothing'}`,
+    ...oddityLines(decision),
     `Model ${decision.model}, ${decision.prompt_version}, ${decision.prompt_tokens} + ${decision.completion_tokens} tokens`,
     `Requirements sha256 ${decision.requirements_hash}, resume sha256 ${decision.resume_hash}`,
   ]
@@ -66,17 +80,12 @@ export function explainReasons(id: bigint, reasons: Reasons): string[] {
     findingLines({ ...each, met_by_model: each.evidence === 'stated', quote: null }),
   )
   const more = omitted === 0 ? [] : [`  and ${omitted} more, which had no room`]
-  const source =
-    modelScore === null
-      ? 'taken from an earlier request with the same texts'
-      : `the model's own score was ${modelScore}`
   return [
     `Request ${id}, ${reasons.decided_at}`,
-    `${reasons.verdict}: score ${reasons.score}, positive from ${reasons.verdict_min_score}; ${source}`,
+    verdictLine(reasons),
     '',
     ...(modelScore === null ? [] : [`Proved ${proved} of ${requirements.length + omitted}:`, ...findings, ...more, '']),
-    `Put right: ${reasons.corrections.join(', ') || 'nothing'}`,
-    `Suspicious: ${reasons.flags.join(', ') || 'nothing'}`,
+    ...oddityLines(reasons),
     `Model ${reasons.model}, ${reasons.prompt_version}`,
   ]
 }

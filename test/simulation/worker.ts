@@ -165,7 +165,7 @@ export class SimulatedWorker {
     const trusted = (signal: AbortSignal) => state.isTrusted(signal)
     const ask = createAsk({ dedupe, budget, slots, gate, provider, trusted, metrics, log })
     const pipeline: Handler = new Pipeline({
-      config: { kafka: { groupId: GROUP, topics: TOPICS }, maxRequestBytes: 1e6, budget: { isFair: false } } as never,
+      config: { kafka: { groupId: GROUP, topics: TOPICS }, maxRequestBytes: 1e6 } as never,
       dedupe,
       budget,
       ask,
