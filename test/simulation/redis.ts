@@ -1,19 +1,12 @@
 /** The product's own Lua on a real Redis, with the simulated clock instead of Redis's and each call handed to the scheduler. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { simulatedRedis } from '../../tools/plan/simulated-redis.ts'
 import type { Lane, VirtualClock } from './clock.ts'
 import type { Park } from './operations.ts'
 
-const CLOCK_KEY = 'simulated-clock'
 const SOURCES = new URL('../../src/', import.meta.url).pathname
-
-/** A script's text, as it is sent → what it is called and how it runs here. */
-interface Known {
-  name: string
-  digest: string
-}
 
 const named = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.lua'))
@@ -22,20 +15,20 @@ const named = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
 
 export class ScriptedRedis {
   readonly #redis: Redis
-  readonly #clock: VirtualClock
-  readonly #known = new Map<string, Known>()
-  #toldMs = -1
+  /** Runs scripts by the simulated clock. */
+  readonly #clocked: Redis
+  /** Digest → what the script is called. */
+  readonly #names = new Map<string, string>()
   /** Scripts that Redis is being taught; not the scheduler's matter. */
   loading = 0
 
   constructor(redis: Redis, clock: VirtualClock) {
     this.#redis = redis
-    this.#clock = clock
+    this.#clocked = simulatedRedis(redis, () => clock.nowMs)
   }
 
   async reset(setup: Record<string, Record<string, string | number>>): Promise<void> {
     await this.#redis.flushdb()
-    this.#toldMs = -1
     for (const [key, fields] of Object.entries(setup)) await this.#redis.hset(key, fields)
   }
 
@@ -54,38 +47,29 @@ export class ScriptedRedis {
       on: () => connection,
       info: () => Promise.resolve('run_id:5e1f'),
       evalsha: (digest: string, count: number, ...rest: (string | number)[]) => {
-        const known = this.#known.get(digest)
-        if (known === undefined) return Promise.reject(new Error('NOSCRIPT'))
+        const name = this.#names.get(digest)
+        if (name === undefined) return Promise.reject(new Error('NOSCRIPT'))
         const keys = rest.slice(0, count).map(String)
-        const label = `${known.name} ${keys.slice(-1).join()}`
+        const label = `${name} ${keys.slice(-1).join()}`
         const lost = () => new Error('Connection is closed.')
         return park(lane, { service: 'redis', label, lost }, async () => {
-          await this.#tellTime()
-          const reply = await this.#redis.evalsha(known.digest, count, ...rest)
-          ran(known.name, keys, reply)
+          const reply = await this.#clocked.evalsha(digest, count, ...rest)
+          ran(name, keys, reply)
           return reply
         })
       },
       eval: async (lua: string, count: number, ...rest: (string | number)[]) => {
-        const digest = createHash('sha1').update(lua).digest('hex')
         this.loading++
-        await this.#load(lua, digest).finally(() => this.loading--)
+        const digest = await this.#load(lua).finally(() => this.loading--)
         return connection.evalsha(digest, count, ...rest)
       },
     }
     return connection as unknown as Redis
   }
 
-  async #load(lua: string, digest: string): Promise<void> {
-    const name = named.find(({ text }) => lua.endsWith(text))?.name ?? 'script'
-    const run = lua.replaceAll("redis.call('TIME')", `redis.call('HMGET', '${CLOCK_KEY}', 's', 'us')`)
-    this.#known.set(digest, { name, digest: (await this.#redis.script('LOAD', run)) as string })
-  }
-
-  async #tellTime(): Promise<void> {
-    const { nowMs } = this.#clock
-    if (nowMs === this.#toldMs) return
-    this.#toldMs = nowMs
-    await this.#redis.hset(CLOCK_KEY, { s: Math.floor(nowMs / 1_000), us: Math.round((nowMs % 1_000) * 1_000) })
+  async #load(lua: string): Promise<string> {
+    const digest = (await this.#clocked.script('LOAD', lua)) as string
+    this.#names.set(digest, named.find(({ text }) => lua.endsWith(text))?.name ?? 'script')
+    return digest
   }
 }

@@ -15,15 +15,15 @@ end
 local server = redis
 local redis = { call = function(command, ...)
   if command == 'TIME' then
-    return { math.floor(NOW / 1000), (NOW % 1000) * 1000 }
+    return { math.floor(NOW / 1000), math.floor(NOW % 1000 * 1000 + 0.5) }
   end
   return server.call(command, ...)
 end }
 `
 
 /**
- * @param now ms since the epoch, whole
- * @returns what src/redis/scripts.ts needs of a Redis: `evalsha` and `eval`
+ * @param now ms since the epoch
+ * @returns what src/redis/scripts.ts needs of a Redis: `evalsha` and `eval`; and `script`, which only loads
  */
 export function simulatedRedis(redis: Redis, now: () => number): Redis {
   const shimmed = new Map<string, string>()
@@ -35,11 +35,15 @@ export function simulatedRedis(redis: Redis, now: () => number): Redis {
     return await redis.evalsha(own, numberOfKeys, ...rest, now())
   }
 
-  async function evaluate(lua: string, numberOfKeys: number, ...rest: (string | number)[]): Promise<unknown> {
+  async function script(_load: 'LOAD', lua: string): Promise<string> {
     const digest = createHash('sha1').update(lua).digest('hex')
     shimmed.set(digest, String(await redis.script('LOAD', SHIM + lua)))
-    return await evalsha(digest, numberOfKeys, ...rest)
+    return digest
   }
 
-  return { evalsha, eval: evaluate } as unknown as Redis
+  async function evaluate(lua: string, numberOfKeys: number, ...rest: (string | number)[]): Promise<unknown> {
+    return await evalsha(await script('LOAD', lua), numberOfKeys, ...rest)
+  }
+
+  return { evalsha, eval: evaluate, script } as unknown as Redis
 }
