@@ -1,21 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { afterAll, expect, inject, test } from 'vitest'
 import { paceOf } from '../../src/budget/limits.ts'
 import { budgetScripts } from '../../src/budget/scripts.ts'
 import { waitUntil } from '../support/wait.ts'
-import { createFleet, grantOf } from './budget-support.ts'
+import { fleetOfEachTest } from './budget-of-each-test.ts'
+import { grantOf } from './budget-support.ts'
 
 const redisUrl = inject('redisUrl')
 const redis = new Redis(redisUrl)
 const { signal } = new AbortController()
-let fleet = createFleet(redisUrl)
-
-beforeEach(async () => {
-  fleet = createFleet(redisUrl)
-  await fleet.trust()
-})
-afterEach(() => fleet.close())
+const fleet = fleetOfEachTest(redisUrl)
 afterAll(() => redis.disconnect())
 
 /** A "minute" short enough to wait for, with a margin that a busy machine keeps. */

@@ -1,5 +1,5 @@
 /** What a refusal before any work costs: the request that it was, and no tokens. On the real budget. */
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { CallSlots } from '../../src/budget/call-slots.ts'
 import type { Journey } from '../../src/outcomes/effort.ts'
 import { startJourney } from '../../src/outcomes/effort.ts'
@@ -7,16 +7,11 @@ import { createAsk } from '../../src/pipeline/attempt.ts'
 import type { FaultName } from '../../tools/openai-stub/faults.ts'
 import { startStub } from '../../tools/openai-stub/server.ts'
 import { createTestProvider, question } from '../support/provider.ts'
-import { createFleet, quiet } from './budget-support.ts'
+import { fleetOfEachTest } from './budget-of-each-test.ts'
+import { quiet } from './budget-support.ts'
 
 const { signal } = new AbortController()
-let fleet = createFleet(inject('redisUrl'))
-
-beforeEach(async () => {
-  fleet = createFleet(inject('redisUrl'))
-  await fleet.trust()
-})
-afterEach(() => fleet.close())
+const fleet = fleetOfEachTest(inject('redisUrl'))
 
 async function callWith(fault: FaultName): Promise<{ used: number[]; unsent: number; journey: Journey }> {
   const stub = await startStub({ port: 0 })

@@ -1,19 +1,14 @@
 /** What one user may take of a day, while others are served: by the real script, in days of a few seconds. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import type { Reservation } from '../../src/budget/budget.ts'
 import { waitUntil } from '../support/wait.ts'
-import { connect, createFleet, grantOf } from './budget-support.ts'
+import { fleetOfEachTest } from './budget-of-each-test.ts'
+import { connect, grantOf } from './budget-support.ts'
 
 const redisUrl = inject('redisUrl')
 const { signal } = new AbortController()
-let fleet = createFleet(redisUrl)
-
-beforeEach(async () => {
-  fleet = createFleet(redisUrl)
-  await fleet.trust()
-})
-afterEach(() => fleet.close())
+const fleet = fleetOfEachTest(redisUrl)
 
 type Worker = ReturnType<typeof fleet.worker>
 
