@@ -53,106 +53,88 @@ const MASTERY = /^(?:опыт|знани|навык|умени|практик|ex
 /** It stands for what was named in the clause before. */
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 
+/** What is not done, not had or not offered, by the word after the negation. */
 const DONE =
   /^(?:работа|использова|применя|владе|уме[еюл]|дела[еюл]|занима|участвова|сталкива|пробова|изуча|учи[лт]|проход|получа|води[лт]|used?$|work|tr(?:y|ied)$|touched|stud|speak|learn|deal|done|did$)/
 const HAD = /^(?:име[еюл]|зна[еюл]|have$|has$|had$|know|own$|hold$)/
-const READY = /^(?:рассматрива|готов|смогу|могу|буду)/
-const NOT_EN = /^(?:not|never|don't|didn't|haven't|hasn't|doesn't|cannot|can't)$/
+const OFFERED = /^(?:рассматрива|готов|смогу|могу|буду)/
+const NOT = /^(?:не|not|never|don't|didn't|haven't|hasn't|doesn't|cannot|can't)$/
+const NONE = /^(?:нет|отсутству[ею]т|no)$/
 /** Beside them a denial may affirm: "не только", "дня не работал без Excel". */
 const AMBIGUOUS = within('только|лишь|кроме|без|ни|просто|only|just|without|except|but')
 
 interface Clause {
+  text: string
   words: string[]
-  /** Whether a word is about the requirement. */
-  isAbout: (index: number) => boolean
+  /** For each word whether it is about the requirement; and whether any is. */
+  about: boolean[]
+  isAbout: boolean
 }
 
 function clauseOf(text: string, requirement: Subject): Clause {
-  const said = text.match(/[\p{L}\p{N}+#'-]+|[—–]/gu)?.filter((word) => !/^[-—–]+$/.test(word)) ?? []
-  return { words: said, isAbout: (index) => requirement.namesIn(said[index] ?? '') }
+  const said = (text.match(/[\p{L}\p{N}+#'-]+/gu) ?? []).filter((word) => !/^-+$/.test(word))
+  const about = said.map(requirement.namesIn)
+  return { text, words: said, about, isAbout: about.includes(true) }
 }
 
-const anyAbout = ({ words: said, isAbout }: Clause, except = -1) => said.some((_word, i) => i !== except && isAbout(i))
-
-/** The noun before a place, without fillers; -1: there is none, or it hangs on a preposition and is not what is denied. */
-function nounBefore({ words: said }: Clause, place: number): number {
-  let i = place - 1
-  while (i >= 0 && FILLERS.has(said[i] ?? '')) i -= 1
-  return i > 0 && PREPOSITIONS.has(said[i - 1] ?? '') ? -1 : i
-}
-
-/** Whether something is said not to be there: "медкнижки нет", "нет опыта с Kafka", "no hands-on Terraform". */
-function isAbsent(clause: Clause, previous: Clause | null): boolean {
-  const { words: said, isAbout } = clause
-  const place = said.findIndex((word) => /^(?:нет|отсутству[ею]т)$/.test(word))
-  if (place >= 0) {
-    const noun = nounBefore(clause, place)
-    if (noun >= 0 && isAbout(noun)) return true
-    if (noun >= 0 && PRONOUNS.has(said[noun] ?? '')) return previous !== null && anyAbout(previous)
-    const next = said[place + 1] ?? ''
-    if (isAbout(place + 1)) return true
-    return (MASTERY.test(next) || MASTERY.test(said[0] ?? '')) && anyAbout(clause)
+/** Whether something is not there: "медкнижки нет", "нет опыта с Kafka", "no hands-on Terraform". @param at of the negation */
+function isAbsent({ words: said, about, isAbout }: Clause, at: number, after: number, previous?: Clause): boolean {
+  let noun = at - 1
+  while (FILLERS.has(said[noun] ?? '')) noun -= 1
+  // A noun that hangs on a preposition is not what is denied: "проблем с переездом нет".
+  if (said[at] !== 'no' && !PREPOSITIONS.has(said[noun - 1] ?? '')) {
+    if (about[noun] === true) return true
+    if (PRONOUNS.has(said[noun] ?? '')) return previous?.isAbout === true
   }
-  if (said[0] !== 'no') return false
-  const end = said.findIndex(
-    (word, i) => i > 0 && (PREPOSITIONS.has(word) || MASTERY.test(word) || i === said.length - 1),
-  )
-  if (end < 0 || said.length > 8) return false
-  return MASTERY.test(said[end] ?? '') ? anyAbout(clause) : !PREPOSITIONS.has(said[end] ?? '') && isAbout(end)
+  let end = after
+  while (end < said.length && end < after + 3 && !PREPOSITIONS.has(said[end] ?? '')) end += 1
+  if (end > after && (about[after] === true || about[end - 1] === true))
+    return said[at] !== 'no' || about[end - 1] === true
+  return isAbout && [said[0] ?? '', ...said.slice(after, end)].some((word) => MASTERY.test(word))
 }
 
-/** Whether something is said not to have been done, had or wanted: "с Kubernetes не работал", "я в этом не участвовал". */
-function isUndone(clause: Clause, previous: Clause | null, text: string): boolean {
-  const { words: said, isAbout } = clause
-  const place = said.findIndex((word) => word === 'не' || NOT_EN.test(word))
-  if (place < 0 || AMBIGUOUS.test(text)) return false
-  const verb = said[place + 1] ?? ''
-  const noun = nounBefore(clause, place)
-  if (HAD.test(verb))
-    return (
-      isAbout(place + 2) ||
-      (noun >= 0 && isAbout(noun)) ||
-      (MASTERY.test(said[place + 2] ?? '') && anyAbout(clause, place + 1))
-    )
-  if (READY.test(verb)) {
-    const named = said.slice(0, place).map((word, i) => PREPOSITIONS.has(word) || FILLERS.has(word) || isAbout(i))
-    return named.includes(true) && !named.includes(false) && anyAbout(clause, place + 1)
-  }
-  if (!DONE.test(verb)) return false
-  if (anyAbout(clause, place + 1)) return true
-  return said.some((word) => PRONOUNS.has(word)) && previous !== null && anyAbout(previous)
+/** Whether a clause denies the subject, or what the clause before it names: "я в этом не участвовал". */
+function isDenied(clause: Clause, previous?: Clause): boolean {
+  const { words: said, about, isAbout, text } = clause
+  const none = said.findIndex((word) => NONE.test(word))
+  if (none >= 0 && isAbsent(clause, none, none + 1, previous)) return true
+  const not = said.findIndex((word) => NOT.test(word))
+  if (not < 0 || AMBIGUOUS.test(text)) return false
+  const verb = said[not + 1] ?? ''
+  if (HAD.test(verb)) return isAbsent(clause, not, not + 2, previous)
+  if (DONE.test(verb)) return isAbout || (previous?.isAbout === true && said.some((word) => PRONOUNS.has(word)))
+  if (!OFFERED.test(verb)) return false
+  const named = said.map((word, i) => PREPOSITIONS.has(word) || FILLERS.has(word) || about[i] === true)
+  const isNamed = (from: number, to: number) =>
+    about.slice(from, to).includes(true) && !named.slice(from, to).includes(false)
+  return isNamed(0, not) || isNamed(not + 2, said.length)
 }
 
 const ACQUIRE =
   '(?:из|вы|на|об|до)?уч\\p{L}*|осво\\p{L}*|осваива\\p{L}*|пройти|проходить|получ\\p{L}*|сда(?:ть|вать)|попробовать|перейти|начать|стать|специализироваться|поступ\\p{L}*'
 /** A wish to acquire what is not there yet, or its acquisition in the future. */
 const PLAN = within(
-  `(?:хочу|хотел[аи]?(?: бы)?|хотелось бы|планирую|собираюсь|намерен[аы]?|мечтаю|думаю|буду) (?:\\p{L}+ )?(?:${ACQUIRE})|хотел[аи]? бы (?:${ACQUIRE})|(?:из|вы|об|на)уч(?:у|усь)|освою|(?:want|plan(?:ning)?|hope|hoping|intend|would like|'d like|going|willing|eager|keen) to (?:learn|study|get|obtain|take|try|master|start|pass|acquire)`,
+  `(?:хочу|хотел[аи]?(?: бы)?|хотелось бы|планирую|собираюсь|намерен[аы]?|мечтаю|думаю|буду) (?:\\p{L}+ )?(?:${ACQUIRE})|(?:из|вы|об|на)уч(?:у|усь)|освою|(?:want|plan(?:ning)?|hope|hoping|intend|would like|'d like|going|willing|eager|keen) to (?:learn|study|get|obtain|take|try|master|start|pass|acquire)`,
 )
 /** What is wanted to go on is there. */
 const GOING_ON = within('дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|further|continue|deepen|improve')
 
-function denialOf(requirement: string, subject: Subject, clauses: string[]): 'denied' | 'planned' | null {
-  const read = clauses.map((clause) => clauseOf(clause, subject))
-  const wantsAbsence = ABSENCE.test(requirement.toLowerCase())
-  const wantsWish = WISH_WANTED.test(requirement.toLowerCase())
-  const found = clauses.map((text, i) => {
-    const [clause, previous] = [read[i], read[i - 1] ?? null]
-    if (clause === undefined) return null
-    if (!wantsAbsence && (isAbsent(clause, previous) || isUndone(clause, previous, text))) return 'denied'
-    return !wantsWish && PLAN.test(text) && !GOING_ON.test(text) && anyAbout(clause) ? 'planned' : null
+const isPlanned = ({ text, isAbout }: Clause) => isAbout && PLAN.test(text) && !GOING_ON.test(text)
+
+function denialOf(requirement: string, subject: Subject, texts: string[]): 'denied' | 'planned' | null {
+  const clauses = texts.map((text) => clauseOf(text, subject))
+  const wanted = requirement.toLowerCase()
+  const [wantsAbsence, wantsWish] = [ABSENCE.test(wanted), WISH_WANTED.test(wanted)]
+  const found = clauses.map((clause, i) => {
+    if (!wantsAbsence && isDenied(clause, clauses[i - 1])) return 'denied'
+    return !wantsWish && isPlanned(clause) ? 'planned' : null
   })
   const first = found.findIndex((each) => each !== null)
-  if (first < 0) return null
-  // Another clause may affirm what this one denies. One before a pronoun only names what the pronoun denies.
-  const affirms = read.some(
-    (clause, i) => found[i] === null && i !== first - 1 && anyAbout(clause) && !NEGATIVE.test(clauses[i] ?? ''),
-  )
-  const before = read[first - 1]
-  const namedBefore =
-    before !== undefined && found[first - 1] === null && anyAbout(before) && !NEGATIVE.test(clauses[first - 1] ?? '')
-  const isOwn = anyAbout(read[first] as Clause)
-  return affirms || (namedBefore && isOwn) ? null : (found[first] ?? null)
+  // Another clause may affirm what this one denies; but one before a pronoun only names what the pronoun denies.
+  const isNaming = (i: number) => i === first - 1 && clauses[first]?.isAbout === false
+  const affirms = ({ text, isAbout }: Clause, i: number) =>
+    found[i] === null && isAbout && !NEGATIVE.test(text) && !isNaming(i)
+  return clauses.some(affirms) ? null : (found[first] ?? null)
 }
 
 const DURATION =
@@ -179,25 +161,23 @@ function lacksYears(requirement: string, quote: string): boolean {
   return stated.reduce((sum, years) => sum + years, 0) < Math.min(...wanted)
 }
 
-const LEVELS = words('A1 A2 B1 B2 C1 C2')
 const LEVEL = /(?<![\p{L}\p{N}])[ABCАВС][12](?![\p{L}\p{N}])|(?:upper[-\s]?|pre[-\s]?)?intermediate/giu
 const NAMED: Record<string, string> = { pre: 'A2', int: 'B1', upp: 'B2' }
-const CYRILLIC: Record<string, string> = { А: 'A', В: 'B', С: 'C' }
+const LATIN: Record<string, string> = { А: 'A', В: 'B', С: 'C' }
 
+/** @returns the levels of a text, the lowest first */
 const levelsOf = (text: string) =>
-  (text.match(LEVEL) ?? []).map((level) => {
-    const latin =
-      NAMED[level.slice(0, 3).toLowerCase()] ??
-      level.toUpperCase().replace(/[АВС]/, (letter) => CYRILLIC[letter] ?? letter)
-    return LEVELS.indexOf(latin)
-  })
+  (text.match(LEVEL) ?? [])
+    .map((level) => NAMED[level.slice(0, 3).toLowerCase()] ?? level.toUpperCase())
+    .map((level) => level.replace(/[АВС]/, (letter) => LATIN[letter] ?? letter))
+    .toSorted()
 
 /** Whether both sides state a level of the Common European Framework and the quote none that is high enough. */
 function lacksLevel(requirement: string, quote: string): boolean {
-  const [wanted, stated] = [levelsOf(requirement), levelsOf(quote)]
-  if (wanted.length === 0 || stated.length === 0 || /категори|\bcategory/i.test(requirement)) return false
-  if (/свободн|родной|носител|fluent|native/i.test(quote)) return false
-  return Math.max(...stated) < Math.min(...wanted)
+  const [lowest] = levelsOf(requirement)
+  const highest = levelsOf(quote).at(-1)
+  if (lowest === undefined || highest === undefined || /категори|\bcategory/i.test(requirement)) return false
+  return highest < lowest && !/свободн|родной|носител|fluent|native/i.test(quote)
 }
 
 const NEGATIVE = within("не|нет|отсутству[ею]т|no|not|never|cannot|\\p{L}+n't")
