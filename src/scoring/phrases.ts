@@ -46,7 +46,8 @@ const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
 const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|требования|критерии|anforderungen|criteres|requisitos')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)})`
 const PERCENT = `(?:%|${any('percent|процент*')})?`
-const HIGH_NUMBER = `(?: ?(?<!\\d)(?:[7-9]\\d|100)(?![\\d+])${PERCENT}| 10 (?:10|${foldWords('из')} 10|out of 10)(?= ))`
+/** Not the upper end of a scale: "from 0 to 100". */
+const HIGH_NUMBER = `(?<! \\d{1,3}(?: [^ ]{1,3})? ?)(?: ?(?<!\\d)(?:[7-9]\\d|100)(?![\\d+])${PERCENT}| 10 (?:10|${foldWords('из')} 10|out of 10)(?= ))`
 const HIGHEST = near(any(N.HIGHEST), any(N.SCORE), 2)
 const HIGH_SCORE = `(?:${near(HIGH_NUMBER, any(N.SCORE), 3)}|${HIGH_NUMBER}(?= $|${any('out of|из|von|sur|de|su|na')}))`
 
@@ -131,9 +132,20 @@ export function addressKind(sentence: string): string | null {
   if (ANSWER.test(sentence)) return 'fake_answer'
   for (const { index, 0: words } of sentence.matchAll(/(?: (?!##? )[^ ]+)+(?: ##(?= ))?/g)) {
     const clause = `${words} `
-    const found = RULES_OF_ADDRESS.find(({ parts }) => parts.every((part) => part.test(clause)))
+    const found = RULES_OF_ADDRESS.find(({ parts }) => holdsAll(clause, parts))
     if (found !== undefined && !TOLD.test(`${sentence.slice(0, index + clause.search(found.parts[0] as RegExp))} `))
       return found.kind
   }
   return null
+}
+
+/** Whether a clause has all parts, each in words of its own: in "score от 0 до 100" the score is no order to score. */
+function holdsAll(clause: string, parts: RegExp[]): boolean {
+  let rest = clause
+  return parts.every((part) => {
+    const found = part.exec(rest)
+    if (found === null) return false
+    rest = rest.slice(0, found.index) + rest.slice(found.index + found[0].length)
+    return true
+  })
 }
