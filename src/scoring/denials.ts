@@ -134,9 +134,14 @@ function isDenied(clause: Clause, previous?: Clause): boolean {
 
 const ACQUIRE =
   '(?:из|вы|на|об|до)?уч\\p{L}*|осво\\p{L}*|осваива\\p{L}*|пройти|проходить|получ\\p{L}*|сда(?:ть|вать)|попробовать|перейти|начать|стать|специализироваться|поступ\\p{L}*'
-/** A wish to acquire what is not there yet, or its acquisition in the future. */
+/** A wish to acquire what is not there yet, its acquisition in the future, or one that is under way. */
 const PLAN = within(
-  `(?:хочу|хотел[аи]?(?: бы)?|хотелось бы|планирую|собираюсь|намерен[аы]?|мечтаю|думаю|буду) (?:\\p{L}+ )?(?:${ACQUIRE})|(?:из|вы|об|на)уч(?:у|усь)|освою|(?:want|plan(?:ning)?|hope|hoping|intend|aim|aiming|would (?:like|love)|'d (?:like|love)|going|willing|eager|keen) to (?:learn|study|get|obtain|take|try|explore|master|start|pass|acquire)`,
+  [
+    `(?:хочу|хотел[аи]?(?: бы)?|хотелось бы|планирую|собираюсь|намерен[аы]?|мечтаю|думаю|буду) (?:\\p{L}+ )?(?:${ACQUIRE})`,
+    '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|пройду|окончу|осваиваю|учусь|обучаюсь|прохожу (?:курс\\p{L}*|обучение)|в планах',
+    "(?:want|plan(?:ning)?|hope|hoping|intend|aim|aiming|would (?:like|love)|'d (?:like|love)|going|willing|eager|keen) to (?:learn|study|get|obtain|take|try|explore|master|start|pass|acquire)",
+    "(?:(?<=^)|am |i'm |still |currently |now )(?:learning|studying)|in progress",
+  ].join('|'),
 )
 /** What is wanted to go on is there, and so is what was done after it had been planned. */
 const THERE = within(
@@ -148,15 +153,16 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
   const wanted = requirement.toLowerCase()
   const [wantsAbsence, wantsWish] = [ABSENCE.test(wanted), WISH_WANTED.test(wanted)]
   const isThere = THERE.test([...texts, rest].join(' '))
+  const isHead = (i: number) => /[:–—-]$/.test(texts[i] ?? '')
   const found = clauses.map((clause, i) => {
     const isContrast = /^[\s,–—-]*а\s(?!вот)/.test(texts[i + 1] ?? rest)
     if (!wantsAbsence && !isContrast && isDenied(clause, clauses[i - 1])) return 'denied'
-    return !wantsWish && !isThere && clause.isAbout && PLAN.test(clause.text) ? 'planned' : null
+    const isNamed = clause.isAbout || (isHead(i - 1) && clauses[i - 1]?.isAbout === true)
+    return !wantsWish && !isThere && isNamed && PLAN.test(clause.text) ? 'planned' : null
   })
   const first = found.findIndex((each) => each !== null)
   // Another clause may affirm what this one denies; but one before a colon or a denial without a subject only names what that denies.
-  const isNaming = (i: number) =>
-    i < first && (/[:–—-]$/.test(texts[i] ?? '') || (i === first - 1 && clauses[first]?.isAbout === false))
+  const isNaming = (i: number) => i < first && (isHead(i) || (i === first - 1 && clauses[first]?.isAbout === false))
   const affirms = ({ text, isAbout }: Clause, i: number) =>
     found[i] === null && isAbout && !NEGATIVE.test(text) && !isNaming(i)
   return clauses.some(affirms) ? null : (found[first] ?? null)
