@@ -104,17 +104,21 @@ const TOLD = new RegExp(any(N.TOLD), 'u')
 
 /** Without one of these no rule holds. */
 const TRIGGERS = [
-  ...[N.DISREGARD, N.DISREGARD_AT_START, N.REVEAL, N.REVEAL_AT_START, N.JUDGE, N.JUDGE_AT_START, N.DESERVES],
-  ...[
-    N.MACHINE_NAMES,
-    N.NOTE,
-    N.PRETEND,
-    N.FROM_NOW_ON,
-    N.SYSTEM_NOTE,
-    N.INSTRUCTIONS,
-    N.YOU_ARE,
-    'verdict|вердикт|evidence|met',
-  ],
+  N.DISREGARD,
+  N.DISREGARD_AT_START,
+  N.REVEAL,
+  N.REVEAL_AT_START,
+  N.JUDGE,
+  N.JUDGE_AT_START,
+  N.DESERVES,
+  N.MACHINE_NAMES,
+  N.NOTE,
+  N.PRETEND,
+  N.FROM_NOW_ON,
+  N.SYSTEM_NOTE,
+  N.INSTRUCTIONS,
+  N.YOU_ARE,
+  'verdict|вердикт|evidence|met',
 ].join('|')
 const isDivided = (each: string) => !UNDIVIDED.test(each)
 const DIVIDED_TRIGGERS = any(TRIGGERS.split('|').filter(isDivided).join('|'))
