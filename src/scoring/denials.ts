@@ -33,18 +33,32 @@ const CLAUSE_END = new RegExp(
     '\\n(?=\\s*(?:[^\\s\\p{Ll}]|$))',
     '\\s(?=(?:а|но|зато|but)\\s)',
   ].join('|'),
-  'iu',
+  'u',
 )
 
-/** @returns the clauses that the quote stands in, whole, in small letters; and what follows the last one */
-function clausesOf(source: string, { start, end }: Span): { clauses: string[]; rest: string } {
-  const plain = (text: string) => text.toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
-  const before = `\n${plain(source.slice(Math.max(0, start - CONTEXT_CHARS), start))}`.split(CLAUSE_END).at(-1) ?? ''
-  const following = plain(source.slice(end, end + CONTEXT_CHARS))
-  const after = following.split(CLAUSE_END, 1)[0] ?? ''
-  const text = before + plain(source.slice(start, Math.min(end, start + MAX_CHARS))) + after
+/** The quote and what stands around it, in small letters. */
+interface Passage {
+  before: string
+  quote: string
+  after: string
+}
+
+function passageOf(source: string, { start, end }: Span): Passage {
+  const plain = (from: number, to: number) =>
+    source.slice(from, to).toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
+  return {
+    before: plain(Math.max(0, start - CONTEXT_CHARS), start),
+    quote: plain(start, Math.min(end, start + MAX_CHARS)),
+    after: plain(end, end + CONTEXT_CHARS),
+  }
+}
+
+/** @returns the clauses that the quote stands in, whole; and what follows the last one */
+function clausesOf({ before, quote, after }: Passage): { clauses: string[]; rest: string } {
+  const own = after.split(CLAUSE_END, 1)[0] ?? ''
+  const text = (`\n${before}`.split(CLAUSE_END).at(-1) ?? '') + quote + own
   const clauses = text.split(CLAUSE_END).map((clause) => clause.trim())
-  return { clauses: clauses.filter((clause) => clause !== ''), rest: following.slice(after.length) }
+  return { clauses: clauses.filter((clause) => clause !== ''), rest: after.slice(own.length) }
 }
 
 /** The absence of something is required: a denial proves it. */
@@ -168,11 +182,13 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
   return clauses.some(affirms) ? null : (found[first] ?? null)
 }
 
-/** Clauses with none of these say nothing of the kind. */
-const MAY_DENY = new RegExp(`${NEGATIVE.source}|(?<!\\p{L})без(?!\\p{L})|${PLAN.source}`, 'u')
+/** A passage with none of these says nothing of the kind. */
+const MAY_DENY = new RegExp(`${NEGATIVE.source}|(?<!\\p{L})(?:без(?!\\p{L})|learning|studying)|${PLAN.source}`, 'u')
 
 /** @returns whether the clauses of the quote deny what is required, or only plan it; null: neither */
 export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {
-  const { clauses, rest } = clausesOf(source, span)
-  return clauses.some((clause) => MAY_DENY.test(clause)) ? denialOf(requirement, subject, clauses, rest) : null
+  const passage = passageOf(source, span)
+  if (!MAY_DENY.test(`${passage.before}${passage.quote}${passage.after}`)) return null
+  const { clauses, rest } = clausesOf(passage)
+  return denialOf(requirement, subject, clauses, rest)
 }

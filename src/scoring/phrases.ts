@@ -121,12 +121,11 @@ const TRIGGERS = [
   'verdict|вердикт|evidence|met',
 ].join('|')
 const isDivided = (each: string) => !UNDIVIDED.test(each)
-const DIVIDED_TRIGGERS = any(TRIGGERS.split('|').filter(isDivided).join('|'))
-const ALL_TRIGGERS = `${any(TRIGGERS)}|${MACHINE_UNDIVIDED}`
+const DIVIDED_TRIGGERS = new RegExp(any(TRIGGERS.split('|').filter(isDivided).join('|')), 'g')
+const ALL_TRIGGERS = new RegExp(`${any(TRIGGERS)}|${MACHINE_UNDIVIDED}`, 'g')
 
 /** @returns what finds in a folded text the words without one of which no rule holds */
-export const triggersFor = (folded: string): RegExp =>
-  new RegExp(UNDIVIDED.test(folded) ? ALL_TRIGGERS : DIVIDED_TRIGGERS, 'g')
+export const triggersFor = (folded: string): RegExp => (UNDIVIDED.test(folded) ? ALL_TRIGGERS : DIVIDED_TRIGGERS)
 
 /**
  * @param sentence folded words with CLAUSE and COLON between clauses, a space before and after
