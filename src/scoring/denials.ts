@@ -11,6 +11,9 @@ const CONTEXT_CHARS = 120
 /** How much of a quote is read: an honest one has some 150 units. */
 const MAX_CHARS = 1_000
 
+/** They end a clause wherever they stand. */
+const SURE_ENDS = '!?;•<>'
+
 const within = (pattern: string) => new RegExp(`(?<!\\p{L})(?:${pattern})(?!\\p{L})`, 'u')
 const words = (text: string) => text.split(' ')
 
@@ -25,7 +28,7 @@ const AMBIGUOUS = within('только|лишь|кроме|просто|only|jus
  */
 const CLAUSE_END = new RegExp(
   [
-    '[!?;•<>]',
+    `[${SURE_ENDS}]`,
     '(?<!(?<!\\p{L})no)[.,](?!\\d)(?=\\s|$)',
     `(?<=:|\\s[-–—])(?=\\s)(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?(?:${NEGATION})(?!\\p{L}))`,
     '(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])(?=\\s)',
@@ -36,7 +39,7 @@ const CLAUSE_END = new RegExp(
   'u',
 )
 
-/** The quote and what stands around it, in small letters. */
+/** The quote and what may belong to its clause around it, in small letters. */
 interface Passage {
   before: string
   quote: string
@@ -44,13 +47,24 @@ interface Passage {
 }
 
 function passageOf(source: string, { start, end }: Span): Passage {
-  const plain = (from: number, to: number) =>
-    source.slice(from, to).toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
+  let from = start
+  while (from > 0 && from > start - CONTEXT_CHARS && !endsSurely(source, from - 1)) from -= 1
+  let to = end
+  while (to < source.length && to < end + CONTEXT_CHARS && !endsSurely(source, to)) to += 1
+  const plain = (text: string) => text.toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
   return {
-    before: plain(Math.max(0, start - CONTEXT_CHARS), start),
-    quote: plain(start, Math.min(end, start + MAX_CHARS)),
-    after: plain(end, end + CONTEXT_CHARS),
+    before: plain(source.slice(from, start)),
+    quote: plain(source.slice(start, Math.min(end, start + MAX_CHARS))),
+    after: plain(source.slice(end, to)),
   }
+}
+
+/** The ends of a clause that take no regular expression to find: most of a text is cut off by them. */
+function endsSurely(source: string, at: number): boolean {
+  const character = source.charAt(at)
+  if (character === '\n') return /^\s*(?:[^\s\p{Ll}]|$)/u.test(source.slice(at + 1, at + 20))
+  if (character === '.') return /^\s?$/.test(source.charAt(at + 1)) && !/no$/i.test(source.slice(at - 2, at))
+  return SURE_ENDS.includes(character)
 }
 
 /** @returns the clauses that the quote stands in, whole; and what follows the last one */
@@ -65,9 +79,9 @@ function clausesOf({ before, quote, after }: Passage): { clauses: string[]; rest
 const ABSENCE = within(
   'отсутстви\\p{L}*|відсутн\\p{L}*|отказ\\p{L}*|без|не|нет|бе[зс]\\p{L}+ность|не\\p{L}+(?:ость|ости)|no|not|without|free|clean|lack|absence|non',
 )
-/** Wishing is what is required: "Желание учиться". */
+/** Wishing, or being in training, is what is required: "Желание учиться", "Студент 3 курса". */
 const WISH_WANTED = within(
-  'желани\\p{L}*|готовност\\p{L}*|готов\\p{L}*|стремлени\\p{L}*|мотиваци\\p{L}*|интерес\\p{L}*|want\\p{L}*|will\\p{L}*|desire|interest\\p{L}*|ready|readiness|motivat\\p{L}*',
+  'желани\\p{L}*|готовност\\p{L}*|готов\\p{L}*|студент\\p{L}*|учащ\\p{L}*|обуча\\p{L}*|не(?:о|за)конч\\p{L}*|student\\p{L}*|trainee\\p{L}*|стремлени\\p{L}*|мотиваци\\p{L}*|интерес\\p{L}*|want\\p{L}*|will\\p{L}*|desire|interest\\p{L}*|ready|readiness|motivat\\p{L}*',
 )
 
 const PREPOSITIONS = new Set(

@@ -68,6 +68,7 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Pilot licence', 'was going to take the pilot licence, took it, passed'],
     ['Собаки', '<li>УЗИ хотелось бы освоить</li><li>[Собак дрессирую]</li>'],
     ['Ирригация', 'ирригация, дренаж\nопыта с бюджетом нет'],
+    ['Студент технического вуза', 'Учусь на 3 курсе технического вуза'],
     ['GDC registration', 'GDC No. 291, registered technician'],
   ])('%s ← %s', (requirement, text) => {
     expect(denialIn(requirement, text)).toBe(null)
