@@ -53,8 +53,13 @@ async function answers(setting: string, addresses: string[], signal: AbortSignal
     const results = await Promise.all(addresses.map(takesConnection))
     if (results.some(Boolean)) return
     signal.throwIfAborted()
-    if (limit.aborted) throw new Error(`nothing answers at ${addresses.join(', ')} (${setting})`)
-    await sleep(TRY_EVERY_MS)
+    if (limit.aborted) {
+      const where = addresses.join(', ')
+      throw new Error(
+        `nothing answers at ${where}: start it, mend ${setting}, or unset it to have services started here`,
+      )
+    }
+    await sleep(TRY_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 }
 

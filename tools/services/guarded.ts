@@ -6,6 +6,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { remedyFor, startTrouble } from './trouble.ts'
 
 export interface GuardedSpec {
   /** As it is called in messages. */
@@ -65,7 +66,7 @@ export async function startGuarded(spec: GuardedSpec, signal: AbortSignal): Prom
     child = await launch(spec, guard, signal)
   } catch (error) {
     await guard.close()
-    throw error
+    throw startError(spec.name, error)
   }
   return {
     get pid() {
@@ -86,6 +87,13 @@ export async function startGuarded(spec: GuardedSpec, signal: AbortSignal): Prom
       child = await launch(spec, guard, abort)
     },
   }
+}
+
+/** Of a program that prepares it, or of the file system: the cause stands in what it says. */
+function startError(name: string, error: unknown): unknown {
+  const { message, stderr = '' } = error as Error & { stderr?: string }
+  const remedy = remedyFor(`${message}${stderr}`)
+  return remedy === null ? error : new Error(`${name} does not start: ${remedy}`, { cause: error })
 }
 
 function openGuard(dir: string) {
@@ -126,11 +134,11 @@ async function untilReady(spec: GuardedSpec, child: ChildProcess, signal: AbortS
   const limit = AbortSignal.timeout(spec.startLimitMs)
   const either = AbortSignal.any([signal, limit])
   while (!(await spec.isReady(either))) {
-    if (hasEnded(child)) throw new Error(`${spec.name} ended before it was ready; its last words:\n${lastWords()}`)
+    if (hasEnded(child)) throw new Error(startTrouble(spec.name, 'ended before it was ready', lastWords()))
     signal.throwIfAborted()
     if (limit.aborted) {
       child.kill('SIGKILL')
-      throw new Error(`${spec.name} was not ready within ${spec.startLimitMs} ms; its last words:\n${lastWords()}`)
+      throw new Error(startTrouble(spec.name, `was not ready within ${spec.startLimitMs / 1_000} s`, lastWords()))
     }
     await sleep(PROBE_EVERY_MS)
   }
@@ -166,10 +174,18 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...found]
 }
 
-/** @throws Error that names the port when somebody listens on it */
-export async function requireFree(port: number, what: string): Promise<void> {
+/** What listens on the ports that stay the same from one start to the next. */
+export const FIXED_PORT_USERS = '`npm run services` or `npm run dev`'
+
+/**
+ * @param suspects what of ours may listen on it: "`npm run services`"
+ * @param otherwise what else a person may do
+ * @throws Error that names the port when somebody listens on it
+ */
+export async function requireFree(port: number, suspects: string, otherwise = ''): Promise<void> {
   if (await isFree(port)) return
-  throw new Error(`port ${port} is taken: another ${what}, or \`npm run services\` in another terminal, listens on it`)
+  const advice = `end what listens on it, maybe ${suspects} in another terminal`
+  throw new Error(`port ${port} is taken: ${advice}${otherwise && `, ${otherwise}`}`)
 }
 
 async function isFree(port: number): Promise<boolean> {

@@ -12,6 +12,7 @@ import { givenServices } from './given.ts'
 import { KAFKA_VERSION, startLocalKafka } from './local-kafka.ts'
 import { startLocalRedis } from './local-redis.ts'
 import type { Rung, RungContext, Services } from './services.ts'
+import { remedyFor } from './trouble.ts'
 
 /** Gives the services, or in a few words why this rung is not to be had here. */
 type StartRung = (context: RungContext) => Promise<Services | string>
@@ -44,11 +45,16 @@ export async function getServices(context: RungContext, rungs: Record<Rung, Star
       context.say(`services: ${rung} (Kafka at ${services.kafkaBrokers.join(',')}, Redis at ${redis})`)
       return services
     }
-    reasons.push(`  ${rung}: ${services}`)
+    reasons.push(`${rung}: ${services}`)
   }
-  const advice =
-    'Install Docker, or Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven redis-server).'
-  throw new NoServices(`no Kafka and Redis to be had (TEST_SERVICES=${wanted}):\n${reasons.join('\n')}\n${advice}`)
+  const advice = order.map((rung) => ADVICE[rung]).join(', or ')
+  throw new NoServices(`no Kafka and Redis here: ${advice} (${reasons.join('; ')})`)
+}
+
+const ADVICE: Record<Rung, string> = {
+  given: 'set KAFKA_BOOTSTRAP_SERVERS and REDIS_HOST',
+  containers: 'start Docker',
+  local: 'install Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven redis-server)',
 }
 
 /**
@@ -90,6 +96,12 @@ async function localServices({ env, say, signal, ports }: RungContext): Promise<
   await Promise.all(started.flatMap((one) => (one.status === 'fulfilled' ? [one.value.stop()] : [])))
   const errors = started.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []))
   const failure = errors.find((error) => !(error instanceof MissingTool))
-  if (failure) throw failure
+  if (failure) throw withRemedy(failure)
   return `missing: ${[...new Set(errors.map((error) => error.message))].join(', ')}`
+}
+
+/** The file system's own words say nothing of what to do. */
+function withRemedy(failure: Error): Error {
+  const remedy = remedyFor(failure.message)
+  return remedy === null || failure.message.includes(remedy) ? failure : new Error(remedy, { cause: failure })
 }

@@ -11,7 +11,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import type { Downloads } from './download.ts'
 import { kafkaJars, MissingTool } from './download.ts'
 import type { Guarded } from './guarded.ts'
-import { requireFree, startGuarded, withFreePorts } from './guarded.ts'
+import { FIXED_PORT_USERS, requireFree, startGuarded, withFreePorts } from './guarded.ts'
 
 const run = promisify(execFile)
 
@@ -56,7 +56,7 @@ export interface LocalKafka extends Guarded {
  * @throws MissingTool without Java 17 or, at the first time, Maven; Error with the broker's last output when it does not start
  */
 export async function startLocalKafka(options: LocalKafkaOptions, downloads: Downloads): Promise<LocalKafka> {
-  if (options.port !== undefined) await requireFree(options.port, 'Kafka')
+  if (options.port !== undefined) await requireFree(options.port, FIXED_PORT_USERS)
   const [node] = await startNodes(1, options, downloads)
   if (node === undefined) throw new TypeError('no node was started')
   return node

@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 import type { Downloads } from './download.ts'
 import { redisBinary } from './download.ts'
 import type { Guarded } from './guarded.ts'
-import { requireFree, startGuarded, withFreePorts } from './guarded.ts'
+import { FIXED_PORT_USERS, requireFree, startGuarded, withFreePorts } from './guarded.ts'
 
 const run = promisify(execFile)
 const START_LIMIT_MS = 30_000
@@ -43,7 +43,7 @@ export interface LocalRedis extends Guarded {
  */
 export async function startLocalRedis(options: LocalRedisOptions, downloads: Downloads): Promise<LocalRedis> {
   const command = (await redisOnPath(downloads.signal)) ? 'redis-server' : await redisBinary(downloads)
-  if (options.port !== undefined) await requireFree(options.port, 'Redis')
+  if (options.port !== undefined) await requireFree(options.port, FIXED_PORT_USERS)
   return withFreePorts(1, ([free]) => start(command, options, options.port ?? (free as number), downloads.signal))
 }
 

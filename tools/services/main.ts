@@ -3,6 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { onSignal } from '../lib/on-signal.ts'
 import { envLines, fixedServices, settingsFor } from './fixed.ts'
 
+/** Stopped before both were up. */
+const EXIT_INTERRUPTED = 130
+
 const signal = onSignal()
 try {
   const services = await fixedServices(console.error, signal)
@@ -14,6 +17,6 @@ try {
   await sleep(LONGEST_MS, undefined, { signal }).catch(() => {})
   await services.stop()
 } catch (error) {
-  console.error(`services: ${(error as Error).message}`)
-  process.exitCode = signal.aborted ? 0 : 1
+  if (!signal.aborted) console.error(`services: ${(error as Error).message}`)
+  process.exitCode = signal.aborted ? EXIT_INTERRUPTED : 1
 }
