@@ -94,7 +94,7 @@ async function serve({ url }: Loop, callbackUrl: string, signal: AbortSignal): P
   say(`  curl -i ${url}/requests/ID/result`)
   say('Ctrl-C ends it.')
   await abortable(new Promise(() => {}), signal).catch(() => {
-    // The only way out.
+    // The signal is the only way out.
   })
 }
 

@@ -1,10 +1,9 @@
-/** Runs the product's own scripts by a clock that the caller sets. */
+/** Runs the product's own scripts by a clock that the caller provides. */
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
 
 /**
- * Stands before a script's text: the last argument is the time, ms since the epoch, and TIME answers it. The scripts see their
- * own arguments only.
+ * Precedes each script: takes the last argument, ms since the epoch, off the script's arguments and has TIME answer it.
  */
 const SHIM = `
 local NOW = tonumber(ARGV[#ARGV])
@@ -30,7 +29,7 @@ export function simulatedRedis(redis: Redis, now: () => number): Redis {
 
   async function evalsha(digest: string, numberOfKeys: number, ...rest: (string | number)[]): Promise<unknown> {
     const own = shimmed.get(digest)
-    // As a Redis that has not seen the script: it is sent whole then.
+    // As a Redis that does not know the script: the caller sends its text then.
     if (own === undefined) throw new Error('NOSCRIPT')
     return await redis.evalsha(own, numberOfKeys, ...rest, now())
   }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { RungContext, Services } from './services.ts'
 
-/** They may be starting up beside us, as under compose. */
+/** The services may still be starting, as under compose. */
 const ANSWER_LIMIT_MS = 30_000
 const TRY_EVERY_MS = 500
 

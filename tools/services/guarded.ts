@@ -1,4 +1,4 @@
-/** A local service as a child process that cannot outlive this one, in a directory that goes away with it. */
+/** A local service as a child process that cannot outlive this one, in a directory that is removed with it. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,15 +9,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { remedyFor, startTrouble } from './trouble.ts'
 
 export interface GuardedSpec {
-  /** As it is called in messages. */
+  /** Its name in messages. */
   name: string
   command: string
   args: string[]
-  /** The whole environment of the process; this one's unless given. */
+  /** The whole environment of the process; by default that of this process. */
   env?: Record<string, string | undefined>
-  /** Removed at the end, whatever way that comes. */
+  /** Removed at the end, even if this process is killed. */
   dir: string
-  /** Asks the service itself, by a connection; false while it is not up yet. */
+  /** Connects to the service and asks it; false while it does not answer yet. */
   isReady: (signal: AbortSignal) => Promise<boolean>
   startLimitMs: number
   /** Done in the directory before the first start. */
@@ -38,8 +38,8 @@ export interface Guarded {
 }
 
 /**
- * Reads the process id to watch, one per line (an empty one: none); when its input ends, since this process closed it or died,
- * it kills that process and removes the directory. `rm` is repeated because a dying process may still write.
+ * Reads ids of the process to watch, one per line (an empty line: none). Its input ends when this process closes it or dies; then
+ * the script kills the watched process and removes the directory. `rm` is repeated because a dying process may still write.
  */
 const WATCH = `
 pid=
@@ -89,7 +89,7 @@ export async function startGuarded(spec: GuardedSpec, signal: AbortSignal): Prom
   }
 }
 
-/** Of a program that prepares it, or of the file system: the cause stands in what it says. */
+/** Adds the remedy to an error of the preparation or of the file system whose cause is known. */
 function startError(name: string, error: unknown): unknown {
   const { message, stderr = '' } = error as Error & { stderr?: string }
   const remedy = remedyFor(`${message}${stderr}`)
@@ -159,11 +159,11 @@ async function ended(child: ChildProcess, limitMs: number): Promise<boolean> {
   return result
 }
 
-/** Outside the range that systems take for outgoing connections: those cannot occupy a port while its service restarts. */
+/** Outside the range of ephemeral ports, so that no outgoing connection takes a port while its service restarts. */
 const FIRST_PORT = 20_000
 const PORTS = 10_000
 
-/** Finds ports of 127.0.0.1 that nobody listens on at the moment. Another process may still be faster: starts are repeated then. */
+/** Finds ports of 127.0.0.1 that nobody listens on now. Another process may take one before it is used: `withFreePorts` then tries again. */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>()
   for (let tries = 0; found.size < count && tries < 1_000; tries++) {
@@ -199,7 +199,7 @@ async function isFree(port: number): Promise<boolean> {
   return result
 }
 
-/** Runs `start` again with other ports when somebody was faster to take one of its ports. */
+/** Runs `start`, and again with other ports when another process has taken one of them meanwhile. */
 export async function withFreePorts<T>(count: number, start: (ports: number[]) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {

@@ -14,7 +14,7 @@ import { startLocalRedis } from './local-redis.ts'
 import type { Rung, RungContext, Services } from './services.ts'
 import { remedyFor } from './trouble.ts'
 
-/** Gives the services, or in a few words why this rung is not to be had here. */
+/** @returns the services, or in a few words why this rung is not available here */
 type StartRung = (context: RungContext) => Promise<Services | string>
 
 const RUNGS: Record<Rung, StartRung> = {
@@ -23,7 +23,7 @@ const RUNGS: Record<Rung, StartRung> = {
   local: localServices,
 }
 
-/** No rung can be had; the message says what to install. */
+/** No rung is available; the message says what to install. */
 export class NoServices extends Error {}
 
 /**
@@ -58,7 +58,7 @@ const ADVICE: Record<Rung, string> = {
 }
 
 /**
- * The environment with `.test.env` under it: what the process was given wins.
+ * Merges `.test.env` under the environment: variables of the process win.
  * @param file a file that need not exist
  */
 export function withTestEnv(env: Record<string, string | undefined>, file = '.test.env') {
@@ -100,7 +100,7 @@ async function localServices({ env, say, signal, ports }: RungContext): Promise<
   return `missing: ${[...new Set(errors.map((error) => error.message))].join(', ')}`
 }
 
-/** The file system's own words say nothing of what to do. */
+/** The file system's own messages do not say what to do. */
 function withRemedy(failure: Error): Error {
   const remedy = remedyFor(failure.message)
   return remedy === null || failure.message.includes(remedy) ? failure : new Error(remedy, { cause: failure })

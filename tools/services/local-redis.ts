@@ -16,13 +16,13 @@ const run = promisify(execFile)
 const START_LIMIT_MS = 30_000
 
 export interface LocalRedisOptions {
-  /** Any that is free unless given. */
+  /** By default any free one. */
   port?: number
   /** Default true: an append-only file, so that a restart keeps the data. False: a restart finds an empty database. */
   persist?: boolean
   /** More of redis-server's options, such as `['--requirepass', 'secret', '--maxmemory', '10mb']`. */
   args?: string[]
-  /** Listen with TLS only; files in PEM format. `askClients`: who comes needs a certificate that the CA file vouches for. */
+  /** Listens with TLS only; files in PEM format. `askClients`: clients need a certificate signed by the CA file's authority. */
   tls?: { certFile: string; keyFile: string; caFile: string; askClients?: boolean }
 }
 
@@ -59,7 +59,7 @@ export async function startLocalSentinel({ config }: LocalSentinelOptions, downl
 async function startSentinel(command: string, config: string[], port: number, signal: AbortSignal) {
   const dir = await mkdtemp(join(tmpdir(), 'resume-scoring-sentinel-'))
   const socket = join(dir, 'redis.sock')
-  // It writes what it learns into its own file.
+  // A Sentinel writes its state into its configuration file.
   const file = join(dir, 'sentinel.conf')
   await writeFile(file, config.map((line) => `${line}\n`).join(''))
   const args = [file, '--sentinel', '--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--unixsocket', socket]
@@ -99,7 +99,7 @@ async function redisOnPath(signal: AbortSignal): Promise<boolean> {
   )
 }
 
-/** Asks on the socket in its own directory, so that no other Redis can answer; a demand for a login is an answer too. */
+/** Asks on the socket in its own directory, so that no other Redis can answer; a request for a login counts as an answer. */
 async function answers(socketFile: string, signal: AbortSignal): Promise<boolean> {
   const socket = connect(socketFile)
   try {

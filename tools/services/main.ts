@@ -12,7 +12,7 @@ try {
   console.error('These lines belong into .env; they stay the same from one start to the next:')
   for (const line of envLines(settingsFor(services))) console.log(line)
   console.error('Ctrl-C ends both services')
-  // Nothing else keeps this process: the services' own handles do not.
+  // Keeps the process alive: the services' own handles do not.
   const LONGEST_MS = 2 ** 31 - 1
   await sleep(LONGEST_MS, undefined, { signal }).catch(() => {})
   await services.stop()
