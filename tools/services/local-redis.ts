@@ -35,6 +35,8 @@ export interface LocalRedis extends Guarded {
   /** Without user and password, whatever `args` asks for. */
   url: string
   port: number
+  /** The path of its Unix socket. */
+  socket: string
 }
 
 /**
@@ -68,7 +70,7 @@ async function startSentinel(command: string, config: string[], port: number, si
     { name: 'Redis Sentinel', command, args, dir, isReady, startLimitMs: START_LIMIT_MS },
     signal,
   )
-  return Object.assign(guarded, { url: `redis://127.0.0.1:${port}`, port })
+  return Object.assign(guarded, { url: `redis://127.0.0.1:${port}`, port, socket })
 }
 
 async function start(command: string, options: LocalRedisOptions, port: number, signal: AbortSignal) {
@@ -80,7 +82,7 @@ async function start(command: string, options: LocalRedisOptions, port: number, 
     { name: 'Redis', command, args, dir, isReady: (abort) => answers(socket, abort), startLimitMs: START_LIMIT_MS },
     signal,
   )
-  return Object.assign(guarded, { url: `${options.tls ? 'rediss' : 'redis'}://localhost:${port}`, port })
+  return Object.assign(guarded, { url: `${options.tls ? 'rediss' : 'redis'}://localhost:${port}`, port, socket })
 }
 
 function ports({ tls }: LocalRedisOptions, port: number): string[] {
