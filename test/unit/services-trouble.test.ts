@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { requireFree, startGuarded } from '../../tools/services/guarded.ts'
+import { requireSpace } from '../../tools/services/trouble.ts'
 
 const started = (script: string) =>
   startGuarded(
@@ -38,4 +39,9 @@ test('a port that is taken is named, with what may listen on it', async () => {
   await expect(requireFree(port, '`npm run dev`')).rejects.toThrow(
     new RegExp(`^port ${port} is taken: end what listens on it, maybe .npm run dev. in another terminal$`),
   )
+})
+
+test('a disk without room is told before anything starts, with what to do', async () => {
+  await expect(requireSpace(tmpdir(), Number.MAX_SAFE_INTEGER)).rejects.toThrow(/MB left: free .* or point TMPDIR/)
+  await expect(requireSpace(tmpdir(), 0)).resolves.toBeUndefined()
 })

@@ -3,6 +3,7 @@
  * processes. TEST_SERVICES forces one of the three, which then never falls through to another.
  */
 import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 
 import { parse } from 'dotenv'
 
@@ -12,7 +13,7 @@ import { givenServices } from './given.ts'
 import { KAFKA_VERSION, startLocalKafka } from './local-kafka.ts'
 import { startLocalRedis } from './local-redis.ts'
 import type { Rung, RungContext, Services } from './services.ts'
-import { remedyFor } from './trouble.ts'
+import { remedyFor, requireSpace } from './trouble.ts'
 
 /** @returns the services, or in a few words why this rung is not available here */
 type StartRung = (context: RungContext) => Promise<Services | string>
@@ -72,6 +73,7 @@ export function withTestEnv(env: Record<string, string | undefined>, file = '.te
 
 async function localServices({ env, say, signal, ports }: RungContext): Promise<Services | string> {
   const downloads = { cacheDir: cacheDir(env), say, signal }
+  await requireSpace(tmpdir())
   const version = env['TEST_KAFKA_VERSION'] || KAFKA_VERSION
   say(`starting Kafka ${version} and Redis as local processes`)
   const started = await Promise.allSettled([

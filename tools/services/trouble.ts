@@ -1,4 +1,5 @@
 /** What a person can do when a service does not start, in one sentence where the cause is known. */
+import { statfs } from 'node:fs/promises'
 
 const REMEDIES: [RegExp, string][] = [
   [/no space left|ENOSPC/i, 'the disk is full: free 200 MB, or point TMPDIR to another disk'],
@@ -14,4 +15,19 @@ export function remedyFor(said: string): string | null {
 export function startTrouble(name: string, what: string, lastWords: string): string {
   const remedy = remedyFor(lastWords)
   return remedy === null ? `${name} ${what}; its last words:\n${lastWords}` : `${name} does not start: ${remedy}`
+}
+
+const MB = 1_000_000
+/** What Kafka and Redis write in a short run, with room. */
+const LEAST_MB = 50
+
+/**
+ * On a full disk Kafka neither starts nor ends, and cannot even say why.
+ * @throws Error when the directory's disk has too little room
+ */
+export async function requireSpace(directory: string, leastMb = LEAST_MB): Promise<void> {
+  const { bavail, bsize } = await statfs(directory)
+  const freeMb = Math.floor((bavail * bsize) / MB)
+  if (freeMb >= leastMb) return
+  throw new Error(`${directory} has ${freeMb} MB left: free ${leastMb} MB there, or point TMPDIR to another disk`)
 }
