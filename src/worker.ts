@@ -25,6 +25,7 @@ import { startOps } from './ops/ops.ts'
 import { startProviderCheck } from './ops/provider-check.ts'
 import type { Stranger } from './ops/settings-check.ts'
 import { startWaitingLog } from './ops/waiting-log.ts'
+import { Entrance } from './pipeline/entrance.ts'
 import { Pipeline } from './pipeline/pipeline.ts'
 import { createAdaptations } from './provider/adaptations.ts'
 import { createProvider } from './provider/client.ts'
@@ -49,13 +50,19 @@ import { startTelemetry } from './telemetry/start.ts'
 import { createTokenRatios } from './provider/token-ratios.ts'
 import { createTokenEstimator } from './provider/tokens.ts'
 import { shownAddress } from './lib/address.ts'
+import { Turns } from './lib/turns.ts'
 import { VERSION } from './lib/version.ts'
 import { within } from './kafka/time-limit.ts'
 import { TIMINGS } from './timings.ts'
 
 const SAVE_RATIOS_EVERY_MS = 60_000
-/** So many users' requests can take turns; the account of what is done above the committed offset fits its metadata whatever is done of so many. */
-const WINDOW_MIN_MESSAGES = 256
+/**
+ * Messages that are held at once, in 32 MB at most: users take turns among so many. Of twice as many the account of what is done
+ * above the committed offset could outgrow its metadata, 4 KB with some 4 bytes for each gap.
+ */
+const WINDOW_MESSAGES = 2_000
+/** Of these, so many are claimed and made ready at once, or twice as many as there may be calls in flight. */
+const READY_MIN_MESSAGES = 256
 
 export interface WorkParts {
   config: Config
@@ -170,12 +177,27 @@ export async function work(parts: WorkParts): Promise<void> {
   releases.defer('what the token estimate learned', () => clearInterval(saving))
   const scoring = createScoring({ config, cache, reviews, estimator, metrics, log })
   const trusted = (signal: AbortSignal) => state.isTrusted(signal)
-  const ask = createAsk({ dedupe, budget, slots, gate, provider, trusted, metrics, log })
+  const ask = createAsk({ dedupe, budget, gate, provider, trusted, metrics, log })
+  // Room for calls, and beside them for what needs none: duplicates and cached results.
+  const readyMessages = Math.max(READY_MIN_MESSAGES, 2 * config.maxCallsInFlight)
+  const entrance = new Entrance({ most: readyMessages, isFair: config.budget.isFair })
+  const turns = new Turns(() => slots.isSending)
   const { capOf } = provider
   const stopped = ended.signal
-  const pipeline = new Pipeline({ config, dedupe, budget, ask, capOf, scoring, log, metrics, telemetry, stopped })
-  // Room for calls, and beside them for what needs none: duplicates, cached results, answers on their way out.
-  const windowMessages = Math.max(WINDOW_MIN_MESSAGES, 2 * config.maxCallsInFlight)
+  const pipeline = new Pipeline({
+    config,
+    dedupe,
+    budget,
+    ask,
+    entrance,
+    turns,
+    capOf,
+    scoring,
+    log,
+    metrics,
+    telemetry,
+    stopped,
+  })
   const consumer = createConsumer({
     clients,
     config: kafka,
@@ -183,7 +205,7 @@ export async function work(parts: WorkParts): Promise<void> {
     handler: pipeline,
     log,
     hooks: metrics.kafka,
-    windowMessages,
+    windowMessages: Math.max(WINDOW_MESSAGES, 2 * readyMessages),
     // Recovery asks whether the group has ever committed (`firstEver` below): our own first commit must come after its decision.
     mayCommitFirst: () => state.isTrusted(ended.signal),
   })
@@ -219,7 +241,7 @@ export async function work(parts: WorkParts): Promise<void> {
   const beat = async () =>
     beatOf(who, { consumer: consumer.status(), scopes: await provider.identity(), skipped: foreignKeys.counts() })
   releases.defer('the heartbeat', startHeartbeat(redis, keys.worker(worker), beat, log))
-  const waiting = () => budget.waiting()
+  const waiting = () => budget.waiting() + entrance.waiting()
   releases.defer('the lines on waiting', startWaitingLog({ budget, waiting, totals: metrics.totals, log }))
   ops?.show({
     redis,

@@ -2,28 +2,26 @@
  * This worker's way into the shared budget: one call of the script at a time asks for those whose turn it is, and a place in the
  * fleet's line is kept between calls.
  *
- *   no slot is free ── a call ends ──► asking
+ *   no slot is free, or too many grants are not sent yet ── a call ends, or is sent ──► asking
  *   asking ── granted ──► asking, for the next ones
  *     ├────── wait ─────► sleeping until the turn, a wake-up call, or the end of the one that was asked for ──► asking
  *     └────── refused ──► its request is told; asking, for the next one
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Log } from '../logging/log.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { createAlarm } from './alarm.ts'
-import type { CallSlots } from './call-slots.ts'
+import type { CallSlots, Slot } from './call-slots.ts'
 import type { createJournal } from './journal.ts'
 import type { Pace } from './limits.ts'
 import { createFairLine } from './line.ts'
 import type { budgetScripts, Granted, ReserveReply, Used, Version } from './scripts.ts'
 
-/**
- * Requests that one call of the script asks for. A granted call must be sent within half a second, and preparing each takes some ms:
- * of many at once the last ones would be too late on a busy machine.
- */
-const AT_ONCE = 8
+/** Bounds one call of the script: Redis serves nobody else meanwhile. */
+const AT_ONCE = 64
 /** Until a lost budget is rebuilt somebody says so; should that message be lost, it is noticed by asking. */
 const ASK_WHILE_LOST_MS = 1_000
-/** A call that ends wakes; this only bounds the wait. */
+/** A call that ends or is sent wakes; this only bounds the wait. */
 const FOR_A_SLOT_MS = 60_000
 
 export interface Grant {
@@ -39,6 +37,8 @@ export interface Grant {
   atMs: number
   seq: number
   used: Used
+  /** To be told when the request is written, and released when the call has ended. */
+  slot: Slot
 }
 
 export interface Demand {
@@ -88,9 +88,9 @@ export function createAdmission(options: AdmissionOptions) {
   let running = false
   /** When the place's turn comes, as it was told last, on performance.now()'s clock; null: it does not wait. */
   let turnAtMs: number | null = null
-  /** Whoever is next waits for a call to end. */
+  /** Whoever is next waits for a call to end, or to be sent. */
   let wantsSlot = false
-  slots.onFreed(() => {
+  slots.onRoom(() => {
     if (wantsSlot) alarm.ring()
   })
 
@@ -112,7 +112,10 @@ export function createAdmission(options: AdmissionOptions) {
 
   async function askOnce(): Promise<void> {
     alarm.reset()
-    const asked = fitting(line.next(AT_ONCE))
+    // Those that come, and the slots that are freed, in the same turn of the event loop go together.
+    await nextTurn()
+    if (line.length() === 0) return
+    const asked = fitting(line.next(Math.min(AT_ONCE, slots.sendable)))
     wantsSlot = asked.length === 0
     if (wantsSlot) return await alarm.sleep(FOR_A_SLOT_MS, signal)
     const requests = asked.map(({ tokens }, index) => ({ id: index === 0 ? place : nextId(), tokens }))
@@ -166,11 +169,12 @@ export function createAdmission(options: AdmissionOptions) {
     if (nowMs >= sendByMs) {
       // It stays in the line, and is asked for again.
       log.warn('a grant came too late to be sent and is spent', { lateMs: Math.round(nowMs - sendByMs) })
+      slots.lapsed()
       return
     }
     if (line.served(waiting)) {
-      slots.take(waiting.alone)
-      waiting.resolve({ kind: 'granted', id, tokens, sendByMs, waitedMs: nowMs - sinceMs, atMs, seq, used })
+      const slot = slots.take(waiting.alone, { askedMs, sendByMs })
+      waiting.resolve({ kind: 'granted', id, tokens, sendByMs, waitedMs: nowMs - sinceMs, atMs, seq, used, slot })
     } else giveBack(id, atMs)
   }
 

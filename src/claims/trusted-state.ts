@@ -22,6 +22,14 @@ export interface GuardedReply {
 /** A script under the guard: the keys after the state's and the arguments after the guard's. */
 export type GuardedCall = (keys: string[], args: (string | number)[]) => Promise<GuardedReply>
 
+type GuardedRun = (
+  what: string,
+  call: GuardedCall,
+  keys: string[],
+  args: (string | number)[],
+  signal: AbortSignal,
+) => Promise<GuardedReply>
+
 export interface FleetStateOptions {
   redis: Redis
   /** The state's key. */
@@ -64,6 +72,24 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
     untrusted.resolve()
   }
 
+  /**
+   * Runs a script in whatever state the fleet is, waiting for Redis while it is away.
+   * @throws the signal's reason when it aborts
+   */
+  const run: GuardedRun = (what, call, keys, args, signal) => retryWhileAway(what, () => call(keys, args), signal)
+
+  /**
+   * Runs a script that decides something: waits until the data can be trusted, and again when the script finds that it cannot.
+   * @throws the signal's reason when it aborts
+   */
+  const decide: GuardedRun = async (what, call, keys, args, signal) => {
+    for (;;) {
+      await abortable(trusted.promise, signal)
+      const reply = await run(what, call, keys, args, signal)
+      if (reply.rest[0] !== 'untrusted') return reply
+    }
+  }
+
   return {
     /** @returns a call of its own for each use of the script */
     alone:
@@ -87,37 +113,8 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
       return (keys, args) => call({ keys, args })
     },
 
-    /**
-     * Runs a script in whatever state the fleet is, waiting for Redis while it is away.
-     * @throws the signal's reason when it aborts
-     */
-    run(
-      what: string,
-      call: GuardedCall,
-      keys: string[],
-      args: (string | number)[],
-      signal: AbortSignal,
-    ): Promise<GuardedReply> {
-      return retryWhileAway(what, () => call(keys, args), signal)
-    },
-
-    /**
-     * Runs a script that decides something: waits until the data can be trusted, and again when the script finds that it cannot.
-     * @throws the signal's reason when it aborts
-     */
-    async decide(
-      what: string,
-      call: GuardedCall,
-      keys: string[],
-      args: (string | number)[],
-      signal: AbortSignal,
-    ): Promise<GuardedReply> {
-      for (;;) {
-        await abortable(trusted.promise, signal)
-        const reply = await retryWhileAway(what, () => call(keys, args), signal)
-        if (reply.rest[0] !== 'untrusted') return reply
-      }
-    },
+    run,
+    decide,
 
     /** Resolves once recovery is needed, at the start too. */
     needsRecovery: (signal: AbortSignal) => abortable(untrusted.promise, signal),

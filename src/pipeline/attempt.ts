@@ -3,7 +3,6 @@
  * The loop over attempts is asking.ts's, and what becomes of the answer is pipeline.ts's.
  */
 import { bounded } from '../lib/abortable.ts'
-import type { CallSlots } from '../budget/call-slots.ts'
 import type { Budget, Grant, Reservation } from '../budget/budget.ts'
 import type { ClaimOwner, Dedupe, Lease } from '../claims/dedupe.ts'
 import type { FailureCode } from '../errors.ts'
@@ -17,12 +16,11 @@ import type { Evidence, Gate } from '../provider/gate.ts'
 import type { Pass } from '../provider/gate-scripts.ts'
 import type { Outcome as GateOutcome } from '../provider/holds.ts'
 import type { Question, Reply } from '../provider/reply.ts'
+import type { ModelAnswer } from '../scoring/answer.ts'
 
 export interface AskParts {
   dedupe: Pick<Dedupe, 'begin' | 'end'>
-  budget: Pick<Budget, 'neverFits' | 'reserve' | 'settle' | 'narrow' | 'holdFor'>
-  /** The same ones that `budget` takes with its grants. */
-  slots: Pick<CallSlots, 'release'>
+  budget: Pick<Budget, 'neverFits' | 'reserve' | 'settle' | 'narrows' | 'narrow' | 'holdFor'>
   gate: Pick<Gate, 'enter' | 'report'>
   provider: Pick<Provider, 'ask' | 'address'>
   /** Resolves when Redis's data can be trusted: a grant taken before could not be used in time. */
@@ -47,15 +45,15 @@ export interface Asked {
   journey: Journey
   /** The number of this attempt, from 1; a restart of the worker begins anew. */
   attempt: number
-  /** Judges what the model said while the attempt is still this request's: its verdict decides what the gate is told. */
-  judge: (content: string) => 'usable' | 'unusable'
+  /** Reads what the model said while the attempt is still this request's: whether it can be used decides what the gate is told. */
+  read: (content: string) => ModelAnswer | null
 }
 
 export type Attempt =
   /** `promptTokens`: as billed for this attempt; null: not told. */
   | {
       kind: 'answer'
-      content: string
+      answer: ModelAnswer
       model: string
       promptTokens: number | null
       /** The call's lease is kept until the answer is stored, unless this gives it back, so that another call may begin. */
@@ -112,7 +110,7 @@ class Attempts {
   }
 
   async make(asked: Asked, signals: HandlerSignals): Promise<Attempt> {
-    const { budget, gate, slots, log } = this.#parts
+    const { budget, gate, log } = this.#parts
     // Before it waits at the gate: calls may be held for hours.
     if (budget.neverFits(asked.tokens)) return { kind: 'too_long' }
     const queuedMs = performance.now()
@@ -134,11 +132,11 @@ class Attempts {
     try {
       const made = await this.#granted(asked, turn, signals).catch(unusedAfter)
       const cause = made.attempt.kind === 'failure' ? `${made.attempt.cause}, attempt ${asked.attempt}` : ''
-      const evidence = await report(made.outcome, cause)
+      const [evidence] = await Promise.all([report(made.outcome, cause), made.accounted])
       return made.attempt.kind === 'failure' ? { ...made.attempt, evidence } : made.attempt
     } finally {
       // Not before the gate knows of a failure: the next call would begin, and burn, in the meantime.
-      slots.release(asked.alone)
+      turn.slot.release()
     }
   }
 
@@ -158,13 +156,13 @@ class Attempts {
     return turn
   }
 
-  /** From the grant to the answer. */
-  async #granted(asked: Asked, grant: Grant, signals: HandlerSignals): Promise<Made> {
+  /** From the grant to the answer. @returns besides what came of it, a promise that resolves when the budget was told */
+  async #granted(asked: Asked, grant: Grant, signals: HandlerSignals): Promise<Made & { accounted: Promise<void> }> {
     const { budget, dedupe } = this.#parts
     const begun = await dedupe.begin(asked.id, asked.owner, asked.alone, signals.wait)
     if (begun.kind === 'begun') return await this.#call(asked, grant, begun.lease, signals)
     await aftermath(signals.call, (signal) => budget.settle(grant, 0, signal))
-    return unused({ kind: 'changed' })
+    return { ...unused({ kind: 'changed' }), accounted: Promise.resolve() }
   }
 
   /** @returns null when calls were held again meanwhile */
@@ -179,23 +177,30 @@ class Attempts {
     }
   }
 
-  async #call(asked: Asked, grant: Grant, lease: Lease, signals: HandlerSignals): Promise<Made> {
-    const { dedupe, provider, metrics, log } = this.#parts
+  async #call(
+    asked: Asked,
+    grant: Grant,
+    lease: Lease,
+    signals: HandlerSignals,
+  ): Promise<Made & { accounted: Promise<void> }> {
+    const { budget, dedupe, provider, metrics, log } = this.#parts
     const { messages, schema, maxCompletionTokens, trial, journey } = asked
     const startedMs = performance.now()
     let keepsLease = false
+    let accounted = Promise.resolve()
     const endLease = () =>
       aftermath(signals.call, (signal) => dedupe.end(lease, signal)).catch(
         warned(log, 'a lease is left to expire', asked.id),
       )
     try {
-      const { sendByMs } = grant
-      const question = { messages, schema, maxCompletionTokens, trial, sendByMs, signal: signals.call }
+      const { sendByMs, slot } = grant
+      const form = { messages, schema, maxCompletionTokens, trial }
+      const question: Question = { ...form, sendByMs, onSent: () => slot.sent(), signal: signals.call }
       const reply = await provider.ask(question)
       if (reply.kind === 'not_sent') log.warn('a grant came too late to be sent and is spent', { id: asked.id })
       const tookMs = performance.now() - startedMs
       countCall(journey, tookMs)
-      await this.#account(asked, grant, reply, signals)
+      accounted = this.#account(asked, grant, reply, signals)
       const call = { sinceMs: startedMs, tookMs }
       if (reply.kind === 'aborted') traceCall(asked, reply, call, 'aborted')
       const made = attemptOf(reply, asked, provider.address, endLease, signals)
@@ -204,9 +209,14 @@ class Attempts {
         traceCall(asked, reply, call, made.outcome)
       }
       keepsLease = made.attempt.kind === 'answer'
-      return made
+      // A success holds no other call: the next one may begin at once, unless the answer tells that there is less to spend.
+      if (keepsLease && 'limits' in reply && !budget.narrows(grant, reply.limits)) slot.release()
+      return { ...made, accounted }
     } finally {
-      if (!keepsLease) await endLease()
+      if (!keepsLease) {
+        await accounted
+        await endLease()
+      }
     }
   }
 
@@ -228,6 +238,7 @@ class Attempts {
     await aftermath(signals.call, tell).catch(warned(log, 'the budget was not told', id))
   }
 }
+
 /** What came of an attempt, and what the gate is told of it. */
 interface Made {
   attempt: Exclude<Attempt, { kind: 'failure' }> | Omit<Attempt & { kind: 'failure' }, 'evidence'>
@@ -248,10 +259,11 @@ function attemptOf(
 ): Made {
   if (reply.kind === 'aborted') throw signals.call.reason as Error
   if (reply.kind === 'not_sent') return unused({ kind: 'again' })
-  if (reply.kind === 'answer' && asked.judge(reply.content) === 'usable') {
-    const { content, model, usage } = reply
+  const answer = reply.kind === 'answer' ? asked.read(reply.content) : null
+  if (reply.kind === 'answer' && answer !== null) {
+    const { model, usage } = reply
     return {
-      attempt: { kind: 'answer', content, model, promptTokens: usage?.promptTokens ?? null, endLease },
+      attempt: { kind: 'answer', answer, model, promptTokens: usage?.promptTokens ?? null, endLease },
       outcome: 'answered',
     }
   }

@@ -1,14 +1,14 @@
 /**
  * A request's whole way, top to bottom:
  *
- *   ours? → decode → claim → cache → ask (asking.ts; each attempt is attempt.ts's: slot → gate → reserve → lease → call → settle)
+ *   ours? → decode → entrance → claim → cache → ask (asking.ts; each attempt is attempt.ts's: slot → gate → reserve → lease → call → settle)
  *   → verify → store → confirm → publish → finish
  *
  * `handle` goes from the consumed message to what is to be published for it. The Kafka layer then asks `confirm`, commits
  * outputs and offset in one transaction, and calls `committed`. What each failure means stands in errors.ts.
  */
 import { createHash } from 'node:crypto'
-import { turn } from '../lib/turns.ts'
+import type { Turns } from '../lib/turns.ts'
 import type { Budget } from '../budget/budget.ts'
 import type { Claim, Dedupe } from '../claims/dedupe.ts'
 import type { Config } from '../config.ts'
@@ -30,6 +30,7 @@ import type { AskingPort, FailedAttempt, Settled } from './asking.ts'
 import type { Step } from '../provider/attempts.ts'
 import { askUntilSettled } from './asking.ts'
 import type { Ask } from './attempt.ts'
+import type { Entrance } from './entrance.ts'
 import type { Finished, MessageContext, RequestContext } from './completion.ts'
 import { claimOf, Completions, contextOf, failed } from './completion.ts'
 
@@ -45,9 +46,13 @@ export interface PipelineParts {
   dedupe: Pick<Dedupe, 'claim' | 'refuse' | 'store' | 'confirm' | 'finish' | 'letGo'>
   budget: Pick<Budget, 'published'>
   ask: Ask
+  /** How many requests are worked on at once. */
+  entrance: Pick<Entrance, 'enter' | 'leave'>
+  /** For the preparation of requests: calls that are granted go first. */
+  turns: Pick<Turns, 'next'>
   /** See Provider. */
   capOf: Provider['capOf']
-  scoring: Pick<Scoring, 'prepare' | 'askOnce' | 'mostTokens' | 'judge' | 'verify' | 'conclude' | 'decisionRecords'>
+  scoring: Pick<Scoring, 'prepare' | 'askOnce' | 'mostTokens' | 'read' | 'verify' | 'conclude' | 'decisionRecords'>
   log: Log
   metrics: Pick<Metrics, 'attemptFailed' | 'foreignKeySkipped' | 'requestFinished' | 'deadLettered'>
   /** null: no traces are wanted. */
@@ -91,21 +96,33 @@ export class Pipeline implements Handler {
   }
 
   async #answer(context: MessageContext, signals: HandlerSignals): Promise<Finished> {
-    const { config, dedupe } = this.#parts
-    const { source, owner } = context
+    const { config, entrance, turns } = this.#parts
+    const { source } = context
     // A fetch brings many at once; each has a turn of the event loop for its decoding.
-    await turn()
+    await turns.next()
     if (!isOurs(source)) return this.#completions.foreign(context)
     const decoded = decodeMessage(source, config.maxRequestBytes)
     if (decoded.kind === 'unanswerable') return this.#completions.letter(context, null, decoded)
     const address = decoded.kind === 'request' ? decoded.request.address : decoded.address
+    await entrance.enter(address.userId.toString(), signals.wait)
+    try {
+      return await this.#claimed({ ...context, address }, decoded, signals)
+    } finally {
+      entrance.leave()
+    }
+  }
+
+  /** Claims the id, and again whenever the claim changes hands, until the message has come to an end. */
+  async #claimed(context: RequestContext, decoded: Answerable, signals: HandlerSignals): Promise<Finished> {
+    const { dedupe } = this.#parts
+    const { source, owner, address } = context
     const id = address.processingId
     for (;;) {
       const claim = await dedupe.claim(id, owner, digest(source.value), signals.wait)
       if (claim.kind === 'duplicate') return this.#completions.duplicate(context, id, claim.conflict)
       let finished: Finished | null = null
       try {
-        finished = await this.#answerOwn({ ...context, address }, decoded, claim, signals)
+        finished = await this.#answerOwn(context, decoded, claim, signals)
       } finally {
         if (finished === null || finished.ending.kind === 'duplicate') dedupe.letGo(id, owner)
       }
@@ -154,9 +171,9 @@ export class Pipeline implements Handler {
     claim: OwnClaim,
     signals: HandlerSignals,
   ): Promise<Result> {
-    const { scoring } = this.#parts
+    const { scoring, turns } = this.#parts
     // Many claims are answered at once.
-    await turn()
+    await turns.next()
     const prepared = scoring.prepare(request)
     const ask = () => this.#ask(prepared, context, claim, signals)
     return await scoring.askOnce<Result>(prepared, ask, signals.wait)
@@ -172,7 +189,7 @@ export class Pipeline implements Handler {
     const { id, messages, schema } = prepared
     const alone = starts >= STARTS_BEFORE_ALONE
     const user = address.userId.toString()
-    const question = { id, owner, user, journey, messages, schema, alone, judge: scoring.judge }
+    const question = { id, owner, user, journey, messages, schema, alone, read: scoring.read }
     const port: AskingPort = {
       ask,
       capOf,

@@ -159,6 +159,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
           headers: { ...keyInHeaders, ...requestHeaders },
           body: init?.body as string,
           sendByMs: question.sendByMs,
+          onSent: question.onSent,
           timeoutMs: settings.timeoutMs,
           signal: question.signal,
         })

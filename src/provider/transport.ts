@@ -24,6 +24,8 @@ export interface Send {
   body: string
   /** On performance.now()'s clock, compared when a connection is ready, right before the first byte is written. */
   sendByMs: number
+  /** Called right before that. */
+  onSent?: (() => void) | undefined
   /** From this call to the answer's last byte, connecting included. */
   timeoutMs: number
   signal: AbortSignal
@@ -123,6 +125,7 @@ function exchange(dispatcher: Dispatcher, method: 'GET' | 'POST', send: Send): P
       if (!over && performance.now() > send.sendByMs) finish({ kind: 'not_sent' })
       if (over) throw new NotWanted()
       sent = true
+      send.onSent?.()
       stop = () => controller.abort(new NotWanted())
     },
     onResponseStart(_controller, statusCode, fields) {

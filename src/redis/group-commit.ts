@@ -1,11 +1,13 @@
 /** Many operations of the same kind as one script call: the cost of a call is shared by all that wait for it. */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
 /** How many items one call takes: Redis serves nobody else meanwhile, some 10 µs for each item. */
 const MAX_ITEMS = 64
 
 /**
- * Runs `run` with what has gathered while its last call was under way. An item that finds nothing under way is sent at once, so
- * a lone item waits for nobody.
+ * Runs `run` with what has gathered while its last call was under way, or else in one turn of the event loop: replies of other
+ * calls that came together are carried on together.
  * @param run one call for several items; gives one result for each, in their order; what it rejects with, all of its items reject with
  * @returns a function that hands in an item and gives its result
  */
@@ -21,6 +23,7 @@ export function groupCommit<Item, Result>(run: (items: readonly Item[]) => Promi
   async function drain(): Promise<void> {
     running = true
     try {
+      await nextTurn()
       while (waiting.length > 0) {
         const some = waiting.slice(0, MAX_ITEMS)
         waiting = waiting.slice(MAX_ITEMS)

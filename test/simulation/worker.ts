@@ -11,10 +11,12 @@ import { createStartOffsets } from '../../src/kafka/start-offset.ts'
 import { createWindow } from '../../src/kafka/window.ts'
 import type { Log } from '../../src/logging/log.ts'
 import { createAsk } from '../../src/pipeline/attempt.ts'
+import { Entrance } from '../../src/pipeline/entrance.ts'
 import { Pipeline } from '../../src/pipeline/pipeline.ts'
 import type { PipelineParts } from '../../src/pipeline/pipeline.ts'
 import type { Question, Reply } from '../../src/provider/reply.ts'
 import { createGate } from '../../src/provider/gate.ts'
+import { Turns } from '../../src/lib/turns.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
 import { TIMINGS } from '../../src/timings.ts'
@@ -163,12 +165,14 @@ export class SimulatedWorker {
     const metrics = new Proxy({}, { get: () => () => {} }) as PipelineParts['metrics'] & { callFinished: () => void }
     const provider = { address: '', ask: (question: Question) => parts.askModel(lane, question) }
     const trusted = (signal: AbortSignal) => state.isTrusted(signal)
-    const ask = createAsk({ dedupe, budget, slots, gate, provider, trusted, metrics, log })
+    const ask = createAsk({ dedupe, budget, gate, provider, trusted, metrics, log })
     const pipeline: Handler = new Pipeline({
       config: { kafka: { groupId: GROUP, topics: TOPICS }, maxRequestBytes: 1e6 } as never,
       dedupe,
       budget,
       ask,
+      entrance: new Entrance({ most: 16, isFair: true }),
+      turns: new Turns(() => slots.isSending),
       capOf: () => 100,
       scoring: SCORING,
       log,
@@ -241,7 +245,7 @@ const SCORING = {
   }),
   askOnce: (_prepared: unknown, ask: () => Promise<unknown>) => ask(),
   mostTokens: () => 100,
-  judge: () => 'usable',
+  read: () => ({}),
   verify: (_prepared: unknown, { model }: { model: string }) => ({ model, isDoubtful: false }),
   conclude: () => ({
     kind: 'success',

@@ -12,22 +12,33 @@ function manualCalls() {
   return { calls, run }
 }
 
-test('a lone item is sent at once, and what comes meanwhile goes together in the next call, each with its own result', async () => {
+const nextTurn = () => new Promise(setImmediate)
+
+test('what comes in one turn of the event loop goes together, and so does what comes during a call, each with its own result', async () => {
   const { calls, run } = manualCalls()
   const send = groupCommit(run)
-  const results = [1, 2, 3].map(send)
-  expect(calls.map(({ items }) => items)).toEqual([[1]])
+  const results = [1, 2].map(send)
+  await nextTurn()
+  expect(calls.map(({ items }) => items)).toEqual([[1, 2]])
+  results.push(...[3, 4].map(send))
+  await nextTurn()
+  expect(calls).toHaveLength(1)
   calls[0]?.answer()
   expect(await results[0]).toBe(10)
-  expect(calls.map(({ items }) => items)).toEqual([[1], [2, 3]])
+  expect(calls.map(({ items }) => items)).toEqual([
+    [1, 2],
+    [3, 4],
+  ])
   calls[1]?.answer()
-  expect(await Promise.all(results)).toEqual([10, 20, 30])
+  expect(await Promise.all(results)).toEqual([10, 20, 30, 40])
 })
 
 test('a call that fails fails its own items only', async () => {
   const { calls, run } = manualCalls()
   const send = groupCommit(run)
-  const [first, second] = [send(1), send(2)]
+  const first = send(1)
+  await nextTurn()
+  const second = send(2)
   calls[0]?.fail(new Error('away'))
   await expect(first).rejects.toThrow('away')
   calls[1]?.answer()
@@ -38,9 +49,10 @@ test('a call takes a bounded number of items', async () => {
   const { calls, run } = manualCalls()
   const send = groupCommit(run)
   const results = Array.from({ length: 200 }, (_, n) => send(n))
+  await nextTurn()
   for (let n = 0; n < 5; n++) {
     calls[n]?.answer()
-    await new Promise(setImmediate)
+    await nextTurn()
   }
   expect(await Promise.all(results)).toHaveLength(200)
   expect(Math.max(...calls.map(({ items }) => items.length))).toBe(64)
