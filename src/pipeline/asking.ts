@@ -7,7 +7,8 @@ import type { Failure } from '../provider/attempts.ts'
 import type { Step } from '../provider/attempts.ts'
 import { nextStep } from '../provider/attempts.ts'
 import type { Trial } from '../provider/trial.ts'
-import type { Ask, Asked, Attempt } from './attempt.ts'
+import type { Ask, Attempt } from './attempt.ts'
+import type { Asked } from './call.ts'
 
 export interface AskingPort {
   /** Makes one attempt. */

@@ -20,6 +20,7 @@ import { groupCommit } from '../redis/group-commit.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import type { GateTimings, Look, Pass, Told } from './gate-scripts.ts'
+import { FirstFailures } from './first-failures.ts'
 import { createGateScripts, scopesOf } from './gate-scripts.ts'
 import type { Identity, Outcome } from './holds.ts'
 import { blamedScope } from './holds.ts'
@@ -35,9 +36,6 @@ export interface Evidence {
 }
 
 const TIMINGS: GateTimings = { lookMs: 500, leaseMs: 10_000, firstGapMs: 1_000, longestGapMs: 60_000 }
-
-/** Failed requests that are remembered; the older ones were given up long ago. */
-const REMEMBERED = 10_000
 
 export interface GateOptions {
   redis: Redis
@@ -78,8 +76,7 @@ export function createGate(options: GateOptions): Gate {
   const waiters: Waiter[] = []
   const passes = new Map<Pass, AbortController>()
   const closing = new AbortController()
-  /** Requests that have failed in this worker: how many others had been answered then. */
-  const failedFirst = new Map<string, { scopes: string; successes: number }>()
+  const failedFirst = new FirstFailures()
   let watching = false
   let wake = () => {}
   let said: Look['state'] = 'open'
@@ -204,16 +201,17 @@ export function createGate(options: GateOptions): Gate {
   async function report(pass: Pass, outcome: Outcome, signal: AbortSignal, cause = ''): Promise<Evidence> {
     const { identity: who } = pass
     const blamed = blamedScope(outcome)
+    const scopes = scopesOf(who)
     if (outcome === 'unused' && pass.probe === null) {
       passes.delete(pass)
-      return { held: false, scopes: scopesOf(who), successes: 0 }
+      return { held: false, scopes, successes: 0 }
     }
     let told: Told
     try {
       told =
         outcome === 'answered' && pass.probe === null
           ? await abortable(tellAnswered(pass), signal)
-          : await scripts.report(pass, outcome, successesAtFirst(pass), signal, { cause })
+          : await scripts.report(pass, outcome, failedFirst.successes(pass.id, scopes), signal, { cause })
     } finally {
       // Until then a probe's lease is renewed.
       passes.delete(pass)
@@ -226,22 +224,9 @@ export function createGate(options: GateOptions): Gate {
     const held = told.state === 'held' || told.state === 'opened'
     if (held) turnBack()
     if (told.state === 'opened' || told.lifted.length > 0) wake()
-    const scopes = scopesOf(who)
-    if (blamed === null) failedFirst.delete(pass.id)
-    else if (successesAtFirst(pass) === null) remember(pass.id, scopes, told.successes)
+    if (blamed === null) failedFirst.forget(pass.id)
+    else failedFirst.remember(pass.id, scopes, told.successes)
     return { held, scopes, successes: told.successes }
-  }
-
-  function successesAtFirst({ id, identity: who }: Pass): number | null {
-    const first = failedFirst.get(id)
-    return first?.scopes === scopesOf(who) ? first.successes : null
-  }
-
-  function remember(id: string, scopes: string, successes: number): void {
-    failedFirst.delete(id)
-    failedFirst.set(id, { scopes, successes })
-    const [oldest] = failedFirst.keys()
-    if (failedFirst.size > REMEMBERED && oldest !== undefined) failedFirst.delete(oldest)
   }
 
   function close(): void {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { AskParts, Asked } from '../../src/pipeline/attempt.ts'
+import type { AskParts } from '../../src/pipeline/attempt.ts'
+import type { Asked } from '../../src/pipeline/call.ts'
 import { createAsk } from '../../src/pipeline/attempt.ts'
 import { startJourney } from '../../src/outcomes/effort.ts'
 import type { Reply } from '../../src/provider/reply.ts'
