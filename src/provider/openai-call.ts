@@ -65,16 +65,12 @@ class NoCompletion extends Error {}
 
 /** A text that is there already: a Response's own body is a stream, which costs more than all that the package does with it. */
 class TextResponse extends Response {
-  readonly #text: string
+  override readonly text: () => Promise<string>
 
   constructor(text: string) {
     // Some servers name another type; what is no JSON is found out by parsing it.
     super(null, { headers: { 'content-type': 'application/json' } })
-    this.#text = text
-  }
-
-  override text(): Promise<string> {
-    return Promise.resolve(this.#text)
+    this.text = () => Promise.resolve(text)
   }
 }
 
