@@ -7,7 +7,7 @@
  *     ├────── wait ─────► sleeping until the turn, a wake-up call, or the end of the one that was asked for ──► asking
  *     └────── refused ──► its request is told; asking, for the next one
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nextTurn } from '../lib/turns.ts'
 import type { Log } from '../logging/log.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { createAlarm } from './alarm.ts'

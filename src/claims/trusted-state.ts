@@ -72,6 +72,12 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
     untrusted.resolve()
   }
 
+  /** Resolves once claims are decided: mostly it is so already, and nothing is waited for. */
+  async function untilTrusted(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (!isTrusted) await abortable(trusted.promise, signal)
+  }
+
   /**
    * Runs a script in whatever state the fleet is, waiting for Redis while it is away.
    * @throws the signal's reason when it aborts
@@ -84,7 +90,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
    */
   const decide: GuardedRun = async (what, call, keys, args, signal) => {
     for (;;) {
-      await abortable(trusted.promise, signal)
+      await untilTrusted(signal)
       const reply = await run(what, call, keys, args, signal)
       if (reply.rest[0] !== 'untrusted') return reply
     }
@@ -120,7 +126,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
     needsRecovery: (signal: AbortSignal) => abortable(untrusted.promise, signal),
 
     /** Resolves once claims are decided; at once while they are. */
-    isTrusted: (signal: AbortSignal) => abortable(trusted.promise, signal),
+    isTrusted: untilTrusted,
 
     trusted: () => isTrusted,
 

@@ -36,3 +36,16 @@ const turns = new Turns()
 
 /** Resolves in a turn of the event loop of its own, whatever is urgent. */
 export const turn = (): Promise<void> => turns.next()
+
+let shared: Promise<void> | null = null
+
+/** Resolves in the next turn of the event loop, for all that ask for it in this one at the same time. */
+export function nextTurn(): Promise<void> {
+  shared ??= new Promise((resolve) => {
+    setImmediate(() => {
+      shared = null
+      resolve()
+    })
+  })
+  return shared
+}

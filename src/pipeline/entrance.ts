@@ -11,9 +11,16 @@ export interface EntranceOptions {
   isFair: boolean
 }
 
+interface Waiter {
+  admit: () => void
+  turnAway: (reason: unknown) => void
+}
+
 export class Entrance {
   readonly #options: EntranceOptions
-  readonly #line = createFairLine<() => void>()
+  readonly #line = createFairLine<Waiter>()
+  /** One listener for all that wait with a signal: adding one more to thousands takes the longer the more there are. */
+  readonly #bySignal = new Map<AbortSignal, Set<Waiter>>()
   #inside = 0
 
   constructor(options: EntranceOptions) {
@@ -31,12 +38,10 @@ export class Entrance {
       return
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const onAbort = () => {
-      if (this.#line.remove(resolve)) reject(signal.reason as Error)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    this.#line.add(resolve, this.#options.isFair ? user : '', false)
-    await promise.finally(() => signal.removeEventListener('abort', onAbort))
+    const waiter: Waiter = { admit: resolve, turnAway: reject }
+    this.#waitersWith(signal).add(waiter)
+    this.#line.add(waiter, this.#options.isFair ? user : '', false)
+    await promise.finally(() => this.#bySignal.get(signal)?.delete(waiter))
   }
 
   /** Lets the next one in, whose user has waited longest for a turn. */
@@ -47,7 +52,20 @@ export class Entrance {
       return
     }
     this.#line.served(next)
-    next()
+    next.admit()
+  }
+
+  #waitersWith(signal: AbortSignal): Set<Waiter> {
+    const known = this.#bySignal.get(signal)
+    if (known !== undefined) return known
+    const waiters = new Set<Waiter>()
+    this.#bySignal.set(signal, waiters)
+    const onAbort = () => {
+      this.#bySignal.delete(signal)
+      for (const waiter of waiters) if (this.#line.remove(waiter)) waiter.turnAway(signal.reason)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    return waiters
   }
 
   /** Requests that wait here. */

@@ -1,4 +1,5 @@
 /** One chat completion by the `openai` package, over our own transport. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import OpenAI from 'openai'
 import type { Config } from '../config.ts'
 import type { Body } from './form.ts'
@@ -9,11 +10,19 @@ import type { Exchange, Transport } from './transport.ts'
 const PACKAGE_TIMEOUT_MS = 24 * 3_600_000
 const USER_AGENT = 'resume-scoring-worker'
 
+/** A call that is under way. */
+interface Call {
+  keyInHeaders: Record<string, string>
+  question: Pick<Question, 'sendByMs' | 'onSent' | 'signal'>
+  /** null: not ended. */
+  exchange: Exchange | null
+}
+
 /** `parsed`: the completion; null when there is none, or none that is JSON. */
 export type OpenaiCall = (
   keyInHeaders: Record<string, string>,
   body: Body,
-  question: Pick<Question, 'sendByMs' | 'onSent' | 'signal'>,
+  question: Call['question'],
 ) => Promise<{ exchange: Exchange; parsed: unknown }>
 
 /** @returns what makes one HTTP request, without any retry; it rejects for a fault of ours only */
@@ -25,36 +34,38 @@ export function createOpenaiCall({
   transport: Transport
 }): OpenaiCall {
   const base = splitBaseUrl(settings.baseUrl)
+  // One client for all calls, since making one takes longer than a call of it; its fetch finds here what its call is about.
+  const calls = new AsyncLocalStorage<Call>()
 
-  // A client of its own for each call (some 10 µs): its fetch knows the call's key, deadline and signal.
-  return async (keyInHeaders, body, question) => {
-    let exchange: Exchange | null = null as Exchange | null
-    const client = new OpenAI({
-      ...packageSettings,
-      // Not sent: see `requestHeaders`.
-      apiKey: 'none',
-      baseURL: base.url,
-      defaultQuery: base.query,
-      fetch: async (url, init) => {
-        exchange = await transport.post({
-          url: new URL(url instanceof Request ? url.url : url),
-          headers: { ...keyInHeaders, ...requestHeaders },
-          body: init?.body as string,
-          sendByMs: question.sendByMs,
-          onSent: question.onSent,
-          timeoutMs: settings.timeoutMs,
-          signal: question.signal,
-        })
-        if (exchange.kind !== 'answered' || !isSuccess(exchange.status)) throw new NoCompletion()
-        return new TextResponse(exchange.body)
-      },
+  async function fetch(url: string | URL | Request, init?: RequestInit): Promise<Response> {
+    const call = calls.getStore()
+    if (call === undefined) throw new TypeError('the openai package has lost the context of its call')
+    const { sendByMs, onSent, signal } = call.question
+    const exchange = await transport.post({
+      url: new URL(url instanceof Request ? url.url : url),
+      headers: { ...call.keyInHeaders, ...requestHeaders },
+      body: init?.body as string,
+      sendByMs,
+      onSent,
+      timeoutMs: settings.timeoutMs,
+      signal,
     })
+    call.exchange = exchange
+    if (exchange.kind !== 'answered' || !isSuccess(exchange.status)) throw new NoCompletion()
+    return new TextResponse(exchange.body)
+  }
+
+  // The key is not sent: see `requestHeaders`.
+  const client = new OpenAI({ ...packageSettings, apiKey: 'none', baseURL: base.url, defaultQuery: base.query, fetch })
+
+  return async (keyInHeaders, body, question) => {
+    const call: Call = { keyInHeaders, question, exchange: null }
     try {
-      const parsed: unknown = await client.chat.completions.create(body)
-      if (exchange !== null) return { exchange, parsed }
+      const parsed: unknown = await calls.run(call, () => client.chat.completions.create(body))
+      if (call.exchange !== null) return { exchange: call.exchange, parsed }
     } catch (error) {
       // No completion, or none that is JSON: what came says the rest.
-      if (exchange !== null) return { exchange, parsed: null }
+      if (call.exchange !== null) return { exchange: call.exchange, parsed: null }
       throw error
     }
     throw new TypeError('the openai package answered without a request')

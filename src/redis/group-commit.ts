@@ -1,6 +1,6 @@
 /** Many operations of the same kind as one script call: the cost of a call is shared by all that wait for it. */
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nextTurn } from '../lib/turns.ts'
 
 /** How many items one call takes: Redis serves nobody else meanwhile, some 10 µs for each item. */
 const MAX_ITEMS = 64
