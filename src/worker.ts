@@ -4,26 +4,18 @@ import { createAsk } from './pipeline/attempt.ts'
 import { budgetSettings, createBudget } from './budget/budget.ts'
 import { CallSlots } from './budget/call-slots.ts'
 import type { Config } from './config.ts'
-import { REQUEST_KEY } from './contracts.ts'
 import { createDedupe } from './claims/dedupe.ts'
 import { beatOf, startHeartbeat } from './ops/heartbeat.ts'
-import { createKafkaClients } from './kafka/clients.ts'
 import type { KafkaClients } from './kafka/clients.ts'
 import { createConsumer } from './kafka/consumer.ts'
 import { createOffsetsView } from './kafka/offsets-view.ts'
 import type { ReadBack } from './kafka/outcomes-reader.ts'
 import { readBack } from './kafka/outcomes-reader.ts'
-import { ensureTopics } from './kafka/topics.ts'
 import type { Log } from './logging/log.ts'
 import type { Secrets } from './logging/secrets.ts'
 import { readFleetLines } from './ops/fleet-lines.ts'
 import { settingsOf } from './ops/fleet-status.ts'
-import { createForeignKeys } from './ops/foreign-keys.ts'
-import type { Metrics } from './ops/metrics.ts'
-import { createMetrics } from './ops/metrics.ts'
-import { startOps } from './ops/ops.ts'
 import { startProviderCheck } from './ops/provider-check.ts'
-import type { Stranger } from './ops/settings-check.ts'
 import { startWaitingLog } from './ops/waiting-log.ts'
 import { Entrance } from './pipeline/entrance.ts'
 import { Pipeline } from './pipeline/pipeline.ts'
@@ -35,8 +27,6 @@ import { askStanding } from './provider/standing.ts'
 import { createTransport } from './provider/transport.ts'
 import { createRecovery } from './claims/recovery.ts'
 import { createBudgetRescue } from './claims/budget-rescue.ts'
-import { connectRedis, redisReady } from './redis/connection.ts'
-import { redisKeys } from './redis/keys.ts'
 import { createRetryWhileAway } from './redis/retry.ts'
 import { createFleetState } from './claims/trusted-state.ts'
 import { createSubscriptions } from './redis/subscriptions.ts'
@@ -44,15 +34,12 @@ import { createResultCache } from './scoring/cache.ts'
 import { promptVersion } from './scoring/prompt-version.ts'
 import { createReviews, recentReviews } from './scoring/reviews.ts'
 import { createScoring } from './scoring/scoring.ts'
-import { preflightKafka, preflightProvider, preflightRedis } from './ops/preflight.ts'
-import type { ReleaseStack } from './release-stack.ts'
-import { startTelemetry } from './telemetry/start.ts'
 import { createTokenRatios } from './provider/token-ratios.ts'
 import { createTokenEstimator } from './provider/tokens.ts'
-import { shownAddress } from './lib/address.ts'
 import { Turns } from './lib/turns.ts'
-import { VERSION } from './lib/version.ts'
 import { within } from './kafka/time-limit.ts'
+import type { ServiceParts } from './services.ts'
+import { connectServices } from './services.ts'
 import { TIMINGS } from './timings.ts'
 
 const SAVE_RATIOS_EVERY_MS = 60_000
@@ -64,19 +51,9 @@ const WINDOW_MESSAGES = 2_000
 /** Of these, so many are claimed and made ready at once, or twice as many as there may be calls in flight. */
 const READY_MIN_MESSAGES = 256
 
-export interface WorkParts {
-  config: Config
-  /** This worker's name, unique among all there ever were. */
-  worker: string
-  /** Variables that look like settings and are none. */
-  strangers: readonly Stranger[]
-  log: Log
+export type WorkParts = ServiceParts & {
   /** Told of keys that come from files. */
   secrets: Secrets
-  /** The last lines of the log that are worth reading. */
-  recent: () => readonly string[]
-  releases: ReleaseStack
-  stop: AbortSignal
 }
 
 /**
@@ -87,38 +64,7 @@ export interface WorkParts {
 export async function work(parts: WorkParts): Promise<void> {
   const { config, worker, log, secrets, releases, stop } = parts
   const { kafka, processedTtlMs } = config
-  log.info('starting', { worker, version: VERSION, group: kafka.groupId, topic: kafka.topics.requests })
-  tellSettings(parts)
-  const info = { version: VERSION, model: config.provider.model, prompt: promptVersion }
-  const counters = createMetrics({ process: config.ops !== null, info })
-  const foreignKeys = createForeignKeys(REQUEST_KEY, log)
-  releases.defer('the counts of skipped messages', () => foreignKeys.close())
-  const metrics: Metrics = { ...counters, foreignKeySkipped: skipped }
-  function skipped(key: Buffer | null): void {
-    counters.foreignKeySkipped(key)
-    foreignKeys.count(key)
-  }
-  const ops =
-    config.ops === null
-      ? null
-      : await startOps(config.ops, metrics, log, { worker, version: VERSION, recent: parts.recent })
-  if (ops !== null) releases.defer('probes and metrics', () => ops.close())
-  const telemetry = await startTelemetry(config, worker, log)
-  if (telemetry !== null) releases.defer('traces', () => telemetry.close())
-  const keys = redisKeys(config.redis.keyPrefix)
-  const redis = connectRedis(config.redis, log, { name: worker })
-  releases.defer('Redis', () => redis.disconnect())
-  const listener = connectRedis(config.redis, log, { name: `${worker}-listener` })
-  releases.defer("Redis's messages", () => listener.disconnect())
-  const clients = createKafkaClients(kafka, log)
-  releases.defer('Kafka', () => clients.close())
-
-  await ensureTopics(clients, kafka, log, stop)
-  await redisReady(redis, log, stop)
-  preflightProvider(config, log)
-  await preflightRedis(redis, keys, config, log)
-  // Nothing waits for it: where no transaction can be begun, it takes half a minute to find out.
-  void preflightKafka(clients, config, log, stop)
+  const { keys, redis, listener, clients, metrics, foreignKeys, telemetry, ops, info } = await connectServices(parts)
 
   // Everything below runs until the last outcome is published and marked, which is after `stop`.
   const ended = new AbortController()
@@ -279,23 +225,6 @@ export async function work(parts: WorkParts): Promise<void> {
     ),
   ])
   log.info('stopped', { why: (stop.reason as Error).message, ...report })
-}
-
-/** What decides the worker's cost and results, and what somebody may have meant to set. */
-function tellSettings({ config, strangers, log }: WorkParts): void {
-  const { provider, budget } = config
-  const { requestsPerMinute, tokensPerMinute, requestsPerDay, tokensPerDay } = budget
-  const limits = { requestsPerMinute, tokensPerMinute, requestsPerDay, tokensPerDay }
-  const shown = Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, limit ?? 'no limit']))
-  log.info('the model and its budget', {
-    model: provider.model,
-    address: shownAddress(provider.baseUrl),
-    ...(provider.proxyUrl === null ? {} : { proxy: new URL(provider.proxyUrl).host }),
-    budget: budget.name,
-    ...shown,
-  })
-  for (const { name, advice } of strangers)
-    log.warn('a variable looks like a setting and is not read', { name, advice })
 }
 
 /** @returns a function that reads the notifications topic back, for the rebuilding of what Redis has lost */
