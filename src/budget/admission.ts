@@ -19,7 +19,7 @@ import type { budgetScripts, Granted, ReserveReply, Used, Version } from './scri
 
 /** Bounds one call of the script: Redis serves nobody else meanwhile. */
 const AT_ONCE = 64
-/** Until a lost budget is rebuilt somebody says so; should that message be lost, it is noticed by asking. */
+/** The fleet is told when a lost budget has been rebuilt. Should that message be lost, asking this often finds it out. */
 const ASK_WHILE_LOST_MS = 1_000
 /** A call that ends or is sent wakes; this only bounds the wait. */
 const FOR_A_SLOT_MS = 60_000
@@ -46,7 +46,7 @@ export interface Demand {
   tokens: number
   /** Users take turns. */
   user: string
-  /** Goes before all others: many wait for what it finds out. */
+  /** A probe of the gate, which goes before all others: many wait for what it finds out. */
   urgent: boolean
   /** Nothing else is in flight in this process meanwhile. */
   alone: boolean
@@ -69,7 +69,7 @@ export interface AdmissionOptions {
   slots: CallSlots
   worker: string
   log: Log
-  /** Ends it; whoever waits then is turned away with its reason. */
+  /** Ends the admission; all that wait then reject with its reason. */
   signal: AbortSignal
 }
 
@@ -88,7 +88,7 @@ export function createAdmission(options: AdmissionOptions) {
   let running = false
   /** When the place's turn comes, as it was told last, on performance.now()'s clock; null: it does not wait. */
   let turnAtMs: number | null = null
-  /** Whoever is next waits for a call to end, or to be sent. */
+  /** The next request waits until a call ends or is sent. */
   let wantsSlot = false
   slots.onRoom(() => {
     if (wantsSlot) alarm.ring()
@@ -112,7 +112,7 @@ export function createAdmission(options: AdmissionOptions) {
 
   async function askOnce(): Promise<void> {
     alarm.reset()
-    // Those that come, and the slots that are freed, in the same turn of the event loop go together.
+    // Requests that come, and slots that are freed, in one turn of the event loop share one call of the script.
     await nextTurn()
     if (line.length() === 0) return
     const asked = fitting(line.next(Math.min(AT_ONCE, slots.sendable)))
@@ -147,14 +147,14 @@ export function createAdmission(options: AdmissionOptions) {
     return end === -1 ? next : next.slice(0, end)
   }
 
-  /** Until the place's turn may have come. */
+  /** Sleeps until the place's turn may have come. */
   async function sleep(reply: ReserveReply & { kind: 'wait' | 'lost' }): Promise<void> {
-    // A timer may be a little early, and would only be told to wait for 1 ms more.
+    // A timer may fire a little early; asked then, the script would only answer that 1 ms is left.
     await alarm.sleep(reply.kind === 'wait' ? reply.askAgainMs + 1 : ASK_WHILE_LOST_MS, signal)
     if (line.length() > 0) return
     const left = place
     place = nextId()
-    // In the background: the place's lease ends by itself soon, should it fail.
+    // In the background: should it fail, the place's lease soon ends by itself.
     scripts
       .leave(left)
       .catch((error: Error) => log.debug('a place in the line is left to expire', { reason: error.message }))
@@ -167,7 +167,7 @@ export function createAdmission(options: AdmissionOptions) {
     const nowMs = performance.now()
     const sendByMs = askedMs + pace.sendWithinMs - ageMs
     if (nowMs >= sendByMs) {
-      // It stays in the line, and is asked for again.
+      // The request stays in the line, and is asked for again.
       log.warn('a grant came too late to be sent and is spent', { lateMs: Math.round(nowMs - sendByMs) })
       slots.lapsed()
       return
@@ -178,7 +178,7 @@ export function createAdmission(options: AdmissionOptions) {
     } else giveBack(id, atMs)
   }
 
-  /** Whoever it was for gave up: nothing is sent. */
+  /** Gives back a grant whose request has given up; nothing is sent. */
   function giveBack(id: string, atMs: number): void {
     journal.settled(id, 0)
     retryWhileAway('a grant that is not needed', () => scripts.settle([{ id, atMs, billed: 0 }]), signal).catch(
@@ -198,7 +198,7 @@ export function createAdmission(options: AdmissionOptions) {
       const onAbort = () => {
         if (!line.remove(waiting)) return
         reject(abort.reason as Error)
-        // The next one may need less, and fit at once.
+        // The next request may need less, and fit at once.
         if (waiting === head) alarm.ring()
       }
       abort.addEventListener('abort', onAbort, { once: true })

@@ -51,7 +51,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
 
   async function send(script: Script, keys: string[], args: (string | number)[]) {
     const server = await runId()
-    // No await between here and the sending: the epoch told is the one known when the reply comes, or it is not ours.
+    // No await between here and the sending. When the epoch has changed by the time of the reply, the verdict is about the old one.
     const told = epoch
     const [verdict, seq, ...rest] = (await script([key, ...keys], [told, seen, server, ...args])) as [
       GuardVerdict,
@@ -72,7 +72,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
     untrusted.resolve()
   }
 
-  /** Resolves once claims are decided: mostly it is so already, and nothing is waited for. */
+  /** Resolves once Redis's data can be trusted; at once while it can be. */
   async function untilTrusted(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (!isTrusted) await abortable(trusted.promise, signal)
@@ -125,14 +125,14 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
     /** Resolves once recovery is needed, at the start too. */
     needsRecovery: (signal: AbortSignal) => abortable(untrusted.promise, signal),
 
-    /** Resolves once claims are decided; at once while they are. */
+    /** Resolves once Redis's data can be trusted; at once while it can be. */
     isTrusted: untilTrusted,
 
     trusted: () => isTrusted,
 
     epoch: () => epoch,
 
-    /** Goes on in this epoch: what was held under another one has been written again. */
+    /** Trusts the data of this epoch: what was held under another one has been written again. */
     adopt(newEpoch: string, seq: number): void {
       epoch = newEpoch
       seen = seq

@@ -142,9 +142,11 @@ export class Pipeline implements Handler {
       const refused = await dedupe.refuse(id, owner, signals.call)
       return refused.kind === 'changed' ? null : this.#completions.refusal(context, { ...result, atMs: refused.atMs })
     }
-    const stored = await dedupe.store(id, owner, encodeOutcome(result.outcome), signals.call)
+    const encoded = encodeOutcome(result.outcome)
+    const stored = await dedupe.store(id, owner, encoded, signals.call)
     if (stored.kind === 'duplicate') return this.#completions.duplicate(context, id, false)
-    return final(decodeOutcome(stored.outcome))
+    // Another run of the message may have stored an outcome before.
+    return final(stored.outcome === encoded ? result.outcome : decodeOutcome(stored.outcome))
   }
 
   /** Takes the result from the cache, or asks the model. */

@@ -49,8 +49,8 @@ interface Put {
 }
 
 /**
- * An error status of these kinds turns a request away before the model sees it: nothing is billed. A filter may bill what it read, and
- * some servers count the tokens of requests that their rate limit refused.
+ * An error status of these kinds turns a request away before the model sees it: nothing is billed. A content filter may bill what it
+ * read, and some servers count the tokens of requests that their rate limit refused.
  */
 const BEFORE_ANY_WORK: ReadonlySet<FailureCode> = new Set([
   'unauthorized',
@@ -63,7 +63,7 @@ const BEFORE_ANY_WORK: ReadonlySet<FailureCode> = new Set([
   'unclear_rejection',
 ])
 
-/** A server that answers so has taken the request in the form in which it was. */
+/** With these outcomes the server has accepted the form of the request. */
 const TAKEN: ReadonlySet<FailureCode> = new Set([
   'unusable_answer',
   'cut_off',
@@ -117,14 +117,14 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
   /** A failure, with the way to ask again where the form or the cap of the request is to blame. */
   function refused(found: Verdict, { question, trial, known, sent }: Put, said: Said): Reply {
     const told = { sent: true, retryAfterMs: retryAfterMs(said.limits) ?? found.retryAfterMs }
-    // A raised cap that the server does not take says nothing of the text or the settings.
+    // That the server refuses a raised cap says nothing about the text or the settings.
     const isRaiseRefused = trial.raised && (found.code === 'too_long' || found.isCapTooLarge)
     if (isRaiseRefused) return failure({ ...found, code: 'thought_out' }, said, told)
     if (found.code === 'thought_out') {
       const next = afterThinking(trial, known, question.maxCompletionTokens, configuredCap)
       return failure(found, said, { ...told, next })
     }
-    // Whether this server takes such requests at all is not known yet: the text is not the first to blame.
+    // It is not known yet whether this server takes such requests at all, so the form is doubted before the text.
     const isDoubtful = found.code === 'unclear_rejection' && !adaptations.isProved()
     const parts = isDoubtful ? (['unnamed'] as const) : found.refused
     if (parts.length === 0) return failure(found, said, told)
@@ -146,7 +146,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
       outage: `outage:${server}:${way}`,
       route: `route:${server}:${way}`,
       key: `key:${server}:${fingerprint}`,
-      // All that the remedy of a bad configuration names: a worker in which it is mended is not held by those in which it is not.
+      // Every setting that the remedy of a bad configuration names: a worker with mended settings is not held by the others.
       config,
     }
   }

@@ -2,14 +2,14 @@
  * Holds calls back, fleet-wide, while they would only burn budget: an outage, a key without credit, a way out that is refused,
  * a wrong configuration, or the operator's pause. Each hold belongs to a scope, so that workers with another key go on.
  *
- * nothing held → held: failures of different requests with no success in between. One bad text alone never holds the others;
- *   when there are no others, it only is shown, and its own backoff (attempts.ts) is all that waits. Nor do several, once others
- *   have been answered since they failed first: they are suspects, not witnesses.
- * held: one call of the fleet at a time is let through as a probe, at growing gaps up to a minute. Each is another waiting
- *   request's: one that failed goes to the end of its worker's line and lets those go first that have not failed yet.
- * held → nothing held: a probe shows that the scope is well, or a late answer that the server is back.
+ * nothing held → held: different requests fail with no success in between. One request alone never holds the others: while it is
+ *   the only one that fails, it is logged, and waits for its own backoff (attempts.ts). Requests that failed while others
+ *   succeeded do not prove an outage either.
+ * held: one call of the fleet at a time is let through as a probe, at growing gaps of up to a minute. Each probe is made by
+ *   another waiting request: one that failed goes to the end of its worker's line, behind those that have not failed yet.
+ * held → nothing held: a probe proves that the scope works, or a late answer proves that the server is back.
  *
- * A probe that is taken by a worker that dies is free again after its lease. When Redis loses the holds, they are found anew.
+ * The probe of a worker that dies is free for others after its lease. When Redis loses the holds, new failures set them again.
  */
 import type { Redis } from 'ioredis'
 import type { FailureCode } from '../errors.ts'
@@ -31,7 +31,7 @@ export interface Evidence {
   held: boolean
   /** The scopes of the call; evidence of different scopes says nothing about one another. */
   scopes: string
-  /** Calls of the fleet with these scopes that have been answered in the last hour; any of them is another request's. */
+  /** How many calls of the fleet in these scopes were answered in the last hour; all of them were other requests'. */
   successes: number
 }
 
