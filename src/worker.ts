@@ -48,7 +48,7 @@ const SAVE_RATIOS_EVERY_MS = 60_000
  * above the committed offset could outgrow its metadata, 4 KB with some 4 bytes for each gap.
  */
 const WINDOW_MESSAGES = 2_000
-/** Of these, so many are claimed and made ready at once, or twice as many as there may be calls in flight. */
+/** Of these, so many are claimed and made ready at once (see entrance.ts), or twice as many as there may be calls in flight. */
 const READY_MIN_MESSAGES = 256
 
 export type WorkParts = ServiceParts & {

@@ -1,17 +1,19 @@
 /**
  * How many requests are worked on at once: claimed, made ready and waiting for their turn in the budget. Those beyond wait here,
- * where each costs little more than its text, so that users take turns among far more requests than are made ready.
+ * where each costs little more than its text, so that users take turns among far more requests than are made ready. A user who has
+ * nothing inside does not wait for the many requests of another: there is as much room again for first requests.
  */
 import { createFairLine } from '../budget/line.ts'
 
 export interface EntranceOptions {
-  /** Requests inside at once. */
+  /** Requests inside at once, and as many again of users who have no other inside. */
   most: number
   /** Users take turns; off: the order of arrival. */
   isFair: boolean
 }
 
 interface Waiter {
+  user: string
   admit: () => void
   turnAway: (reason: unknown) => void
 }
@@ -21,6 +23,8 @@ export class Entrance {
   readonly #line = createFairLine<Waiter>()
   /** One listener for all that wait with a signal: adding one more to thousands takes the longer the more there are. */
   readonly #bySignal = new Map<AbortSignal, Set<Waiter>>()
+  /** By user: how many are inside. */
+  readonly #insideOf = new Map<string, number>()
   #inside = 0
 
   constructor(options: EntranceOptions) {
@@ -33,26 +37,41 @@ export class Entrance {
    */
   async enter(user: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    if (this.#inside < this.#options.most) {
-      this.#inside++
-      return
-    }
+    if (this.#hasRoomFor(user)) return this.#admit(user)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiter: Waiter = { admit: resolve, turnAway: reject }
+    const waiter: Waiter = { user, admit: resolve, turnAway: reject }
     this.#waitersWith(signal).add(waiter)
     this.#line.add(waiter, this.#options.isFair ? user : '', false)
     await promise.finally(() => this.#bySignal.get(signal)?.delete(waiter))
   }
 
-  /** Lets the next one in, whose user has waited longest for a turn. */
-  leave(): void {
+  /** Ends the stay of one of this user's requests, and lets in the next one, whose user has waited longest for a turn. */
+  leave(user: string): void {
+    this.#inside--
+    const left = (this.#insideOf.get(user) ?? 1) - 1
+    if (left > 0) this.#insideOf.set(user, left)
+    else this.#insideOf.delete(user)
     const [next] = this.#line.next(1)
-    if (next === undefined) {
-      this.#inside--
-      return
-    }
+    if (next === undefined || !this.#hasRoomFor(next.user)) return
     this.#line.served(next)
+    this.#admit(next.user)
     next.admit()
+  }
+
+  /** Requests that wait here. */
+  waiting(): number {
+    return this.#line.length()
+  }
+
+  #hasRoomFor(user: string): boolean {
+    const { most, isFair } = this.#options
+    const isFirst = isFair && !this.#insideOf.has(user)
+    return this.#inside < (isFirst ? 2 * most : most)
+  }
+
+  #admit(user: string): void {
+    this.#inside++
+    this.#insideOf.set(user, (this.#insideOf.get(user) ?? 0) + 1)
   }
 
   #waitersWith(signal: AbortSignal): Set<Waiter> {
@@ -66,10 +85,5 @@ export class Entrance {
     }
     signal.addEventListener('abort', onAbort, { once: true })
     return waiters
-  }
-
-  /** Requests that wait here. */
-  waiting(): number {
-    return this.#line.length()
   }
 }

@@ -87,11 +87,12 @@ export class Pipeline implements Handler {
     const decoded = decodeMessage(source, config.maxRequestBytes)
     if (decoded.kind === 'unanswerable') return this.#completions.letter(context, null, decoded)
     const address = decoded.kind === 'request' ? decoded.request.address : decoded.address
-    await entrance.enter(address.userId.toString(), signals.wait)
+    const user = address.userId.toString()
+    await entrance.enter(user, signals.wait)
     try {
       return await this.#claimed({ ...context, address }, decoded, signals)
     } finally {
-      entrance.leave()
+      entrance.leave(user)
     }
   }
 
