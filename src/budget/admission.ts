@@ -7,8 +7,10 @@
  *     ├────── wait ─────► sleeping until the turn, a wake-up call, or the end of the one that was asked for ──► asking
  *     └────── refused ──► its request is told; asking, for the next one
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { nextTurn } from '../lib/turns.ts'
 import type { Log } from '../logging/log.ts'
+import { LINGER_MS } from '../redis/group-commit.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { createAlarm } from './alarm.ts'
 import type { CallSlots, Slot } from './call-slots.ts'
@@ -69,6 +71,8 @@ export interface AdmissionOptions {
   slots: CallSlots
   worker: string
   log: Log
+  /** See group-commit.ts; tests wait for nothing. */
+  lingerMs?: number
   /** Ends the admission; all that wait then reject with its reason. */
   signal: AbortSignal
 }
@@ -76,7 +80,19 @@ export interface AdmissionOptions {
 export type Admission = ReturnType<typeof createAdmission>
 
 export function createAdmission(options: AdmissionOptions) {
-  const { scripts, retryWhileAway, journal, learn, known, pace, slots, worker, log, signal } = options
+  const {
+    scripts,
+    retryWhileAway,
+    journal,
+    learn,
+    known,
+    pace,
+    slots,
+    worker,
+    log,
+    signal,
+    lingerMs = LINGER_MS,
+  } = options
   const line = createFairLine<Waiting>()
   const alarm = createAlarm()
   let made = 0
@@ -85,6 +101,8 @@ export function createAdmission(options: AdmissionOptions) {
   let place = nextId()
   /** The request that the place was last asked for. */
   let head: Waiting | null = null
+  /** Requests of the last call of the script. */
+  let lastCount = 0
   let running = false
   /** When the place's turn comes, as it was told last, on performance.now()'s clock; null: it does not wait. */
   let turnAtMs: number | null = null
@@ -112,12 +130,13 @@ export function createAdmission(options: AdmissionOptions) {
 
   async function askOnce(): Promise<void> {
     alarm.reset()
-    // Requests that come, and slots that are freed, in one turn of the event loop share one call of the script.
-    await nextTurn()
+    // Requests that come, and slots that are freed, in one turn of the event loop, or soon after it under load, share one call.
+    await (lingerMs > 0 && lastCount > 1 ? delay(lingerMs) : nextTurn())
     if (line.length() === 0) return
     const asked = fitting(line.next(Math.min(AT_ONCE, slots.sendable)))
     wantsSlot = asked.length === 0
     if (wantsSlot) return await alarm.sleep(FOR_A_SLOT_MS, signal)
+    lastCount = asked.length
     const requests = asked.map(({ tokens }, index) => ({ id: index === 0 ? place : nextId(), tokens }))
     head = asked[0] ?? null
     let askedMs = 0

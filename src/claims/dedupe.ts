@@ -167,7 +167,8 @@ function loadScripts(redis: Redis, state: FleetState): Record<ScriptName, Guarde
   const load = (name: ScriptName) => loadScript(redis, [file('guard'), file(name)], null)
   return {
     claim: state.together(load('claim')),
-    begin: state.together(load('begin')),
+    // A granted call is to be sent soon.
+    begin: state.together(load('begin'), { lingerMs: 0 }),
     answer: state.together(load('answer')),
     refuse: state.together(load('refuse')),
     end: state.alone(load('end')),

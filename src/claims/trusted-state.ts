@@ -6,6 +6,7 @@
  */
 import type { Redis } from 'ioredis'
 import { abortable } from '../lib/abortable.ts'
+import type { GroupCommitOptions } from '../redis/group-commit.ts'
 import { groupCommit } from '../redis/group-commit.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import type { Script } from '../redis/scripts.ts'
@@ -105,8 +106,8 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
         return { verdict, seq, rest: rest as GuardedReply['rest'] }
       },
 
-    /** @returns calls that go together while an earlier one is under way, for a script that takes items by `each` of guard.lua */
-    together(script: Script): GuardedCall {
+    /** @returns calls that go together (group-commit.ts), for a script that takes items by `each` of guard.lua */
+    together(script: Script, options?: GroupCommitOptions): GuardedCall {
       const call = groupCommit(async (items: readonly { keys: string[]; args: (string | number)[] }[]) => {
         const keys = items.flatMap((item) => item.keys)
         const { verdict, seq, rest } = await send(
@@ -115,7 +116,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
           items.flatMap((item) => item.args),
         )
         return (rest as GuardedReply['rest'][]).map((result): GuardedReply => ({ verdict, seq, rest: result }))
-      })
+      }, options)
       return (keys, args) => call({ keys, args })
     },
 

@@ -37,6 +37,7 @@ function admissionWith(slots = new CallSlots(100)) {
     worker: 'w',
     log: quiet,
     signal: never,
+    lingerMs: 0,
   })
   const grant = (count: number): ReserveReply => ({
     kind: 'granted',
