@@ -51,12 +51,12 @@ test('a call takes a bounded number of items', async () => {
   const { calls, run } = manualCalls()
   const send = groupCommit(run, { lingerMs: 0 })
   const results = Array.from({ length: 200 }, (_, n) => send(n))
-  for (let n = 0; n < 4; n++) {
+  for (let n = 0; n < 13; n++) {
     while (calls.length <= n) await nextTurn()
     calls[n]?.answer()
   }
   expect(await Promise.all(results)).toHaveLength(200)
-  expect(Math.max(...calls.map(({ items }) => items.length))).toBe(64)
+  expect(Math.max(...calls.map(({ items }) => items.length))).toBe(16)
 })
 
 test('under load a call waits for more items, but a single item waits for none', async () => {
