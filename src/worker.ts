@@ -57,7 +57,8 @@ export type WorkParts = ServiceParts & {
 }
 
 /**
- * Builds the worker, hands each part its collaborators, and works until `stop` aborts and everything in flight is drained.
+ * Builds the worker, hands each part its collaborators, and works until `stop` aborts and everything in flight is drained. It is
+ * long because it is one list: the parts, in the order in which they need each other.
  * Kafka and Redis are waited for while they are away.
  * @throws Error when it cannot go on (a topic that may not be created, a Redis Cluster); the reason of `stop` during the start
  */

@@ -1,16 +1,19 @@
 /**
  * How many requests are worked on at once: claimed, made ready and waiting for their turn in the budget. Those beyond wait here,
- * where each costs little more than its text, so that users take turns among far more requests than are made ready. A user who has
- * nothing inside does not wait for the many requests of another: there is as much room again for first requests.
+ * where each costs little more than its text, so that users take turns among far more requests than are made ready. Nobody waits for
+ * the many requests of another user: there is as much room again for users who have less than an equal share inside.
  */
 import { createFairLine } from '../budget/line.ts'
 
 export interface EntranceOptions {
-  /** Requests inside at once, and as many again of users who have no other inside. */
+  /** Requests inside at once, and as many again of users who have less than an equal share of them. */
   most: number
   /** Users take turns; off: the order of arrival. */
   isFair: boolean
 }
+
+/** So many of those that wait are looked at for one that has room, in the order of their turns. */
+const CANDIDATES = 16
 
 interface Waiter {
   user: string
@@ -51,8 +54,8 @@ export class Entrance {
     const left = (this.#insideOf.get(user) ?? 1) - 1
     if (left > 0) this.#insideOf.set(user, left)
     else this.#insideOf.delete(user)
-    const [next] = this.#line.next(1)
-    if (next === undefined || !this.#hasRoomFor(next.user)) return
+    const next = this.#line.next(CANDIDATES).find((waiter) => this.#hasRoomFor(waiter.user))
+    if (next === undefined) return
     this.#line.served(next)
     this.#admit(next.user)
     next.admit()
@@ -65,8 +68,10 @@ export class Entrance {
 
   #hasRoomFor(user: string): boolean {
     const { most, isFair } = this.#options
-    const isFirst = isFair && !this.#insideOf.has(user)
-    return this.#inside < (isFirst ? 2 * most : most)
+    if (this.#inside < most) return true
+    const own = this.#insideOf.get(user) ?? 0
+    const users = this.#insideOf.size + (own === 0 ? 1 : 0)
+    return isFair && this.#inside < 2 * most && own < most / users
   }
 
   #admit(user: string): void {

@@ -27,14 +27,25 @@ test('users take turns at the entrance, each with its oldest request first', asy
   expect(inside).toEqual(['a1', 'b1', 'a2', 'b2', 'a3'])
 })
 
-test('a user with one request does not wait for the thousand of another', async () => {
+test('a user with three requests does not wait for the thousand of another', async () => {
   const { entrance, inside, enter } = entranceOf(10)
   for (let n = 0; n < 1_000; n++) void enter('many', `many ${n}`)
   await settled()
   expect(inside).toHaveLength(10)
-  await enter('one')
-  expect(inside.at(-1)).toBe('one')
+  await Promise.all([enter('few', 'few 1'), enter('few', 'few 2'), enter('few', 'few 3')])
+  expect(inside.slice(-3)).toEqual(['few 1', 'few 2', 'few 3'])
   expect(entrance.waiting()).toBe(990)
+})
+
+test('the room for those who have less is shared equally, too', async () => {
+  const { entrance, inside, enter } = entranceOf(10)
+  for (const user of ['a', 'b', 'c']) for (let n = 0; n < 100; n++) void enter(user)
+  await settled()
+  const of = (user: string) => inside.filter((each) => each === user).length
+  expect(of('a')).toBe(10)
+  expect(Math.abs(of('b') - of('c'))).toBeLessThanOrEqual(2)
+  expect(of('c')).toBeGreaterThanOrEqual(3)
+  expect(entrance.waiting()).toBe(300 - inside.length)
 })
 
 test('without fairness they come in as they came', async () => {
