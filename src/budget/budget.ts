@@ -105,10 +105,14 @@ export function createBudget(options: BudgetOptions) {
   const dayMs = windows.dayMs + windows.marginMs
   const shares =
     userShare === null ? null : createUserShare({ redis, retryWhileAway, prefix, limits, part: userShare, dayMs })
-  const settleTogether = groupCommit(async (grants: readonly { id: string; atMs: number; billed: number | null }[]) => {
-    const version = await scripts.settle(grants)
-    return grants.map(() => version)
-  })
+  // A settlement never lingers: what an answer tells of less budget is told after it.
+  const settleTogether = groupCommit(
+    async (grants: readonly { id: string; atMs: number; billed: number | null }[]) => {
+      const version = await scripts.settle(grants)
+      return grants.map(() => version)
+    },
+    { lingerMs: 0 },
+  )
 
   const unsubscribe = options.subscribe(`${prefix}wake`, (message) => {
     admission.wake(message)
