@@ -8,7 +8,9 @@ import type { RecoveryOptions } from '../../src/claims/recovery.ts'
 import { createRecovery } from '../../src/claims/recovery.ts'
 import { createFleetState } from '../../src/claims/trusted-state.ts'
 import type { Handler } from '../../src/kafka/messages.ts'
+import { Turns } from '../../src/lib/turns.ts'
 import { createAsk } from '../../src/pipeline/attempt.ts'
+import { Entrance } from '../../src/pipeline/entrance.ts'
 import { Pipeline } from '../../src/pipeline/pipeline.ts'
 import { createGate } from '../../src/provider/gate.ts'
 import type { Question, Reply } from '../../src/provider/reply.ts'
@@ -119,7 +121,9 @@ export function buildProduct(parts: WorkerParts, client: Client) {
     config: { kafka: { groupId: GROUP, topics: TOPICS }, maxRequestBytes: 1e6 } as never,
     dedupe,
     budget,
-    ask: createAsk({ dedupe, budget, slots, gate, provider, trusted, metrics: METRICS, log }),
+    ask: createAsk({ dedupe, budget, gate, provider, trusted, metrics: METRICS, log }),
+    entrance: new Entrance({ most: 16, isFair: true }),
+    turns: new Turns(() => slots.isSending),
     capOf: () => RESERVED_TOKENS,
     scoring: SCORING,
     log,
