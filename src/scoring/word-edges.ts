@@ -37,7 +37,8 @@ function isLetterSpaced(letters: Letters, i: number): boolean {
   const { length } = letters.units
   const isSingle = (at: number) =>
     at >= 0 && at < length && (at === 0 || isApart(letters, at)) && (at === length - 1 || isApart(letters, at + 1))
-  if (!/^\s$/.test(between(letters, i))) return false
+  // A line that is set so ends with its last word.
+  if (!/^[^\S\n]$/.test(between(letters, i))) return false
   let [from, to] = [i, i]
   while (i - from < SPACED_LETTERS && isSingle(from - 1)) from -= 1
   while (to - i < SPACED_LETTERS && isSingle(to)) to += 1

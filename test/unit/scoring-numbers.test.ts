@@ -44,3 +44,9 @@ test.each([
 ])('numbers are neither put together nor taken apart: %j does not hold %s', async (resume, quote) => {
   expect(await isFound(resume, quote)).toBe(false)
 })
+
+test('the words of a letter-spaced line end with the line', async () => {
+  const resume = 'M A R I A  V E G A\nC O U R T  R E P O R T E R\nN o t a r y'
+  expect(await isFound(resume, 'COURT REPORTER')).toBe(true)
+  expect(await isFound(resume, 'GACOURT')).toBe(false)
+})
