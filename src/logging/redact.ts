@@ -1,9 +1,26 @@
-/** The last line of defence: nothing secret should come as far as a log line, and what does is blackened here. */
+/** The last line of defence: no secret should reach a log line, and one that does is blackened here. */
 
 /** Shorter ones would blacken ordinary words, and protect little. */
 const SECRET_MIN_LENGTH = 4
 /** Of one text. A line has to stay short enough that several processes append theirs in one write each. */
 const TEXT_MAX_LENGTH = 4_000
+/** A key that was replaced may still be quoted by an answer that is on its way. */
+const LEARNED_MAX = 20
+
+/** @param fixed those of the settings; what is empty or missing is left out */
+export function createSecrets(fixed: readonly (string | null | undefined)[]) {
+  const known = fixed.filter((secret): secret is string => typeof secret === 'string' && secret !== '')
+  let learned: string[] = []
+  return {
+    /** A value that came from elsewhere than the settings, such as a key file's. The last 20 of them are remembered. */
+    learn(value: string): void {
+      if (value !== '' && !learned.includes(value)) learned = [...learned, value].slice(-LEARNED_MAX)
+    },
+    all: (): readonly string[] => [...known, ...learned],
+  }
+}
+
+export type Secrets = ReturnType<typeof createSecrets>
 
 const PATTERNS: [RegExp, string][] = [
   // Keys of the provider, and what its errors quote of them.
