@@ -9,8 +9,8 @@ interface Entry {
   /** In a line. */
   does: string
   load: () => Promise<{ run: Command }>
-  /** It calls the provider with the key of the settings; the others do without. */
-  needsKey?: boolean
+  /** Whether it calls the provider with the key of the settings; by default it does not. */
+  needsKey?: (args: readonly string[]) => boolean
 }
 
 const COMMANDS: Record<string, Entry> = {
@@ -22,7 +22,7 @@ const COMMANDS: Record<string, Entry> = {
   doctor: {
     does: '[--paid]: look at settings, Kafka, Redis and the provider before a worker does',
     load: () => import('./doctor.ts'),
-    needsKey: true,
+    needsKey: () => true,
   },
   status: { does: '[--watch]: budgets, backlog, holds, workers', load: () => import('./status.ts') },
   inspect: { does: 'ID: where a request stands', load: () => import('./inspect.ts') },
@@ -34,7 +34,7 @@ const COMMANDS: Record<string, Entry> = {
   evaluate: {
     does: '--set FILE.jsonl: judge a prompt or model by labelled resumes',
     load: () => import('./evaluate.ts'),
-    needsKey: true,
+    needsKey: (args) => !args.some((arg) => /^--claims(?:=|$)/.test(arg)),
   },
   pause: { does: 'stop all calls of the whole fleet', load: () => import('./pause.ts') },
   resume: { does: 'end a pause', load: () => import('./resume.ts') },
@@ -82,9 +82,9 @@ export async function runCommand(
     output.complain(`unknown command: ${name}${meant === null ? '' : ` (did you mean ${meant}?)`}`)
     return listCommands(output.complain, EXIT.usage)
   }
-  const { load, needsKey = false } = command
+  const { load, needsKey = () => false } = command
   const { run } = await load()
-  return run({ args, env, signal, ...output, config: () => loadConfig(env, { needsKey }) })
+  return run({ args, env, signal, ...output, config: () => loadConfig(env, { needsKey: needsKey(args) }) })
 }
 
 function listCommands(tell: (line: string) => void, exitCode: number): number {

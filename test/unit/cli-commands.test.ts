@@ -238,3 +238,15 @@ test.concurrent('an interrupted command ends at once', async () => {
   user.abort(new Error('SIGINT'))
   await expect(ended).rejects.toThrow('SIGINT')
 })
+
+test('claims are judged without a key, since no model is asked', async () => {
+  const file = new URL('../../evaluation/claims.jsonl', import.meta.url).pathname
+  const { print, complain, signal, out, err } = context([])
+  const { OPENAI_KEY: _key, ...env } = AWAY
+  expect(await runCommand('evaluate', ['--claims', file], env, signal, { print, complain })).toBe(EXIT.ok)
+  expect(err).toEqual([])
+  expect(out.join('\n')).toContain('As a careless model claims:')
+  expect(await runCommand('evaluate', ['--set', file], env, signal, { print, complain }).catch(String)).toContain(
+    'OPENAI_KEY must be set',
+  )
+})
