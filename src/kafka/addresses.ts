@@ -25,5 +25,8 @@ export const openSocket: ISocketFactory = ({ host: name, port, ssl, onConnect })
   const server = isIP(host) === 0 ? { servername: host } : {}
   const socket = ssl ? connectTls({ host, port, ...server, ...ssl }, onConnect) : connect({ host, port }, onConnect)
   socket.setKeepAlive(true, KEEP_ALIVE_MS)
+  // kafkajs calls it again at each failed attempt to reach the broker. On a closed socket Node would add a listener for
+  // 'connect' each time.
+  socket.once('close', () => (socket.unref = () => socket))
   return socket
 }

@@ -1,182 +1,128 @@
 /**
- * A file a day, written by winston-daily-rotate-file, that survives what that library does not: a directory that cannot be
- * written or vanishes, and a full disk.
- *
- *   writing ── a write fails ──► waiting ── the time to retry has come ──► writing, from the first line that failed
+ * Writes the lines into a file a day by winston-daily-rotate-file. A line stays in the stream's buffer until it is in the file:
+ * a directory that cannot be written, a full disk or a file that was taken away delays lines and loses none.
  */
+import { once } from 'node:events'
+import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { Writable } from 'node:stream'
 import DailyRotateFile from 'winston-daily-rotate-file'
-import type { Log } from './log.ts'
-import { DATED_NAME } from './day.ts'
+import { pause } from '../lib/abortable.ts'
 import { createToday } from './today.ts'
-import { createWatchedFs } from './watched-fs.ts'
+import type { TodayOptions } from './today.ts'
 
-export interface DailyFileOptions {
-  dir: string
-  /** Files of days longer ago are removed. */
-  keepDays: number
-  log: Log
-  /** How often the day and the file are looked at, though nothing is written. */
-  tickMs?: number
-  /** Makes a symbolic link; throws where that is impossible. */
-  symlink?: (target: string, path: string) => void
-}
-
-const TICK_MS = 1_000
 const RETRY_MIN_MS = 1_000
 const RETRY_MAX_MS = 30_000
-/** Lines that wait for the disk; of more the newest are left out, and counted. */
-const QUEUE_LIMIT = 10_000
-/** Lines that come while others are being written are written together, in so many characters at the most. */
-const CHUNK_CHARS = 16_384
+/** Of lines that wait for the disk; the lines after them are left out, and counted. */
+const WAITING_MAX_CHARS = 5_000_000
 const DRAIN_LIMIT_MS = 2_000
 
-export interface DailyFile {
-  write(line: string): void
-  /** Resolves when every line is written, or after 2 s. */
-  close(): Promise<void>
-}
-
 /**
- * @param lines each with its end, some of which are left
- * @param bytes of them that are in the file
- * @returns the lines that are left; one that was cut is to be written again, on a line of its own
+ * Opens the file with the first write. Never throws: what is wrong is logged, once until it is over.
+ * @param options `tickMs`: how often the day and the file are looked at when nothing is written
  */
-export function unwritten(lines: readonly string[], bytes: number): string[] {
-  let left = bytes
-  let from = 0
-  for (; from < lines.length - 1; from++) {
-    const length = Buffer.byteLength(lines[from] ?? '')
-    if (length > left) break
-    left -= length
-  }
-  const [first = '', ...others] = lines.slice(from)
-  return [left > 0 ? `\n${first}` : first, ...others]
-}
-
-/** Opens today's file in the background. Never throws: what is wrong is told to `log`, once until it is over. */
-export function openDailyFile({ dir, keepDays, log, tickMs = TICK_MS, symlink }: DailyFileOptions): DailyFile {
-  const today = createToday({ dir, keepDays, log, ...(symlink === undefined ? {} : { symlink }) })
-  /** Lines that are not known to be in the file; the library writes the first `handed` of them. */
-  const queue: string[] = []
-  let handed = 0
-  /** Bytes of those that are in the file; 0 unless a full disk took a part of them. */
-  let tornBytes = 0
-  let leftOut = 0
+export function createDailyFile({ tickMs = 1_000, ...options }: TodayOptions & { tickMs?: number | undefined }) {
+  const { dir, log } = options
+  const today = createToday(options)
+  const ended = new AbortController()
   let file: DailyRotateFile | null = null
-  let troubled = false
-  let retryMs = RETRY_MIN_MS
-  let retryAtMs = 0
-  let onDrained = () => {}
+  /** Of the file that was opened last; the inode is known once a line is in it. */
+  let name = ''
+  let inode: number | null = null
+  let isBusy = false
+  let isFailing = false
+  let leftOut = 0
 
-  function open(): void {
-    try {
-      const watched = createWatchedFs(
-        (path) => onOpened(opened, path),
-        (bytes, whole) => onWritten(opened, bytes, whole),
-      )
-      const opened = new DailyRotateFile({
-        dirname: dir,
-        filename: DATED_NAME,
-        datePattern: 'YYYY-MM-DD',
-        // Without maxFiles it keeps no audit file: today.ts removes by name, which several processes may do at once.
-        auditFile: join(dir, '.audit.json'),
-        options: { flags: 'a', fs: watched },
-      })
-      file = opened
-      // It emits them on its inner stream only, where nobody listening means a crash.
-      opened.logStream.on('error', (error: Error) => fail(opened, error))
-    } catch (error) {
-      fail(null, error as Error)
+  // Lines that come during a write are written together by the next one: a write and a stat for each would cost too much.
+  const lines = new Writable({
+    decodeStrings: false,
+    writev: (chunks, done) => void deliver(chunks.map(({ chunk }) => chunk as string).join('')).then(() => done()),
+  })
+
+  /** Tries until the text is in the file or the log is closed. Never rejects. */
+  async function deliver(text: string): Promise<void> {
+    isBusy = true
+    for (let retryMs = RETRY_MIN_MS; !ended.signal.aborted; retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)) {
+      try {
+        // A write that failed may have left a part of a line.
+        await append(isFailing && name !== '' ? `\n${text}` : text)
+        succeeded()
+        break
+      } catch (error) {
+        failed(error as Error)
+        await pause(retryMs, ended.signal).catch(() => {})
+      }
     }
-    handOver()
+    isBusy = false
   }
 
-  function handOver(): void {
-    if (file === null || handed > 0 || queue.length === 0) return
-    let chars = 0
-    do chars += queue[handed++]?.length ?? 0
-    while (handed < queue.length && chars + (queue[handed]?.length ?? 0) <= CHUNK_CHARS)
-    try {
-      file.logStream.write(queue.slice(0, handed).join(''))
-    } catch (error) {
-      // A directory that cannot be made throws here, at the first line of a day.
-      fail(file, error as Error)
-    }
+  async function append(text: string): Promise<void> {
+    if (file !== null && (inode === null || inode !== (await inodeOf(join(dir, name))))) close()
+    file ??= open()
+    const before = name
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    // The library begins the new day's file by itself, and hands the callback on to the stream of the file.
+    file.logStream.write(text, (error) => (error == null ? resolve() : reject(error)))
+    await promise
+    if (name !== before) inode = await inodeOf(join(dir, name))
+    if (name !== before || text === '') today.keep(name)
+    await today.copy(text)
   }
 
-  /** Not at the library's event `new`, which comes before it is known whether there can be a file. */
-  function onOpened(by: DailyRotateFile, path: string): void {
-    if (by === file) today.is(basename(path))
+  function open(): DailyRotateFile {
+    name = ''
+    // Without `maxFiles`, which needs an account of files that several processes cannot share: today.ts removes them by name.
+    const opened = new DailyRotateFile({ dirname: dir, filename: 'auth_service-%DATE%.log', datePattern: 'YYYY-MM-DD' })
+    opened.on('new', (path: string) => (name = basename(path)))
+    // The callback of the write is told the same; without a listener the error would end the process.
+    opened.logStream.on('error', () => {})
+    return opened
   }
 
-  function onWritten(by: DailyRotateFile, bytes: number, whole: boolean): void {
-    if (by !== file) return
-    tornBytes = whole ? 0 : tornBytes + bytes
-    if (!whole) return
-    today.copy(queue.splice(0, handed).join(''))
-    handed = 0
-    handOver()
-    if (queue.length > 0) return
-    onDrained()
-    if (troubled) log.info('the log file is written again', { dir })
-    troubled = false
+  function close(): void {
+    file?.close?.()
+    file = null
+    inode = null
+  }
+
+  function failed({ message: reason }: Error): void {
+    close()
+    if (!isFailing) log.warn('the log file cannot be written: the lines come on stdout only', { dir, reason })
+    isFailing = true
+    if (lines.writableEnded) ended.abort()
+  }
+
+  function succeeded(): void {
+    if (isFailing) log.info('the log file is written again', { dir })
+    isFailing = false
     if (leftOut > 0)
       log.warn('lines were left out of the log file: it could not be written for too long', { dir, leftOut })
     leftOut = 0
   }
 
-  function fail(by: DailyRotateFile | null, error: Error): void {
-    if (by !== file) return
-    file = null
-    handed = 0
-    dropWritten()
-    // The directory was taken away, or somebody else rotates: a new file can be made at once.
-    const vanished = (error as NodeJS.ErrnoException).code === 'ENOENT' && !troubled
-    retryAtMs = performance.now() + (vanished ? 0 : retryMs)
-    retryMs = vanished || !troubled ? RETRY_MIN_MS : Math.min(retryMs * 2, RETRY_MAX_MS)
-    by?.close?.()
-    if (!troubled)
-      log.warn('the log file cannot be written: the lines come on stdout only', { dir, reason: error.message })
-    troubled = true
-  }
-
-  /** After a write that reached the file in part only. */
-  function dropWritten(): void {
-    if (tornBytes === 0) return
-    const left = unwritten(queue, tornBytes)
-    today.copy(queue.splice(0, queue.length - left.length).join(''))
-    queue[0] = left[0] ?? ''
-    tornBytes = 0
-  }
-
-  function tick(): void {
-    if (file === null && performance.now() >= retryAtMs) open()
-    // Nothing: the library looks at the date at each write, and watched-fs.ts whether the file is there.
-    else file?.logStream.write('')
-    if (file !== null) today.keep()
-  }
-
-  open()
-  const timer = setInterval(tick, tickMs)
+  // An empty text begins the new day's file and puts right what was taken away.
+  const timer = setInterval(() => isBusy || lines.write(''), tickMs)
   timer.unref()
 
   return {
-    write(line) {
-      if (queue.length >= QUEUE_LIMIT) leftOut++
-      else queue.push(line)
-      handOver()
+    write(line: string): void {
+      if (lines.writableLength < WAITING_MAX_CHARS) lines.write(line)
+      else leftOut++
     },
-    async close() {
+    /** Resolves when every line is written, when one cannot be written, or after 2 s. */
+    async close(): Promise<void> {
       clearInterval(timer)
-      const { promise: drained, resolve } = Promise.withResolvers<void>()
-      onDrained = resolve
-      const limit = setTimeout(resolve, queue.length === 0 || file === null ? 0 : DRAIN_LIMIT_MS)
-      await drained
-      clearTimeout(limit)
-      file?.close?.()
-      file = null
-      today.close()
+      lines.end()
+      const limit = pause(isFailing ? 0 : DRAIN_LIMIT_MS, ended.signal).catch(() => {})
+      await Promise.race([once(lines, 'finish'), limit])
+      ended.abort()
+      close()
     },
   }
 }
+
+const inodeOf = (path: string) =>
+  stat(path).then(
+    ({ ino }) => ino,
+    () => null,
+  )

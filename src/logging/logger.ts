@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import winston from 'winston'
 import type { Config } from '../config.ts'
-import type { Log, LogFields } from './log.ts'
-import { openDailyFile } from './daily-file.ts'
+import { createDailyFile } from './daily-file.ts'
 import type { Entry } from './line.ts'
 import { createFormatter } from './line.ts'
+import type { Log, LogFields } from './log.ts'
 import { createRedact } from './redact.ts'
 import { createRepeats, REPEATS } from './repeats.ts'
 
@@ -19,10 +19,8 @@ export interface LoggerOptions {
   secrets?: () => readonly string[]
   /** Which entries besides faults `recent` keeps; default none. */
   remember?: (entry: Entry) => boolean
-  /** For tests: see logging/daily-file.ts. */
+  /** For tests: see daily-file.ts and repeats.ts. */
   tickMs?: number
-  symlink?: (target: string, path: string) => void
-  /** For tests: see logging/repeats.ts. */
   repeats?: { spanMs: number; differing: number }
 }
 
@@ -33,82 +31,71 @@ export type Logger = Log & {
   close(): Promise<void>
 }
 
-/** How winston's readers know the finished line (triple-beam). */
-const MESSAGE = Symbol.for('message')
+/** Where winston's transports find the finished line (triple-beam). */
+const LINE = Symbol.for('message')
 /** Lines that are kept in memory. */
 const REMEMBERED = 30
-const RANKS: Record<keyof Log, number> = { error: 0, warn: 1, info: 2, debug: 3 }
+const { levels } = winston.config.npm
 
 /**
  * Never throws: a directory that cannot be written is a warning on stdout, and tried again and again.
  * @returns the log; faults (error and warn) that repeat are counted instead of repeated
  */
 export function createLogger(config: Config['logs'], options: LoggerOptions): Logger {
-  const { stdout, worker = '', secrets = () => [], tickMs, symlink } = options
+  const { stdout, worker = '', secrets = () => [], remember = () => false, tickMs } = options
   const format = createFormatter({ format: config.format, worker, redact: createRedact(secrets) })
   const repeats = createRepeats({ ...REPEATS, ...options.repeats, clock: () => performance.now() })
-  // Opening the file may have something to say itself.
-  let file: ReturnType<typeof openDailyFile> | null = null
-  const early: string[] = []
+  const remembered: string[] = []
+  let closing: Promise<void> | null = null
+
+  const log: Log = {
+    error: (message, fields) => say('error', message, fields),
+    warn: (message, fields) => say('warn', message, fields),
+    info: (message, fields) => say('info', message, fields),
+    debug: (message, fields) => say('debug', message, fields),
+  }
+  const file = createDailyFile({ dir: config.dir, keepDays: config.keepDays, log, tickMs })
   const lines = new Writable({
     decodeStrings: false,
     write(line: string, _encoding, done) {
-      if (file === null) early.push(line)
-      else file.write(line)
+      file.write(line)
       done()
     },
   })
-  const transports = [stdout, lines].map((stream) => new winston.transports.Stream({ stream, eol: '\n' }))
   const logger = winston.createLogger({
     level: config.level,
-    format: winston.format((info) => Object.assign(info, { [MESSAGE]: format(info['entry'] as Entry, new Date()) }))(),
-    transports,
-  })
-  let closing: Promise<void> | null = null
-  const remembered: string[] = []
-
-  function show(entry: Entry): void {
-    if (entry.level === 'error' || entry.level === 'warn' || options.remember?.(entry) === true) {
-      remembered.push(format(entry, new Date()))
+    format: winston.format((info) => {
+      const entry = info as unknown as Entry
+      const line = format(entry, new Date())
+      if (isFault(entry) || remember(entry)) remembered.push(line)
       if (remembered.length > REMEMBERED) remembered.shift()
-    }
-    if (closing === null) logger.log({ level: entry.level, message: '', entry })
-  }
+      return Object.assign(info, { [LINE]: line })
+    })(),
+    transports: [stdout, lines].map((stream) => new winston.transports.Stream({ stream, eol: '\n' })),
+  })
 
-  function say(level: keyof Log, message: string, fields: LogFields): void {
-    if (RANKS[level] > RANKS[config.level]) return
+  const isFault = ({ level }: Pick<Entry, 'level'>) => level === 'error' || level === 'warn'
+  const show = (entry: Entry) => logger.log(entry)
+
+  function say(level: keyof Log, message: string, fields: LogFields = {}): void {
+    // winston looks at the level after it has made the line.
+    if (closing !== null || (levels[level] ?? 0) > (levels[config.level] ?? 0)) return
     const entry = { level, message, fields }
-    if (RANKS[level] > RANKS.warn || repeats.admits(entry)) show(entry)
+    if (!isFault(entry) || repeats.admits(entry)) show(entry)
   }
 
-  const log: Log = {
-    error: (message, fields = {}) => say('error', message, fields),
-    warn: (message, fields = {}) => say('warn', message, fields),
-    info: (message, fields = {}) => say('info', message, fields),
-    debug: (message, fields = {}) => say('debug', message, fields),
-  }
   stdout.on('error', (error: Error) => log.warn('stdout cannot be written', { reason: error.message }))
-  const limits = { ...(tickMs === undefined ? {} : { tickMs }), ...(symlink === undefined ? {} : { symlink }) }
-  const opened = openDailyFile({ ...config, ...limits, log })
-  file = opened
-  for (const line of early) opened.write(line)
   const timer = setInterval(() => repeats.summaries().forEach(show), Math.min(1_000, options.repeats?.spanMs ?? 1_000))
   timer.unref()
+  file.write('')
 
   async function close(): Promise<void> {
     clearInterval(timer)
-    const ended = Promise.all(transports.map((transport) => once(transport, 'finish')))
+    repeats.summaries(true).forEach(show)
     logger.end()
-    await ended
-    await opened.close()
+    await once(logger, 'finish')
+    await file.close()
   }
 
-  return {
-    ...log,
-    recent: () => remembered,
-    close() {
-      if (closing === null) repeats.summaries(true).forEach(show)
-      return (closing ??= close())
-    },
-  }
+  return { ...log, recent: () => remembered, close: () => (closing ??= close()) }
 }

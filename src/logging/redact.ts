@@ -1,14 +1,33 @@
-/** The last line of defence: nothing secret should come as far as a log line, and what does is blackened here. */
+/** The last line of defence: no secret should reach a log line, and one that does is blackened here. */
 
 /** Shorter ones would blacken ordinary words, and protect little. */
 const SECRET_MIN_LENGTH = 4
 /** Of one text. A line has to stay short enough that several processes append theirs in one write each. */
 const TEXT_MAX_LENGTH = 4_000
+/** A key that was replaced may still be quoted by an answer that is on its way. */
+const LEARNED_MAX = 20
+
+/** @param fixed those of the settings; what is empty or missing is left out */
+export function createSecrets(fixed: readonly (string | null | undefined)[]) {
+  const known = fixed.filter((secret): secret is string => typeof secret === 'string' && secret !== '')
+  let learned: string[] = []
+  return {
+    /** A value that came from elsewhere than the settings, such as a key file's. The last 20 of them are remembered. */
+    learn(value: string): void {
+      if (value !== '' && !learned.includes(value)) learned = [...learned, value].slice(-LEARNED_MAX)
+    },
+    all: (): readonly string[] => [...known, ...learned],
+  }
+}
+
+export type Secrets = ReturnType<typeof createSecrets>
 
 const PATTERNS: [RegExp, string][] = [
   // Keys of the provider, and what its errors quote of them.
   [/\bsk-[\w*-]{6,}/g, 'sk-***'],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi, '$1 ***'],
+]
+const URL_PATTERNS: typeof PATTERNS = [
   // User and password of an address.
   [/\b([a-z][a-z\d+.-]{0,20}:\/\/)[^\s/@]+@/gi, '$1***@'],
   // Callers put tokens into the query of their callback's address.
@@ -29,7 +48,8 @@ export function createRedact(secrets: () => readonly string[]) {
     }
     const over = clean.length - TEXT_MAX_LENGTH
     if (over > 0) clean = `${clean.slice(0, TEXT_MAX_LENGTH)}... (${over} more)`
-    for (const [pattern, instead] of PATTERNS) clean = clean.replace(pattern, instead)
+    const patterns = clean.includes('://') ? [...PATTERNS, ...URL_PATTERNS] : PATTERNS
+    for (const [pattern, instead] of patterns) clean = clean.replace(pattern, instead)
     return clean
   }
 }

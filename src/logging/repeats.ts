@@ -12,59 +12,47 @@ export interface RepeatsOptions {
 
 export const REPEATS: Omit<RepeatsOptions, 'clock'> = { spanMs: 60_000, differing: 20 }
 
-interface Span {
-  endsMs: number
-  /** What was shown, by its facts, and how often it was met again. */
-  shown: Map<string, { entry: Entry; again: number }>
-  /** What was not shown, and the last of it. */
-  others: { entry: Entry; again: number } | null
-}
+/** What was met, by its facts, and how often it was not shown. */
+type Met = Map<string, { entry: Entry; again: number }>
+
+/** In the place of the facts of lines that differ too much to be shown; their last one stands for them. */
+const OTHERS = '\n'
 
 /** @returns whether to show a line, and what is to be told about those that were not */
 export function createRepeats({ spanMs, differing, clock }: RepeatsOptions) {
   /** By level and message, which are constants of the code: it stays small. */
-  const spans = new Map<string, Span>()
+  const spans = new Map<string, { endsMs: number; met: Met }>()
 
   function admits(entry: Entry): boolean {
     const key = `${entry.level} ${entry.message}`
-    const span = spans.get(key) ?? { endsMs: clock() + spanMs, shown: new Map(), others: null }
-    spans.set(key, span)
+    const { endsMs, met } = spans.get(key) ?? { endsMs: clock() + spanMs, met: new Map() as Met }
+    spans.set(key, { endsMs, met })
     const facts = factsOf(entry)
-    const before = span.shown.get(facts)
-    if (before !== undefined) {
-      before.again++
-      return false
-    }
-    if (span.shown.size >= differing) {
-      span.others = { entry, again: (span.others?.again ?? 0) + 1 }
-      return false
-    }
-    span.shown.set(facts, { entry, again: 0 })
-    return true
+    const before = met.get(facts)
+    if (before !== undefined) before.again++
+    else if (met.size < differing) met.set(facts, { entry, again: 0 })
+    else met.set(OTHERS, { entry, again: (met.get(OTHERS)?.again ?? 0) + 1 })
+    return before === undefined && !met.has(OTHERS)
   }
 
   /** @returns lines that sum up the spans that are over, or all spans at the end; each opens a span of its own */
   function summaries(all = false): Entry[] {
-    const nowMs = clock()
-    const told: Entry[] = []
-    for (const [key, span] of spans) {
-      if (!all && span.endsMs > nowMs) continue
-      const met = [...span.shown].filter(([, { again }]) => again > 0)
-      for (const { entry, again } of [...met.map(([, each]) => each), ...(span.others === null ? [] : [span.others])]) {
-        told.push({ ...entry, fields: { ...entry.fields, repeated: again } })
-      }
-      if (met.length === 0 && span.others === null) spans.delete(key)
-      else spans.set(key, { endsMs: nowMs + spanMs, shown: new Map(met.map(fresh)), others: null })
-    }
-    return told
+    const over = [...spans].filter(([, { endsMs }]) => all || endsMs <= clock())
+    return over.flatMap(([key, { met }]) => {
+      const again = [...met].filter(([, each]) => each.again > 0)
+      const fresh = again
+        .filter(([facts]) => facts !== OTHERS)
+        .map(([facts, { entry }]) => [facts, { entry, again: 0 }] as const)
+      if (again.length === 0) spans.delete(key)
+      else spans.set(key, { endsMs: clock() + spanMs, met: new Map(fresh) })
+      return again.map(([, { entry, again }]) => ({ ...entry, fields: { ...entry.fields, repeated: again } }))
+    })
   }
 
   return { admits, summaries }
 }
 
-const fresh = ([facts, { entry }]: [string, { entry: Entry }]) => [facts, { entry, again: 0 }] as const
-
-/** Durations differ each time. */
+/** Without durations, which differ each time. */
 const factsOf = ({ fields }: Entry) =>
   Object.entries(fields)
     .filter(([name]) => !name.endsWith('Ms'))

@@ -1,138 +1,100 @@
 /**
  * Keeps today's log readable as auth_service.log: a link to the file of the day, or a second file with the same lines on
- * volumes that have no links (vfat, some network file systems).
+ * volumes that have no links (vfat, some network file systems). Removes the files of days that are no longer kept.
  */
 import fs from 'node:fs'
-import { readdir, unlink } from 'node:fs/promises'
+import { appendFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { localTime } from './line.ts'
 import type { Log } from './log.ts'
-import { datedName, localDay, outdated, TODAY_NAME } from './day.ts'
 
 export interface TodayOptions {
   dir: string
+  /** Files of days longer ago are removed. */
   keepDays: number
   log: Log
-  symlink?: (target: string, path: string) => void
 }
 
-export type Today = ReturnType<typeof createToday>
+const TODAY = 'auth_service.log'
+/** A second number tells logs of other services with the same day apart. */
+const DATED = /^auth_service-(\d{4}-\d\d-\d\d)(?:\.\d+)?\.log$/
 
-export function createToday({ dir, keepDays, log, symlink = fs.symlinkSync }: TodayOptions) {
-  const current = join(dir, TODAY_NAME)
-  let file = ''
-  let copy: { of: string; stream: fs.WriteStream } | null = null
-  let said: string | null = null
+/** @returns YYYY-MM-DD in local time, as winston-daily-rotate-file names the files */
+export const localDay = (at: Date): string => localTime(at).slice(0, 10)
 
-  function link(): void {
-    if (readLink(current) === file) return
-    // A name of its own, and then a rename: a reader finds auth_service.log at any time, and several workers may do it.
-    const fresh = join(dir, `.${TODAY_NAME}.${process.pid}`)
+export function createToday({ dir, keepDays, log }: TodayOptions) {
+  const current = join(dir, TODAY)
+  let kept = ''
+  /** The file of the day whose lines are copied, where links fail. */
+  let copied: string | null = null
+  let told = ''
+
+  /** @throws Error where links are impossible */
+  function link(name: string): void {
+    const found = fs.lstatSync(current, { throwIfNoEntry: false })
+    if (found?.isSymbolicLink() === true && fs.readlinkSync(current) === name) return
+    const fresh = join(dir, `.${TODAY}.${process.pid}`)
     fs.rmSync(fresh, { force: true })
-    symlink(file, fresh)
+    fs.symlinkSync(name, fresh)
+    if (found?.isFile() === true) setAside(found)
+    // A rename: a reader finds auth_service.log at any time, and several workers may do this at once.
+    fs.renameSync(fresh, current)
+  }
+
+  /** Keeps a log that is not ours, such as that of the service before this one, under a name that no other file has. */
+  const setAside = ({ mtime, mtimeMs }: fs.Stats) =>
+    fs.renameSync(current, join(dir, `auth_service-${localDay(mtime)}.${Math.trunc(mtimeMs)}.log`))
+
+  function beginCopy(name: string): void {
+    const found = fs.lstatSync(current, { throwIfNoEntry: false })
+    if (found?.isFile() === true && !name.includes(localDay(found.mtime))) {
+      // What this process has copied stands in the file of its day as well.
+      if (copied === null) setAside(found)
+      else fs.truncateSync(current)
+    }
+    copied = name
+  }
+
+  function tell(level: 'info' | 'warn', message: string, error: unknown): void {
+    const { message: reason } = error as Error
+    if (told !== message + reason) log[level](message, { dir, reason })
+    told = message + reason
+  }
+
+  const cannotKeep = (error: unknown) => tell('warn', `today's log cannot be kept as ${TODAY}`, error)
+
+  async function removeOld(): Promise<void> {
     try {
-      keepAside()
-      fs.renameSync(fresh, current)
-    } finally {
-      fs.rmSync(fresh, { force: true })
-    }
-  }
-
-  /** A plain file in the link's place is somebody's log: of the service before this one, or of days without links. */
-  function keepAside(): void {
-    const stats = fs.lstatSync(current, { throwIfNoEntry: false })
-    if (stats?.isFile() !== true) return
-    const day = localDay(stats.mtime)
-    for (let number = 0; ; number++) {
-      try {
-        // Not a rename, which would replace a file that is there.
-        return fs.linkSync(current, join(dir, datedName(day, number)))
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      }
-    }
-  }
-
-  function openCopy(): void {
-    if (copy?.of === file && fs.existsSync(current)) return
-    closeCopy()
-    const stats = fs.lstatSync(current, { throwIfNoEntry: false })
-    const day = stats?.isFile() === true ? localDay(stats.mtime) : null
-    if (day !== null && datedName(day) < file) {
-      const dated = join(dir, datedName(day))
-      // What stands in it is in its day's file as well, or else it becomes that file.
-      if (fs.existsSync(dated)) fs.truncateSync(current)
-      else fs.renameSync(current, dated)
-    }
-    const stream = fs.createWriteStream(current, { flags: 'a' })
-    stream.on('error', (error) => trouble(error.message))
-    copy = { of: file, stream }
-  }
-
-  function closeCopy(): void {
-    copy?.stream.end()
-    copy = null
-  }
-
-  function trouble(reason: string): void {
-    if (said !== reason) log.warn(`today's log cannot be kept as ${TODAY_NAME}`, { dir, file, reason })
-    said = reason
-    copy = null
-  }
-
-  function keep(): void {
-    if (file === '') return
-    try {
-      link()
-      closeCopy()
-      said = null
-    } catch (error) {
-      const reason = (error as Error).message
-      try {
-        if (said === null)
-          log.info(`no links here: ${TODAY_NAME} is a second file with the same lines`, { dir, reason })
-        said ??= ''
-        openCopy()
-      } catch (error) {
-        trouble((error as Error).message)
-      }
-    }
-  }
-
-  async function removeOutdated(): Promise<void> {
-    try {
-      for (const name of outdated(await readdir(dir), keepDays, new Date())) {
-        await unlink(join(dir, name)).catch((error: NodeJS.ErrnoException) => {
-          // Another worker was faster.
-          if (error.code !== 'ENOENT') throw error
-        })
-      }
+      const now = new Date()
+      const first = localDay(new Date(now.getFullYear(), now.getMonth(), now.getDate() - keepDays))
+      const old = (await readdir(dir)).filter((file) => (DATED.exec(file)?.[1] ?? first) < first)
+      // Another worker may be faster.
+      await Promise.all(old.map((file) => rm(join(dir, file), { force: true })))
     } catch (error) {
       log.warn('old logs are not removed', { dir, reason: (error as Error).message })
     }
   }
 
   return {
-    /** Today's file has this name from now on. */
-    is(name: string): void {
-      file = name
-      keep()
-      void removeOutdated()
+    /** Makes the file of the day readable as today's log, or puts right what was taken away. */
+    keep(name: string): void {
+      if (kept !== name) void removeOld()
+      kept = name
+      try {
+        link(name)
+        copied = null
+      } catch (error) {
+        tell('info', `no links here: ${TODAY} is a second file with the same lines`, error)
+        try {
+          if (copied !== name) beginCopy(name)
+        } catch (error) {
+          cannotKeep(error)
+        }
+      }
     },
-    /** Puts right what was taken away meanwhile. */
-    keep,
-    /** Where there is no link, the line goes to the second file. */
-    copy(line: string): void {
-      copy?.stream.write(line)
+    /** Writes the lines into the second file, where there is no link. */
+    async copy(text: string): Promise<void> {
+      if (copied !== null && text !== '') await appendFile(current, text).catch(cannotKeep)
     },
-    close: closeCopy,
-  }
-}
-
-function readLink(path: string): string | null {
-  try {
-    return fs.readlinkSync(path)
-  } catch {
-    // Not there, or no link.
-    return null
   }
 }

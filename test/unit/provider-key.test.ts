@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LogFields } from '../../src/logging/log.ts'
 import { createRedact } from '../../src/logging/redact.ts'
-import { createSecrets } from '../../src/logging/secrets.ts'
+import { createSecrets } from '../../src/logging/redact.ts'
 import { createKeySource } from '../../src/provider/key.ts'
 
 let lines: string[]
