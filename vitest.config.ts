@@ -1,6 +1,23 @@
+import type { TestSpecification } from 'vitest/node'
+import { BaseSequencer } from 'vitest/node'
 import { defineConfig } from 'vitest/config'
 
 const UNIT = 'test/unit/**/*.test.ts'
+/** Three brokers take both cores while they start. */
+const HEAVY = ['test/kafka/cluster.test.ts']
+/** How much of a budget ten workers use says nothing about the budget while they are starved. */
+const MEASURING = ['test/e2e/budgets-fleet.test.ts']
+
+/** Begins with the heavy files and ends with those that measure, so that they never run side by side. */
+class HeavyFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isOneOf = (paths: string[], { moduleId }: TestSpecification) => paths.some((path) => moduleId.endsWith(path))
+    const rank = (file: TestSpecification) => (isOneOf(HEAVY, file) ? 0 : isOneOf(MEASURING, file) ? 2 : 1)
+    // oxlint-disable-next-line unicorn/no-array-sort -- the sequencer's own method, which returns a new array
+    const sorted = await super.sort(files)
+    return sorted.toSorted((a, b) => rank(a) - rank(b))
+  }
+}
 
 export default defineConfig({
   test: {
@@ -9,6 +26,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores: a broker, Redis and workers already share them with the tests.
     maxWorkers: 2,
+    sequence: { sequencer: HeavyFirst },
     // kafkajs 2.2.4 schedules its checks with negative delays.
     execArgv: ['--disable-warning=TimeoutNegativeWarning'],
     projects: [
@@ -19,8 +37,6 @@ export default defineConfig({
           name: 'services',
           include: ['test/**/*.test.ts'],
           exclude: [UNIT],
-          // Workers are killed, frozen and starved here, two test files at a time on two cores: what fails twice is a fault.
-          retry: 1,
           globalSetup: ['test/support/global-setup.ts'],
         },
       },

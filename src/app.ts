@@ -1,4 +1,4 @@
-/** The worker from its first log line to its last: everything that is acquired in between is given back. */
+/** Runs the worker from its first log line to its last, and releases whatever it acquired in between. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Config } from './config.ts'
@@ -12,13 +12,13 @@ import { TIMINGS } from './timings.ts'
 import { work } from './worker.ts'
 
 export interface App {
-  /** Resolves when the worker has stopped; rejects when it cannot go on, with everything released. */
+  /** Resolves when the worker has stopped; rejects when it cannot go on. Everything is released in both cases. */
   done: Promise<void>
-  /** Drains and ends, once. @param why for the log */
+  /** Drains and stops the worker; a second call does nothing. @param why the reason, for the log */
   stop(why: string): void
 }
 
-/** Starts at once and in the background: a Kafka or Redis that is down is waited for, with the reason in the log. */
+/** Starts the worker in the background. While Kafka or Redis is down, it waits and logs the reason. */
 export function startApp(config: Config, strangers: readonly Stranger[] = []): App {
   const stopping = new AbortController()
   return {
@@ -45,7 +45,7 @@ async function run(config: Config, strangers: readonly Stranger[], stop: AbortSi
       log.error('the worker cannot go on', { reason: (error as Error).message })
       throw error
     }
-    log.info('stopped before the start was through', { why: (stop.reason as Error).message })
+    log.info('stopped before the start was complete', { why: (stop.reason as Error).message })
   } finally {
     await releases.release(TIMINGS.shutdown.releaseMs)
     await log.close()
@@ -56,7 +56,7 @@ async function run(config: Config, strangers: readonly Stranger[], stop: AbortSi
 const isFailure = ({ fields: { outcome } }: Entry) =>
   typeof outcome === 'string' && !['success', 'duplicate'].includes(outcome)
 
-/** The settings whose values must never stand in a log. */
+/** The values that must never appear in a log. */
 function secretsOf({ provider, kafka, redis }: Config): (string | null | undefined)[] {
   const proxy = provider.proxyUrl === null ? null : decodeURIComponent(new URL(provider.proxyUrl).password)
   const login = kafka.sasl?.mechanism === 'oauthbearer' ? kafka.sasl.clientSecret : kafka.sasl?.password

@@ -1,4 +1,4 @@
-/** What comes in and goes out: the JSON that other teams' services write and read, byte for byte their contract. */
+/** Decodes requests and encodes outcomes: the JSON that other teams' services write and read, exact to the byte. */
 import { isUtf8 } from 'node:buffer'
 import { NumberText, stringifyExact } from './lib/json.ts'
 import { readMembers } from './lib/json-members.ts'
@@ -9,7 +9,7 @@ export { MATCHES_MAX, NOTIFICATION_KEY, RECOMMENDATION_MAX_CHARS, RECORD_KEY, RE
 
 export type Verdict = 'Подходит' | 'Не подходит'
 
-/** Where an answer belongs: echoed unchanged into every outcome. */
+/** Whom an outcome belongs to; every outcome repeats it unchanged. */
 export interface Address {
   callbackUrl: string
   processingId: bigint
@@ -37,9 +37,9 @@ export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number]
 
 export type Decoded =
   | { kind: 'request'; request: ScoringRequest }
-  /** Has its address, so its caller is told: `problem` is a Russian sentence that names the field. */
+  /** The address is readable, so the caller is told: `problem` is a Russian sentence that names the field. */
   | { kind: 'invalid'; address: Address; problem: string }
-  /** Nobody can be answered: `detail` is for the operator and holds names of fields only, never their values. */
+  /** Nobody can be answered. `detail` is for the operator and names fields without their values. */
   | { kind: 'unanswerable'; reason: DeadLetterReason; detail: string }
 
 const FIELDS = new Set([...Object.keys(addressSchema.shape), ...Object.keys(textsSchema.shape)])
@@ -47,8 +47,8 @@ const FIELDS = new Set([...Object.keys(addressSchema.shape), ...Object.keys(text
 /**
  * Reads a message of the requests topic.
  * @param value the message's bytes, null for a tombstone
- * @param maxBytes a longer value is not looked at
- * @returns the request, or why it is none; throws nothing
+ * @param maxBytes a longer value is not read
+ * @returns the request, or what is wrong with it; never throws
  */
 export function decodeRequest(value: Buffer | null, maxBytes = Infinity): Decoded {
   if (value === null) return unanswerable('not_json_object', 'the message has no value')
@@ -94,7 +94,7 @@ function withoutByteOrderMark(value: Buffer): Buffer {
   return value.subarray(0, 3).equals(BYTE_ORDER_MARK) ? value.subarray(3) : value
 }
 
-/** Only strings and numbers are read: what else stands in the place of a field is wrong there, however large it is. */
+/** Only strings and numbers are decoded: any other value is wrong in these fields, and may be very large. */
 function scalarOf(source: string): unknown {
   if (source.startsWith('"')) return JSON.parse(source)
   return /^[-\d]/.test(source) ? new NumberText(source) : null

@@ -1,7 +1,7 @@
 /**
- * Whether `.env` says the same to all who read it: dotenv here, docker compose v2 and docker-compose 1.29 for the containers.
- * Each has its own rules for `#`, `$`, quotes, backslashes and spaces, so a password may silently be another one in a container.
- * Only what all of them read alike is taken:
+ * Checks that every reader of `.env` gets the same values: dotenv here, docker compose v2 and docker-compose 1.29 for containers.
+ * Each has its own rules for `#`, `$`, quotes, backslashes and spaces, so a password could silently differ in a container.
+ * Only what all of them read alike is accepted:
  *
  *   NAME=plain words                 without # $ ' " ` \
  *   NAME='anything'                  without ' and ${, and without \\
@@ -19,13 +19,13 @@ const SINGLE = /'(?:[^'\\$\p{Cc}]|\t|\$(?!\{)|\\(?![\\']))*'/u.source
 const DOUBLE = /"(?:[^"\\$\p{Cc}]|\t)*"/u.source
 const PORTABLE = new RegExp(`^(${PLAIN}|${SINGLE}|${DOUBLE})(?:[ \\t]*| +#.*)$|^[ \\t]*$`, 'u')
 
-/** An assignment as any of the readers may take it. */
+/** What any of the readers takes for an assignment. */
 const ASSIGNMENT = /^\s*(?:export\s+)?([\w.-]+)(\s*[=:])(.*)$/u
 
 /**
- * Looks at every setting in the file; what else stands there is not the worker's. A file that is not there, or that this
- * process may not read, says nothing to anybody here.
- * @throws ConfigError that names each setting whose line is not read the same by all
+ * Checks the settings of the worker in the file and ignores other variables. A missing or unreadable file is fine: then no reader
+ * on this machine gets anything from it.
+ * @throws ConfigError that names each setting whose line the readers take differently
  */
 export function checkEnvFile(path: string): void {
   let text: string
@@ -39,9 +39,9 @@ export function checkEnvFile(path: string): void {
 }
 
 /**
- * @param text the file's
- * @param names the variables that matter
- * @returns what is wrong, by the variable's name and never with a value; each variable once
+ * @param text the content of the file
+ * @param names the variables to check
+ * @returns one sentence per wrong variable, with its name and without its value
  */
 export function envFileProblems(text: string, names: ReadonlySet<string>): string[] {
   const read = parse(text)
@@ -49,7 +49,7 @@ export function envFileProblems(text: string, names: ReadonlySet<string>): strin
   for (const line of text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
     const [, name = '', sign, value = ''] = ASSIGNMENT.exec(line) ?? []
     if (!names.has(name)) continue
-    // The last assignment counts; one that is read differently may hide it.
+    // The last assignment counts, but a wrong one before it may hide it from a reader.
     if (plain.get(name) === null) continue
     plain.set(name, sign === '=' ? portableValue(value) : null)
   }
@@ -62,7 +62,7 @@ const PROBLEM =
   "is not read the same by the worker, docker compose and docker-compose 1.29: write NAME='value', in single quotes " +
   '(for what cannot stand in them see docs/connections.md)'
 
-/** @returns what every reader takes from the text after the `=`; null when they differ, or may differ */
+/** @returns the value that every reader takes from the text after the `=`; null when they differ or may differ */
 function portableValue(text: string): string | null {
   const match = PORTABLE.exec(text)
   if (match === null) return null

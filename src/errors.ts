@@ -1,35 +1,35 @@
-/** The closed list of what can go wrong with a request, and what each means for the request, the fleet and the caller. */
+/** Every way in which a request can fail, and what it means for the request, the fleet and the caller. */
 
-/** How a failed attempt goes on: not at all; again at once; after a backoff, or as the provider told. */
+/** When a failed attempt is repeated: never; at once; after a backoff or after the delay that the provider asked for. */
 export type Retry = 'never' | 'at_once' | 'backoff'
 
 /**
- * What else is held by it: all calls of a scope (see provider/gate.ts). 'budget': the shared budget, for as long as the provider
- * told; and, once it turns different requests away with none answered in between, all calls as in an outage.
+ * Which calls the failure holds (see provider/gate.ts). 'budget' holds the shared budget for as long as the provider asked for;
+ * when the provider refuses different requests and answers none in between, all calls are held as in an outage.
  */
 export type Hold = 'none' | 'budget' | 'key' | 'route' | 'config' | 'outage'
 
 export interface FailureRule {
   retry: Retry
   /**
-   * So many failures of this kind end a request (see provider/attempts.ts for when it does not yet); null: no number does,
-   * because the text cannot be its cause, nothing is billed for it, and the gate lets one probe a minute through.
+   * This many failures of the kind end a request (provider/attempts.ts says when they do not yet). null: no number of them does,
+   * because the text cannot be the cause, a failure costs nothing, and the gate lets only one probe a minute through.
    */
   most: number | null
   hold: Hold
-  /** The sentence for the caller when this is final: Russian, nothing of the texts, no secret. */
+  /** What the caller is told when the failure is final: one Russian sentence, without any of the texts and without secrets. */
   message: string
-  /** What the operator should do while calls are held by it; null: nothing is held by it, or it passes by itself. */
+  /** What the operator should do while the failure holds calls; null: it holds none, or it passes by itself. */
   remedy: string | null
 }
 
-/** Some two hours of retries at the longest backoff: an outage that outlives them is told to the caller. */
+/** About two hours of retries at the longest backoff. The caller is told of an outage that lasts longer. */
 const OUTLASTS_AN_OUTAGE = 120
 
 const UNAVAILABLE = 'Сервис оценки временно недоступен. Повторите запрос позже.'
 
 export const FAILURES = {
-  /** 429 rate_limit_exceeded: held as told; the caller hears of it only when holding is no use. */
+  /** 429 rate_limit_exceeded. The budget is held as long as the provider asks; the caller is told only when that does not help. */
   rate_limited: {
     retry: 'backoff',
     most: 40,
@@ -38,7 +38,7 @@ export const FAILURES = {
     remedy:
       'it resumes by itself; if it happens often, set OPENAI_RPM, OPENAI_TPM and BUDGET_BURST to the provider’s limits',
   },
-  /** 429 request too large, 400 context_length_exceeded, 413, or over the tokens per minute alone. */
+  /** 429 request too large, 400 context_length_exceeded, 413, or a request that exceeds the tokens per minute by itself. */
   too_long: {
     retry: 'never',
     most: 1,
@@ -54,7 +54,7 @@ export const FAILURES = {
     message: UNAVAILABLE,
     remedy: 'top up the account or raise its spend limit, or give a key of another account',
   },
-  /** 401, 403 for the key, a key file that cannot be read. */
+  /** 401, 403 because of the key, or a key file that cannot be read. */
   unauthorized: {
     retry: 'backoff',
     most: null,
@@ -62,7 +62,7 @@ export const FAILURES = {
     message: UNAVAILABLE,
     remedy: 'put a valid key into OPENAI_KEY_FILE (read again by itself), or set OPENAI_KEY and restart',
   },
-  /** 403 unsupported_country_region_territory, or a page instead of an API's answer with 403. */
+  /** 403 unsupported_country_region_territory, or 403 with an HTML page in place of the API's answer. */
   territory: {
     retry: 'backoff',
     most: null,
@@ -71,7 +71,7 @@ export const FAILURES = {
     remedy:
       'set OPENAI_PROXY_URL to a proxy in a country that the provider serves, or OPENAI_BASE_URL to another provider',
   },
-  /** The proxy refuses to pass the request on: 407, or its no to a tunnel. */
+  /** The proxy does not pass the request on: it answers 407 or refuses the tunnel. */
   proxy_refused: {
     retry: 'backoff',
     most: null,
@@ -79,7 +79,7 @@ export const FAILURES = {
     message: UNAVAILABLE,
     remedy: 'check user, password and the permitted targets of the proxy in OPENAI_PROXY_URL',
   },
-  /** 400, 404 for the configuration: model name, address, a parameter that cannot be left out. */
+  /** 400 or 404 because of the configuration: the model name, the address, or a parameter that cannot be left out. */
   bad_configuration: {
     retry: 'backoff',
     most: null,
@@ -88,11 +88,11 @@ export const FAILURES = {
     remedy: 'check OPENAI_MODEL, OPENAI_BASE_URL, OPENAI_RESPONSE_FORMAT and OPENAI_MAX_COMPLETION_TOKENS',
   },
   /**
-   * A part of the request's form was refused (a parameter, an order of messages, the way the key is sent), under whatever status:
-   * the same request again in another form, see provider/trial.ts.
+   * The server refused a part of the request's form (a parameter, the order of messages, how the key is sent), whatever the
+   * status. The same request is sent again in another form; see provider/trial.ts.
    */
   parameter_refused: { retry: 'at_once', most: 4, hold: 'none', message: UNAVAILABLE, remedy: null },
-  /** 400 for this text only. */
+  /** 400 because of this text. */
   rejected_text: {
     retry: 'never',
     most: 1,
@@ -100,7 +100,7 @@ export const FAILURES = {
     message: 'Модель не приняла этот текст. Проверьте резюме и требования.',
     remedy: null,
   },
-  /** 400 that does not say whether text or configuration is to blame: the text, once other requests have been answered. */
+  /** 400 without a reason. The configuration is suspected until other requests have been answered, then the text. */
   unclear_rejection: {
     retry: 'backoff',
     most: OUTLASTS_AN_OUTAGE,
@@ -108,7 +108,7 @@ export const FAILURES = {
     message: 'Модель не приняла этот текст. Проверьте резюме и требования.',
     remedy: 'the provider refuses requests without naming a reason: check OPENAI_MODEL and OPENAI_BASE_URL',
   },
-  /** 500-599, connection reset, DNS, TLS, proxy down. */
+  /** 500 to 599, a reset connection, a DNS or TLS failure, a proxy that is down. */
   outage: {
     retry: 'backoff',
     most: OUTLASTS_AN_OUTAGE,
@@ -139,7 +139,7 @@ export const FAILURES = {
     message: 'Фильтр содержимого модели отклонил тексты запроса.',
     remedy: null,
   },
-  /** finish_reason length: once more with a higher cap. */
+  /** finish_reason length. The request is repeated once with a higher cap. */
   cut_off: {
     retry: 'at_once',
     most: 2,
@@ -147,7 +147,7 @@ export const FAILURES = {
     message: 'Ответ модели оборван: требования слишком обширны.',
     remedy: null,
   },
-  /** finish_reason length before a word of the answer: a model that thinks. Again with a much larger cap, which is remembered. */
+  /** finish_reason length before the first word of the answer: the model reasons. Repeated with a much larger cap, which is remembered. */
   thought_out: {
     retry: 'at_once',
     most: 3,
@@ -156,8 +156,8 @@ export const FAILURES = {
     remedy: null,
   },
   /**
-   * 200 with a page, nothing, or a completion without choices: some gateway's, so different requests that meet it make an
-   * outage; one that meets it alone is asked once more.
+   * 200 with an HTML page, an empty body, or a completion without choices, which comes from a gateway rather than from the model.
+   * Different requests that receive it make an outage; a request that receives it alone is repeated once.
    */
   no_completion: {
     retry: 'at_once',
@@ -166,7 +166,7 @@ export const FAILURES = {
     message: 'Модель вернула непригодный ответ. Повторите запрос позже.',
     remedy: 'something between the worker and the model answers instead of it: check OPENAI_BASE_URL and the proxy',
   },
-  /** A completion that is empty, no JSON, or of a wrong schema. */
+  /** A completion that is empty, is not JSON, or does not follow the schema. */
   unusable_answer: {
     retry: 'at_once',
     most: 2,

@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 /**
- * The process: environment, arguments, signals, exit code. Nobody imports this file, and nothing else touches them.
- * Without a command it is the worker; with one, an operator's command.
+ * The process: environment, arguments, signals and exit code, which no other file touches. Nobody imports this file.
+ * Without a command it runs the worker, with one it runs an operator's command.
  */
 import { config as loadDotenv } from 'dotenv'
 
-/** sysexits.h: something was found in an unconfigured or misconfigured state. */
+/** sysexits.h: the configuration is missing or wrong. */
 const EX_CONFIG = 78
-/** As a shell tells it of SIGINT. */
+/** What a shell reports after SIGINT. */
 const EX_INTERRUPTED = 130
 
-// Before the rest is loaded: a signal that finds no handler ends the process, or is lost on the first one of a container.
+// Before the rest is loaded: a signal without a handler kills the process, or is ignored where it is process 1 of a container.
 const stop = onSignal()
 const { ConfigError, loadConfig } = await import('./config.ts')
 const { checkEnvFile } = await import('./env-file.ts')
@@ -31,7 +31,7 @@ try {
 
 async function work(): Promise<number> {
   const config = loadConfig(process.env)
-  // Not with the commands, which need little of it.
+  // Loaded here, because commands need little of it.
   const [{ startApp }, { TIMINGS }] = await Promise.all([import('./app.ts'), import('./timings.ts')])
   if (stop.aborted) return 0
   const { findStrangers } = await import('./ops/settings-check.ts')
@@ -44,9 +44,9 @@ async function work(): Promise<number> {
     await app.done
     return 0
   } catch (error) {
-    // Found before there was a log.
+    // It was thrown before there was a log.
     if (error instanceof ConfigError) throw error
-    // The log has told the reason.
+    // The log has the reason already.
     if (isOurs(error)) console.error(error.stack)
     return 1
   }
@@ -69,7 +69,7 @@ function onSignal(): AbortSignal {
   return first.signal
 }
 
-/** What an operator can mend is told in one line; only a fault of ours needs its stack. */
+/** One line for what an operator can mend; only a bug of ours needs its stack. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return command === undefined && isOurs(error) ? (error.stack ?? error.message) : error.message

@@ -1,30 +1,30 @@
-/** Gives back what was acquired: last in, first out, every release attempted, all within a deadline. */
+/** Releases what was acquired, in the reverse order and within a deadline. A release that fails does not stop the others. */
 import { performance } from 'node:perf_hooks'
 import { abortable } from './lib/abortable.ts'
 import type { Log } from './logging/log.ts'
 
 export interface ReleaseReport {
-  /** What did not release: it failed, or took too long. */
+  /** The names of what was not released, because it failed or took too long. */
   unreleased: string[]
   tookMs: number
 }
 
 export interface ReleaseStack {
   /**
-   * Has `release` called when the stack is released, before what was deferred earlier.
-   * @param limitMs after so long the next release begins anyway; the signal that `release` gets aborts then
+   * Registers `release`, which is called before those that were registered earlier.
+   * @param limitMs after this time the signal given to `release` aborts, and the next release begins
    * @throws Error when the stack was released already
    */
   defer(what: string, release: (signal: AbortSignal) => unknown, limitMs?: number): void
-  /** Never rejects. Called again, it gives the first call's promise, whatever `deadlineMs` says then. */
+  /** Never rejects. Later calls return the promise of the first one, whatever their `deadlineMs`. */
   release(deadlineMs: number): Promise<ReleaseReport>
 }
 
 const DEFAULT_LIMIT_MS = 3_000
-/** A release whose turn comes after the deadline may still do what needs no waiting, such as destroying a socket. */
+/** A release whose turn comes after the deadline still gets this long, enough to destroy a socket. */
 const LAST_CHANCE_MS = 50
 
-/** @returns an empty stack; what fails or hangs at the release is logged by its name */
+/** @returns an empty stack; a release that fails or hangs is logged by its name */
 export function createReleaseStack(log: Log): ReleaseStack {
   const stack: { what: string; release: (signal: AbortSignal) => unknown; limitMs: number }[] = []
   let releasing: Promise<ReleaseReport> | null = null
@@ -36,10 +36,10 @@ export function createReleaseStack(log: Log): ReleaseStack {
       const leftMs = startedMs + deadlineMs - performance.now()
       const limit = new AbortController()
       const tooLong = () => limit.abort(new Error('it takes too long'))
-      // Not AbortSignal.timeout(): its timer keeps no process alive, and one that hangs would end before the rest is released.
+      // AbortSignal.timeout() would not keep the process alive: it would exit during a release that hangs, before the others.
       const timer = setTimeout(tooLong, Math.max(LAST_CHANCE_MS, Math.min(limitMs, leftMs)))
       try {
-        // Within the promise: a release that throws at once must not keep the others from their turn.
+        // A release that throws synchronously must not stop the others.
         await abortable(
           Promise.resolve().then(() => release(limit.signal)),
           limit.signal,

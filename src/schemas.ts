@@ -1,5 +1,5 @@
 /**
- * The messages as they stand in Kafka: zod schemas, their types, and functions that read and write them without rounding an id.
+ * The messages in Kafka: zod schemas, their types, and functions that read and write them without rounding an id.
  * Producers and consumers import this file as `resume-scoring-worker/contracts`; the JSON Schemas and the AsyncAPI document in
  * docs/contract/ are generated from it (`npm run contracts`). Ids are signed 64-bit integers, so they are bigints here.
  */
@@ -14,14 +14,14 @@ export const NOTIFICATION_KEY = 'new_notifications'
 /** The key of the processing records; `uploading_data` also carries keys of other producers. */
 export const RECORD_KEY = 'new_processing'
 
-/** Downstream columns: longer values make the storage service fail. */
+/** The size of the columns downstream: the storage service fails on longer values. */
 export const RECOMMENDATION_MAX_CHARS = 700
 export const MATCHES_MAX = 7
 
 export const INT64_MAX = 2n ** 63n - 1n
 export const INT64_MIN = -(2n ** 63n)
 
-/** @param shown what `z.toJSONSchema` says of this number, which zod itself sees as a `NumberText` */
+/** @param shown the JSON Schema of this number, which zod itself sees as a `NumberText` */
 const numberIn = (shown: { minimum?: number; maximum?: number; format?: string }) =>
   z.instanceof(NumberText).meta({ type: 'integer', ...shown })
 
@@ -29,7 +29,7 @@ const numberIn = (shown: { minimum?: number; maximum?: number; format?: string }
 export const int64 = (description: string) =>
   numberIn({ format: 'int64' })
     .transform((number, context) => {
-      // -0 is none: it would come out as another id, 0.
+      // -0 is refused: it would be published as another id, 0.
       const value = /^(?:0|-?[1-9]\d{0,18})$/.test(number.text) ? BigInt(number.text) : null
       if (value !== null && value >= INT64_MIN && value <= INT64_MAX) return value
       context.addIssue({ code: 'custom', message: 'must be a signed 64-bit integer without fraction or exponent' })

@@ -1,4 +1,4 @@
-/** The files that settings name, looked at before anything is started. */
+/** Checks the files that settings name before anything is started. */
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
@@ -6,8 +6,8 @@ import type { Config, TlsFiles } from './config.ts'
 import { ConfigError } from './config.ts'
 
 /**
- * Reads every file once. The parts read them again when they need them, the key file each time that it changes.
- * @throws ConfigError that names every setting whose file cannot be read, is empty or does not hold what it should
+ * Reads every file once. The parts that use the files read them again, the key file whenever it changes.
+ * @throws ConfigError that names every setting whose file cannot be read, is empty or holds something else
  */
 export function checkFiles({ kafka, redis, provider }: Pick<Config, 'kafka' | 'redis' | 'provider'>): void {
   const problems = [
@@ -27,7 +27,7 @@ function tlsProblems(service: 'KAFKA' | 'REDIS', files: TlsFiles | null): string
   const unread = [ca, cert, key].flatMap(({ problem }) => problem ?? [])
   if (unread.length > 0) return unread
   const problems: string[] = []
-  // createSecureContext() takes a CA of any text, and then trusts nobody.
+  // createSecureContext() accepts any text as a CA and then trusts nobody.
   if (ca.text !== null && !parses(() => new X509Certificate(ca.text ?? ''))) {
     problems.push(`${name('CA')} must hold certificates in PEM format`)
   }
@@ -50,7 +50,7 @@ function parses(attempt: () => unknown): boolean {
   }
 }
 
-/** @returns the file's text, null when the setting names none; or what is wrong with it */
+/** @returns the text of the file, null when the setting names none; or what is wrong with the file */
 function readSetting(name: string, path: string | null): { text: string | null; problem?: string } {
   if (path === null) return { text: null }
   try {

@@ -1,81 +1,81 @@
 /**
- * The durations that have to agree with each other, in ms, and the inequalities that safety rests on. A duration that concerns
- * one file only stands in that file.
+ * The durations that depend on each other, in ms, and the inequalities that safety rests on. A duration that concerns a single
+ * file is defined in that file.
  */
 
 export interface Timings {
   redis: {
-    /** A reply later than this counts as none: the command may have run, so every command that is sent again is idempotent. */
+    /** A command without a reply after this time counts as failed. It may have run, so every command that is repeated is idempotent. */
     commandMs: number
   }
   claims: {
-    /** How long a worker that is not heard of keeps its calls; renewed every `renewEveryMs` while they are in flight. */
+    /** How long a silent worker keeps its calls. A living one renews its leases every `renewEveryMs` while calls are in flight. */
     leaseMs: number
     renewEveryMs: number
-    /** Between looks at another run's call. */
+    /** How often a message looks whether the call of another copy has ended. */
     pollMs: number
-    /** An answer that was let go is kept for its next owner for so long. */
+    /** How long a stored answer is kept for the next owner after a worker let go of it. */
     lingerMs: number
-    /** How long a message waits for the refusal before it to be published; then it takes the id over. */
+    /** How long a message waits for an earlier refusal of its id to be published before it takes the id over. */
     refusalMs: number
-    /** The least life of a claim, however short the marks' is: it has to outlive its renewals. */
+    /** The shortest TTL of a claim, even if the TTL of marks is shorter: a claim must outlive the gaps between its renewals. */
     claimTtlMinMs: number
   }
   recovery: {
-    /** How long a leader that is not heard of is waited for. */
+    /** How long the others wait for a silent leader. */
     leadMs: number
     pollMs: number
-    /** How long the living have to write their claims again. */
+    /** How long living workers have to write their claims again. */
     reassertMs: number
-    /** Between attempts while Kafka is away. */
+    /** The pause between attempts while Kafka is away. */
     retryMs: number
   }
   confirmation: {
     /**
-     * A confirmation that takes longer (Redis is away, or recovers) is asked for anew: a late one could overwrite the intent of
-     * the partition's new owner. In an open transaction, readers of the outputs wait for it, too.
+     * A confirmation that takes longer (Redis is away or recovers) is given up and requested again: a late one could overwrite
+     * the intent of the partition's new owner. Readers of the outputs also wait for it while the transaction is open.
      */
     withinMs: number
     /**
-     * A confirmation is good for so long, from its asking to the commit: a worker that is frozen in between, or meets a slow
-     * broker, asks again.
+     * How long a confirmation is valid, from its request to the commit. A worker that was frozen in between, or met a slow
+     * broker, requests another one.
      */
     validMs: number
   }
   group: {
-    /** Without a heartbeat for so long a member is out; a worker started after a SIGKILL waits so long for its partitions. */
+    /** A member without a heartbeat for this long is removed. A worker started after a SIGKILL waits this long for its partitions. */
     sessionMs: number
     heartbeatMs: number
-    /** How long members have to join again when the group changes. */
+    /** How long members have to rejoin when the group changes. */
     rebalanceMs: number
-    /** Longest wait of an empty fetch, and of a resumed partition for the next one; `stop` waits so long too. */
+    /** The longest wait of an empty fetch. A resumed partition waits as long for the next fetch, and so does `stop`. */
     fetchWaitMs: number
   }
   kafka: {
-    /** No reply for so long: the broker or the line is dead. kafkajs adds it to what a join or a fetch may take by itself. */
+    /** Without a reply for this long, the broker or the connection is dead. kafkajs adds it to what a join or a fetch may take. */
     requestMs: number
-    /** How long readers wait for the end of a transaction whose writer was killed, if nobody takes the partition over before. */
+    /** After this time the broker aborts a transaction whose writer was killed; until then readers wait, unless a new owner fences it. */
     openTransactionMs: number
-    /** The whole transaction, from its first send to the answer to its commit. */
+    /** The whole transaction, from its first send to the reply to its commit. */
     transactionMs: number
-    /** The fencing of earlier writers. */
+    /** How long fencing earlier writers may take. */
     fenceMs: number
   }
-  /** From the signal to the exit, one after the other. */
+  /** The steps from the signal to the exit, in this order. */
   shutdown: {
-    /** Calls in flight have so long to finish. */
+    /** For calls in flight to finish. */
     drainMs: number
-    /** Handlers have so long to give up once their calls are aborted. */
+    /** For handlers to give up once their calls are aborted. */
     graceMs: number
-    /** For the marks of what was committed last. */
+    /** For the marks of the last commit. */
     marksMs: number
     /** For leaving the group. */
     leaveMs: number
-    /** For giving leases back, and meanwhile for sending the last traces. */
+    /** For returning leases and, at the same time, sending the last traces. */
     leasesMs: number
-    /** For the release of everything that was acquired. */
+    /** For releasing everything that was acquired. */
     releaseMs: number
-    /** What is not done by then is left to the operating system. */
+    /** The process exits then, whatever is left. */
     exitMs: number
   }
 }
@@ -105,21 +105,24 @@ export const TIMINGS: Timings = {
   },
 }
 
-/** What operators and the contract rely on: an exit within 30 s of the signal. */
+/** The contract promises an exit within 30 s of the signal. */
 export const STOP_LIMIT_MS = 30_000
 
-/** @returns the rules that these timings break, in words; empty when they keep all */
+/** @returns a sentence for each rule that these timings break */
 export function brokenRules({ redis, claims, recovery, confirmation, group, kafka, shutdown }: Timings): string[] {
   const { exitMs, ...steps } = shutdown
   const stepsMs = Object.values(steps).reduce((sum, ms) => sum + ms, 0)
   const rules: [string, boolean][] = [
     [
-      'a lease outlives a renewal that was missed: it is renewed once more, with a reply that is as late as may be, in time',
+      'a lease outlives one missed renewal: the next one is in time, even with the latest reply that counts',
       claims.leaseMs > 2 * claims.renewEveryMs + redis.commandMs,
     ],
-    ['a claim outlives its renewals, which come at a third of its life', claims.claimTtlMinMs / 3 > claims.leaseMs],
     [
-      'a run that waits for another one’s call looks several times within its lease',
+      'a claim outlives the gaps between its renewals, which come at a third of its TTL',
+      claims.claimTtlMinMs / 3 > claims.leaseMs,
+    ],
+    [
+      'a message that waits for the call of another copy looks several times within a lease',
       claims.leaseMs > 3 * claims.pollMs,
     ],
     [
@@ -127,25 +130,25 @@ export function brokenRules({ redis, claims, recovery, confirmation, group, kafk
       claims.refusalMs > confirmation.validMs + confirmation.withinMs + kafka.transactionMs,
     ],
     [
-      'whoever lives writes its claims again before a recovery ends: a renewal and its reply fit in',
+      'living workers write their claims again before a recovery ends: a renewal and its reply fit in',
       recovery.reassertMs > claims.renewEveryMs + redis.commandMs,
     ],
     [
-      'no commit rests on a confirmation from before a recovery',
+      'no commit relies on a confirmation from before a recovery',
       recovery.reassertMs > confirmation.validMs + confirmation.withinMs,
     ],
     [
-      'the leader of a recovery renews its lease at a quarter of it, with a reply that is as late as may be',
+      'the leader of a recovery renews its lease after a quarter of it, in time even with the latest reply that counts',
       recovery.leadMs > recovery.leadMs / 4 + redis.commandMs,
     ],
-    ['a confirmation ends before the next one is due', confirmation.validMs > confirmation.withinMs],
-    ['a member stays one although some heartbeats are lost', group.sessionMs > 3 * group.heartbeatMs],
+    ['a confirmation is received before it expires', confirmation.validMs > confirmation.withinMs],
+    ['a member survives the loss of some heartbeats', group.sessionMs > 3 * group.heartbeatMs],
     [
-      'a confirmation that was asked for as a member reaches Redis before the group can have passed the partition on twice',
+      'a confirmation that a member requested reaches Redis before the group can have reassigned the partition twice',
       group.sessionMs > confirmation.validMs + confirmation.withinMs,
     ],
     [
-      'a slow broker is told from a dead one by its own answer, before the whole transaction is given up',
+      'a slow broker answers, or is known to be dead, before the whole transaction is given up',
       kafka.openTransactionMs > kafka.requestMs && kafka.transactionMs > kafka.openTransactionMs,
     ],
     ['a fence waits for the end of the transaction that it aborts', kafka.fenceMs > kafka.openTransactionMs],

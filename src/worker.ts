@@ -4,27 +4,20 @@ import { createAsk } from './pipeline/attempt.ts'
 import { budgetSettings, createBudget } from './budget/budget.ts'
 import { CallSlots } from './budget/call-slots.ts'
 import type { Config } from './config.ts'
-import { REQUEST_KEY } from './contracts.ts'
 import { createDedupe } from './claims/dedupe.ts'
 import { beatOf, startHeartbeat } from './ops/heartbeat.ts'
-import { createKafkaClients } from './kafka/clients.ts'
 import type { KafkaClients } from './kafka/clients.ts'
 import { createConsumer } from './kafka/consumer.ts'
 import { createOffsetsView } from './kafka/offsets-view.ts'
 import type { ReadBack } from './kafka/outcomes-reader.ts'
 import { readBack } from './kafka/outcomes-reader.ts'
-import { ensureTopics } from './kafka/topics.ts'
 import type { Log } from './logging/log.ts'
 import type { Secrets } from './logging/redact.ts'
 import { readFleetLines } from './ops/fleet-lines.ts'
 import { settingsOf } from './ops/fleet-status.ts'
-import { createForeignKeys } from './ops/foreign-keys.ts'
-import type { Metrics } from './ops/metrics.ts'
-import { createMetrics } from './ops/metrics.ts'
-import { startOps } from './ops/ops.ts'
 import { startProviderCheck } from './ops/provider-check.ts'
-import type { Stranger } from './ops/settings-check.ts'
 import { startWaitingLog } from './ops/waiting-log.ts'
+import { Entrance } from './pipeline/entrance.ts'
 import { Pipeline } from './pipeline/pipeline.ts'
 import { createAdaptations } from './provider/adaptations.ts'
 import { createProvider } from './provider/client.ts'
@@ -34,8 +27,6 @@ import { askStanding } from './provider/standing.ts'
 import { createTransport } from './provider/transport.ts'
 import { createRecovery } from './claims/recovery.ts'
 import { createBudgetRescue } from './claims/budget-rescue.ts'
-import { connectRedis, redisReady } from './redis/connection.ts'
-import { redisKeys } from './redis/keys.ts'
 import { createRetryWhileAway } from './redis/retry.ts'
 import { createFleetState } from './claims/trusted-state.ts'
 import { createSubscriptions } from './redis/subscriptions.ts'
@@ -43,75 +34,38 @@ import { createResultCache } from './scoring/cache.ts'
 import { promptVersion } from './scoring/prompt-version.ts'
 import { createReviews, recentReviews } from './scoring/reviews.ts'
 import { createScoring } from './scoring/scoring.ts'
-import { preflightKafka, preflightProvider, preflightRedis } from './ops/preflight.ts'
-import type { ReleaseStack } from './release-stack.ts'
-import { startTelemetry } from './telemetry/start.ts'
 import { createTokenRatios } from './provider/token-ratios.ts'
 import { createTokenEstimator } from './provider/tokens.ts'
-import { shownAddress } from './lib/address.ts'
-import { VERSION } from './lib/version.ts'
+import { Turns } from './lib/turns.ts'
 import { within } from './kafka/time-limit.ts'
+import type { ServiceParts } from './services.ts'
+import { connectServices } from './services.ts'
 import { TIMINGS } from './timings.ts'
 
 const SAVE_RATIOS_EVERY_MS = 60_000
-/** So many users' requests can take turns; the account of what is done above the committed offset fits its metadata whatever is done of so many. */
-const WINDOW_MIN_MESSAGES = 256
+/**
+ * Messages that are held at once, in 32 MB at most: users take turns among so many. Of twice as many the account of what is done
+ * above the committed offset could outgrow its metadata, 4 KB with some 4 bytes for each gap.
+ */
+const WINDOW_MESSAGES = 2_000
+/** Of these, so many are claimed and made ready at once (see entrance.ts), or twice as many as there may be calls in flight. */
+const READY_MIN_MESSAGES = 256
 
-export interface WorkParts {
-  config: Config
-  /** This worker's name, unique among all there ever were. */
-  worker: string
-  /** Variables that look like settings and are none. */
-  strangers: readonly Stranger[]
-  log: Log
+export type WorkParts = ServiceParts & {
   /** Told of keys that come from files. */
   secrets: Secrets
-  /** The last lines of the log that are worth reading. */
-  recent: () => readonly string[]
-  releases: ReleaseStack
-  stop: AbortSignal
 }
 
 /**
- * Builds the worker, hands each part its collaborators, and works until `stop` aborts and everything in flight is drained.
+ * Builds the worker, hands each part its collaborators, and works until `stop` aborts and everything in flight is drained. It is
+ * long because it is one list: the parts, in the order in which they need each other.
  * Kafka and Redis are waited for while they are away.
  * @throws Error when it cannot go on (a topic that may not be created, a Redis Cluster); the reason of `stop` during the start
  */
 export async function work(parts: WorkParts): Promise<void> {
   const { config, worker, log, secrets, releases, stop } = parts
   const { kafka, processedTtlMs } = config
-  log.info('starting', { worker, version: VERSION, group: kafka.groupId, topic: kafka.topics.requests })
-  tellSettings(parts)
-  const info = { version: VERSION, model: config.provider.model, prompt: promptVersion }
-  const counters = createMetrics({ process: config.ops !== null, info })
-  const foreignKeys = createForeignKeys(REQUEST_KEY, log)
-  releases.defer('the counts of skipped messages', () => foreignKeys.close())
-  const metrics: Metrics = { ...counters, foreignKeySkipped: skipped }
-  function skipped(key: Buffer | null): void {
-    counters.foreignKeySkipped(key)
-    foreignKeys.count(key)
-  }
-  const ops =
-    config.ops === null
-      ? null
-      : await startOps(config.ops, metrics, log, { worker, version: VERSION, recent: parts.recent })
-  if (ops !== null) releases.defer('probes and metrics', () => ops.close())
-  const telemetry = await startTelemetry(config, worker, log)
-  if (telemetry !== null) releases.defer('traces', () => telemetry.close())
-  const keys = redisKeys(config.redis.keyPrefix)
-  const redis = connectRedis(config.redis, log, { name: worker })
-  releases.defer('Redis', () => redis.disconnect())
-  const listener = connectRedis(config.redis, log, { name: `${worker}-listener` })
-  releases.defer("Redis's messages", () => listener.disconnect())
-  const clients = createKafkaClients(kafka, log)
-  releases.defer('Kafka', () => clients.close())
-
-  await ensureTopics(clients, kafka, log, stop)
-  await redisReady(redis, log, stop)
-  preflightProvider(config, log)
-  await preflightRedis(redis, keys, config, log)
-  // Nothing waits for it: where no transaction can be begun, it takes half a minute to find out.
-  void preflightKafka(clients, config, log, stop)
+  const { keys, redis, listener, clients, metrics, foreignKeys, telemetry, ops, info } = await connectServices(parts)
 
   // Everything below runs until the last outcome is published and marked, which is after `stop`.
   const ended = new AbortController()
@@ -170,12 +124,27 @@ export async function work(parts: WorkParts): Promise<void> {
   releases.defer('what the token estimate learned', () => clearInterval(saving))
   const scoring = createScoring({ config, cache, reviews, estimator, metrics, log })
   const trusted = (signal: AbortSignal) => state.isTrusted(signal)
-  const ask = createAsk({ dedupe, budget, slots, gate, provider, trusted, metrics, log })
+  const ask = createAsk({ dedupe, budget, gate, provider, trusted, metrics, log })
+  // Room for calls, and beside them for what needs none: duplicates and cached results.
+  const readyMessages = Math.max(READY_MIN_MESSAGES, 2 * config.maxCallsInFlight)
+  const entrance = new Entrance({ most: readyMessages, isFair: config.budget.isFair })
+  const turns = new Turns(() => slots.isSending)
   const { capOf } = provider
   const stopped = ended.signal
-  const pipeline = new Pipeline({ config, dedupe, budget, ask, capOf, scoring, log, metrics, telemetry, stopped })
-  // Room for calls, and beside them for what needs none: duplicates, cached results, answers on their way out.
-  const windowMessages = Math.max(WINDOW_MIN_MESSAGES, 2 * config.maxCallsInFlight)
+  const pipeline = new Pipeline({
+    config,
+    dedupe,
+    budget,
+    ask,
+    entrance,
+    turns,
+    capOf,
+    scoring,
+    log,
+    metrics,
+    telemetry,
+    stopped,
+  })
   const consumer = createConsumer({
     clients,
     config: kafka,
@@ -183,7 +152,7 @@ export async function work(parts: WorkParts): Promise<void> {
     handler: pipeline,
     log,
     hooks: metrics.kafka,
-    windowMessages,
+    windowMessages: Math.max(WINDOW_MESSAGES, 2 * readyMessages),
     // Recovery asks whether the group has ever committed (`firstEver` below): our own first commit must come after its decision.
     mayCommitFirst: () => state.isTrusted(ended.signal),
   })
@@ -219,7 +188,7 @@ export async function work(parts: WorkParts): Promise<void> {
   const beat = async () =>
     beatOf(who, { consumer: consumer.status(), scopes: await provider.identity(), skipped: foreignKeys.counts() })
   releases.defer('the heartbeat', startHeartbeat(redis, keys.worker(worker), beat, log))
-  const waiting = () => budget.waiting()
+  const waiting = () => budget.waiting() + entrance.waiting()
   releases.defer('the lines on waiting', startWaitingLog({ budget, waiting, totals: metrics.totals, log }))
   ops?.show({
     redis,
@@ -257,23 +226,6 @@ export async function work(parts: WorkParts): Promise<void> {
     ),
   ])
   log.info('stopped', { why: (stop.reason as Error).message, ...report })
-}
-
-/** What decides the worker's cost and results, and what somebody may have meant to set. */
-function tellSettings({ config, strangers, log }: WorkParts): void {
-  const { provider, budget } = config
-  const { requestsPerMinute, tokensPerMinute, requestsPerDay, tokensPerDay } = budget
-  const limits = { requestsPerMinute, tokensPerMinute, requestsPerDay, tokensPerDay }
-  const shown = Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, limit ?? 'no limit']))
-  log.info('the model and its budget', {
-    model: provider.model,
-    address: shownAddress(provider.baseUrl),
-    ...(provider.proxyUrl === null ? {} : { proxy: new URL(provider.proxyUrl).host }),
-    budget: budget.name,
-    ...shown,
-  })
-  for (const { name, advice } of strangers)
-    log.warn('a variable looks like a setting and is not read', { name, advice })
 }
 
 /** @returns a function that reads the notifications topic back, for the rebuilding of what Redis has lost */

@@ -85,7 +85,7 @@ export async function createGateway({ store, publish }: GatewayOptions) {
       try {
         await publish(request)
       } catch {
-        // The id is thrown away: should the message have arrived after all, its outcome finds nobody.
+        // The id is not used again: if the message did arrive, its outcome is ignored.
         return reply.code(503).header('retry-after', '5').send({ message_error: 'The request could not be queued.' })
       }
       store.note(processingId, 'accepted')

@@ -11,6 +11,7 @@ import { lastReason } from '../../src/cli/connections.ts'
 import { abortable } from '../../src/lib/abortable.ts'
 import { createReleaseStack } from '../../src/release-stack.ts'
 import { onSignal } from '../../tools/lib/on-signal.ts'
+import { requireFree } from '../../tools/services/guarded.ts'
 import { mockBus } from './bus.ts'
 import type { Loop, LoopOptions } from './loop.ts'
 import { startLoop } from './loop.ts'
@@ -49,6 +50,8 @@ async function run(signal: AbortSignal): Promise<number> {
     say(USAGE)
     return 0
   }
+  // Before services are started that would have to be stopped again.
+  if (values.serve) await requireFree(Number(values.port), '`npm run example`', 'or choose another with --port')
   const log = { ...lastReason(), warn: (message: string) => say(message) }
   const releases = createReleaseStack(log)
   const started = performance.now()
@@ -91,7 +94,7 @@ async function serve({ url }: Loop, callbackUrl: string, signal: AbortSignal): P
   say(`  curl -i ${url}/requests/ID/result`)
   say('Ctrl-C ends it.')
   await abortable(new Promise(() => {}), signal).catch(() => {
-    // The only way out.
+    // The signal is the only way out.
   })
 }
 

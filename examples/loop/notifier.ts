@@ -37,7 +37,7 @@ export function sign(secret: string, id: string, atSeconds: number, body: string
 export function createNotifier({ store, secret, allowLoopback, backoffMs = 1_000 }: NotifierOptions) {
   const agent = safeAgent(allowLoopback)
 
-  /** Only writes: a slow receiver holds up no notification, and after a restart the loop goes on with what is due. */
+  /** Only writes to the database: a slow receiver delays no notification, and a restart goes on with the callbacks that are due. */
   function take(told: Notification): void {
     const { processing_id: id, callback_url: url } = told.response
     const body = callbackBody(told)
@@ -93,7 +93,7 @@ export function createNotifier({ store, secret, allowLoopback, backoffMs = 1_000
     while (!signal.aborted) {
       await Promise.all(store.dueCallbacks(Date.now(), AT_ONCE).map(deliver))
       await pause(POLL_MS, signal).catch(() => {
-        // Only the signal ends it.
+        // Only the signal ends the loop.
       })
     }
     await agent.close()
@@ -110,14 +110,14 @@ class Refused extends Error {
   }
 }
 
-/** The receiver does not want it, now or later. */
+/** The receiver refuses it for good. */
 const isFinal = (error: unknown) =>
   causeOf(error) instanceof RefusedAddress ||
   (error instanceof Refused && error.status < 500 && error.status !== 408 && error.status !== 429)
 
 const causeOf = (error: unknown) => (error instanceof Error && error.cause instanceof Error ? error.cause : error)
 
-/** Short, and nothing of the URL, which may hold a token. */
+/** Short, and without the URL, which may hold a token. */
 function reasonOf(error: unknown): string {
   const cause = causeOf(error)
   if (cause instanceof RefusedAddress || cause instanceof Refused) return cause.message

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { sign } from './notifier.ts'
 
-/** Older callbacks may be replayed by somebody who overheard them. */
+/** Older callbacks are refused: somebody may replay them. */
 const FRESH_SECONDS = 300
 
 export interface Received {

@@ -1,4 +1,4 @@
-/** Keeps callbacks out of the own network: a caller chooses the URL, and must not reach what stands behind the firewall. */
+/** Keeps callbacks out of the own network: the caller chooses the URL and must not reach hosts behind the firewall. */
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns'
 import { isIP } from 'node:net'
@@ -10,7 +10,7 @@ export class RefusedAddress extends Error {}
 
 /** @param allowLoopback for examples and tests, whose receiver is on this machine */
 export const isPublic = (address: string, allowLoopback: boolean): boolean => {
-  // IPv4 addresses in IPv6 clothes are what they are inside.
+  // An IPv4-mapped IPv6 address is checked as the IPv4 address.
   const range = ipaddr.process(address).range()
   return range === 'unicast' || (allowLoopback && range === 'loopback')
 }

@@ -2,28 +2,28 @@
  * This worker's way into the shared budget: one call of the script at a time asks for those whose turn it is, and a place in the
  * fleet's line is kept between calls.
  *
- *   no slot is free ── a call ends ──► asking
+ *   no slot is free, or too many grants are not sent yet ── a call ends, or is sent ──► asking
  *   asking ── granted ──► asking, for the next ones
  *     ├────── wait ─────► sleeping until the turn, a wake-up call, or the end of the one that was asked for ──► asking
  *     └────── refused ──► its request is told; asking, for the next one
  */
+import { setTimeout as delay } from 'node:timers/promises'
+import { nextTurn } from '../lib/turns.ts'
 import type { Log } from '../logging/log.ts'
+import { LINGER_MS } from '../redis/group-commit.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { createAlarm } from './alarm.ts'
-import type { CallSlots } from './call-slots.ts'
+import type { CallSlots, Slot } from './call-slots.ts'
 import type { createJournal } from './journal.ts'
 import type { Pace } from './limits.ts'
 import { createFairLine } from './line.ts'
 import type { budgetScripts, Granted, ReserveReply, Used, Version } from './scripts.ts'
 
-/**
- * Requests that one call of the script asks for. A granted call must be sent within half a second, and preparing each takes some ms:
- * of many at once the last ones would be too late on a busy machine.
- */
-const AT_ONCE = 8
-/** Until a lost budget is rebuilt somebody says so; should that message be lost, it is noticed by asking. */
+/** Bounds one call of the script: Redis serves nobody else meanwhile. */
+const AT_ONCE = 64
+/** The fleet is told when a lost budget has been rebuilt. Should that message be lost, asking this often finds it out. */
 const ASK_WHILE_LOST_MS = 1_000
-/** A call that ends wakes; this only bounds the wait. */
+/** A call that ends or is sent wakes; this only bounds the wait. */
 const FOR_A_SLOT_MS = 60_000
 
 export interface Grant {
@@ -39,6 +39,8 @@ export interface Grant {
   atMs: number
   seq: number
   used: Used
+  /** To be told when the request is written, and released when the call has ended. */
+  slot: Slot
 }
 
 export interface Demand {
@@ -46,7 +48,7 @@ export interface Demand {
   tokens: number
   /** Users take turns. */
   user: string
-  /** Goes before all others: many wait for what it finds out. */
+  /** A probe of the gate, which goes before all others: many wait for what it finds out. */
   urgent: boolean
   /** Nothing else is in flight in this process meanwhile. */
   alone: boolean
@@ -69,14 +71,28 @@ export interface AdmissionOptions {
   slots: CallSlots
   worker: string
   log: Log
-  /** Ends it; whoever waits then is turned away with its reason. */
+  /** See group-commit.ts; tests wait for nothing. */
+  lingerMs?: number
+  /** Ends the admission; all that wait then reject with its reason. */
   signal: AbortSignal
 }
 
 export type Admission = ReturnType<typeof createAdmission>
 
 export function createAdmission(options: AdmissionOptions) {
-  const { scripts, retryWhileAway, journal, learn, known, pace, slots, worker, log, signal } = options
+  const {
+    scripts,
+    retryWhileAway,
+    journal,
+    learn,
+    known,
+    pace,
+    slots,
+    worker,
+    log,
+    signal,
+    lingerMs = LINGER_MS,
+  } = options
   const line = createFairLine<Waiting>()
   const alarm = createAlarm()
   let made = 0
@@ -85,12 +101,14 @@ export function createAdmission(options: AdmissionOptions) {
   let place = nextId()
   /** The request that the place was last asked for. */
   let head: Waiting | null = null
+  /** Requests of the last call of the script. */
+  let lastCount = 0
   let running = false
   /** When the place's turn comes, as it was told last, on performance.now()'s clock; null: it does not wait. */
   let turnAtMs: number | null = null
-  /** Whoever is next waits for a call to end. */
+  /** The next request waits until a call ends or is sent. */
   let wantsSlot = false
-  slots.onFreed(() => {
+  slots.onRoom(() => {
     if (wantsSlot) alarm.ring()
   })
 
@@ -112,9 +130,13 @@ export function createAdmission(options: AdmissionOptions) {
 
   async function askOnce(): Promise<void> {
     alarm.reset()
-    const asked = fitting(line.next(AT_ONCE))
+    // Requests that come, and slots that are freed, in one turn of the event loop, or soon after it under load, share one call.
+    await (lingerMs > 0 && lastCount > 1 ? delay(lingerMs) : nextTurn())
+    if (line.length() === 0) return
+    const asked = fitting(line.next(Math.min(AT_ONCE, slots.sendable)))
     wantsSlot = asked.length === 0
     if (wantsSlot) return await alarm.sleep(FOR_A_SLOT_MS, signal)
+    lastCount = asked.length
     const requests = asked.map(({ tokens }, index) => ({ id: index === 0 ? place : nextId(), tokens }))
     head = asked[0] ?? null
     let askedMs = 0
@@ -144,14 +166,14 @@ export function createAdmission(options: AdmissionOptions) {
     return end === -1 ? next : next.slice(0, end)
   }
 
-  /** Until the place's turn may have come. */
+  /** Sleeps until the place's turn may have come. */
   async function sleep(reply: ReserveReply & { kind: 'wait' | 'lost' }): Promise<void> {
-    // A timer may be a little early, and would only be told to wait for 1 ms more.
+    // A timer may fire a little early; asked then, the script would only answer that 1 ms is left.
     await alarm.sleep(reply.kind === 'wait' ? reply.askAgainMs + 1 : ASK_WHILE_LOST_MS, signal)
     if (line.length() > 0) return
     const left = place
     place = nextId()
-    // In the background: the place's lease ends by itself soon, should it fail.
+    // In the background: should it fail, the place's lease soon ends by itself.
     scripts
       .leave(left)
       .catch((error: Error) => log.debug('a place in the line is left to expire', { reason: error.message }))
@@ -164,17 +186,18 @@ export function createAdmission(options: AdmissionOptions) {
     const nowMs = performance.now()
     const sendByMs = askedMs + pace.sendWithinMs - ageMs
     if (nowMs >= sendByMs) {
-      // It stays in the line, and is asked for again.
+      // The request stays in the line, and is asked for again.
       log.warn('a grant came too late to be sent and is spent', { lateMs: Math.round(nowMs - sendByMs) })
+      slots.lapsed()
       return
     }
     if (line.served(waiting)) {
-      slots.take(waiting.alone)
-      waiting.resolve({ kind: 'granted', id, tokens, sendByMs, waitedMs: nowMs - sinceMs, atMs, seq, used })
+      const slot = slots.take(waiting.alone, { askedMs, sendByMs })
+      waiting.resolve({ kind: 'granted', id, tokens, sendByMs, waitedMs: nowMs - sinceMs, atMs, seq, used, slot })
     } else giveBack(id, atMs)
   }
 
-  /** Whoever it was for gave up: nothing is sent. */
+  /** Gives back a grant whose request has given up; nothing is sent. */
   function giveBack(id: string, atMs: number): void {
     journal.settled(id, 0)
     retryWhileAway('a grant that is not needed', () => scripts.settle([{ id, atMs, billed: 0 }]), signal).catch(
@@ -194,7 +217,7 @@ export function createAdmission(options: AdmissionOptions) {
       const onAbort = () => {
         if (!line.remove(waiting)) return
         reject(abort.reason as Error)
-        // The next one may need less, and fit at once.
+        // The next request may need less, and fit at once.
         if (waiting === head) alarm.ring()
       }
       abort.addEventListener('abort', onAbort, { once: true })

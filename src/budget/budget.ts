@@ -27,6 +27,7 @@ import { isLess, remainingOf } from './rate-headers.ts'
 import { createRebuild } from './rebuild.ts'
 import type { Published } from './rebuild.ts'
 import { budgetScripts } from './scripts.ts'
+import { SendPace } from './send-pace.ts'
 import { readStatus } from './status.ts'
 import type { Share, UserShare } from './user-share.ts'
 import { createUserShare } from './user-share.ts'
@@ -95,7 +96,7 @@ export function createBudget(options: BudgetOptions) {
     known,
     pace,
     maxWaitMs: options.maxWaitMs,
-    slots: options.slots ?? new CallSlots(Number.MAX_SAFE_INTEGER),
+    slots: options.slots ?? new CallSlots(Number.MAX_SAFE_INTEGER, new SendPace(Infinity)),
     worker,
     log,
     signal: closing.signal,
@@ -104,10 +105,14 @@ export function createBudget(options: BudgetOptions) {
   const dayMs = windows.dayMs + windows.marginMs
   const shares =
     userShare === null ? null : createUserShare({ redis, retryWhileAway, prefix, limits, part: userShare, dayMs })
-  const settleTogether = groupCommit(async (grants: readonly { id: string; atMs: number; billed: number | null }[]) => {
-    const version = await scripts.settle(grants)
-    return grants.map(() => version)
-  })
+  // A settlement never lingers: what an answer tells of less budget is told after it.
+  const settleTogether = groupCommit(
+    async (grants: readonly { id: string; atMs: number; billed: number | null }[]) => {
+      const version = await scripts.settle(grants)
+      return grants.map(() => version)
+    },
+    { lingerMs: 0 },
+  )
 
   const unsubscribe = options.subscribe(`${prefix}wake`, (message) => {
     admission.wake(message)
@@ -145,14 +150,23 @@ export function createBudget(options: BudgetOptions) {
     }
   }
 
+  const tellsLess = (grant: Grant, said: ReturnType<typeof remainingOf>) =>
+    isLess('requests', said, grant.used, limits) || isLess('tokens', said, grant.used, limits)
+
+  /**
+   * Whether the answer to a granted request changes what may be spent: its provider says less than is known here, or lifts what it
+   * said before.
+   */
+  const narrows = (grant: Grant, headers: RateHeaders): boolean => hasNarrowed || tellsLess(grant, remainingOf(headers))
+
   return {
     /** Whether `reserve` would answer that so many tokens are too long. */
     neverFits: (tokens: number) => isTooLong(tokens, limits),
 
     /**
      * Reserves one request and its tokens, and takes a slot.
-     * @returns the grant, which must be sent by its `sendByMs`, and whose slot is to be released after the call; or a refusal, decided when it is the request's turn in this
-     * process; or too long: it never fits, and nothing was spent
+     * @returns the grant, whose call must be sent by its `sendByMs` and whose slot is to be released after the call; or a refusal,
+     * decided when it is the request's turn in this process; or `too_long`: it never fits, and nothing was spent
      * @throws the signal's reason when it aborts before
      */
     async reserve(demand: Demand, signal: AbortSignal): Promise<Reservation> {
@@ -184,13 +198,13 @@ export function createBudget(options: BudgetOptions) {
     /** The same because data was lost, for a minute at least, and until `rebuild` is done. */
     closeFor: (ms: number, signal: AbortSignal) => hold(ms, 'closed', signal),
 
-    /** Takes over what the answer to a granted request says of the provider's limits, where that is less than is known here. */
+    narrows,
+
+    /** Takes over what the answer to a granted request says of the provider's limits. */
     async narrow(grant: Grant, headers: RateHeaders, signal: AbortSignal): Promise<void> {
+      if (!narrows(grant, headers)) return
       const said = remainingOf(headers)
-      const narrows = isLess('requests', said, grant.used, limits) || isLess('tokens', said, grant.used, limits)
-      // One that says that all is well is of use only to lift what this worker was told before.
-      if (!narrows && !hasNarrowed) return
-      hasNarrowed = narrows
+      hasNarrowed = tellsLess(grant, said)
       await learn(await retryWhileAway('the budget', () => scripts.narrow(said, grant), signal), signal)
     },
 

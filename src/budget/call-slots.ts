@@ -1,13 +1,29 @@
-/** How many calls one process has in flight: a slot is taken with the grant of a call, and given back when the call has ended. */
+/**
+ * How many calls one process has in flight, and how many of them are granted and not sent yet. A slot is taken with the grant of a
+ * call, and given back when the call has ended.
+ */
+import type { GrantTime } from './send-pace.ts'
+import { SendPace } from './send-pace.ts'
+
+/** The slot of one call. */
+export interface Slot {
+  /** The request is being written. */
+  sent(): void
+  /** The call has ended, sent or not. Called again it does nothing. */
+  release(): void
+}
+
 export class CallSlots {
   readonly most: number
+  readonly #pace: SendPace
   #taken = 0
   #calls = 0
-  #onFreed: () => void = () => {}
+  #onRoom: () => void = () => {}
 
   /** @param most calls at once */
-  constructor(most: number) {
+  constructor(most: number, pace: SendPace = new SendPace()) {
     this.most = most
+    this.#pace = pace
   }
 
   get free(): number {
@@ -19,24 +35,49 @@ export class CallSlots {
     return this.#calls
   }
 
+  /** How many more calls can be granted now and still be sent in time. */
+  get sendable(): number {
+    return this.#pace.room
+  }
+
+  /** Whether a granted call is still to be sent. */
+  get isSending(): boolean {
+    return this.#pace.unsent > 0
+  }
+
   /** @returns how many slots a call needs: all of them when nothing else may be in flight meanwhile */
   needs(alone: boolean): number {
     return alone ? this.most : 1
   }
 
-  take(alone: boolean): void {
-    this.#taken += this.needs(alone)
+  take(alone: boolean, time: GrantTime): Slot {
+    const needed = this.needs(alone)
+    this.#taken += needed
     this.#calls++
+    let isHeld = true
+    const told = this.#pace.granted(time)
+    return {
+      sent: () => {
+        if (told(true)) this.#onRoom()
+      },
+      release: () => {
+        if (!isHeld) return
+        isHeld = false
+        told(false)
+        this.#taken -= needed
+        this.#calls--
+        this.#onRoom()
+      },
+    }
   }
 
-  release(alone: boolean): void {
-    this.#taken -= this.needs(alone)
-    this.#calls--
-    this.#onFreed()
+  /** A grant came too late to be sent, and takes no slot. */
+  lapsed(): void {
+    this.#pace.lapsed()
   }
 
-  /** Has `listener` called after each release; there is one listener. */
-  onFreed(listener: () => void): void {
-    this.#onFreed = listener
+  /** Has `listener` called whenever there is more room, for calls in flight or for calls to be sent; there is one listener. */
+  onRoom(listener: () => void): void {
+    this.#onRoom = listener
   }
 }

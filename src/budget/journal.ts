@@ -1,7 +1,7 @@
-/** What this worker spent and nobody else can tell of: should Redis lose it, the worker adds it again. */
+/** What this worker has spent and no published outcome tells of yet. When Redis loses its data, the worker adds it again. */
 import type { Spending } from './scripts.ts'
 
-/** So long a spending is kept after its outcome was published: whoever reads the outcomes back may have begun before. */
+/** A spending is kept for so long after its outcome was published: a recovery may have read the outcomes before that. */
 const KEEP_PUBLISHED_MS = 60_000
 /** Bounds the memory; the oldest go first. */
 const MAX_ENTRIES = 20_000

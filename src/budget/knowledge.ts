@@ -32,7 +32,7 @@ export function createKnowledge({ journal, log, add, close, onLost }: KnowledgeO
     known = { generation: version.generation, seq: version.seq }
     if (before === null) return
     if (version.generation.startsWith('new')) {
-      // Somebody opened it as new although it was not, before anybody who knew it noticed the loss.
+      // Another worker opened the budget as a new one before any worker that knew its data noticed the loss.
       await close(signal)
       return sayLost()
     }
@@ -42,7 +42,7 @@ export function createKnowledge({ journal, log, add, close, onLost }: KnowledgeO
   }
 
   function sayLost(): void {
-    // One that was never opened is no loss: whoever starts this worker opens it.
+    // A budget that was never opened is not lost: the start of this worker opens it.
     if (isLost || known === null) return
     isLost = true
     log.error('the budget has lost data: nothing is granted until it is rebuilt')

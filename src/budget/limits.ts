@@ -38,9 +38,8 @@ export interface Pace {
 
 /**
  * @param burst so many requests may go back to back; null, or as many as the minute's limit, spaces nothing
- * @returns the spacing, with a margin against jitter: two requests that a provider must not see within one spacing are
- * granted a little further apart, and not sent later than that and the burst's own reserve allow (but within 25 ms they are
- * sent in any case)
+ * @returns the spacing, with a margin against jitter: requests are granted a little further apart than the provider demands, and
+ * must be sent within that margin and the burst's reserve, or within 25 ms if that is longer
  */
 export function paceOf(limits: BudgetLimits, burst: number | null, windows: BudgetWindows = BUDGET_WINDOWS): Pace {
   const { requestsPerMinute } = limits

@@ -1,4 +1,4 @@
-/** Leases: who is asking the model for which message, and how often that was begun and never heard of again. */
+/** Leases: which worker is asking the model for which message, and how many calls for it were begun and never ended. */
 import { randomUUID } from 'node:crypto'
 import type { GuardedReply } from './trusted-state.ts'
 import type { ClaimOwner } from './judge.ts'
@@ -14,7 +14,7 @@ export interface Lease {
   alone: boolean
 }
 
-/** `changed`: not to be begun as things stand; claim again to see how they do. */
+/** `changed`: the claim was changed meanwhile and the call must not begin; claim again to see its state. */
 export type Begun = { kind: 'begun'; lease: Lease; starts: number; startsAlone: number } | { kind: 'changed' }
 
 /** @returns the operations around a model call, all part of dedupe.ts */
@@ -33,7 +33,7 @@ export function createCalls({ keys, state, log, held, scripts, timings, claimTtl
       const scriptKeys = [keys.mark(id), keys.claim(id)]
       reply = await state.decide('the start of a call', scripts.begin, scriptKeys, args, signal)
     } catch (error) {
-      // It may have been carried out all the same.
+      // The script may have run although the reply was lost.
       void end(lease, AbortSignal.timeout(timings.leaseMs)).catch((reason: Error) =>
         log.debug('a lease is left to expire', { id, reason: reason.message }),
       )

@@ -6,11 +6,11 @@
  *                        │ └── begin, or claim by the same message again ──┘
  *                        └── finish of a dead letter ──► dead ── claim by any other message ──► open, or answered if it was
  *
- * Right before a transaction `confirm` writes what it is about to publish: should the worker die before it can `finish`, that
- * tells what became of a message whose offset is committed (judge.ts).
+ * Right before a transaction `confirm` writes what it is about to publish. When the worker dies before it can `finish`, that tells
+ * other workers what became of a message whose offset is committed (judge.ts).
  *
  * All waits end with their signal; while Redis is away, or its data is not to be trusted, every operation waits.
- * Each operation may be carried out twice, or late, with no harm: it names its owner.
+ * Each operation names its owner, so that it does no harm when it is carried out twice or late.
  */
 import type { Redis } from 'ioredis'
 import { pause } from '../lib/abortable.ts'
@@ -37,7 +37,7 @@ export type { ClaimOwner, Intent, OwnerStanding } from './judge.ts'
 /** A message, what its transaction publishes, and, with an outcome, why it got its score: opaque here, null for none. */
 export type Ended = Item & { publishes: Intent; reasons?: string | null }
 
-/** `changed`: not to be refused as things stand; claim again to see how they do. */
+/** `changed`: the claim was changed meanwhile and the message must not be refused; claim again to see its state. */
 export type Refused = { kind: 'refused'; atMs: number } | { kind: 'changed' }
 export type Stored = { kind: 'stored'; outcome: string } | { kind: 'duplicate' }
 
@@ -78,7 +78,7 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
       await pause(timings.renewEveryMs, signal)
       held.forget(performance.now() - timings.lingerMs)
       const dueMs = performance.now() - claimTtlMs / 3
-      // The lingering too: they end when the next owner is through.
+      // Lingering claims as well: they end when the next owner has finished.
       const isDue = (claim: HeldClaim) => leaseOf(claim) !== null || claim.runs === 0 || claim.renewedAtMs < dueMs
       const due = held.all().filter(isDue)
       const lost = await reassert(due, 'renewal', signal)
@@ -94,7 +94,7 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
     confirm,
     run,
 
-    /** A message is handed back: its claim stays, and is renewed no more; its answer is kept in mind. */
+    /** A message is handed back: its claim stays in Redis and is not renewed any more; its answer stays in memory. */
     letGo: (id: bigint, owner: ClaimOwner) => held.letGo({ id, owner }),
 
     /** Writes again all that this process holds, whatever state the fleet is in. For recovery.ts. */
@@ -133,7 +133,7 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
    */
   async function store(id: bigint, owner: ClaimOwner, outcome: string, signal: AbortSignal): Promise<Stored> {
     const item = { id, owner }
-    // Before Redis has it: should Redis lose its data in between, the renewal writes this again.
+    // Before it is sent: if Redis loses its data in between, the next renewal writes the outcome again.
     held.answered(item, outcome)
     const { payloadHash } = held.of(item)
     const args = [ownerText(owner), payloadHash, claimTtlMs, outcome]
@@ -161,13 +161,14 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
   return { store, refuse, finish }
 }
 
-/** The scripts: those that a message needs on its way go together with those of other messages. */
+/** Loads the scripts. Calls of those that each message needs are grouped over messages. */
 function loadScripts(redis: Redis, state: FleetState): Record<ScriptName, GuardedCall> {
   const file = (name: string) => new URL(`./${name}.lua`, import.meta.url)
   const load = (name: ScriptName) => loadScript(redis, [file('guard'), file(name)], null)
   return {
     claim: state.together(load('claim')),
-    begin: state.together(load('begin')),
+    // A granted call is to be sent soon.
+    begin: state.together(load('begin'), { lingerMs: 0 }),
     answer: state.together(load('answer')),
     refuse: state.together(load('refuse')),
     end: state.alone(load('end')),

@@ -32,7 +32,7 @@ export type TheirClaim = {
   | { state: 'refused'; refusedAtMs: number }
 )
 
-/** `wait`: their refusal is about to be published; only then this message is a new acceptance. */
+/** `wait`: their refusal is about to be published. Once it is, this message counts as a new request. */
 export type Judgement = 'duplicate' | 'take' | 'mark' | 'wait'
 
 /**
@@ -41,13 +41,13 @@ export type Judgement = 'duplicate' | 'take' | 'mark' | 'wait'
  * worker died before it could set the mark
  */
 export function judge(theirs: TheirClaim, mine: ClaimOwner, standing: OwnerStanding): Judgement {
-  // The topic was made anew and its offsets began again: what stood there then will never be read.
+  // The topic was created anew and its offsets began again, so the message that stood there will never be read.
   const actual = samePlace(theirs.owner, mine) ? 'gone' : standing
-  // Without a time nobody can tell a resend from a copy: a second refusal does no harm, a dropped resend does.
+  // Without a timestamp a resend looks like a copy. A second refusal does no harm; dropping a resend would.
   const isLaterThan = (refusedAtMs: number) => mine.timestampMs === NO_TIME || mine.timestampMs > refusedAtMs
   if (actual === 'gone') return 'take'
   if (actual === 'due') return theirs.state === 'refused' && isLaterThan(theirs.refusedAtMs) ? 'wait' : 'duplicate'
-  // Its worker died after the commit: what it had confirmed is what was published.
+  // Its worker died after the commit, so what it had confirmed was published.
   if (theirs.intent?.kind === 'outcome') return 'mark'
   if (theirs.intent?.kind === 'refusal') return isLaterThan(theirs.intent.atMs) ? 'take' : 'duplicate'
   // Dead-lettered, skipped by an operator, or passed over for another message whose claim was lost.

@@ -12,7 +12,7 @@ const CLOCK_MARGIN_MS = 600_000
 const BUDGET_CLOSED_MS = 60_000
 const MARKS_PER_STEP = 500
 
-/** Thrown out of a term that is over: another leads, or the data was lost once more. */
+/** Ends a leader's term: another worker leads, or the data was lost once more. */
 export const DEPOSED = new Error('another worker leads the recovery')
 
 export interface RebuildOptions {
@@ -28,7 +28,7 @@ export interface RebuildOptions {
     onOutcome: (record: OutcomeRecord) => Promise<void>
     signal: AbortSignal
   }) => Promise<void>
-  /** Whether nothing was ever done here: the group has no committed offsets, and notifications is empty. */
+  /** Whether the fleet has never done anything: the group has no committed offsets, and the notifications topic is empty. */
   firstEver: (signal: AbortSignal) => Promise<boolean>
   budget: {
     /** There is nothing to rebuild. */

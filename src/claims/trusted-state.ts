@@ -6,6 +6,7 @@
  */
 import type { Redis } from 'ioredis'
 import { abortable } from '../lib/abortable.ts'
+import type { GroupCommitOptions } from '../redis/group-commit.ts'
 import { groupCommit } from '../redis/group-commit.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import type { Script } from '../redis/scripts.ts'
@@ -21,6 +22,14 @@ export interface GuardedReply {
 
 /** A script under the guard: the keys after the state's and the arguments after the guard's. */
 export type GuardedCall = (keys: string[], args: (string | number)[]) => Promise<GuardedReply>
+
+type GuardedRun = (
+  what: string,
+  call: GuardedCall,
+  keys: string[],
+  args: (string | number)[],
+  signal: AbortSignal,
+) => Promise<GuardedReply>
 
 export interface FleetStateOptions {
   redis: Redis
@@ -43,7 +52,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
 
   async function send(script: Script, keys: string[], args: (string | number)[]) {
     const server = await runId()
-    // No await between here and the sending: the epoch told is the one known when the reply comes, or it is not ours.
+    // No await between here and the sending. When the epoch has changed by the time of the reply, the verdict is about the old one.
     const told = epoch
     const [verdict, seq, ...rest] = (await script([key, ...keys], [told, seen, server, ...args])) as [
       GuardVerdict,
@@ -64,6 +73,30 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
     untrusted.resolve()
   }
 
+  /** Resolves once Redis's data can be trusted; at once while it can be. */
+  async function untilTrusted(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (!isTrusted) await abortable(trusted.promise, signal)
+  }
+
+  /**
+   * Runs a script in whatever state the fleet is, waiting for Redis while it is away.
+   * @throws the signal's reason when it aborts
+   */
+  const run: GuardedRun = (what, call, keys, args, signal) => retryWhileAway(what, () => call(keys, args), signal)
+
+  /**
+   * Runs a script that decides something: waits until the data can be trusted, and again when the script finds that it cannot.
+   * @throws the signal's reason when it aborts
+   */
+  const decide: GuardedRun = async (what, call, keys, args, signal) => {
+    for (;;) {
+      await untilTrusted(signal)
+      const reply = await run(what, call, keys, args, signal)
+      if (reply.rest[0] !== 'untrusted') return reply
+    }
+  }
+
   return {
     /** @returns a call of its own for each use of the script */
     alone:
@@ -73,8 +106,8 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
         return { verdict, seq, rest: rest as GuardedReply['rest'] }
       },
 
-    /** @returns calls that go together while an earlier one is under way, for a script that takes items by `each` of guard.lua */
-    together(script: Script): GuardedCall {
+    /** @returns calls that go together (group-commit.ts), for a script that takes items by `each` of guard.lua */
+    together(script: Script, options?: GroupCommitOptions): GuardedCall {
       const call = groupCommit(async (items: readonly { keys: string[]; args: (string | number)[] }[]) => {
         const keys = items.flatMap((item) => item.keys)
         const { verdict, seq, rest } = await send(
@@ -83,53 +116,24 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
           items.flatMap((item) => item.args),
         )
         return (rest as GuardedReply['rest'][]).map((result): GuardedReply => ({ verdict, seq, rest: result }))
-      })
+      }, options)
       return (keys, args) => call({ keys, args })
     },
 
-    /**
-     * Runs a script in whatever state the fleet is, waiting for Redis while it is away.
-     * @throws the signal's reason when it aborts
-     */
-    run(
-      what: string,
-      call: GuardedCall,
-      keys: string[],
-      args: (string | number)[],
-      signal: AbortSignal,
-    ): Promise<GuardedReply> {
-      return retryWhileAway(what, () => call(keys, args), signal)
-    },
-
-    /**
-     * Runs a script that decides something: waits until the data can be trusted, and again when the script finds that it cannot.
-     * @throws the signal's reason when it aborts
-     */
-    async decide(
-      what: string,
-      call: GuardedCall,
-      keys: string[],
-      args: (string | number)[],
-      signal: AbortSignal,
-    ): Promise<GuardedReply> {
-      for (;;) {
-        await abortable(trusted.promise, signal)
-        const reply = await retryWhileAway(what, () => call(keys, args), signal)
-        if (reply.rest[0] !== 'untrusted') return reply
-      }
-    },
+    run,
+    decide,
 
     /** Resolves once recovery is needed, at the start too. */
     needsRecovery: (signal: AbortSignal) => abortable(untrusted.promise, signal),
 
-    /** Resolves once claims are decided; at once while they are. */
-    isTrusted: (signal: AbortSignal) => abortable(trusted.promise, signal),
+    /** Resolves once Redis's data can be trusted; at once while it can be. */
+    isTrusted: untilTrusted,
 
     trusted: () => isTrusted,
 
     epoch: () => epoch,
 
-    /** Goes on in this epoch: what was held under another one has been written again. */
+    /** Trusts the data of this epoch: what was held under another one has been written again. */
     adopt(newEpoch: string, seq: number): void {
       epoch = newEpoch
       seen = seq

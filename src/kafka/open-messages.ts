@@ -122,6 +122,8 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
         abandon(item)
       }
     },
+    /** What waits for a handler. */
+    queue: () => ({ queued: queue.length, queuedBytes }),
     counts: () => ({
       queued: queue.length,
       queuedBytes,

@@ -241,7 +241,7 @@ export class Partition {
   #startMore(): void {
     if (this.#assignment.state !== 'ready' || this.#draining) return
     if (!this.#outbox.isFull()) this.#open.start()
-    const { queued, queuedBytes } = this.#open.counts()
+    const { queued, queuedBytes } = this.#open.queue()
     this.#fetching.adjust(queued, queuedBytes)
   }
 }

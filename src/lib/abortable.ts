@@ -1,9 +1,9 @@
-/** Waits that end with their signal. */
+/** Waits that end when a signal aborts. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Waits for `promise`, whose work goes on in any case.
- * @throws the signal's reason when that comes first, else what the promise rejects with
+ * Waits for `promise`. The work behind it goes on after an abort.
+ * @throws the signal's reason when it aborts first; otherwise what the promise rejects with
  */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted()
@@ -25,17 +25,17 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   try {
     await sleep(ms, undefined, { signal })
   } catch (error) {
-    // It rejects with an AbortError of its own.
+    // The timer rejects with its own AbortError; callers expect the reason of the signal.
     signal.throwIfAborted()
     throw error
   }
 }
 
 /**
- * Runs `work` with a signal that aborts with `outer`, or after `ms`.
+ * Runs `work` with a signal that aborts when `outer` does, or after `ms`.
  *
- * Not `AbortSignal.any([outer, AbortSignal.timeout(ms)])`: while nobody listens to the composite, Node may collect the timeout,
- * which then never fires.
+ * `AbortSignal.any([outer, AbortSignal.timeout(ms)])` would not do: while nobody listens to the composite signal, Node may
+ * garbage-collect the timeout, which then never fires.
  */
 export async function bounded<T>(
   outer: AbortSignal,

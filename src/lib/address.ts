@@ -1,4 +1,4 @@
-/** How addresses are shown: without credentials and query, which may hold secrets. */
+/** Shows addresses without credentials and query, which may hold secrets. */
 
 /** @returns origin and path of a URL, such as `https://api.openai.com/v1` */
 export function shownAddress(url: string): string {

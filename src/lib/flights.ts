@@ -1,21 +1,21 @@
-/** One question for many who ask the same at the same time. */
+/** Asks once when several callers ask the same question at the same time. */
 import { abortable } from './abortable.ts'
 
 export interface FlightParts<T> {
-  /** @returns what is known already; null when it has to be asked */
+  /** @returns the known answer; null when the question has to be asked */
   known: () => Promise<T | null>
-  /** Asks; rejects only when it is given up before its end (a partition taken away, a stop). */
+  /** Asks the question; rejects only when it is given up (the partition was revoked, the worker stops). */
   ask: () => Promise<T>
 }
 
-/** @returns a function that asks once for all calls with the same key that overlap */
+/** @returns a function that asks once for all overlapping calls with the same key */
 export function createFlights() {
-  /** Resolves to whether the question was asked to its end. */
+  /** The questions being asked; each resolves to whether an answer came. */
   const flights = new Map<string, Promise<boolean>>()
 
   /**
-   * Takes what is known, or waits while another asks the same, or asks. When the other's answer is none that others may take,
-   * each asks for itself at once: none waits twice.
+   * Returns the known answer, or waits while another caller asks, or asks. If the other caller's answer may not be shared, each
+   * caller asks for itself at once, so that none waits twice.
    * @throws the signal's reason when it aborts a wait; what `known` and `ask` reject with
    */
   return async function once<T>(key: string, { known, ask }: FlightParts<T>, signal: AbortSignal): Promise<T> {

@@ -1,18 +1,18 @@
 /**
- * Reads some members of a JSON object and steps over all others, in time linear in the text whatever stands in it.
+ * Reads some members of a JSON object and skips all others, in linear time for every text.
  *
- * `JSON.parse` builds every object and array: 1 MB of `[[[[...]]]]` or of objects with ever new keys takes it 0.5 s, during
- * which the event loop stands still (Node 24, measured). Here 1 MB takes some 10 ms.
+ * `JSON.parse` builds every object and array, so 1 MB of `[[[[...]]]]` or of objects with ever new keys blocks the event loop for
+ * 0.5 s (measured on Node 24). This reader takes about 10 ms for 1 MB.
  */
 
 /**
  * @param json UTF-8
- * @param names of the members that are wanted
- * @returns the source text of each of them that is there (the last one where a name repeats); null when it is JSON but no object
- * @throws SyntaxError when it is no JSON
+ * @param names the members to read
+ * @returns the source text of each member found (the last one where a name repeats); null when the JSON is not an object
+ * @throws SyntaxError when the text is not JSON
  */
 export function readMembers(json: Buffer, names: ReadonlySet<string>): Map<string, string> | null {
-  // The zero at the end is no part of any JSON: nothing below has to ask whether the text is over.
+  // A zero byte is not part of any JSON, so nothing below has to check for the end of the text.
   const bytes = Buffer.alloc(json.length + 1)
   json.copy(bytes)
   let at = skipSpace(bytes, 0)
@@ -59,10 +59,10 @@ const ARRAY_END = code(']')
 const UNICODE_ESCAPE = code('u')
 const ESCAPABLE = new Set(Array.from('"\\/bfnrt', code))
 const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word))
-/** A name may be written in escapes of six bytes per character. */
+/** A name may be written in escapes, six bytes per character. */
 const BYTES_PER_CHARACTER = 6
 
-/** @returns the name that stands between the two places when it is one of `names`, which are ASCII */
+/** @returns the name between the two positions when it is one of `names`, which are ASCII */
 function nameOf(bytes: Buffer, from: number, to: number, names: ReadonlySet<string>): string | null {
   let longest = 0
   for (const name of names) {
@@ -77,7 +77,7 @@ function nameOf(bytes: Buffer, from: number, to: number, names: ReadonlySet<stri
   return names.has(name) ? name : null
 }
 
-/** Steps over a value. Without recursion: it may be nested as deeply as the text is long. */
+/** Skips a value, without recursion: it may be nested as deeply as the text is long. */
 function skipValue(bytes: Buffer, from: number): number {
   const ends: number[] = []
   let at = from
@@ -94,7 +94,7 @@ function skipValue(bytes: Buffer, from: number): number {
       }
       at++
     } else at = skipScalar(bytes, at)
-    // After a value: close what ends here, or go on to the next element.
+    // After a value, close the arrays and objects that end here, or go on to the next element.
     for (;;) {
       const end = ends.at(-1)
       if (end === undefined) return at
@@ -178,5 +178,5 @@ function assertEnd(bytes: Buffer, at: number): void {
 }
 
 function fail(at: number): never {
-  throw new SyntaxError(`no JSON at byte ${at}`)
+  throw new SyntaxError(`not JSON at byte ${at}`)
 }

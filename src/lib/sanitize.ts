@@ -1,4 +1,4 @@
-/** Strips what a reader of the texts would not see, and only that: every other character stays as and where it was. */
+/** Strips the characters that a reader of the text does not see. Every other character stays as it was. */
 
 /** The texts of a request. */
 export interface Texts {
@@ -6,15 +6,15 @@ export interface Texts {
   resume: string
 }
 
-/** What the stripping told of a text. */
+/** What the stripping revealed about a text. */
 export interface Stripped {
-  /** Something was written so that a reader would not see it. Marks of converters and messengers, however many, are not. */
+  /** Somebody hid words from readers. Marks that converters and messengers leave do not count, however many there are. */
   concealed: boolean
 }
 
-/** Of Unicode 17, up to U+FFFF. Without the u flag, since V8 is several times faster then; the rest stands in surrogates. */
+/** Of Unicode 17, up to U+FFFF. V8 is several times faster without the u flag, so the rest is matched as surrogates. */
 const INVISIBLE_RANGES = [
-  // Cc, but for white space.
+  // Cc without white space.
   '\\0-\\x08\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f',
   // Default_Ignorable_Code_Point: soft hyphen, fillers, zero-width characters, bidi controls, variation selectors.
   '\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b\\u200d-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\u3164',
@@ -22,31 +22,31 @@ const INVISIBLE_RANGES = [
   // Interlinear annotations, Noncharacter_Code_Point.
   '\\ufff9-\\ufffb\\ufdd0-\\ufdef\\ufffe\\uffff',
 ]
-/** The zero-width non-joiner divides words and endings in Arabic script, as a space does elsewhere: it stays there. */
+/** In Arabic script the zero-width non-joiner separates words and endings, as a space does elsewhere, so it stays. */
 const ARABIC = '[\\u0620-\\u06ff\\u0750-\\u077f]'
 const INVISIBLE_BMP = new RegExp(`[${INVISIBLE_RANGES.join('')}]+|(?<!${ARABIC})\\u200c|\\u200c(?!${ARABIC})`, 'g')
 /** U+1BCA0 to 1BCA3, U+1D173 to 1D17A, U+E0000 to E0FFF. */
 const INVISIBLE_ASTRAL = /\ud82f[\udca0-\udca3]|\ud834[\udd73-\udd7a]|[\udb40-\udb43][\udc00-\udfff]/g
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
-/** A flag of England, Scotland or Wales is spelt with tag characters. */
+/** The flags of England, Scotland and Wales are spelt with tag characters. */
 const FLAG_EMOJI = /\ud83c\udff4(?:\udb40[\udc20-\udc7f])+/g
 const BLACK_FLAG = '\ud83c\udff4'
 
-/** Letters spelt with tag characters or with a row of variation selectors, one of which is enough for any character. */
+/** Letters spelt with tag characters, or with several variation selectors in a row where one is enough. */
 const INVISIBLE_LETTERS = /(?:\udb40[\udc20-\udc7f]){4}|(?:[\ufe00-\ufe0f]|\udb40[\udd00-\uddef]){4}/
 /** Bits spelt with a row of zero-width characters. */
 const INVISIBLE_BITS = /[\u200b-\u200d\u2060-\u2064\ufeff]{16}/
-/** Left-to-right letters that an override shows in reverse; around a copied number it does no harm. */
+/** Left-to-right letters that an override shows in reverse. An override around a copied number is harmless. */
 const REVERSED = /\u202e[^\u202c\n]{0,9}[a-zа-яё][^\u202c\n]{0,9}[a-zа-яё][^\u202c\n]{0,9}[a-zа-яё][^\u202c\n]{6}/i
 
 /**
- * Strips control characters but white space, zero-width and tag characters, bidi controls, variation selectors, NUL and
+ * Strips control characters (not white space), zero-width and tag characters, bidi controls, variation selectors, NUL and
  * lone surrogates.
- * @returns the text, well-formed Unicode, and what was told by what was stripped
+ * @returns the text as well-formed Unicode, and what the stripped characters revealed
  */
 export function stripInvisible(text: string): { text: string; stripped: Stripped } {
   const honest = text.replace(FLAG_EMOJI, BLACK_FLAG)
-  // Without callbacks: one per character of a long text would take a quarter of a second.
+  // No callbacks: one per character of a long text would take a quarter of a second.
   let clean = honest.replace(INVISIBLE_BMP, '').replace(INVISIBLE_ASTRAL, '')
   if (!clean.isWellFormed()) clean = clean.replace(LONE_SURROGATE, '')
   const concealed =
@@ -55,7 +55,7 @@ export function stripInvisible(text: string): { text: string; stripped: Stripped
   return { text: clean, stripped: { concealed } }
 }
 
-/** @returns the texts as they are asked about, and what was stripped from each */
+/** @returns the texts as the model gets them, and what the stripping of each revealed */
 export function sanitize({ requirements, resume }: Texts): { texts: Texts; stripped: Record<keyof Texts, Stripped> } {
   const [vacancy, person] = [stripInvisible(requirements), stripInvisible(resume)]
   return {

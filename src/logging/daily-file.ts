@@ -36,7 +36,10 @@ export function createDailyFile({ tickMs = 1_000, ...options }: TodayOptions & {
   // Lines that come during a write are written together by the next one: a write and a stat for each would cost too much.
   const lines = new Writable({
     decodeStrings: false,
-    writev: (chunks, done) => void deliver(chunks.map(({ chunk }) => chunk as string).join('')).then(() => done()),
+    async writev(chunks, done) {
+      await deliver(chunks.map(({ chunk }) => chunk as string).join(''))
+      done()
+    },
   })
 
   /** Tries until the text is in the file or the log is closed. Never rejects. */

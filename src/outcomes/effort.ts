@@ -1,4 +1,4 @@
-/** What a request's way took, counted as it goes: for its log line, its headers, its trace and the metrics. */
+/** What a request took, counted on its way: for its log line, its headers, its trace and the metrics. */
 import type { Usage } from '../provider/reply.ts'
 import type { RequestTrace } from '../telemetry/trace.ts'
 

@@ -7,7 +7,8 @@ import type { Failure } from '../provider/attempts.ts'
 import type { Step } from '../provider/attempts.ts'
 import { nextStep } from '../provider/attempts.ts'
 import type { Trial } from '../provider/trial.ts'
-import type { Ask, Asked, Attempt } from './attempt.ts'
+import type { Ask, Attempt } from './attempt.ts'
+import type { Asked } from './call.ts'
 
 export interface AskingPort {
   /** Makes one attempt. */
@@ -16,7 +17,7 @@ export interface AskingPort {
   capOf: (trial: Trial | null) => number
   /** @returns the most tokens that a call with such a cap can be billed; null when the model can never take so many */
   mostTokens: (maxCompletionTokens: number) => number | null
-  /** Told of each failed attempt and of what follows, before it does; what it throws ends the asking. */
+  /** Called after each failed attempt with what follows; what it throws ends the asking. */
   onFailure: (failure: FailedAttempt, step: Step) => void
   /** Waits out a refusal for budget, ms; null: a refusal ends the asking. */
   outlast: ((waitMs: number, signal: AbortSignal) => Promise<void>) | null
@@ -64,7 +65,7 @@ export async function askUntilSettled(
       case 'too_long':
         return tooLong
       case 'refused':
-        // After a failure, too: a retry needs a place in the budget like any other attempt.
+        // Also after a failure: a retry needs a place in the budget like any other attempt.
         if (outlast === null) return attempt
         await outlast(attempt.waitMs, signals.wait)
         break

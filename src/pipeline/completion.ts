@@ -13,7 +13,7 @@ import { outcomeMessages, refusalMessage } from '../outcomes/outcome.ts'
 import type { Telemetry } from '../telemetry/trace.ts'
 import { createNearKeyWatch } from './near-keys.ts'
 
-/** What travels with a message from its arrival to the line that tells of its end. */
+/** What travels with a message from its arrival to its log line. */
 export interface MessageContext {
   readonly source: SourceMessage
   /** As its claim names it. */

@@ -1,55 +1,45 @@
 /**
  * A request's whole way, top to bottom:
  *
- *   ours? → decode → claim → cache → ask (asking.ts; each attempt is attempt.ts's: slot → gate → reserve → lease → call → settle)
- *   → verify → store → confirm → publish → finish
+ *   ours? → decode → entrance → claim → cache → ask and verify (answers.ts) → store → confirm → publish → finish
+ *
+ * Asking is a loop (asking.ts) over attempts (attempt.ts): gate → budget and slot → call (call.ts): lease → model → settle.
  *
  * `handle` goes from the consumed message to what is to be published for it. The Kafka layer then asks `confirm`, commits
  * outputs and offset in one transaction, and calls `committed`. What each failure means stands in errors.ts.
  */
 import { createHash } from 'node:crypto'
-import { turn } from '../lib/turns.ts'
+import type { Turns } from '../lib/turns.ts'
 import type { Budget } from '../budget/budget.ts'
 import type { Claim, Dedupe } from '../claims/dedupe.ts'
 import type { Config } from '../config.ts'
 import type { Decoded, ScoringRequest } from '../contracts.ts'
 import { decodeRequest, REQUEST_KEY } from '../contracts.ts'
-import type { FailureCode } from '../errors.ts'
-import { FAILURES } from '../errors.ts'
 import type { Certainty, Handler, HandlerSignals, SourceMessage } from '../kafka/messages.ts'
 import { NO_TIME } from '../kafka/timestamps.ts'
-import type { Log } from '../logging/log.ts'
-import type { Metrics } from '../ops/metrics.ts'
-import type { Journey } from '../outcomes/effort.ts'
 import type { Outcome } from '../outcomes/outcome.ts'
 import { decodeOutcome, encodeOutcome } from '../outcomes/outcome.ts'
-import type { Provider } from '../provider/client.ts'
-import type { Checked, Prepared, Scoring } from '../scoring/scoring.ts'
+import type { Scoring } from '../scoring/scoring.ts'
 import type { Telemetry } from '../telemetry/trace.ts'
-import type { AskingPort, FailedAttempt, Settled } from './asking.ts'
-import type { Step } from '../provider/attempts.ts'
-import { askUntilSettled } from './asking.ts'
-import type { Ask } from './attempt.ts'
-import type { Finished, MessageContext, RequestContext } from './completion.ts'
+import type { AnswerParts, Result } from './answers.ts'
+import { Answers } from './answers.ts'
+import type { Entrance } from './entrance.ts'
+import type { CompletionParts, Finished, MessageContext, RequestContext } from './completion.ts'
 import { claimOf, Completions, contextOf, failed } from './completion.ts'
 
-/** A message that was in flight at so many deaths of its worker runs alone from then on, so that it can hurt no other. */
-const STARTS_BEFORE_ALONE = 3
 /** One that was in flight alone at so many deaths is to blame for them. */
 const STARTS_ALONE_BEFORE_DEAD_LETTER = 3
-/** What a caller is told when the provider's rate limit has outlasted all retries, and says nothing of its end. */
-const RATE_LIMITED_WAIT_MS = 60_000
 
-export interface PipelineParts {
+export interface PipelineParts extends AnswerParts {
   config: Pick<Config, 'kafka' | 'maxRequestBytes'>
   dedupe: Pick<Dedupe, 'claim' | 'refuse' | 'store' | 'confirm' | 'finish' | 'letGo'>
   budget: Pick<Budget, 'published'>
-  ask: Ask
-  /** See Provider. */
-  capOf: Provider['capOf']
-  scoring: Pick<Scoring, 'prepare' | 'askOnce' | 'mostTokens' | 'judge' | 'verify' | 'conclude' | 'decisionRecords'>
-  log: Log
-  metrics: Pick<Metrics, 'attemptFailed' | 'foreignKeySkipped' | 'requestFinished' | 'deadLettered'>
+  /** How many requests are worked on at once. */
+  entrance: Pick<Entrance, 'enter' | 'leave'>
+  /** For the preparation of requests: calls that are granted go first. */
+  turns: Pick<Turns, 'next'>
+  scoring: AnswerParts['scoring'] & Pick<Scoring, 'prepare' | 'askOnce' | 'decisionRecords'>
+  metrics: AnswerParts['metrics'] & CompletionParts['metrics']
   /** null: no traces are wanted. */
   telemetry?: Telemetry | null
   /** Aborts when the worker has stopped: ends what is still to be written after a commit. */
@@ -57,20 +47,18 @@ export interface PipelineParts {
 }
 
 type Answerable = Exclude<Decoded, { kind: 'unanswerable' }>
-type Answer = Extract<Settled, { kind: 'answer' }>
 type OwnClaim = Claim & { kind: 'mine' }
-
-/** What a request has come to: an outcome, a refusal for budget, or nothing, because its claim changed hands. */
-type Result = { kind: 'final'; outcome: Outcome } | { kind: 'refused'; waitMs: number } | { kind: 'changed' }
 
 /** The handler that the Kafka layer calls, side by side for many messages. */
 export class Pipeline implements Handler {
   readonly #parts: PipelineParts
   readonly #completions: Completions
+  readonly #answers: Answers
   readonly #unfinished = new Set<SourceMessage>()
 
   constructor(parts: PipelineParts) {
     this.#parts = parts
+    this.#answers = new Answers(parts)
     this.#completions = new Completions({ topics: parts.config.kafka.topics, log: parts.log, metrics: parts.metrics })
   }
 
@@ -91,21 +79,34 @@ export class Pipeline implements Handler {
   }
 
   async #answer(context: MessageContext, signals: HandlerSignals): Promise<Finished> {
-    const { config, dedupe } = this.#parts
-    const { source, owner } = context
+    const { config, entrance, turns } = this.#parts
+    const { source } = context
     // A fetch brings many at once; each has a turn of the event loop for its decoding.
-    await turn()
+    await turns.next()
     if (!isOurs(source)) return this.#completions.foreign(context)
     const decoded = decodeMessage(source, config.maxRequestBytes)
     if (decoded.kind === 'unanswerable') return this.#completions.letter(context, null, decoded)
     const address = decoded.kind === 'request' ? decoded.request.address : decoded.address
+    const user = address.userId.toString()
+    await entrance.enter(user, signals.wait)
+    try {
+      return await this.#claimed({ ...context, address }, decoded, signals)
+    } finally {
+      entrance.leave(user)
+    }
+  }
+
+  /** Claims the id, and again whenever the claim changes hands, until the message has come to an end. */
+  async #claimed(context: RequestContext, decoded: Answerable, signals: HandlerSignals): Promise<Finished> {
+    const { dedupe } = this.#parts
+    const { source, owner, address } = context
     const id = address.processingId
     for (;;) {
       const claim = await dedupe.claim(id, owner, digest(source.value), signals.wait)
       if (claim.kind === 'duplicate') return this.#completions.duplicate(context, id, claim.conflict)
       let finished: Finished | null = null
       try {
-        finished = await this.#answerOwn({ ...context, address }, decoded, claim, signals)
+        finished = await this.#answerOwn(context, decoded, claim, signals)
       } finally {
         if (finished === null || finished.ending.kind === 'duplicate') dedupe.letGo(id, owner)
       }
@@ -142,9 +143,11 @@ export class Pipeline implements Handler {
       const refused = await dedupe.refuse(id, owner, signals.call)
       return refused.kind === 'changed' ? null : this.#completions.refusal(context, { ...result, atMs: refused.atMs })
     }
-    const stored = await dedupe.store(id, owner, encodeOutcome(result.outcome), signals.call)
+    const encoded = encodeOutcome(result.outcome)
+    const stored = await dedupe.store(id, owner, encoded, signals.call)
     if (stored.kind === 'duplicate') return this.#completions.duplicate(context, id, false)
-    return final(decodeOutcome(stored.outcome))
+    // Another run of the message may have stored an outcome before.
+    return final(stored.outcome === encoded ? result.outcome : decodeOutcome(stored.outcome))
   }
 
   /** Takes the result from the cache, or asks the model. */
@@ -154,68 +157,12 @@ export class Pipeline implements Handler {
     claim: OwnClaim,
     signals: HandlerSignals,
   ): Promise<Result> {
-    const { scoring } = this.#parts
+    const { scoring, turns } = this.#parts
     // Many claims are answered at once.
-    await turn()
+    await turns.next()
     const prepared = scoring.prepare(request)
-    const ask = () => this.#ask(prepared, context, claim, signals)
+    const ask = () => this.#answers.get(prepared, context, claim, signals)
     return await scoring.askOnce<Result>(prepared, ask, signals.wait)
-  }
-
-  async #ask(
-    prepared: Prepared,
-    { owner, journey, address }: RequestContext,
-    { starts }: OwnClaim,
-    signals: HandlerSignals,
-  ): Promise<Result> {
-    const { ask, capOf, scoring, metrics } = this.#parts
-    const { id, messages, schema } = prepared
-    const alone = starts >= STARTS_BEFORE_ALONE
-    const user = address.userId.toString()
-    const question = { id, owner, user, journey, messages, schema, alone, judge: scoring.judge }
-    const port: AskingPort = {
-      ask,
-      capOf,
-      mostTokens: (cap) => scoring.mostTokens(prepared, cap),
-      onFailure: (failure, step) => {
-        metrics.attemptFailed(failure.code)
-        this.#tellFailure(id, failure, step)
-      },
-      outlast: null,
-    }
-    const concluded = async (checked: Checked, isSecond: boolean): Promise<Result> => ({
-      kind: 'final',
-      outcome: await scoring.conclude(prepared, checked, journey, isSecond),
-    })
-    const settled = await askUntilSettled(question, port, signals)
-    if (settled.kind !== 'answer') return withoutAnswer(settled, journey)
-    const first = await this.#verify(prepared, settled, journey)
-    if (!first.isDoubtful) return await concluded(first, false)
-    // The answer is about something else: the model is asked once more, and what was paid for is kept whatever comes of that.
-    await settled.endLease()
-    const endAtOnce: AskingPort['onFailure'] = (failure) => {
-      this.#tellFailure(id, failure, { kind: 'give_up', code: failure.code })
-      throw new Error('the second answer has failed')
-    }
-    const again = await askUntilSettled(question, { ...port, onFailure: endAtOnce }, signals).catch(() => null)
-    if (again?.kind === 'changed') return again
-    if (again?.kind !== 'answer') return await concluded(first, false)
-    return await concluded(await this.#verify(prepared, again, journey), true)
-  }
-
-  async #verify(prepared: Prepared, answer: Answer, { trace }: Journey): Promise<Checked> {
-    const sinceMs = performance.now()
-    const checked = await this.#parts.scoring.verify(prepared, answer)
-    trace?.verified(sinceMs)
-    return checked
-  }
-
-  /** One line for each failed attempt; the logger counts those beyond twenty a minute. */
-  #tellFailure(id: bigint, { code, cause, attempt }: FailedAttempt, step: Step): void {
-    const { log } = this.#parts
-    const fields = { id, code, cause, attempt }
-    if (step.kind === 'give_up') log.warn('a call failed, and is not repeated', fields)
-    else log.info('a call failed: it is repeated', { ...fields, afterMs: Math.round(step.afterMs) })
   }
 
   // Around the transaction -------------------------------------------------------------------------------------------
@@ -262,14 +209,6 @@ export class Pipeline implements Handler {
   }
 }
 
-/** To its caller a rate limit is "try again after", whoever sets it; every other failure is final. */
-function withoutAnswer(settled: Exclude<Settled, { kind: 'answer' }>, journey: Journey): Result {
-  if (settled.kind !== 'failed') return settled
-  const { code, retryAfterMs } = settled
-  if (code === 'rate_limited') return { kind: 'refused', waitMs: retryAfterMs ?? RATE_LIMITED_WAIT_MS }
-  return giveUp(code, journey)
-}
-
 /** A batch beyond its bounds may hold requests, whatever stands for it. */
 function isOurs({ key, beyond }: SourceMessage): boolean {
   return beyond?.reason === 'batch_too_large' || key?.toString() === REQUEST_KEY
@@ -279,8 +218,6 @@ function isOurs({ key, beyond }: SourceMessage): boolean {
 function decodeMessage({ value, beyond }: SourceMessage, maxBytes: number): Decoded {
   return beyond === undefined ? decodeRequest(value, maxBytes) : { kind: 'unanswerable', ...beyond }
 }
-
-const giveUp = (code: FailureCode, journey: Journey) => failed(code, FAILURES[code].message, journey)
 
 const isClaim = <T>(claim: T | null): claim is T => claim !== null
 

@@ -4,8 +4,9 @@
  * - a failure that would only repeat itself (too long, refused, filtered, this text rejected) ends it at once;
  * - an unusable answer and one that was cut off are each asked for once more: 3 model calls that are billed in full, at the
  *   most; one whose cap a model's thinking used up twice more, with a larger cap each time;
- * - a refused form is given up at once, after the second refusal all that can be: 3 calls (trial.ts);
- * - so is one that is no completion at all, unless other requests meet the same: then the gate holds them all, and none ends;
+ * - a refused part of the form is given up at once, and after the second refusal all parts that can be: 3 calls (trial.ts);
+ * - an answer that is no completion at all is asked for once more, too, unless other requests meet the same: then the gate holds
+ *   all of them, and none ends;
  * - three failures, with others answered since the first, end it: the request is to blame, not the provider. Failures while the
  *   gate holds its calls do not count;
  * - 40 refusals for the rate limit, 120 failures or timeouts with nobody else answered (some two hours, at a minute each);
@@ -35,7 +36,7 @@ export type Step =
   { kind: 'retry'; afterMs: number; longer: boolean } | { kind: 'give_up'; code: FailureCode }
 
 const BACKOFF_MS = [2_000, 8_000, 30_000, 60_000]
-/** So many failures while others are answered are the request's own. */
+/** So many failures while others are answered are blamed on the request. */
 const OWN_FAILURES = 3
 
 /**
@@ -50,7 +51,7 @@ export function nextStep(failures: readonly Failure[], random: () => number = Ma
   const shared = last.code === 'no_completion' && last.evidence.held && times < FAILURES.outage.most
   if (last.code === 'thought_out' && last.next === null) return { kind: 'give_up', code: last.code }
   if (most !== null && times >= most && !shared) return { kind: 'give_up', code: last.code }
-  // Others are answered with the same configuration: what the provider does not like is the text.
+  // Others are answered with the same configuration, so the provider rejects this text.
   const configurationWorks = last.evidence.successes > 0
   if (last.code === 'unclear_rejection' && configurationWorks) return { kind: 'give_up', code: 'rejected_text' }
   if (isOwn(failures)) return { kind: 'give_up', code: last.code === 'bad_configuration' ? 'rejected_text' : last.code }
@@ -62,7 +63,7 @@ export function nextStep(failures: readonly Failure[], random: () => number = Ma
 function isOwn(failures: readonly Failure[]): boolean {
   const comparable = failures.filter(({ code, evidence }) => {
     const { retry, hold } = FAILURES[code]
-    // A rate limit says nothing of the text: it is shared, and others are answered within it.
+    // A rate limit says nothing about the text: all requests share it.
     return retry === 'backoff' && hold !== 'budget' && evidence.scopes === failures.at(-1)?.evidence.scopes
   })
   const last = comparable.at(-1)
@@ -76,7 +77,7 @@ function waitMs({ code, retryAfterMs, evidence }: Failure, times: number, random
   const backoffMs = (BACKOFF_MS[Math.min(times, BACKOFF_MS.length) - 1] ?? 0) * (0.5 + random / 2)
   // The gate sets the pace, and the request goes to the end of its line.
   if (evidence.held) return 250 * random
-  // The budget holds every request for so long, this one too.
+  // The budget already holds every request for so long, this one included.
   if (code === 'rate_limited' && retryAfterMs !== null && times === 1) return 0
   const toldMs = code === 'rate_limited' ? 0 : (retryAfterMs ?? 0)
   return Math.max(backoffMs, Math.min(toldMs, BACKOFF_MS.at(-1) ?? 0))

@@ -56,7 +56,7 @@ const PLAIN: Readonly<Record<number, FailureCode>> = {
 export function classifyStatus(status: number, body: string, parts: readonly Part[] = []): Verdict {
   const error = readErrorBody(body)
   const told = meaningOf(status, error)
-  // That a model cannot do something names the model as well.
+  // A message about what a model cannot do names the model as well.
   const refused =
     told === null || told === 'bad_configuration' || told === 'unauthorized' ? findRefusals(status, error, parts) : []
   return {
@@ -90,7 +90,7 @@ function codeOfBadRequest(error: ErrorBody): FailureCode {
 export function classifyBroken(error: Error): Verdict {
   const proxyStatus = /^Proxy response \((\d{3})\)/.exec(error.message)?.[1]
   if (proxyStatus !== undefined) {
-    // The proxy's own no to a tunnel; its 5xx means that it cannot reach the provider.
+    // The proxy itself refuses the tunnel; its 5xx means that it cannot reach the provider.
     const code = Number(proxyStatus) < 500 ? 'proxy_refused' : 'outage'
     return verdict(code, `the proxy answered ${proxyStatus} to CONNECT`)
   }
@@ -134,12 +134,12 @@ export function classifyCompletion(body: unknown): Completion {
   const finish = String(field(choice, 'finish_reason')).toLowerCase()
   if (finish === 'error' || isObject(field(choice, 'error')))
     return failure('outage', 'HTTP 200 with an error of the upstream')
-  // Before the content is looked at: what was cut off may parse by chance.
+  // Before the content is looked at: a cut-off answer may parse by chance.
   if (CUT_OFF.test(finish)) return failure(isThinking(content) ? 'thought_out' : 'cut_off', 'finish_reason length')
   if (FILTERED.test(finish)) return failure('content_filter', 'finish_reason content_filter')
   if (typeof refusal === 'string' && refusal !== '') return failure('refused_by_model', 'the model refused')
   const thoughts = [field(message, 'reasoning_content'), field(message, 'reasoning')].map(textOf)
-  // Some servers take a whole answer for thinking.
+  // Some servers return the whole answer as reasoning.
   const said = content.trim() === '' ? (thoughts.find((text) => text.trim() !== '') ?? '') : content
   if (said === '') return failure('unusable_answer', 'HTTP 200 with no content')
   const model = field(body, 'model')
@@ -168,7 +168,7 @@ function textOf(content: unknown): string {
   return texts.join('')
 }
 
-/** Nothing was said but thoughts: the cap ended them. */
+/** The answer holds reasoning only: the cap was used up by it. */
 function isThinking(content: string): boolean {
   const text = content.trim()
   return (

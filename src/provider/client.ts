@@ -1,6 +1,5 @@
 /** Asks the model once: from a question to a reply that says what happened. */
 import { createHash } from 'node:crypto'
-import OpenAI from 'openai'
 import type { RateHeaders } from '../budget/rate-headers.ts'
 import { retryAfterMs } from '../budget/rate-headers.ts'
 import type { Config } from '../config.ts'
@@ -9,10 +8,11 @@ import { shownAddress } from '../lib/address.ts'
 import type { Adaptations } from './adaptations.ts'
 import type { Verdict } from './classify.ts'
 import { classifyBroken, classifyCompletion, classifyStatus, verdict } from './classify.ts'
-import type { Body, Form } from './form.ts'
+import type { Form } from './form.ts'
 import { bodyOf, isSame, keyHeaders, partsOf } from './form.ts'
 import type { Identity } from './holds.ts'
 import type { ApiKey, KeySource } from './key.ts'
+import { createOpenaiCall, isSuccess } from './openai-call.ts'
 import type { Question, Reply, Said, Usage } from './reply.ts'
 import type { Exchange, Transport } from './transport.ts'
 import type { Trial } from './trial.ts'
@@ -48,13 +48,9 @@ interface Put {
   sent: Form
 }
 
-/** The package's own limit must never come first: it counts by the wall clock, which may jump. */
-const PACKAGE_TIMEOUT_MS = 24 * 3_600_000
-const USER_AGENT = 'resume-scoring-worker'
-
 /**
- * An error status of these kinds turns a request away before the model sees it: nothing is billed. A filter may bill what it read, and
- * some servers count the tokens of requests that their rate limit refused.
+ * An error status of these kinds turns a request away before the model sees it: nothing is billed. A content filter may bill what it
+ * read, and some servers count the tokens of requests that their rate limit refused.
  */
 const BEFORE_ANY_WORK: ReadonlySet<FailureCode> = new Set([
   'unauthorized',
@@ -67,7 +63,7 @@ const BEFORE_ANY_WORK: ReadonlySet<FailureCode> = new Set([
   'unclear_rejection',
 ])
 
-/** A server that answers so has taken the request in the form in which it was. */
+/** With these outcomes the server has accepted the form of the request. */
 const TAKEN: ReadonlySet<FailureCode> = new Set([
   'unusable_answer',
   'cut_off',
@@ -77,7 +73,7 @@ const TAKEN: ReadonlySet<FailureCode> = new Set([
 ])
 
 export function createProvider({ settings, key, transport, adaptations }: ProviderOptions): Provider {
-  const base = splitBaseUrl(settings.baseUrl)
+  const call = createOpenaiCall({ settings, transport })
   const { model, maxCompletionTokens: configuredCap } = settings
 
   const capOf = (trial: Trial | null) =>
@@ -121,14 +117,14 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
   /** A failure, with the way to ask again where the form or the cap of the request is to blame. */
   function refused(found: Verdict, { question, trial, known, sent }: Put, said: Said): Reply {
     const told = { sent: true, retryAfterMs: retryAfterMs(said.limits) ?? found.retryAfterMs }
-    // A raised cap that the server does not take says nothing of the text or the settings.
+    // That the server refuses a raised cap says nothing about the text or the settings.
     const isRaiseRefused = trial.raised && (found.code === 'too_long' || found.isCapTooLarge)
     if (isRaiseRefused) return failure({ ...found, code: 'thought_out' }, said, told)
     if (found.code === 'thought_out') {
       const next = afterThinking(trial, known, question.maxCompletionTokens, configuredCap)
       return failure(found, said, { ...told, next })
     }
-    // Whether this server takes such requests at all is not known yet: the text is not the first to blame.
+    // It is not known yet whether this server takes such requests at all, so the form is doubted before the text.
     const isDoubtful = found.code === 'unclear_rejection' && !adaptations.isProved()
     const parts = isDoubtful ? (['unnamed'] as const) : found.refused
     if (parts.length === 0) return failure(found, said, told)
@@ -138,44 +134,6 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     }
     const next = afterRefusal(trial, known, sent, parts, question.schema)
     return failure({ ...found, code: 'parameter_refused' }, said, { ...told, next })
-  }
-
-  /** A client of its own for each call (some 10 µs): its fetch knows the call's key, deadline and signal. */
-  async function call(
-    keyInHeaders: Record<string, string>,
-    body: Body,
-    question: Question,
-  ): Promise<{ exchange: Exchange; parsed: unknown }> {
-    let exchange: Exchange | null = null as Exchange | null
-    const client = new OpenAI({
-      ...packageSettings,
-      // Not sent: see `requestHeaders`.
-      apiKey: 'none',
-      baseURL: base.url,
-      defaultQuery: base.query,
-      fetch: async (url, init) => {
-        exchange = await transport.post({
-          url: new URL(url instanceof Request ? url.url : url),
-          headers: { ...keyInHeaders, ...requestHeaders },
-          body: init?.body as string,
-          sendByMs: question.sendByMs,
-          timeoutMs: settings.timeoutMs,
-          signal: question.signal,
-        })
-        if (exchange.kind !== 'answered' || !isSuccess(exchange.status)) throw new NoCompletion()
-        // Some servers name another type; what is no JSON is found out by parsing it.
-        return new Response(exchange.body, { headers: { 'content-type': 'application/json' } })
-      },
-    })
-    try {
-      const parsed: unknown = await client.chat.completions.create(body)
-      if (exchange !== null) return { exchange, parsed }
-    } catch (error) {
-      // No completion, or none that is JSON: what came says the rest.
-      if (exchange !== null) return { exchange, parsed: null }
-      throw error
-    }
-    throw new TypeError('the openai package answered without a request')
   }
 
   const server = digest(settings.baseUrl)
@@ -188,7 +146,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
       outage: `outage:${server}:${way}`,
       route: `route:${server}:${way}`,
       key: `key:${server}:${fingerprint}`,
-      // All that the remedy of a bad configuration names: a worker in which it is mended is not held by those in which it is not.
+      // Every setting that the remedy of a bad configuration names: a worker with mended settings is not held by the others.
       config,
     }
   }
@@ -196,36 +154,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
   return { ask, capOf, address: shownAddress(settings.baseUrl), identity }
 }
 
-class NoCompletion extends Error {}
-
 const NOT_BILLED: Usage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 }
-
-/** All that the package would otherwise take from environment variables of its own, or log. */
-const packageSettings = {
-  adminAPIKey: null,
-  organization: null,
-  project: null,
-  webhookSecret: null,
-  maxRetries: 0,
-  timeout: PACKAGE_TIMEOUT_MS,
-  logLevel: 'off',
-} as const
-
-/** Instead of the package's own headers: OPENAI_CUSTOM_HEADERS would change those. */
-const requestHeaders = {
-  'content-type': 'application/json',
-  accept: 'application/json',
-  'accept-encoding': 'identity',
-  'user-agent': USER_AGENT,
-}
-
-/** Azure's older addresses end in `?api-version=...`; the package takes a query apart from the base. */
-function splitBaseUrl(baseUrl: string): { url: string; query: Record<string, string> } {
-  const url = new URL(baseUrl)
-  const query = Object.fromEntries(url.searchParams)
-  url.search = ''
-  return { url: url.href.replace(/\/$/, ''), query }
-}
 
 const NO_KEY = verdict('unauthorized', 'OPENAI_KEY_FILE gives no key')
 
@@ -252,7 +181,5 @@ const nothingSaid = (key: ApiKey): Said => ({ usage: null, limits: {}, keyFinger
 function rateHeaders(headers: Record<string, string>): RateHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => /^(retry-after|x-ratelimit-|date$)/.test(name)))
 }
-
-const isSuccess = (status: number) => status >= 200 && status < 300
 
 const digest = (...parts: string[]) => createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12)

@@ -2,14 +2,14 @@
  * Holds calls back, fleet-wide, while they would only burn budget: an outage, a key without credit, a way out that is refused,
  * a wrong configuration, or the operator's pause. Each hold belongs to a scope, so that workers with another key go on.
  *
- * nothing held → held: failures of different requests with no success in between. One bad text alone never holds the others;
- *   when there are no others, it only is shown, and its own backoff (attempts.ts) is all that waits. Nor do several, once others
- *   have been answered since they failed first: they are suspects, not witnesses.
- * held: one call of the fleet at a time is let through as a probe, at growing gaps up to a minute. Each is another waiting
- *   request's: one that failed goes to the end of its worker's line and lets those go first that have not failed yet.
- * held → nothing held: a probe shows that the scope is well, or a late answer that the server is back.
+ * nothing held → held: different requests fail with no success in between. One request alone never holds the others: while it is
+ *   the only one that fails, it is logged, and waits for its own backoff (attempts.ts). Requests that failed while others
+ *   succeeded do not prove an outage either.
+ * held: one call of the fleet at a time is let through as a probe, at growing gaps of up to a minute. Each probe is made by
+ *   another waiting request: one that failed goes to the end of its worker's line, behind those that have not failed yet.
+ * held → nothing held: a probe proves that the scope works, or a late answer proves that the server is back.
  *
- * A probe that is taken by a worker that dies is free again after its lease. When Redis loses the holds, they are found anew.
+ * The probe of a worker that dies is free for others after its lease. When Redis loses the holds, new failures set them again.
  */
 import type { Redis } from 'ioredis'
 import type { FailureCode } from '../errors.ts'
@@ -20,6 +20,7 @@ import { groupCommit } from '../redis/group-commit.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import type { GateTimings, Look, Pass, Told } from './gate-scripts.ts'
+import { FirstFailures } from './first-failures.ts'
 import { createGateScripts, scopesOf } from './gate-scripts.ts'
 import type { Identity, Outcome } from './holds.ts'
 import { blamedScope } from './holds.ts'
@@ -30,14 +31,11 @@ export interface Evidence {
   held: boolean
   /** The scopes of the call; evidence of different scopes says nothing about one another. */
   scopes: string
-  /** Calls of the fleet with these scopes that have been answered in the last hour; any of them is another request's. */
+  /** How many calls of the fleet in these scopes were answered in the last hour; all of them were other requests'. */
   successes: number
 }
 
 const TIMINGS: GateTimings = { lookMs: 500, leaseMs: 10_000, firstGapMs: 1_000, longestGapMs: 60_000 }
-
-/** Failed requests that are remembered; the older ones were given up long ago. */
-const REMEMBERED = 10_000
 
 export interface GateOptions {
   redis: Redis
@@ -78,8 +76,7 @@ export function createGate(options: GateOptions): Gate {
   const waiters: Waiter[] = []
   const passes = new Map<Pass, AbortController>()
   const closing = new AbortController()
-  /** Requests that have failed in this worker: how many others had been answered then. */
-  const failedFirst = new Map<string, { scopes: string; successes: number }>()
+  const failedFirst = new FirstFailures()
   let watching = false
   let wake = () => {}
   let said: Look['state'] = 'open'
@@ -204,16 +201,17 @@ export function createGate(options: GateOptions): Gate {
   async function report(pass: Pass, outcome: Outcome, signal: AbortSignal, cause = ''): Promise<Evidence> {
     const { identity: who } = pass
     const blamed = blamedScope(outcome)
+    const scopes = scopesOf(who)
     if (outcome === 'unused' && pass.probe === null) {
       passes.delete(pass)
-      return { held: false, scopes: scopesOf(who), successes: 0 }
+      return { held: false, scopes, successes: 0 }
     }
     let told: Told
     try {
       told =
         outcome === 'answered' && pass.probe === null
           ? await abortable(tellAnswered(pass), signal)
-          : await scripts.report(pass, outcome, successesAtFirst(pass), signal, { cause })
+          : await scripts.report(pass, outcome, failedFirst.successes(pass.id, scopes), signal, { cause })
     } finally {
       // Until then a probe's lease is renewed.
       passes.delete(pass)
@@ -226,22 +224,9 @@ export function createGate(options: GateOptions): Gate {
     const held = told.state === 'held' || told.state === 'opened'
     if (held) turnBack()
     if (told.state === 'opened' || told.lifted.length > 0) wake()
-    const scopes = scopesOf(who)
-    if (blamed === null) failedFirst.delete(pass.id)
-    else if (successesAtFirst(pass) === null) remember(pass.id, scopes, told.successes)
+    if (blamed === null) failedFirst.forget(pass.id)
+    else failedFirst.remember(pass.id, scopes, told.successes)
     return { held, scopes, successes: told.successes }
-  }
-
-  function successesAtFirst({ id, identity: who }: Pass): number | null {
-    const first = failedFirst.get(id)
-    return first?.scopes === scopesOf(who) ? first.successes : null
-  }
-
-  function remember(id: string, scopes: string, successes: number): void {
-    failedFirst.delete(id)
-    failedFirst.set(id, { scopes, successes })
-    const [oldest] = failedFirst.keys()
-    if (failedFirst.size > REMEMBERED && oldest !== undefined) failedFirst.delete(oldest)
   }
 
   function close(): void {

@@ -4,14 +4,14 @@ import type { FailureCode } from '../errors.ts'
 import { FAILURES } from '../errors.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 
-/** In the order in which a call meets them: who answers for one of them has shown those before it to be well. */
+/** In the order in which a call meets them. A failure in one scope proves that the earlier scopes work. */
 export const SCOPES = ['outage', 'route', 'key', 'config'] as const
 export type Scope = (typeof SCOPES)[number]
 
-/** The names of the scopes of a worker's calls, equal for workers that share a fate. */
+/** The names of the scopes of a worker's calls. Workers with the same name for a scope share its holds. */
 export type Identity = Record<Scope, string>
 
-/** How a call went that was let through; 'unused': it was not made, or not to its end. */
+/** How a call that was let through went; 'unused': it was not made, or was aborted. */
 export type Outcome = FailureCode | 'answered' | 'unused'
 
 /** @returns the scope that a failure counts against, null for none */
@@ -19,11 +19,11 @@ export function blamedScope(outcome: Outcome): Scope | null {
   if (outcome === 'answered' || outcome === 'unused') return null
   const { hold } = FAILURES[outcome]
   if (hold === 'none') return null
-  // A server that turns all away is tried by one probe, when the time that it told is over: not by all that wait, again and again.
+  // When a server rate-limits every request, one probe tries it after the time that it told; the others wait.
   return hold === 'budget' ? 'outage' : hold
 }
 
-/** @returns how many of SCOPES, from the first, an outcome shows to be well */
+/** @returns how many of SCOPES, from the first on, an outcome proves to work */
 export function provedScopes(outcome: Outcome): number {
   if (outcome === 'unused') return 0
   if (outcome === 'parameter_refused') return SCOPES.indexOf('config')
@@ -61,15 +61,14 @@ export interface Hold {
 
 /**
  * @param identity of a worker
- * @returns those of the holds that keep this worker's calls back: the operator's pause, and what its own scopes are held for;
- *   not those of other workers' keys, ways and configurations, and none that no request waits for
+ * @returns the holds that keep this worker's calls back: the operator's pause and the holds of its own scopes, without abandoned ones
  */
 export function holdsOf(identity: Identity, holds: readonly Hold[]): Hold[] {
   const own = new Set(['operator', ...Object.values(identity)])
   return holds.filter(({ scope, holdsOthers, abandoned }) => own.has(scope) && holdsOthers && !abandoned)
 }
 
-/** @returns whether the hold lasts until somebody mends what it is held for; others pass by themselves, or are the operator's own */
+/** @returns whether the hold lasts until somebody mends its cause; other holds end by themselves, or by the operator */
 export function isForGood({ code }: Hold): boolean {
   return code !== null && ['key', 'route', 'config'].includes(FAILURES[code].hold)
 }
@@ -91,7 +90,7 @@ export async function readHolds(redis: Redis, keys: RedisKeys): Promise<Hold[]> 
   const found = await Promise.all(scopes.toSorted().map((scope) => redis.hgetall(keys.hold(scope))))
   for (const [index, fields] of found.entries()) {
     const code = fields['code'] as FailureCode | undefined
-    // The hash has lapsed, its name has not: nobody has tried for an hour.
+    // The hash has expired and its name has not: no call has been made for an hour.
     if (code === undefined) continue
     const count = (name: string) => Number(fields[name] ?? 0)
     // A probe under way may wait long for the budget; its lease is renewed meanwhile.

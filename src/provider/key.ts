@@ -32,7 +32,7 @@ export interface KeyOptions {
 /**
  * The file is read anew when it is asked for, at most once a second: change events miss what Kubernetes does (a directory's
  * symbolic link is swapped), and so do modification times on some file systems. While it cannot be read, is empty or holds
- * no key, the last good key goes on and the log says so once.
+ * no key, the last good key stays in use and the log says so once.
  * @returns a function that gives the key as it is now; never rejects
  */
 export function createKeySource(settings: KeySettings, log: Log, options: KeyOptions = {}): KeySource {
@@ -83,7 +83,7 @@ const NO_KEY: ApiKey = { value: null, fingerprint: 'none' }
 
 /** @returns null for a text that cannot be a key: empty, or with characters that no header carries */
 function parseKey(text: string): ApiKey | null {
-  // trim() takes a byte order mark away too.
+  // trim() removes a byte order mark, too.
   const value = text.trim()
   if (!/^[\x21-\x7e]+$/.test(value)) return null
   return { value, fingerprint: createHash('sha256').update(value).digest('hex').slice(0, 12) }

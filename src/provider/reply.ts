@@ -9,6 +9,8 @@ export interface Question extends Content {
   trial: Trial | null
   /** The request's first byte is written before this, on performance.now()'s clock, or never. */
   sendByMs: number
+  /** Called right before the request's first byte is written. */
+  onSent?: () => void
   signal: AbortSignal
 }
 

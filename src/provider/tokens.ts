@@ -9,7 +9,7 @@ import type { Question } from './reply.ts'
 /** What of a question is billed as its prompt. */
 type Prompt = Pick<Question, 'messages' | 'schema'>
 
-/** What a prompt is mostly written in: the errors differ by it, as other tokenizers know less Russian than English. */
+/** The script that a prompt is mostly written in. Errors differ by it: other tokenizers know less Russian than English. */
 export type Writing = 'latin' | 'cyrillic' | 'other'
 
 export interface Estimate {
@@ -107,7 +107,7 @@ function count(text: string): Costs {
   for (let i = 1; i <= text.length; i += 1) {
     const next = i < text.length ? (kinds[text.charCodeAt(i)] ?? SPACE) : -1
     if (next === kind) continue
-    // A capital letter belongs to its word.
+    // A capital letter counts with its word.
     if (!(kind === UPPER && next === LOWER && i - start === 1)) {
       costs[kind] = (costs[kind] ?? 0) + costOf(kind, i - start, next === DIGIT)
       start = i
@@ -183,7 +183,7 @@ function update(known: Ratio | undefined, told: number): Ratio {
     const mean = bound(told, RATIO_MIN, RATIO_MAX)
     return { mean, deviation: mean * 0.05, count: 1 }
   }
-  // One odd text must not make all others dear for long.
+  // One odd text must not raise the estimates of all others for long.
   const ratio = known.count < 4 ? bound(told, RATIO_MIN, RATIO_MAX) : bound(told, known.mean / 1.5, known.mean * 1.5)
   const weight = Math.max(1 / (known.count + 1), 1 / MEMORY)
   const mean = known.mean + weight * (ratio - known.mean)

@@ -14,7 +14,7 @@ const CONNECT_TIMEOUT_MS = 10_000
 const IDLE_MS = 65_000
 /** An answer of a few thousand tokens has some 20 KB; more than this is no answer. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
-/** A limit that is noticed so late was passed while the process stood still; what arrived meanwhile is read within the second. */
+/** A time limit that is noticed this late passed while the process stood still. What arrived meanwhile is read first, for so long. */
 const STALL_MS = 50
 const READ_WITHIN_MS = 250
 
@@ -24,6 +24,8 @@ export interface Send {
   body: string
   /** On performance.now()'s clock, compared when a connection is ready, right before the first byte is written. */
   sendByMs: number
+  /** Called right before that. */
+  onSent?: (() => void) | undefined
   /** From this call to the answer's last byte, connecting included. */
   timeoutMs: number
   signal: AbortSignal
@@ -66,7 +68,7 @@ const poolOptions = {
   connectTimeout: CONNECT_TIMEOUT_MS,
   keepAliveTimeout: IDLE_MS,
   keepAliveMaxTimeout: IDLE_MS,
-  // exchange() has one limit over all of it.
+  // exchange() limits the whole exchange.
   headersTimeout: 0,
   bodyTimeout: 0,
 }
@@ -104,7 +106,7 @@ function exchange(dispatcher: Dispatcher, method: 'GET' | 'POST', send: Send): P
   const onAbort = () => finish({ kind: 'aborted', sent })
   const dueMs = performance.now() + send.timeoutMs
   const giveUp = () => finish({ kind: 'timeout', sent })
-  // After a stall Node runs timers first: an answer that came in time, and is paid, may lie unread behind this one.
+  // After a stall Node runs timers first, while a paid answer that came in time may still be unread.
   const onTime = () => {
     if (performance.now() < dueMs + STALL_MS) giveUp()
     else timer = setTimeout(giveUp, READ_WITHIN_MS)
@@ -123,6 +125,7 @@ function exchange(dispatcher: Dispatcher, method: 'GET' | 'POST', send: Send): P
       if (!over && performance.now() > send.sendByMs) finish({ kind: 'not_sent' })
       if (over) throw new NotWanted()
       sent = true
+      send.onSent?.()
       stop = () => controller.abort(new NotWanted())
     },
     onResponseStart(_controller, statusCode, fields) {
@@ -172,7 +175,7 @@ const DECODERS = new Map<string, Decode>([
  */
 async function decoded(body: Buffer, encoding = ''): Promise<Buffer | null> {
   let plain = body
-  // The last one was applied last.
+  // Encodings are listed in the order in which they were applied.
   for (const name of encoding.toLowerCase().split(',').toReversed()) {
     const decode = DECODERS.get(name.trim())
     if (decode === undefined || plain.length === 0) continue
@@ -185,7 +188,7 @@ async function decoded(body: Buffer, encoding = ''): Promise<Buffer | null> {
   return plain
 }
 
-/** Of a header that came several times, the first. */
+/** @returns the headers by lower-case name; of a header that came several times, the first */
 function plainHeaders(fields: Record<string, string | string[] | undefined>): Record<string, string> {
   const plain: Record<string, string> = {}
   for (const [name, value] of Object.entries(fields)) {

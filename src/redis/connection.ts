@@ -1,4 +1,4 @@
-/** One connection to Redis that never queues: what cannot be sent now fails now, and retry.ts decides to send it again. */
+/** A connection to Redis that never queues: a command that cannot be sent fails at once, and retry.ts sends it again. */
 import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
@@ -21,7 +21,7 @@ export interface ConnectionOptions {
 }
 
 /**
- * Connects in the background, again and again until `disconnect()`; says once why it cannot, and once that it can again.
+ * Connects in the background, again and again until `disconnect()`; logs once why it cannot, and once that it can again.
  * @returns a client whose commands reject at once while the connection is down, and are never sent later
  * @throws Error that names the setting when a file of TLS cannot be read
  */
@@ -33,7 +33,7 @@ export function connectRedis(config: Config['redis'], log: Log, options: Connect
     ...(config.username === null ? {} : { username: config.username }),
     ...(config.password === null ? {} : { password: config.password }),
     ...(name === undefined ? {} : { connectionName: name }),
-    // A command that waits in a queue would run when it is wrong: after another worker took the message over.
+    // A queued command could run too late, after another worker has taken the message over.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     // Commands in flight reject with the connection; any other value leaves them pending.
@@ -51,8 +51,8 @@ export function connectRedis(config: Config['redis'], log: Log, options: Connect
 }
 
 /**
- * ioredis goes on in database 0 when SELECT fails or is not answered. A connection that any step before `ready` failed on is
- * cut instead: the ready check cannot be sent any more, so that it never becomes ready, and the next attempt follows.
+ * ioredis goes on in database 0 when SELECT fails or is not answered. So a connection is cut when any step before `ready` fails:
+ * its ready check cannot be sent, it never becomes ready, and ioredis connects again.
  */
 function cutWhatIsNotSetUp(redis: Redis): void {
   redis.on('error', () => {
@@ -84,7 +84,7 @@ function sayWhyAway(redis: Redis, config: Config['redis'], log: Log): void {
   let lostAtMs: number | null = null
   let hasBeenThere = false
   let settingUp = false
-  // What follows the first error of a connection comes of our cutting it.
+  // Later errors of the same connection follow from our cutting it.
   let told = false
   const said = new Set<string>()
   const say = (error: Error) => {

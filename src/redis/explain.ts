@@ -54,9 +54,9 @@ function explainSentinels(message: string): string {
 /** The peer closed the connection without an error. */
 export const HUNG_UP = 'it closes the connection'
 
-/** TLS is off, and a server that wants it reads what is no handshake. */
+/** TLS is off here, and the server expects a handshake. */
 const WANTS_TLS = /ECONNRESET|EPIPE|Protocol error|closes the connection/
-/** TLS is on, and a server that does not know it waits for the end of a line, or hangs up. */
+/** TLS is on here; a server without TLS waits for the end of a line, or hangs up. */
 const WANTS_NO_TLS = /ECONNRESET|EPIPE|SSL|TLS|connect ETIMEDOUT/
 
 /** @returns the setting to look at where a server is there and says nothing that can be understood */

@@ -57,12 +57,12 @@ export function createRetryWhileAway(options: RetryOptions): RetryWhileAway {
       } catch (error) {
         if (!isAway(error) || redis.status === 'end') throw error
         const reason = refusal(error)
-        // A lost connection is connection.ts's to tell.
+        // A lost connection is logged by connection.ts.
         if (reason === null) log.debug('Redis is away', { what, reason: error.message })
         else trouble(reason, what)
         if (reason !== null) met.add(reason)
       }
-      // Spread out, so that many waiting messages do not ask in one instant.
+      // With jitter, so that not all waiting messages ask at the same instant.
       await pause(delayMs * (0.5 + Math.random() / 2), signal)
     }
   }

@@ -21,6 +21,7 @@ export function loadScript(redis: Redis, source: URL | URL[], numberOfKeys: numb
     if (numberOfKeys !== null && keys.length !== numberOfKeys) {
       throw new TypeError(`the script takes ${numberOfKeys} keys, not ${keys.length}`)
     }
+    gather(redis)
     try {
       return await redis.evalsha(digest, keys.length, ...keys, ...args)
     } catch (error) {
@@ -28,4 +29,17 @@ export function loadScript(redis: Redis, source: URL | URL[], numberOfKeys: numb
       return await redis.eval(lua, keys.length, ...keys, ...args)
     }
   }
+}
+
+const gathering = new WeakSet<object>()
+
+/** Scripts that are sent one right after another go to the socket in one write. */
+function gather({ stream }: Redis): void {
+  if (stream === undefined || gathering.has(stream)) return
+  gathering.add(stream)
+  stream.cork()
+  process.nextTick(() => {
+    gathering.delete(stream)
+    stream.uncork()
+  })
 }

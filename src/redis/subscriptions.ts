@@ -1,4 +1,4 @@
-/** Pub/sub on a connection of its own. Messages are hints: one that is lost in an outage is made up for by its receiver. */
+/** Pub/sub on a connection of its own. Messages are hints: receivers must do without those that are lost in an outage. */
 import type { Redis } from 'ioredis'
 import type { Log } from '../logging/log.ts'
 
@@ -10,7 +10,7 @@ export function createSubscriptions(redis: Redis, log: Log) {
   redis.on('message', (channel: string, message: string) => {
     for (const receive of receivers.get(channel) ?? []) receive(message)
   })
-  // Nothing queues while the connection is down, so all channels are asked for each time that it is there.
+  // Nothing is queued while the connection is down, so all channels are subscribed to again on each connection.
   redis.on('ready', () => {
     if (receivers.size > 0) redis.subscribe(...receivers.keys()).catch(said)
   })

@@ -7,7 +7,7 @@
 import type { Folded } from './fold.ts'
 import { foldWords } from './fold.ts'
 import { findMarkup } from './markup.ts'
-import { addressKind, CLAUSE, COLON, gluedKind, triggersFor } from './phrases.ts'
+import { addressKind, CLAUSE, COLON, triggersFor } from './phrases.ts'
 import type { Stripped } from '../lib/sanitize.ts'
 import type { Breathe } from '../lib/slices.ts'
 import type { Hit, Span } from './spans.ts'
@@ -67,7 +67,8 @@ function sentenceAround(source: string, place: number, floor: number): Span {
 const QUOTED = /["«“„]([^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*)(?:["»”“]|$)/g
 const CLAUSE_ENDS = /\s[-–—]\s|[,;()[\]…—!?，、；（）。]+|\.(?=\s|$)/g
 
-const COLONS = /[:：=]+/g
+/** But for those before a number. */
+const COLONS = /[:：=]+(?!\s*\d)/g
 
 /** @returns a sentence's folded words with marks between its clauses, without what it quotes */
 function prepare(sentence: string): string {
@@ -125,7 +126,7 @@ async function findSpaced(source: string, { text, at }: Folded, breathe: Breathe
         .replace(/[^\p{L}\p{N}]{2,}/gu, '\0')
         .replace(/[^\p{L}\p{N}\0]/gu, '')
         .replaceAll('\0', ' ')
-      const kind = words.includes(' ') ? addressKind(prepare(words)) : gluedKind(foldWords(words))
+      const kind = addressKind(prepare(words))
       const rest = sentenceAround(source, Math.max(start, end - 1), start)
       if (kind !== null) hits.push({ kind, start: sentenceAround(source, start, 0).start, end: rest.end })
       await breathe()

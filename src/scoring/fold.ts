@@ -20,7 +20,6 @@ const SEVERAL = 3
 const BLANK = 0x20
 
 const table = new Uint16Array(65_536)
-const several = new Map<number, string>()
 
 /**
  * A ligature of more letters (Japanese units in one square, Arabic blessings) is cut, in the text and in the quote alike: it
@@ -54,114 +53,100 @@ function foldCodePoint(codePoint: number): string {
   return folded.slice(0, MAX_EXPANSION)
 }
 
+/** Folded forms of code points that have several units, or lie beyond U+FFFF. */
+const several = new Map<number, string>()
+const MAX_SEVERAL = 10_000
+
+function foldSeveral(codePoint: number): string {
+  let folded = several.get(codePoint)
+  if (folded === undefined) {
+    folded = foldCodePoint(codePoint)
+    if (several.size < MAX_SEVERAL) several.set(codePoint, folded)
+  }
+  return folded
+}
+
 function learn(unit: number): number {
   const folded = unit >= 0xd800 && unit < 0xdc00 ? null : foldCodePoint(unit)
   let value = SEVERAL
   if (folded === '') value = DROPPED
   else if (folded === ' ') value = SPACE
   else if (folded?.length === 1) value = folded.charCodeAt(0)
-  else if (folded !== null) several.set(unit, folded)
   table[unit] = value
   return value
 }
 
-/** For short texts, which are many; each is folded in one go, so that one at a time needs it. */
-const SHORT = 512
-const shortUnits = new Uint16Array(SHORT * (MAX_EXPANSION + 1))
-const shortAt = new Int32Array(SHORT * (MAX_EXPANSION + 1))
+/** Memory that is not written to is not taken from the system. */
+const roomFor = (length: number) => ({
+  units: new Uint16Array(length * MAX_EXPANSION + 3),
+  at: new Int32Array(length * MAX_EXPANSION + 3),
+})
 
-/**
- * Makes the folded form of `source` piece by piece, so that a long text need not be folded in one go.
- * @param isShort it is folded before another one is begun, and has at most 512 UTF-16 units
- */
-export function createFolder(source: string, isShort = false) {
-  let units = isShort ? shortUnits : new Uint16Array(source.length + 64)
-  let at = isShort ? shortAt : new Int32Array(source.length + 64)
-  let length = 1
-  let place = 0
+/** UTF-16 units that are folded in one go. Texts that are no longer are folded in the same memory, which saves most of their time. */
+const SLICE = 8_192
+const shared = roomFor(SLICE)
+
+/** Pauses after every slice. */
+function* folding(source: string): Generator<void, Folded> {
+  const isShort = source.length <= SLICE
+  const { units, at } = isShort ? shared : roomFor(source.length)
   units[0] = BLANK
-
-  function makeRoom(needed: number): void {
-    if (needed <= units.length) return
-    const [oldUnits, oldAt] = [units, at]
-    units = new Uint16Array(needed * 2)
-    at = new Int32Array(needed * 2)
-    units.set(oldUnits)
-    at.set(oldAt)
-  }
-
-  function pushAll(folded: string, from: number): void {
-    for (let i = 0; i < folded.length; i += 1) {
-      const unit = folded.charCodeAt(i)
-      if (unit === BLANK && units[length - 1] === BLANK) continue
-      units[length] = unit
-      at[length] = from
+  at[0] = 0
+  let length = 1
+  for (let place = 0, pause = SLICE; place < source.length; place += 1) {
+    if (place >= pause) {
+      yield
+      pause += SLICE
+    }
+    const unit = source.charCodeAt(place)
+    const value = table[unit] || learn(unit)
+    if (value === DROPPED) continue
+    if (value !== SPACE && value !== SEVERAL) {
+      units[length] = value
+      at[length] = place
       length += 1
+      continue
     }
-  }
-
-  /** Folds the code point at `place` that has no single folded unit of its own. */
-  function foldOdd(unit: number): void {
-    const codePoint = source.codePointAt(place) ?? unit
-    pushAll(codePoint > 0xffff ? foldCodePoint(codePoint) : (several.get(unit) ?? ''), place)
-    if (codePoint > 0xffff) place += 1
-  }
-
-  /**
-   * Folds `count` further UTF-16 units of the source, as far as there are any.
-   * @returns whether all of the source is folded
-   */
-  function step(count: number): boolean {
-    const end = Math.min(source.length, place + count)
-    for (; place < end; place += 1) {
-      const unit = source.charCodeAt(place)
-      const value = table[unit] || learn(unit)
-      if (value === SPACE && units[length - 1] === BLANK) continue
-      makeRoom(length + MAX_EXPANSION + 2)
-      if (value === SEVERAL) {
-        foldOdd(unit)
-      } else if (value !== DROPPED) {
-        units[length] = value === SPACE ? BLANK : value
-        at[length] = place
-        length += 1
-      }
-    }
-    return place >= source.length
-  }
-
-  /** @returns the folded form, when `step` has been through all of it */
-  function result(): Folded {
-    makeRoom(length + 2)
-    if (units[length - 1] !== BLANK) {
-      units[length] = BLANK
+    const codePoint = value === SPACE ? BLANK : (source.codePointAt(place) ?? unit)
+    const folded = value === SPACE ? ' ' : foldSeveral(codePoint)
+    for (let i = 0; i < folded.length; i += 1) {
+      const next = folded.charCodeAt(i)
+      if (next === BLANK && units[length - 1] === BLANK) continue
+      units[length] = next
       at[length] = place
       length += 1
     }
-    at[length] = place
-    return {
-      text: Buffer.from(units.buffer, 0, length * 2).toString('utf16le'),
-      at: isShort ? at.slice(0, length + 1) : at.subarray(0, length + 1),
-    }
+    if (codePoint > 0xffff) place += 1
   }
-
-  return { step, result }
+  if (units[length - 1] !== BLANK) {
+    units[length] = BLANK
+    at[length] = source.length
+    length += 1
+  }
+  at[length] = source.length
+  return {
+    text: Buffer.from(units.buffer, 0, length * 2).toString('utf16le'),
+    at: isShort ? at.slice(0, length + 1) : at.subarray(0, length + 1),
+  }
 }
 
-/** Folded at one go, in UTF-16 units. */
-const SLICE = 32_768
-
-/** Folds a text of any length in slices. */
+/** Folds a text of any length, with pauses. */
 export async function foldInSlices(source: string, breathe: Breathe): Promise<Folded> {
-  const folder = createFolder(source)
-  while (!folder.step(SLICE)) await breathe()
-  return folder.result()
+  const steps = folding(source)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    await breathe()
+  }
 }
 
 /** Folds a text in one go: some 5 ms for a million characters. */
 export function fold(source: string): Folded {
-  const folder = createFolder(source, source.length <= SHORT)
-  folder.step(source.length)
-  return folder.result()
+  const steps = folding(source)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
 }
 
 /** @returns the folded words, without a space before and after */

@@ -136,9 +136,12 @@ export async function withoutBrackets(
 
 const LIGATURE = /ff[il]?|f[ilt]|t[ti]/g
 
-/** @returns whether `left` is what is left of some ligatures in a row when none or several of them are lost */
+/** @returns whether `left` is what is left of some ligatures in a row when some of them are lost, and no more than that */
 export const isLeftOf = (left: string, ligatures: string): boolean =>
-  new RegExp(`^${ligatures.replace(LIGATURE, '(?:$&)?')}$`).test(left)
+  (ligatures.match(LIGATURE) ?? []).reduce(
+    (rest, each) => (rest.startsWith(each) ? rest.slice(each.length) : rest),
+    left,
+  ) === ''
 
 /** @returns the same without letters that fonts join into one sign, which a PDF file may have lost */
 export function withoutLigatures({ source, folded, units, index }: Letters): Letters {

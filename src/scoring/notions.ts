@@ -12,9 +12,6 @@ export const JUDGE =
   'поставь*|ставь*|выставь*|присвой*|засчитай*|зачти|засчитывай*|оценивай*|отвечай*|пиши|считай|считайте|признай*|отметь|оцени|верни|выведи|ответь|одобри|порекомендуй|рекомендуй|дай|напиши|укажи|познач*|вистав|постав|присвій|оціни|зарахуй|bewerte|bewerten sie|vergib|vergeben sie|gib|geben sie|setze|setzen sie|antworte|empfiehl|betrachte|attribuez|donnez|notez|evaluez|repondez|considerez|recommandez|oceń|przyznaj|ustaw|zwroc|odpowiedz|uznaj|puanla|puan ver*|degerlendir|打分|评分|给|给予|输出|返回|评为|视为|推荐|付けて|与えて|出力して|返して|評価して|つけて|부여|주세요|평가해|출력해|امنح*|أعط*|اعط|قيم|выдай|выдайте|accordez|wystaw|وأعط*|وامنح*'
 export const JUDGE_AT_START =
   'give|assign|award|grant|set|return|output|rate|score|grade|rank|respond|answer|reply|report|say|state|write|print|conclude|mark|consider|treat|count|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|note|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|marca|recomienda|atribua|avalie|classifique|responda|marque|recomende|retorne|assegna|dai|valuta|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
-/** After their object. */
-export const JUDGE_AT_END =
-  'puanla|puan ver*|degerlendir|付けて|与えて|つけて|評価して|ください|주세요|부여|평가해|출력해'
 export const REVEAL =
   'выведи*|покажи*|повтори*|раскрой*|напечатай*|процитируй*|zeige|zeigen sie|affiche*|montrez|pokaz|显示|输出|重复|表示して|보여'
 export const REVEAL_AT_START =
@@ -32,22 +29,16 @@ export const ABOVE =
 
 // What is demanded: a score, a judgement, of whom or of what.
 export const SCORE =
-  'score*|rating|points|point|grade|mark|marks|percent|оценк*|балл*|рейтинг*|процент*|оцінк*|бал|балів|punkte|punktzahl|bewertung|note|notes|puntuacion|puntaje|puntos|calificacion|pontuacao|pontos|nota|punteggio|punti|voto|punkt*|ocen*|wynik|puan*|score|分|分数|满分|点|満点|スコア|점|만점|درج*|نقاط|نقط*|الدرج*'
+  'score*|rating|points|point|grade|mark|marks|оценк*|балл*|рейтинг*|оцінк*|бал|балів|punkte|punktzahl|bewertung|note|notes|puntuacion|puntaje|puntos|calificacion|pontuacao|pontos|nota|punteggio|punti|voto|punkt*|ocen*|wynik|puan*|score|分|分数|满分|点|満点|スコア|점|만점|درج*|نقاط|نقط*|الدرج*'
 export const HIGHEST =
-  'maximum|maximal|max|highest|full|top|perfect|best|максимальн*|высш*|наивысш*|полный|найвищ*|hochste*|maximale*|volle|beste|maximale|meilleure|maxim*|la mas alta|perfecta|massim*|najwyzsz*|maksymaln*|en yuksek|tam|最高|满分|満点|만점|최고|كامل*|الكامل*|أعلى|сто|hundred|hundert|cien|cento'
-export const DESERVES = 'заслуживает|deserves|must be|should be|shall be'
+  'maximum|maximal|max|highest|full|top|perfect|best|максимальн*|высш*|наивысш*|полный|найвищ*|hochste*|maximale*|volle|beste|maximale|meilleure|maxim*|mas alt*|perfecta|massim*|najwyzsz*|maksymaln*|en yuksek|tam|最高|满分|満点|만점|최고|كامل*|الكامل*|أعلى|сто|hundred|hundert|cien|cento'
+export const DESERVES = 'deserves|must be|should be|shall be|заслуживает|должен быть|должна быть'
 export const TARGET =
-  'candidat*|applicant|resume|cv|him|her|me|this|кандидат*|соискател*|резюме|мне|ему|ей|bewerber*|kandidat*|lebenslauf|мені|aday*|候选人|简历|応募者|候補者|지원자|후보자|مرشح*|المرشح*|المتقدم*'
+  'resume|cv|application|candidat*|applicant|him|her|me|резюме|анкет*|кандидат*|соискател*|мне|ему|ей|lebenslauf|bewerber*|kandidat*|curriculum|aday*|мені|候选人|简历|応募者|候補者|지원자|후보자|مرشح*|المرشح*|المتقدم*'
 export const JUDGED =
   'requirement*|criteri*|candidat*|applicant|resume|everything|требовани*|критери*|кандидат*|соискател*|резюме|anforderung*|bewerber*|exigence*|requisit*|requisiti|wymagani*|вимог*|要求|条件|候选人|요건|요구|متطلبات*|المتطلبات'
 export const FAVOURABLE =
   'met|satisfied|fulfilled|qualified|suitable|confirmed|proven|proved|true|matched|perfect|ideal|best match|strong fit|выполнен*|подтвержд*|соответств*|подходящ*|идеальн*|закрыт*|erfullt|geeignet|perfekt|remplie*|satisfaite*|cumplid*|satisfech*|cumprid*|atendid*|soddisfatt*|idone*|spelnion*|виконан*|满足|符合|合格|満たし|충족|مستوفا*|مستوفى|excellent|match'
-/** Of the answer's schema, and what stands for one of them. */
-export const FIELDS = 'verdict|вердикт|recommendation|рекомендация|evidence|met'
-
-/** Given with a score and nothing else. */
-export const GIVE =
-  'поставь*|ставь*|выставь*|присвой*|выдай|gib|geben sie|vergib|attribuez|donnez|accordez|przyznaj|wystaw|puan ver|امنح*|أعط*|وأعط*|وامنح*|给|打'
 
 // Who is spoken to, and how.
 export const MACHINE_NAMES =
@@ -71,10 +62,23 @@ export const FROM_NOW_ON =
 export const PRETEND =
   'pretend|imagine|suppose|roleplay as|act as if|behave as|представь*|притворись|вообрази|веди себя как|действуй как|stell dir vor|imagine que|imagina que|finge|faça de conta|wyobraz sobie'
 export const SYSTEM_NOTE =
-  'system prompt|system message|system override|system note|системное сообщение|системный промпт|системная инструкция|system instruction'
+  'system prompt|systemprompt|系统提示|系统提示词|システムプロンプト|시스템 프롬프트|system message|system override|system note|системное сообщение|системный промпт|системная инструкция|system instruction'
 
 /** Before it, these tell of somebody's work with such phrases. */
 export const TOLD =
   'inject*|jailbreak*|attack*|payload*|red team*|adversarial|vulnerabilit*|phrase*|such as|like|example*|инъекц*|инжект*|джейлбрейк*|атак*|уязвим*|вредоносн*|фраз*|вида|типа|вроде|например|пример*|как|how'
 
-export const MUST = 'must|should|shall|has to|needs to|должен|должна|должно|обязан*|muss|soll|doit|debe|deve'
+// What stands between them.
+export const FILLER =
+  'ты|вы|please|now|then|just|also|simply|kindly|always|instead|you|must|should|shall|need to|have to|пожалуйста|просто|теперь|тогда|затем|то|нужно|необходимо|следует|надо|должен|должна|обязан*|прошу|bitte|dann|jetzt|sie|s il vous plait|veuillez|por favor|ahora|agora|per favore|prosze|lutfen'
+export const THIS = 'this|этого|эту|данного|данную|diesen|diese|ce|cette|este|esta|questo|bu'
+export const APPROVE =
+  'approve|recommend|shortlist|hire|select|одобри|рекомендуй|порекомендуй|empfiehl|recommande|recomienda|recomende'
+export const OWN =
+  'your|the|system|initial|hidden|own|свой|свои|своего|системн*|начальн*|deinen|deine|ton|tes|votre|vos|tus|tu|seu|suas|il tuo|swoj'
+export const PROMPT =
+  'prompt*|instruction*|промпт*|инструкц*|systemprompt|anweisung*|consignes|instruccion*|instruc*|istruzioni|instrukcj*'
+export const NEW =
+  'new|updated|real|actual|нов*|настоящ*|обновл*|neue|nouvelles|nuevas|novas|nuove|nowe|yeni|新的|新しい'
+export const MACHINE_KINDS =
+  'model*|assistant*|system*|reviewer*|recruiter*|screener*|evaluator*|parser*|bot*|agent*|tool*|software|ассистент*|систем*|модел*|рекрутер*|бот*|агент*|модератор*'

@@ -8,6 +8,7 @@ import type { Log } from '../logging/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { Outcome } from '../outcomes/outcome.ts'
 import type { Question } from '../provider/reply.ts'
+import type { ModelAnswer } from './answer.ts'
 import { interpretAnswer } from './answer.ts'
 import { strippedFlags } from './attacks.ts'
 import type { ResultCache } from './cache.ts'
@@ -141,22 +142,22 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     return await once<T | { kind: 'final'; outcome: Outcome }>(prepared.key, { known, ask }, signal)
   }
 
-  function judge(content: string): 'usable' | 'unusable' {
-    const read = interpretAnswer(content)
-    if (!read.ok) log.warn('the model gave an unusable answer', { why: read.why })
-    return read.ok ? 'usable' : 'unusable'
+  /** @returns what the model answered; null when it cannot be used, which is logged */
+  function read(content: string): ModelAnswer | null {
+    const found = interpretAnswer(content)
+    if (found.ok) return found.answer
+    log.warn('the model gave an unusable answer', { why: found.why })
+    return null
   }
 
-  /** Verifies an answer that was judged usable. */
+  /** Verifies what `read` gave. */
   async function verify(
     prepared: Prepared,
-    { content, model, promptTokens }: { content: string; model: string; promptTokens: number | null },
+    { answer, model, promptTokens }: { answer: ModelAnswer; model: string; promptTokens: number | null },
   ): Promise<Checked> {
-    const read = interpretAnswer(content)
-    if (!read.ok) throw new TypeError('an unusable answer was taken for a usable one')
     const isCut = promptTokens !== null && estimator.isCut(prepared.estimate, promptTokens)
     if (promptTokens !== null && !isCut) estimator.learn(prepared.estimate, promptTokens)
-    const found = await verifyAnswer(read.answer, prepared.texts, verdictMinScore)
+    const found = await verifyAnswer(answer, prepared.texts, verdictMinScore)
     const cut = isCut ? ['truncated_prompt'] : []
     const flags = [...new Set([...prepared.flags, ...found.flags, ...cut])].toSorted()
     return { model, found: { ...found, flags }, isDoubtful: found.review.includes('unrelated') }
@@ -193,5 +194,5 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     return [{ topic, key: address.processingId.toString(), value, headers: outcome.headers }]
   }
 
-  return { prepare, cached, askOnce, mostTokens, judge, verify, conclude, decisionRecords }
+  return { prepare, cached, askOnce, mostTokens, read, verify, conclude, decisionRecords }
 }

@@ -29,59 +29,43 @@ function runLength(letters: Letters, i: number, step: 1 | -1): number {
   return run
 }
 
-/** So much of a line is looked at on either side, in UTF-16 units. */
-const LINE_CHARS = 100
-/** Wider gaps divide the words of a letter-spaced line. */
-const SPACED_WORD = /(?:^|\s\s)\p{L}(?:\s\p{L}){3,}(?:\s?[.,:;])?(?=\s\s|$)/u
-
 /**
- * Whether single digits before and at `i` are of one number, `2 0 1 9`: all of their line stands letter by letter, with wider gaps
- * between its words, and at least one of these is a word of letters. A row of digits alone may be so many numbers.
+ * Whether the gap before `i` lies in a row of single letters, `P y t h o n`, where one space ends no word. Digits in a row may be
+ * several numbers, so they are never put together.
  */
-function isInSpacedLine({ source, folded, index }: Letters, i: number): boolean {
-  const place = folded.at[index[i] ?? 0] ?? 0
-  const before = source.slice(Math.max(0, place - LINE_CHARS), place)
-  const after = source.slice(place, place + LINE_CHARS)
-  const line = `${before.split('\n').at(-1) ?? ''}${after.split('\n', 1)[0] ?? ''}`.trim()
-  // The ends may be cut off in the middle of a word; single characters are whole all the same.
-  return !/[\p{L}\p{N}]{2}/u.test(line) && SPACED_WORD.test(line)
-}
-
-/** Whether the gap before `i` lies in a row of single letters, `P y t h o n`, where one space ends no word. */
 function isLetterSpaced(letters: Letters, i: number): boolean {
   const { length } = letters.units
   const isSingle = (at: number) =>
     at >= 0 && at < length && (at === 0 || isApart(letters, at)) && (at === length - 1 || isApart(letters, at + 1))
-  if (!/^\s$/.test(between(letters, i))) return false
-  if (kindAt(letters, i - 1) === 'digit' && kindAt(letters, i) === 'digit')
-    return isSingle(i - 1) && isSingle(i) && isInSpacedLine(letters, i)
+  // A line that is set so ends with its last word.
+  if (!/^[^\S\n]$/.test(between(letters, i))) return false
   let [from, to] = [i, i]
   while (i - from < SPACED_LETTERS && isSingle(from - 1)) from -= 1
   while (to - i < SPACED_LETTERS && isSingle(to)) to += 1
   return from < i && to > i && to - from >= SPACED_LETTERS
 }
 
-type Separator = 'none' | 'point' | 'other'
+/** What stands between two digits: nothing, a decimal point, the space before a group of thousands (`10 000`), or something else. */
+type Separator = 'none' | 'point' | 'group' | 'other'
 
-/** What stands between two digits. */
 function separator(letters: Letters, i: number): Separator {
   if (!isApart(letters, i)) return 'none'
-  return /^[.,٫]$/.test(between(letters, i)) ? 'point' : 'other'
+  const gap = between(letters, i)
+  if (/^[.,٫]$/.test(gap)) return 'point'
+  const isGroup = /^[^\S\n]$|^['’]$/.test(gap) && runLength(letters, i, 1) === 3 && runLength(letters, i - 1, -1) <= 3
+  return isGroup ? 'group' : 'other'
 }
 
-/** Whether the digits from `i` on are a group of thousands: `000` in `10 000`. */
-const isThousands = (letters: Letters, i: number) =>
-  runLength(letters, i, 1) === 3 && runLength(letters, i - 1, -1) <= 3
+const areDigits = (letters: Letters, i: number) => kindAt(letters, i - 1) === 'digit' && kindAt(letters, i) === 'digit'
 
-/** Whether what stands apart before `i` ends a word. */
+/** Whether what stands apart before `i` ends a word or a number. */
 function isGap(letters: Letters, i: number): boolean {
-  const gap = between(letters, i)
-  if (kindAt(letters, i - 1) === 'digit' && kindAt(letters, i) === 'digit') {
-    // Of a decimal number; but years stand behind a point in dates.
-    if (separator(letters, i) === 'point') return runLength(letters, i, 1) === 4
-    if (/^[\s'’]$/.test(gap) && isThousands(letters, i)) return false
+  if (areDigits(letters, i)) {
+    const kind = separator(letters, i)
+    // A decimal number goes on behind its point; but years stand behind a point in dates.
+    return kind === 'other' || (kind === 'point' && runLength(letters, i, 1) === 4)
   }
-  return !/^[-‐‑¬]\s*\n/.test(gap) && !isLetterSpaced(letters, i)
+  return !/^[-‐‑¬]\s*\n/.test(between(letters, i)) && !isLetterSpaced(letters, i)
 }
 
 /** @returns whether a word or number begins at `i`, or ends before it */
@@ -103,12 +87,12 @@ export function isEdge(letters: Letters, i: number): boolean {
  */
 export function hasSameNumbers(text: Letters, start: number, quote: Letters): boolean {
   for (let i = 1; i < quote.units.length; i += 1) {
-    if (kindAt(quote, i) !== 'digit' || kindAt(quote, i - 1) !== 'digit') continue
+    if (!areDigits(quote, i)) continue
     const [said, there] = [separator(quote, i), separator(text, start + i)]
     if (said === there) continue
     if (said === 'point' || there === 'point') return false
-    const isGrouped = there === 'none' ? isThousands(quote, i) : isThousands(text, start + i)
-    if (!isGrouped && !(there === 'other' && isLetterSpaced(text, start + i))) return false
+    if (said === 'none' && there !== 'group') return false
+    if (there === 'none' && said !== 'group') return false
   }
   return true
 }

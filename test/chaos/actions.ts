@@ -1,4 +1,4 @@
-/** One piece of trouble at a time, by chance. */
+/** One random disturbance at a time. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { FaultName } from '../../tools/openai-stub/faults.ts'
@@ -9,7 +9,7 @@ import type { Scene } from './scene.ts'
 type Action = (scene: Scene, dice: Dice, say: (line: string) => void) => Promise<void>
 
 const MOST_WORKERS = 4
-/** All calls fail so for a while. */
+/** For a while, all calls fail in this way. */
 const SPELLS: readonly FaultName[] = ['http_503', 'http_502', 'reset', 'rate_limited']
 
 const kill: Action = async ({ fleet }, dice) => {
@@ -19,14 +19,14 @@ const kill: Action = async ({ fleet }, dice) => {
   if (fleet.here().length < MOST_WORKERS) fleet.join()
 }
 
-/** For less than a session, or for longer than session and lease. */
+/** Freezes a worker for less than a session, or for longer than session and lease. */
 const freeze: Action = async ({ fleet }, dice) => {
   const running = fleet.running()
   if (running.length === 0) return
   const member = dice.pick(running.map((each) => [1, each]))
   fleet.freeze(member)
   const forMs = dice.chance(0.5) ? dice.between(500, 5_000) : dice.between(11_000, 16_000)
-  // Trouble goes on meanwhile.
+  // Other disturbances go on meanwhile.
   setTimeout(() => fleet.thaw(member), forMs)
 }
 
@@ -40,7 +40,7 @@ const leave: Action = async ({ fleet }, dice) => {
   void fleet.leave(dice.pick(running.map((each) => [1, each])))
 }
 
-/** Killed, or restarted as an upgrade does; one at a time, so that of three there are always two. */
+/** Kills or restarts a broker; one at a time, so that two of three always run. */
 const restartBroker: Action = async ({ kafka }, dice, say) => {
   const [number, node] = dice.pick(kafka.nodes.map((each, index) => [1, [index + 1, each] as const]))
   const isKilled = dice.chance(0.7)
@@ -106,5 +106,5 @@ const ACTIONS: readonly (readonly [number, Action])[] = [
   [2, spoilCalls],
 ]
 
-/** Does one of them; most last as long as the call, some go on by themselves. */
+/** Makes one disturbance; most are over when this resolves, some go on in the background. */
 export const act: Action = (scene, dice, say) => dice.pick(ACTIONS)(scene, dice, say)

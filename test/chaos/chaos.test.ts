@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { describeReport, isClean } from '../support/audit.ts'
 import { runChaos } from './run.ts'
 
-/** A minute of trouble, a start before it and a drain after it, on a machine with other things to do. */
+/** A minute of trouble, the start before it and the drain after it, on a busy machine. */
 const LIMIT_MS = 360_000
 
 test(

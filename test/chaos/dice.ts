@@ -1,4 +1,4 @@
-/** Chance that can be repeated: the same seed gives the same throws. */
+/** Repeatable random numbers: the same seed gives the same sequence. */
 
 export type Dice = ReturnType<typeof createDice>
 
@@ -12,6 +12,8 @@ export function createDice(seed: number) {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
   return {
+    /** @returns from 0 to below 1 */
+    fraction: next,
     chance: (probability: number) => next() < probability,
     /** @returns a whole number, both ends included */
     between: (least: number, most: number) => least + Math.floor(next() * (most - least + 1)),

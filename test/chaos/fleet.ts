@@ -1,4 +1,4 @@
-/** Workers that come, are killed, frozen and stopped, each with a key of its own by which the model server's log names it. */
+/** Workers that are started, killed, frozen and stopped; each has its own key, by which the model server's log names it. */
 import { hashKey } from '../../tools/openai-stub/decide.ts'
 import type { Happening } from '../support/audit.ts'
 import type { Worker } from '../support/worker.ts'
@@ -10,19 +10,19 @@ export interface Member {
   key: string
   worker: Worker
   frozen: Happening | null
-  /** It was told to end: an exit is no surprise. */
+  /** It was told to end, so its exit is expected. */
   ending: boolean
 }
 
 export type Fleet = ReturnType<typeof createFleet>
 
-/** Epoch ms, of the clock that the model server's log has. */
+/** Epoch ms, by the clock of the model server's log. */
 export const now = () => performance.timeOrigin + performance.now()
 
-/** @param happenings where it notes what was done to whom */
+/** @param happenings takes a note of what was done to each worker */
 export function createFleet(world: World, happenings: Happening[], say: (line: string) => void) {
   const members: Member[] = []
-  /** What workers did that they were not told to do. */
+  /** What workers did unexpectedly. */
   const faults: string[] = []
 
   const here = () => members.filter(({ ending }) => !ending)
@@ -55,7 +55,7 @@ export function createFleet(world: World, happenings: Happening[], say: (line: s
     say(`${member.name} is killed`)
     member.ending = true
     const happening = note('killed', member)
-    // It did nothing any more since it was frozen.
+    // It has done nothing since it was frozen.
     happening.fromMs = member.frozen?.fromMs ?? happening.fromMs
     thaw(member)
     await member.worker.end('SIGKILL')
@@ -72,19 +72,19 @@ export function createFleet(world: World, happenings: Happening[], say: (line: s
     if (member.frozen === null) return
     member.frozen.toMs = now()
     member.frozen = null
-    // A killed one stays so: the signal is pending before it could run on.
+    // SIGKILL is pending before SIGCONT lets it run, so it does nothing more.
     if (!member.ending) say(`${member.name} is thawed`)
     if (!member.ending) member.worker.kill('SIGCONT')
   }
 
-  /** As a deploy does. */
+  /** Stops it as a deployment does. */
   async function leave(member: Member): Promise<void> {
     say(`${member.name} leaves`)
     member.ending = true
     const happening = note('stopped', member)
     const code = await member.worker.end('SIGTERM')
     happening.toMs = now()
-    // Told so before Node had loaded it, it ends as any process does.
+    // A signal that arrives before Node has loaded the worker ends the process without a drain.
     const hadBegun = member.worker.lines.length > 0
     if (code !== 0 && hadBegun) faults.push(`${member.name} ended with ${code} on SIGTERM`)
   }

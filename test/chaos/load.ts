@@ -1,4 +1,4 @@
-/** What is asked: requests of every kind, copies of them, and what nobody can answer. */
+/** The load: requests of every kind, copies of them, and messages that cannot be answered. */
 import type { Message } from 'kafkajs'
 import type { Expected } from '../support/audit.ts'
 import { traceable } from '../support/audit.ts'
@@ -7,7 +7,7 @@ import { idIn, request } from '../support/world.ts'
 import type { Dice } from './dice.ts'
 
 const FIRST_ID = 100_001
-/** Faults that a request meets at its first call: the second one is right. */
+/** Faults of a request's first call; its second call succeeds. */
 const WISHES = ['http_500', 'http_503', 'reset', 'not_json', 'rate_limited', 'close_body', 'length', 'hang'] as const
 
 export type Load = ReturnType<typeof createLoad>

@@ -29,5 +29,5 @@ if (!isClean(report) || faults.length > 0) {
   console.error(`the workers' logs: ${dir}`)
   process.exit(1)
 }
-// A frozen worker's timer may still be due.
+// A timer for a frozen worker may still be pending.
 process.exit(0)

@@ -1,4 +1,4 @@
-/** Several hundred requests, several workers, and everything that can happen to them, by chance from a seed; then the audit. */
+/** Several hundred requests and several workers under random disturbances from a seed; then the audit. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Message } from 'kafkajs'
 import { startStub } from '../../tools/openai-stub/server.ts'
@@ -20,12 +20,12 @@ const PARTITIONS = 4
 const LATENCY_MS = 300
 const SENT_EVERY_MS = 500
 const REQUESTS_PER_SECOND = 6
-/** After the last trouble: leases and sessions of the dead, a recovery, a budget that is closed for a minute. */
+/** Time after the last disturbance for leases and sessions to expire, a recovery, and a budget that is closed for a minute. */
 const DRAIN_LIMIT_MS = 240_000
 
 export interface ChaosOptions {
   seed: number
-  /** Of trouble; starting, draining and the audit come on top. */
+  /** How long disturbances last; starting, draining and the audit come on top. */
   minutes: number
   /** 1 or 3. */
   brokers?: number
@@ -34,7 +34,7 @@ export interface ChaosOptions {
 
 export interface ChaosResult {
   report: Report
-  /** What workers did that they were not told to do. */
+  /** What workers did unexpectedly. */
   faults: string[]
   /** What each worker has said. */
   logs: { name: string; lines: string[] }[]
@@ -120,7 +120,7 @@ async function sendUntil(endAt: number, world: World, load: Load): Promise<void>
 const send = (world: World, messages: Message[]) => world.send(messages)
 
 async function trouble(endAt: number, scene: Scene, seed: number, say: (line: string) => void): Promise<void> {
-  // Of its own, so that the load is the same however the trouble's timing varies.
+  // Separate dice, so that the load does not depend on the timing of the disturbances.
   const dice = createDice(seed + 1)
   await sleep(5_000)
   while (performance.now() < endAt) {

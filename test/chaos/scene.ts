@@ -4,7 +4,7 @@ import type { LocalCluster, LocalRedis } from '../support/services.ts'
 import type { World } from '../support/world.ts'
 import type { Fleet } from './fleet.ts'
 
-/** All that trouble is made of. */
+/** What the disturbances act on. */
 export interface Scene {
   kafka: LocalCluster
   redis: LocalRedis

@@ -42,7 +42,7 @@ const request = async () => {
   const grant = await budget.reserve({ tokens: reserve, user: '', urgent: false, alone: false }, signal)
   if (grant.kind !== 'granted') return
   await call(grant)
-  slots.release(false)
+  grant.slot.release()
 }
 await Promise.all(
   Array.from({ length: 32 }, async () => {
@@ -52,6 +52,7 @@ await Promise.all(
 
 async function call(grant: Grant): Promise<void> {
   if (performance.now() > grant.sendByMs) return
+  grant.slot.sent()
   process.stdout.write(`${Number(process.hrtime.bigint()) / 1e6} ${billed}\n`)
   await sleep(callMs)
   await budget.settle(grant, billed, signal)

@@ -1,6 +1,5 @@
 /** What a refusal before any work costs: the request that it was, and no tokens. On the real budget. */
 import { expect, inject, test } from 'vitest'
-import { CallSlots } from '../../src/budget/call-slots.ts'
 import type { Journey } from '../../src/outcomes/effort.ts'
 import { startJourney } from '../../src/outcomes/effort.ts'
 import { createAsk } from '../../src/pipeline/attempt.ts'
@@ -27,7 +26,6 @@ async function callWith(fault: FaultName): Promise<{ used: number[]; unsent: num
   const ask = createAsk({
     budget,
     provider,
-    slots: new CallSlots(1),
     gate: {
       enter: (id) => Promise.resolve({ id, probe: null, held, identity, startedAtMs: 0 }),
       report: () => Promise.resolve({ held: false, scopes: '', successes: 0 }),
@@ -43,7 +41,7 @@ async function callWith(fault: FaultName): Promise<{ used: number[]; unsent: num
   })
   const journey = startJourney()
   const { messages, schema } = question()
-  const about = { id: 1n, owner, user: '', alone: false, attempt: 1, journey, judge: () => 'usable' as const }
+  const about = { id: 1n, owner, user: '', alone: false, attempt: 1, journey, read: () => null }
   const asked = { ...about, messages, schema, maxCompletionTokens: 500, trial: null, tokens: 2_000 }
   try {
     let attempt = await ask(asked, { wait: signal, call: signal })

@@ -1,10 +1,11 @@
 /**
- * One clock for a simulated fleet. Code that runs in a lane (a worker) sees this clock's time and timers; all other code of the
- * process keeps the real ones. A frozen lane's timers wait until it is thawed, a dead lane's never fire.
+ * One clock for a simulated fleet. Code that runs in a lane (a worker) sees this clock's time, timers and chance; all other code
+ * of the process keeps the real ones. A frozen lane's timers wait until it is thawed, a dead lane's never fire.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { syncBuiltinESMExports } from 'node:module'
 import timersPromises from 'node:timers/promises'
+import { createDice } from '../chaos/dice.ts'
 
 export interface Lane {
   readonly name: string
@@ -24,15 +25,17 @@ export class VirtualClock {
   nowMs = START_MS
   readonly #lanes = new AsyncLocalStorage<Lane>()
   readonly #timers = new Map<object, Timer>()
+  #dice = createDice(0)
 
   /** Runs `work` as code of that lane. */
   inLane<T>(lane: Lane, work: () => T): T {
     return this.#lanes.run(lane, work)
   }
 
-  /** Begins a life anew: no timers. */
-  reset(): void {
+  /** Begins a life anew: no timers, and the chance of that seed. */
+  reset(seed: number): void {
     this.#timers.clear()
+    this.#dice = createDice(seed)
     this.nowMs = START_MS
   }
 
@@ -62,6 +65,7 @@ export class VirtualClock {
       sleep: timersPromises.setTimeout,
       now: performance.now.bind(performance),
       date: Date.now,
+      random: Math.random,
       timeout: AbortSignal.timeout.bind(AbortSignal),
     }
     const add = (lane: Lane, run: () => void, ms = 0): object => {
@@ -101,6 +105,7 @@ export class VirtualClock {
     Object.assign(timersPromises, { setTimeout: sleep })
     Object.assign(performance, { now: () => (this.#lanes.getStore() ? this.nowMs - START_MS : real.now()) })
     Object.assign(Date, { now: () => (this.#lanes.getStore() ? this.nowMs : real.date()) })
+    Object.assign(Math, { random: () => (this.#lanes.getStore() ? this.#dice.fraction() : real.random()) })
     Object.assign(AbortSignal, { timeout })
     syncBuiltinESMExports()
     return () => {
@@ -108,6 +113,7 @@ export class VirtualClock {
       Object.assign(timersPromises, { setTimeout: real.sleep })
       Object.assign(performance, { now: real.now })
       Object.assign(Date, { now: real.date })
+      Object.assign(Math, { random: real.random })
       Object.assign(AbortSignal, { timeout: real.timeout })
       syncBuiltinESMExports()
     }

@@ -1,27 +1,47 @@
 /** What has to hold in every life; watches what arrives at the model, in Redis and in Kafka, and writes down what does not. */
-import type { MemoryKafka } from './kafka.ts'
+import type { FencedUse, MemoryKafka, Published } from './kafka.ts'
+import type { Workload } from './workload.ts'
 
 const MINUTE_MS = 60_000
 
+interface Call {
+  atMs: number
+  tokens: number
+}
+
 export class Invariants {
   readonly violations: string[] = []
+  readonly #workload: Workload
   /** Crashes, freezes, failed calls and slowness so long that a lease may end: each may cost a call. */
-  disruptions = 0
-  readonly #requestsPerMinute: number | null
+  #disruptions = 0
   readonly #stored = new Set<string>()
   readonly #answered = new Map<string, number>()
-  readonly #arrivalsMs: number[] = []
+  readonly #calls: Call[] = []
+  /** Ids that are answered when everything is sent again. */
+  readonly #settled = new Set<string>()
+  #publishedBefore = 0
 
-  constructor(requestsPerMinute: number | null) {
-    this.#requestsPerMinute = requestsPerMinute
+  constructor(workload: Workload) {
+    this.#workload = workload
   }
 
   get modelCalls(): number {
-    return this.#arrivalsMs.length
+    return this.#calls.length
   }
 
   violate(what: string): void {
     if (!this.violations.includes(what)) this.violations.push(what)
+  }
+
+  /** Something happens that may cost a call. */
+  disrupted(): void {
+    this.#disruptions++
+  }
+
+  /** Every stored answer is lost. */
+  lostRedis(): void {
+    this.#disruptions += this.#workload.sends.length
+    this.#stored.clear()
   }
 
   /** A script was carried out. */
@@ -34,13 +54,19 @@ export class Invariants {
   }
 
   /** The model is asked. */
-  arrived(id: string, nowMs: number): void {
+  arrived(id: string, atMs: number, tokens: number): void {
     if (this.#stored.has(id)) this.violate(`${id} is paid again although its answer is stored`)
-    if ((this.#answered.get(id) ?? 0) > this.disruptions) this.violate(`${id} is paid again for no reason`)
-    this.#arrivalsMs.push(nowMs)
-    const inMinute = this.#arrivalsMs.filter((each) => each > nowMs - MINUTE_MS).length
-    if (inMinute > (this.#requestsPerMinute ?? Infinity)) {
-      this.violate(`${inMinute} calls within a minute, with a budget of ${this.#requestsPerMinute}`)
+    if ((this.#answered.get(id) ?? 0) > this.#disruptions) this.violate(`${id} is paid again for no reason`)
+    if (this.#settled.has(id)) this.violate(`${id} is paid again although it was answered and sent again`)
+    this.#calls.push({ atMs, tokens })
+    const inMinute = this.#calls.filter((each) => each.atMs > atMs - MINUTE_MS)
+    const spent = inMinute.reduce((sum, each) => sum + each.tokens, 0)
+    const { requestsPerMinute, tokensPerMinute } = this.#workload
+    if (inMinute.length > (requestsPerMinute ?? Infinity)) {
+      this.violate(`${inMinute.length} calls within a minute, with a budget of ${requestsPerMinute}`)
+    }
+    if (spent > (tokensPerMinute ?? Infinity)) {
+      this.violate(`${spent} tokens within a minute, with a budget of ${tokensPerMinute}`)
     }
   }
 
@@ -49,27 +75,60 @@ export class Invariants {
     this.#answered.set(id, (this.#answered.get(id) ?? 0) + 1)
   }
 
-  /** After a commit: of a request whose last copy is committed the outcome is published, and no outcome is there twice. */
-  committed(kafka: MemoryKafka, ids: string[]): void {
-    for (const id of ids) {
-      const copies = kafka.log.flat().filter(({ value }) => idOf(value) === id)
-      const outcomes = outcomesOf(kafka, id)
-      const isCovered = copies.every(({ partition, offset }) => kafka.isCommitted(partition, offset))
-      if (isCovered && outcomes === 0) this.violate(`${id} is committed and not answered`)
-      if (outcomes > 1) this.violate(`${id} is answered ${outcomes} times`)
+  /** A fenced publisher was used: by a worker that knew that it had been out of the group, it must not be. */
+  fenced({ worker, returnedAtStep, begunAtStep, fencedAtStep, publishes }: FencedUse): void {
+    if (publishes && returnedAtStep > fencedAtStep && begunAtStep > returnedAtStep) {
+      this.violate(`${worker} came back to the group and published with its publisher from before`)
     }
+  }
+
+  /** After a commit. */
+  committed(kafka: MemoryKafka): void {
+    for (const id of this.#workload.ids) {
+      const outcomes = kafka.outcomesOf(id)
+      const copies = kafka.copiesOf(id)
+      if (outcomes.length === 0 && copies.every(({ partition, offset }) => kafka.isCommitted(partition, offset))) {
+        this.violate(`${id} is committed and not answered`)
+      }
+      this.#checkOutcomes(id, outcomes)
+    }
+  }
+
+  /** A message has one outcome at most, an id one answer at most, and nothing after it. */
+  #checkOutcomes(id: string, outcomes: Published[]): void {
+    const answeredAt = outcomes.findIndex(({ waitSeconds }) => waitSeconds === null)
+    if (answeredAt !== -1 && answeredAt < outcomes.length - 1) this.violate(`${id} is answered, and then again`)
+    if (new Set(outcomes.map(({ copy }) => copy)).size < outcomes.length)
+      this.violate(`a message of ${id} is told twice`)
+    for (const { waitSeconds } of outcomes) {
+      if (waitSeconds !== null && waitSeconds * 1_000 < this.#workload.maxWaitMs) {
+        this.violate(`${id} is refused for ${waitSeconds} s, which would have been waited for`)
+      }
+    }
+  }
+
+  /** Everything is about to be sent again. */
+  sentAgain(kafka: MemoryKafka): void {
+    for (const id of this.#workload.ids) {
+      if (kafka.outcomesOf(id).at(-1)?.waitSeconds === null) this.#settled.add(id)
+    }
+    this.#publishedBefore = kafka.published.length
   }
 
   /** Every offset is committed. */
-  ended(kafka: MemoryKafka, ids: string[]): void {
-    for (const id of ids) {
-      const outcomes = outcomesOf(kafka, id)
-      if (outcomes !== 1) this.violate(`${id} was answered ${outcomes} times`)
+  ended(kafka: MemoryKafka): void {
+    const published = kafka.published.slice(this.#publishedBefore)
+    for (const id of this.#workload.ids) {
+      const outcomes = published.filter((each) => each.topic === 'out' && each.id === id).length
+      if (this.#settled.has(id)) {
+        if (outcomes > 0) this.violate(`${id} was answered, and again when it was sent again`)
+      } else if (outcomes === 0) this.violate(`${id} is not answered`)
     }
   }
+
+  /** In a life in which nothing went wrong. @param tokens what the budget holds as spent */
+  spent(tokens: number): void {
+    const billed = this.#calls.reduce((sum, each) => sum + each.tokens, 0)
+    if (tokens !== billed) this.violate(`the budget holds ${tokens} tokens as spent, and ${billed} were billed`)
+  }
 }
-
-const outcomesOf = (kafka: MemoryKafka, id: string) =>
-  kafka.published.filter(({ topic, value }) => topic === 'out' && idOf(value) === id).length
-
-const idOf = (value: Buffer | string | null) => /"processing_id":(\d+)/.exec(String(value))?.[1] ?? ''

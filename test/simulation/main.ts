@@ -14,7 +14,7 @@ const redis = await startLocalRedis(
 )
 say(`seed ${seed}`)
 const startedMs = performance.now()
-const { failure, ...counts } = await simulate(redis.url, seed, Number(values.lives))
+const { failure, ...counts } = await simulate(redis.socket, seed, Number(values.lives))
 await redis.stop()
 const seconds = (performance.now() - startedMs) / 1_000
 say(`${JSON.stringify(counts)} in ${seconds.toFixed(1)} s: ${Math.round((counts.lives / seconds) * 60)} lives a minute`)

@@ -2,35 +2,55 @@
 import { createDice } from '../chaos/dice.ts'
 
 /** After so many steps all goes well. */
-export const TROUBLED_STEPS = 600
+export const TROUBLED_STEPS = 400
 
 /** Departures from "what was asked first is carried out, and its reply arrives". */
 export type Deviation =
+  /** Another operation than the oldest is carried out. */
   | { kind: 'later'; pick: number }
+  /** The oldest operation reaches its service only so many steps later. */
+  | { kind: 'delay'; steps: number }
+  /** The connection is lost; the request arrives so many steps later (0: now), or never (null). */
+  | { kind: 'lose'; arrivesAfter: number | null }
   | { kind: 'crash'; carriedOut: boolean }
-  | { kind: 'lose'; carriedOut: boolean }
   | { kind: 'freeze'; steps: number }
   | { kind: 'rebalance' }
+  /** The next commit is on its way for so many steps, and meanwhile the group deals its partitions out anew. */
+  | { kind: 'handover'; steps: number }
   | { kind: 'slow'; ms: number }
   | { kind: 'stop' }
+  /** Redis loses all its data. */
+  | { kind: 'flush' }
 
 /** Deviations by the number of the step. */
 export type Plan = ReadonlyMap<number, Deviation>
+
+/** So many lives see only another order. */
+const ORDERLY_LIVES = 0.15
 
 /** @returns the deviations that the seed proposes; not all of them meet a step at which they make sense */
 export function planOf(seed: number): Plan {
   const dice = createDice(seed)
   const plan = new Map<number, Deviation>()
-  const [disorder, trouble] = [dice.between(5, 40) / 100, dice.between(0, 25) / 1_000]
+  const disorder = dice.between(5, 40) / 100
+  const trouble = dice.chance(ORDERLY_LIVES) ? 0 : dice.between(5, 40) / 1_000
   for (let step = 0; step < TROUBLED_STEPS; step++) {
     if (dice.chance(trouble)) {
+      const arrival = dice.pick([
+        [3, null],
+        [5, 0],
+        [3, dice.between(1, 40)],
+      ])
       const deviation = dice.pick<Deviation>([
         [3, { kind: 'crash', carriedOut: dice.chance(0.5) }],
-        [4, { kind: 'lose', carriedOut: dice.chance(0.7) }],
+        [4, { kind: 'lose', arrivesAfter: arrival }],
+        [3, { kind: 'delay', steps: dice.between(1, 40) }],
         [2, { kind: 'freeze', steps: dice.between(5, 150) }],
-        [3, { kind: 'rebalance' }],
+        [2, { kind: 'rebalance' }],
+        [3, { kind: 'handover', steps: dice.between(1, 20) }],
         [2, { kind: 'slow', ms: dice.between(50, 15_000) }],
         [1, { kind: 'stop' }],
+        [0.3, { kind: 'flush' }],
       ])
       plan.set(step, deviation)
     } else if (dice.chance(disorder)) plan.set(step, { kind: 'later', pick: dice.between(1, 9) })

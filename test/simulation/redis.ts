@@ -4,7 +4,11 @@ import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { simulatedRedis } from '../../tools/plan/simulated-redis.ts'
 import type { Lane, VirtualClock } from './clock.ts'
-import type { Park } from './operations.ts'
+import { BUDGET_WINDOWS, paceOf } from '../../src/budget/limits.ts'
+import { budgetScripts } from '../../src/budget/scripts.ts'
+import { readStatus } from '../../src/budget/status.ts'
+import type { Park } from './scheduler.ts'
+import { BUDGET, EPOCH, KEYS, SERVER } from './settings.ts'
 
 const SOURCES = new URL('../../src/', import.meta.url).pathname
 
@@ -24,20 +28,31 @@ export class ScriptedRedis {
 
   constructor(redis: Redis, clock: VirtualClock) {
     this.#redis = redis
-    this.#clocked = simulatedRedis(redis, () => clock.nowMs)
+    this.#clocked = simulatedRedis(redis, () => clock.nowMs, { expires: true })
   }
 
-  async reset(setup: Record<string, Record<string, string | number>>): Promise<void> {
+  /** Begins a life: a Redis that is trusted, and holds nothing. */
+  async begin(): Promise<void> {
+    const trusted = { epoch: EPOCH, seq: 0, status: 'open', server: SERVER, at: 0 }
+    await this.#redis.pipeline().flushdb().hset(KEYS.state, trusted).exec()
+  }
+
+  /** Loses all data. */
+  async flush(): Promise<void> {
     await this.#redis.flushdb()
-    for (const [key, fields] of Object.entries(setup)) await this.#redis.hset(key, fields)
   }
 
-  exists(key: string): Promise<number> {
-    return this.#redis.exists(key)
-  }
-
-  hash(key: string): Promise<Record<string, string>> {
-    return this.#redis.hgetall(key)
+  /** @returns what the budget holds as spent within a day */
+  async tokensSpent(): Promise<number> {
+    const scripts = budgetScripts({
+      redis: this.#clocked,
+      ...BUDGET,
+      limits: UNLIMITED,
+      windows: BUDGET_WINDOWS,
+      pace: paceOf(UNLIMITED, null),
+    })
+    const { axes } = readStatus(await scripts.status(), UNLIMITED)
+    return axes.find(({ axis }) => axis === 'tokensPerDay')?.used ?? Number.NaN
   }
 
   /** @param ran told of each call of a script that was carried out */
@@ -45,7 +60,7 @@ export class ScriptedRedis {
     const connection = {
       status: 'ready',
       on: () => connection,
-      info: () => Promise.resolve('run_id:5e1f'),
+      info: () => Promise.resolve(`run_id:${SERVER}`),
       evalsha: (digest: string, count: number, ...rest: (string | number)[]) => {
         const name = this.#names.get(digest)
         if (name === undefined) return Promise.reject(new Error('NOSCRIPT'))
@@ -73,3 +88,5 @@ export class ScriptedRedis {
     return digest
   }
 }
+
+const UNLIMITED = { requestsPerMinute: null, requestsPerDay: null, tokensPerMinute: null, tokensPerDay: null }

@@ -1,83 +1,74 @@
-/** Many lives from a seed on, and the shortest plan that still fails where one does. */
-import { Redis } from 'ioredis'
-import { VirtualClock } from './clock.ts'
-import type { Scene, Verdict } from './life.ts'
-import { live } from './life.ts'
-import type { Deviation, Plan } from './plan.ts'
-import { ScriptedRedis } from './redis.ts'
+/**
+ * Many lives from a seed on, side by side in threads. A life waits for Redis at most of its steps, so there are more threads
+ * than cores; each has a process's clocks and the product's modules for itself.
+ */
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 
-export interface Summary {
+/** What a thread is told: to live the lives `database`, `database + step`, ... of those from `seed` on. */
+export interface Assignment {
+  redisSocket: string
+  /** Its number, and that of its database. */
+  database: number
+  seed: number
+  step: number
   lives: number
+  /** Date.now()'s; Infinity: no limit. */
+  endsAtMs: number
+}
+
+/** What a thread tells of a life. */
+export interface Lived {
+  steps: number
   deviations: number
   modelCalls: number
   outcomes: number
-  /** What to read when a life failed; null: none did. */
+  /** What to read when the life failed; null: it did not. */
   failure: string | null
 }
 
-/** A failing plan is shrunk for at most so long. */
-const SHRINKING_MS = 20_000
-const LONGEST_TRACE = 150
+export interface Summary {
+  lives: number
+  steps: number
+  deviations: number
+  modelCalls: number
+  outcomes: number
+  failure: string | null
+}
+
+/** Redis has 16 databases unless it is told otherwise. */
+const THREADS = 4
 
 /**
- * Lives `lives` lives, with the seeds from `seed` on, or until `endsAtMs` (performance.now()); ends at the first that fails.
- * @param redisUrl of a Redis of the simulation's own: it is emptied before each life
+ * Lives `lives` lives, with the seeds from `seed` on, or until so many ms have passed; ends at the first that fails.
+ * @param redisSocket the Unix socket of a Redis of the simulation's own: its databases are emptied before
+ * each life
  */
-export async function simulate(redisUrl: string, seed: number, lives: number, endsAtMs = Infinity): Promise<Summary> {
-  const redis = new Redis(redisUrl)
-  const clock = new VirtualClock()
-  const scene = { clock, redis: new ScriptedRedis(redis, clock) }
-  const summary: Summary = { lives: 0, deviations: 0, modelCalls: 0, outcomes: 0, failure: null }
-  await redis.ping()
-  const uninstall = clock.install()
-  try {
-    for (let index = 0; index < lives && performance.now() < endsAtMs; index++) {
-      const verdict = await live(scene, seed + index)
+export async function simulate(
+  redisSocket: string,
+  seed: number,
+  lives: number,
+  withinMs = Infinity,
+): Promise<Summary> {
+  const summary: Summary = { lives: 0, steps: 0, deviations: 0, modelCalls: 0, outcomes: 0, failure: null }
+  const endsAtMs = Date.now() + withinMs
+  const threads = Array.from({ length: Math.min(THREADS, lives) }, (_, database) => {
+    const workerData: Assignment = { redisSocket, database, seed, step: THREADS, lives, endsAtMs }
+    return new Worker(new URL('./thread.ts', import.meta.url), { workerData })
+  })
+  const { promise: failed, resolve: onFailed } = Promise.withResolvers<void>()
+  for (const thread of threads) {
+    thread.on('message', ({ failure, ...counts }: Lived) => {
       summary.lives++
-      summary.deviations += verdict.taken.size
-      summary.modelCalls += verdict.modelCalls
-      summary.outcomes += verdict.outcomes
-      if (verdict.violations.length > 0) {
-        summary.failure = await describeFailure(scene, seed + index, verdict)
-        break
-      }
-    }
+      for (const name of ['steps', 'deviations', 'modelCalls', 'outcomes'] as const) summary[name] += counts[name]
+      summary.failure ??= failure
+      if (failure !== null) onFailed()
+    })
+  }
+  try {
+    await Promise.race([failed, Promise.all(threads.map((thread) => once(thread, 'exit')))])
   } finally {
-    uninstall()
-    redis.disconnect()
+    await Promise.all(threads.map((thread) => thread.terminate()))
   }
   return summary
-}
-
-async function describeFailure(scene: Scene, seed: number, verdict: Verdict): Promise<string> {
-  const plan = await shrink(scene, seed, verdict.taken)
-  const { trace, violations } = await live(scene, seed, plan, true)
-  const kept = `${verdict.taken.size} deviations, shrunk to ${plan.size}`
-  const lines = [
-    `npm run simulate -- --seed ${seed} --lives 1`,
-    `${kept}: ${violations.join('; ')}`,
-    ...shortened(trace),
-  ]
-  return lines.join('\n')
-}
-
-/** Leaves out ever smaller parts of the plan, as long as the life still fails. */
-async function shrink(scene: Scene, seed: number, taken: Map<number, Deviation>): Promise<Plan> {
-  const fails = async (part: Plan) => (await live(scene, seed, part)).violations.length > 0
-  let kept = [...taken]
-  const endsAtMs = performance.now() + SHRINKING_MS
-  for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let from = 0; from < kept.length && performance.now() < endsAtMs;) {
-      const without = kept.toSpliced(from, size)
-      if (await fails(new Map(without))) kept = without
-      else from += size
-    }
-  }
-  return new Map(kept)
-}
-
-/** A life that is stuck goes on for long: its beginning and its end tell enough. */
-function shortened(trace: string[]): string[] {
-  if (trace.length <= LONGEST_TRACE) return trace
-  return [...trace.slice(0, LONGEST_TRACE), `... ${trace.length - LONGEST_TRACE} lines`, ...trace.slice(-4)]
 }

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => redis.stop())
 
 test('fixed seeds: whatever happens meanwhile, every request is answered once', { timeout: LIMIT_MS }, async () => {
-  const { failure, lives, deviations } = await simulate(redis.url, 1, FIXED_LIVES)
+  const { failure, lives, deviations } = await simulate(redis.socket, 1, FIXED_LIVES)
   expect(failure).toBeNull()
   expect(lives).toBe(FIXED_LIVES)
   expect(deviations).toBeGreaterThan(FIXED_LIVES)
@@ -30,7 +30,7 @@ test('fixed seeds: whatever happens meanwhile, every request is answered once', 
 test('fresh seeds: whatever happens meanwhile, every request is answered once', { timeout: LIMIT_MS }, async () => {
   const seed = randomInt(1_000_000_000)
   process.stdout.write(`simulated lives from seed ${seed} on\n`)
-  const { failure, lives } = await simulate(redis.url, seed, Infinity, performance.now() + FRESH_MS)
+  const { failure, lives } = await simulate(redis.socket, seed, Infinity, FRESH_MS)
   expect(failure).toBeNull()
   expect(lives).toBeGreaterThan(0)
 })

@@ -1,47 +1,14 @@
-/** One simulated worker: the product's pipeline, claims, gate, budget and partitions, put together as src/worker.ts does. */
-import { createBudget } from '../../src/budget/budget.ts'
-import { CallSlots } from '../../src/budget/call-slots.ts'
-import { createDedupe } from '../../src/claims/dedupe.ts'
-import type { OwnerStanding } from '../../src/claims/judge.ts'
-import { createFleetState } from '../../src/claims/trusted-state.ts'
-import type { Completion, Handler } from '../../src/kafka/messages.ts'
+/** One simulated worker: its place in the group, and a product's partition for each that it is assigned. */
+import type { Completion } from '../../src/kafka/messages.ts'
 import { DEFAULT_BATCH_LIMITS } from '../../src/kafka/outbox.ts'
 import { Partition } from '../../src/kafka/partition.ts'
 import { createStartOffsets } from '../../src/kafka/start-offset.ts'
 import { createWindow } from '../../src/kafka/window.ts'
-import type { Log } from '../../src/logging/log.ts'
-import { createAsk } from '../../src/pipeline/attempt.ts'
-import { Pipeline } from '../../src/pipeline/pipeline.ts'
-import type { PipelineParts } from '../../src/pipeline/pipeline.ts'
-import type { Question, Reply } from '../../src/provider/reply.ts'
-import { createGate } from '../../src/provider/gate.ts'
-import { redisKeys } from '../../src/redis/keys.ts'
-import { createRetryWhileAway } from '../../src/redis/retry.ts'
 import { TIMINGS } from '../../src/timings.ts'
-import type { Lane, VirtualClock } from './clock.ts'
-import type { MemoryKafka } from './kafka.ts'
-import type { Park } from './operations.ts'
-import type { ScriptedRedis } from './redis.ts'
-
-export const GROUP = 'g'
-export const KEYS = redisKeys('')
-export const EPOCH = 'first'
-const TTL_MS = 3 * 86_400_000
-
-export interface WorkerParts {
-  name: string
-  clock: VirtualClock
-  kafka: MemoryKafka
-  redis: ScriptedRedis
-  park: Park
-  ran: (lane: Lane, script: string, keys: string[], reply: unknown) => void
-  askModel: (lane: Lane, question: Question) => Promise<Reply>
-  requestsPerMinute: number | null
-  maxWaitMs: number
-  callsInFlight: number
-  /** Told of what the worker calls a fault of its own. */
-  onFault: (text: string) => void
-}
+import type { Lane } from './clock.ts'
+import { GROUP, PROCESSED_TTL_MS } from './settings.ts'
+import type { WorkerParts } from './product.ts'
+import { buildProduct } from './product.ts'
 
 /** Where the worker's fetching stands, as it has steered it. */
 interface Fetcher {
@@ -55,18 +22,19 @@ export class SimulatedWorker {
   readonly fetchers = new Map<number, Fetcher>()
   /** The generation of the group that it has been told of; -1: none yet. */
   generation = -1
+  /** The step of the life at which it came back to the group as another member; -1: it never did. */
+  returnedAtStep = -1
   #answeredAtMs = 0
   readonly #parts: WorkerParts
   readonly #call = new AbortController()
-  readonly #dedupe: ReturnType<typeof createDedupe>
+  readonly #product: ReturnType<typeof buildProduct>
   readonly #open: (partition: number) => Partition
 
   constructor(parts: WorkerParts) {
     this.#parts = parts
     this.lane = { name: parts.name, state: 'running' }
-    const { dedupe, open } = parts.clock.inLane(this.lane, () => this.#build())
-    this.#dedupe = dedupe
-    this.#open = open
+    this.#product = parts.clock.inLane(this.lane, () => buildProduct(parts, this))
+    this.#open = parts.clock.inLane(this.lane, () => this.#opener())
   }
 
   /** The group answered a heartbeat of this worker. */
@@ -119,77 +87,23 @@ export class SimulatedWorker {
     const reason = new Error('the worker is stopping')
     this.#call.abort(reason)
     for (const each of this.partitions.values()) each.drop(reason)
-    await this.#dedupe.releaseAll(AbortSignal.timeout(TIMINGS.shutdown.leasesMs)).catch(() => {})
+    await this.#product.dedupe.releaseAll(AbortSignal.timeout(TIMINGS.shutdown.leasesMs)).catch(() => {})
   }
 
-  #build() {
-    const { name, kafka, redis: scripted, park, ran, ...parts } = this.#parts
-    const { lane } = this
-    const log = faultLog((text) => lane.state !== 'dead' && parts.onFault(`${name}: ${text}`))
-    const redis = scripted.connectionOf(lane, park, (script, keys, reply) => ran(lane, script, keys, reply))
-    const clients = kafka.clientsOf(lane, park)
-    const retryWhileAway = createRetryWhileAway({ log, redis })
-    const state = createFleetState({ redis, key: KEYS.state, retryWhileAway })
-    state.adopt(EPOCH, 0)
-    const standing = (partition: number, offset: bigint): OwnerStanding =>
-      kafka.isCommitted(partition, offset) ? 'committed' : 'due'
-    const dedupe = createDedupe({
-      redis,
-      keys: KEYS,
-      state,
-      log,
-      processedTtlMs: TTL_MS,
-      ownerStanding: ({ partition, offset }) =>
-        retryKafka(() => park(lane, kafkaOp(`standing ${partition}/${offset}`), () => standing(partition, offset))),
-    })
-    const slots = new CallSlots(parts.callsInFlight)
-    const { requestsPerMinute, maxWaitMs } = parts
-    const budget = createBudget({
-      redis,
-      slots,
-      retryWhileAway,
-      prefix: KEYS.budget('b'),
-      sentinel: KEYS.state,
-      limits: { requestsPerMinute, requestsPerDay: null, tokensPerMinute: null, tokensPerDay: null },
-      burst: null,
-      maxWaitMs,
-      worker: name,
-      log,
-      subscribe: () => () => {},
-      onLost: () => parts.onFault(`${name}: the budget is lost`),
-    })
-    const identity = () => Promise.resolve({ key: 'k', route: 'r', config: 'c', outage: 'o' })
-    const gate = createGate({ redis, keys: KEYS, worker: name, identity, retry: retryWhileAway, log, timings: GATE })
-    const metrics = new Proxy({}, { get: () => () => {} }) as PipelineParts['metrics'] & { callFinished: () => void }
-    const provider = { address: '', ask: (question: Question) => parts.askModel(lane, question) }
-    const trusted = (signal: AbortSignal) => state.isTrusted(signal)
-    const ask = createAsk({ dedupe, budget, slots, gate, provider, trusted, metrics, log })
-    const pipeline: Handler = new Pipeline({
-      config: { kafka: { groupId: GROUP, topics: TOPICS }, maxRequestBytes: 1e6 } as never,
-      dedupe,
-      budget,
-      ask,
-      capOf: () => 100,
-      scoring: SCORING,
-      log,
-      metrics,
-      stopped: new AbortController().signal,
-    })
-    const never = new AbortController().signal
-    void dedupe.run(never)
-    void budget.open(never)
+  /** @returns what makes a partition of this worker */
+  #opener() {
+    const { clients, handler, log } = this.#product
+    const { topic } = this.#parts.kafka
     const window = createWindow({ messages: 64, bytes: 1e9 })
-    const startOffsets = createStartOffsets(clients, kafka.topic, {
-      startFrom: { kind: 'earliest' },
-      processedTtlMs: TTL_MS,
-    })
+    const startFrom = { kind: 'earliest' } as const
+    const startOffsets = createStartOffsets(clients, topic, { startFrom, processedTtlMs: PROCESSED_TTL_MS })
     const tell = (completions: Completion[], durationMs: number | null) =>
-      void pipeline.committed(completions, durationMs === null ? 'learned' : 'known')
-    const open = (partition: number) =>
+      void handler.committed(completions, durationMs === null ? 'learned' : 'known')
+    return (partition: number) =>
       new Partition({
-        source: { group: GROUP, topic: kafka.topic, partition },
+        source: { group: GROUP, topic, partition },
         clients,
-        handler: pipeline,
+        handler,
         window,
         flow: {
           pause: () => this.#steer(partition, { isOn: false }),
@@ -205,58 +119,10 @@ export class SimulatedWorker {
         onCommitted: tell,
         onFailed: () => {},
       })
-    return { dedupe, open }
   }
 
   #steer(partition: number, change: Partial<Fetcher>): void {
     const fetcher = this.fetchers.get(partition)
     if (fetcher !== undefined) Object.assign(fetcher, change)
   }
-}
-
-/** Looks of a gate that never closes are rarer here: they are most of what a life would do. */
-const GATE = { lookMs: 5_000 }
-
-const TOPICS = { requests: 'in', notifications: 'out', records: 'rec', deadLetters: 'dead', decisions: null }
-
-const kafkaOp = (label: string) => ({ service: 'kafka', label, lost: () => new Error('no connection') }) as const
-
-/** Asks Kafka again until it answers, as offsets-view.ts does. */
-async function retryKafka<T>(ask: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await ask()
-    } catch {
-      continue
-    }
-  }
-}
-
-/** A stand-in for what judges texts: the answer is the outcome. */
-const SCORING = {
-  prepare: ({ address }: { address: { processingId: bigint } }) => ({
-    id: address.processingId,
-    messages: [{ role: 'user', content: String(address.processingId) }],
-    schema: null,
-  }),
-  askOnce: (_prepared: unknown, ask: () => Promise<unknown>) => ask(),
-  mostTokens: () => 100,
-  judge: () => 'usable',
-  verify: (_prepared: unknown, { model }: { model: string }) => ({ model, isDoubtful: false }),
-  conclude: () => ({
-    kind: 'success',
-    score: { score: 50, matches: [], recommendation: 'x', verdict: 'Подходит' },
-    headers: {},
-    decision: null,
-  }),
-  decisionRecords: () => [],
-} as unknown as PipelineParts['scoring']
-
-/** Keeps what names itself a fault of the worker. */
-function faultLog(onFault: (text: string) => void): Log {
-  const ignore = () => {}
-  const error = (message: string, fields?: object) => {
-    if (message.includes('fault of the worker')) onFault(`${message} ${JSON.stringify(fields)}`)
-  }
-  return { error, warn: ignore, info: ignore, debug: ignore }
 }

@@ -1,4 +1,4 @@
-/** Holds what a run has left behind against the invariants: one outcome per request, no call repeated without a reason. */
+/** Checks what a run has left behind against the invariants: one outcome per request, no call repeated without a reason. */
 import { randomUUID } from 'node:crypto'
 import kafkajs from 'kafkajs'
 import type { Message } from 'kafkajs'
@@ -10,7 +10,7 @@ import { idIn, request } from './world.ts'
 /** What is expected of a message: an answer, a failure that tells its caller what is wrong, or a dead letter. */
 export type Expected = 'answer' | 'failure' | 'dead letter'
 
-/** Something that was done to the fleet and its services, in epoch ms; open ends are Infinity. */
+/** Something that was done to the fleet or its services; times in epoch ms, Infinity for an open end. */
 export interface Happening {
   what: 'killed' | 'frozen' | 'stopped' | 'redis emptied' | 'redis away'
   /** The hash of the worker's key, as it stands in the model server's log; absent for services. */
@@ -20,7 +20,7 @@ export interface Happening {
 }
 
 export interface Evidence {
-  /** The requests topic itself: what a retrying producer sent twice is there twice. */
+  /** The content of the requests topic: a message that a retrying producer sent twice is there twice. */
   requests: readonly Seen[]
   expected: (message: Seen) => Expected
   notifications: readonly Seen[]
@@ -54,11 +54,11 @@ export interface Report {
   unexplained: string[]
 }
 
-/** A call's answer is stored soon after it came: a worker that dies later has nothing to repeat. */
+/** How long after its arrival an answer may still be unstored, ms: a worker that dies later repeats nothing. */
 const STORED_WITHIN_MS = 3_000
 /** A lease lives 10 s from its last renewal, which is up to 3 s old. */
 const OUTLIVES_LEASE_MS = 6_500
-/** A worker that is back sooner writes what it holds again before a recovery ends. */
+/** A worker that thaws sooner writes its claims again before a recovery ends, ms. */
 const SHORT_FREEZE_MS = 5_000
 const DRAIN_MS = 24_000
 const CLOCK_SKEW_MS = 100
@@ -183,9 +183,9 @@ function reasonOf(call: Arrival, nextMs: number, { happenings, latencyMs }: Evid
   if (call.fault !== null || (call.status !== null && call.status !== 200)) {
     return `it failed: ${call.fault ?? call.status}`
   }
-  // Its worker would have written it again, had it been there all the time.
+  // A worker that lived throughout would have written the answer again.
   const wasAway = during('killed', nextMs) || during('stopped', nextMs) || during('frozen', nextMs, SHORT_FREEZE_MS)
-  // What it acknowledged in its last seconds may not have reached its file.
+  // Writes that Redis acknowledged in its last seconds may be missing in its file.
   const diedSoon = away.some(({ toMs }) => toMs > answeredMs)
   if ((during('redis emptied', nextMs) || diedSoon) && wasAway) return 'Redis lost the answer'
   if (during('stopped', storedMs, DRAIN_MS)) return 'its worker was stopped and could not finish it in 25 s'
@@ -232,7 +232,7 @@ export async function readTopics(brokers: string[], topics: string[]): Promise<M
   await consumer.connect()
   await consumer.subscribe({ topics, fromBeginning: true })
   const at = new Map<string, bigint>()
-  // Markers and aborted messages take offsets too: batches tell how far they reach, messages do not.
+  // Markers and aborted messages take offsets too: only batches tell how far they reach.
   consumer.on('consumer.end_batch_process', ({ payload: { topic, partition, lastOffset } }) => {
     at.set(`${topic}/${partition}`, BigInt(lastOffset) + 1n)
   })

@@ -1,6 +1,6 @@
 import type { PartitionStatus } from '../../src/kafka/partition.ts'
 
-/** As a busy partition shows itself. */
+/** A status that a busy partition reports. */
 export const BUSY_PARTITION: PartitionStatus = {
   partition: 4,
   state: 'ready',

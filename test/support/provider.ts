@@ -20,7 +20,7 @@ export function recordedLog(): { lines: string[]; log: Log } {
   return { lines, log: { error: say, warn: say, info: say, debug: say } }
 }
 
-/** As much of Redis as the provider keeps there; what was learned by one provider is known to the next on the same one. */
+/** The part of Redis that a provider uses; providers on the same one share what they have learned. */
 export function memory(): AdaptationsOptions['redis'] {
   const values = new Map<string, string>()
   const fake = {
@@ -31,7 +31,7 @@ export function memory(): AdaptationsOptions['redis'] {
   return fake as unknown as AdaptationsOptions['redis']
 }
 
-/** Close it, or its connections keep the test's process alive. */
+/** Must be closed: its connections keep the test's process alive. */
 export function createTestProvider(
   baseUrl: string,
   log: Log,
@@ -62,7 +62,7 @@ const SCHEMA = {
   properties: { score: { type: 'integer' } },
 }
 
-/** One that the stub answers; its resume names Иван Петров. */
+/** A question that the stub answers; its resume names Иван Петров. */
 export function question(changes: Partial<Question> = {}): Question {
   return {
     messages: [

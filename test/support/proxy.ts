@@ -7,7 +7,7 @@ import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 export interface ForwardProxyOptions {
-  /** Everybody is let in without them. */
+  /** Without credentials the proxy accepts everybody. */
   credentials?: { username: string; password: string }
   /** PEM; with them the way to the proxy is https. */
   tls?: { key: string; cert: string }
@@ -26,7 +26,7 @@ export interface ForwardProxy {
   /** For `OPENAI_PROXY_URL`, credentials included. */
   url: string
   requests(): readonly ProxyRequest[]
-  /** The local ports from which it reached its targets: who else reaches a target went past the proxy. */
+  /** The local ports from which it connected to its targets: any other connection to a target bypassed the proxy. */
   outgoingPorts(): ReadonlySet<number>
   /** Answers every request with this status instead of forwarding it; null: forwards again. */
   refuseWith(status: number | null): void
@@ -50,7 +50,7 @@ interface Books {
   refusal: number | null
 }
 
-/** Every socket to a target is noted, so that a test can tell it from one that went past the proxy. */
+/** Notes every socket to a target, so that a test can tell it from one that bypassed the proxy. */
 function noteOutgoing(socket: Socket, books: Books): void {
   books.sockets.add(socket)
   socket.once('connect', () => socket.localPort !== undefined && books.ports.add(socket.localPort))

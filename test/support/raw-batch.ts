@@ -1,4 +1,4 @@
-/** Record batches made byte by byte, and sent as they are: what no client would send. */
+/** Record batches made byte by byte and sent as they are, for what no client would send. */
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
@@ -33,9 +33,9 @@ export interface RawBatchOptions {
   codec?: CodecName | 'none'
   records: readonly RawRecord[]
   base?: bigint
-  /** Of the batch's first record and all others. */
+  /** Shared by all records of the batch. */
   timestamp?: bigint
-  /** What becomes of the packed records. */
+  /** Changes the packed records. */
   tamper?: (packed: Buffer) => void
   attributes?: number
   producerId?: bigint
@@ -91,7 +91,7 @@ function varint(value: number): Buffer {
   return Buffer.from([...bytes, rest])
 }
 
-/** What a broker says that has not heard yet of a new topic, or of its leader. */
+/** Errors of a broker that does not know a new topic, or its leader, yet. */
 const NOT_YET = new Set([3, 5, 6])
 const PATIENCE_MS = 15_000
 

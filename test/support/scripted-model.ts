@@ -1,4 +1,4 @@
-/** A model's server that is told, request by request, what to answer: for servers that openai-stub does not know. */
+/** A model server whose answer to each request is scripted: for servers that openai-stub does not imitate. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -9,7 +9,7 @@ import { findReference, findTexts } from '../../tools/openai-stub/texts.ts'
 
 /** A call as it came. */
 export interface Call {
-  /** As the texts name it (`ref:ID`). */
+  /** The name in the texts (`ref:ID`). */
   ref: string
   /** 1 for the first call with this name. */
   count: number
@@ -25,7 +25,7 @@ export interface Said {
   status?: number
   headers?: Record<string, string>
   body: unknown
-  /** Packed, although nobody asks for that. */
+  /** Compressed, although the client did not ask for it. */
   isPacked?: boolean
 }
 
@@ -35,7 +35,7 @@ export type Script = (call: Call) => Said | Promise<Said> | null
 export interface ScriptedModel {
   /** For `OPENAI_BASE_URL`. */
   baseUrl: string
-  /** What is asked by requests with these names. */
+  /** Answers to requests with these names. */
   scripts: Map<string, Script>
   /** What the server refuses of all the others. */
   refuses: Script
@@ -103,7 +103,7 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
 
   const server = createServer((req, res) => {
     if (req.method !== 'POST') res.writeHead(404).end()
-    // A fault of a script: seen by the worker, so that the test says what it got instead of waiting.
+    // A faulty script: the worker sees an error, so that the test fails with it instead of waiting.
     else reply(req, res).catch((error: unknown) => res.writeHead(500).end(`the script failed: ${String(error)}`))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

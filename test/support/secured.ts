@@ -1,4 +1,4 @@
-/** A broker and a Redis that ask for everything: TLS, a login, and a right for each thing that is done. */
+/** A broker and a Redis that require TLS, a login, and a right for each operation. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ const RIGHTS = join(import.meta.dirname, '../../ops/least-rights.md')
 export type Secured = Awaited<ReturnType<typeof startSecured>>
 
 /**
- * Starts both; Kafka's users are named as the mechanisms, and may do nothing until they are allowed to.
+ * Starts both. Kafka's users are named after the mechanisms and have no rights until some are granted.
  * @param plainUsers more users for PLAIN
  */
 export async function startSecured(plainUsers: readonly string[] = []) {
@@ -67,7 +67,7 @@ export async function startSecured(plainUsers: readonly string[] = []) {
   return {
     kafka,
     redis,
-    /** A certificate authority's file that both are trusted by, and one of somebody else. */
+    /** The file of the certificate authority that signed both, and one of another authority. */
     caFile: file('right.crt'),
     otherCaFile: file('other.crt'),
     async stop() {
@@ -99,7 +99,7 @@ export function login(
   }
 }
 
-/** The fenced block of ops/least-rights.md after the heading, so that what is documented is what is tested. */
+/** The fenced block of ops/least-rights.md after the heading: the documented rights are the tested ones. */
 async function documented(heading: string): Promise<string[]> {
   const text = await readFile(RIGHTS, 'utf8')
   const block = new RegExp(`^## ${heading}\\n[^]*?\`\`\`\\n([^]*?)\`\`\``, 'm').exec(text)?.[1]
@@ -113,7 +113,7 @@ const RESOURCES: Record<string, number> = {
   'transactional-id': AclResourceTypes.TRANSACTIONAL_ID,
 }
 
-/** A user's rights: the documented ones, but for what `withoutKafka` and `withoutRedis` pick out. */
+/** A user's rights: the documented ones without those that `withoutKafka` and `withoutRedis` match. */
 export interface Rights {
   user: string
   /** Instead of the world's. */

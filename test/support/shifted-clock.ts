@@ -1,4 +1,4 @@
-/** Preloaded into a worker (`node --import`): its wall clock is off by CLOCK_SHIFT_MS, as on a machine without time service. */
+/** Preloaded into a worker (`node --import`): shifts its wall clock by CLOCK_SHIFT_MS, as on a machine without NTP. */
 const shiftMs = Number(process.env['CLOCK_SHIFT_MS'])
 const TrueDate = Date
 const now = () => TrueDate.now() + shiftMs

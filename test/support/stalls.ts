@@ -1,7 +1,7 @@
-/** Tells when this process stood still, as tests of exact moments must know on a machine that others use too. */
+/** Tells when this process was stalled: tests of exact moments must know it on a shared machine. */
 
 const BEAT_MS = 10
-/** A gap between two beats that is longer than this counts. */
+/** A gap between two beats longer than this counts as a stall, ms. */
 const STALL_MS = 40
 
 /**

@@ -1,4 +1,4 @@
-/** Recognises moments of a request's way on the wire, between a worker and its services, and acts at that very moment. */
+/** Recognises a request's steps on the wire between a worker and its services, and acts at that moment. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
@@ -6,10 +6,10 @@ import type { Admin } from 'kafkajs'
 import type { Direction, TcpProxy } from './tcp-proxy.ts'
 import { startTcpProxy } from './tcp-proxy.ts'
 
-/** Whether a piece on the wire is the awaited one. */
+/** Whether a chunk on the wire is the awaited one. */
 export type Moment = (direction: Direction, chunk: Buffer) => boolean
 
-/** Kafka's request types (its protocol's "API keys") that a transaction is made of. */
+/** Kafka's request types (its protocol's "API keys") that make up a transaction. */
 const KAFKA_API_KEYS = { Produce: 0, AddPartitionsToTxn: 24, AddOffsetsToTxn: 25, EndTxn: 26, TxnOffsetCommit: 28 }
 
 /** @returns a request to Kafka of this type, with this text in it; kafkajs writes each request as one piece: length, type, ... */
@@ -24,7 +24,7 @@ export const scriptCall =
   (direction, chunk) =>
     direction === 'up' && chunk.includes(script.digest) && chunk.includes(text)
 
-/** @returns a piece in this direction, with this text in it */
+/** @returns a chunk in this direction that contains this text */
 export const bytes =
   (wanted: Direction, text = ''): Moment =>
   (direction, chunk) =>

@@ -10,7 +10,7 @@ export interface TcpProxyOptions {
   to: { host: string; port: number }
   /** 0, the default: a free one. A fixed one serves where the server must announce the proxy's address (Kafka). */
   port?: number
-  /** Sees every piece that is about to be passed on: a test kills or cuts at the very moment that it waits for. */
+  /** Sees every chunk before it is passed on, so that a test can kill or cut at that moment. */
   onChunk?: (direction: Direction, chunk: Buffer) => void
 }
 
@@ -28,7 +28,7 @@ export interface TcpProxy {
   reset(): void
   /** Nothing passes any more (one way, or both), though connections stay open and new ones are accepted, until `heal`: as when packets are dropped. */
   silence(direction?: Direction): void
-  /** Each piece arrives so many ms later, in order. */
+  /** Delays each chunk by so many ms, in order. */
   delay(ms: number): void
   /** The line is as before; after a silence what was held flows on, as TCP's retransmission would have it. */
   heal(): void
@@ -40,7 +40,7 @@ interface Pair {
   server: Socket
 }
 
-/** Pieces that are held at once in one direction; beyond them the sender is held back, as by a full buffer. */
+/** How many chunks are held in one direction; beyond that the sender is paused, as by a full buffer. */
 const MOST_HELD = 64
 
 interface Line {
@@ -118,7 +118,7 @@ export async function startTcpProxy({ to, port = 0, onChunk }: TcpProxyOptions):
       client.destroy()
       upstream.destroy()
     }
-    // Errors are what this proxy is for: the other side learns of them by its connection's end.
+    // Errors are expected: the other side sees its connection end.
     client.on('error', over).on('close', over)
     upstream.on('error', () => client.resetAndDestroy()).on('close', over)
     const pumps = [pass(client, upstream, 'up', line), pass(upstream, client, 'down', line)]

@@ -9,7 +9,7 @@ export interface TokenServerOptions {
   clientId: string
   clientSecret: string
   audience: string
-  /** Of a token. */
+  /** The life of a token. */
   lifeSeconds: number
 }
 
@@ -46,7 +46,7 @@ export async function startTokenServer({ clientId, clientSecret, audience, lifeS
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // The brokers go on knowing the key.
+    // The brokers still know the key.
     if (request.url === '/jwks') {
       return reply(response, 200, { keys: [{ ...publicKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' }] })
     }

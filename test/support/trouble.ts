@@ -17,7 +17,7 @@ const SENT_EVERY_MS = 100
  * @returns the ids
  */
 export async function underLoad(world: World, trouble: () => Promise<unknown>, limitMs = 150_000): Promise<number[]> {
-  // The first request opens a new system; trouble before that would be trouble at the start.
+  // The first request initialises a new system; earlier trouble would test the start instead.
   await world.send([traceable(1_000)])
   await world.answered([1_000])
   const ids = Array.from({ length: 3 * EACH }, (_, index) => 1_001 + index)
@@ -35,7 +35,7 @@ export async function underLoad(world: World, trouble: () => Promise<unknown>, l
   return [1_000, ...ids]
 }
 
-/** One success and one record each, as many calls as requests (or as told), and the worker is still there. */
+/** Expects one success and one record each, as many calls as requests (unless given), and a worker that still runs. */
 export function expectUnharmed(world: World, stub: Stub, ids: number[], calls = ids.length): void {
   const once = new Map(ids.map((id) => [`${id}`, 1]))
   const sorted = (counts: Map<string, number>) => new Map([...counts].toSorted(([a], [b]) => Number(a) - Number(b)))
@@ -56,7 +56,7 @@ export const called = (stub: Stub, count: number) =>
     () => `${stub.arrivals().length} of ${count} calls`,
   )
 
-/** @returns how often the worker said the warning or error that it said most often, whatever its fields */
+/** @returns how often the worker logged its most frequent warning or error, whatever its fields */
 export function mostSaid({ lines }: Worker): number {
   const counts = new Map<string, number>()
   for (const line of lines) {

@@ -28,7 +28,7 @@ export interface Worker {
  */
 export function startWorker(env: Record<string, string>): Worker {
   const child: ChildProcess = spawn(process.execPath, [join(ROOT, 'src/main.ts')], {
-    // Not the checkout: a developer's .env must not reach a worker under test.
+    // Not the checkout: a developer's .env must not configure a worker under test.
     cwd: mkdtempSync(join(tmpdir(), 'worker-')),
     env: { PATH: process.env['PATH'], LOG_DIR: 'logs', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,4 @@
-/** A world of one test: topics, group and key prefix of its own on the shared services, a model server, an observer. */
+/** What one test has for itself: topics, group and key prefix on the shared services, a model server, an observer. */
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import type { Admin, Kafka as KafkaClient, Message, Producer } from 'kafkajs'
@@ -53,7 +53,7 @@ export async function createWorld(options: WorldOptions) {
   }
   const groupId = `${tag}.group`
   const keyPrefix = `${tag}:`
-  // Brokers are killed in some tests, and the observer is to be back as soon as they are.
+  // Some tests kill brokers: the observer reconnects as soon as they are back.
   const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 8 }
   const kafka = new Kafka({ clientId: tag, brokers: options.kafkaBrokers, logLevel: logLevel.NOTHING, retry })
   const admin: Admin = kafka.admin()
@@ -70,7 +70,7 @@ export async function createWorld(options: WorldOptions) {
   await producer.connect()
   const redis = new Redis(options.redisUrl, options.redisTls === undefined ? {} : { tls: options.redisTls })
   redis.on('error', () => {
-    // Tests take Redis away on purpose; commands then fail by themselves.
+    // Tests take Redis away on purpose; the commands' own failures are enough.
   })
   const seen = await observe(kafka, tag, [topics.notifications, topics.records, topics.deadLetters])
   const workers: Worker[] = []

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { CallSlots } from '../../src/budget/call-slots.ts'
 import { createAdmission } from '../../src/budget/admission.ts'
+import { SendPace } from '../../src/budget/send-pace.ts'
 import type { ReserveReply } from '../../src/budget/scripts.ts'
 
 const quiet = { error() {}, warn() {}, info() {}, debug() {} }
@@ -36,6 +37,7 @@ function admissionWith(slots = new CallSlots(100)) {
     worker: 'w',
     log: quiet,
     signal: never,
+    lingerMs: 0,
   })
   const grant = (count: number): ReserveReply => ({
     kind: 'granted',
@@ -47,17 +49,26 @@ function admissionWith(slots = new CallSlots(100)) {
   return { admission, calls, settled, left, grant, ask }
 }
 
-const soon = () => new Promise(setImmediate)
+/** Two turns of the event loop: one in which what comes together gathers, and the one after it. */
+const soon = async () => {
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+}
+
+/** Ends a call that was granted. */
+async function end(wait: Promise<{ kind: string; slot?: { release(): void } }> | undefined): Promise<void> {
+  ;(await wait)?.slot?.release()
+}
 
 test('one call asks for all that wait, and those that it does not grant are asked for again', async () => {
   const { calls, grant, ask } = admissionWith()
   const waits = [ask('a'), ask('b'), ask('a')]
+  await soon()
+  expect(calls[0]?.ids).toHaveLength(3)
   calls[0]?.reply(grant(1))
   await soon()
   expect(calls[1]?.ids).toHaveLength(2)
-  calls[1]?.reply(grant(1))
-  await soon()
-  calls[2]?.reply(grant(1))
+  calls[1]?.reply(grant(2))
   const grants = await Promise.all(waits)
   expect(new Set(grants.map((each) => (each.kind === 'granted' ? each.id : ''))).size).toBe(3)
 })
@@ -66,6 +77,7 @@ test('a grant for one that gave up while it was asked for is given back', async 
   const { calls, settled, grant, ask } = admissionWith()
   const leaving = new AbortController()
   const wait = ask('a', leaving.signal)
+  await soon()
   leaving.abort(new Error('gave up'))
   await expect(wait).rejects.toThrow('gave up')
   calls[0]?.reply(grant(1))
@@ -77,6 +89,7 @@ test('the place in the line is kept for the next one when the first gives up, an
   const { admission, calls, left, ask } = admissionWith()
   const leaving = new AbortController()
   const waits = [ask('a', leaving.signal), ask('b', leaving.signal)]
+  await soon()
   calls[0]?.reply({ kind: 'wait', ...version, waitMs: 60_000, askAgainMs: 60_000 })
   await soon()
   expect(admission.nextTurnInMs()).toBeGreaterThan(50_000)
@@ -95,6 +108,7 @@ test('the place in the line is kept for the next one when the first gives up, an
 test('a refusal ends one wait only', async () => {
   const { calls, grant, ask } = admissionWith()
   const waits = [ask('a'), ask('b')]
+  await soon()
   calls[0]?.reply({ kind: 'refused', ...version, waitMs: 5_000 })
   expect(await waits[0]).toEqual({ kind: 'refused', waitMs: 5_000 })
   await soon()
@@ -106,30 +120,44 @@ test('nobody asks for a grant that has no slot to be used in, and a call that en
   const slots = new CallSlots(2)
   const { calls, grant, ask } = admissionWith(slots)
   const waits = ['a', 'b', 'c'].map((user) => ask(user))
-  calls[0]?.reply(grant(1))
+  await soon()
+  expect(calls[0]?.ids).toHaveLength(2)
+  calls[0]?.reply(grant(2))
+  await soon()
+  expect([calls.length, slots.free]).toEqual([1, 0])
+  await end(waits[0])
   await soon()
   expect(calls[1]?.ids).toHaveLength(1)
   calls[1]?.reply(grant(1))
-  await soon()
-  expect([calls.length, slots.free]).toEqual([2, 0])
-  slots.release(false)
-  await soon()
-  expect(calls).toHaveLength(3)
-  calls[2]?.reply(grant(1))
   expect((await Promise.all(waits)).map(({ kind }) => kind)).toEqual(['granted', 'granted', 'granted'])
+})
+
+test('no more is asked for than can be sent in time: the rest is asked for as calls are sent', async () => {
+  const { calls, grant, ask } = admissionWith(new CallSlots(100, new SendPace(2)))
+  const waits = ['a', 'b', 'c'].map((user) => ask(user))
+  await soon()
+  expect(calls[0]?.ids).toHaveLength(2)
+  calls[0]?.reply(grant(2))
+  await soon()
+  expect(calls).toHaveLength(1)
+  const first = await waits[0]
+  if (first?.kind === 'granted') first.slot.sent()
+  await soon()
+  expect(calls[1]?.ids).toHaveLength(1)
 })
 
 test('a request that has to be alone waits until nothing is in flight, and those behind it wait for it', async () => {
   const slots = new CallSlots(2)
   const { calls, grant, ask } = admissionWith(slots)
   const first = ask('a')
+  await soon()
   calls[0]?.reply(grant(1))
   await first
   const alone = ask('b', never, true)
   const behind = ask('c')
   await soon()
   expect(calls).toHaveLength(1)
-  slots.release(false)
+  await end(first)
   await soon()
   expect(calls[1]?.ids).toHaveLength(1)
   calls[1]?.reply(grant(1))
@@ -137,8 +165,22 @@ test('a request that has to be alone waits until nothing is in flight, and those
   expect(slots.free).toBe(0)
   await soon()
   expect(calls).toHaveLength(2)
-  slots.release(true)
+  await end(alone)
   await soon()
   calls[2]?.reply(grant(1))
   expect((await behind).kind).toBe('granted')
+})
+
+test('those that give up before they are asked for leave nothing that waits', async () => {
+  const { calls, grant, ask } = admissionWith()
+  const leaving = new AbortController()
+  const wait = ask('a', leaving.signal)
+  leaving.abort(new Error('gave up'))
+  await expect(wait).rejects.toThrow('gave up')
+  await soon()
+  const next = ask('b')
+  await soon()
+  expect(calls).toHaveLength(1)
+  calls[0]?.reply(grant(1))
+  expect((await next).kind).toBe('granted')
 })

@@ -4,7 +4,7 @@ import { DEFAULT_BATCH_LIMITS } from '../../src/kafka/outbox.ts'
 import { Partition } from '../../src/kafka/partition.ts'
 import { createWindow } from '../../src/kafka/window.ts'
 import { MemoryKafka } from '../simulation/kafka.ts'
-import type { Park } from '../simulation/operations.ts'
+import type { Park } from '../simulation/scheduler.ts'
 
 const ignore = () => {}
 const log = { error: ignore, warn: ignore, info: ignore, debug: ignore }
@@ -17,8 +17,8 @@ const STOP = new Error('stop')
  */
 function partitionOf({ isMember = (): boolean => true } = {}) {
   const done: string[] = []
-  const kafka = new MemoryKafka('in', 1, ignore)
-  for (const value of ['a', 'b', 'c']) kafka.append(0, value, 1)
+  const kafka = new MemoryKafka('in', 1)
+  for (const value of ['a', 'b', 'c']) kafka.append(0, value)
   const told = { breaks: (_label: string): void => {}, confirm: (batch: Completion[]) => Promise.resolve(batch) }
   const park: Park = async (_lane, { label }, execute) => {
     done.push(label.split(' ')[0] ?? '')
@@ -51,7 +51,7 @@ function partitionOf({ isMember = (): boolean => true } = {}) {
   }
   const partition = new Partition({
     source: { group: 'g', topic: 'in', partition: 0 },
-    clients: kafka.clientsOf(lane, park),
+    clients: kafka.clientsOf({ lane, returnedAtStep: -1 }, park),
     handler,
     window: createWindow({ messages: 10, bytes: 10_000 }),
     flow,

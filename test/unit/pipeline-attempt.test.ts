@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { AskParts, Asked } from '../../src/pipeline/attempt.ts'
+import type { AskParts } from '../../src/pipeline/attempt.ts'
+import type { Asked } from '../../src/pipeline/call.ts'
 import { createAsk } from '../../src/pipeline/attempt.ts'
 import { startJourney } from '../../src/outcomes/effort.ts'
 import type { Reply } from '../../src/provider/reply.ts'
@@ -9,6 +10,7 @@ const owner = { group: 'g', topic: 'in', partition: 0, offset: 1n, timestampMs: 
 const usage = { promptTokens: 5, completionTokens: 2, totalTokens: 7 }
 const said = { usage, limits: {}, keyFingerprint: 'k' }
 const ANSWER: Reply = { kind: 'answer', content: 'yes', model: 'm', ...said }
+const READ = { requirements: [], score: 50, recommendation: 'yes' }
 const failure = (code: 'timeout' | 'rate_limited', sent = true): Reply => ({
   kind: 'failure',
   code,
@@ -28,7 +30,13 @@ function attemptOf(reply: Reply | (() => Promise<Reply>) = ANSWER, broken: Recor
     return Object.hasOwn(broken, name) ? Promise.reject(broken[name]) : Promise.resolve(value)
   }
   const held = new AbortController()
-  const grant = { kind: 'granted', id: 'w:1', tokens: 10, sendByMs: 1e9, waitedMs: 0, atMs: 0, seq: 1, used: {} }
+  let isHeld = true
+  const release = () => {
+    if (isHeld) done.push('release')
+    isHeld = false
+  }
+  const slot = { sent: ignore, release }
+  const grant = { kind: 'granted', id: 'w:1', tokens: 10, sendByMs: 1e9, waitedMs: 0, atMs: 0, seq: 1, used: {}, slot }
   const lease = { id: 1n, owner, token: 't', alone: false }
   const parts = {
     dedupe: {
@@ -47,10 +55,10 @@ function attemptOf(reply: Reply | (() => Promise<Reply>) = ANSWER, broken: Recor
         return step('reserve', grant)
       },
       settle: (_grant: unknown, tokens: number | null) => step(`settle ${tokens}`, undefined),
+      narrows: () => broken['narrowed'] === true,
       narrow: () => step('narrow', undefined),
       holdFor: (ms: number) => step(`hold ${ms}`, undefined),
     },
-    slots: { release: () => void done.push('release') },
     gate: {
       enter: () => step('enter', { id: '1', probe: null, held: held.signal }),
       report: (_pass: unknown, outcome: string) => step(`report ${outcome}`, { held: true, scopes: 's', successes: 3 }),
@@ -63,7 +71,7 @@ function attemptOf(reply: Reply | (() => Promise<Reply>) = ANSWER, broken: Recor
   const [wait, call] = [new AbortController(), new AbortController()]
   const asked = { id: 1n, owner, messages: [], tokens: 10, user: '', alone: false, trial: null, maxCompletionTokens: 5 }
   const make = (more: Partial<Asked> = {}) => {
-    const question = { ...asked, schema: null, journey: startJourney(), judge: () => 'usable', ...more }
+    const question = { ...asked, schema: null, journey: startJourney(), read: () => READ, ...more }
     return createAsk(parts)(question as unknown as Asked, { wait: wait.signal, call: call.signal })
   }
   return { make, done, call }
@@ -75,10 +83,26 @@ describe('one attempt', () => {
   it('goes gate, budget, lease, call, settlement, gate, and keeps the lease until its answer is stored', async () => {
     const { make, done } = attemptOf()
     const attempt = await make()
-    expect(done).toEqual([...TO_THE_CALL, 'settle 7', 'narrow', 'report answered', 'release'])
+    expect(done).toEqual([...TO_THE_CALL, 'settle 7', 'release', 'narrow', 'report answered'])
     if (attempt.kind !== 'answer') throw new Error(attempt.kind)
     await attempt.endLease()
     expect(done.at(-1)).toBe('end')
+  })
+
+  it('lets the next call begin at once after a success, but not before the gate knows of a failure', async () => {
+    const success = attemptOf()
+    await success.make()
+    expect(success.done.indexOf('release')).toBeLessThan(success.done.indexOf('report answered'))
+    const failed = attemptOf(failure('timeout'))
+    await failed.make()
+    expect(failed.done.slice(-2)).toEqual(['report timeout', 'release'])
+  })
+
+  it('lets no call begin before the budget knows that an answer told of less', async () => {
+    const { make, done } = attemptOf(ANSWER, { narrowed: true })
+    await make()
+    expect(done.at(-1)).toBe('release')
+    expect(done).toContain('narrow')
   })
 
   it('waits for nothing with a text that no budget can hold', async () => {
@@ -110,7 +134,7 @@ describe('one attempt', () => {
 
   it('makes a failure of an answer that cannot be used', async () => {
     const { make, done } = attemptOf()
-    expect(await make({ judge: () => 'unusable' })).toMatchObject({ kind: 'failure', code: 'unusable_answer' })
+    expect(await make({ read: () => null })).toMatchObject({ kind: 'failure', code: 'unusable_answer' })
     expect(done.slice(-3)).toEqual(['end', 'report unusable_answer', 'release'])
   })
 
@@ -155,7 +179,7 @@ describe('an attempt whose collaborators fail', () => {
 
   it.each(['settle 7', 'narrow', 'report answered'])('loses no paid answer: %s', async (step) => {
     const { make } = attemptOf(ANSWER, { [step]: fault })
-    expect(await make()).toMatchObject({ kind: 'answer', content: 'yes' })
+    expect(await make()).toMatchObject({ kind: 'answer', answer: READ })
   })
 
   it('blames nobody when the gate cannot be told of a failure', async () => {

@@ -1,6 +1,7 @@
 /** A fetch hands over many messages at once: the event loop turns between them, however large they are. */
 import { expect, test } from 'vitest'
 import type { SourceMessage } from '../../src/kafka/messages.ts'
+import { Turns } from '../../src/lib/turns.ts'
 import type { PipelineParts } from '../../src/pipeline/pipeline.ts'
 import { Pipeline } from '../../src/pipeline/pipeline.ts'
 import { longestStallMs } from '../support/cpu-stalls.ts'
@@ -16,6 +17,7 @@ function pipelineOf(): Pipeline {
     config: { kafka: { groupId: 'g', topics }, maxRequestBytes: 1_000_000, budget: {} },
     log: recordedLog().log,
     metrics: { deadLettered: () => {} },
+    turns: new Turns(),
   }
   // Nothing else is asked for by a message that is no request.
   return new Pipeline(parts as unknown as PipelineParts)

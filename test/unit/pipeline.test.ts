@@ -14,7 +14,8 @@ const outcome = {
   headers: {},
   decision: null,
 }
-const ANSWER: Attempt = { kind: 'answer', content: 'c', model: 'm', promptTokens: 1, endLease: () => Promise.resolve() }
+const GOOD = { requirements: [], score: 50, recommendation: 'x' }
+const ANSWER: Attempt = { kind: 'answer', answer: GOOD, model: 'm', promptTokens: 1, endLease: () => Promise.resolve() }
 const MINE = { kind: 'mine', starts: 0, startsAlone: 0, stored: null }
 
 const source = (value: string | null = REQUEST, key = 'new_request'): SourceMessage => ({
@@ -34,10 +35,12 @@ interface Told {
   refused?: object
   stored?: object
   lost?: boolean
+  /** What waiting at the entrance ends with. */
+  outside?: Error
 }
 
 /** A pipeline whose collaborators say what the test tells them to; `done` is what they were asked, in order. */
-function pipelineOf({ claims = [MINE], attempts = [ANSWER], refused, stored, lost = false }: Told = {}) {
+function pipelineOf({ claims = [MINE], attempts = [ANSWER], refused, stored, lost = false, outside }: Told = {}) {
   const done: string[] = []
   const step = <T>(name: string, value: T): Promise<T> => {
     done.push(name)
@@ -56,12 +59,17 @@ function pipelineOf({ claims = [MINE], attempts = [ANSWER], refused, stored, los
     },
     budget: { published: () => void done.push('spent') },
     ask: ({ alone }: { alone: boolean }) => step(alone ? 'ask alone' : 'ask', asked.shift()),
+    entrance: {
+      enter: (user: string) => (outside ? step(`enter ${user}`, outside) : Promise.resolve()),
+      leave: ignore,
+    },
+    turns: { next: () => Promise.resolve() },
     capOf: () => 10,
     scoring: {
       prepare: () => ({ id: 7n, messages: [], schema: null }),
       askOnce: (_prepared: unknown, ask: () => unknown) => ask(),
       mostTokens: () => 20,
-      judge: () => 'usable',
+      read: () => GOOD,
       verify: () => ({ model: 'm', isDoubtful: false }),
       conclude: () => outcome,
       decisionRecords: () => [],
@@ -143,6 +151,13 @@ describe('the way of a message', () => {
     const killer = pipelineOf({ claims: [{ ...MINE, starts: 6, startsAlone: 3 }] })
     expect(topicsOf(await killer.handle())).toEqual(['dead'])
     expect(killer.done).toEqual(['claim'])
+  })
+
+  it('claims nothing while it waits at the entrance', async () => {
+    const stop = new Error('stop')
+    const { handle, done } = pipelineOf({ outside: stop })
+    await expect(handle()).rejects.toBe(stop)
+    expect(done).toEqual(['enter 1'])
   })
 
   it('lets its claim go when it is aborted', async () => {

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LogFields } from '../../src/logging/log.ts'
-import { createRedact } from '../../src/logging/redact.ts'
-import { createSecrets } from '../../src/logging/redact.ts'
+import { createRedact, createSecrets } from '../../src/logging/redact.ts'
 import { createKeySource } from '../../src/provider/key.ts'
 
 let lines: string[]

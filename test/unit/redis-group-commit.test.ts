@@ -12,36 +12,76 @@ function manualCalls() {
   return { calls, run }
 }
 
-test('a lone item is sent at once, and what comes meanwhile goes together in the next call, each with its own result', async () => {
+const nextTurn = () => new Promise(setImmediate)
+
+test('what comes in one turn of the event loop goes together, and so does what comes during a call, each with its own result', async () => {
   const { calls, run } = manualCalls()
-  const send = groupCommit(run)
-  const results = [1, 2, 3].map(send)
-  expect(calls.map(({ items }) => items)).toEqual([[1]])
+  const send = groupCommit(run, { lingerMs: 0 })
+  const results = [1, 2].map(send)
+  await nextTurn()
+  expect(calls.map(({ items }) => items)).toEqual([[1, 2]])
+  results.push(...[3, 4].map(send))
+  await nextTurn()
+  expect(calls).toHaveLength(1)
   calls[0]?.answer()
   expect(await results[0]).toBe(10)
-  expect(calls.map(({ items }) => items)).toEqual([[1], [2, 3]])
+  await nextTurn()
+  expect(calls.map(({ items }) => items)).toEqual([
+    [1, 2],
+    [3, 4],
+  ])
   calls[1]?.answer()
-  expect(await Promise.all(results)).toEqual([10, 20, 30])
+  expect(await Promise.all(results)).toEqual([10, 20, 30, 40])
 })
 
 test('a call that fails fails its own items only', async () => {
   const { calls, run } = manualCalls()
-  const send = groupCommit(run)
-  const [first, second] = [send(1), send(2)]
+  const send = groupCommit(run, { lingerMs: 0 })
+  const first = send(1)
+  await nextTurn()
+  const second = send(2)
   calls[0]?.fail(new Error('away'))
   await expect(first).rejects.toThrow('away')
+  await nextTurn()
   calls[1]?.answer()
   expect(await second).toBe(20)
 })
 
 test('a call takes a bounded number of items', async () => {
   const { calls, run } = manualCalls()
-  const send = groupCommit(run)
+  const send = groupCommit(run, { lingerMs: 0 })
   const results = Array.from({ length: 200 }, (_, n) => send(n))
-  for (let n = 0; n < 5; n++) {
+  for (let n = 0; n < 13; n++) {
+    while (calls.length <= n) await nextTurn()
     calls[n]?.answer()
-    await new Promise(setImmediate)
   }
   expect(await Promise.all(results)).toHaveLength(200)
-  expect(Math.max(...calls.map(({ items }) => items.length))).toBe(64)
+  expect(Math.max(...calls.map(({ items }) => items.length))).toBe(16)
+})
+
+test('under load a call waits for more items, but a single item waits for none', async () => {
+  const { calls, run } = manualCalls()
+  const send = groupCommit(run, { lingerMs: 20 })
+  const first = [1, 2].map(send)
+  await nextTurn()
+  calls[0]?.answer()
+  await Promise.all(first)
+  const startedMs = performance.now()
+  const third = send(3)
+  const later = new Promise((resolve) => setTimeout(resolve, 5)).then(() => send(4))
+  while (calls.length < 2) await nextTurn()
+  expect(performance.now() - startedMs).toBeGreaterThan(15)
+  expect(calls[1]?.items).toEqual([3, 4])
+  calls[1]?.answer()
+  await Promise.all([third, later])
+  const alone = send(5)
+  while (calls.length < 3) await nextTurn()
+  calls[2]?.answer()
+  await alone
+  // The last call had one item: the next one waits for a turn only.
+  const next = send(6)
+  await nextTurn()
+  expect(calls).toHaveLength(4)
+  calls[3]?.answer()
+  expect(await next).toBe(60)
 })

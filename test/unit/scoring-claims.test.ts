@@ -1,9 +1,10 @@
-/** The bounds that the verification keeps on claims whose truth is known; see evaluation/claims.jsonl. */
+/** The bounds that the verification keeps on claims whose truth is known; see evaluation/claims*.jsonl. */
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { claimsLines, type ClaimsReport, judgeClaims, readClaims } from '../../src/cli/evaluation/claims.ts'
 
-const cases = readClaims(readFileSync(new URL('../../evaluation/claims.jsonl', import.meta.url), 'utf8'))
+const casesOf = (file: string) => readClaims(readFileSync(new URL(`../../evaluation/${file}`, import.meta.url), 'utf8'))
+const cases = casesOf('claims.jsonl')
 let careless: ClaimsReport
 let careful: ClaimsReport
 beforeAll(async () => {
@@ -47,6 +48,22 @@ describe('of claims whose truth is known', () => {
   test('the figures are told in lines', () => {
     expect(claimsLines(careless).join('\n')).toMatch(/As a careless model claims:\n +True claims rejected +\d+ of 348/)
   })
+})
+
+test('the same holds of rare professions and hard turns of phrase, a quarter of them in other languages', async () => {
+  const { trueRejected, falsePublished, suitableRefused, wrong } = await judgeClaims(
+    casesOf('claims-rare.jsonl'),
+    'careless',
+    50,
+  )
+  expect(trueRejected.of).toBe(483)
+  expect({ isRare: trueRejected.count / trueRejected.of <= 0.01, wrong }).toMatchObject({ isRare: true })
+  const kinds = ['denies', 'wish', 'offtopic'].flatMap((kind) => falsePublished[kind] ?? [])
+  const sum = (of: 'count' | 'of') => kinds.reduce((total, each) => total + each[of], 0)
+  expect(sum('of')).toBe(219)
+  expect(sum('count') / sum('of')).toBeLessThanOrEqual(0.5)
+  expect(falsePublished['invented']).toEqual({ count: 0, of: 11 })
+  expect(suitableRefused.count).toBe(0)
 })
 
 test('a line of claims that is none is named', () => {

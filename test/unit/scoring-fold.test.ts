@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createFolder, fold, foldWords } from '../../src/scoring/fold.ts'
+import { fold, foldInSlices, foldWords } from '../../src/scoring/fold.ts'
 import { stripInvisible } from '../../src/lib/sanitize.ts'
 
 const letters = fc.constantFrom(...'аеёйАЁЙщ aеE1½ﬁß«»—-.,+#%\n\t\u00a0\u0301\u200bИ\u0306漢Ⅳ'.split(''))
@@ -69,14 +69,14 @@ describe('folding', () => {
     )
   })
 
-  test('in slices of any size it gives what it gives in one go', () => {
-    fc.assert(
-      fc.property(anyText, fc.integer({ min: 1, max: 20 }), (text, size) => {
-        const folder = createFolder(text)
-        while (!folder.step(size)) expect(folder.step(0)).toBe(false)
-        expect(folder.result()).toEqual(fold(text))
-      }),
-    )
+  test('a long text, which is folded in slices, gives what its parts give', async () => {
+    const property = fc.asyncProperty(anyText, async (text) => {
+      const times = Math.ceil(20_000 / (text.length + 1))
+      const { text: folded } = await foldInSlices(`${text}\n`.repeat(times), async () => {})
+      const part = foldWords(text)
+      expect(folded.trim()).toBe(part === '' ? '' : Array(times).fill(part).join(' '))
+    })
+    await fc.assert(property, { numRuns: 30 })
   })
 
   test('every folded character knows its place in the source', () => {

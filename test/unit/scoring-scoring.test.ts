@@ -5,6 +5,8 @@ import { startJourney } from '../../src/outcomes/effort.ts'
 import type { Log } from '../../src/logging/log.ts'
 import type { Outcome } from '../../src/outcomes/outcome.ts'
 import { readDecision } from '../../src/scoring/decision-record.ts'
+import type { ModelAnswer } from '../../src/scoring/answer.ts'
+import type { Scoring } from '../../src/scoring/scoring.ts'
 import { createScoring } from '../../src/scoring/scoring.ts'
 import { createTokenEstimator } from '../../src/provider/tokens.ts'
 
@@ -60,6 +62,12 @@ function create(env: Record<string, string> = {}, ttl = true) {
 
 const paid = { ...startJourney(), attempts: 1, billedTokens: 700, promptTokens: 600, completionTokens: 100 }
 
+function readBy(scoring: Scoring, content: string): ModelAnswer {
+  const answer = scoring.read(content)
+  if (answer === null) throw new Error('the answer cannot be used')
+  return answer
+}
+
 async function answered(
   content: string,
   changes: Partial<typeof request> = {},
@@ -70,7 +78,8 @@ async function answered(
   const scoring = create(env)
   const prepared = scoring.prepare({ ...request, ...changes })
   const promptTokens = billed ?? Math.round(prepared.estimate.raw * 0.8)
-  const checked = await scoring.verify(prepared, { content, model: 'gpt-4.1-mini-2025-04-14', promptTokens })
+  const answer = readBy(scoring, content)
+  const checked = await scoring.verify(prepared, { answer, model: 'gpt-4.1-mini-2025-04-14', promptTokens })
   const outcome = await scoring.conclude(prepared, checked, paid, isSecond)
   return { scoring, prepared, outcome: outcome as Outcome & { kind: 'success' } }
 }
@@ -186,7 +195,8 @@ describe('asking', () => {
         const prepared = scoring.prepare({ ...request, address: { ...address, processingId: BigInt(i) } })
         const ask = async () => {
           calls += 1
-          const checked = await scoring.verify(prepared, { content: answerWith(), model: 'm', promptTokens: null })
+          const answer = readBy(scoring, answerWith())
+          const checked = await scoring.verify(prepared, { answer, model: 'm', promptTokens: null })
           return { kind: 'final' as const, outcome: await scoring.conclude(prepared, checked, paid, false) }
         }
         return scoring.askOnce(prepared, ask, signal)
@@ -223,10 +233,10 @@ describe('asking', () => {
     expect(messages[2]?.content).toContain('\nPython\n')
   })
 
-  test('judges an answer by its schema, and logs what is wrong without its words', () => {
+  test('reads an answer by its schema, and logs what is wrong without its words', () => {
     const scoring = create()
-    expect(scoring.judge(answerWith())).toBe('usable')
-    expect(scoring.judge(answerWith({ score: 'секрет' }))).toBe('unusable')
+    expect(scoring.read(answerWith())).toEqual(JSON.parse(answerWith()))
+    expect(scoring.read(answerWith({ score: 'секрет' }))).toBeNull()
     expect(logged.join()).toContain('score')
     expect(logged.join()).not.toContain('секрет')
   })

@@ -54,11 +54,11 @@ describe('the ladder', () => {
     await expect(result).rejects.toThrow('cannot be pulled')
   })
 
-  it('says of every rung why it is not there, and what to install', async () => {
+  it('says in one line what to do, and of every rung why it is not there', async () => {
     const { result } = ladder({ given: 'not set', containers: 'no runtime', local: 'missing: Maven (mvn)' })
     await expect(result).rejects.toThrow(NoServices)
     await expect(result).rejects.toThrow(
-      /given: not set\n.*containers: no runtime\n.*missing: Maven[^]*Install Docker, or Java/,
+      /^no Kafka and Redis here: set KAFKA_\S+ and REDIS_HOST, or start Docker, or install Java 17 and Maven .*\(given: not set; containers: no runtime; local: missing: Maven \(mvn\)\)$/,
     )
   })
 

@@ -5,7 +5,7 @@ import type { JsonSchema, SchemaName } from './json-schemas.ts'
 import type { SampleName } from './samples.ts'
 import { sampleTexts } from './samples.ts'
 
-/** Of the contract, not of the worker: additions raise the second number. */
+/** The contract's version, not the worker's: additions raise the second number. */
 const CONTRACT_VERSION = '1.0.0'
 const KAFKA_BINDING = '0.5.0'
 

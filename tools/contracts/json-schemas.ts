@@ -48,7 +48,7 @@ export function jsonSchemas(): Record<SchemaName, JsonSchema> {
 
 type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>['override']>
 
-/** Numbers are read as their text (see lib/json.ts), which zod calls a custom type. */
+/** Numbers are read as text (lib/json.ts), which is a custom type for zod. */
 const showNumber: Override = ({ zodSchema, jsonSchema }) => {
   if (zodSchema._zod.def.type === 'custom') jsonSchema.type ??= 'integer'
 }

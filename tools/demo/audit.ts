@@ -14,7 +14,7 @@ export interface Evidence {
   proofs: ReadonlyMap<bigint, string | null>
   /** Requests that arrived at the stand-in. */
   calls: number
-  /** At most so many of them left no outcome: they died with a worker, and were made again. */
+  /** The most calls that may have left no outcome: they died with a worker and were repeated. */
   lostCalls: number
 }
 
@@ -100,13 +100,13 @@ function rowOf(sample: Sample, answers: ReadonlyMap<bigint, Answer[]>, { deadLet
   }
   const [answer, again] = answers.get(sample.processingId) ?? []
   if (answer === undefined) return { sample, answer: null, outcome: 'lost', proof: null }
-  // The one answer is its original's.
+  // The only answer belongs to its original.
   if (sample.expected === 'duplicate' && again === undefined)
     return { sample, answer: null, outcome: 'duplicate, skipped', proof: null }
   return { sample, answer, outcome: outcomeOf(answer), proof: proofs.get(sample.processingId) ?? null }
 }
 
-/** @returns what became of it, in a few words */
+/** @returns its outcome in a few words */
 export function outcomeOf({ result, cached, flags }: Answer): string {
   if (result.kind === 'failure') return `failed: ${FAILED_AS[failureKind(result.message)]}`
   return `scored${cached ? ' from cache' : ''}${flags === '' ? '' : ', flagged'}`
@@ -119,7 +119,7 @@ function failureKind(message: string): keyof typeof FAILED_AS {
   return message.startsWith('Запрос составлен неверно') ? 'invalid' : 'other'
 }
 
-/** Samples that were lost, or are not among the dead letters, are told of by their ids. */
+/** Names samples that were lost, or that are missing among the dead letters, by their ids. */
 function unexpected({ sample, answer }: Row): string[] {
   if (answer === null) return []
   const { result } = answer

@@ -108,7 +108,7 @@ export async function start(
 
 export const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
 
-/** Has it stopped at the end, also when it is still starting then; what does not start leaves nothing behind. */
+/** Defers its stop, which also waits for one that is still starting. */
 export function releaseStarted<T>(
   releases: ReleaseStack,
   what: string,

@@ -61,6 +61,6 @@ export function demoSamples(firstId: bigint): Sample[] {
     request({ ...second, title: 'слишком длинное', text: overLong() }, 'too_long'),
     request({ ...second, title: 'те же тексты, id > 2^53' }, 'scored', 2n ** 53n + 1n + firstId * 2n),
   ]
-  // The trouble stands among the good requests, not after them.
+  // Problematic messages stand between good ones, not after them.
   return bad.reduce((all, sample, i) => all.toSpliced(3 * i + 3, 0, sample), scored)
 }

@@ -15,7 +15,7 @@ const TABLE = [
 ] as const
 const GAP = '  '
 const TABLE_WIDTH = TABLE.reduce((sum, { width }) => sum + width + GAP.length, 0)
-/** A proof in fewer columns says nothing: it gets a line of its own. */
+/** Below this many columns a proof gets a line of its own. */
 const LEAST_PROOF = 20
 
 /** A letter written as two characters (й as и and a breve) takes one column. */

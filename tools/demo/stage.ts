@@ -84,7 +84,7 @@ export async function workersHaveJoined(clients: KafkaClients, group: string, co
     const { groups } = await clients.withAdmin((admin) => admin.describeGroups([group]))
     return groups.some(({ state, members }) => state === 'Stable' && members.length === count)
   } catch {
-    // A new broker has no coordinator yet; the caller asks again, within its limit.
+    // A new broker may have no coordinator yet; the caller asks again, within its time limit.
     return false
   }
 }

@@ -14,7 +14,7 @@ const ANSWERS_BEFORE = 5
 /** A call younger than this is still unanswered when the signal arrives. */
 const FRESH_MS = 250
 const POLL_MS = 20
-/** An answer of the model that came so shortly before the kill may not have been stored any more. */
+/** An answer that arrived less than this long before the kill may not have been stored, ms. */
 const UNSTORED_MS = 1_000
 
 export interface Kill {
@@ -46,7 +46,7 @@ export async function killOne({ arrivals, answered, workers, signal }: Scene): P
   }
 }
 
-/** @returns the most calls that were paid and left no outcome, since they died with the victim */
+/** @returns how many paid calls may have left no outcome because they died with the victim */
 export function lostCalls(arrivals: readonly Arrival[], kill: Kill | null): number {
   if (kill === null) return 0
   const victim = hashKey(workerKey(VICTIM))

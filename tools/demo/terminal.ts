@@ -10,12 +10,12 @@ export interface Terminal {
   /** Replaces the line that changes; null takes it away. Does nothing where the terminal cannot go back. */
   live: (line: string | null) => void
   columns: number
-  /** In colour, unless NO_COLOR is set or nobody looks. */
+  /** In colour, unless NO_COLOR is set or the output is no terminal. */
   good: (text: string) => string
   bad: (text: string) => string
 }
 
-/** What a wide terminal still reads at a glance, and what the tables are made for. */
+/** The widest that the tables are made for. */
 export const MOST_COLUMNS = 120
 export const LEAST_COLUMNS = 60
 

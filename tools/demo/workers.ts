@@ -68,7 +68,7 @@ export async function startWorkers(
 async function end(worker: Guarded): Promise<void> {
   const limit = new AbortController()
   const late = sleep(DRAIN_MS, undefined, { signal: limit.signal }).catch(() => {
-    // It was in time.
+    // It ended in time.
   })
   await Promise.race([worker.kill('SIGTERM'), late])
   limit.abort()

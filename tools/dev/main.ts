@@ -9,6 +9,8 @@ import { envLines, fixedServices, settingsFor } from '../services/fixed.ts'
 
 const STUB_PORT = 8080
 const OPS_PORT = 9464
+/** Stopped before everything was up. */
+const EXIT_INTERRUPTED = 130
 const WORKER = join(import.meta.dirname, '../../src/main.ts')
 
 const say = (line: string) => void process.stdout.write(`${line}\n`)
@@ -16,8 +18,8 @@ const signal = onSignal()
 const releases: (() => Promise<unknown>)[] = []
 try {
   // Before services are started that would have to be stopped again.
-  await requireFree(STUB_PORT, 'server')
-  await requireFree(OPS_PORT, 'worker')
+  await requireFree(STUB_PORT, '`npm run dev` or `npm run openai-stub`')
+  await requireFree(OPS_PORT, '`npm run dev`')
   const services = await fixedServices(say, signal)
   releases.push(() => services.stop())
   const stub = await startStub({ port: STUB_PORT, latencyMs: 500 })
@@ -32,16 +34,15 @@ try {
   const env = { ...process.env, ...settings, OPENAI_KEY_FILE: '', OPENAI_PROXY_URL: '', OPS_PORT: String(OPS_PORT) }
   // In a process group of its own: Ctrl-C would reach it besides our signal, and a second signal ends it at once.
   const options = { env, stdio: 'inherit', detached: true } as const
+  signal.throwIfAborted()
   const worker = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', WORKER], options)
   process.once('exit', () => worker.kill('SIGKILL'))
   signal.addEventListener('abort', () => void worker.kill('SIGTERM'), { once: true })
   const [code] = (await once(worker, 'exit')) as [number | null]
   process.exitCode = code ?? 1
 } catch (error) {
-  if (!signal.aborted) {
-    console.error(`dev: ${(error as Error).message}`)
-    process.exitCode = 1
-  }
+  if (!signal.aborted) console.error(`dev: ${(error as Error).message}`)
+  process.exitCode = signal.aborted ? EXIT_INTERRUPTED : 1
 } finally {
   for (const release of releases.toReversed()) await release()
 }

@@ -4,7 +4,7 @@ import type { Texts } from './texts.ts'
 
 export interface Finding {
   requirement: string
-  /** Stands in the resume character by character; empty when nothing was found. */
+  /** Copied from the resume character by character; empty when nothing was found. */
   quote: string
   evidence: 'stated' | 'not_mentioned'
 }
@@ -18,10 +18,10 @@ export interface Answer {
 
 const MAX_QUOTE_CHARS = 160
 
-/** A requirement is met when so much of its words' weight stands in the resume. */
+/** The share of a requirement's weighted words that the resume must contain for the requirement to count as met. */
 const SHARE_OF_WORDS = 0.6
 
-/** Of alternatives one word is enough. */
+/** One of the alternatives is enough. */
 const ALTERNATIVES = /\s(или|либо|or)\s/i
 
 /** Words that every vacancy uses and that prove nothing. */
@@ -44,7 +44,7 @@ function stem(word: string): string {
   return /^[a-z]{4,}s$/.test(lower) ? lower.slice(0, -1) : lower
 }
 
-/** Names of technologies tell more than the words around them. */
+/** Names of technologies weigh more than the words around them. */
 const weightOf = (words: readonly string[]) => words.reduce((sum, word) => sum + (/^[a-z]/.test(word) ? 2 : 1), 0)
 
 function telling(requirement: string): string[] {
@@ -97,7 +97,7 @@ function judge(requirement: string, resume: string, { places, passages }: Return
   const found = words.filter((word) => places.has(word))
   const enough = ALTERNATIVES.test(requirement) ? 1 : Math.max(1, weightOf(words) * SHARE_OF_WORDS)
   if (weightOf(found) < enough) return { requirement, quote: '', evidence: 'not_mentioned' }
-  // The first place of each word is a candidate; the one whose passage holds most of them proves best.
+  // Each word's first position is a candidate; the passage that contains the most words is the best proof.
   let best = { quote: '', weight: 0 }
   for (const word of found) {
     const quote = quoteAround(resume, passages, places.get(word)?.[0] ?? 0)
@@ -108,7 +108,7 @@ function judge(requirement: string, resume: string, { places, passages }: Return
   return { requirement, quote: best.quote, evidence: best.quote === '' ? 'not_mentioned' : 'stated' }
 }
 
-/** The rules that the prompt gives: by the share of what is met; fewer than 3 at most 40, 0 or 1 at most 20. */
+/** The prompt's own rules: the share of met requirements, capped at 40 below 3 met and at 20 below 2. */
 function scoreOf(met: number, all: number): number {
   const share = all === 0 ? 0 : Math.round((100 * met) / all)
   if (met <= 1) return Math.min(share, 20)

@@ -1,15 +1,15 @@
 /** The log of what arrived: bounded, without a text, for tests and audits. */
 
 export interface Arrival {
-  /** 1 for the first since the start; entries that fell out of the log are counted on. */
+  /** Counts from 1 since the start; entries that were dropped from the log keep their numbers. */
   n: number
-  /** Epoch ms with fractions, of a clock that does not go back. */
+  /** Epoch ms with fractions, from a clock that never goes back. */
   atMs: number
   /** Its `x-request-id`. */
   id: string
-  /** The same for the same requirements and resume; empty where the body was no request. */
+  /** A hash of requirements and resume; empty when the body was not a request. */
   texts: string
-  /** What the texts say after `ref:`. */
+  /** The text after `ref:` in the prompt. */
   ref: string | null
   /** The beginning of a hash of the key it came with. */
   key: string
@@ -17,14 +17,14 @@ export interface Arrival {
   status: number | null
   promptTokens: number
   completionTokens: number
-  /** What the provider bills for it: 0 for an error. */
+  /** Billed tokens; 0 for an error. */
   billedTokens: number
   fault: string | null
-  /** The client went away before the answer was out. */
+  /** The client disconnected before the answer was sent. */
   aborted: boolean
 }
 
-/** @param capacity so many of the newest entries are kept */
+/** @param capacity how many entries are kept; the oldest are dropped */
 export function createArrivals(capacity: number) {
   const ring: Arrival[] = []
   const byStatus = new Map<string, number>()
@@ -43,7 +43,7 @@ export function createArrivals(capacity: number) {
       mostInFlight = Math.max(mostInFlight, inFlight)
       return arrival
     },
-    /** Called once for each entry, when its answer is out or its connection is gone. */
+    /** Called once for each entry, when its answer was sent or its connection was closed. */
     close(arrival: Arrival): void {
       inFlight -= 1
       billed += arrival.billedTokens

@@ -15,9 +15,9 @@ export interface Completion {
   finishReason: 'stop' | 'length' | 'content_filter'
   promptTokens: number
   completionTokens: number
-  /** false: the answer does not say what it cost */
+  /** false: the answer reports no usage */
   tellsUsage: boolean
-  /** false: there is no choice at all */
+  /** false: the answer has no choices */
   hasChoice: boolean
 }
 
@@ -37,7 +37,7 @@ export function complete(request: ChatRequest, texts: Texts, profile: Profile, p
   const wanted = countTokens(said) + thought
   return {
     model: servedModel(profile.name, request.model),
-    // Of a model that thinks, nothing is there until it has thought.
+    // A model that thinks writes nothing before it has finished thinking.
     content: wanted > cap ? (thought > 0 ? '' : cutToTokens(said, cap)) : said,
     refusal: null,
     finishReason: wanted > cap ? 'length' : 'stop',

@@ -43,7 +43,7 @@ const changeSchema = z.strictObject({
   limits: z.strictObject({ rpm: limit, rpd: limit, tpm: limit, rps: limit }).optional(),
 })
 
-/** zod writes absent keys as undefined; the receivers tell absent from undefined. */
+/** zod writes absent keys as undefined, which the receivers treat differently from absent ones. */
 const present = (value: object): unknown =>
   Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined))
 

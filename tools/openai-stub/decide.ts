@@ -15,11 +15,11 @@ import type { createLimits } from './windows.ts'
 
 /** What the server is set to; `configure` changes it while it runs. */
 export interface Settings {
-  /** ms before an answer; errors come at once */
+  /** ms before an answer; errors are sent at once */
   latencyMs: number
-  /** The keys that are let in; null: every key. */
+  /** The accepted keys; null accepts every key. */
   keys: readonly string[] | null
-  /** The models (on Azure: deployments) that are served; null: every name. */
+  /** The served models (on Azure: deployments); null serves every name. */
   models: readonly string[] | null
 }
 
@@ -83,7 +83,7 @@ function refuse(brain: Brain, requestId: string, problem: Problem): Decision {
   }
 }
 
-/** @returns why a key is not let in; null when it is */
+/** @returns why the key is refused; null when it is accepted */
 export function keyProblem(key: string, keys: readonly string[] | null): Problem | null {
   if (key === '') return noKey
   return keys === null || keys.includes(key) ? null : unauthorized(key)
@@ -104,7 +104,7 @@ export function decide(brain: Brain, arrival: Arrival, key: string, path: string
   const { profile, settings, limits, misbehaviour, now } = brain
   const denied = keyProblem(key, settings.keys)
   const request = denied ?? readRequest(body, profile, deploymentOf(path), settings.models)
-  // Counted after the limits were asked, or a request would stand in its own way.
+  // Counted after the limits are checked: a request must not be refused because of itself.
   const counted = (decision: Decision, billedTokens = 0): Decision => {
     limits.countRequest(now())
     if (billedTokens > 0) limits.countTokens(now(), billedTokens)
@@ -165,7 +165,7 @@ function answerWith(
     arrival.completionTokens = told.completionTokens
   }
   const done = counted(decision, billed ? billedTokens : 0)
-  // After the counting, so that the headers tell what is left without this request.
+  // After the counting: the headers report what remains after this request.
   done.reply.headers = { ...commonHeaders(brain, arrival.id), ...done.reply.headers }
   return done
 }

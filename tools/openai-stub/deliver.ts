@@ -1,8 +1,8 @@
-/** Writes a reply to its connection, well or badly. */
+/** Writes a reply to its connection, intact or spoiled as the fault asks. */
 import type { ServerResponse } from 'node:http'
 import type { Delivery, Reply } from './faults.ts'
 
-/** Lets the half that was written reach the client before the connection is cut. */
+/** Time for the first half to reach the client before the connection is cut, ms. */
 const BEFORE_CUT_MS = 20
 
 /** @param delayMs between two bytes of a trickle */

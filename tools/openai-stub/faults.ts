@@ -16,11 +16,11 @@ export interface Facts {
   options: FaultOptions
 }
 
-/** How a fault is varied; each has a default. */
+/** Parameters of a fault; each has a default. */
 export interface FaultOptions {
   /** http_status: 500 */
   status?: number
-  /** rate_limited: what it tells to wait, 1000 */
+  /** rate_limited: the wait that it names, ms; 1000 */
   retryAfterMs?: number
   /** refuse_parameter: temperature */
   parameter?: string
@@ -34,18 +34,18 @@ export interface Reply {
   body: string
 }
 
-/** How the bytes go out, or do not. `half` is the first half of the body, under the length of the whole. */
+/** How the bytes are sent. `half` sends the first half of the body with the content length of the whole. */
 export type Delivery =
   'hang' | 'reset' | 'close' | 'headers_only' | 'half_then_stall' | 'half_then_reset' | 'half_then_close' | 'trickle'
 
 export type Fault =
-  /** An error instead of an answer, nothing billed; null: this request is none of its business. */
+  /** An error instead of an answer, billed nothing; null: the fault does not apply to this request. */
   | { problem: (facts: Facts) => Problem | null }
-  /** Another answer, billed as any. */
+  /** Another answer, billed as usual. */
   | { completion: (completion: Completion, facts: Facts) => Completion }
   /** Other bytes; billed when the status is 200. */
   | { reply: (reply: Reply, facts: Facts) => Reply }
-  /** The right bytes, badly delivered: billed, since the model has worked. */
+  /** The right bytes, badly delivered; billed, because the model did the work. */
   | { delivery: Delivery }
   | { slow: true }
 
@@ -70,7 +70,7 @@ const content = (change: (content: string) => string): Fault => ({
   },
 })
 
-/** Another opinion in the same form; an answer that was cut stays as it is. */
+/** Changes the model's judgement and keeps the form; a truncated answer stays as it is. */
 const opinion = (change: (answer: Answer) => unknown): Fault =>
   content((text) => {
     try {
@@ -138,7 +138,7 @@ const DELIVERIES = {
   /** No byte at all. */
   hang: { delivery: 'hang' },
   reset: { delivery: 'reset' },
-  /** The connection is closed in good order, without an answer. */
+  /** The connection is closed cleanly, without an answer. */
   close: { delivery: 'close' },
   /** Headers, then nothing. */
   stall: { delivery: 'headers_only' },
@@ -178,7 +178,7 @@ const ANSWERS = {
   no_usage: completion({ tellsUsage: false }),
   refusal: completion({ content: null, refusal: 'I’m sorry, but I can’t assist with that.', completionTokens: 12 }),
   content_filter: completion({ content: null, finishReason: 'content_filter', completionTokens: 0 }),
-  /** Cut off at the half, with every token that was allowed billed. */
+  /** Truncated in the middle; all allowed tokens are billed. */
   length: {
     completion: (whole, { request }) => ({
       ...whole,
@@ -187,9 +187,9 @@ const ANSWERS = {
       completionTokens: request.maxTokens ?? whole.completionTokens,
     }),
   },
-  /** Cut off, though what there is parses. */
+  /** Truncated, although the rest is valid JSON. */
   length_parses: completion({ finishReason: 'length' }),
-  /** Billed ten times what it says. */
+  /** Bills ten times the tokens that it contains. */
   dear: { completion: (whole) => ({ ...whole, completionTokens: whole.completionTokens * 10 }) },
   code_fence: content((text) => `\`\`\`json\n${text}\n\`\`\``),
   trailing_words: content((text) => `${text}\n\nНадеюсь, это поможет!`),
@@ -208,7 +208,7 @@ const ANSWERS = {
   score_fraction: opinion((answer) => ({ ...answer, score: 87.5 })),
   score_text: opinion((answer) => ({ ...answer, score: '87' })),
   extra_keys: opinion((answer) => ({ ...answer, confidence: 0.9, verdict: 'Подходит' })),
-  /** Everything met, by quotes that nobody wrote; as a model that obeys an attack. */
+  /** Everything is met, with invented quotes: a model that obeys an attack. */
   invented_quotes: opinion((answer) => ({
     requirements: answer.requirements.map(({ requirement }) => ({
       requirement,

@@ -81,7 +81,13 @@ function readOptions(): StubOptions {
   }
 }
 
-const stub = await startStub(readOptions())
+const options = readOptions()
+const stub = await startStub(options).catch((error: NodeJS.ErrnoException) => {
+  const isTaken = error.code === 'EADDRINUSE'
+  const problem = isTaken ? `port ${options.port} is taken: choose another with --port` : error.message
+  process.stderr.write(`${problem}\n`)
+  process.exit(1)
+})
 process.stdout.write(`openai-stub answers at ${stub.baseUrl} (its log: http://127.0.0.1:${stub.port}/__stub/log)\n`)
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => {

@@ -5,15 +5,15 @@ import { FAULTS } from './faults.ts'
 /** A spell of trouble. It ends when any of its bounds is reached; without one it lasts until it is lifted. */
 export interface Spell extends FaultOptions {
   fault: FaultName
-  /** So many requests meet it. */
+  /** How many requests it affects. */
   count?: number
-  /** From now on so many ms. */
+  /** How long it lasts from now, ms. */
   forMs?: number
   /** Only requests whose texts contain this. */
   match?: string
   /** Only requests with this key. */
   key?: string
-  /** Only every so manieth of those. */
+  /** Only every nth of those. */
   every?: number
 }
 
@@ -30,14 +30,14 @@ export interface Suspect {
   /** The hash of its texts, which counts its attempts. */
   hash: string
   key: string
-  /** What it asks for itself: `[[stub:...]]`. */
+  /** The fault that the prompt asks for: `[[stub:...]]`. */
   wish: { fault: string; attempts: number } | null
 }
 
-/** Requests with a wish whose attempts are remembered. */
+/** How many requests that ask for a fault are remembered, with their attempts. */
 const REMEMBERED = 10_000
 
-/** @param now ms of a clock that does not go back */
+/** @param now ms of a clock that never goes back */
 export function createMisbehaviour(now: () => number) {
   let spells: (Spell & { id: number; endsAtMs: number; left: number; seen: number })[] = []
   const attempts = new Map<string, number>()
@@ -72,7 +72,7 @@ export function createMisbehaviour(now: () => number) {
     },
     active: () => spells.map(({ id, fault, match, left, seen }) => ({ id, fault, match, left, seen })),
     /**
-     * The trouble that this request meets, counted as met: its own wish first, then the oldest spell that concerns it.
+     * The fault that this request meets, and counts it: the one it asks for first, else that of the oldest matching spell.
      * @param applies false when the fault has nothing to do with the request: then it is not counted
      */
     meet: (suspect: Suspect, applies: (trouble: Trouble) => boolean): Trouble | null => {

@@ -8,9 +8,9 @@ export interface Problem {
   param: string | null
   code: string | null
   headers?: Record<string, string>
-  /** Where Azure's gateway says it in another way: its code and message. */
+  /** Azure's own code and message, where they differ. */
   azure?: { code: string; message: string }
-  /** Where vLLM says it in another way. */
+  /** vLLM's own wording, where it differs. */
   vllm?: string
   /** Azure's reasons for a filtered prompt. */
   innererror?: Record<string, unknown>

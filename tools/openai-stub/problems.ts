@@ -192,7 +192,7 @@ export const promptFiltered: Problem = {
   },
 }
 
-/** @returns an error of the server itself, with an id that nobody will ever look up */
+/** @returns an error of the server itself, with an invented request id */
 export function serverError(status: number, requestId: string): Problem {
   const id = createHash('sha256').update(requestId).digest('hex').slice(0, 32)
   const overloaded = status === 503

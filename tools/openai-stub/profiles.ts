@@ -49,11 +49,11 @@ export interface Profile {
   formats: readonly string[]
   /** Whether a request names itself in `x-request-id`, and which rate limit headers there are. */
   limitHeaders: 'all' | 'remaining' | 'none'
-  /** What it refuses and how it answers, where that is not as OpenAI's. */
+  /** What it refuses and how it answers, where it differs from OpenAI. */
   gateway: Gateway | null
 }
 
-/** As OpenAI's but for what its makers do in another way. */
+/** OpenAI's behaviour, except where this server differs. */
 const gateway = (name: keyof typeof GATEWAYS): Profile => ({
   name,
   contextTokens: 131_072,

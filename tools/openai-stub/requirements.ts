@@ -3,7 +3,7 @@
 const MAX_REQUIREMENTS = 7
 const MAX_REQUIREMENT_CHARS = 160
 
-/** Only so much of a vacancy is looked at: the rest of an over-long one adds no key requirement. */
+/** Characters of a vacancy that are read: the rest of an over-long one adds no key requirement. */
 const MAX_CHARS_READ = 20_000
 
 const WANTED = /(требован|ожида|нужн|необходим|ищем|requirement|must have|looking for|you have|qualification)/i

@@ -18,18 +18,18 @@ import type { Limits } from './windows.ts'
 import { createLimits } from './windows.ts'
 
 export interface StubOptions {
-  /** 0, the default: a free one */
+  /** 0, the default, takes a free one */
   port?: number
   /** 127.0.0.1 */
   host?: string
   /** ms before each answer, 0 */
   latencyMs?: number
   profile?: ProfileName
-  /** What is enforced; nothing by default. */
+  /** The enforced limits; none by default. */
   limits?: Limits
-  /** The keys that are let in; every one by default. */
+  /** The accepted keys; all by default. */
   keys?: readonly string[]
-  /** The models that are served; every one by default. */
+  /** The served models; all by default. */
   models?: readonly string[]
   /** The context window, instead of the profile's. */
   contextTokens?: number
@@ -46,7 +46,7 @@ export interface Stub extends Controls {
   stop: () => Promise<void>
 }
 
-/** Epoch ms with fractions; it goes on when somebody sets the machine's clock. */
+/** Epoch ms with fractions; setting the machine's clock does not change it. */
 const now = () => performance.timeOrigin + performance.now()
 
 /** Listed where every model is served. */
@@ -60,7 +60,7 @@ const USUAL_MODELS = [
   'gpt-5',
 ]
 
-/** Clients keep connections longer than Node's default of 5 s, and must not meet one that is just being closed. */
+/** Longer than clients keep idle connections: Node's default of 5 s would close one just as a client sends on it. */
 const KEEP_ALIVE_MS = 120_000
 
 /** @returns the body, or null when the client went away while sending it */
@@ -111,7 +111,7 @@ async function chat(brain: Brain, arrivals: Arrivals, id: string, req: IncomingM
   res.once('close', () => clearTimeout(timer))
 }
 
-/** The provider knows its own paths and no others: a base address with a missing or a second `/v1` is a wrong one. */
+/** Only the provider's own paths exist: a base URL without `/v1`, or with two, gets a 404. */
 function isPath({ profile }: Brain, pathname: string, resource: string): boolean {
   const azure = /^\/openai\/(?:v1|deployments\/[^/]+)\/(.+)$/
   return (profile.name === 'azure' ? azure : /^\/v1\/(.+)$/).exec(pathname)?.[1] === resource

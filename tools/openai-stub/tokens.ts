@@ -1,10 +1,10 @@
-/** How this server counts tokens: a simple rule that anybody can repeat, near to what GPT's tokenizer bills. */
+/** How this server counts tokens: a simple rule that comes close to what GPT's tokenizer bills. */
 
 /** Characters that one token holds, by script; every other character (CJK, emoji halves) is a token of its own. */
 const CYRILLIC_PER_TOKEN = 2.5
 const ASCII_PER_TOKEN = 4
 
-/** What the chat format adds: so many tokens for each message, and for the reply's opening. */
+/** Tokens that the chat format adds: for each message, and for the beginning of the reply. */
 const PER_MESSAGE = 4
 const PER_REPLY = 3
 

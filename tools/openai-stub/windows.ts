@@ -1,4 +1,4 @@
-/** Counts what arrives in rolling windows, as a provider does: to enforce limits, and to tell an audit the most there was. */
+/** Counts arrivals in rolling windows, as a provider does: to enforce limits, and to report the maximum to an audit. */
 import type { Axis } from './problems.ts'
 
 /** What is enforced; null or absent: no limit. */
@@ -12,9 +12,9 @@ export interface Limits {
 }
 
 /**
- * A rolling window: a weight that arrived at t is in it until t + windowMs, and then no more.
- * @param stepMs weights that arrive within one step count as one entry, at the time of the last of them: it bounds the
- *   memory, and the window is by so much too strict
+ * A rolling window: a weight that arrived at t counts until t + windowMs.
+ * @param stepMs weights that arrive within one step count as one entry, at the time of the last one: this bounds the memory,
+ *   and makes the window up to one step too strict
  */
 export function createWindow(windowMs: number, stepMs: number) {
   let times: number[] = []
@@ -94,7 +94,7 @@ export interface AxisStatus {
   most: number
 }
 
-/** What is advertised where nothing is enforced: beyond what anybody sends. */
+/** The limit that headers show where none is enforced: more than any client sends. */
 const BOUNDLESS = { requests: 1_000_000, tokens: 1_000_000_000 }
 
 /** All axes of one server. Times are ms of one clock that does not go back. */
@@ -154,7 +154,7 @@ export function createLimits(initial: Limits) {
         },
       }
     },
-    /** For audits: what is and at most was in each window, enforced or not. */
+    /** For audits: the present and the highest weight of each window, enforced or not. */
     status(nowMs: number): Record<'perSecond' | 'perMinute' | 'perDay' | 'tokensPerMinute', AxisStatus> {
       const of = (window: ReturnType<typeof createWindow>, limit: number | null | undefined) => ({
         limit: limit ?? null,

@@ -1,4 +1,4 @@
-/** What to plan for, as it was typed. */
+/** Reads what to plan for from the command line. */
 import { parseArgs } from 'node:util'
 import { PATTERN_NAMES } from './arrivals.ts'
 import type { PatternName } from './arrivals.ts'
@@ -40,12 +40,12 @@ export interface PlanArgs {
   patienceMs: number
   /** undefined: to be found; null: no limit */
   given: { rpm: number | null | undefined; tpm: number | null | undefined; rpd: number | null | undefined }
-  /** For a million tokens; null: no money is told. */
+  /** Per million tokens; null: no cost is shown. */
   prices: { in: number; out: number } | null
   json: boolean
 }
 
-/** Called in a wrong way; the message says what, for people. */
+/** Wrong arguments; the message says which. */
 export class UsageError extends Error {}
 
 const text = { type: 'string' } as const
@@ -68,11 +68,11 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const
 
-/** More would not end within minutes. */
+/** A plan for more requests would take longer than minutes. */
 const MOST_PER_DAY = 2_000_000
 const MOST = 1_000_000_000
 
-/** @returns null: help is wanted. @throws UsageError */
+/** @returns null when help was asked for; @throws UsageError */
 export function parsePlanArgs(args: readonly string[]): PlanArgs | null {
   const values = parse(args)
   if (values.help === true) return null
@@ -121,7 +121,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, strict: true }).values
   } catch (error) {
-    // Its first sentence says what is wrong; the others explain how to write what nobody wants here.
+    // Only its first sentence says what is wrong.
     throw new UsageError((error as Error).message.split('. ')[0] ?? '')
   }
 }

@@ -39,7 +39,7 @@ export function arrivalsOf(name: PatternName, count: number, seed = 1): number[]
   let part = 0
   for (const [from, to, share] of PATTERNS[name]) {
     part += share
-    // The last stretch takes what rounding left.
+    // The last stretch takes the remainder of the rounding.
     const upTo = Math.min(count, Math.round(count * part))
     while (times.length < upTo) times.push((from + dice() * (to - from)) * MINUTE_MS)
   }
@@ -75,7 +75,7 @@ function timeOfDay(field: string): number | null {
   return Number(minutes) < 60 && Number(seconds) < 60 && ms < DAY_MS ? ms : null
 }
 
-/** As many as wanted, between the times that there are. */
+/** Interpolates `count` times between the given ones. */
 function spread(times: readonly number[], count: number): number[] {
   const at = (index: number) => times[Math.min(times.length - 1, index)] ?? 0
   return Array.from({ length: count }, (_, i) => {

@@ -18,7 +18,7 @@ import { simulateDay } from './simulate.ts'
 const EX_USAGE = 64
 const EX_INTERRUPTED = 130
 const NOT_ENOUGH = 1
-/** A wait is told to within a twelfth of the longest that is wanted, and of these bounds. */
+/** The resolution of the waits is a twelfth of the longest wanted one, within these bounds, ms. */
 const LOOK_MIN_MS = 500
 const LOOK_MAX_MS = 5_000
 
@@ -59,7 +59,7 @@ async function run(): Promise<number> {
   }
 }
 
-/** What the worker's own words and the answer's schema cost, by its own estimate. */
+/** Tokens of the worker's prompt and of the answer's schema, by the worker's own estimate. */
 function instructionTokens(): number {
   const prompt = buildPrompt({ requirements: '', resume: '' }, { responseFormat: 'json_schema', verdictMinScore: 50 })
   return createTokenEstimator('').estimate(prompt).tokens

@@ -1,4 +1,4 @@
-/** What the plan says, on 60 columns. */
+/** Prints the plan on 60 columns. */
 import type { PlanArgs } from './args.ts'
 import type { Limits, Plan } from './search.ts'
 import type { Load } from './simulate.ts'

@@ -14,17 +14,17 @@ export interface Limits {
 export interface Plan {
   limits: Limits
   day: Day
-  /** Whether the day is as asked: always, unless a limit was given. */
+  /** Whether the day meets what was asked; it does by construction when every limit was searched. */
   isEnough: boolean
 }
 
-/** Runs a day; the second argument ends it early when it can no longer be as asked. */
+/** Runs a day; the second argument ends it as soon as it can no longer meet what was asked. */
 export type Simulate = (limits: Limits, enough?: (waitMs: number | null) => boolean) => Promise<Day>
 
-/** A limit is searched to so much of itself. */
+/** The relative precision to which a limit is searched. */
 const PRECISION = 0.04
 const STEP = 1.5 * PRECISION
-/** Of the requests, who may wait longer than asked. */
+/** The share of requests that may wait longer than asked. */
 const LATE_PART = 0.01
 
 const { minuteMs, dayMs, marginMs } = BUDGET_WINDOWS
@@ -41,7 +41,7 @@ export async function findLimits(
 ): Promise<Plan> {
   const { arrivals, reserved, billed, callMs, lookEveryMs } = load
   const limits: Limits = { rpm: given.rpm ?? null, tpm: given.tpm ?? null, rpd: given.rpd ?? null }
-  // The day after is like this one, so its first requests need what these hand back.
+  // The next day is like this one: its first requests need the units that these give back.
   if (given.rpd === undefined) limits.rpd = roundUp(mostInADay(arrivals))
   const allowed = Math.floor(arrivals.length * LATE_PART)
   const tooMany = () => {
@@ -50,7 +50,7 @@ export async function findLimits(
   }
   const good = (day: Day) => day.refused === 0 && quantile(day.waits, 1 - LATE_PART) <= maxWaitMs
   const whole = (day: Day) => day.waits.length + day.refused === arrivals.length
-  /** By their limits, as far as they went. */
+  /** Days that were run, by their limits. */
   const days = new Map<string, Day>()
   const passes = async (tried: Limits) => {
     const name = JSON.stringify(tried)
@@ -58,7 +58,7 @@ export async function findLimits(
     days.set(name, day)
     return whole(day) && good(day)
   }
-  // Without limits of its own to keep, every day passes.
+  // A day without limits passes always.
   const isFree = given.rpm === undefined && given.tpm === undefined && given.rpd === undefined
   if (isFree || (await passes(limits))) {
     const most = mostWithin(arrivals, minuteMs + marginMs)
@@ -126,13 +126,13 @@ function isFast(arrivals: readonly number[], rate: number, maxWaitMs: number): b
   return late <= arrivals.length * LATE_PART
 }
 
-/** Of days that are all like this one, the most that any rolling day holds. */
+/** The most that a rolling day holds when every day is like this one. */
 function mostInADay(arrivals: readonly number[]): number {
   const seam = arrivals.filter((ms) => ms < dayMs + marginMs - DAY_MS).length
   return arrivals.length + seam
 }
 
-/** @returns the number, or the next one with three digits that tell: nobody buys 123,457 */
+/** @returns the number rounded up to three significant digits */
 export function roundUp(value: number): number {
   const unit = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, value))) - 2)
   return Math.ceil(value / unit) * unit

@@ -16,7 +16,7 @@ export interface Load {
   callMs: number
   /** BUDGET_MAX_WAIT_SECONDS, in ms. */
   patienceMs: number
-  /** What comes within so long is looked at together, so that one call asks for many; waits are told without it. */
+  /** Requests that arrive within this time, ms, are reserved with one call; reported waits leave it out. */
   lookEveryMs: number
 }
 
@@ -30,12 +30,12 @@ export interface Day {
   peak: { requestsPerMinute: number; tokensPerMinute: number; requestsPerDay: number }
 }
 
-/** Any day will do; a whole one, as the scripts take ms since the epoch. */
+/** An arbitrary midnight, ms since the epoch. */
 const EPOCH_MS = Date.UTC(2026, 0, 1)
 const SENTINEL = 'state'
-/** Requests of one call, as admission.ts asks. */
+/** Requests that one call reserves: more than a worker asks for at once, so that a day takes fewer calls. */
 const AT_ONCE = 64
-/** A worker looks at the very ms of its turn; here a backlog is looked at this often. */
+/** A worker asks in the very ms of its turn; the simulation asks for a backlog this often, ms. */
 const ASK_EVERY_MS = 1_000
 
 /** Told of each wait as it is known (ms; null: a refusal); true ends the day early. */
@@ -105,11 +105,11 @@ class Simulation {
     await this.#redis.hset(SENTINEL, 'status', 'open')
     this.#known = await this.#scripts.open('plan', 'new')
     if (this.#known === null) throw new Error('the budget did not open')
-    // Loads the script: the first settlement would reach Redis after the reservation that follows it.
+    // Loads the script: without it, the first settlement would reach Redis after the reservation that follows.
     await this.#scripts.settle([])
     while (this.#served < arrivals.length && !this.#isOver) {
       this.#atMs = this.#nextLook()
-      // Not waited for here: Redis answers in the order of what it is sent, so they are settled before the next reservation.
+      // Not awaited: Redis answers in order, so they are settled before the next reservation.
       const settled = this.#settle()
       while (this.#come < arrivals.length && (arrivals[this.#come] ?? 0) <= this.#atMs) {
         this.#seenAtMs[this.#come++] = this.#atMs
@@ -171,7 +171,7 @@ class Simulation {
     const first = this.#ended
     while (this.#ended < this.#calls.length && (this.#calls[this.#ended]?.endsMs ?? 0) <= this.#atMs) this.#ended++
     const done = this.#calls.slice(first, this.#ended).map(({ id, atMs }) => ({ id, atMs, billed }))
-    // What is billed less than was reserved may let the next one in earlier.
+    // A bill below the reservation may admit the next request earlier.
     if (done.length > 0) this.#turnAtMs = Math.min(this.#turnAtMs, this.#atMs)
     const groups = Array.from({ length: Math.ceil(done.length / AT_ONCE) }, (_, i) => i * AT_ONCE)
     return groups.map((from) => this.#scripts.settle(done.slice(from, from + AT_ONCE)))

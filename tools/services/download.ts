@@ -10,7 +10,7 @@ import { bounded } from '../../src/lib/abortable.ts'
 
 const run = promisify(execFile)
 
-/** Download limit: a slow line, not a hanging one. */
+/** Long enough for a slow line; a download that hangs ends by it. */
 const DOWNLOAD_LIMIT_MS = 15 * 60_000
 
 const EMBEDDED_REDIS = 'com.github.codemonstur:embedded-redis:1.4.3'
@@ -67,7 +67,7 @@ export async function redisBinary(downloads: Downloads): Promise<string> {
   return join(directory, binary)
 }
 
-/** Fills `name` in the cache in one step, so that a download cut off is never taken for a whole one. */
+/** Fills `name` in the cache atomically, so that an interrupted download is never taken for a complete one. */
 async function cached(name: string, { cacheDir: root }: Downloads, fill: (directory: string) => Promise<void>) {
   const target = join(root, name)
   if (existsSync(target)) return target
@@ -77,7 +77,7 @@ async function cached(name: string, { cacheDir: root }: Downloads, fill: (direct
     await fill(part)
     await rename(part, target)
   } catch (error) {
-    // Somebody else was faster: theirs is as good.
+    // Another process has filled it meanwhile.
     if (!existsSync(target)) throw error
   } finally {
     await rm(part, { recursive: true, force: true })

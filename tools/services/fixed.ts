@@ -2,12 +2,12 @@
 import { getServices } from './ladder.ts'
 import type { Services } from './services.ts'
 
-/** Not the usual ones: another Kafka or Redis of the machine may be there. */
+/** Not the usual ports: another Kafka or Redis of this machine may use those. */
 export const PORTS = { kafka: 19_092, redis: 16_379 }
 
 /** @throws Error that names the port that is taken */
 export async function fixedServices(say: (line: string) => void, signal: AbortSignal): Promise<Services> {
-  // Given ones run already.
+  // Services that are given run already: nothing is to be started for them.
   const env = { ...process.env, KAFKA_BOOTSTRAP_SERVERS: '', REDIS_HOST: '' }
   return getServices({ env, say, signal, ports: PORTS })
 }

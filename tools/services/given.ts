@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { RungContext, Services } from './services.ts'
 
-/** They may be starting up beside us, as under compose. */
+/** The services may still be starting, as under compose. */
 const ANSWER_LIMIT_MS = 30_000
 const TRY_EVERY_MS = 500
 
@@ -53,8 +53,13 @@ async function answers(setting: string, addresses: string[], signal: AbortSignal
     const results = await Promise.all(addresses.map(takesConnection))
     if (results.some(Boolean)) return
     signal.throwIfAborted()
-    if (limit.aborted) throw new Error(`nothing answers at ${addresses.join(', ')} (${setting})`)
-    await sleep(TRY_EVERY_MS)
+    if (limit.aborted) {
+      const where = addresses.join(', ')
+      throw new Error(
+        `nothing answers at ${where}: start it, mend ${setting}, or unset it to have services started here`,
+      )
+    }
+    await sleep(TRY_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 }
 

@@ -1,4 +1,4 @@
-/** A local service as a child process that cannot outlive this one, in a directory that goes away with it. */
+/** A local service as a child process that cannot outlive this one, in a directory that is removed with it. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,17 +6,18 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { remedyFor, startTrouble } from './trouble.ts'
 
 export interface GuardedSpec {
-  /** As it is called in messages. */
+  /** Its name in messages. */
   name: string
   command: string
   args: string[]
-  /** The whole environment of the process; this one's unless given. */
+  /** The whole environment of the process; by default that of this process. */
   env?: Record<string, string | undefined>
-  /** Removed at the end, whatever way that comes. */
+  /** Removed at the end, even if this process is killed. */
   dir: string
-  /** Asks the service itself, by a connection; false while it is not up yet. */
+  /** Connects to the service and asks it; false while it does not answer yet. */
   isReady: (signal: AbortSignal) => Promise<boolean>
   startLimitMs: number
   /** Done in the directory before the first start. */
@@ -37,8 +38,8 @@ export interface Guarded {
 }
 
 /**
- * Reads the process id to watch, one per line (an empty one: none); when its input ends, since this process closed it or died,
- * it kills that process and removes the directory. `rm` is repeated because a dying process may still write.
+ * Reads ids of the process to watch, one per line (an empty line: none). Its input ends when this process closes it or dies; then
+ * the script kills the watched process and removes the directory. `rm` is repeated because a dying process may still write.
  */
 const WATCH = `
 pid=
@@ -65,7 +66,7 @@ export async function startGuarded(spec: GuardedSpec, signal: AbortSignal): Prom
     child = await launch(spec, guard, signal)
   } catch (error) {
     await guard.close()
-    throw error
+    throw startError(spec.name, error)
   }
   return {
     get pid() {
@@ -86,6 +87,13 @@ export async function startGuarded(spec: GuardedSpec, signal: AbortSignal): Prom
       child = await launch(spec, guard, abort)
     },
   }
+}
+
+/** Adds the remedy to an error of the preparation or of the file system whose cause is known. */
+function startError(name: string, error: unknown): unknown {
+  const { message, stderr = '' } = error as Error & { stderr?: string }
+  const remedy = remedyFor(`${message}${stderr}`)
+  return remedy === null ? error : new Error(`${name} does not start: ${remedy}`, { cause: error })
 }
 
 function openGuard(dir: string) {
@@ -126,11 +134,11 @@ async function untilReady(spec: GuardedSpec, child: ChildProcess, signal: AbortS
   const limit = AbortSignal.timeout(spec.startLimitMs)
   const either = AbortSignal.any([signal, limit])
   while (!(await spec.isReady(either))) {
-    if (hasEnded(child)) throw new Error(`${spec.name} ended before it was ready; its last words:\n${lastWords()}`)
+    if (hasEnded(child)) throw new Error(startTrouble(spec.name, 'ended before it was ready', lastWords()))
     signal.throwIfAborted()
     if (limit.aborted) {
       child.kill('SIGKILL')
-      throw new Error(`${spec.name} was not ready within ${spec.startLimitMs} ms; its last words:\n${lastWords()}`)
+      throw new Error(startTrouble(spec.name, `was not ready within ${spec.startLimitMs / 1_000} s`, lastWords()))
     }
     await sleep(PROBE_EVERY_MS)
   }
@@ -151,11 +159,11 @@ async function ended(child: ChildProcess, limitMs: number): Promise<boolean> {
   return result
 }
 
-/** Outside the range that systems take for outgoing connections: those cannot occupy a port while its service restarts. */
+/** Outside the range of ephemeral ports, so that no outgoing connection takes a port while its service restarts. */
 const FIRST_PORT = 20_000
 const PORTS = 10_000
 
-/** Finds ports of 127.0.0.1 that nobody listens on at the moment. Another process may still be faster: starts are repeated then. */
+/** Finds ports of 127.0.0.1 that nobody listens on now. Another process may take one before it is used: `withFreePorts` then tries again. */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>()
   for (let tries = 0; found.size < count && tries < 1_000; tries++) {
@@ -166,10 +174,18 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...found]
 }
 
-/** @throws Error that names the port when somebody listens on it */
-export async function requireFree(port: number, what: string): Promise<void> {
+/** What listens on the ports that stay the same from one start to the next. */
+export const FIXED_PORT_USERS = '`npm run services` or `npm run dev`'
+
+/**
+ * @param suspects what of ours may listen on it: "`npm run services`"
+ * @param otherwise what else a person may do
+ * @throws Error that names the port when somebody listens on it
+ */
+export async function requireFree(port: number, suspects: string, otherwise = ''): Promise<void> {
   if (await isFree(port)) return
-  throw new Error(`port ${port} is taken: another ${what}, or \`npm run services\` in another terminal, listens on it`)
+  const advice = `end what listens on it, maybe ${suspects} in another terminal`
+  throw new Error(`port ${port} is taken: ${advice}${otherwise && `, ${otherwise}`}`)
 }
 
 async function isFree(port: number): Promise<boolean> {
@@ -183,7 +199,7 @@ async function isFree(port: number): Promise<boolean> {
   return result
 }
 
-/** Runs `start` again with other ports when somebody was faster to take one of its ports. */
+/** Runs `start`, and again with other ports when another process has taken one of them meanwhile. */
 export async function withFreePorts<T>(count: number, start: (ports: number[]) => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {

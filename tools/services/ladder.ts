@@ -3,6 +3,7 @@
  * processes. TEST_SERVICES forces one of the three, which then never falls through to another.
  */
 import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 
 import { parse } from 'dotenv'
 
@@ -12,8 +13,9 @@ import { givenServices } from './given.ts'
 import { KAFKA_VERSION, startLocalKafka } from './local-kafka.ts'
 import { startLocalRedis } from './local-redis.ts'
 import type { Rung, RungContext, Services } from './services.ts'
+import { remedyFor, requireSpace } from './trouble.ts'
 
-/** Gives the services, or in a few words why this rung is not to be had here. */
+/** @returns the services, or in a few words why this rung is not available here */
 type StartRung = (context: RungContext) => Promise<Services | string>
 
 const RUNGS: Record<Rung, StartRung> = {
@@ -22,7 +24,7 @@ const RUNGS: Record<Rung, StartRung> = {
   local: localServices,
 }
 
-/** No rung can be had; the message says what to install. */
+/** No rung is available; the message says what to install. */
 export class NoServices extends Error {}
 
 /**
@@ -44,15 +46,20 @@ export async function getServices(context: RungContext, rungs: Record<Rung, Star
       context.say(`services: ${rung} (Kafka at ${services.kafkaBrokers.join(',')}, Redis at ${redis})`)
       return services
     }
-    reasons.push(`  ${rung}: ${services}`)
+    reasons.push(`${rung}: ${services}`)
   }
-  const advice =
-    'Install Docker, or Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven redis-server).'
-  throw new NoServices(`no Kafka and Redis to be had (TEST_SERVICES=${wanted}):\n${reasons.join('\n')}\n${advice}`)
+  const advice = order.map((rung) => ADVICE[rung]).join(', or ')
+  throw new NoServices(`no Kafka and Redis here: ${advice} (${reasons.join('; ')})`)
+}
+
+const ADVICE: Record<Rung, string> = {
+  given: 'set KAFKA_BOOTSTRAP_SERVERS and REDIS_HOST',
+  containers: 'start Docker',
+  local: 'install Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven redis-server)',
 }
 
 /**
- * The environment with `.test.env` under it: what the process was given wins.
+ * Merges `.test.env` under the environment: variables of the process win.
  * @param file a file that need not exist
  */
 export function withTestEnv(env: Record<string, string | undefined>, file = '.test.env') {
@@ -66,6 +73,7 @@ export function withTestEnv(env: Record<string, string | undefined>, file = '.te
 
 async function localServices({ env, say, signal, ports }: RungContext): Promise<Services | string> {
   const downloads = { cacheDir: cacheDir(env), say, signal }
+  await requireSpace(tmpdir())
   const version = env['TEST_KAFKA_VERSION'] || KAFKA_VERSION
   say(`starting Kafka ${version} and Redis as local processes`)
   const started = await Promise.allSettled([
@@ -90,6 +98,12 @@ async function localServices({ env, say, signal, ports }: RungContext): Promise<
   await Promise.all(started.flatMap((one) => (one.status === 'fulfilled' ? [one.value.stop()] : [])))
   const errors = started.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []))
   const failure = errors.find((error) => !(error instanceof MissingTool))
-  if (failure) throw failure
+  if (failure) throw withRemedy(failure)
   return `missing: ${[...new Set(errors.map((error) => error.message))].join(', ')}`
+}
+
+/** The file system's own messages do not say what to do. */
+function withRemedy(failure: Error): Error {
+  const remedy = remedyFor(failure.message)
+  return remedy === null || failure.message.includes(remedy) ? failure : new Error(remedy, { cause: failure })
 }

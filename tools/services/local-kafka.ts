@@ -11,7 +11,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import type { Downloads } from './download.ts'
 import { kafkaJars, MissingTool } from './download.ts'
 import type { Guarded } from './guarded.ts'
-import { requireFree, startGuarded, withFreePorts } from './guarded.ts'
+import { FIXED_PORT_USERS, requireFree, startGuarded, withFreePorts } from './guarded.ts'
 
 const run = promisify(execFile)
 
@@ -22,7 +22,7 @@ const START_LIMIT_MS = 120_000
 const FORMAT_LIMIT_MS = 60_000
 
 const HEAP = '-Xmx512m'
-/** Several nodes share a machine. */
+/** Per node: several share a machine. */
 const CLUSTER_HEAP = '-Xmx256m'
 const JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
 const QUIET = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'
@@ -30,7 +30,7 @@ const QUIET = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'
 export interface LocalKafkaOptions {
   /** Any release that Maven Central has; tested with 4.3.1 and 3.9.2. */
   version?: string
-  /** For clients; any that is free unless given. */
+  /** The clients' port; by default any free one. */
   port?: number
   /**
    * Lines of server.properties, over the ones below. The listener that clients use is named CLIENT: for SASL or TLS set
@@ -56,7 +56,7 @@ export interface LocalKafka extends Guarded {
  * @throws MissingTool without Java 17 or, at the first time, Maven; Error with the broker's last output when it does not start
  */
 export async function startLocalKafka(options: LocalKafkaOptions, downloads: Downloads): Promise<LocalKafka> {
-  if (options.port !== undefined) await requireFree(options.port, 'Kafka')
+  if (options.port !== undefined) await requireFree(options.port, FIXED_PORT_USERS)
   const [node] = await startNodes(1, options, downloads)
   if (node === undefined) throw new TypeError('no node was started')
   return node
@@ -168,16 +168,16 @@ function serverProperties(dir: string, index: number, ofNodes: NodePorts[]) {
     'log.dirs': join(dir, 'data'),
     'default.replication.factor': replicas,
     'min.insync.replicas': inSync,
-    // One node: the defaults ask for three, and for fifty partitions that take seconds to make.
+    // The defaults ask for three nodes, and for fifty partitions, which take seconds to create.
     'offsets.topic.replication.factor': replicas,
     'offsets.topic.num.partitions': '2',
     'transaction.state.log.replication.factor': replicas,
     'transaction.state.log.min.isr': inSync,
     'transaction.state.log.num.partitions': '2',
-    // A killed broker is let in again only when its old session is over: 9 s by default.
+    // A killed broker can rejoin only after its old session has expired: 9 s by default.
     'broker.session.timeout.ms': '4000',
     'broker.heartbeat.interval.ms': '1000',
-    // Else a lone consumer waits 3 s for others before it gets its partitions.
+    // By default a lone consumer waits 3 s for others before it gets its partitions.
     'group.initial.rebalance.delay.ms': '0',
   }
 }
@@ -207,7 +207,7 @@ export async function brokerAnswers(broker: string, clusterId?: string): Promise
   }
 }
 
-/** As Kafka's own tool makes them: a UUID in URL-safe base64, which must not begin with a dash. */
+/** @returns an id as Kafka's own tool makes it: a UUID in URL-safe base64 that does not begin with a dash */
 function newClusterId(): string {
   const id = randomBytes(16).toString('base64url')
   return id.startsWith('-') ? newClusterId() : id

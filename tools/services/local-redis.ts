@@ -10,19 +10,19 @@ import { promisify } from 'node:util'
 import type { Downloads } from './download.ts'
 import { redisBinary } from './download.ts'
 import type { Guarded } from './guarded.ts'
-import { requireFree, startGuarded, withFreePorts } from './guarded.ts'
+import { FIXED_PORT_USERS, requireFree, startGuarded, withFreePorts } from './guarded.ts'
 
 const run = promisify(execFile)
 const START_LIMIT_MS = 30_000
 
 export interface LocalRedisOptions {
-  /** Any that is free unless given. */
+  /** By default any free one. */
   port?: number
   /** Default true: an append-only file, so that a restart keeps the data. False: a restart finds an empty database. */
   persist?: boolean
   /** More of redis-server's options, such as `['--requirepass', 'secret', '--maxmemory', '10mb']`. */
   args?: string[]
-  /** Listen with TLS only; files in PEM format. `askClients`: who comes needs a certificate that the CA file vouches for. */
+  /** Listens with TLS only; files in PEM format. `askClients`: clients need a certificate signed by the CA file's authority. */
   tls?: { certFile: string; keyFile: string; caFile: string; askClients?: boolean }
 }
 
@@ -35,6 +35,8 @@ export interface LocalRedis extends Guarded {
   /** Without user and password, whatever `args` asks for. */
   url: string
   port: number
+  /** The path of its Unix socket. */
+  socket: string
 }
 
 /**
@@ -43,7 +45,7 @@ export interface LocalRedis extends Guarded {
  */
 export async function startLocalRedis(options: LocalRedisOptions, downloads: Downloads): Promise<LocalRedis> {
   const command = (await redisOnPath(downloads.signal)) ? 'redis-server' : await redisBinary(downloads)
-  if (options.port !== undefined) await requireFree(options.port, 'Redis')
+  if (options.port !== undefined) await requireFree(options.port, FIXED_PORT_USERS)
   return withFreePorts(1, ([free]) => start(command, options, options.port ?? (free as number), downloads.signal))
 }
 
@@ -59,7 +61,7 @@ export async function startLocalSentinel({ config }: LocalSentinelOptions, downl
 async function startSentinel(command: string, config: string[], port: number, signal: AbortSignal) {
   const dir = await mkdtemp(join(tmpdir(), 'resume-scoring-sentinel-'))
   const socket = join(dir, 'redis.sock')
-  // It writes what it learns into its own file.
+  // A Sentinel writes its state into its configuration file.
   const file = join(dir, 'sentinel.conf')
   await writeFile(file, config.map((line) => `${line}\n`).join(''))
   const args = [file, '--sentinel', '--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--unixsocket', socket]
@@ -68,7 +70,7 @@ async function startSentinel(command: string, config: string[], port: number, si
     { name: 'Redis Sentinel', command, args, dir, isReady, startLimitMs: START_LIMIT_MS },
     signal,
   )
-  return Object.assign(guarded, { url: `redis://127.0.0.1:${port}`, port })
+  return Object.assign(guarded, { url: `redis://127.0.0.1:${port}`, port, socket })
 }
 
 async function start(command: string, options: LocalRedisOptions, port: number, signal: AbortSignal) {
@@ -80,7 +82,7 @@ async function start(command: string, options: LocalRedisOptions, port: number, 
     { name: 'Redis', command, args, dir, isReady: (abort) => answers(socket, abort), startLimitMs: START_LIMIT_MS },
     signal,
   )
-  return Object.assign(guarded, { url: `${options.tls ? 'rediss' : 'redis'}://localhost:${port}`, port })
+  return Object.assign(guarded, { url: `${options.tls ? 'rediss' : 'redis'}://localhost:${port}`, port, socket })
 }
 
 function ports({ tls }: LocalRedisOptions, port: number): string[] {
@@ -99,7 +101,7 @@ async function redisOnPath(signal: AbortSignal): Promise<boolean> {
   )
 }
 
-/** Asks on the socket in its own directory, so that no other Redis can answer; a demand for a login is an answer too. */
+/** Asks on the socket in its own directory, so that no other Redis can answer; a request for a login counts as an answer. */
 async function answers(socketFile: string, signal: AbortSignal): Promise<boolean> {
   const socket = connect(socketFile)
   try {

@@ -3,17 +3,20 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { onSignal } from '../lib/on-signal.ts'
 import { envLines, fixedServices, settingsFor } from './fixed.ts'
 
+/** Stopped before both were up. */
+const EXIT_INTERRUPTED = 130
+
 const signal = onSignal()
 try {
   const services = await fixedServices(console.error, signal)
   console.error('These lines belong into .env; they stay the same from one start to the next:')
   for (const line of envLines(settingsFor(services))) console.log(line)
   console.error('Ctrl-C ends both services')
-  // Nothing else keeps this process: the services' own handles do not.
+  // Keeps the process alive: the services' own handles do not.
   const LONGEST_MS = 2 ** 31 - 1
   await sleep(LONGEST_MS, undefined, { signal }).catch(() => {})
   await services.stop()
 } catch (error) {
-  console.error(`services: ${(error as Error).message}`)
-  process.exitCode = signal.aborted ? 0 : 1
+  if (!signal.aborted) console.error(`services: ${(error as Error).message}`)
+  process.exitCode = signal.aborted ? EXIT_INTERRUPTED : 1
 }

@@ -5,7 +5,6 @@ import type { Settled } from '../../pipeline/asking.ts'
 import { askUntilSettled } from '../../pipeline/asking.ts'
 import { createAsk } from '../../pipeline/attempt.ts'
 import type { Budget } from '../../budget/budget.ts'
-import type { CallSlots } from '../../budget/call-slots.ts'
 import type { Config } from '../../config.ts'
 import type { ClaimOwner } from '../../claims/dedupe.ts'
 import { FAILURES } from '../../errors.ts'
@@ -15,6 +14,7 @@ import type { Log } from '../../logging/log.ts'
 import type { Failure } from '../../provider/attempts.ts'
 import type { Provider } from '../../provider/client.ts'
 import type { Gate } from '../../provider/gate.ts'
+import type { ModelAnswer } from '../../scoring/answer.ts'
 import { interpretAnswer } from '../../scoring/answer.ts'
 import type { Result, Task } from './evaluate.ts'
 import { buildPrompt } from '../../scoring/prompt.ts'
@@ -29,7 +29,6 @@ const TELL_EVERY_MS = 60_000
 export interface AskingParts {
   config: Pick<Config, 'provider' | 'maxCallsInFlight' | 'verdictMinScore'>
   budget: Budget
-  slots: CallSlots
   gate: Gate
   provider: Provider
   estimator: TokenEstimator
@@ -40,13 +39,12 @@ export interface AskingParts {
  * @returns a function that asks one question, and again where a worker would. It rejects with the signal's reason, and with an
  * Error that says what to do when the provider takes no call at all
  */
-export function createAsking({ config, budget, slots, gate, provider, estimator, log }: AskingParts) {
+export function createAsking({ config, budget, gate, provider, estimator, log }: AskingParts) {
   const ask = createAsk({
     budget,
     gate,
     provider,
     log,
-    slots,
     // No claims are asked for, so that nobody else can have taken this one; and the budget knows by itself whether it is lost.
     dedupe: {
       begin: async (id, owner) => ({ kind: 'begun', lease: leaseOf(id, owner), ...NO_STARTS }),
@@ -60,7 +58,7 @@ export function createAsking({ config, budget, slots, gate, provider, estimator,
   let toldMs = -TELL_EVERY_MS
 
   async function settle(prompt: Prompted, journey: Journey, signal: AbortSignal): Promise<Answered> {
-    const question = { ...prompt, id: --lastId, owner: NOBODY, user: '', alone: false, journey, judge }
+    const question = { ...prompt, id: --lastId, owner: NOBODY, user: '', alone: false, journey, read }
     const mostTokens = (cap: number) => prompt.estimate.tokens + cap
     const { capOf } = provider
     const port = { ask, capOf, mostTokens, onFailure: endIfHopeless, outlast }
@@ -91,9 +89,7 @@ export function createAsking({ config, budget, slots, gate, provider, estimator,
     if (answered.kind === 'failed') return { ...spent, ...NO_SCORE, failure: answered.code }
     const told = answered.promptTokens
     if (told !== null && !estimator.isCut(estimate, told)) estimator.learn(estimate, told)
-    const read = interpretAnswer(answered.content)
-    if (!read.ok) throw new TypeError('an unusable answer was taken for a usable one')
-    const { score, findings, modelScore } = await verifyAnswer(read.answer, texts, config.verdictMinScore)
+    const { score, findings, modelScore } = await verifyAnswer(answered.answer, texts, config.verdictMinScore)
     const met = findings.filter(({ evidence }) => evidence === 'stated')
     const rejected = met.flatMap(({ why }) => why ?? [])
     return {
@@ -118,7 +114,11 @@ const NO_STARTS = { starts: 1, startsAlone: 0 }
 const NOBODY: ClaimOwner = { group: '', topic: '', partition: 0, offset: 0n, timestampMs: 0 }
 
 const leaseOf = (id: bigint, owner: ClaimOwner) => ({ id, owner, token: randomUUID(), alone: false })
-const judge = (content: string) => (interpretAnswer(content).ok ? 'usable' : 'unusable')
+
+function read(content: string): ModelAnswer | null {
+  const found = interpretAnswer(content)
+  return found.ok ? found.answer : null
+}
 
 /** A key, way out or configuration that is refused is waited for by a worker; who evaluates is there to mend it. */
 function endIfHopeless({ code, evidence }: Failure): void {

@@ -60,7 +60,7 @@ export function withFleet<T>(
       const { model } = config.provider
       const estimator = createTokenEstimator(model, await createTokenRatios(redis, keys, model, log).load())
       try {
-        return await work({ config, redis, keys, budget, slots, gate, provider, estimator, log })
+        return await work({ config, redis, keys, budget, gate, provider, estimator, log })
       } finally {
         gate.close()
         budget.close()

@@ -1,0 +1,110 @@
+/** A request's result from the model: asked until it is settled, verified, and asked once more when the answer is doubtful. */
+import type { FailureCode } from '../errors.ts'
+import { FAILURES } from '../errors.ts'
+import type { HandlerSignals } from '../kafka/messages.ts'
+import type { Log } from '../logging/log.ts'
+import type { Metrics } from '../ops/metrics.ts'
+import type { Journey } from '../outcomes/effort.ts'
+import type { Outcome } from '../outcomes/outcome.ts'
+import type { Step } from '../provider/attempts.ts'
+import type { Provider } from '../provider/client.ts'
+import type { Checked, Prepared, Scoring } from '../scoring/scoring.ts'
+import type { AskingPort, FailedAttempt, Settled } from './asking.ts'
+import { askUntilSettled } from './asking.ts'
+import type { Ask } from './attempt.ts'
+import type { RequestContext } from './completion.ts'
+import { failed } from './completion.ts'
+
+/** A message that was in flight at so many deaths of its worker runs alone from then on, so that it can hurt no other. */
+const STARTS_BEFORE_ALONE = 3
+/** What a caller is told when the provider's rate limit has outlasted all retries, and says nothing of its end. */
+const RATE_LIMITED_WAIT_MS = 60_000
+
+export interface AnswerParts {
+  ask: Ask
+  /** See Provider. */
+  capOf: Provider['capOf']
+  scoring: Pick<Scoring, 'mostTokens' | 'read' | 'verify' | 'conclude'>
+  log: Log
+  metrics: Pick<Metrics, 'attemptFailed'>
+}
+
+/** What a request has come to: an outcome, a refusal for budget, or nothing, because its claim changed hands. */
+export type Result = { kind: 'final'; outcome: Outcome } | { kind: 'refused'; waitMs: number } | { kind: 'changed' }
+
+type Answer = Extract<Settled, { kind: 'answer' }>
+
+export class Answers {
+  readonly #parts: AnswerParts
+
+  constructor(parts: AnswerParts) {
+    this.#parts = parts
+  }
+
+  /** @throws the reason of a signal that aborted */
+  async get(
+    prepared: Prepared,
+    { owner, journey, address }: RequestContext,
+    { starts }: { starts: number },
+    signals: HandlerSignals,
+  ): Promise<Result> {
+    const { ask, capOf, scoring, metrics } = this.#parts
+    const { id, messages, schema } = prepared
+    const alone = starts >= STARTS_BEFORE_ALONE
+    const user = address.userId.toString()
+    const question = { id, owner, user, journey, messages, schema, alone, read: scoring.read }
+    const port: AskingPort = {
+      ask,
+      capOf,
+      mostTokens: (cap) => scoring.mostTokens(prepared, cap),
+      onFailure: (failure, step) => {
+        metrics.attemptFailed(failure.code)
+        this.#tellFailure(id, failure, step)
+      },
+      outlast: null,
+    }
+    const concluded = async (checked: Checked, isSecond: boolean): Promise<Result> => ({
+      kind: 'final',
+      outcome: await scoring.conclude(prepared, checked, journey, isSecond),
+    })
+    const settled = await askUntilSettled(question, port, signals)
+    if (settled.kind !== 'answer') return withoutAnswer(settled, journey)
+    const first = await this.#verify(prepared, settled, journey)
+    if (!first.isDoubtful) return await concluded(first, false)
+    // The answer is about something else: the model is asked once more, and what was paid for is kept whatever comes of that.
+    await settled.endLease()
+    const endAtOnce: AskingPort['onFailure'] = (failure) => {
+      this.#tellFailure(id, failure, { kind: 'give_up', code: failure.code })
+      throw new Error('the second answer has failed')
+    }
+    const again = await askUntilSettled(question, { ...port, onFailure: endAtOnce }, signals).catch(() => null)
+    if (again?.kind === 'changed') return again
+    if (again?.kind !== 'answer') return await concluded(first, false)
+    return await concluded(await this.#verify(prepared, again, journey), true)
+  }
+
+  async #verify(prepared: Prepared, answer: Answer, { trace }: Journey): Promise<Checked> {
+    const sinceMs = performance.now()
+    const checked = await this.#parts.scoring.verify(prepared, answer)
+    trace?.verified(sinceMs)
+    return checked
+  }
+
+  /** One line for each failed attempt; the logger counts those beyond twenty a minute. */
+  #tellFailure(id: bigint, { code, cause, attempt }: FailedAttempt, step: Step): void {
+    const { log } = this.#parts
+    const fields = { id, code, cause, attempt }
+    if (step.kind === 'give_up') log.warn('a call failed, and is not repeated', fields)
+    else log.info('a call failed: it is repeated', { ...fields, afterMs: Math.round(step.afterMs) })
+  }
+}
+
+/** To its caller a rate limit is "try again after", whoever sets it; every other failure is final. */
+function withoutAnswer(settled: Exclude<Settled, { kind: 'answer' }>, journey: Journey): Result {
+  if (settled.kind !== 'failed') return settled
+  const { code, retryAfterMs } = settled
+  if (code === 'rate_limited') return { kind: 'refused', waitMs: retryAfterMs ?? RATE_LIMITED_WAIT_MS }
+  return giveUp(code, journey)
+}
+
+const giveUp = (code: FailureCode, journey: Journey) => failed(code, FAILURES[code].message, journey)

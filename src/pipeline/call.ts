@@ -1,0 +1,198 @@
+/** One model call that was granted: lease → call → what was paid is told to the budget. What the gate is told is attempt.ts's. */
+import type { Budget, Grant } from '../budget/budget.ts'
+import type { ClaimOwner, Dedupe, Lease } from '../claims/dedupe.ts'
+import type { FailureCode } from '../errors.ts'
+import type { HandlerSignals } from '../kafka/messages.ts'
+import type { Log } from '../logging/log.ts'
+import type { Metrics } from '../ops/metrics.ts'
+import type { Journey } from '../outcomes/effort.ts'
+import { countAttempt, countCall } from '../outcomes/effort.ts'
+import type { Provider } from '../provider/client.ts'
+import type { Question, Reply } from '../provider/reply.ts'
+import type { ModelAnswer } from '../scoring/answer.ts'
+import { aftermath, warned } from './aftermath.ts'
+
+export interface CallParts {
+  dedupe: Pick<Dedupe, 'begin' | 'end'>
+  budget: Pick<Budget, 'settle' | 'narrows' | 'narrow' | 'holdFor'>
+  provider: Pick<Provider, 'ask' | 'address'>
+  metrics: Pick<Metrics, 'callFinished'>
+  log: Log
+}
+
+export interface Asked {
+  id: bigint
+  owner: ClaimOwner
+  messages: Question['messages']
+  schema: Question['schema']
+  maxCompletionTokens: number
+  trial: Question['trial']
+  /** The most that the call can be billed. */
+  tokens: number
+  /** Whose turn, and share of a day, it takes. */
+  user: string
+  /** It is suspected of killing its worker: nothing else is in flight meanwhile. */
+  alone: boolean
+  journey: Journey
+  /** The number of this attempt, from 1; a restart of the worker begins anew. */
+  attempt: number
+  /** Reads what the model said while the attempt is still this request's: whether it can be used decides what the gate is told. */
+  read: (content: string) => ModelAnswer | null
+}
+
+/** What a call came to. */
+export type Called =
+  /** `promptTokens`: as billed for this call; null: not told. */
+  | {
+      kind: 'answer'
+      answer: ModelAnswer
+      model: string
+      promptTokens: number | null
+      /** The call's lease is kept until the answer is stored, unless this gives it back, so that another call may begin. */
+      endLease: () => Promise<void>
+    }
+  | {
+      kind: 'failure'
+      code: FailureCode
+      /** For the log: address, status or socket error, the provider's codes; nothing personal. */
+      cause: string
+      retryAfterMs: number | null
+      next: Question['trial']
+    }
+  /** The claim passed to another message, or its answer is there: claim again to see. */
+  | { kind: 'changed' }
+  /** The call was not made, for no fault of the request: again at once. */
+  | { kind: 'again' }
+
+/** A 429 that does not say for how long holds the fleet for one to two seconds; the request itself backs off further. */
+const UNHINTED_HOLD_MS = 1_000
+
+/**
+ * One that tells of hours is often wrong, and would stop the fleet for as long: it is asked again by a probe soon. The caller of
+ * a request that ends by it is told what the provider told.
+ */
+const LONGEST_HOLD_MS = 3_600_000
+const PROBE_AFTER_MS = 60_000
+
+function holdMs(toldMs: number | null): number {
+  if (toldMs === null) return UNHINTED_HOLD_MS * (1 + Math.random())
+  return toldMs > LONGEST_HOLD_MS ? PROBE_AFTER_MS : toldMs
+}
+
+/** `accounted` resolves when the budget was told; it never rejects. */
+export interface CallEnd {
+  called: Called
+  accounted: Promise<void>
+}
+
+export class Calls {
+  readonly #parts: CallParts
+
+  constructor(parts: CallParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Makes the call.
+   * @throws the reason of a signal that aborted; the lease is given back then
+   */
+  async make(asked: Asked, grant: Grant, signals: HandlerSignals): Promise<CallEnd> {
+    const { budget, dedupe } = this.#parts
+    const begun = await dedupe.begin(asked.id, asked.owner, asked.alone, signals.wait)
+    if (begun.kind === 'begun') return await this.#call(asked, grant, begun.lease, signals)
+    await aftermath(signals.call, (signal) => budget.settle(grant, 0, signal))
+    return { called: { kind: 'changed' }, accounted: Promise.resolve() }
+  }
+
+  async #call(asked: Asked, grant: Grant, lease: Lease, signals: HandlerSignals): Promise<CallEnd> {
+    const { budget, dedupe, provider, log } = this.#parts
+    const { messages, schema, maxCompletionTokens, trial, journey } = asked
+    const sinceMs = performance.now()
+    let keepsLease = false
+    let accounted = Promise.resolve()
+    const endLease = () =>
+      aftermath(signals.call, (signal) => dedupe.end(lease, signal)).catch(
+        warned(log, 'a lease is left to expire', asked.id),
+      )
+    try {
+      const { sendByMs, slot } = grant
+      const form = { messages, schema, maxCompletionTokens, trial }
+      const reply = await provider.ask({ ...form, sendByMs, onSent: () => slot.sent(), signal: signals.call })
+      const took = { sinceMs, tookMs: performance.now() - sinceMs }
+      if (reply.kind === 'not_sent') log.warn('a grant came too late to be sent and is spent', { id: asked.id })
+      countCall(journey, took.tookMs)
+      accounted = this.#account(asked, grant, reply, signals)
+      const called = calledBy(reply, asked, provider.address, endLease)
+      this.#tell(asked, reply, called, took)
+      if (called === null) throw signals.call.reason as Error
+      keepsLease = called.kind === 'answer'
+      // A success holds no other call: the next one may begin at once, unless the answer tells that there is less to spend.
+      if (keepsLease && 'limits' in reply && !budget.narrows(grant, reply.limits)) slot.release()
+      return { called, accounted }
+    } finally {
+      if (!keepsLease) {
+        await accounted
+        await endLease()
+      }
+    }
+  }
+
+  /** Tells the journey and the budget what was paid, and the budget what the provider said of its limits. */
+  async #account({ id, journey }: Asked, grant: Grant, reply: Reply, signals: HandlerSignals): Promise<void> {
+    const { budget, log } = this.#parts
+    const sent = reply.kind === 'answer' || ('sent' in reply && reply.sent)
+    const usage = 'usage' in reply ? reply.usage : null
+    if (sent) countAttempt(journey, usage, grant.tokens)
+    const tell = async (signal: AbortSignal) => {
+      // What was sent and not accounted for may have been billed in full: its reservation stays.
+      await budget.settle(grant, usage?.totalTokens ?? (sent ? null : 0), signal)
+      if (!('limits' in reply)) return
+      await budget.narrow(grant, reply.limits, signal)
+      if (reply.kind === 'failure' && reply.code === 'rate_limited') {
+        await budget.holdFor(holdMs(reply.retryAfterMs), signal)
+      }
+    }
+    await aftermath(signals.call, tell).catch(warned(log, 'the budget was not told', id))
+  }
+
+  /** Metrics and trace of a call that was made. @param called null: it was aborted */
+  #tell(
+    { journey, maxCompletionTokens }: Asked,
+    reply: Reply,
+    called: Called | null,
+    took: { sinceMs: number; tookMs: number },
+  ): void {
+    const usage = 'usage' in reply ? reply.usage : null
+    const model = reply.kind === 'answer' ? reply.model : null
+    if (called?.kind === 'again' || called?.kind === 'changed') return
+    const failure = called?.kind === 'failure' ? called.code : null
+    if (called !== null) this.#parts.metrics.callFinished(failure ?? 'answered', took.tookMs, usage)
+    journey.trace?.called({
+      ...took,
+      maxCompletionTokens,
+      model,
+      usage,
+      failure: called === null ? 'aborted' : failure,
+    })
+  }
+}
+
+/** @returns null for a call that was aborted */
+function calledBy(reply: Reply, asked: Asked, address: string, endLease: () => Promise<void>): Called | null {
+  if (reply.kind === 'aborted') return null
+  if (reply.kind === 'not_sent') return { kind: 'again' }
+  const answer = reply.kind === 'answer' ? asked.read(reply.content) : null
+  if (reply.kind === 'answer' && answer !== null) {
+    const { model, usage } = reply
+    return { kind: 'answer', answer, model, promptTokens: usage?.promptTokens ?? null, endLease }
+  }
+  const { code, detail, retryAfterMs, next } = reply.kind === 'failure' ? reply : UNUSABLE
+  return { kind: 'failure', code, cause: `${detail} at ${address}`, retryAfterMs, next }
+}
+
+const UNUSABLE = {
+  code: 'unusable_answer',
+  detail: 'HTTP 200 with an answer of another form',
+  retryAfterMs: null,
+  next: null,
+} as const

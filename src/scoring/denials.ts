@@ -1,0 +1,208 @@
+/**
+ * Whether the clause of a quote denies what its requirement names, or only plans it. The rules know the grammar of a denial in
+ * Russian and English and no subject: the clause names what is required, and its negation stands where it denies just that ("X нет",
+ * "нет опыта с X", "X не делал", "no X", "X: none", "never did X"). Everything else is the model's to judge.
+ */
+import type { Subject } from './relatedness.ts'
+import type { Span } from './spans.ts'
+
+/** How far around the quote its clause may reach, in UTF-16 units. */
+const CONTEXT_CHARS = 120
+/** How much of a quote is read: an honest one has some 150 units. */
+const MAX_CHARS = 1_000
+
+/** They end a clause wherever they stand. */
+const SURE_ENDS = '!?;•<>'
+
+const within = (pattern: string) => new RegExp(`(?<!\\p{L})(?:${pattern})(?!\\p{L})`, 'u')
+const words = (text: string) => text.split(' ')
+
+const NEGATION = "не|нет|отсутству[ею]т|no|not|never|none|cannot|\\p{L}+n't"
+const NEGATIVE = within(NEGATION)
+/** Without any of them "не" does not deny the clause: it stands beside "только" or another negation. */
+const AMBIGUOUS = within('только|лишь|кроме|просто|only|just|without|except|но и')
+
+/**
+ * Ends a clause. A point or a comma within a number does not, nor the end of a long line that goes on in small letters, nor a dash or
+ * a colon before a negation, which has its subject there: "Terraform — нет".
+ */
+const CLAUSE_END = new RegExp(
+  [
+    `[${SURE_ENDS}]`,
+    '(?<!(?<!\\p{L})no)[.,](?!\\d)(?=\\s|$)',
+    `(?<=:|\\s[-–—])(?=\\s)(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?(?:${NEGATION})(?!\\p{L}))`,
+    '(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])(?=\\s)',
+    '(?<!\\n[^\\n]{40,})\\n',
+    '\\n(?=\\s*(?:[^\\s\\p{Ll}]|$))',
+    '\\s(?=(?:а|но|зато|but)\\s)',
+  ].join('|'),
+  'u',
+)
+
+/** The quote and what may belong to its clause around it, in small letters. */
+interface Passage {
+  before: string
+  quote: string
+  after: string
+}
+
+function passageOf(source: string, { start, end }: Span): Passage {
+  let from = start
+  while (from > 0 && from > start - CONTEXT_CHARS && !endsSurely(source, from - 1)) from -= 1
+  let to = end
+  while (to < source.length && to < end + CONTEXT_CHARS && !endsSurely(source, to)) to += 1
+  const plain = (text: string) => text.toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
+  return {
+    before: plain(source.slice(from, start)),
+    quote: plain(source.slice(start, Math.min(end, start + MAX_CHARS))),
+    after: plain(source.slice(end, to)),
+  }
+}
+
+/** The ends of a clause that take no regular expression to find: most of a text is cut off by them. */
+function endsSurely(source: string, at: number): boolean {
+  const character = source.charAt(at)
+  if (character === '\n') return /^\s*(?:[^\s\p{Ll}]|$)/u.test(source.slice(at + 1, at + 20))
+  if (character === '.') return /^\s?$/.test(source.charAt(at + 1)) && !/no$/i.test(source.slice(at - 2, at))
+  return SURE_ENDS.includes(character)
+}
+
+/** @returns the clauses that the quote stands in, whole; and what follows the last one */
+function clausesOf({ before, quote, after }: Passage): { clauses: string[]; rest: string } {
+  const own = after.split(CLAUSE_END, 1)[0] ?? ''
+  const text = (`\n${before}`.split(CLAUSE_END).at(-1) ?? '') + quote + own
+  const clauses = text.split(CLAUSE_END).map((clause) => clause.trim())
+  return { clauses: clauses.filter((clause) => clause !== ''), rest: after.slice(own.length) }
+}
+
+/** The absence of something is required: a denial proves it. */
+const ABSENCE = within(
+  'отсутстви\\p{L}*|відсутн\\p{L}*|отказ\\p{L}*|без|не|нет|бе[зс]\\p{L}+ность|не\\p{L}+(?:ость|ости)|no|not|without|free|clean|lack|absence|non',
+)
+/** Wishing, or being in training, is what is required: "Желание учиться", "Студент 3 курса". */
+const WISH_WANTED = within(
+  'желани\\p{L}*|готовност\\p{L}*|готов\\p{L}*|студент\\p{L}*|учащ\\p{L}*|обуча\\p{L}*|не(?:о|за)конч\\p{L}*|student\\p{L}*|trainee\\p{L}*|стремлени\\p{L}*|мотиваци\\p{L}*|интерес\\p{L}*|want\\p{L}*|will\\p{L}*|desire|interest\\p{L}*|ready|readiness|motivat\\p{L}*',
+)
+
+const PREPOSITIONS = new Set(
+  words('с со к ко в во на по о об обо от до из для при у за над под про with in of on for to at by about'),
+)
+/** They stand between a noun and its denial, and change nothing. */
+const FILLERS = new Set(
+  words('пока еще уже у меня мне я мной вообще совсем также тоже есть был была было были никакого никакой any yet'),
+)
+/** Words of every requirement: what they name is told by the words beside them. */
+const MASTERY =
+  /^(?:опыт|знани|навык|умени|практик|владени|наличи|работ|experience|knowledge|exposure|background|skills?$|hands|work)/
+/** It stands for what was named in the clause before. */
+const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
+/** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
+const HARM =
+  /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|problem|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid)/
+
+const NOT = /^(?:не|not|never|cannot|\p{L}+n't)$/u
+const NONE = /^(?:нет|отсутству[ею]т|no|none)$/
+const HAD = /^(?:име[еюл]|был[аио]?$|have$|has$|had$|own$)/
+/** A Russian verb or short participle by its ending: "работал", "шью", "сдан". Nouns that end so are rare after "не". */
+const VERB =
+  /^готов|^знаком[аы]?$|^мо[еия]$|(?:[аеиуыюя]л[аои]?|[аеиуюя](?:шь|т|те)|[еи]м|[юу]|ть|чь|ти)(?:ся|сь)?$|(?<!^од)(?:[аеи]н|[аяиы]т)[аоы]?$/
+const PARTICIPLE = /^(?:\p{L}+(?:[аеи]н|[аяиы]т)[аоы]?|\p{L}+ed)$/u
+
+interface Clause {
+  text: string
+  words: string[]
+  /** For each word whether it is about the requirement; and whether any is. */
+  about: boolean[]
+  isAbout: boolean
+}
+
+function clauseOf(text: string, requirement: Subject): Clause {
+  const said = (text.match(/[\p{L}\p{N}+#'-]+/gu) ?? []).filter((word) => !/^-+$/.test(word))
+  const about = said.map((word) => !MASTERY.test(word) && requirement.namesIn(word))
+  return { text, words: said, about, isAbout: about.includes(true) }
+}
+
+/** Whether something is not there: "медкнижки нет", "нет опыта с Kafka", "no hands-on Terraform". @param at of the negation */
+function isAbsent({ words: said, about, isAbout }: Clause, at: number, after: number, previous?: Clause): boolean {
+  let noun = at - 1
+  while (FILLERS.has(said[noun] ?? '')) noun -= 1
+  // A noun that hangs on a preposition is not what is denied ("проблем с переездом нет"), unless nothing else is there.
+  const isAdjunct = PREPOSITIONS.has(said[noun - 1] ?? '') && noun > 1 && about[noun - 2] !== true
+  if (!isAdjunct && (said[at] !== 'no' || at === said.length - 1)) {
+    if (about[noun] === true || (isAbout && MASTERY.test(said[noun] ?? ''))) return true
+    if (PRONOUNS.has(said[noun] ?? '')) return previous?.isAbout === true
+  }
+  let end = after
+  while (end < said.length && end < after + 3 && !PREPOSITIONS.has(said[end] ?? '')) end += 1
+  if (said[at] === 'no' ? end > after && about[end - 1] === true : about.slice(after, end).includes(true)) return true
+  return isAbout && [said[0] ?? '', ...said.slice(after, end)].some((word) => MASTERY.test(word))
+}
+
+/** Whether a clause denies the subject, or what the clause before it names: "я в этом не участвовал". */
+function isDenied(clause: Clause, previous?: Clause): boolean {
+  const { words: said, about, isAbout, text } = clause
+  if (AMBIGUOUS.test(text)) return false
+  const isHarm = (at: number) => said.slice(Math.max(0, at - 2), at + 3).some((word) => HARM.test(word))
+  const none = said.findIndex((word, i) => NONE.test(word) && !/^\d/.test(said[i + 1] ?? ''))
+  if (none >= 0 && !isHarm(none) && isAbsent(clause, none, none + 1, previous)) return true
+  const without = said.indexOf('без')
+  const not = said.findIndex((word) => NOT.test(word))
+  if (without >= 0)
+    return not < 0 && isAbout && isAbsent(clause, without, without + 1) && MASTERY.test(said[without + 1] ?? '')
+  if (not < 0 || isHarm(not)) return false
+  const next = said[not + 1] ?? ''
+  const verb = /^(?:очень|\p{L}{3,}о)$/u.test(next) && !HAD.test(next) ? (said[not + 2] ?? next) : next
+  if (HAD.test(verb)) return isAbsent(clause, not, not + 2, previous)
+  if (said[not] === 'не' && !VERB.test(verb)) return false
+  // In English a negation further off belongs to another verb: "I speak French and will not be shy".
+  if (said[not] === 'не' ? isAbout : about.slice(Math.max(0, not - 3)).includes(true)) return true
+  const refersBack = said.some((word) => PRONOUNS.has(word)) || (not === 0 && PARTICIPLE.test(verb))
+  return refersBack && previous?.isAbout === true
+}
+
+const ACQUIRE =
+  '(?:из|вы|на|об|до)?уч\\p{L}*|осво\\p{L}*|осваива\\p{L}*|пройти|проходить|получ\\p{L}*|сда(?:ть|вать)|попробовать|перейти|начать|стать|специализироваться|поступ\\p{L}*'
+/** A wish to acquire what is not there yet, its acquisition in the future, or one that is under way. */
+const PLAN = within(
+  [
+    `(?:хочу|хотел[аи]?(?: бы)?|хотелось бы|планирую|собираюсь|намерен[аы]?|мечтаю|думаю|буду) (?:\\p{L}+ )?(?:${ACQUIRE})`,
+    '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|пройду|окончу|осваиваю|учусь|обучаюсь|прохожу (?:курс\\p{L}*|обучение)|в планах',
+    "(?:want|plan(?:ning)?|hope|hoping|intend|aim|aiming|would (?:like|love)|'d (?:like|love)|going|willing|eager|keen) to (?:learn|study|get|obtain|take|try|explore|master|start|pass|acquire)",
+    "(?:(?<=^)|am |i'm |still |currently |now )(?:learning|studying)|in progress",
+  ].join('|'),
+)
+/** What is wanted to go on is there, and so is what was done after it had been planned. */
+const THERE = within(
+  'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|further|continue|deepen|improve|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|passed|took|completed',
+)
+
+function denialOf(requirement: string, subject: Subject, texts: string[], rest: string): 'denied' | 'planned' | null {
+  const clauses = texts.map((text) => clauseOf(text, subject))
+  const wanted = requirement.toLowerCase()
+  const [wantsAbsence, wantsWish] = [ABSENCE.test(wanted), WISH_WANTED.test(wanted)]
+  const isThere = THERE.test([...texts, rest].join(' '))
+  const isHead = (i: number) => /[:–—-]$/.test(texts[i] ?? '')
+  const found = clauses.map((clause, i) => {
+    const isContrast = /^[\s,–—-]*а\s(?!вот)/.test(texts[i + 1] ?? rest)
+    if (!wantsAbsence && !isContrast && isDenied(clause, clauses[i - 1])) return 'denied'
+    const isNamed = clause.isAbout || (isHead(i - 1) && clauses[i - 1]?.isAbout === true)
+    return !wantsWish && !isThere && isNamed && PLAN.test(clause.text) ? 'planned' : null
+  })
+  const first = found.findIndex((each) => each !== null)
+  // Another clause may affirm what this one denies; but one before a colon or a denial without a subject only names what that denies.
+  const isNaming = (i: number) => i < first && (isHead(i) || (i === first - 1 && clauses[first]?.isAbout === false))
+  const affirms = ({ text, isAbout }: Clause, i: number) =>
+    found[i] === null && isAbout && !NEGATIVE.test(text) && !isNaming(i)
+  return clauses.some(affirms) ? null : (found[first] ?? null)
+}
+
+/** A passage with none of these says nothing of the kind. */
+const MAY_DENY = new RegExp(`${NEGATIVE.source}|(?<!\\p{L})(?:без(?!\\p{L})|learning|studying)|${PLAN.source}`, 'u')
+
+/** @returns whether the clauses of the quote deny what is required, or only plan it; null: neither */
+export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {
+  const passage = passageOf(source, span)
+  if (!MAY_DENY.test(`${passage.before}${passage.quote}${passage.after}`)) return null
+  const { clauses, rest } = clausesOf(passage)
+  return denialOf(requirement, subject, clauses, rest)
+}

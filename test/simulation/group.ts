@@ -1,0 +1,188 @@
+/** The workers of a life and their consumer group: who is alive, who has which partition, who has been heard of. */
+import { TIMINGS } from '../../src/timings.ts'
+import type { VirtualClock } from './clock.ts'
+import type { MemoryKafka } from './kafka.ts'
+import type { Operation, Scheduler } from './scheduler.ts'
+import type { SimulatedWorker } from './worker.ts'
+
+/** Messages that one fetch brings at most. */
+const FETCHED_AT_ONCE = 2
+
+export interface GroupParts {
+  clock: VirtualClock
+  scheduler: Scheduler
+  kafka: MemoryKafka
+  makeWorker: (name: string) => SimulatedWorker
+}
+
+export class Group {
+  readonly #parts: GroupParts
+  readonly #workers: SimulatedWorker[] = []
+  #made = 0
+  #generation = 0
+  #assignment = new Map<number, SimulatedWorker>()
+  #heartbeatAtMs = 0
+  readonly #heardAtMs = new Map<SimulatedWorker, number>()
+  /** Frozen for longer than their session. */
+  readonly #expelled = new Set<SimulatedWorker>()
+  readonly #thawAtStep = new Map<SimulatedWorker, number>()
+
+  constructor(parts: GroupParts) {
+    this.#parts = parts
+  }
+
+  alive(): SimulatedWorker[] {
+    return this.#workers.filter(({ lane }) => lane.state !== 'dead')
+  }
+
+  workerOf({ lane }: Operation): SimulatedWorker | null {
+    return this.#workers.find((each) => each.lane === lane) ?? null
+  }
+
+  start(): void {
+    const worker = this.#parts.makeWorker(`w${++this.#made}`)
+    this.#workers.push(worker)
+    this.#heardAtMs.set(worker, this.#parts.clock.nowMs)
+  }
+
+  /**
+   * Deals the partitions out anew; each member hears of it when its turn comes.
+   * @param returning was out of the group, and comes back as another member
+   */
+  rebalance(returning: SimulatedWorker | null = null): void {
+    const members = this.alive().filter((each) => !this.#expelled.has(each))
+    if (members.length === 0) return
+    const generation = ++this.#generation
+    const owner = (partition: number) => members[(partition + generation) % members.length] as SimulatedWorker
+    this.#assignment = new Map(this.#parts.kafka.log.map((_, partition) => [partition, owner(partition)]))
+    for (const worker of members) this.#tell(worker, worker === returning)
+  }
+
+  #tell(worker: SimulatedWorker, memberChanged: boolean): void {
+    const { scheduler, clock } = this.#parts
+    const about = { service: 'group' as const, label: memberChanged ? 'joins as another member' : 'joins', lost: never }
+    const join = () => {
+      const mine = [...this.#assignment].flatMap(([partition, each]) => (each === worker ? [partition] : []))
+      if (memberChanged) worker.returnedAtStep = scheduler.step
+      clock.inLane(worker.lane, () => worker.assigned(mine, this.#generation, memberChanged))
+      return mine
+    }
+    scheduler.park(worker.lane, about, join).catch(() => {})
+  }
+
+  /** Moves the clock on; members are heard of, and those that are silent for a session are expelled. */
+  advance(toMs: number): void {
+    const { clock } = this.#parts
+    clock.advanceTo(toMs)
+    if (clock.nowMs - this.#heartbeatAtMs < TIMINGS.group.heartbeatMs) return
+    this.#heartbeatAtMs = clock.nowMs
+    for (const worker of this.alive()) {
+      if (worker.lane.state !== 'running' || this.#expelled.has(worker)) continue
+      this.#heardAtMs.set(worker, clock.nowMs)
+      clock.inLane(worker.lane, () => {
+        if (worker.generation === this.#generation) worker.heard()
+        worker.poke()
+      })
+    }
+    const isSilent = (worker: SimulatedWorker) =>
+      clock.nowMs - (this.#heardAtMs.get(worker) ?? 0) >= TIMINGS.group.sessionMs
+    const silent = [...new Set(this.#assignment.values())].filter(isSilent)
+    if (silent.length === 0) return
+    for (const each of silent) this.#expelled.add(each)
+    this.rebalance()
+  }
+
+  /** Nobody asks for anything: time passes until somebody's timer is due. */
+  idle(): void {
+    const { clock } = this.#parts
+    const nextMs = Math.max(clock.nextAtMs() ?? Infinity, clock.nowMs)
+    this.advance(Math.min(nextMs, clock.nowMs + TIMINGS.group.heartbeatMs))
+  }
+
+  /** What members that have room for messages would fetch. */
+  fetches(): Operation[] {
+    const { kafka } = this.#parts
+    return this.alive()
+      .filter(({ lane }) => lane.state === 'running')
+      .flatMap((worker) =>
+        [...worker.fetchers].flatMap(([partition, { isOn, at }]) =>
+          isOn && Number(at) < (kafka.log[partition]?.length ?? 0) ? [this.#fetchOf(worker, partition)] : [],
+        ),
+      )
+  }
+
+  #fetchOf(worker: SimulatedWorker, partition: number): Operation {
+    const execute = () => this.#parts.clock.inLane(worker.lane, () => worker.fetch(partition, FETCHED_AT_ONCE))
+    const { lane } = worker
+    return {
+      lane,
+      service: 'group',
+      label: `fetches ${partition}`,
+      execute,
+      resolve: ignore,
+      reject: ignore,
+      lost: never,
+    }
+  }
+
+  // What happens to workers --------------------------------------------------------------------------------------------
+
+  /** @param last what it has asked for, and is carried out; null: nothing */
+  async crash(worker: SimulatedWorker, last: Operation | null): Promise<void> {
+    if (last !== null) await this.#parts.scheduler.orphan(last)
+    worker.lane.state = 'dead'
+    this.#parts.scheduler.say(`${worker.lane.name} dies`)
+    this.start()
+  }
+
+  freeze(worker: SimulatedWorker, steps: number): void {
+    worker.lane.state = 'frozen'
+    this.#thawAtStep.set(worker, this.#parts.scheduler.step + steps)
+  }
+
+  thawDue(): void {
+    for (const [worker, at] of this.#thawAtStep) if (this.#parts.scheduler.step >= at) this.#thaw(worker)
+  }
+
+  thawAll(): void {
+    for (const worker of this.#thawAtStep.keys()) this.#thaw(worker)
+  }
+
+  #thaw(worker: SimulatedWorker): void {
+    const { clock, scheduler } = this.#parts
+    this.#thawAtStep.delete(worker)
+    if (worker.lane.state !== 'frozen') return
+    worker.lane.state = 'running'
+    scheduler.say(`${worker.lane.name} is thawed`)
+    clock.advanceTo(clock.nowMs)
+    if (!this.#expelled.delete(worker)) return
+    this.#heardAtMs.set(worker, clock.nowMs)
+    this.rebalance(worker)
+  }
+
+  /** A stop with no time to drain: waits end, calls are aborted, leases given back. */
+  async stop(worker: SimulatedWorker): Promise<void> {
+    const { clock, scheduler } = this.#parts
+    clock.inLane(worker.lane, () => worker.drain())
+    await scheduler.settled()
+    const left = clock.inLane(worker.lane, () => worker.leave())
+    let isOver = false
+    void left.finally(() => (isOver = true))
+    for (let turns = 0; turns < 50 && !isOver; turns++) {
+      await scheduler.settled()
+      const mine = scheduler.choices().find(({ lane }) => lane === worker.lane)
+      if (mine !== undefined) await scheduler.carryOut(mine)
+    }
+    worker.lane.state = 'dead'
+    this.start()
+    this.rebalance()
+  }
+
+  /** The life is over. */
+  end(): void {
+    for (const { lane } of this.#workers) lane.state = 'dead'
+  }
+}
+
+const ignore = () => {}
+const never = () => new Error('never')

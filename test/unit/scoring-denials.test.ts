@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest'
+import { findDenial } from '../../src/scoring/denials.ts'
+import { subjectOf } from '../../src/scoring/relatedness.ts'
+
+/** @param quote marked by `[` and `]` in its text, else the whole text */
+function denialIn(requirement: string, marked: string): string | null {
+  const source = marked.replace(/[[\]]/g, '')
+  const [start, end] = [marked.indexOf('['), marked.indexOf(']') - 1]
+  const span = start < 0 ? { start: 0, end: source.length } : { start, end }
+  return findDenial(requirement, subjectOf(requirement), source, span)
+}
+
+describe('the clause of a quote denies its requirement', () => {
+  test.each([
+    ['Опыт обслуживания лифтов', 'Лифты не обслуживал'],
+    ['Сварка аргоном', 'Аргоном варить не умею'],
+    ['Ночные смены', 'Ночные смены не рассматриваю'],
+    ['Действующая аккредитация', 'аккредитацию ещё не прошёл'],
+    ['Сертификат IPMA', 'Сертификат IPMA не сдан'],
+    ['AutoCAD', 'AutoCAD — нет'],
+    ['AutoCAD', 'AutoCAD: пока не пробовал'],
+    ['Права на катер', '[Права на катер] – нет'],
+    ['Опыт продаж', 'Продажи: опыта нет, желание есть'],
+    ['Категория D', 'Автобус и трамвай — категории D нет'],
+    ['Реставрация мебели', 'Мебель (и рамы) не реставрировала'],
+    ['Знание SAP', 'В команде был SAP, сам я с ним не работал'],
+    ['Готовность к командировкам', 'К командировкам не готова'],
+    ['Night shifts', 'Not willing to work nights'],
+    ['London based', 'Not [based in London]'],
+    ['Terraform', 'Terraform: none'],
+    ['Docker', 'I have never used Docker'],
+    ['Weekend shifts', 'nights ok – weekends no'],
+    ['Rust', 'No hands-on Rust'],
+  ])('%s ← %s', (requirement, text) => {
+    expect(denialIn(requirement, text)).toBe('denied')
+  })
+})
+
+describe('what is planned or being learnt is not there yet', () => {
+  test.each([
+    ['Удостоверение стропальщика', 'хочу выучиться на стропальщика'],
+    ['Права на катер', 'Права на катер получу этим летом'],
+    ['Навык УЗИ', 'УЗИ — хотелось бы научиться'],
+    ['Spanish', 'Currently learning Spanish'],
+    ['Welding certificate', 'Welding certificate in progress'],
+  ])('%s ← %s', (requirement, text) => {
+    expect(denialIn(requirement, text)).toBe('planned')
+  })
+})
+
+describe('a negation that does not deny the requirement is let pass', () => {
+  test.each([
+    ['Опыт вывода маток', 'Вывод маток освоил не по книжкам'],
+    ['Знание вин', 'С винами знакома не понаслышке'],
+    ['Работа с маркетри', 'Работал не только с массивом, но и с маркетри'],
+    ['Готовность к командировкам', 'Командировки не пугают'],
+    ['Готовность работать в пыли', 'Пыли не боюсь'],
+    ['Соблюдение сроков', 'сроки не срывал ни разу'],
+    ['Отсутствие аллергии', 'Аллергии нет'],
+    ['No criminal record', 'No criminal convictions'],
+    ['Английский язык', 'Английского хватает, IELTS не сдавал'],
+    ['Переезд', 'Проблем с переездом нет'],
+    ['Соблюдение конфиденциальности', 'Конфиденциальность соблюдаю — не разглашаю ничего'],
+    ['Латынь', 'Латынь читаю, греческий — нет'],
+    ['Лечение пчёл', 'Лечение веду без антибиотиков'],
+    ['French', 'I speak French at C1 and will not be shy'],
+    ['Heavy lifting', 'No stranger to heavy lifting'],
+    ['Pilot licence', 'was going to take the pilot licence, took it, passed'],
+    ['Собаки', '<li>УЗИ хотелось бы освоить</li><li>[Собак дрессирую]</li>'],
+    ['Ирригация', 'ирригация, дренаж\nопыта с бюджетом нет'],
+    ['Студент технического вуза', 'Учусь на 3 курсе технического вуза'],
+    ['GDC registration', 'GDC No. 291, registered technician'],
+  ])('%s ← %s', (requirement, text) => {
+    expect(denialIn(requirement, text)).toBe(null)
+  })
+})
