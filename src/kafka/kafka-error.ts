@@ -1,5 +1,5 @@
 /** Reads kafkajs's errors, which wrap one another. */
-
+import { readableAddress } from './addresses.ts'
 import { TimeLimitError } from './time-limit.ts'
 
 /** The Kafka protocol's name of an error, as in `MESSAGE_TOO_LARGE`; null when it has none (connection, time limit). */
@@ -18,9 +18,18 @@ export const isKafkaFault = (error: unknown): error is Error =>
   error instanceof Error &&
   (error instanceof TimeLimitError || error.name.startsWith('KafkaJS') || error.message === UNANSWERED)
 
+/** @returns `host:port` of the broker that a connection or an answer failed at; null where kafkajs does not say */
+function brokerOf(error: unknown): string | null {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if ('broker' in each && typeof each.broker === 'string' && !each.broker.startsWith('undefined'))
+      return readableAddress(each.broker)
+  }
+  return null
+}
+
 /**
- * A short reason for the log and for people: the protocol's name where there is one, else the message. Without the names of
- * kafkajs's own classes, which wrap one another and say nothing.
+ * A short reason for the log and for people: the protocol's name where there is one, else the message, which has the code of the
+ * socket's error, and the broker's address. Without the names of kafkajs's own classes, which wrap one another and say nothing.
  */
 export function kafkaReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
@@ -28,7 +37,9 @@ export function kafkaReason(error: unknown): string {
   const type = kafkaErrorType(error)
   if (type !== null) return type
   const { name, message } = error
-  return isKafkaFault(error) ? message : `${name}: ${message}`
+  if (!isKafkaFault(error)) return `${name}: ${message}`
+  const [told, broker] = [readableAddress(message), brokerOf(error)]
+  return broker === null || told.includes(broker) ? told : `${told} (${broker})`
 }
 
 const REMEDIES: [RegExp, string][] = [

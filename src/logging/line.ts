@@ -43,8 +43,11 @@ const escape = (text: string) =>
 
 /** @returns ISO 8601 in local time, as the files are named, with its distance from UTC */
 export function localTime(at: Date): string {
-  const east = -at.getTimezoneOffset()
-  const local = new Date(at.getTime() + east * 60_000).toISOString().slice(0, -1)
+  // By parts: toISOString takes three times as long, and each line has a time.
   const two = (value: number) => String(Math.trunc(value)).padStart(2, '0')
-  return `${local}${east < 0 ? '-' : '+'}${two(Math.abs(east) / 60)}:${two(Math.abs(east) % 60)}`
+  const east = -at.getTimezoneOffset()
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
+  const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
+  const zone = `${east < 0 ? '-' : '+'}${two(Math.abs(east) / 60)}:${two(Math.abs(east) % 60)}`
+  return `${day}T${time}.${String(at.getMilliseconds()).padStart(3, '0')}${zone}`
 }

@@ -26,6 +26,8 @@ const PATTERNS: [RegExp, string][] = [
   // Keys of the provider, and what its errors quote of them.
   [/\bsk-[\w*-]{6,}/g, 'sk-***'],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi, '$1 ***'],
+]
+const URL_PATTERNS: typeof PATTERNS = [
   // User and password of an address.
   [/\b([a-z][a-z\d+.-]{0,20}:\/\/)[^\s/@]+@/gi, '$1***@'],
   // Callers put tokens into the query of their callback's address.
@@ -46,7 +48,8 @@ export function createRedact(secrets: () => readonly string[]) {
     }
     const over = clean.length - TEXT_MAX_LENGTH
     if (over > 0) clean = `${clean.slice(0, TEXT_MAX_LENGTH)}... (${over} more)`
-    for (const [pattern, instead] of PATTERNS) clean = clean.replace(pattern, instead)
+    const patterns = clean.includes('://') ? [...PATTERNS, ...URL_PATTERNS] : PATTERNS
+    for (const [pattern, instead] of patterns) clean = clean.replace(pattern, instead)
     return clean
   }
 }
