@@ -93,6 +93,8 @@ const LOSSES: [string, () => Promise<unknown>][] = [
   ],
 ]
 
+const MARKED = { timeout: 10_000 }
+
 describe('a Redis that is', { timeout: LIMIT_MS }, () => {
   test.each(LOSSES)(
     '%s under load: nothing is doubled, no call repeated, also when every id is sent again',
@@ -106,7 +108,8 @@ describe('a Redis that is', { timeout: LIMIT_MS }, () => {
       expectUnharmed(world, stub, ids)
       expect(workers.flatMap((worker) => linesWith(worker, 'Redis is complete again')).length).toBeGreaterThan(0)
       const marks = ids.map((id) => `${world.keyPrefix}processed_messages:${id}`)
-      expect(await world.redis.exists(...marks)).toBe(ids.length)
+      // A mark follows its commit.
+      await expect.poll(() => world.redis.exists(...marks), MARKED).toBe(ids.length)
     },
   )
 
@@ -126,7 +129,7 @@ describe('a Redis that is', { timeout: LIMIT_MS }, () => {
       expect(new Set(countById(world.seenRecords()).values())).toEqual(new Set([1]))
       expect(stub.arrivals()).toHaveLength(5)
       const marks = [1, 2, 3, 4, 5].map((id) => `${world.keyPrefix}processed_messages:${id}`)
-      expect(await world.redis.exists(...marks)).toBe(5)
+      await expect.poll(() => world.redis.exists(...marks), MARKED).toBe(5)
     },
   )
 

@@ -1,4 +1,5 @@
 /** What all workers of a simulated fleet share, and stand-ins for what a life does not look at. */
+import { stringifyExact } from '../../src/lib/json.ts'
 import type { Log } from '../../src/logging/log.ts'
 import { effortHeaders } from '../../src/outcomes/effort.ts'
 import type { Journey } from '../../src/outcomes/effort.ts'
@@ -28,7 +29,7 @@ export const SCORING = {
   }),
   askOnce: (_prepared: unknown, ask: () => Promise<unknown>) => ask(),
   mostTokens: () => RESERVED_TOKENS,
-  judge: () => 'usable',
+  read: () => ({}),
   verify: (_prepared: unknown, { model }: { model: string }) => ({ model, isDoubtful: false }),
   conclude: (_prepared: unknown, _checked: unknown, journey: Journey) => ({
     kind: 'success',
@@ -46,7 +47,7 @@ export const METRICS = new Proxy({}, { get: () => () => {} }) as PipelineParts['
 export function faultLog(onFault: (text: string) => void): Log {
   const ignore = () => {}
   const error = (message: string, fields?: object) => {
-    if (message.includes('fault of the worker')) onFault(`${message} ${JSON.stringify(fields)}`)
+    if (message.includes('fault of the worker')) onFault(`${message} ${stringifyExact(fields)}`)
   }
   return { error, warn: ignore, info: ignore, debug: ignore }
 }
