@@ -7,10 +7,8 @@
  *     ├────── wait ─────► sleeping until the turn, a wake-up call, or the end of the one that was asked for ──► asking
  *     └────── refused ──► its request is told; asking, for the next one
  */
-import { setTimeout as delay } from 'node:timers/promises'
-import { nextTurn } from '../lib/turns.ts'
 import type { Log } from '../logging/log.ts'
-import { LINGER_MS } from '../redis/group-commit.ts'
+import { LINGER_MS, untilGathered } from '../redis/group-commit.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { createAlarm } from './alarm.ts'
 import type { CallSlots, Slot } from './call-slots.ts'
@@ -131,7 +129,7 @@ export function createAdmission(options: AdmissionOptions) {
   async function askOnce(): Promise<void> {
     alarm.reset()
     // Requests that come, and slots that are freed, in one turn of the event loop, or soon after it under load, share one call.
-    await (lingerMs > 0 && lastCount > 1 ? delay(lingerMs) : nextTurn())
+    await untilGathered(lingerMs, lastCount > 1)
     if (line.length() === 0) return
     const asked = fitting(line.next(Math.min(AT_ONCE, slots.sendable)))
     wantsSlot = asked.length === 0

@@ -153,12 +153,6 @@ export function createBudget(options: BudgetOptions) {
   const tellsLess = (grant: Grant, said: ReturnType<typeof remainingOf>) =>
     isLess('requests', said, grant.used, limits) || isLess('tokens', said, grant.used, limits)
 
-  /**
-   * Whether the answer to a granted request changes what may be spent: its provider says less than is known here, or lifts what it
-   * said before.
-   */
-  const narrows = (grant: Grant, headers: RateHeaders): boolean => hasNarrowed || tellsLess(grant, remainingOf(headers))
-
   return {
     /** Whether `reserve` would answer that so many tokens are too long. */
     neverFits: (tokens: number) => isTooLong(tokens, limits),
@@ -198,13 +192,19 @@ export function createBudget(options: BudgetOptions) {
     /** The same because data was lost, for a minute at least, and until `rebuild` is done. */
     closeFor: (ms: number, signal: AbortSignal) => hold(ms, 'closed', signal),
 
-    narrows,
+    /**
+     * Whether the answer to a granted request changes what may be spent: its provider says less than is known here, or lifts what it
+     * said before.
+     */
+    narrows: (grant: Grant, headers: RateHeaders): boolean => hasNarrowed || tellsLess(grant, remainingOf(headers)),
 
     /** Takes over what the answer to a granted request says of the provider's limits. */
     async narrow(grant: Grant, headers: RateHeaders, signal: AbortSignal): Promise<void> {
-      if (!narrows(grant, headers)) return
       const said = remainingOf(headers)
-      hasNarrowed = tellsLess(grant, said)
+      const isLessThanKnown = tellsLess(grant, said)
+      // One that says that all is well is of use only to lift what this worker was told before.
+      if (!isLessThanKnown && !hasNarrowed) return
+      hasNarrowed = isLessThanKnown
       await learn(await retryWhileAway('the budget', () => scripts.narrow(said, grant), signal), signal)
     },
 

@@ -105,6 +105,9 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     queuedBytes -= item.bytes
   }
 
+  /** What waits for a handler. */
+  const inQueue = () => ({ queued: queue.length, queuedBytes })
+
   return {
     add,
     start,
@@ -122,11 +125,9 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
         abandon(item)
       }
     },
-    /** What waits for a handler. */
-    queue: () => ({ queued: queue.length, queuedBytes }),
+    queue: inQueue,
     counts: () => ({
-      queued: queue.length,
-      queuedBytes,
+      ...inQueue(),
       running,
       answered: [...open.values()].filter(({ phase }) => phase === 'answered').length,
       handedBack: [...open.values()].filter(({ phase }) => phase === 'handed_back').length,

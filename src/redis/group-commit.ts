@@ -11,6 +11,13 @@ const MAX_ITEMS = 16
  */
 export const LINGER_MS = 10
 
+/**
+ * Waits for what comes in the same turn of the event loop, or for `lingerMs`.
+ * @param isBusy several items have come together, and there is room for more
+ */
+export const untilGathered = (lingerMs: number, isBusy: boolean): Promise<void> =>
+  lingerMs > 0 && isBusy ? sleep(lingerMs) : nextTurn()
+
 export interface GroupCommitOptions {
   /** How long calls wait for more items under load, ms; 0 for what a deadline hangs on. */
   lingerMs: number
@@ -40,7 +47,7 @@ export function groupCommit<Item, Result>(
     running = true
     try {
       while (waiting.length > 0) {
-        await (lingerMs > 0 && lastCount > 1 && waiting.length < MAX_ITEMS ? sleep(lingerMs) : nextTurn())
+        await untilGathered(lingerMs, lastCount > 1 && waiting.length < MAX_ITEMS)
         const some = waiting.slice(0, MAX_ITEMS)
         waiting = waiting.slice(MAX_ITEMS)
         lastCount = some.length

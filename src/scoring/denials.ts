@@ -8,8 +8,8 @@ import type { Span } from './spans.ts'
 
 /** How far around the quote its clause may reach, in UTF-16 units. */
 const CONTEXT_CHARS = 120
-/** How much of a quote is read: an honest one has some 150 units. */
-const MAX_CHARS = 1_000
+/** How much of a quote is held against its requirement, in UTF-16 units: an honest one has some 150. */
+export const MAX_CHARS = 1_000
 
 /** They end a clause wherever they stand. */
 const SURE_ENDS = '!?;•<>'
@@ -19,7 +19,7 @@ const words = (text: string) => text.split(' ')
 
 const NEGATION = "не|нет|отсутству[ею]т|no|not|never|none|cannot|\\p{L}+n't"
 const NEGATIVE = within(NEGATION)
-/** Without any of them "не" does not deny the clause: it stands beside "только" or another negation. */
+/** Beside one of these a negation may affirm: "не только", "дня не работал без Excel". */
 const AMBIGUOUS = within('только|лишь|кроме|просто|only|just|without|except|но и')
 
 /**
@@ -180,13 +180,13 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
   const clauses = texts.map((text) => clauseOf(text, subject))
   const wanted = requirement.toLowerCase()
   const [wantsAbsence, wantsWish] = [ABSENCE.test(wanted), WISH_WANTED.test(wanted)]
-  const isThere = THERE.test([...texts, rest].join(' '))
+  const isThere = () => THERE.test([...texts, rest].join(' '))
   const isHead = (i: number) => /[:–—-]$/.test(texts[i] ?? '')
   const found = clauses.map((clause, i) => {
     const isContrast = /^[\s,–—-]*а\s(?!вот)/.test(texts[i + 1] ?? rest)
     if (!wantsAbsence && !isContrast && isDenied(clause, clauses[i - 1])) return 'denied'
     const isNamed = clause.isAbout || (isHead(i - 1) && clauses[i - 1]?.isAbout === true)
-    return !wantsWish && !isThere && isNamed && PLAN.test(clause.text) ? 'planned' : null
+    return !wantsWish && isNamed && PLAN.test(clause.text) && !isThere() ? 'planned' : null
   })
   const first = found.findIndex((each) => each !== null)
   // Another clause may affirm what this one denies; but one before a colon or a denial without a subject only names what that denies.

@@ -1,13 +1,10 @@
 /** What the words of a quote themselves say against its requirement. These rules are narrow on purpose: the rest is the model's to judge. */
-import { findDenial } from './denials.ts'
+import { findDenial, MAX_CHARS } from './denials.ts'
 import type { Span } from './spans.ts'
 import type { Subject } from './relatedness.ts'
 
 /** The clause denies it or only plans it; or both sides state years or a language level, and the quote's are lower. */
 export type Objection = 'denied' | 'planned' | 'falls_short'
-
-/** How much of a quote is read, in UTF-16 units: an honest one has some 150. */
-const MAX_CHARS = 1_000
 
 const DURATION =
   /(\d{1,2}(?:[.,]\d)?)[-\s]?(?:х|ти|и)?\+?\s*(лет|год(?:а|у|ов)?|years?|yrs?|месяц\p{L}*|мес|months?)(?!\p{L})/giu

@@ -12,6 +12,13 @@ beforeAll(async () => {
   careful = await judgeClaims(cases, 'careful', 50)
 })
 
+/** @returns how many claims of the kinds that only the model can judge for certain are published, and how many there are */
+function misjudged({ falsePublished }: ClaimsReport) {
+  const kinds = ['denies', 'wish', 'offtopic'].flatMap((kind) => falsePublished[kind] ?? [])
+  const sum = (of: 'count' | 'of') => kinds.reduce((total, each) => total + each[of], 0)
+  return { count: sum('count'), of: sum('of') }
+}
+
 describe('of claims whose truth is known', () => {
   test('at most one true one in a hundred is rejected', () => {
     for (const { trueRejected, wrong } of [careless, careful]) {
@@ -29,11 +36,7 @@ describe('of claims whose truth is known', () => {
   })
 
   test('at most half of the denials, wishes and off-topic quotes of a careless model are published', () => {
-    const kinds = ['denies', 'wish', 'offtopic'].flatMap((kind) => careless.falsePublished[kind] ?? [])
-    const [count, of] = [
-      kinds.reduce((sum, each) => sum + each.count, 0),
-      kinds.reduce((sum, each) => sum + each.of, 0),
-    ]
+    const { count, of } = misjudged(careless)
     expect(of).toBe(32)
     expect(count / of).toBeLessThanOrEqual(0.5)
   })
@@ -51,17 +54,13 @@ describe('of claims whose truth is known', () => {
 })
 
 test('the same holds of rare professions and hard turns of phrase, a quarter of them in other languages', async () => {
-  const { trueRejected, falsePublished, suitableRefused, wrong } = await judgeClaims(
-    casesOf('claims-rare.jsonl'),
-    'careless',
-    50,
-  )
+  const report = await judgeClaims(casesOf('claims-rare.jsonl'), 'careless', 50)
+  const { trueRejected, falsePublished, suitableRefused, wrong } = report
   expect(trueRejected.of).toBe(483)
   expect({ isRare: trueRejected.count / trueRejected.of <= 0.01, wrong }).toMatchObject({ isRare: true })
-  const kinds = ['denies', 'wish', 'offtopic'].flatMap((kind) => falsePublished[kind] ?? [])
-  const sum = (of: 'count' | 'of') => kinds.reduce((total, each) => total + each[of], 0)
-  expect(sum('of')).toBe(219)
-  expect(sum('count') / sum('of')).toBeLessThanOrEqual(0.5)
+  const { count, of } = misjudged(report)
+  expect(of).toBe(219)
+  expect(count / of).toBeLessThanOrEqual(0.5)
   expect(falsePublished['invented']).toEqual({ count: 0, of: 11 })
   expect(suitableRefused.count).toBe(0)
 })
