@@ -9,9 +9,9 @@
 return each(4, function(MARK, CLAIM, OWNER, HASH, TTL, OUTCOME)
   local claim = fields(CLAIM, 'owner', 'outcome', 'told', 'state')
 
-  if redis.call('EXISTS', MARK) == 1 or (claim.owner and claim.owner ~= OWNER) or claim.told then return {'duplicate'} end
-  if claim.state == 'dead' then
-    -- It is paid for: the message that is sent again takes it over.
+  if redis.call('EXISTS', MARK) == 1 or (claim.owner and claim.owner ~= OWNER) then return {'duplicate'} end
+  if claim.state == 'dead' or claim.told then
+    -- It is paid for: a later message with the same texts takes it over.
     redis.call('HSETNX', CLAIM, 'outcome', OUTCOME)
     return {'duplicate'}
   end

@@ -59,7 +59,7 @@ return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, 
   end
 
   -- An answer to other texts is not this message's.
-  local kept = (claim.state == 'answered' or free) and conflict == 0 and claim.outcome or ''
+  local kept = conflict == 0 and claim.outcome or ''
   redis.call('DEL', CLAIM)
   redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'state', kept == '' and 'open' or 'answered',
     'v', claim.v + 1, 'starts', 0, 'alone', 0)

@@ -2,9 +2,11 @@
  * Who owns a `processing_id`: typed Redis operations of the pipeline. Scripts and their states: *.lua in this folder.
  *
  *   (none) ── claim ──► open ── store ──► answered ── finish, after the commit ──► marked, until its TTL
- *                        │ ▲ └─ refuse ──► refused at T ── finish ──► told ── claim by a message sent after T ──► open, another's
+ *                        │ ▲ └─ refuse ──► refused at T ── finish ──► told ── claim by a message sent after T ──► another's
  *                        │ └── begin, or claim by the same message again ──┘
- *                        └── finish of a dead letter ──► dead ── claim by any other message ──► open, or answered if it was
+ *                        └── finish of a dead letter ──► dead ── claim by any other message ──► another's
+ *
+ * Another's claim is `answered` from the start when a call that was paid for has left its answer to the same texts, else `open`.
  *
  * Right before a transaction `confirm` writes what it is about to publish. When the worker dies before it can `finish`, that tells
  * other workers what became of a message whose offset is committed (judge.ts).
@@ -110,7 +112,7 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
 
   /**
    * After the commit: marks what was published with success or a final failure, closes what was refused (only a later message
-   * takes the id on) or dead-lettered (any other message does, with its stored answer).
+   * takes the id on) or dead-lettered (any other message does); either takes over an answer that is stored.
    * @param how when `learned`, another worker may have published something else
    */
   async function finish(items: Ended[], how: Certainty, signal: AbortSignal): Promise<void> {

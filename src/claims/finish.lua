@@ -37,7 +37,6 @@ for i = 1, (#KEYS - 1) / 2 do
     redis.call('HDEL', CLAIM, 'refused_at')
   elseif mine and KNOWN and INTENT ~= 'outcome' then
     close(CLAIM, 'state', 'refused', 'told', 1, 'intent', INTENT)
-    redis.call('HDEL', CLAIM, 'outcome')
   end
 end
 return reply('done')

@@ -42,18 +42,27 @@ describe('a refusal that was committed', () => {
     return { id, owner, copy, refusal, commit }
   }
 
-  test('is not hidden by an answer that was stored before it', async () => {
+  test('is not hidden by an answer that was stored before it, which the next message with the same texts takes over', async () => {
+    const { id, owner, copy, commit } = await refusedBySuccessor({ begun: true })
+    await frozen.store(id, owner, OUTCOME, soon())
+    await commit()
+    expect(await third.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
+    expect(await third.claim(id, await laterMessage(), HASH, soon())).toMatchObject({ kind: 'mine', stored: OUTCOME })
+  })
+
+  test('nor by one that comes after it, which is taken over likewise: it is paid for', async () => {
+    const { id, owner, copy, commit } = await refusedBySuccessor({ begun: true })
+    await commit()
+    expect(await frozen.store(id, owner, OUTCOME, soon())).toEqual({ kind: 'duplicate' })
+    expect(await third.claim(id, copy, HASH, soon())).toEqual(DUPLICATE)
+    expect(await third.claim(id, await laterMessage(), HASH, soon())).toMatchObject({ kind: 'mine', stored: OUTCOME })
+  })
+
+  test('leaves its answer to no message with other texts', async () => {
     const { id, owner, commit } = await refusedBySuccessor({ begun: true })
     await frozen.store(id, owner, OUTCOME, soon())
     await commit()
-    expect(await third.claim(id, await laterMessage(), HASH, soon())).toMatchObject({ kind: 'mine' })
-  })
-
-  test('nor by one that comes after it, which is discarded', async () => {
-    const { id, owner, commit } = await refusedBySuccessor({ begun: true })
-    await commit()
-    expect(await frozen.store(id, owner, OUTCOME, soon())).toEqual({ kind: 'duplicate' })
-    expect(await third.claim(id, await laterMessage(), HASH, soon())).toEqual(MINE)
+    expect(await third.claim(id, await laterMessage(), 'other texts', soon())).toMatchObject({ kind: 'mine', stored: null })
   })
 
   test('nor by one that is stored when the successor has died right after the commit', async () => {

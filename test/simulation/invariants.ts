@@ -46,16 +46,18 @@ export class Invariants {
 
   /** A script was carried out. */
   ran(script: string, keys: string[], reply: unknown): void {
-    if (script !== 'claims/answer') return
+    if (script !== 'claims/answer' && script !== 'claims/begin') return
     const results = (reply as unknown[]).slice(2) as string[][]
     for (const [index, [kind]] of results.entries()) {
-      if (kind === 'stored') this.#stored.add((keys[2 + 2 * index] ?? '').split(':').at(-1) ?? '')
+      const id = (keys[2 + 2 * index] ?? '').split(':').at(-1) ?? ''
+      if (kind === 'stored') this.#stored.add(id)
+      // A start that was counted before may be on its way to the model while another worker stores its answer.
+      if (kind === 'begun' && this.#stored.has(id)) this.violate(`${id} is begun again although its answer is stored`)
     }
   }
 
   /** The model is asked. */
   arrived(id: string, atMs: number, tokens: number): void {
-    if (this.#stored.has(id)) this.violate(`${id} is paid again although its answer is stored`)
     if ((this.#answered.get(id) ?? 0) > this.#disruptions) this.violate(`${id} is paid again for no reason`)
     if (this.#settled.has(id)) this.violate(`${id} is paid again although it was answered and sent again`)
     this.#calls.push({ atMs, tokens })
