@@ -43,17 +43,18 @@ describe('while there is no budget', () => {
     'a user with three requests waits for the next minute only, though another one came first with six hundred',
     { timeout: 240_000 },
     async ({ onTestFinished }) => {
-      const { stub, world, send, arrived } = await startFleet(onTestFinished, {
+      const { stub, world, send, arrived, spent } = await startFleet(onTestFinished, {
         env: { OPENAI_RPM: '6', OPENAI_RPD: '0', OPENAI_TPM: '0' },
       })
       // More than a worker makes ready at once.
       await send(range(600), () => ({ user_id: 1 }))
-      await arrived(6, 20_000)
+      await arrived(1, 20_000)
+      await spent()
       await send([1_001, 1_002, 1_003], () => ({ user_id: 2 }))
       await world.answered([1_001, 1_002, 1_003], 150_000)
       // In the second minute the two take turns.
       expect(stub.summary().arrivals).toBeLessThanOrEqual(12)
-      expect(stub.summary().windows.perMinute.most).toBe(6)
+      expect(stub.summary().windows.perMinute.most).toBeLessThanOrEqual(6)
       // Those of one user are admitted in their order; results of one minute are published in any.
       const answered = world.notifications().map(({ response }) => response['processing_id'] as number)
       expect(Math.max(...answered.filter((id) => id < 1_000))).toBeLessThanOrEqual(9)

@@ -85,6 +85,9 @@ async function expectNothingLeft(demo: Demo, limitMs = STOP_LIMIT_MS): Promise<v
   await rm(demo.temporary, { recursive: true })
 }
 
+/** Those of the samples that a model is asked about. */
+const DIFFERENT_TEXTS = 16
+
 const LOCAL = { TEST_SERVICES: 'local' }
 
 function given(): Record<string, string> {
@@ -125,11 +128,11 @@ test(
     expect(said).toContain('services: local')
     expect(said).toMatch(/answered once +19 +of 19\n/)
     expect(said).toMatch(/lost +0\n *doubled +0\n *dead letters +1 +not_json_object\n/)
-    // The twin of another's texts comes from the cache, unless both are asked at once.
-    // So does a request whose answer was cached just before its worker died.
-    expect(said).toMatch(
-      /model calls +(1[67]|[12]\d) .*; 1[4-7] paid for outcomes(, \d died with the worker and were repeated)?\n/,
-    )
+    const [, calls, paid] = said.match(/model calls +(\d+) .*; (\d+) paid for outcomes/) ?? []
+    expect(Number(calls)).toBeGreaterThanOrEqual(DIFFERENT_TEXTS)
+    // The twin of another's texts comes from the cache, unless both are asked at once. Calls that died with their worker are paid
+    // for by no outcome, and their number is audited.
+    expect(Number(paid)).toBeLessThanOrEqual(DIFFERENT_TEXTS + 1)
     expect(said).toMatch(/ready after [\d.]+ s: Kafka \d+\.\d+\.\d+, Redis \d+\.\d+/)
     expect(said).toMatch(/SIGKILL to worker 1 \(pid \d+\), [1-3] calls in flight\n/)
     expect(said).toMatch(/takeover: [\d.]+ s from the kill/)

@@ -62,7 +62,10 @@ describe('a refusal that was committed', () => {
     const { id, owner, commit } = await refusedBySuccessor({ begun: true })
     await frozen.store(id, owner, OUTCOME, soon())
     await commit()
-    expect(await third.claim(id, await laterMessage(), 'other texts', soon())).toMatchObject({ kind: 'mine', stored: null })
+    expect(await third.claim(id, await laterMessage(), 'other texts', soon())).toMatchObject({
+      kind: 'mine',
+      stored: null,
+    })
   })
 
   test('nor by one that is stored when the successor has died right after the commit', async () => {
