@@ -97,12 +97,12 @@ describe('a worker', () => {
       request(1, { resume: 5 }),
       request(2),
     ])
-    world.start()
+    const { lines } = world.start()
     await world.answered([1, 2])
     await waitUntil(
       () => world.deadLetters().length === 2,
       10_000,
-      () => 'no two dead letters',
+      () => `${world.deadLetters().length} of 2 dead letters\n${lines.slice(-15).join('\n')}`,
     )
     expect(world.deadLetters()[0]).toMatchObject({
       key: 'new_request',
