@@ -11,6 +11,8 @@
  * | asks for the offsets of a partition that has no leader, and fails for all | those of the others are given |
  * | makes an array and a buffer for each variable-length integer that it writes | varints.ts writes in place |
  * | asks a coordinator that has died until its broker is back, though another one has the group | coordinator.ts finds that one |
+ * | reads the rest of a response that was cut off out of the next connection; an error while it reads ends the process | mend-connections.ts |
+ * | sets timers to the year 1970 | mend-connections.ts sets none |
  * | believes its metadata for 5 min, in the admin client whatever one sets, though leaders move and partitions are added | for 10 s |
  */
 import { createRequire } from 'node:module'
@@ -19,6 +21,8 @@ import type { FetchedMessage, FetchedPartition } from './aborted.ts'
 import { hideAborted } from './aborted.ts'
 import type { Coordinated } from './coordinator.ts'
 import { followCoordinator } from './coordinator.ts'
+import type { Connection, RequestQueue } from './mend-connections.ts'
+import { mendConnections, mendRequestQueue } from './mend-connections.ts'
 import { areRecordBatches, newAllowance, readRecordBatches } from './record-batches.ts'
 import type { FetchAllowance } from './record-batches.ts'
 import type { Encoder } from './varints.ts'
@@ -132,6 +136,8 @@ if (!(MENDED in (classOf('broker/index.js') as object))) {
   mendOffsets()
   mendAge()
   mendEncoding()
+  mendConnections(classOf('network/connection.js') as Connection)
+  mendRequestQueue(classOf('network/requestQueue/index.js') as RequestQueue)
   followCoordinator(classOf('consumer/consumerGroup.js') as Coordinated)
   Object.defineProperty(classOf('broker/index.js') as object, MENDED, { value: true })
 }
