@@ -69,9 +69,12 @@ async function compressOutcomes(codec: string): Promise<void> {
   const configEntries = [{ name: 'compression.type', value: codec }]
   const type = ConfigResourceTypes.TOPIC
   await world.admin.alterConfigs({ validateOnly: false, resources: [{ type, name, configEntries }] })
-  const { resources } = await world.admin.describeConfigs({ includeSynonyms: false, resources: [{ type, name }] })
-  const kept = resources[0]?.configEntries.find((entry) => entry.configName === 'compression.type')
-  expect(kept?.configValue).toBe(codec)
+  const kept = async () => {
+    const { resources } = await world.admin.describeConfigs({ includeSynonyms: false, resources: [{ type, name }] })
+    return resources[0]?.configEntries.find((entry) => entry.configName === 'compression.type')?.configValue
+  }
+  // A broker applies it a moment after it has answered.
+  await expect.poll(kept, { timeout: 10_000 }).toBe(codec)
 }
 
 const LOSSES: [string, () => Promise<unknown>][] = [
