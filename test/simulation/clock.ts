@@ -23,6 +23,8 @@ const START_MS = 1_780_000_000_000
 
 export class VirtualClock {
   nowMs = START_MS
+  /** Turns of the event loop that code in lanes has asked for and not had yet. */
+  turns = 0
   readonly #lanes = new AsyncLocalStorage<Lane>()
   readonly #timers = new Map<object, Timer>()
   #dice = createDice(0)
@@ -62,6 +64,7 @@ export class VirtualClock {
     const real = {
       setTimeout: globalThis.setTimeout,
       clearTimeout: globalThis.clearTimeout,
+      setImmediate: globalThis.setImmediate,
       sleep: timersPromises.setTimeout,
       now: performance.now.bind(performance),
       date: Date.now,
@@ -76,6 +79,14 @@ export class VirtualClock {
     const later = (run: () => void, ms?: number) => {
       const lane = this.#lanes.getStore()
       return lane === undefined ? real.setTimeout(run, ms) : add(lane, run, ms)
+    }
+    const nextTurn = (run: () => void) => {
+      if (this.#lanes.getStore() === undefined) return real.setImmediate(run)
+      this.turns++
+      return real.setImmediate(() => {
+        this.turns--
+        run()
+      })
     }
     const clear = (key: object) => {
       if (!this.#timers.delete(key)) real.clearTimeout(key as NodeJS.Timeout)
@@ -101,7 +112,7 @@ export class VirtualClock {
       add(lane, () => limit.abort(new Error(`not done within ${ms} ms`)), ms)
       return limit.signal
     }
-    Object.assign(globalThis, { setTimeout: later, clearTimeout: clear })
+    Object.assign(globalThis, { setTimeout: later, clearTimeout: clear, setImmediate: nextTurn })
     Object.assign(timersPromises, { setTimeout: sleep })
     Object.assign(performance, { now: () => (this.#lanes.getStore() ? this.nowMs - START_MS : real.now()) })
     Object.assign(Date, { now: () => (this.#lanes.getStore() ? this.nowMs : real.date()) })
@@ -109,7 +120,8 @@ export class VirtualClock {
     Object.assign(AbortSignal, { timeout })
     syncBuiltinESMExports()
     return () => {
-      Object.assign(globalThis, { setTimeout: real.setTimeout, clearTimeout: real.clearTimeout })
+      const { setTimeout, clearTimeout, setImmediate } = real
+      Object.assign(globalThis, { setTimeout, clearTimeout, setImmediate })
       Object.assign(timersPromises, { setTimeout: real.sleep })
       Object.assign(performance, { now: real.now })
       Object.assign(Date, { now: real.date })

@@ -76,7 +76,7 @@ export class Scheduler {
   /** Lets the workers run until each of them waits. */
   async settled(): Promise<void> {
     do for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve))
-    while (this.#isLoading())
+    while (this.#clock.turns > 0 || this.#isLoading())
   }
 
   async carryOut(operation: Operation): Promise<void> {
