@@ -1,8 +1,6 @@
-/** What `doctor` looks at, part by part. */
+/** What `doctor` looks at in Kafka and Redis. */
 import type { Redis } from 'ioredis'
-import { budgetSettings, createBudget } from '../budget/budget.ts'
 import type { Config } from '../config.ts'
-import { FAILURES } from '../errors.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { readCommitted } from '../kafka/committed.ts'
 import { readKafkaFacts } from '../kafka/facts.ts'
@@ -14,19 +12,8 @@ import { readRedisHalf } from '../ops/fleet-status.ts'
 import type { Finding } from '../ops/preflight.ts'
 import { checkKafka, checkRedis } from '../ops/preflight.ts'
 import { readRedisFacts } from '../ops/redis-facts.ts'
-import { createAdaptations } from '../provider/adaptations.ts'
-import { createProvider } from '../provider/client.ts'
-import type { KeySource } from '../provider/key.ts'
-import { createKeySource } from '../provider/key.ts'
-import type { ProviderStanding } from '../provider/standing.ts'
-import { askStanding } from '../provider/standing.ts'
-import type { Transport } from '../provider/transport.ts'
-import { createTransport } from '../provider/transport.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import { promptVersion } from '../scoring/prompt-version.ts'
-import { buildPrompt } from '../scoring/prompt.ts'
-import { duration } from '../lib/text.ts'
-import { withRedis } from './connections.ts'
 
 export interface Check {
   what: string
@@ -34,9 +21,9 @@ export interface Check {
   told: string
 }
 
-const ok = (what: string, told: string): Check => ({ what, state: 'ok', told })
-const warn = (what: string, told: string): Check => ({ what, state: 'warn', told })
-const fail = (what: string, told: string): Check => ({ what, state: 'FAIL', told })
+export const ok = (what: string, told: string): Check => ({ what, state: 'ok', told })
+export const warn = (what: string, told: string): Check => ({ what, state: 'warn', told })
+export const fail = (what: string, told: string): Check => ({ what, state: 'FAIL', told })
 
 /** Of a clean system nothing is found: that is told too. */
 const orWell = (what: string, findings: Finding[], well: string): Check[] =>
@@ -159,95 +146,4 @@ export async function checkBudgets(redis: Redis, keys: RedisKeys, config: Config
   })
   const same = ok('budgets', `as the ${workers.length} living workers have them`)
   return [...(differing.length === 0 ? [same] : differing), ...holds]
-}
-
-// The provider ---------------------------------------------------------------------------------------------------------
-
-export async function checkProvider(
-  config: Config,
-  { isPaid, signal }: { isPaid: boolean; signal: AbortSignal },
-): Promise<Check[]> {
-  const transport = createTransport(config.provider.proxyUrl)
-  const key = createKeySource(config.provider, silent)
-  try {
-    const standing = await askStanding({ settings: config.provider, key, transport }, signal)
-    const checks = [standingCheck(standing, config.provider.model)]
-    if (!isPaid || standing.kind === 'refused') return checks
-    return [...checks, await paidCheck(config, { key, transport, signal })]
-  } finally {
-    await transport.close()
-  }
-}
-
-function standingCheck(standing: ProviderStanding, model: string): Check {
-  const { kind, detail } = standing
-  if (kind === 'refused') return fail('provider', `${detail}: ${FAILURES[standing.code].remedy ?? standing.code}`)
-  if (kind === 'unreachable') return fail('provider', `cannot be reached: ${detail}`)
-  if (kind === 'untold') return warn('provider', `${detail}; whether it takes the key shows with --paid`)
-  if (standing.knowsModel === false)
-    return fail('provider', `does not list the model ${model}: check OPENAI_MODEL. ${detail}`)
-  return ok('provider', `${detail}; model ${model}${standing.knowsModel === null ? ' (not listed there)' : ''}`)
-}
-
-/** More than the prompt with the shortest texts and its answer come to. */
-const PAID_TOKENS = 4_000
-const SHORTEST = { requirements: 'Go', resume: 'Go' }
-const PAID_PATIENCE_MS = 30_000
-
-interface Paid {
-  key: KeySource
-  transport: Transport
-  signal: AbortSignal
-}
-
-/** The worker's own question with the shortest texts; it takes its turn in the budget that the workers share. */
-async function paidCheck(config: Config, { key, transport, signal }: Paid): Promise<Check> {
-  return withRedis(config.redis, signal, async (redis, keys) => {
-    const retryWhileAway = <T>(_what: string, operation: () => Promise<T>) => operation()
-    const settings = { ...budgetSettings(config.budget, keys), maxWaitMs: PAID_PATIENCE_MS }
-    const parts = {
-      redis,
-      retryWhileAway,
-      worker: `doctor-${process.pid}`,
-      log: silent,
-      subscribe: () => () => {},
-      onLost: () => {},
-    }
-    const budget = createBudget({ ...settings, ...parts })
-    const adaptations = createAdaptations({ redis, keys, server: config.provider, log: silent })
-    await adaptations.load()
-    const provider = createProvider({ settings: config.provider, key, transport, adaptations })
-    try {
-      const isOpen = (await budget.status()).open
-      const grant = isOpen
-        ? await budget.reserve({ tokens: PAID_TOKENS, user: '', urgent: false, alone: false }, signal)
-        : null
-      if (grant?.kind === 'refused')
-        return warn('model call', `not made: the budget's next turn is in ${duration(grant.waitMs)}`)
-      if (grant?.kind === 'too_long')
-        return warn('model call', 'not made: the budget is smaller than the smallest call')
-      const { messages, schema } = buildPrompt(SHORTEST, {
-        ...config.provider,
-        verdictMinScore: config.verdictMinScore,
-      })
-      const reply = await provider.ask({
-        messages,
-        schema,
-        trial: null,
-        maxCompletionTokens: config.provider.maxCompletionTokens,
-        sendByMs: grant?.sendByMs ?? performance.now() + PAID_PATIENCE_MS,
-        signal,
-      })
-      if (grant !== null && 'usage' in reply) await budget.settle(grant, reply.usage?.totalTokens ?? null, signal)
-      if (reply.kind === 'answer')
-        return ok('model call', `answered by ${reply.model}, ${reply.usage?.totalTokens ?? 'unknown'} tokens`)
-      if (reply.kind !== 'failure') return warn('model call', 'not made in time: try again')
-      // It was answered, which is all that was asked.
-      if (reply.code === 'cut_off' || reply.code === 'unusable_answer')
-        return ok('model call', `answered (${reply.detail})`)
-      return fail('model call', `${reply.code}: ${reply.detail}. ${FAILURES[reply.code].remedy ?? ''}`.trim())
-    } finally {
-      budget.close()
-    }
-  })
 }

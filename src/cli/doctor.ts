@@ -7,7 +7,8 @@ import { withKafka, withRedis } from './connections.ts'
 import type { Command, Report } from './define.ts'
 import { defineCommand } from './define.ts'
 import type { Check } from './doctor-checks.ts'
-import { checkBudgets, checkKafkaServices, checkProvider, checkRedisServices } from './doctor-checks.ts'
+import { checkBudgets, checkKafkaServices, checkRedisServices } from './doctor-checks.ts'
+import { checkProvider } from './doctor-provider.ts'
 import { EXIT } from './exit-codes.ts'
 
 export const run: Command = defineCommand(

@@ -8,7 +8,7 @@ import { openResults } from '../../src/cli/evaluation/results.ts'
 import { run as explain } from '../../src/cli/explain.ts'
 import { run as redecide } from '../../src/cli/redecide.ts'
 import { loadConfig } from '../../src/config.ts'
-import type { Result } from '../../src/cli/evaluation/evaluate.ts'
+import type { Result } from '../../src/cli/evaluation/labelled-set.ts'
 
 const AWAY = {
   OPENAI_KEY: 'sk-test',

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Labelled, Result } from '../../src/cli/evaluation/evaluate.ts'
-import { readResults, readSet, report, reportLines, tasksOf } from '../../src/cli/evaluation/evaluate.ts'
+import type { Labelled, Result } from '../../src/cli/evaluation/labelled-set.ts'
+import { readResults, readSet, tasksOf } from '../../src/cli/evaluation/labelled-set.ts'
+import { report, reportLines } from '../../src/cli/evaluation/report.ts'
 import { swapName } from '../../src/cli/evaluation/name-swap.ts'
 
 const line = (id: string, low: number, high: number): Labelled => ({

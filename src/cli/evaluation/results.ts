@@ -1,8 +1,8 @@
 /** The file of an evaluation's answers: one line for each as it comes, so that one that was stopped goes on where it was. */
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Result } from './evaluate.ts'
-import { readResults } from './evaluate.ts'
+import type { Result } from './labelled-set.ts'
+import { readResults } from './labelled-set.ts'
 
 /** What all answers of one file have in common, by name; the first line. */
 export type Asked = Record<string, string | number>
