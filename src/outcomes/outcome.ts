@@ -19,7 +19,7 @@ const outcomeSchema = z.discriminatedUnion('kind', [
     }),
     /** How it came about; see scoring/provenance.ts. */
     headers: z.record(z.string(), z.string()),
-    /** For the decision record, sealed; see scoring/decision.ts. null where none is published. */
+    /** For the decision record; see scoring/decision.ts. null where none is published. */
     decision: z.unknown().optional(),
     /** Why it got its score, without texts; see scoring/reasons.ts. Not in outcomes of older versions. */
     reasons: z.string().optional(),

@@ -13,6 +13,23 @@ const id = number.transform(({ text }, context) => {
 const integer = number.transform(({ text }) => Number(text)).pipe(z.int())
 const verdict: z.ZodType<Verdict> = z.enum(['Подходит', 'Не подходит'])
 
+/** What the model and the worker said of one requirement. */
+export const judgedRequirement = z.object({
+  requirement: z.string(),
+  /** What the model said of the quote; records of `prompt-1` have only `met_by_model`. */
+  evidence: z.enum(EVIDENCE).optional(),
+  met_by_model: z.boolean(),
+  /** The quote as the model gave it; not in records of `prompt-1`. */
+  model_quote: z.string().optional(),
+  proved: z.boolean(),
+  /** The resume's own words for it; null when it does not stand there, or nothing was claimed. */
+  quote: z.string().nullable(),
+  /** Why the worker rejected the claim; see proofs.ts. */
+  why_not: z.string().nullable(),
+  /** Whether quote and requirement share a word; null when it cannot be told. Not in records of `prompt-1`. */
+  related: z.boolean().nullish(),
+})
+
 const record = z.object({
   processing_id: id,
   user_id: id,
@@ -25,23 +42,7 @@ const record = z.object({
   model_score: integer.nullable(),
   cached: z.boolean(),
   recommendation: z.string(),
-  requirements: z.array(
-    z.object({
-      requirement: z.string(),
-      /** What the model said of the quote; records of `prompt-1` have only `met_by_model`. */
-      evidence: z.enum(EVIDENCE).optional(),
-      met_by_model: z.boolean(),
-      /** The quote as the model gave it; not in records of `prompt-1`. */
-      model_quote: z.string().optional(),
-      proved: z.boolean(),
-      /** The resume's own words for it; null when it does not stand there, or nothing was claimed. */
-      quote: z.string().nullable(),
-      /** Why the worker rejected the claim; see proofs.ts. */
-      why_not: z.string().nullable(),
-      /** Whether quote and requirement share a word; null when it cannot be told. Not in records of `prompt-1`. */
-      related: z.boolean().nullish(),
-    }),
-  ),
+  requirements: z.array(judgedRequirement),
   corrections: z.array(z.string()),
   flags: z.array(z.string()),
   requirements_hash: z.string(),

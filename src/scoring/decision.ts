@@ -1,14 +1,16 @@
 /**
- * The decision record: why a candidate got a score, for a dispute or an audit. It quotes the resume, so it goes to its own
- * topic only (KAFKA_TOPIC_FOR_DECISIONS); until it is published, what it says of the texts is kept sealed by them.
+ * The decision record: why a candidate got a score, for a dispute or an audit. It quotes the resume, so it is made only where it
+ * has a topic of its own (KAFKA_TOPIC_FOR_DECISIONS). Until it is published, Redis keeps it with the outcome, whose matches quote
+ * the resume too.
  */
 import { z } from 'zod'
 import type { Address, Score } from '../contracts.ts'
 import { stringifyExact } from '../lib/json.ts'
+import { judgedRequirement } from './decision-record.ts'
 import type { Finding } from './proofs.ts'
 import { isProved } from './proofs.ts'
 import type { Texts } from '../lib/sanitize.ts'
-import { digestFields, seal, unseal } from './text-key.ts'
+import { digestFields } from './text-key.ts'
 import type { Verified } from './verify.ts'
 
 /** How it came about. */
@@ -24,11 +26,11 @@ const kept = z.object({
   promptVersion: z.string(),
   promptTokens: z.int(),
   completionTokens: z.int(),
-  /** `Finding[]` as JSON, sealed; null when there are none. */
-  findings: z.string().nullable(),
+  /** Empty for what a version before this one has kept. */
+  requirements: z.array(judgedRequirement).default([]),
 })
 
-/** As it is kept in Redis: nothing of the texts can be read in it. */
+/** As it is kept in Redis. */
 export type KeptDecision = z.infer<typeof kept>
 
 /** @throws ZodError when it was not made by `keepDecision` */
@@ -44,24 +46,31 @@ export type Circumstances = Pick<
  * @param verified null for a result taken from the cache, which holds no proofs: the record of the first request with the same
  * hashes does
  */
-export function keepDecision(verified: Verified | null, texts: Texts, circumstances: Circumstances): KeptDecision {
-  return {
-    ...circumstances,
-    modelScore: verified?.modelScore ?? null,
-    corrections: verified?.corrections ?? [],
-    flags: verified?.flags ?? [],
-    findings: verified === null ? null : seal(JSON.stringify(verified.findings), texts),
-  }
-}
+export const keepDecision = (verified: Verified | null, circumstances: Circumstances): KeptDecision => ({
+  ...circumstances,
+  modelScore: verified?.modelScore ?? null,
+  corrections: verified?.corrections ?? [],
+  flags: verified?.flags ?? [],
+  requirements: verified?.findings.map(judged) ?? [],
+})
+
+const judged = (finding: Finding): KeptDecision['requirements'][number] => ({
+  requirement: finding.requirement,
+  model_quote: finding.given,
+  evidence: finding.evidence,
+  met_by_model: finding.evidence === 'stated',
+  proved: isProved(finding),
+  quote: finding.quote,
+  why_not: finding.why,
+  related: finding.related,
+})
 
 /**
  * @param texts sanitised, as they were asked about
  * @returns the record's JSON, as decision-record.ts reads it
- * @throws Error when the texts are not those of the decision
  */
-export function encodeDecision(address: Address, score: Score, decision: KeptDecision, texts: Texts): string {
-  const findings = decision.findings === null ? [] : (JSON.parse(unseal(decision.findings, texts)) as Finding[])
-  return stringifyExact({
+export const encodeDecision = (address: Address, score: Score, decision: KeptDecision, texts: Texts): string =>
+  stringifyExact({
     processing_id: address.processingId,
     user_id: address.userId,
     resume_id: address.resumeId,
@@ -73,16 +82,7 @@ export function encodeDecision(address: Address, score: Score, decision: KeptDec
     model_score: decision.modelScore,
     cached: decision.modelScore === null,
     recommendation: score.recommendation,
-    requirements: findings.map((finding) => ({
-      requirement: finding.requirement,
-      model_quote: finding.given,
-      evidence: finding.evidence,
-      met_by_model: finding.evidence === 'stated',
-      proved: isProved(finding),
-      quote: finding.quote,
-      why_not: finding.why,
-      related: finding.related,
-    })),
+    requirements: decision.requirements,
     corrections: decision.corrections,
     flags: decision.flags,
     requirements_hash: digestFields([texts.requirements]),
@@ -92,4 +92,3 @@ export function encodeDecision(address: Address, score: Score, decision: KeptDec
     prompt_tokens: decision.promptTokens,
     completion_tokens: decision.completionTokens,
   })
-}

@@ -112,7 +112,7 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
       kind: 'success',
       score,
       headers: { ...effortHeaders(journey), ...provenanceHeaders(provenance) },
-      decision: config.kafka.topics.decisions === null ? null : keepDecision(verified, texts, how),
+      decision: config.kafka.topics.decisions === null ? null : keepDecision(verified, how),
       reasons: encodeReasons(score, verified, texts, how),
     }
   }
