@@ -40,14 +40,19 @@ function findingLines({
   ]
 }
 
-type Decision = Pick<Reasons, 'verdict' | 'score' | 'verdict_min_score' | 'model_score' | 'corrections' | 'flags'>
+type Decision = Pick<
+  Reasons,
+  'verdict' | 'score' | 'verdict_min_score' | 'taken_from' | 'model_score' | 'corrections' | 'flags'
+>
 
-function verdictLine({ verdict, score, verdict_min_score: minimum, model_score: modelScore }: Decision): string {
-  const source =
-    modelScore === null
-      ? 'taken from an earlier request with the same texts'
-      : `the model's own score was ${modelScore}`
-  return `${verdict}: score ${score}, positive from ${minimum}; ${source}`
+function verdictLine({ verdict, score, verdict_min_score: minimum, ...decision }: Decision): string {
+  const { model_score: modelScore, taken_from: takenFrom = null } = decision
+  const source = [
+    ...(modelScore !== null && takenFrom === null ? [] : ['taken from an earlier request with the same texts']),
+    ...(takenFrom === null ? [] : [`scored ${takenFrom}`]),
+    ...(modelScore === null ? [] : [`the model's own score was ${modelScore}`]),
+  ]
+  return `${verdict}: score ${score}, positive from ${minimum}; ${source.join(', ')}`
 }
 
 const oddityLines = ({ corrections, flags }: Decision) => [

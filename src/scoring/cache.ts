@@ -1,6 +1,7 @@
 /**
- * Results of earlier requests with the same texts, asked in the same way. Keys are hashes; values hold the published fields
- * and nothing else. Only complete answers to unsuspicious texts are put in, and what comes out is checked.
+ * Results of earlier requests with the same texts, asked in the same way. Keys are hashes; values hold the published fields and
+ * the reasons of reasons.ts, which quote no resume. Only complete answers to unsuspicious texts are put in, and what comes out is
+ * checked.
  */
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
@@ -10,6 +11,7 @@ import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { MATCH_MAX_CHARS } from './proofs.ts'
+import { REASONS_MAX_BYTES } from './reasons.ts'
 import type { Texts } from '../lib/sanitize.ts'
 import { digestFields } from './text-key.ts'
 import { verdictOf } from './verify.ts'
@@ -41,7 +43,15 @@ const stored = z.strictObject({
   matches: z.array(z.string().min(1).max(MATCH_MAX_CHARS)).max(MATCHES_MAX),
   recommendation: z.string().min(1).max(RECOMMENDATION_MAX_CHARS),
   verdict: z.enum(['Подходит', 'Не подходит']),
+  /** Entries of versions before this one have none. */
+  reasons: z.string().max(REASONS_MAX_BYTES).optional(),
 })
+
+export interface CachedResult {
+  score: Score
+  /** As `encodeReasons` made them for the request that was asked about; null when the entry has none. */
+  reasons: string | null
+}
 
 export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: CacheParts) {
   const { baseUrl, model, promptVersion, responseFormat, verdictMinScore } = settings
@@ -51,15 +61,15 @@ export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: 
   const keyOf = ({ requirements, resume }: Texts): string | null =>
     ttlMs === 0 ? null : keys.cache(digestFields([...asked, requirements, resume]))
 
-  function read(value: string): Score | null {
+  function read(value: string): CachedResult | null {
     let parsed: unknown
     try {
       parsed = JSON.parse(value)
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
     }
-    const score = stored.safeParse(parsed).data
-    if (score !== undefined && score.verdict === verdictOf(score.score, verdictMinScore)) return score
+    const { reasons = null, ...score } = stored.safeParse(parsed).data ?? {}
+    if ('score' in score && score.verdict === verdictOf(score.score, verdictMinScore)) return { score, reasons }
     log.warn('a cached result is not as it was written: asked anew')
     return null
   }
@@ -70,15 +80,17 @@ export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: 
    * @returns the result of the same texts, null when there is none
    * @throws the signal's reason when it aborts
    */
-  async function get(key: string, signal: AbortSignal): Promise<Score | null> {
+  async function get(key: string, signal: AbortSignal): Promise<CachedResult | null> {
     const value = await retry('the result cache', () => redis.get(key), signal)
     return value === null ? null : read(value)
   }
 
   /** Keeps a result, if Redis is there: a request does not wait for what only helps later ones. Never rejects. */
-  async function put(key: string, { score, matches, recommendation, verdict }: Score): Promise<void> {
+  async function put(key: string, result: CachedResult): Promise<void> {
+    const { score, matches, recommendation, verdict } = result.score
+    const value = { score, matches, recommendation, verdict, reasons: result.reasons ?? undefined }
     try {
-      await redis.set(key, JSON.stringify({ score, matches, recommendation, verdict }), 'PX', ttlMs)
+      await redis.set(key, JSON.stringify(value), 'PX', ttlMs)
     } catch (error) {
       log.warn('a result was not cached', { reason: error instanceof Error ? error.message : String(error) })
     }

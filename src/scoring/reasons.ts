@@ -32,7 +32,9 @@ const schema = z.object({
   score: z.int(),
   verdict: z.string(),
   verdict_min_score: z.int(),
-  /** null: the result was taken from an earlier request with the same texts. */
+  /** When an earlier request with the same texts got this result, ISO time; null: this request was asked about itself. */
+  taken_from: z.string().nullish(),
+  /** null: the result was taken from an earlier request whose reasons are not known. */
   model_score: z.int().nullable(),
   requirements: z.array(requirement),
   /** Requirements that had no room. */
@@ -46,7 +48,7 @@ const schema = z.object({
 export type Reasons = z.infer<typeof schema>
 
 /**
- * @param verified null for a result taken from the cache, which holds no findings
+ * @param verified null for a result taken from a cache entry without reasons
  * @param texts sanitised, as they were asked about
  * @returns JSON of at most REASONS_MAX_BYTES
  */
@@ -58,6 +60,7 @@ export function encodeReasons(score: Score, verified: Verified | null, texts: Te
     score: score.score,
     verdict: score.verdict,
     verdict_min_score: how.verdictMinScore,
+    taken_from: null,
     model_score: verified?.modelScore ?? null,
     requirements: [],
     omitted: findings.length,
@@ -66,7 +69,8 @@ export function encodeReasons(score: Score, verified: Verified | null, texts: Te
     model: how.model.slice(0, 200),
     prompt_version: how.promptVersion,
   }
-  let bytes = Buffer.byteLength(JSON.stringify(reasons))
+  // Whoever takes the result over has to fit in too.
+  let bytes = Buffer.byteLength(JSON.stringify({ ...reasons, taken_from: how.decidedAt }))
   for (const finding of findings) {
     const kept = keep(finding, words)
     bytes += Buffer.byteLength(JSON.stringify(kept)) + 1
@@ -84,6 +88,16 @@ function keep(finding: Finding, words: ReadonlySet<string>): Reasons['requiremen
     proved: isProved(finding),
     why_not: finding.why,
   }
+}
+
+/**
+ * @param json of `encodeReasons`, for the request that was asked about
+ * @param decidedAt ISO time of the request with the same texts
+ * @returns its reasons; null when `json` cannot be read
+ */
+export function takeOver(json: string, decidedAt: string): string | null {
+  const reasons = readReasons(json)
+  return reasons && JSON.stringify({ ...reasons, decided_at: decidedAt, taken_from: reasons.decided_at })
 }
 
 /** @returns null for what was not written by `encodeReasons` */

@@ -11,7 +11,7 @@ import type { Question } from '../provider/reply.ts'
 import type { ModelAnswer } from './answer.ts'
 import { interpretAnswer } from './answer.ts'
 import { strippedFlags } from './attacks.ts'
-import type { ResultCache } from './cache.ts'
+import type { CachedResult, ResultCache } from './cache.ts'
 import { contextWindowOf } from '../provider/context-window.ts'
 import type { Circumstances } from './decision.ts'
 import { encodeDecision, keepDecision, readKept } from './decision.ts'
@@ -19,7 +19,7 @@ import { createFlights } from '../lib/flights.ts'
 import { promptVersion } from './prompt-version.ts'
 import { buildPrompt } from './prompt.ts'
 import { provenanceHeaders } from '../outcomes/headers.ts'
-import { encodeReasons } from './reasons.ts'
+import { encodeReasons, takeOver } from './reasons.ts'
 import type { Texts } from '../lib/sanitize.ts'
 import { sanitize } from '../lib/sanitize.ts'
 import type { Reviews } from './reviews.ts'
@@ -96,24 +96,21 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     return window !== null && tokens > window * SURELY_TOO_LONG ? null : tokens
   }
 
-  function success(
-    { texts }: Prepared,
-    model: string,
-    journey: Spent,
-    score: Score,
-    verified: Verified | null,
-  ): Outcome {
-    const { promptTokens, completionTokens } = journey
+  function circumstancesOf(model: string, { promptTokens, completionTokens }: Spent): Circumstances {
     const decidedAt = new Date(now()).toISOString()
-    const how: Circumstances = { decidedAt, verdictMinScore, model, promptVersion, promptTokens, completionTokens }
+    return { decidedAt, verdictMinScore, model, promptVersion, promptTokens, completionTokens }
+  }
+
+  /** @param verified null for a result from the cache */
+  function success(verified: Verified | null, kept: CachedResult, journey: Spent, how: Circumstances): Outcome {
     const { modelScore = null, flags = [], review = [] } = verified ?? {}
     const provenance = { ...how, modelScore, flags, review }
     return {
       kind: 'success',
-      score,
+      score: kept.score,
       headers: { ...effortHeaders(journey), ...provenanceHeaders(provenance) },
       decision: config.kafka.topics.decisions === null ? null : keepDecision(verified, how),
-      reasons: encodeReasons(score, verified, texts, how),
+      reasons: kept.reasons ?? undefined,
     }
   }
 
@@ -123,9 +120,14 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
    */
   async function cached(prepared: Prepared, signal: AbortSignal): Promise<Outcome | null> {
     if (prepared.key === null) return null
-    const score = await cache.get(prepared.key, signal)
-    metrics.cacheLookedUp(score !== null)
-    return score === null ? null : success(prepared, configuredModel, NOTHING_SPENT, score, null)
+    const found = await cache.get(prepared.key, signal)
+    metrics.cacheLookedUp(found !== null)
+    if (found === null) return null
+    const { score } = found
+    const how = circumstancesOf(configuredModel, NOTHING_SPENT)
+    const taken = found.reasons === null ? null : takeOver(found.reasons, how.decidedAt)
+    const reasons = taken ?? encodeReasons(score, null, prepared.texts, how)
+    return success(null, { score, reasons }, NOTHING_SPENT, how)
   }
 
   /**
@@ -181,9 +183,12 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     if (isSecond) reasons.push('asked_twice')
     const review = [...new Set(reasons)]
     for (const reason of review) metrics.reviewNeeded(reason)
+    const verified = { ...found, review }
+    const how = circumstancesOf(model, journey)
+    const result = { score: found.score, reasons: encodeReasons(found.score, verified, prepared.texts, how) }
     if (review.length > 0) await reviews.add(prepared.id, now())
-    else if (found.complete && prepared.key !== null) await cache.put(prepared.key, found.score)
-    return success(prepared, model, journey, found.score, { ...found, review })
+    else if (found.complete && prepared.key !== null) await cache.put(prepared.key, result)
+    return success(verified, result, journey, how)
   }
 
   /** @returns what goes to the decisions topic with an outcome: nothing for a failure, or where there is no such topic */

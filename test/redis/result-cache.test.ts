@@ -53,17 +53,18 @@ describe('the result cache', () => {
     const cache = create()
     const key = keyFor(cache, texts())
     expect(await cache.get(key, signal)).toBeNull()
-    await cache.put(key, score)
-    expect(await create().get(key, signal)).toEqual(score)
+    const result = { score, reasons: '{}' }
+    await cache.put(key, result)
+    expect(await create().get(key, signal)).toEqual(result)
     const ttl = await redis.pttl(key)
     expect(ttl).toBeGreaterThan(0)
     expect(ttl).toBeLessThanOrEqual(60_000)
   })
 
-  test('holds the published fields and nothing of the texts', async () => {
+  test('holds the published fields and the reasons, and nothing else of the texts', async () => {
     const cache = create()
     const key = keyFor(cache, texts('Ещё одна Аврора Лунина'))
-    await cache.put(key, { ...score, secret: 'resume' } as typeof score)
+    await cache.put(key, { score: { ...score, secret: 'resume' } as typeof score, reasons: null })
     expect(JSON.parse((await redis.get(key)) ?? '')).toEqual(score)
     expect(key).toMatch(new RegExp(`^${prefix}cache:[0-9a-f]{64}$`))
   })
@@ -109,7 +110,7 @@ describe('the result cache', () => {
     const cache = create({}, 60_000, away)
     const stop = new AbortController()
     const waiting = cache.get('key', stop.signal)
-    await cache.put('key', score)
+    await cache.put('key', { score, reasons: null })
     expect(said.at(-1)).toBe('a result was not cached')
     stop.abort(new Error('stopping'))
     await expect(waiting).rejects.toThrow('stopping')

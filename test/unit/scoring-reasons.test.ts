@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { explainReasons } from '../../src/cli/decision-lines.ts'
-import { encodeReasons, readReasons, REASONS_MAX_BYTES } from '../../src/scoring/reasons.ts'
+import { encodeReasons, readReasons, REASONS_MAX_BYTES, takeOver } from '../../src/scoring/reasons.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 
 const texts = {
@@ -65,11 +65,28 @@ test('a result keeps a bounded number of bytes, and says how many requirements h
   const json = encodeReasons(verified.score, { ...verified, findings }, texts, how)
   const reasons = readReasons(json)
   expect(Buffer.byteLength(json)).toBeLessThanOrEqual(REASONS_MAX_BYTES)
+  expect(Buffer.byteLength(takeOver(json, how.decidedAt) ?? '')).toBeLessThanOrEqual(REASONS_MAX_BYTES)
   expect(reasons?.omitted).toBeGreaterThan(0)
   expect((reasons?.omitted ?? 0) + (reasons?.requirements.length ?? 0)).toBe(200)
 })
 
-test('a result from the cache has no findings, and says where it comes from', async () => {
+test('a result from the cache is explained by the request that was asked about', async () => {
+  const json = await reasonsOf([stated('Python', 'python пять лет'), stated('Kubernetes', 'эксперт Kubernetes')])
+  const taken = readReasons(takeOver(json, '2026-01-03T00:00:00.000Z') ?? '')
+  if (taken === null) throw new Error('no reasons')
+  const lines = explainReasons(1n, taken).join('\n')
+  expect(lines).toContain('Request 1, 2026-01-03T00:00:00.000Z')
+  expect(lines).toContain(
+    "taken from an earlier request with the same texts, scored 2026-01-02T03:04:05.000Z, the model's own score was 90",
+  )
+  expect(lines).toContain('Proved 1 of 2')
+})
+
+test('nothing is taken over of what cannot be read', () => {
+  expect(takeOver('{', '2026-01-03T00:00:00.000Z')).toBeNull()
+})
+
+test('a result from a cache entry without reasons has no findings, and says where it comes from', async () => {
   const verified = await verifyAnswer({ requirements: [], score: 10, recommendation: 'Нет.' }, texts, 50)
   const reasons = readReasons(encodeReasons(verified.score, null, texts, how))
   expect(reasons?.model_score).toBeNull()

@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
-import type { Score } from '../../src/contracts.ts'
 import { startJourney } from '../../src/outcomes/effort.ts'
 import type { Log } from '../../src/logging/log.ts'
 import type { Outcome } from '../../src/outcomes/outcome.ts'
 import { readDecision } from '../../src/scoring/decision-record.ts'
 import type { ModelAnswer } from '../../src/scoring/answer.ts'
+import type { CachedResult } from '../../src/scoring/cache.ts'
+import { readReasons } from '../../src/scoring/reasons.ts'
 import type { Scoring } from '../../src/scoring/scoring.ts'
 import { createScoring } from '../../src/scoring/scoring.ts'
 import { createTokenEstimator } from '../../src/provider/tokens.ts'
@@ -26,7 +27,7 @@ const answerWith = (changes: object = {}) =>
     ...changes,
   })
 
-let kept: Map<string, Score>
+let kept: Map<string, CachedResult>
 let flags: string[]
 let reviewed: (bigint | string)[]
 let logged: string[]
@@ -46,7 +47,7 @@ function create(env: Record<string, string> = {}, ttl = true) {
     cache: {
       keyOf: ({ requirements, resume }) => (ttl ? `${requirements}|${resume}` : null),
       get: async (key) => kept.get(key) ?? null,
-      put: async (key, score) => void kept.set(key, score),
+      put: async (key, result) => void kept.set(key, result),
     },
     estimator: createTokenEstimator('gpt-4.1'),
     metrics: {
@@ -123,6 +124,22 @@ describe('a result', () => {
       score: outcome.score,
       headers: { 'scoring-attempts': '0', 'scoring-billed-tokens': '0', 'scoring-cached': 'true' },
     })
+  })
+
+  test('is kept with its reasons, which a request with the same texts takes over', async () => {
+    const { scoring, prepared, outcome } = await answered(answerWith())
+    const again = await scoring.cached(prepared, signal)
+    const [own, taken] = [outcome, again].map((each) => readReasons((each?.kind === 'success' && each.reasons) || ''))
+    expect(own?.requirements).toHaveLength(3)
+    expect(taken).toEqual({ ...own, taken_from: own?.decided_at })
+  })
+
+  test('is taken over without reasons where a version before kept none', async () => {
+    const { scoring, prepared } = await answered(answerWith())
+    for (const result of kept.values()) result.reasons = null
+    const again = await scoring.cached(prepared, signal)
+    const reasons = readReasons((again?.kind === 'success' && again.reasons) || '')
+    expect(reasons).toMatchObject({ model_score: null, requirements: [] })
   })
 
   test.each([
