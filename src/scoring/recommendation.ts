@@ -61,7 +61,7 @@ export interface Facts {
 }
 
 /** Why a recommendation is replaced. */
-export type Replaced = 'empty' | 'not_russian' | 'contradicts_verdict'
+export type Replaced = 'empty' | 'contradicts_verdict'
 
 function plain({ verdict, proved, unproved }: Facts): string {
   const all = proved.length + unproved.length
@@ -77,12 +77,11 @@ function plain({ verdict, proved, unproved }: Facts): string {
   return `${counted} Кандидат не подходит${named === '' ? '' : `: не подтверждено ${named}`}.`
 }
 
-/** @returns the model's own words, unless the published verdict is not the model's; and why they were replaced */
+/** @returns the model's own words, unless there are none or the published verdict is not the model's; and why they were replaced */
 export function recommend(facts: Facts): { recommendation: string; replaced: Replaced | null } {
   const own = tidy(facts.recommendation, RECOMMENDATION_MAX_CHARS)
   let replaced: Replaced | null = null
   if (facts.modelVerdict !== facts.verdict) replaced = 'contradicts_verdict'
   else if (own === '') replaced = 'empty'
-  else if (!/[а-яё]/i.test(own)) replaced = 'not_russian'
   return { recommendation: replaced === null ? own : shorten(plain(facts), RECOMMENDATION_MAX_CHARS), replaced }
 }
