@@ -4,13 +4,14 @@
  */
 import { fold, foldInSlices, type Folded } from './fold.ts'
 import type { Breathe } from '../lib/slices.ts'
+import type { Span } from './spans.ts'
 
 export interface Letters {
   source: string
   folded: Folded
-  /** In folded form. */
-  units: Uint16Array
-  /** For each unit its index in the folded text: where two are further apart than one, something stands between. */
+  /** The letters alone, in folded form. */
+  text: string
+  /** For each letter its index in the folded text: where two are further apart than one, something stands between. */
   index: Int32Array
 }
 
@@ -60,14 +61,42 @@ function lettersOf(source: string, folded: Folded): Letters {
   let length = 0
   for (let i = 0; i < text.length; i += 1) {
     const unit = text.charCodeAt(i)
-    if (unit === SPACE || unit === PERCENT) continue
-    if ((unit === PLUS || unit === SHARP) && !isOfName(text, i)) continue
+    if (unit <= PERCENT && (unit === SPACE || unit === PERCENT)) continue
+    if (unit <= PLUS && (unit === PLUS || unit === SHARP) && !isOfName(text, i)) continue
     units[length] = unit
     index[length] = i
     length += 1
   }
-  return { source, folded, units: units.subarray(0, length), index: index.subarray(0, length) }
+  return { source, folded, text: textOf(units, length), index: index.subarray(0, length) }
 }
+
+const textOf = (units: Uint16Array, length: number) => Buffer.from(units.buffer, 0, length * 2).toString('utf16le')
+
+/** @returns the same without some letters: the spans, rising, are of places that `placeOf` gives for a letter */
+function leaveOut(letters: Letters, spans: Span[], placeOf: (i: number) => number): Letters {
+  if (spans.length === 0) return letters
+  const { text } = letters
+  const units = new Uint16Array(text.length)
+  const index = new Int32Array(text.length)
+  let length = 0
+  let next = 0
+  for (let i = 0; i < text.length; i += 1) {
+    const place = placeOf(i)
+    while ((spans[next]?.end ?? Infinity) <= place) next += 1
+    if ((spans[next]?.start ?? Infinity) <= place) continue
+    units[length] = text.charCodeAt(i)
+    index[length] = letters.index[i] ?? 0
+    length += 1
+  }
+  return { ...letters, text: textOf(units, length), index: index.subarray(0, length) }
+}
+
+/** @returns the spans of the first of some matches: of those of a hostile text there may be a million */
+const spansOf = (matches: IteratorObject<RegExpExecArray>): Span[] =>
+  matches
+    .take(MAX_LEFT_OUT)
+    .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
+    .toArray()
 
 const TAG = /<\/?[a-z][^<>]{0,300}>/gi
 const ENTITY =
@@ -96,15 +125,9 @@ export function readQuote(quote: string): Letters {
 export interface Searchable {
   source: string
   letters: Letters
-  /** The other views, made when they are first needed; null: the text has no brackets. */
-  bracketless?: Letters | null
+  /** The other views, made when they are first needed. */
+  bracketless?: Letters
   ligatureless?: Letters
-}
-
-async function read(source: string, shown: string, breathe: Breathe): Promise<Letters> {
-  const folded = await foldInSlices(shown, breathe)
-  await breathe()
-  return lettersOf(source, folded)
 }
 
 /**
@@ -113,25 +136,18 @@ async function read(source: string, shown: string, breathe: Breathe): Promise<Le
  */
 export async function makeSearchable(source: string, folded: Folded, breathe: Breathe): Promise<Searchable> {
   const shown = withoutMarkup(source)
-  return { source, letters: shown === source ? lettersOf(source, folded) : await read(source, shown, breathe) }
+  return { source, letters: lettersOf(source, shown === source ? folded : await foldInSlices(shown, breathe)) }
 }
 
+/** So many brackets or ligatures of a text may be left out. */
+const MAX_LEFT_OUT = 20_000
 const BRACKETS = /\([^()\n]{1,200}\)|\[[^[\]\n]{1,200}\]/g
 
-/**
- * @param mayDrop whether a bracket, as it stands in the text, may be left out
- * @returns the text without brackets; null when there are none to leave out
- */
-export async function withoutBrackets(
-  text: Searchable,
-  mayDrop: (bracket: string) => boolean,
-  breathe: Breathe,
-): Promise<Letters | null> {
-  if (text.bracketless !== undefined) return text.bracketless
-  const shown = withoutMarkup(text.source)
-  const bare = shown.replace(BRACKETS, (bracket) => (mayDrop(bracket) ? ' '.repeat(bracket.length) : bracket))
-  text.bracketless = bare === shown ? null : await read(text.source, bare, breathe)
-  return text.bracketless
+/** @param mayDrop whether a bracket may be left out */
+export function withoutBrackets({ source, letters }: Searchable, mayDrop: (bracket: string) => boolean): Letters {
+  const { at } = letters.folded
+  const spans = spansOf(source.matchAll(BRACKETS).filter(([bracket]) => mayDrop(bracket)))
+  return leaveOut(letters, spans, (i) => at[letters.index[i] ?? 0] ?? 0)
 }
 
 const LIGATURE = /ff[il]?|f[ilt]|t[ti]/g
@@ -144,21 +160,5 @@ export const isLeftOf = (left: string, ligatures: string): boolean =>
   ) === ''
 
 /** @returns the same without letters that fonts join into one sign, which a PDF file may have lost */
-export function withoutLigatures({ source, folded, units, index }: Letters): Letters {
-  const text = Buffer.from(units.slice().buffer).toString('utf16le')
-  const [kept, places] = [new Uint16Array(text.length), new Int32Array(text.length)]
-  let length = 0
-  let from = 0
-  const keep = (to: number) => {
-    for (; from < to; from += 1, length += 1) {
-      kept[length] = units[from] ?? 0
-      places[length] = index[from] ?? 0
-    }
-  }
-  for (const { index: place, 0: ligature } of text.matchAll(LIGATURE)) {
-    keep(place)
-    from = place + ligature.length
-  }
-  keep(text.length)
-  return { source, folded, units: kept.subarray(0, length), index: places.subarray(0, length) }
-}
+export const withoutLigatures = (letters: Letters): Letters =>
+  leaveOut(letters, spansOf(letters.text.matchAll(LIGATURE)), (i) => i)

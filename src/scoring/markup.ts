@@ -146,7 +146,7 @@ const FINDERS: readonly { kind: string; needs: RegExp; find: (text: string) => S
   { kind: 'chat_markup', needs: /[<[]|#\s|ssistant|ссистент|AI:/, find: chatMarkup },
   { kind: 'fake_answer', needs: /["'“”«»`]\s{0,9}[:=]/, find: fakeAnswers },
   { kind: 'closes_delimiter', needs: /[<＜]|[=*#~-]{3}/, find: closedDelimiters },
-  { kind: 'encoded_text', needs: /[\w+/-]{32}/, find: encoded },
+  { kind: 'encoded_text', needs: /(?:^|[^\w+/-])[\w+/-]{32}/, find: encoded },
   { kind: 'hidden_text', needs: /style/i, find: hidden },
 ]
 

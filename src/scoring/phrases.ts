@@ -135,6 +135,7 @@ export function addressKind(sentence: string): string | null {
   if (ANSWER.test(sentence)) return 'fake_answer'
   for (const { index, 0: words } of sentence.matchAll(/(?: (?!##? )[^ ]+)+(?: ##(?= ))?/g)) {
     const clause = `${words} `
+    if (clause.search(triggersFor(clause)) < 0) continue
     const found = RULES_OF_ADDRESS.find(({ parts }) => holdsAll(clause, parts))
     if (found !== undefined && !TOLD.test(`${sentence.slice(0, index + clause.search(found.parts[0] as RegExp))} `))
       return found.kind

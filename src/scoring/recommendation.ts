@@ -25,7 +25,7 @@ const UNWANTED: readonly { sign: RegExp; pattern: RegExp }[] = [
   { sign: /[<&]/, pattern: /<[^<>]{0,300}>|&(?:lt|gt|#\d{1,7}|#x[\da-f]{1,6});/gi },
   { sign: /</, pattern: /<(?=[a-z/!?])/gi },
   { sign: /:\/\/|www\./i, pattern: /(?:\p{L}[\p{L}\d+.-]{1,20}:\/\/|www\.)\S+/giu },
-  { sign: /:/, pattern: /(?:mailto|tel|javascript|data):\S*/gi },
+  { sign: /:/, pattern: /(?:mailto|tel|javascript|data):\S+/gi },
   { sign: /@/, pattern: /[\p{L}\d._%+-]{1,64}@[\p{L}\d-]{1,64}(?:\.[\p{L}\d-]{1,64}){1,4}/giu },
   // A domain with a path; without one it may be a name ("Booking.com"), and is kept from being a link.
   { sign: /\//, pattern: /(?:[\p{L}\d-]{1,64}\.){1,4}\p{L}{2,24}\/\S*/giu },
@@ -41,12 +41,16 @@ const UNWANTED: readonly { sign: RegExp; pattern: RegExp }[] = [
   },
 ]
 
+const withoutUnwanted = (text: string) =>
+  UNWANTED.reduce((clean, { sign, pattern }) => (sign.test(clean) ? clean.replace(pattern, ' ') : clean), text)
+
 /** @returns one line of at most `maxChars` without invisible characters, HTML, links, addresses, phone numbers, formulas */
 export function tidy(text: string, maxChars: number): string {
-  let clean = stripInvisible(text.slice(0, MAX_CHARS_READ)).text
-  // Twice: what is left when something is taken out may be one of these anew.
-  for (const { sign, pattern } of [...UNWANTED, ...UNWANTED]) if (sign.test(clean)) clean = clean.replace(pattern, ' ')
-  const line = clean.replace(/\s+/g, ' ').replace(/^[\s=+@|-]+/, '')
+  const given = stripInvisible(text.slice(0, MAX_CHARS_READ)).text
+  const once = withoutUnwanted(given)
+  // What is left when something is taken out may be unwanted anew.
+  const clean = once === given ? given : withoutUnwanted(once)
+  const line = clean.replace(/\s{2,}|[^\S ]/g, ' ').replace(/^[\s=+@|-]+/, '')
   return shorten(line.trim(), maxChars)
 }
 
