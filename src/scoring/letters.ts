@@ -54,30 +54,39 @@ function isOfName(text: string, i: number): boolean {
   return text.charCodeAt(i + 1) === PLUS && isLetter(i - 1)
 }
 
+const roomFor = (length: number) => ({ units: new Uint16Array(length), index: new Int32Array(length) })
+
+/** Letters of short texts are collected in the same memory: to allocate it takes longer than to fill it. */
+const SHORT = 8_192
+const shared = roomFor(SHORT)
+
+function finish({ units, index }: ReturnType<typeof roomFor>, length: number) {
+  const text = Buffer.from(units.buffer, 0, length * 2).toString('utf16le')
+  return { text, index: index === shared.index ? index.slice(0, length) : index.subarray(0, length) }
+}
+
 function lettersOf(source: string, folded: Folded): Letters {
   const { text } = folded
-  const units = new Uint16Array(text.length)
-  const index = new Int32Array(text.length)
+  const room = text.length <= SHORT ? shared : roomFor(text.length)
+  const { units, index } = room
   let length = 0
   for (let i = 0; i < text.length; i += 1) {
     const unit = text.charCodeAt(i)
-    if (unit <= PERCENT && (unit === SPACE || unit === PERCENT)) continue
-    if (unit <= PLUS && (unit === PLUS || unit === SHARP) && !isOfName(text, i)) continue
+    if (unit === SPACE || unit === PERCENT) continue
+    if ((unit === PLUS || unit === SHARP) && !isOfName(text, i)) continue
     units[length] = unit
     index[length] = i
     length += 1
   }
-  return { source, folded, text: textOf(units, length), index: index.subarray(0, length) }
+  return { source, folded, ...finish(room, length) }
 }
-
-const textOf = (units: Uint16Array, length: number) => Buffer.from(units.buffer, 0, length * 2).toString('utf16le')
 
 /** @returns the same without some letters: the spans, rising, are of places that `placeOf` gives for a letter */
 function leaveOut(letters: Letters, spans: Span[], placeOf: (i: number) => number): Letters {
   if (spans.length === 0) return letters
   const { text } = letters
-  const units = new Uint16Array(text.length)
-  const index = new Int32Array(text.length)
+  const room = text.length <= SHORT ? shared : roomFor(text.length)
+  const { units, index } = room
   let length = 0
   let next = 0
   for (let i = 0; i < text.length; i += 1) {
@@ -88,7 +97,7 @@ function leaveOut(letters: Letters, spans: Span[], placeOf: (i: number) => numbe
     index[length] = letters.index[i] ?? 0
     length += 1
   }
-  return { ...letters, text: textOf(units, length), index: index.subarray(0, length) }
+  return { ...letters, ...finish(room, length) }
 }
 
 /** @returns the spans of the first of some matches: of those of a hostile text there may be a million */
