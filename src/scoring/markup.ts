@@ -14,13 +14,17 @@ const TOKEN = '<[|｜][a-z_▁ ]{2,30}[|｜]>'
 const OPENS = `(?:${TOKEN}|\\[INST\\]|<<SYS>>|<${ROLE}>)`
 const CLOSES = `(?:${TOKEN}|\\[/INST\\]|<</SYS>>|</${ROLE}>)`
 
+const ASKS = '(?:user|human|пользователь)'
+const ANSWERS = '(?:assistant|ai|ассистент)'
+
 /** Marks of a chat. In the middle of a sentence they are only mentioned, unless they enclose some words. */
 const CHAT_MARKUP = new RegExp(
   [
     `${LINE_START}(?:${OPENS}|${CLOSES})`,
     `${LINE_START}\\[{1,2}(?:system|assistant)(?: (?:prompt|message|override|note|instruction)[^\\]\\n]{0,40})?\\]`,
     `${LINE_START}#{1,6} {0,3}(?:${ROLE}|response)(?: prompt| message)? {0,3}:`,
-    `${LINE_START}(?:user|human|пользователь) {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}(?:assistant|ai|ассистент) {0,3}:`,
+    `${LINE_START}${ASKS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ANSWERS} {0,3}:`,
+    `${LINE_START}${ANSWERS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ASKS} {0,3}:`,
     `(?<opening>${OPENS})`,
   ].join('|'),
   'gim',

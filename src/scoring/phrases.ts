@@ -51,8 +51,13 @@ const HIGH_NUMBER = `(?<! \\d{1,3}(?: [^ ]{1,3})? ?)(?: ?(?<!\\d)(?:[7-9]\\d|100
 const HIGHEST = near(any(N.HIGHEST), any(N.SCORE), 2)
 const HIGH_SCORE = `(?:${near(HIGH_NUMBER, any(N.SCORE), 3)}|${HIGH_NUMBER}(?= $|${any('out of|из|von|sur|de|su|na')}))`
 
+/** The text speaks of itself, or of whom it is about: "this candidate". Resumes do so too, but not of what they have to be given. */
+const SELF_DIVIDED = `${any(N.THIS)}(?: [^ ]+)?${any(N.SELF)}`
+const SELF = `(?:${SELF_DIVIDED}|${any(N.SELF_UNDIVIDED)})`
+const OBLIGED = any(N.OBLIGED)
+
 /** A noun ends there: "AI," but not "AI engineer". */
-const NOUN_ENDS = `(?= $| ##|${any('please|that|who|which|reading|and|котор*|пожалуйста|и|что')})`
+const NOUN_ENDS = `(?= $| ##|${any('bist|please|that|who|which|reading|and|котор*|пожалуйста|и|что')})`
 const SURELY_MACHINE = `(?:${any(N.MACHINE_NAMES)}){1,2}(?:${any(N.MACHINE_KINDS)})?`
 const MACHINE = `(?:${SURELY_MACHINE}|${any(N.MACHINE_ROLES)}(?:${any(N.MACHINE_KINDS)})?)${NOUN_ENDS}`
 const MACHINE_UNDIVIDED = `(?:ai(?=${UNDIVIDED.source})|人工智能|语言模型|大模型|人工知能|${foldWords('인공지능')})`
@@ -74,11 +79,16 @@ const RULES: Record<string, string[][]> = {
     [`${START}${any(N.APPROVE)}${any(N.THIS)}${any(N.TARGET)}`],
     // Without an imperative: what the score of this very text has to be.
     [any(N.DESERVES), any(N.TARGET), `(?:${HIGH_NUMBER}|${HIGHEST})`],
+    [SELF, OBLIGED, `(?:${HIGH_NUMBER}|${HIGHEST}|${any(N.FAVOURABLE)})`],
   ],
   addresses_model: [
     [`${START}${upTo(1)}${any(N.GREETING)}${upTo(2)}${SURELY_MACHINE}${NOUN_ENDS}`],
     [`${START}${upTo(2)}${any(N.NOTE)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
-    [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?${MACHINE}`],
+    [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?(?: [^ ]+)?${MACHINE}`],
+    [`^${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any(N.READERS)}${upTo(2)}(?= ${COLON})`],
+    // A machine that reads this very text, or is told what to find in it.
+    [`(?:${SURELY_MACHINE}|${any(N.MACHINE_ROLES)}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
+    [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${any(N.JUDGED)}${upTo(3)}${any(N.FAVOURABLE)})`],
     [
       `${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}(?:${any(N.READS)}${upTo(3)}${MACHINE}|${SURELY_MACHINE}${upTo(2)}${any(N.READS)})`,
     ],
@@ -98,7 +108,7 @@ const RULES_OF_ADDRESS = Object.entries(RULES).flatMap(([kind, rules]) =>
 )
 /** The model's answer in the words of its schema. */
 const ANSWER = new RegExp(
-  `${any('verdict|вердикт')} ${COLON}${any('подходит|suitable|hire')}| met ${COLON} true(?= )| evidence(?: ${COLON})? stated(?= )`,
+  `${any('verdict|вердикт')} ${COLON}${any('подходит|suitable|hire')}| met ${COLON} true(?= )| evidence(?: [^ ]+){0,2} stated(?= )`,
 )
 const TOLD = new RegExp(any(N.TOLD), 'u')
 
@@ -121,8 +131,8 @@ const TRIGGERS = [
   'verdict|вердикт|evidence|met',
 ].join('|')
 const isDivided = (each: string) => !UNDIVIDED.test(each)
-const DIVIDED_TRIGGERS = new RegExp(any(TRIGGERS.split('|').filter(isDivided).join('|')), 'g')
-const ALL_TRIGGERS = new RegExp(`${any(TRIGGERS)}|${MACHINE_UNDIVIDED}`, 'g')
+const DIVIDED_TRIGGERS = new RegExp(`${any(TRIGGERS.split('|').filter(isDivided).join('|'))}|${SELF_DIVIDED}`, 'g')
+const ALL_TRIGGERS = new RegExp(`${any(TRIGGERS)}|${SELF}|${MACHINE_UNDIVIDED}`, 'g')
 
 /** @returns what finds in a folded text the words without one of which no rule holds */
 export const triggersFor = (folded: string): RegExp => (UNDIVIDED.test(folded) ? ALL_TRIGGERS : DIVIDED_TRIGGERS)

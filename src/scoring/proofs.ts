@@ -61,10 +61,15 @@ export interface Examined {
   flags: string[]
 }
 
+/** A hyphen at the end of a line, within a word. Soft hyphens in its place are left out when the text is folded. */
+const HYPHENATION = /(?<=\p{L})[-‐‑¬]\s{0,9}\n\s{0,9}(?=\p{Ll})/gu
+const SOFT_HYPHEN = '\xad'
+
 /** @param source a sanitised text */
 export async function examine(source: string, breathe: Breathe): Promise<Examined> {
-  const folded = await foldInSlices(source, breathe)
-  return { source, folded, ...(await findAttacks(source, folded, breathe)) }
+  const joined = source.replace(HYPHENATION, (hyphen) => SOFT_HYPHEN.repeat(hyphen.length))
+  const folded = await foldInSlices(joined, breathe)
+  return { source, folded, ...(await findAttacks(joined, folded, breathe)) }
 }
 
 /** @returns one finding per requirement, in the model's order; of those that say the same one that is proved */
