@@ -37,14 +37,16 @@ const upTo = (most: number) => `(?:(?: [^ ]+){0,${most}}?|${UNDIVIDED.source}{0,
 const near = (one: string, other: string, most: number) => `(?:${one}${upTo(most)}${other}|${other}${upTo(most)}${one})`
 
 /** An imperative stands at the beginning of a clause, after such words at the most. */
-const START = `(?:^|${any('and|then|и|а|und|et|y|e|i|ve')})(?:${any(N.FILLER)}){0,3}`
+const START = `(?:^|${any('and|then|и|а|und|et|y|e|ve')})(?:${any(N.FILLER)}){0,3}`
+/** What somebody is obliged to do is ordered just so: "the evaluation must return". */
+const OBLIGED = any(N.OBLIGED)
 const imperative = (anywhere: string, atStart: string) =>
-  `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|${START}${any(atStart)}(?! of ))`
+  `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|(?:${START}|${OBLIGED})${any(atStart)}(?! of ))`
 const DISREGARD = imperative(N.DISREGARD, N.DISREGARD_AT_START)
 const JUDGE = imperative(N.JUDGE, N.JUDGE_AT_START)
 const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
-const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|требования|критерии|anforderungen|criteres|requisitos')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)})`
+const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|quotes|требования|критерии|цитаты|anforderungen|zitate|criteres|citations|requisitos|citas|cytatow|引文')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)})`
 const PERCENT = `(?:%|${any('percent|процент*')})?`
 /** Not the upper end of a scale: "from 0 to 100". */
 const HIGH_NUMBER = `(?<! \\d{1,3}(?: [^ ]{1,3})? ?)(?: ?(?<!\\d)(?:[7-9]\\d|100)(?![\\d+])${PERCENT}| 10 (?:10|${foldWords('из')} 10|out of 10)(?= ))`
@@ -54,7 +56,8 @@ const HIGH_SCORE = `(?:${near(HIGH_NUMBER, any(N.SCORE), 3)}|${HIGH_NUMBER}(?= $
 /** The text speaks of itself, or of whom it is about: "this candidate". Resumes do so too, but not of what they have to be given. */
 const SELF_DIVIDED = `${any(N.THIS)}(?: [^ ]+)?${any(N.SELF)}`
 const SELF = `(?:${SELF_DIVIDED}|${any(N.SELF_UNDIVIDED)})`
-const OBLIGED = any(N.OBLIGED)
+
+const ALL_MET = `${any(N.JUDGED)}${upTo(3)}${any(N.FAVOURABLE)}`
 
 /** A noun ends there: "AI," but not "AI engineer". */
 const NOUN_ENDS = `(?= $| ##|${any('bist|please|that|who|which|reading|and|котор*|пожалуйста|и|что')})`
@@ -79,7 +82,7 @@ const RULES: Record<string, string[][]> = {
     [`${START}${any(N.APPROVE)}${any(N.THIS)}${any(N.TARGET)}`],
     // Without an imperative: what the score of this very text has to be.
     [any(N.DESERVES), any(N.TARGET), `(?:${HIGH_NUMBER}|${HIGHEST})`],
-    [SELF, OBLIGED, `(?:${HIGH_NUMBER}|${HIGHEST}|${any(N.FAVOURABLE)})`],
+    [SELF, OBLIGED, `(?:${HIGH_NUMBER}|${HIGHEST}|${ALL_MET})`],
   ],
   addresses_model: [
     [`${START}${upTo(1)}${any(N.GREETING)}${upTo(2)}${SURELY_MACHINE}${NOUN_ENDS}`],
@@ -88,7 +91,7 @@ const RULES: Record<string, string[][]> = {
     [`^${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any(N.READERS)}${upTo(2)}(?= ${COLON})`],
     // A machine that reads this very text, or is told what to find in it.
     [`(?:${SURELY_MACHINE}|${any(N.MACHINE_ROLES)}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
-    [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${any(N.JUDGED)}${upTo(3)}${any(N.FAVOURABLE)})`],
+    [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${ALL_MET})`],
     [
       `${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}(?:${any(N.READS)}${upTo(3)}${MACHINE}|${SURELY_MACHINE}${upTo(2)}${any(N.READS)})`,
     ],
