@@ -153,12 +153,17 @@ function merge(spans: Span[]): Span[] {
 
 /**
  * Looks through a text in slices.
- * @param source a sanitised text, `folded` its folded form
+ * @param source a sanitised text, `shown` what its reader sees of it, see letters.ts, and `folded` the folded form of that
  */
-export async function findAttacks(source: string, folded: Folded, breathe: Breathe): Promise<Suspicion> {
+export async function findAttacks(
+  source: string,
+  shown: string,
+  folded: Folded,
+  breathe: Breathe,
+): Promise<Suspicion> {
   const hits = [
-    ...(await findAddresses(source, folded, breathe)),
-    ...(await findSpaced(source, folded, breathe)),
+    ...(await findAddresses(shown, folded, breathe)),
+    ...(await findSpaced(shown, folded, breathe)),
     ...(await findMarkup(source, breathe)),
   ]
   return { flags: [...new Set(hits.map(({ kind }) => kind))].toSorted(), passages: merge(hits) }

@@ -2,8 +2,7 @@
  * The letters and digits of a text, as quotes are compared, in three views: without tags and entities; also without what stands
  * in brackets; also without ligatures. Each letter knows its place in the source.
  */
-import { fold, foldInSlices, type Folded } from './fold.ts'
-import type { Breathe } from '../lib/slices.ts'
+import { fold, type Folded } from './fold.ts'
 import type { Span } from './spans.ts'
 
 export interface Letters {
@@ -65,7 +64,8 @@ function finish({ units, index }: ReturnType<typeof roomFor>, length: number) {
   return { text, index: index === shared.index ? index.slice(0, length) : index.subarray(0, length) }
 }
 
-function lettersOf(source: string, folded: Folded): Letters {
+/** @param folded of the text as its reader sees it */
+export function lettersOf(source: string, folded: Folded): Letters {
   const { text } = folded
   const room = text.length <= SHORT ? shared : roomFor(text.length)
   const { units, index } = room
@@ -111,22 +111,33 @@ const TAG = /<\/?[a-z][^<>]{0,300}>/gi
 const ENTITY =
   /&(?:amp;)?(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z])(?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron)|[a-z]{2,8});/gi
 
-/** Puts spaces in the place of tags and of entities of punctuation, and letters in that of theirs; all else stays in its place. */
-function withoutMarkup(source: string): string {
-  if (!/[<&]/.test(source)) return source
-  return source
+/** A hyphen at the end of a line, within a word. */
+const HYPHENATION = /[-‐‑¬](?<=\p{L}.)\s{0,9}\n\s{0,9}(?=\p{Ll})/gu
+/** It is left out when a text is folded. */
+const SOFT_HYPHEN = '\xad'
+
+/**
+ * @returns a text as its reader sees it: spaces in the place of tags and of entities of punctuation, letters in that of theirs, and
+ * words that are not hyphenated. All else stays in its place.
+ */
+export function shownOf(source: string): string {
+  // Without the u flag it is known much sooner that there is none.
+  const joined = /[-‐‑¬]\s{0,9}\n/.test(source)
+    ? source.replace(HYPHENATION, (hyphen) => SOFT_HYPHEN.repeat(hyphen.length))
+    : source
+  if (!/[<&]/.test(joined)) return joined
+  return joined
     .replace(TAG, (tag) => ' '.repeat(tag.length))
     .replace(ENTITY, (entity: string, decimal?: string, hexadecimal?: string, letter?: string) => {
       const code = decimal === undefined ? Number.parseInt(hexadecimal ?? '20', 16) : Number(decimal)
       const shown = letter ?? (code > 0 && code < 0xd800 ? String.fromCharCode(code) : ' ')
-      // What is not seen is left out when the text is folded.
-      return shown + (shown === ' ' ? ' ' : '\xad').repeat(entity.length - 1)
+      return shown + (shown === ' ' ? ' ' : SOFT_HYPHEN).repeat(entity.length - 1)
     })
 }
 
 /** @returns the letters of a quote */
 export function readQuote(quote: string): Letters {
-  const shown = withoutMarkup(quote)
+  const shown = shownOf(quote)
   return lettersOf(shown, fold(shown))
 }
 
@@ -137,15 +148,6 @@ export interface Searchable {
   /** The other views, made when they are first needed. */
   bracketless?: Letters
   ligatureless?: Letters
-}
-
-/**
- * @param source a sanitised text
- * @param folded of it
- */
-export async function makeSearchable(source: string, folded: Folded, breathe: Breathe): Promise<Searchable> {
-  const shown = withoutMarkup(source)
-  return { source, letters: lettersOf(source, shown === source ? folded : await foldInSlices(shown, breathe)) }
 }
 
 /** So many brackets or ligatures of a text may be left out. */

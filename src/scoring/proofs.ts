@@ -4,7 +4,8 @@ import type { Span } from './spans.ts'
 import { findAttacks } from './attacks.ts'
 import type { Folded } from './fold.ts'
 import { foldInSlices } from './fold.ts'
-import { makeSearchable } from './letters.ts'
+import type { Searchable } from './letters.ts'
+import { lettersOf, shownOf } from './letters.ts'
 import type { Objection } from './objections.ts'
 import { objectionOf } from './objections.ts'
 import type { NotFound, Quote } from './quotes.ts'
@@ -61,15 +62,11 @@ export interface Examined {
   flags: string[]
 }
 
-/** A hyphen at the end of a line, within a word. Soft hyphens in its place are left out when the text is folded. */
-const HYPHENATION = /(?<=\p{L})[-‐‑¬]\s{0,9}\n\s{0,9}(?=\p{Ll})/gu
-const SOFT_HYPHEN = '\xad'
-
 /** @param source a sanitised text */
 export async function examine(source: string, breathe: Breathe): Promise<Examined> {
-  const joined = source.replace(HYPHENATION, (hyphen) => SOFT_HYPHEN.repeat(hyphen.length))
-  const folded = await foldInSlices(joined, breathe)
-  return { source, folded, ...(await findAttacks(joined, folded, breathe)) }
+  const shown = shownOf(source)
+  const folded = await foldInSlices(shown, breathe)
+  return { source, folded, ...(await findAttacks(source, shown, folded, breathe)) }
 }
 
 /** @returns one finding per requirement, in the model's order; of those that say the same one that is proved */
@@ -80,7 +77,7 @@ export async function findProofs(
   breathe: Breathe,
 ): Promise<Finding[]> {
   const { source, folded, passages } = resume
-  const text = await makeSearchable(source, folded, breathe)
+  const text: Searchable = { source, letters: lettersOf(source, folded) }
   const wanted = { source: vacancy.source.slice(0, VACANCY_CHARS), folded: vacancy.folded.text.slice(0, VACANCY_CHARS) }
   const inPassage = (span: Span) => passages.some(({ start, end }) => start < span.end && span.start < end)
 

@@ -65,7 +65,7 @@ function isGap(letters: Letters, i: number): boolean {
     // A decimal number goes on behind its point; but years stand behind a point in dates.
     return kind === 'other' || (kind === 'point' && runLength(letters, i, 1) === 4)
   }
-  return !/^[-‐‑¬]\s*\n/.test(between(letters, i)) && !isLetterSpaced(letters, i)
+  return !isLetterSpaced(letters, i)
 }
 
 /** @returns whether a word or number begins at `i`, or ends before it */

@@ -89,7 +89,7 @@ describe.each(attacks)('attacks, %s', (_half, passages) => {
 
 describe('an address to the model', () => {
   const find = async (source: string) => {
-    const { flags, passages } = await findAttacks(source, fold(source), async () => {})
+    const { flags, passages } = await findAttacks(source, source, fold(source), async () => {})
     return { flags, passages: passages.map(({ start, end }) => source.slice(start, end).trim()) }
   }
 
