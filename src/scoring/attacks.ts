@@ -78,10 +78,7 @@ function prepare(sentence: string): string {
   const unquoted = sentence.replace(QUOTED, (quoted: string, _words: string, at: number) =>
     at > firstLetter ? ' ' : quoted,
   )
-  const marked = unquoted
-    .replace(COLONS, ` ${COLON} `)
-    .replace(RELATIVE, ' ')
-    .replace(CLAUSE_ENDS, ` ${CLAUSE} `)
+  const marked = unquoted.replace(COLONS, ` ${COLON} `).replace(RELATIVE, ' ').replace(CLAUSE_ENDS, ` ${CLAUSE} `)
   return ` ${foldWords(marked)} `
 }
 
@@ -155,12 +152,7 @@ function merge(spans: Span[]): Span[] {
  * Looks through a text in slices.
  * @param source a sanitised text, `shown` what its reader sees of it, see letters.ts, and `folded` the folded form of that
  */
-export async function findAttacks(
-  source: string,
-  shown: string,
-  folded: Folded,
-  breathe: Breathe,
-): Promise<Suspicion> {
+export async function findAttacks(source: string, shown: string, folded: Folded, breathe: Breathe): Promise<Suspicion> {
   const hits = [
     ...(await findAddresses(shown, folded, breathe)),
     ...(await findSpaced(shown, folded, breathe)),

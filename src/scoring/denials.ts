@@ -45,9 +45,17 @@ interface Passage {
 }
 
 function passageOf(source: string, { start, end }: Span): Passage {
-  const before = source.slice(Math.max(0, start - CONTEXT_CHARS), start).split(SENTENCE_ENDS).at(-1) ?? ''
+  const before =
+    source
+      .slice(Math.max(0, start - CONTEXT_CHARS), start)
+      .split(SENTENCE_ENDS)
+      .at(-1) ?? ''
   const after = source.slice(end, end + CONTEXT_CHARS).split(SENTENCE_ENDS, 1)[0] ?? ''
-  return { before: plain(before), quote: plain(source.slice(start, Math.min(end, start + MAX_CHARS))), after: plain(after) }
+  return {
+    before: plain(before),
+    quote: plain(source.slice(start, Math.min(end, start + MAX_CHARS))),
+    after: plain(after),
+  }
 }
 
 /** @returns the clauses that the quote stands in, whole; and what follows the last one */
@@ -186,7 +194,10 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
 }
 
 /** What has none of these near it is neither denied nor planned. Most quotes are such, and without the u flag that is known at once. */
-const MAY_DENY = new RegExp(`(?:^|[^a-zа-я])(?:${[NEGATION, 'без', WISH, ACQUIRING, WISH_TO, LEARNING].join('|')})(?![a-zа-яё])`, 'i')
+const MAY_DENY = new RegExp(
+  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', WISH, ACQUIRING, WISH_TO, LEARNING].join('|')})(?![a-zа-яё])`,
+  'i',
+)
 
 /** @returns whether the clauses of the quote deny what is required, or only plan it; null: neither */
 export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {

@@ -76,22 +76,34 @@ function learn(unit: number): void {
 /** UTF-16 units that are folded in one go. */
 const SLICE = 8_192
 
+/** Where a text is put together: its units, and where each comes from. */
+export interface Room {
+  units: Uint16Array
+  at: Int32Array
+}
+
 /** Memory that is not written to is not taken from the system. */
-const roomFor = (length: number) => ({
-  units: new Uint16Array(length * MAX_EXPANSION + 3),
-  at: new Int32Array(length * MAX_EXPANSION + 3),
+const newRoom = (chars: number): Room => ({
+  units: new Uint16Array(chars * MAX_EXPANSION + 3),
+  at: new Int32Array(chars * MAX_EXPANSION + 3),
 })
 
-/** Texts of one slice are folded in the same memory, which saves most of their time. */
-const shared = roomFor(SLICE)
+const shared = newRoom(SLICE)
+
+/** @returns room for what a text of so many characters is folded to; the same for all short ones: to allocate takes longer than to fold */
+export const roomFor = (chars: number): Room => (chars <= SLICE ? shared : newRoom(chars))
+
+/** @returns what was put there */
+export const textOf = ({ units }: Room, length: number): string =>
+  Buffer.from(units.buffer, 0, length * 2).toString('utf16le')
+export const placesOf = ({ at }: Room, length: number): Int32Array =>
+  at === shared.at ? at.slice(0, length) : at.subarray(0, length)
 
 /** A text of which a part is folded. */
-interface Folding {
+interface Folding extends Room {
   source: Uint16Array
   /** What is not folded begins there. */
   place: number
-  units: Uint16Array
-  at: Int32Array
   /** Of what is folded. */
   length: number
 }
@@ -99,10 +111,10 @@ interface Folding {
 function begin(text: string): Folding {
   const bytes = Buffer.from(text, 'utf16le')
   const source = new Uint16Array(bytes.buffer, bytes.byteOffset, text.length)
-  const { units, at } = text.length <= SLICE ? shared : roomFor(text.length)
-  units[0] = BLANK
-  at[0] = 0
-  return { source, place: 0, units, at, length: 1 }
+  const room = roomFor(text.length)
+  room.units[0] = BLANK
+  room.at[0] = 0
+  return { ...room, source, place: 0, length: 1 }
 }
 
 /** Folds up to a place, or to the first character that takes more than a look at the table. Without a call its loop is twice as fast. */
@@ -149,18 +161,16 @@ function foldSlice(work: Folding): void {
   }
 }
 
-function finish({ source, units, at, length: folded }: Folding): Folded {
-  let length = folded
+function finish(work: Folding): Folded {
+  const { source, units, at } = work
+  let { length } = work
   if (units[length - 1] !== BLANK) {
     units[length] = BLANK
     at[length] = source.length
     length += 1
   }
   at[length] = source.length
-  return {
-    text: Buffer.from(units.buffer, 0, length * 2).toString('utf16le'),
-    at: at === shared.at ? at.slice(0, length + 1) : at.subarray(0, length + 1),
-  }
+  return { text: textOf(work, length), at: placesOf(work, length + 1) }
 }
 
 /** Folds a text of any length, with pauses. */

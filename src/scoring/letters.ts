@@ -2,7 +2,7 @@
  * The letters and digits of a text, as quotes are compared, in three views: without tags and entities; also without what stands
  * in brackets; also without ligatures. Each letter knows its place in the source.
  */
-import { fold, type Folded } from './fold.ts'
+import { fold, type Folded, placesOf, roomFor, textOf } from './fold.ts'
 import type { Span } from './spans.ts'
 
 export interface Letters {
@@ -53,51 +53,38 @@ function isOfName(text: string, i: number): boolean {
   return text.charCodeAt(i + 1) === PLUS && isLetter(i - 1)
 }
 
-const roomFor = (length: number) => ({ units: new Uint16Array(length), index: new Int32Array(length) })
-
-/** Letters of short texts are collected in the same memory: to allocate it takes longer than to fill it. */
-const SHORT = 8_192
-const shared = roomFor(SHORT)
-
-function finish({ units, index }: ReturnType<typeof roomFor>, length: number) {
-  const text = Buffer.from(units.buffer, 0, length * 2).toString('utf16le')
-  return { text, index: index === shared.index ? index.slice(0, length) : index.subarray(0, length) }
-}
-
 /** @param folded of the text as its reader sees it */
 export function lettersOf(source: string, folded: Folded): Letters {
   const { text } = folded
-  const room = text.length <= SHORT ? shared : roomFor(text.length)
-  const { units, index } = room
+  const room = roomFor(text.length)
   let length = 0
   for (let i = 0; i < text.length; i += 1) {
     const unit = text.charCodeAt(i)
     if (unit === SPACE || unit === PERCENT) continue
     if ((unit === PLUS || unit === SHARP) && !isOfName(text, i)) continue
-    units[length] = unit
-    index[length] = i
+    room.units[length] = unit
+    room.at[length] = i
     length += 1
   }
-  return { source, folded, ...finish(room, length) }
+  return { source, folded, text: textOf(room, length), index: placesOf(room, length) }
 }
 
 /** @returns the same without some letters: the spans, rising, are of places that `placeOf` gives for a letter */
 function leaveOut(letters: Letters, spans: Span[], placeOf: (i: number) => number): Letters {
   if (spans.length === 0) return letters
-  const { text } = letters
-  const room = text.length <= SHORT ? shared : roomFor(text.length)
-  const { units, index } = room
+  const { text, index } = letters
+  const room = roomFor(text.length)
   let length = 0
   let next = 0
   for (let i = 0; i < text.length; i += 1) {
     const place = placeOf(i)
     while ((spans[next]?.end ?? Infinity) <= place) next += 1
     if ((spans[next]?.start ?? Infinity) <= place) continue
-    units[length] = text.charCodeAt(i)
-    index[length] = letters.index[i] ?? 0
+    room.units[length] = text.charCodeAt(i)
+    room.at[length] = index[i] ?? 0
     length += 1
   }
-  return { ...letters, ...finish(room, length) }
+  return { ...letters, text: textOf(room, length), index: placesOf(room, length) }
 }
 
 /** @returns the spans of the first of some matches: of those of a hostile text there may be a million */

@@ -76,7 +76,8 @@ export const THIS =
 /** With `this` before them: the text that is being read, and whom it is about. */
 export const SELF =
   'resume|cv|document*|text*|profile|application|candidat*|applicant|person|резюме|анкет*|документ*|текст*|профил*|кандидат*|соискател*|lebenslauf|dokument*|bewerber*|kandidat*|kandydat*|curriculum|documento|testo|zyciorys*|ozgecmis*|aday*|kandidaat|uchazec*|مرشح*|المرشح*|السيرة'
-export const SELF_UNDIVIDED = '本简历|这份简历|此简历|该候选人|这位候选人|この履歴書|この応募者|この候補者|이 이력서|이 지원자|이 후보자'
+export const SELF_UNDIVIDED =
+  '本简历|这份简历|此简历|该候选人|这位候选人|この履歴書|この応募者|この候補者|이 이력서|이 지원자|이 후보자'
 /** What has to be, always, or whatever the text says. */
 export const OBLIGED =
   'always|regardless|whatever|всегда|независимо|завжди|immer|unabhangig|toujours|siempre|sempre|zawsze|niezaleznie|must|shall|should|has to|have to|is to|are to|required|obliged|deserves|обязан*|должен|должна|должно|должны|заслуживает|следует|нужно|надо|необходимо|полагается|повинен|повинна|повинні|мусить|слід|треба|muss|mussen|soll|sollen|zu bewerten|zu werten|zu vergeben|doit|doivent|debe|deben|deve|devono|devem|musi|powin*|nalezy|verilmeli*|sayilmali*|gerek*|moet|moeten|必须|应该|应当|应得|べき|해야|يجب|أن'

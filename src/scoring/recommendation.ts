@@ -21,28 +21,23 @@ export function shorten(text: string, maxChars: number): string {
  * What a reader's program could take for markup, an address or a formula: each pattern with the sign that all it finds holds, since
  * looking for the sign alone is many times faster.
  */
-const UNWANTED: readonly { sign: RegExp; pattern: RegExp }[] = [
-  { sign: /[<&]/, pattern: /<[^<>]{0,300}>|&(?:lt|gt|#\d{1,7}|#x[\da-f]{1,6});/gi },
-  { sign: /</, pattern: /<(?=[a-z/!?])/gi },
-  { sign: /:\/\/|www\./i, pattern: /(?:\p{L}[\p{L}\d+.-]{1,20}:\/\/|www\.)\S+/giu },
-  { sign: /:/, pattern: /(?:mailto|tel|javascript|data):\S+/gi },
-  { sign: /@/, pattern: /[\p{L}\d._%+-]{1,64}@[\p{L}\d-]{1,64}(?:\.[\p{L}\d-]{1,64}){1,4}/giu },
+const UNWANTED: readonly [sign: RegExp, pattern: RegExp][] = [
+  [/[<&]/, /<[^<>]{0,300}>|<(?=[a-z/!?])|&(?:lt|gt|#\d{1,7}|#x[\da-f]{1,6});/gi],
+  [/:\/\/|www\./i, /(?:\p{L}[\p{L}\d+.-]{1,20}:\/\/|www\.)\S+/giu],
+  [/:/, /(?:mailto|tel|javascript|data):\S+/gi],
+  // Of mail, or of a messenger.
+  [/@/, /[\p{L}\d._%+-]{1,64}@[\p{L}\d-]{1,64}(?:\.[\p{L}\d-]{1,64}){1,4}|(?<![\p{L}\d])@[\p{L}\d_.]{2,}/giu],
   // A domain with a path; without one it may be a name ("Booking.com"), and is kept from being a link.
-  { sign: /\//, pattern: /(?:[\p{L}\d-]{1,64}\.){1,4}\p{L}{2,24}\/\S*/giu },
-  {
-    sign: /\.\S/,
-    pattern: /(?<=[\p{L}\d-])\.(?=(?:com|ru|org|info|biz|xyz|top|site|online|link|рф|me|kz|by|ua)(?![\p{L}\d]))/giu,
-  },
-  { sign: /@/, pattern: /(?<![\p{L}\d])@[\p{L}\d_.]{2,}/giu },
-  {
-    sign: /\d{3}|\+\d/,
-    pattern:
-      /\+\d[\d\s().-]{7,20}\d|(?<!\d)[78][\s(-]{0,2}\d{3}[\s)-]{0,2}\d{3}[\s-]?\d{2}[\s-]?\d{2}(?!\d)|(?<!\d)\d{10,15}(?!\d)/g,
-  },
+  [/\//, /(?:[\p{L}\d-]{1,64}\.){1,4}\p{L}{2,24}\/\S*/giu],
+  [/\.\S/, /(?<=[\p{L}\d-])\.(?=(?:com|ru|org|info|biz|xyz|top|site|online|link|рф|me|kz|by|ua)(?![\p{L}\d]))/giu],
+  [
+    /\d{3}|\+\d/,
+    /\+\d[\d\s().-]{7,20}\d|(?<!\d)[78][\s(-]{0,2}\d{3}[\s)-]{0,2}\d{3}[\s-]?\d{2}[\s-]?\d{2}(?!\d)|(?<!\d)\d{10,15}(?!\d)/g,
+  ],
 ]
 
 const withoutUnwanted = (text: string) =>
-  UNWANTED.reduce((clean, { sign, pattern }) => (sign.test(clean) ? clean.replace(pattern, ' ') : clean), text)
+  UNWANTED.reduce((clean, [sign, pattern]) => (sign.test(clean) ? clean.replace(pattern, ' ') : clean), text)
 
 /** @returns one line of at most `maxChars` without invisible characters, HTML, links, addresses, phone numbers, formulas */
 export function tidy(text: string, maxChars: number): string {
