@@ -89,8 +89,9 @@ const RULES: Record<string, string[][]> = {
     [`${START}${upTo(2)}${any(N.NOTE)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
     [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?(?: [^ ]+)?${MACHINE}`],
     [`^${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any(N.READERS)}${upTo(2)}(?= ${COLON})`],
-    // A machine that reads this very text, or is told what to find in it.
-    [`(?:${SURELY_MACHINE}|${any(N.MACHINE_ROLES)}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
+    // A machine that reads this very text; of one by its role only what it is obliged to.
+    [`(?:${SURELY_MACHINE}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
+    [any(N.MACHINE_ROLES), any(N.READS), SELF, OBLIGED],
     [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${ALL_MET})`],
     [
       `${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}(?:${any(N.READS)}${upTo(3)}${MACHINE}|${SURELY_MACHINE}${upTo(2)}${any(N.READS)})`,
