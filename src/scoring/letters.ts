@@ -2,6 +2,7 @@
  * The letters and digits of a text, as quotes are compared, in three views: without tags and entities; also without what stands
  * in brackets; also without ligatures. Each letter knows its place in the source.
  */
+import type { Breathe } from '../lib/slices.ts'
 import { fold, type Folded, placesOf, roomFor, textOf } from './fold.ts'
 import type { Span } from './spans.ts'
 
@@ -107,7 +108,7 @@ const SOFT_HYPHEN = '\xad'
  * @returns a text as its reader sees it: spaces in the place of tags and of entities of punctuation, letters in that of theirs, and
  * words that are not hyphenated. All else stays in its place.
  */
-export function shownOf(source: string): string {
+function shownOf(source: string): string {
   // Without the u flag it is known much sooner that there is none.
   const joined = /[-‐‑¬]\s{0,9}\n/.test(source)
     ? source.replace(HYPHENATION, (hyphen) => SOFT_HYPHEN.repeat(hyphen.length))
@@ -120,6 +121,26 @@ export function shownOf(source: string): string {
       const shown = letter ?? (code > 0 && code < 0xd800 ? String.fromCharCode(code) : ' ')
       return shown + (shown === ' ' ? ' ' : SOFT_HYPHEN).repeat(entity.length - 1)
     })
+}
+
+const SHOWN_SLICE = 32_768
+/** No tag, entity or hyphen with its line's end is longer. */
+const MAX_MARKUP = 320
+
+/** @returns the same as `shownOf`, with pauses */
+export async function showInSlices(source: string, breathe: Breathe): Promise<string> {
+  let shown = ''
+  for (let from = 0, to = 0; from < source.length; from = to) {
+    to = from + SHOWN_SLICE
+    // A slice ends before what might be cut in two.
+    if (to < source.length) {
+      const opening = source.slice(to - MAX_MARKUP, to).search(/[<&‐‑¬-][^<&‐‑¬-]*$/)
+      if (opening >= 0) to -= MAX_MARKUP - opening
+    }
+    shown += shownOf(source.slice(from, to))
+    await breathe()
+  }
+  return shown
 }
 
 /** @returns the letters of a quote */

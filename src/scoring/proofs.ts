@@ -5,7 +5,7 @@ import { findAttacks } from './attacks.ts'
 import type { Folded } from './fold.ts'
 import { foldInSlices } from './fold.ts'
 import type { Searchable } from './letters.ts'
-import { lettersOf, shownOf } from './letters.ts'
+import { lettersOf, showInSlices } from './letters.ts'
 import type { Objection } from './objections.ts'
 import { objectionOf } from './objections.ts'
 import type { NotFound, Quote } from './quotes.ts'
@@ -64,7 +64,7 @@ export interface Examined {
 
 /** @param source a sanitised text */
 export async function examine(source: string, breathe: Breathe): Promise<Examined> {
-  const shown = shownOf(source)
+  const shown = await showInSlices(source, breathe)
   const folded = await foldInSlices(shown, breathe)
   return { source, folded, ...(await findAttacks(source, shown, folded, breathe)) }
 }
