@@ -214,10 +214,10 @@ const GROWING: [
   ['tags', 2_000, (n) => ({ resume: '<li>Python</li>&nbsp;'.repeat(n), requirements: [claim('Python Python')] })],
   [
     'negations of one clause',
-    100,
+    30,
     (n) => ({
       resume: `Python ${"не — нет n't ".repeat(n)}`,
-      requirements: Array.from({ length: 40 }, () => claim(`Python ${"не — нет n't ".repeat(n).trim()}`)),
+      requirements: Array.from({ length: 10 }, () => claim(`Python ${"не — нет n't ".repeat(n).trim()}`)),
     }),
   ],
 ]
