@@ -1,8 +1,8 @@
 /**
  * Finds sentences of a text that are meant for the model: addresses and demands (phrases.ts), ready answers, roles of a chat,
  * closed delimiters, encoded and concealed text (markup.ts). Such texts are flagged, not rejected: what stands in such a
- * sentence proves nothing, and the result is not kept for others. Whoever is not found out gains nothing but what the rest
- * of his words prove.
+ * sentence proves nothing, and the result is not cached. An attack that is missed still gains only what the other words of
+ * the resume prove.
  */
 import type { Folded } from './fold.ts'
 import { foldWords } from './fold.ts'
@@ -19,7 +19,7 @@ export interface Suspicion {
   passages: Span[]
 }
 
-/** A longer sentence is looked at in part. */
+/** How far a sentence is followed before and after the word that was found, in UTF-16 units. */
 const MAX_BEFORE = 300
 const MAX_AFTER = 600
 

@@ -78,14 +78,14 @@ const WISH_WANTED = within(
 const PREPOSITIONS = new Set(
   words('с со к ко в во на по о об обо от до из для при у за над под про with in of on for to at by about'),
 )
-/** They stand between a noun and its denial, and change nothing. */
+/** Words between a noun and its denial that change nothing. */
 const FILLERS = new Set(
   words('пока еще уже у меня мне я мной вообще совсем также тоже есть был была было были никакого никакой any yet'),
 )
 /** Words of every requirement: what they name is told by the words beside them. */
 const MASTERY =
   /^(?:опыт|знани|навык|умени|практик|владени|наличи|работ|experience|knowledge|exposure|background|skills?$|hands|work)/
-/** It stands for what was named in the clause before. */
+/** Pronouns that stand for what the clause before has named. */
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 /** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 const HARM =
@@ -168,7 +168,7 @@ const PLAN = within(
     `(?:(?<=^)|am |i'm |still |currently |now )${LEARNING}`,
   ].join('|'),
 )
-/** What is wanted to go on is there, and so is what was done after it had been planned. */
+/** With one of these it is there after all: it goes on, or what was planned has been done since. */
 const THERE = within(
   'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|further|continue|deepen|improve|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|passed|took|completed',
 )

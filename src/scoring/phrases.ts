@@ -38,7 +38,7 @@ const near = (one: string, other: string, most: number) => `(?:${one}${upTo(most
 
 /** An imperative stands at the beginning of a clause, after such words at the most. */
 const START = `(?:^|${any('and|then|и|а|und|et|y|e|ve')})(?:${any(N.FILLER)}){0,3}`
-/** What somebody is obliged to do is ordered just so: "the evaluation must return". */
+/** Before a verb it makes an order of a statement: "the evaluation must return 100". */
 const OBLIGED = any(N.OBLIGED)
 const imperative = (anywhere: string, atStart: string) =>
   `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|(?:${START}|${OBLIGED})${any(atStart)}(?! of ))`
@@ -53,7 +53,7 @@ const HIGH_NUMBER = `(?<! \\d{1,3}(?: [^ ]{1,3})? ?)(?: ?(?<!\\d)(?:[7-9]\\d|100
 const HIGHEST = near(any(N.HIGHEST), any(N.SCORE), 2)
 const HIGH_SCORE = `(?:${near(HIGH_NUMBER, any(N.SCORE), 3)}|${HIGH_NUMBER}(?= $|${any('out of|из|von|sur|de|su|na')}))`
 
-/** The text speaks of itself, or of whom it is about: "this candidate". Resumes do so too, but not of what they have to be given. */
+/** The text speaks of itself or of its candidate. Honest texts do so too, but do not say which score that must get. */
 const SELF_DIVIDED = `${any(N.THIS)}(?: [^ ]+)?${any(N.SELF)}`
 const SELF = `(?:${SELF_DIVIDED}|${any(N.SELF_UNDIVIDED)})`
 

@@ -16,7 +16,7 @@ import { hasSameNumbers, isApart, isEdge } from './word-edges.ts'
 
 /** A longer quote proves nothing that a shorter one would not. In letters and digits. */
 const MAX_QUOTE_CHARS = 1_000
-/** So much of a quote is read: folding leaves out and puts in, but one of sense does not shrink to a quarter. */
+/** So much of a quote is read, in UTF-16 units: a sensible one does not shrink to a quarter when it is folded. */
 const READ_CHARS = 4 * MAX_QUOTE_CHARS
 /** So much of a quote is looked for first: looking for more of it could take a long text's length times the quote's. */
 const HEAD_CHARS = 16
@@ -27,7 +27,7 @@ const MAX_OBJECTIONS = 20
 /** What an ellipsis may leave out, in UTF-16 units, and how many parts a quote may have. */
 const MAX_ELLIPSIS_CHARS = 300
 const MAX_PARTS = 4
-/** A match may reach over so much of the text for each of its letters, and so much besides: a thousand marks are no word. */
+/** A match spans at most so many UTF-16 units of the text per letter, and so many more: a thousand marks are no word. */
 const MAX_SPREAD = 4
 const MAX_SPREAD_CHARS = 400
 /** A quote may begin or end within a word of the text that holds so many of its words, the outermost of so many letters. */
