@@ -5,9 +5,9 @@ import { findAnswer } from '../provider/find-answer.ts'
 
 export const SCHEMA_NAME = 'resume_score'
 
-/** Above it no answer of some thousand tokens comes to lie. */
+/** An answer of some thousand tokens is always shorter. */
 const MAX_CONTENT_CHARS = 200_000
-/** Five to seven are asked for. */
+/** The prompt asks for five to seven. */
 const MAX_REQUIREMENTS = 40
 
 /** What the resume says of a requirement, in the model's judgement. Only `stated` can count as met. The prompt defines each. */
@@ -53,7 +53,7 @@ export const answerSchema: Record<string, unknown> = object({
 export type Interpretation = Reading<ModelAnswer>
 
 /**
- * Reads an answer: the object is looked for wherever it stands (find-answer.ts), and keys unknown to the schema are let pass. A
+ * Reads an answer: the object is looked for wherever it stands (find-answer.ts), and keys unknown to the schema are ignored. A
  * score of 101, -1, 87.5 or "87" does not follow the schema, and what else such an answer got wrong cannot be known: it is
  * asked again.
  */

@@ -1,8 +1,8 @@
 /**
  * Finds sentences of a text that are meant for the model: addresses and demands (phrases.ts), ready answers, roles of a chat,
  * closed delimiters, encoded and concealed text (markup.ts). Such texts are flagged, not rejected: what stands in such a
- * sentence proves nothing, and the result is not kept for others. Whoever is not found out gains nothing but what the rest
- * of his words prove.
+ * sentence proves nothing, and the result is not cached. An attack that is missed still gains only what the other words of
+ * the resume prove.
  */
 import type { Folded } from './fold.ts'
 import { foldWords } from './fold.ts'
@@ -19,7 +19,7 @@ export interface Suspicion {
   passages: Span[]
 }
 
-/** A longer sentence is looked at in part. */
+/** How far a sentence is followed before and after the word that was found, in UTF-16 units. */
 const MAX_BEFORE = 300
 const MAX_AFTER = 600
 
@@ -65,6 +65,8 @@ function sentenceAround(source: string, place: number, floor: number): Span {
 
 /** Three words and more in quotation marks. */
 const QUOTED = /["«“„]([^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*)(?:["»”“]|$)/g
+/** The comma of a relative clause: it divides nothing. */
+const RELATIVE = /,(?=\s+(?:котор|чита|(?:что|що|яка|який|яке|that|which|who|dass|qui|que|che|że)\s|któr))/gi
 const CLAUSE_ENDS = /\s[-–—]\s|[,;()[\]…—!?，、；（）。]+|\.(?=\s|$)/g
 
 /** But for those before a number. */
@@ -76,7 +78,7 @@ function prepare(sentence: string): string {
   const unquoted = sentence.replace(QUOTED, (quoted: string, _words: string, at: number) =>
     at > firstLetter ? ' ' : quoted,
   )
-  const marked = unquoted.replace(COLONS, ` ${COLON} `).replace(CLAUSE_ENDS, ` ${CLAUSE} `)
+  const marked = unquoted.replace(COLONS, ` ${COLON} `).replace(RELATIVE, ' ').replace(CLAUSE_ENDS, ` ${CLAUSE} `)
   return ` ${foldWords(marked)} `
 }
 
@@ -114,18 +116,18 @@ async function findAddresses(source: string, { text, at }: Folded, breathe: Brea
 const SPACED = /(?: [^ ]){16,}(?= )/g
 const SOME_SPACED = / [^ ] [^ ] [^ ] [^ ] [^ ] /
 
-/** Sentences whose letters are set apart, so that they are words for a reader only: two blanks divide words. */
+/** Sentences whose letters are set apart, so that they are words for a reader only: two signs divide words, or a blank between dots. */
 async function findSpaced(source: string, { text, at }: Folded, breathe: Breathe): Promise<Hit[]> {
   const hits: Hit[] = []
   for (let from = 0; from < text.length; from += WINDOW) {
     const window = text.slice(from, from + WINDOW)
     for (const { index, 0: found } of SOME_SPACED.test(window) ? window.matchAll(SPACED) : []) {
       const [start, end] = [at[from + index + 1] ?? 0, at[from + index + found.length] ?? source.length]
-      const words = source
-        .slice(start, Math.min(end, start + 2 * MAX_AFTER))
-        .replace(/[^\p{L}\p{N}]{2,}/gu, '\0')
-        .replace(/[^\p{L}\p{N}\0]/gu, '')
-        .replaceAll('\0', ' ')
+      const letters = source.slice(start, Math.min(end, start + 2 * MAX_AFTER))
+      const words = letters
+        .split(/^[\p{L}\p{N}][^\p{L}\p{N}\s]/u.test(letters) ? /\s+/ : /[^\p{L}\p{N}]{2,}/u)
+        .map((word) => word.replace(/[^\p{L}\p{N}]/gu, ''))
+        .join(' ')
       const kind = addressKind(prepare(words))
       const rest = sentenceAround(source, Math.max(start, end - 1), start)
       if (kind !== null) hits.push({ kind, start: sentenceAround(source, start, 0).start, end: rest.end })
@@ -148,12 +150,12 @@ function merge(spans: Span[]): Span[] {
 
 /**
  * Looks through a text in slices.
- * @param source a sanitised text, `folded` its folded form
+ * @param source a sanitised text, `shown` what its reader sees of it, see letters.ts, and `folded` the folded form of that
  */
-export async function findAttacks(source: string, folded: Folded, breathe: Breathe): Promise<Suspicion> {
+export async function findAttacks(source: string, shown: string, folded: Folded, breathe: Breathe): Promise<Suspicion> {
   const hits = [
-    ...(await findAddresses(source, folded, breathe)),
-    ...(await findSpaced(source, folded, breathe)),
+    ...(await findAddresses(shown, folded, breathe)),
+    ...(await findSpaced(shown, folded, breathe)),
     ...(await findMarkup(source, breathe)),
   ]
   return { flags: [...new Set(hits.map(({ kind }) => kind))].toSorted(), passages: merge(hits) }

@@ -11,35 +11,33 @@ const CONTEXT_CHARS = 120
 /** How much of a quote is held against its requirement, in UTF-16 units: an honest one has some 150. */
 export const MAX_CHARS = 1_000
 
-/** They end a clause wherever they stand. */
-const SURE_ENDS = '!?;•<>'
-
 const within = (pattern: string) => new RegExp(`(?<!\\p{L})(?:${pattern})(?!\\p{L})`, 'u')
 const words = (text: string) => text.split(' ')
 
-const NEGATION = "не|нет|отсутству[ею]т|no|not|never|none|cannot|\\p{L}+n't"
+const NEGATION = "не|нет|отсутству[ею]т|no|not|never|none|cannot|[a-z]+n['’]t"
 const NEGATIVE = within(NEGATION)
 /** Beside one of these a negation may affirm: "не только", "дня не работал без Excel". */
 const AMBIGUOUS = within('только|лишь|кроме|просто|only|just|without|except|но и')
 
+/** Ends a sentence. The end of a line does not where the text goes on in small letters. */
+const SENTENCE_END = '[!?;•<>]|(?<!(?<!\\p{L})[Nn]o)\\.(?=\\s|$)|\\n(?=\\s*(?:[^\\s\\p{Ll}]|$))'
 /**
- * Ends a clause. A point or a comma within a number does not, nor the end of a long line that goes on in small letters, nor a dash or
- * a colon before a negation, which has its subject there: "Terraform — нет".
+ * Ends a clause. A comma within a number does not, nor the end of a long line that goes on in small letters, nor a dash or a colon
+ * before a negation, which has its subject there: "Terraform — нет".
  */
-const CLAUSE_END = new RegExp(
-  [
-    `[${SURE_ENDS}]`,
-    '(?<!(?<!\\p{L})no)[.,](?!\\d)(?=\\s|$)',
-    `(?<=:|\\s[-–—])(?=\\s)(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?(?:${NEGATION})(?!\\p{L}))`,
-    '(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])(?=\\s)',
-    '(?<!\\n[^\\n]{40,})\\n',
-    '\\n(?=\\s*(?:[^\\s\\p{Ll}]|$))',
-    '\\s(?=(?:а|но|зато|but)\\s)',
-  ].join('|'),
-  'u',
-)
+const CLAUSE_END = [
+  SENTENCE_END,
+  ',(?!\\d)(?=\\s|$)',
+  `(?<=:|\\s[-–—])(?=\\s)(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?(?:${NEGATION})(?!\\p{L}))`,
+  '(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])(?=\\s)',
+  '(?<!\\n[^\\n]{40,})\\n',
+  '\\s(?=(?:а|но|зато|but)\\s)',
+].join('|')
+const [SENTENCE_ENDS, CLAUSE_ENDS] = [new RegExp(SENTENCE_END, 'u'), new RegExp(CLAUSE_END, 'u')]
 
-/** The quote and what may belong to its clause around it, in small letters. */
+const plain = (text: string) => text.toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
+
+/** The quote and what stands around it in its sentence, in small letters. */
 interface Passage {
   before: string
   quote: string
@@ -47,31 +45,24 @@ interface Passage {
 }
 
 function passageOf(source: string, { start, end }: Span): Passage {
-  let from = start
-  while (from > 0 && from > start - CONTEXT_CHARS && !endsSurely(source, from - 1)) from -= 1
-  let to = end
-  while (to < source.length && to < end + CONTEXT_CHARS && !endsSurely(source, to)) to += 1
-  const plain = (text: string) => text.toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
+  const before =
+    source
+      .slice(Math.max(0, start - CONTEXT_CHARS), start)
+      .split(SENTENCE_ENDS)
+      .at(-1) ?? ''
+  const after = source.slice(end, end + CONTEXT_CHARS).split(SENTENCE_ENDS, 1)[0] ?? ''
   return {
-    before: plain(source.slice(from, start)),
+    before: plain(before),
     quote: plain(source.slice(start, Math.min(end, start + MAX_CHARS))),
-    after: plain(source.slice(end, to)),
+    after: plain(after),
   }
-}
-
-/** The ends of a clause that take no regular expression to find: most of a text is cut off by them. */
-function endsSurely(source: string, at: number): boolean {
-  const character = source.charAt(at)
-  if (character === '\n') return /^\s*(?:[^\s\p{Ll}]|$)/u.test(source.slice(at + 1, at + 20))
-  if (character === '.') return /^\s?$/.test(source.charAt(at + 1)) && !/no$/i.test(source.slice(at - 2, at))
-  return SURE_ENDS.includes(character)
 }
 
 /** @returns the clauses that the quote stands in, whole; and what follows the last one */
 function clausesOf({ before, quote, after }: Passage): { clauses: string[]; rest: string } {
-  const own = after.split(CLAUSE_END, 1)[0] ?? ''
-  const text = (`\n${before}`.split(CLAUSE_END).at(-1) ?? '') + quote + own
-  const clauses = text.split(CLAUSE_END).map((clause) => clause.trim())
+  const own = after.split(CLAUSE_ENDS, 1)[0] ?? ''
+  const text = (`\n${before}`.split(CLAUSE_ENDS).at(-1) ?? '') + quote + own
+  const clauses = text.split(CLAUSE_ENDS).map((clause) => clause.trim())
   return { clauses: clauses.filter((clause) => clause !== ''), rest: after.slice(own.length) }
 }
 
@@ -87,14 +78,14 @@ const WISH_WANTED = within(
 const PREPOSITIONS = new Set(
   words('с со к ко в во на по о об обо от до из для при у за над под про with in of on for to at by about'),
 )
-/** They stand between a noun and its denial, and change nothing. */
+/** Words between a noun and its denial that change nothing. */
 const FILLERS = new Set(
   words('пока еще уже у меня мне я мной вообще совсем также тоже есть был была было были никакого никакой any yet'),
 )
 /** Words of every requirement: what they name is told by the words beside them. */
 const MASTERY =
   /^(?:опыт|знани|навык|умени|практик|владени|наличи|работ|experience|knowledge|exposure|background|skills?$|hands|work)/
-/** It stands for what was named in the clause before. */
+/** Pronouns that stand for what the clause before has named. */
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 /** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 const HARM =
@@ -160,18 +151,24 @@ function isDenied(clause: Clause, previous?: Clause): boolean {
   return refersBack && previous?.isAbout === true
 }
 
+const WISH = 'хочу|хотел[аи]?(?: бы)?|хотелось бы|планирую|собираюсь|намерен[аы]?|мечтаю|думаю|буду'
 const ACQUIRE =
   '(?:из|вы|на|об|до)?уч\\p{L}*|осво\\p{L}*|осваива\\p{L}*|пройти|проходить|получ\\p{L}*|сда(?:ть|вать)|попробовать|перейти|начать|стать|специализироваться|поступ\\p{L}*'
+const ACQUIRING =
+  '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|пройду|окончу|осваиваю|учусь|обучаюсь|прохожу (?:курс[а-я]*|обучение)|в планах|in progress'
+const WISH_TO =
+  "(?:want|plan(?:ning)?|hope|hoping|intend|aim|aiming|would (?:like|love)|['’]d (?:like|love)|going|willing|eager|keen) to"
+const LEARNING = '(?:learning|studying)'
 /** A wish to acquire what is not there yet, its acquisition in the future, or one that is under way. */
 const PLAN = within(
   [
-    `(?:хочу|хотел[аи]?(?: бы)?|хотелось бы|планирую|собираюсь|намерен[аы]?|мечтаю|думаю|буду) (?:\\p{L}+ )?(?:${ACQUIRE})`,
-    '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|пройду|окончу|осваиваю|учусь|обучаюсь|прохожу (?:курс\\p{L}*|обучение)|в планах',
-    "(?:want|plan(?:ning)?|hope|hoping|intend|aim|aiming|would (?:like|love)|'d (?:like|love)|going|willing|eager|keen) to (?:learn|study|get|obtain|take|try|explore|master|start|pass|acquire)",
-    "(?:(?<=^)|am |i'm |still |currently |now )(?:learning|studying)|in progress",
+    `(?:${WISH}) (?:\\p{L}+ )?(?:${ACQUIRE})`,
+    ACQUIRING,
+    `${WISH_TO} (?:learn|study|get|obtain|take|try|explore|master|start|pass|acquire)`,
+    `(?:(?<=^)|am |i'm |still |currently |now )${LEARNING}`,
   ].join('|'),
 )
-/** What is wanted to go on is there, and so is what was done after it had been planned. */
+/** With one of these it is there after all: it goes on, or what was planned has been done since. */
 const THERE = within(
   'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|further|continue|deepen|improve|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|passed|took|completed',
 )
@@ -196,11 +193,16 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
   return clauses.some(affirms) ? null : (found[first] ?? null)
 }
 
-/** A passage with none of these says nothing of the kind. */
-const MAY_DENY = new RegExp(`${NEGATIVE.source}|(?<!\\p{L})(?:без(?!\\p{L})|learning|studying)|${PLAN.source}`, 'u')
+/** What has none of these near it is neither denied nor planned. Most quotes are such, and without the u flag that is known at once. */
+const MAY_DENY = new RegExp(
+  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', WISH, ACQUIRING, WISH_TO, LEARNING].join('|')})(?![a-zа-яё])`,
+  'i',
+)
 
 /** @returns whether the clauses of the quote deny what is required, or only plan it; null: neither */
 export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {
+  const end = Math.min(span.end, span.start + MAX_CHARS)
+  if (!MAY_DENY.test(source.slice(Math.max(0, span.start - CONTEXT_CHARS), end + CONTEXT_CHARS))) return null
   const passage = passageOf(source, span)
   if (!MAY_DENY.test(`${passage.before}${passage.quote}${passage.after}`)) return null
   const { clauses, rest } = clausesOf(passage)

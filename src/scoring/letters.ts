@@ -2,15 +2,16 @@
  * The letters and digits of a text, as quotes are compared, in three views: without tags and entities; also without what stands
  * in brackets; also without ligatures. Each letter knows its place in the source.
  */
-import { fold, foldInSlices, type Folded } from './fold.ts'
 import type { Breathe } from '../lib/slices.ts'
+import { fold, type Folded, placesOf, roomFor, textOf } from './fold.ts'
+import type { Span } from './spans.ts'
 
 export interface Letters {
   source: string
   folded: Folded
-  /** In folded form. */
-  units: Uint16Array
-  /** For each unit its index in the folded text: where two are further apart than one, something stands between. */
+  /** The letters alone, in folded form. */
+  text: string
+  /** For each letter its index in the folded text: where two are further apart than one, something stands between. */
   index: Int32Array
 }
 
@@ -53,42 +54,98 @@ function isOfName(text: string, i: number): boolean {
   return text.charCodeAt(i + 1) === PLUS && isLetter(i - 1)
 }
 
-function lettersOf(source: string, folded: Folded): Letters {
+/** @param folded of the text as its reader sees it */
+export function lettersOf(source: string, folded: Folded): Letters {
   const { text } = folded
-  const units = new Uint16Array(text.length)
-  const index = new Int32Array(text.length)
+  const room = roomFor(text.length)
   let length = 0
   for (let i = 0; i < text.length; i += 1) {
     const unit = text.charCodeAt(i)
     if (unit === SPACE || unit === PERCENT) continue
     if ((unit === PLUS || unit === SHARP) && !isOfName(text, i)) continue
-    units[length] = unit
-    index[length] = i
+    room.units[length] = unit
+    room.at[length] = i
     length += 1
   }
-  return { source, folded, units: units.subarray(0, length), index: index.subarray(0, length) }
+  return { source, folded, text: textOf(room, length), index: placesOf(room, length) }
 }
+
+/** @returns the same without some letters: the spans, rising, are of places that `placeOf` gives for a letter */
+function leaveOut(letters: Letters, spans: Span[], placeOf: (i: number) => number): Letters {
+  if (spans.length === 0) return letters
+  const { text, index } = letters
+  const room = roomFor(text.length)
+  let length = 0
+  let next = 0
+  for (let i = 0; i < text.length; i += 1) {
+    const place = placeOf(i)
+    while ((spans[next]?.end ?? Infinity) <= place) next += 1
+    if ((spans[next]?.start ?? Infinity) <= place) continue
+    room.units[length] = text.charCodeAt(i)
+    room.at[length] = index[i] ?? 0
+    length += 1
+  }
+  return { ...letters, text: textOf(room, length), index: placesOf(room, length) }
+}
+
+/** @returns the spans of the first of some matches: of those of a hostile text there may be a million */
+const spansOf = (matches: IteratorObject<RegExpExecArray>): Span[] =>
+  matches
+    .take(MAX_LEFT_OUT)
+    .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
+    .toArray()
 
 const TAG = /<\/?[a-z][^<>]{0,300}>/gi
 const ENTITY =
   /&(?:amp;)?(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z])(?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron)|[a-z]{2,8});/gi
 
-/** Puts spaces in the place of tags and of entities of punctuation, and letters in that of theirs; all else stays in its place. */
-function withoutMarkup(source: string): string {
-  if (!/[<&]/.test(source)) return source
-  return source
+/** A hyphen at the end of a line, within a word. */
+const HYPHENATION = /[-‐‑¬](?<=\p{L}.)\s{0,9}\n\s{0,9}(?=\p{Ll})/gu
+/** It is left out when a text is folded. */
+const SOFT_HYPHEN = '\xad'
+
+/**
+ * @returns a text as its reader sees it: spaces in the place of tags and of entities of punctuation, letters in that of theirs, and
+ * words that are not hyphenated. All else stays in its place.
+ */
+function shownOf(source: string): string {
+  // Without the u flag it is known much sooner that there is none.
+  const joined = /[-‐‑¬]\s{0,9}\n/.test(source)
+    ? source.replace(HYPHENATION, (hyphen) => SOFT_HYPHEN.repeat(hyphen.length))
+    : source
+  if (!/[<&]/.test(joined)) return joined
+  return joined
     .replace(TAG, (tag) => ' '.repeat(tag.length))
     .replace(ENTITY, (entity: string, decimal?: string, hexadecimal?: string, letter?: string) => {
       const code = decimal === undefined ? Number.parseInt(hexadecimal ?? '20', 16) : Number(decimal)
       const shown = letter ?? (code > 0 && code < 0xd800 ? String.fromCharCode(code) : ' ')
-      // What is not seen is left out when the text is folded.
-      return shown + (shown === ' ' ? ' ' : '\xad').repeat(entity.length - 1)
+      return shown + (shown === ' ' ? ' ' : SOFT_HYPHEN).repeat(entity.length - 1)
     })
+}
+
+const SHOWN_SLICE = 32_768
+/** No tag, entity or hyphen with its line's end is longer. */
+const MAX_MARKUP = 320
+
+/** @returns the same as `shownOf`, with pauses */
+export async function showInSlices(source: string, breathe: Breathe): Promise<string> {
+  let shown = ''
+  for (let from = 0, to = 0; from < source.length; from = to) {
+    to = from + SHOWN_SLICE
+    // A slice ends before what might be cut in two.
+    if (to < source.length) {
+      const opening = source.slice(to - MAX_MARKUP, to).search(/[<&‐‑¬-][^<&‐‑¬-]*$/)
+      if (opening >= 0) to -= MAX_MARKUP - opening
+    }
+    shown += shownOf(source.slice(from, to))
+    await breathe()
+  }
+  return shown
 }
 
 /** @returns the letters of a quote */
 export function readQuote(quote: string): Letters {
-  const shown = withoutMarkup(quote)
+  const shown = shownOf(quote)
   return lettersOf(shown, fold(shown))
 }
 
@@ -96,42 +153,20 @@ export function readQuote(quote: string): Letters {
 export interface Searchable {
   source: string
   letters: Letters
-  /** The other views, made when they are first needed; null: the text has no brackets. */
-  bracketless?: Letters | null
+  /** The other views, made when they are first needed. */
+  bracketless?: Letters
   ligatureless?: Letters
 }
 
-async function read(source: string, shown: string, breathe: Breathe): Promise<Letters> {
-  const folded = await foldInSlices(shown, breathe)
-  await breathe()
-  return lettersOf(source, folded)
-}
-
-/**
- * @param source a sanitised text
- * @param folded of it
- */
-export async function makeSearchable(source: string, folded: Folded, breathe: Breathe): Promise<Searchable> {
-  const shown = withoutMarkup(source)
-  return { source, letters: shown === source ? lettersOf(source, folded) : await read(source, shown, breathe) }
-}
-
+/** So many brackets or ligatures of a text may be left out. */
+const MAX_LEFT_OUT = 20_000
 const BRACKETS = /\([^()\n]{1,200}\)|\[[^[\]\n]{1,200}\]/g
 
-/**
- * @param mayDrop whether a bracket, as it stands in the text, may be left out
- * @returns the text without brackets; null when there are none to leave out
- */
-export async function withoutBrackets(
-  text: Searchable,
-  mayDrop: (bracket: string) => boolean,
-  breathe: Breathe,
-): Promise<Letters | null> {
-  if (text.bracketless !== undefined) return text.bracketless
-  const shown = withoutMarkup(text.source)
-  const bare = shown.replace(BRACKETS, (bracket) => (mayDrop(bracket) ? ' '.repeat(bracket.length) : bracket))
-  text.bracketless = bare === shown ? null : await read(text.source, bare, breathe)
-  return text.bracketless
+/** @param mayDrop whether a bracket may be left out */
+export function withoutBrackets({ source, letters }: Searchable, mayDrop: (bracket: string) => boolean): Letters {
+  const { at } = letters.folded
+  const spans = spansOf(source.matchAll(BRACKETS).filter(([bracket]) => mayDrop(bracket)))
+  return leaveOut(letters, spans, (i) => at[letters.index[i] ?? 0] ?? 0)
 }
 
 const LIGATURE = /ff[il]?|f[ilt]|t[ti]/g
@@ -144,21 +179,5 @@ export const isLeftOf = (left: string, ligatures: string): boolean =>
   ) === ''
 
 /** @returns the same without letters that fonts join into one sign, which a PDF file may have lost */
-export function withoutLigatures({ source, folded, units, index }: Letters): Letters {
-  const text = Buffer.from(units.slice().buffer).toString('utf16le')
-  const [kept, places] = [new Uint16Array(text.length), new Int32Array(text.length)]
-  let length = 0
-  let from = 0
-  const keep = (to: number) => {
-    for (; from < to; from += 1, length += 1) {
-      kept[length] = units[from] ?? 0
-      places[length] = index[from] ?? 0
-    }
-  }
-  for (const { index: place, 0: ligature } of text.matchAll(LIGATURE)) {
-    keep(place)
-    from = place + ligature.length
-  }
-  keep(text.length)
-  return { source, folded, units: kept.subarray(0, length), index: places.subarray(0, length) }
-}
+export const withoutLigatures = (letters: Letters): Letters =>
+  leaveOut(letters, spansOf(letters.text.matchAll(LIGATURE)), (i) => i)

@@ -14,13 +14,17 @@ const TOKEN = '<[|｜][a-z_▁ ]{2,30}[|｜]>'
 const OPENS = `(?:${TOKEN}|\\[INST\\]|<<SYS>>|<${ROLE}>)`
 const CLOSES = `(?:${TOKEN}|\\[/INST\\]|<</SYS>>|</${ROLE}>)`
 
+const ASKS = '(?:user|human|пользователь)'
+const ANSWERS = '(?:assistant|ai|ассистент)'
+
 /** Marks of a chat. In the middle of a sentence they are only mentioned, unless they enclose some words. */
 const CHAT_MARKUP = new RegExp(
   [
     `${LINE_START}(?:${OPENS}|${CLOSES})`,
     `${LINE_START}\\[{1,2}(?:system|assistant)(?: (?:prompt|message|override|note|instruction)[^\\]\\n]{0,40})?\\]`,
     `${LINE_START}#{1,6} {0,3}(?:${ROLE}|response)(?: prompt| message)? {0,3}:`,
-    `${LINE_START}(?:user|human|пользователь) {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}(?:assistant|ai|ассистент) {0,3}:`,
+    `${LINE_START}${ASKS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ANSWERS} {0,3}:`,
+    `${LINE_START}${ANSWERS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ASKS} {0,3}:`,
     `(?<opening>${OPENS})`,
   ].join('|'),
   'gim',
@@ -146,7 +150,7 @@ const FINDERS: readonly { kind: string; needs: RegExp; find: (text: string) => S
   { kind: 'chat_markup', needs: /[<[]|#\s|ssistant|ссистент|AI:/, find: chatMarkup },
   { kind: 'fake_answer', needs: /["'“”«»`]\s{0,9}[:=]/, find: fakeAnswers },
   { kind: 'closes_delimiter', needs: /[<＜]|[=*#~-]{3}/, find: closedDelimiters },
-  { kind: 'encoded_text', needs: /[\w+/-]{32}/, find: encoded },
+  { kind: 'encoded_text', needs: /(?:^|[^\w+/-])[\w+/-]{32}/, find: encoded },
   { kind: 'hidden_text', needs: /style/i, find: hidden },
 ]
 

@@ -5,7 +5,7 @@
 
 // Imperatives: those that are nothing else, and those that may be a noun, an infinitive or the past tense where no clause begins.
 export const DISREGARD =
-  'игнорируй*|проигнорируй*|забудь*|отбрось*|отмени|отмените|не следуй*|не учитывай*|не выполняй|не соблюдай*|ігноруй*|ignoriere|ignorieren sie|vergiss|vergessen sie|missachte*|ignorez|oubliez|zignoruj|ignoruj|zapomnij|pomin|yoksay*|gormezden gel*|unut|忽略|无视|忽視|忘记|忘れ|無視|무시|잊어|تجاهل*|انس|התעלם|התעלמי|अनदेखा|नजरअंदाज|bo qua'
+  'не проверяй*|не сверяй*|do not check|don t check|do not verify|don t verify|nicht prufen|ne verifie* pas|no verifiques|no compruebes|non verificare|nao verifique|nie sprawdzaj*|не перевіряй*|不要核对|не учитывай*|игнорируй*|проигнорируй*|забудь*|отбрось*|отмени|отмените|не следуй*|не учитывай*|не выполняй|не соблюдай*|ігноруй*|ignoriere|ignorieren sie|vergiss|vergessen sie|missachte*|ignorez|oubliez|zignoruj|ignoruj|zapomnij|pomin|yoksay*|gormezden gel*|unut|忽略|无视|忽視|忘记|忘れ|無視|무시|잊어|تجاهل*|انس|התעלם|התעלמי|अनदेखा|नजरअंदाज|bo qua'
 export const DISREGARD_AT_START =
   'ignore|disregard|forget|override|bypass|skip|do not follow|don t follow|stop following|do not obey|игнорировать|ignora|olvida|olvide|esqueca|desconsidere|dimentica|ne tiens pas compte|ne suivez pas|no sigas|negeer|vergeet|overlook|ignorer|oublier'
 export const JUDGE =
@@ -42,9 +42,9 @@ export const FAVOURABLE =
 
 // Who is spoken to, and how.
 export const MACHINE_NAMES =
-  'ai|ии|ші|ki|ia|llm|llms|gpt*|chatgpt*|claude|gemini|нейросет*|нейронк*|нейромереж*|language model*|языковая модель|языковой модели|языковую модель|языковые модели|искусственн* интеллект*|artificial intelligence|kunstliche intelligenz|sprachmodell|intelligence artificielle|modele de langage|inteligencia artificial|modelo de lenguaje|modelo de linguagem|intelligenza artificiale|sztuczn* inteligencj*|model jezykow*|yapay zeka*|dil modeli|人工智能|语言模型|大模型|人工知能|言語モデル|인공지능|언어 모델|ذكاء الاصطناعي|الذكاء الاصطناعي|للذكاء الاصطناعي|نموذج اللغ*'
+  'ai|ии|ші|ki|ia|llm|llms|gpt*|chatgpt*|claude|gemini|нейросет*|нейронк*|нейромереж*|language model*|языковая модель|языковой модели|языковую модель|языковые модели|искусственн* интеллект*|штучн* інтелект*|artificial intelligence|kunstliche intelligenz|sprachmodell|intelligence artificielle|modele de langage|inteligencia artificial|modelo de lenguaje|modelo de linguagem|intelligenza artificiale|sztuczn* inteligencj*|model* jezykow*|yapay zeka*|dil modeli|人工智能|语言模型|大模型|人工知能|言語モデル|인공지능|언어 모델|ذكاء الاصطناعي|الذكاء الاصطناعي|للذكاء الاصطناعي|نموذج اللغ*'
 export const MACHINE_ROLES =
-  'bot|bots|robot|system|система|системы|системе|бот|бота|боту|робот*|ats|parser|чат бот*|chatbot*|recruiter bot|screening system|screening software|resume screener|model|модель|модели|ассистент|assistant'
+  'bot|bots|robot|algorithm|algorithmus|алгоритм*|algoritm*|system|система|системы|системе|бот|бота|боту|робот*|ats|parser|чат бот*|chatbot*|recruiter bot|screening system|screening software|resume screener|model|модель|модели|ассистент|assistant'
 export const GREETING =
   'dear|hello|hi|hey|attention|уважаем*|дорог*|привет|здравствуй*|эй|внимание|шановн*|liebe*|sehr geehrte*|cher*|bonjour|estimad*|querid*|hola|prezad*|car*|gentile|szanown*|sayin|merhaba|atencion|attenzione|uwaga|achtung|atencao|dikkat|увага'
 export const NOTE =
@@ -52,7 +52,7 @@ export const NOTE =
 export const TO = 'to|for|для|к|fur|an|pour|a|au|para|per|al|all|dla|do|الى'
 export const IF = 'if|as|since|when|whenever|если|когда|раз|коли|якщо|wenn|falls|si|se|quando|cuando|jesli|eger'
 export const READS =
-  'read*|process*|screen*|evaluat*|analy*|review*|чита*|прочит*|обрабат*|оценива*|анализиру*|gelesen|liest|lit|lee|legge|czyta'
+  'read*|process*|screen*|pars*|assess*|evaluat*|analy*|review*|чита*|прочит*|обрабат*|оценива*|анализиру*|оціню*|gelesen|liest|auswert*|bewertet|lit|lee|analiza|legge|valuta|czyta*|ocenia*|oku*|degerlendir*|阅读|読む|評価する|읽는|평가하는|يقرأ|تقرأ|يقيم'
 export const YOU = 'you|you are|you re|ты|вы|ви|ти|du|sie|tu|vous|eres|usted|voce|sei|jestes'
 export const YOU_ARE = 'you are|you re|ты|du bist|vous etes|tu es|eres|voce e|sei|jestes|sen bir'
 export const NOW = 'now|теперь|больше не|jetzt|maintenant|ahora|agora|ora|teraz|artik'
@@ -70,8 +70,17 @@ export const TOLD =
 
 // What stands between them.
 export const FILLER =
-  'ты|вы|please|now|then|just|also|simply|kindly|always|instead|you|must|should|shall|need to|have to|пожалуйста|просто|теперь|тогда|затем|то|нужно|необходимо|следует|надо|должен|должна|обязан*|прошу|bitte|dann|jetzt|sie|s il vous plait|veuillez|por favor|ahora|agora|per favore|prosze|lutfen'
-export const THIS = 'this|этого|эту|данного|данную|diesen|diese|ce|cette|este|esta|questo|bu'
+  'ты|вы|please|will|now|then|just|also|simply|kindly|always|instead|you|must|should|shall|need to|have to|пожалуйста|просто|теперь|тогда|затем|то|нужно|необходимо|следует|надо|должен|должна|обязан*|прошу|bitte|dann|jetzt|sie|s il vous plait|veuillez|por favor|ahora|agora|per favore|prosze|lutfen'
+export const THIS =
+  'this|этот|этого|этому|эту|этой|это|данн*|diese*|ce|cet|cette|este|esta|questo|questa|ten|tego|temu|tej|цей|цього|цьому|це|bu|deze|dit|tento|tohoto|tomuto|هذا|هذه'
+/** With `this` before them: the text that is being read, and whom it is about. */
+export const SELF =
+  'resume|cv|document*|text*|profile|application|candidat*|applicant|person|резюме|анкет*|документ*|текст*|профил*|кандидат*|соискател*|lebenslauf|dokument*|bewerber*|kandidat*|kandydat*|curriculum|documento|testo|zyciorys*|ozgecmis*|aday*|kandidaat|uchazec*|مرشح*|المرشح*|السيرة'
+export const SELF_UNDIVIDED =
+  '本简历|这份简历|此简历|该候选人|这位候选人|この履歴書|この応募者|この候補者|이 이력서|이 지원자|이 후보자'
+/** What has to be, always, or whatever the text says. */
+export const OBLIGED =
+  'always|regardless|whatever|всегда|независимо|завжди|immer|unabhangig|toujours|siempre|sempre|zawsze|niezaleznie|must|shall|should|has to|have to|is to|are to|required|obliged|deserves|обязан*|должен|должна|должно|должны|заслуживает|следует|нужно|надо|необходимо|полагается|повинен|повинна|повинні|мусить|слід|треба|muss|mussen|soll|sollen|zu bewerten|zu werten|zu vergeben|doit|doivent|debe|deben|deve|devono|devem|musi|powin*|nalezy|verilmeli*|sayilmali*|gerek*|moet|moeten|必须|应该|应当|应得|べき|해야|يجب|أن'
 export const APPROVE =
   'approve|recommend|shortlist|hire|select|одобри|рекомендуй|порекомендуй|empfiehl|recommande|recomienda|recomende'
 export const OWN =
@@ -82,3 +91,5 @@ export const NEW =
   'new|updated|real|actual|нов*|настоящ*|обновл*|neue|nouvelles|nuevas|novas|nuove|nowe|yeni|新的|新しい'
 export const MACHINE_KINDS =
   'model*|assistant*|system*|reviewer*|recruiter*|screener*|evaluator*|parser*|bot*|agent*|tool*|software|ассистент*|систем*|модел*|рекрутер*|бот*|агент*|модератор*'
+/** Whose work it is to read resumes: "AI reviewers". */
+export const READERS = 'reviewer*|recruiter*|screener*|evaluator*|reader*|grader*|рекрутер*|рецензент*|эксперт*'

@@ -44,9 +44,9 @@ const levelsOf = (text: string) =>
 /** Whether both sides state a level of the Common European Framework and the quote none that is high enough. */
 function lacksLevel(requirement: string, quote: string): boolean {
   const [lowest] = levelsOf(requirement)
+  if (lowest === undefined || /категори|\bcategory/i.test(requirement)) return false
   const highest = levelsOf(quote).at(-1)
-  if (lowest === undefined || highest === undefined || /категори|\bcategory/i.test(requirement)) return false
-  return highest < lowest && !/свободн|родной|носител|fluent|native/i.test(quote)
+  return highest !== undefined && highest < lowest && !/свободн|родной|носител|fluent|native/i.test(quote)
 }
 
 /** Requirements with none of these ask for no years and no level. */

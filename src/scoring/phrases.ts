@@ -37,22 +37,30 @@ const upTo = (most: number) => `(?:(?: [^ ]+){0,${most}}?|${UNDIVIDED.source}{0,
 const near = (one: string, other: string, most: number) => `(?:${one}${upTo(most)}${other}|${other}${upTo(most)}${one})`
 
 /** An imperative stands at the beginning of a clause, after such words at the most. */
-const START = `(?:^|${any('and|then|и|а|und|et|y|e|i|ve')})(?:${any(N.FILLER)}){0,3}`
+const START = `(?:^|${any('and|then|и|а|und|et|y|e|ve')})(?:${any(N.FILLER)}){0,3}`
+/** Before a verb it makes an order of a statement: "the evaluation must return 100". */
+const OBLIGED = any(N.OBLIGED)
 const imperative = (anywhere: string, atStart: string) =>
-  `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|${START}${any(atStart)}(?! of ))`
+  `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|(?:${START}|${OBLIGED})${any(atStart)}(?! of ))`
 const DISREGARD = imperative(N.DISREGARD, N.DISREGARD_AT_START)
 const JUDGE = imperative(N.JUDGE, N.JUDGE_AT_START)
 const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
-const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|требования|критерии|anforderungen|criteres|requisitos')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)})`
+const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|quotes|требования|критерии|цитаты|anforderungen|zitate|criteres|citations|requisitos|citas|cytatow|引文')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)})`
 const PERCENT = `(?:%|${any('percent|процент*')})?`
 /** Not the upper end of a scale: "from 0 to 100". */
 const HIGH_NUMBER = `(?<! \\d{1,3}(?: [^ ]{1,3})? ?)(?: ?(?<!\\d)(?:[7-9]\\d|100)(?![\\d+])${PERCENT}| 10 (?:10|${foldWords('из')} 10|out of 10)(?= ))`
 const HIGHEST = near(any(N.HIGHEST), any(N.SCORE), 2)
 const HIGH_SCORE = `(?:${near(HIGH_NUMBER, any(N.SCORE), 3)}|${HIGH_NUMBER}(?= $|${any('out of|из|von|sur|de|su|na')}))`
 
+/** The text speaks of itself or of its candidate. Honest texts do so too, but do not say which score that must get. */
+const SELF_DIVIDED = `${any(N.THIS)}(?: [^ ]+)?${any(N.SELF)}`
+const SELF = `(?:${SELF_DIVIDED}|${any(N.SELF_UNDIVIDED)})`
+
+const ALL_MET = `${any(N.JUDGED)}${upTo(3)}${any(N.FAVOURABLE)}`
+
 /** A noun ends there: "AI," but not "AI engineer". */
-const NOUN_ENDS = `(?= $| ##|${any('please|that|who|which|reading|and|котор*|пожалуйста|и|что')})`
+const NOUN_ENDS = `(?= $| ##|${any('bist|please|that|who|which|reading|and|котор*|пожалуйста|и|что')})`
 const SURELY_MACHINE = `(?:${any(N.MACHINE_NAMES)}){1,2}(?:${any(N.MACHINE_KINDS)})?`
 const MACHINE = `(?:${SURELY_MACHINE}|${any(N.MACHINE_ROLES)}(?:${any(N.MACHINE_KINDS)})?)${NOUN_ENDS}`
 const MACHINE_UNDIVIDED = `(?:ai(?=${UNDIVIDED.source})|人工智能|语言模型|大模型|人工知能|${foldWords('인공지능')})`
@@ -74,11 +82,17 @@ const RULES: Record<string, string[][]> = {
     [`${START}${any(N.APPROVE)}${any(N.THIS)}${any(N.TARGET)}`],
     // Without an imperative: what the score of this very text has to be.
     [any(N.DESERVES), any(N.TARGET), `(?:${HIGH_NUMBER}|${HIGHEST})`],
+    [SELF, OBLIGED, `(?:${HIGH_NUMBER}|${HIGHEST}|${ALL_MET})`],
   ],
   addresses_model: [
     [`${START}${upTo(1)}${any(N.GREETING)}${upTo(2)}${SURELY_MACHINE}${NOUN_ENDS}`],
     [`${START}${upTo(2)}${any(N.NOTE)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
-    [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?${MACHINE}`],
+    [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?(?: [^ ]+)?${MACHINE}`],
+    [`^${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any(N.READERS)}${upTo(2)}(?= ${COLON})`],
+    // A machine that reads this very text; of one by its role only what it is obliged to.
+    [`(?:${SURELY_MACHINE}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
+    [any(N.MACHINE_ROLES), any(N.READS), SELF, OBLIGED],
+    [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${ALL_MET})`],
     [
       `${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}(?:${any(N.READS)}${upTo(3)}${MACHINE}|${SURELY_MACHINE}${upTo(2)}${any(N.READS)})`,
     ],
@@ -98,7 +112,7 @@ const RULES_OF_ADDRESS = Object.entries(RULES).flatMap(([kind, rules]) =>
 )
 /** The model's answer in the words of its schema. */
 const ANSWER = new RegExp(
-  `${any('verdict|вердикт')} ${COLON}${any('подходит|suitable|hire')}| met ${COLON} true(?= )| evidence(?: ${COLON})? stated(?= )`,
+  `${any('verdict|вердикт')} ${COLON}${any('подходит|suitable|hire')}| met ${COLON} true(?= )| evidence(?: [^ ]+){0,2} stated(?= )`,
 )
 const TOLD = new RegExp(any(N.TOLD), 'u')
 
@@ -121,8 +135,8 @@ const TRIGGERS = [
   'verdict|вердикт|evidence|met',
 ].join('|')
 const isDivided = (each: string) => !UNDIVIDED.test(each)
-const DIVIDED_TRIGGERS = new RegExp(any(TRIGGERS.split('|').filter(isDivided).join('|')), 'g')
-const ALL_TRIGGERS = new RegExp(`${any(TRIGGERS)}|${MACHINE_UNDIVIDED}`, 'g')
+const DIVIDED_TRIGGERS = new RegExp(`${any(TRIGGERS.split('|').filter(isDivided).join('|'))}|${SELF_DIVIDED}`, 'g')
+const ALL_TRIGGERS = new RegExp(`${any(TRIGGERS)}|${SELF}|${MACHINE_UNDIVIDED}`, 'g')
 
 /** @returns what finds in a folded text the words without one of which no rule holds */
 export const triggersFor = (folded: string): RegExp => (UNDIVIDED.test(folded) ? ALL_TRIGGERS : DIVIDED_TRIGGERS)
@@ -135,6 +149,7 @@ export function addressKind(sentence: string): string | null {
   if (ANSWER.test(sentence)) return 'fake_answer'
   for (const { index, 0: words } of sentence.matchAll(/(?: (?!##? )[^ ]+)+(?: ##(?= ))?/g)) {
     const clause = `${words} `
+    if (clause.search(triggersFor(clause)) < 0) continue
     const found = RULES_OF_ADDRESS.find(({ parts }) => holdsAll(clause, parts))
     if (found !== undefined && !TOLD.test(`${sentence.slice(0, index + clause.search(found.parts[0] as RegExp))} `))
       return found.kind

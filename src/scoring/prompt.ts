@@ -1,7 +1,8 @@
 /**
- * What the model is asked. The caps of the score are those of the service this worker replaces. Each requirement is answered with a
- * quote first and a judgement of that quote second, so that the judgement is about words that stand in the resume. Instructions, requirements and resume stand in this order, so that the provider's prefix cache
- * serves all requests of a configuration, and all resumes for a vacancy.
+ * What the model is asked. The caps of the score are those of the service that this worker replaces. For each requirement the model
+ * gives a quote first and its judgement second, so that the judgement is about words that stand in the resume. Instructions,
+ * requirements and resume stand in this order, so that the provider's prefix cache serves all requests of a configuration, and all
+ * resumes for a vacancy.
  */
 import { createHash } from 'node:crypto'
 import type { ChatMessage } from '../provider/form.ts'

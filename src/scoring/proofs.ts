@@ -4,7 +4,8 @@ import type { Span } from './spans.ts'
 import { findAttacks } from './attacks.ts'
 import type { Folded } from './fold.ts'
 import { foldInSlices } from './fold.ts'
-import { makeSearchable } from './letters.ts'
+import type { Searchable } from './letters.ts'
+import { lettersOf, showInSlices } from './letters.ts'
 import type { Objection } from './objections.ts'
 import { objectionOf } from './objections.ts'
 import type { NotFound, Quote } from './quotes.ts'
@@ -63,8 +64,9 @@ export interface Examined {
 
 /** @param source a sanitised text */
 export async function examine(source: string, breathe: Breathe): Promise<Examined> {
-  const folded = await foldInSlices(source, breathe)
-  return { source, folded, ...(await findAttacks(source, folded, breathe)) }
+  const shown = await showInSlices(source, breathe)
+  const folded = await foldInSlices(shown, breathe)
+  return { source, folded, ...(await findAttacks(source, shown, folded, breathe)) }
 }
 
 /** @returns one finding per requirement, in the model's order; of those that say the same one that is proved */
@@ -75,7 +77,7 @@ export async function findProofs(
   breathe: Breathe,
 ): Promise<Finding[]> {
   const { source, folded, passages } = resume
-  const text = await makeSearchable(source, folded, breathe)
+  const text: Searchable = { source, letters: lettersOf(source, folded) }
   const wanted = { source: vacancy.source.slice(0, VACANCY_CHARS), folded: vacancy.folded.text.slice(0, VACANCY_CHARS) }
   const inPassage = (span: Span) => passages.some(({ start, end }) => start < span.end && span.start < end)
 

@@ -9,22 +9,25 @@
  * them. Time is linear in text and quote.
  */
 import type { Span } from './spans.ts'
-import { isLeftOf, type Letters, readQuote, type Searchable, withoutBrackets, withoutLigatures } from './letters.ts'
+import type { Letters, Searchable } from './letters.ts'
+import { isLeftOf, readQuote, withoutBrackets, withoutLigatures } from './letters.ts'
 import type { Breathe } from '../lib/slices.ts'
 import { hasSameNumbers, isApart, isEdge } from './word-edges.ts'
 
 /** A longer quote proves nothing that a shorter one would not. In letters and digits. */
 const MAX_QUOTE_CHARS = 1_000
-/** So much of a quote is read: folding leaves out and puts in, but one of sense does not shrink to a quarter. */
+/** So much of a quote is read, in UTF-16 units: a sensible one does not shrink to a quarter when it is folded. */
 const READ_CHARS = 4 * MAX_QUOTE_CHARS
-/** So many places are tried, so many of them are looked at closely, and so many are held against the objections. */
+/** So much of a quote is looked for first: looking for more of it could take a long text's length times the quote's. */
+const HEAD_CHARS = 16
+/** So many places of it are tried, so many of the quote are looked at closely, and so many are held against the objections. */
 const MAX_TRIED = 5_000
 const MAX_PLACES = 200
 const MAX_OBJECTIONS = 20
 /** What an ellipsis may leave out, in UTF-16 units, and how many parts a quote may have. */
 const MAX_ELLIPSIS_CHARS = 300
 const MAX_PARTS = 4
-/** A match may reach over so much of the text for each of its letters, and so much besides: a thousand marks are no word. */
+/** A match spans at most so many UTF-16 units of the text per letter, and so many more: a thousand marks are no word. */
 const MAX_SPREAD = 4
 const MAX_SPREAD_CHARS = 400
 /** A quote may begin or end within a word of the text that holds so many of its words, the outermost of so many letters. */
@@ -42,7 +45,7 @@ const DENYING = /[不没沒未无無非]/u
  * words of the quote.
  */
 function isGlued(text: Letters, start: number, quote: Letters, step: 1 | -1): boolean {
-  const { length } = quote.units
+  const { length } = quote.text
   let words = 1
   let letters = 0
   for (let n = 1; n < length && words < GLUED_WORDS; n += 1) {
@@ -57,46 +60,36 @@ function isGlued(text: Letters, start: number, quote: Letters, step: 1 | -1): bo
 
 /** @returns the span of the source; null when what stands at `start` only looks like the quote */
 function check(text: Letters, start: number, quote: Letters): Span | null {
-  const end = start + quote.units.length
+  const end = start + quote.text.length
   if (!isEdge(text, start) && !isGlued(text, start, quote, 1)) return null
   if (!isEdge(text, end) && !isGlued(text, start, quote, -1)) return null
   const { at, text: folded } = text.folded
   const [first, last] = [text.index[start] ?? 0, text.index[end - 1] ?? 0]
   const span = { start: at[first] ?? 0, end: at[last + 1] ?? 0 }
-  if (span.end - span.start > MAX_SPREAD * quote.units.length + MAX_SPREAD_CHARS) return null
-  const before = start === 0 || isApart(text, start) ? '' : String.fromCharCode(text.units[start - 1] ?? 0)
+  if (span.end - span.start > MAX_SPREAD * quote.text.length + MAX_SPREAD_CHARS) return null
+  const before = start === 0 || isApart(text, start) ? '' : text.text.charAt(start - 1)
   if (DENYING.test(before) || !hasSameNumbers(text, start, quote)) return null
   return negationsOf(` ${folded.slice(first, last + 1)} `) > negationsOf(quote.folded.text) ? null : span
 }
 
-/** For each letter of the quote how many of its first letters also end there (Knuth, Morris, Pratt). */
-function bordersOf(units: Uint16Array): Int32Array {
-  const borders = new Int32Array(units.length)
-  for (let i = 1, length = 0; i < units.length; i += 1) {
-    while (length > 0 && units[i] !== units[length]) length = borders[length - 1] ?? 0
-    if (units[i] === units[length]) length += 1
-    borders[i] = length
-  }
-  return borders
+/** @returns whether the quote has enough words for a match to begin or end within a word of the text */
+function hasManyWords(quote: Letters): boolean {
+  let words = 1
+  for (let i = 1; i < quote.text.length && words < GLUED_WORDS; i += 1) if (isApart(quote, i)) words += 1
+  return words >= GLUED_WORDS
 }
 
 /** @returns the places of the quote in the text, first to last */
 function* placesOf(text: Letters, quote: Letters, accepts = (_start: number) => true): Generator<Span> {
-  const [units, wanted] = [text.units, quote.units]
-  const { length } = wanted
-  const borders = bordersOf(wanted)
-  const words = wanted.reduce((count, _unit, i) => count + (isApart(quote, i) ? 1 : 0), 1)
+  const { length } = quote.text
+  const head = quote.text.slice(0, HEAD_CHARS)
+  const mayBeGlued = hasManyWords(quote)
   let looked = 0
-  let tried = 0
-  for (let i = 0, matched = 0; i < units.length && tried < MAX_TRIED; i += 1) {
-    while (matched > 0 && units[i] !== wanted[matched]) matched = borders[matched - 1] ?? 0
-    if (units[i] === wanted[matched]) matched += 1
-    if (matched < length) continue
-    matched = borders[length - 1] ?? 0
-    const start = i - length + 1
-    tried += 1
+  let start = text.text.indexOf(head)
+  for (let tried = 0; start >= 0 && tried < MAX_TRIED; tried += 1, start = text.text.indexOf(head, start + 1)) {
+    if (!text.text.startsWith(quote.text, start)) continue
     // Most places of a short quote lie within other words: they do not count.
-    if (words < GLUED_WORDS && !(isEdge(text, start) && isEdge(text, i + 1))) continue
+    if (!mayBeGlued && !(isEdge(text, start) && isEdge(text, start + length))) continue
     looked += 1
     if (looked > MAX_PLACES) return
     const span = accepts(start) ? check(text, start, quote) : null
@@ -109,7 +102,7 @@ const ELLIPSIS = /[[(<]?\s?(?:\.{2,}|…+)\s?[\])>]?/
 /** @returns places of a quote that leaves out parts of the text */
 function* placesOfParts({ source, letters }: Searchable, quote: string): Generator<Span> {
   const parts = quote.split(ELLIPSIS).map(readQuote)
-  const said = parts.filter(({ units }) => units.length > 0)
+  const said = parts.filter(({ text }) => text !== '')
   if (said.length < 2 || said.length > MAX_PARTS) return
   const [firsts = [], ...others] = said.map((part) => [...placesOf(letters, part)])
   for (const { start, end } of firsts) {
@@ -127,13 +120,13 @@ function* placesOfParts({ source, letters }: Searchable, quote: string): Generat
 /** @returns places that differ from the quote by lost ligatures and nothing else */
 function* placesOfLost(text: Searchable, quote: Letters): Generator<Span> {
   const bare = withoutLigatures(quote)
-  if (bare.units.length === quote.units.length || bare.units.length < GLUED_LETTERS) return
+  if (bare.text.length === quote.text.length || bare.text.length < GLUED_LETTERS) return
   const letters = (text.ligatureless ??= withoutLigatures(text.letters))
   /** The letters that were left out before a letter. */
   const gone = ({ folded, index }: Letters, i: number) =>
     i === 0 ? '' : folded.text.slice((index[i - 1] ?? 0) + 1, index[i]).replace(/[ %]/g, '')
   yield* placesOf(letters, bare, (start) =>
-    bare.units.every((_unit, i) => {
+    bare.index.every((_place, i) => {
       const there = i === 0 ? '' : gone(letters, start + i)
       return there === '' || isLeftOf(there, gone(bare, i))
     }),
@@ -165,21 +158,18 @@ export async function findQuote<Objection extends string>(
   objection: (span: Span) => Objection | null,
   breathe: Breathe,
 ): Promise<Span | { objection: Objection; span: Span } | NotFound> {
-  if (quote.length > READ_CHARS || letters.units.length > MAX_QUOTE_CHARS) return 'quote_too_long'
-  if (letters.units.length === 0) return 'no_quote'
+  if (quote.length > READ_CHARS || letters.text.length > MAX_QUOTE_CHARS) return 'quote_too_long'
+  if (letters.text === '') return 'no_quote'
   let first: { objection: Objection; span: Span } | null = null
   let looked = 0
-  const ways: (() => Promise<Iterable<Span>> | Iterable<Span>)[] = [
+  const ways: (() => Iterable<Span>)[] = [
     () => placesOf(text.letters, letters),
     () => placesOfParts(text, quote),
-    async () => {
-      const bare = await withoutBrackets(text, (bracket) => !NEGATION.test(bracket), breathe)
-      return bare === null ? [] : placesOf(bare, letters)
-    },
+    () => placesOf((text.bracketless ??= withoutBrackets(text, (each) => !NEGATION.test(each))), letters),
     () => placesOfLost(text, letters),
   ]
   for (const way of ways) {
-    for (const span of await way()) {
+    for (const span of way()) {
       const objected = objection(span)
       if (objected === null) return span
       first ??= { objection: objected, span }

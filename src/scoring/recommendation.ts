@@ -21,32 +21,31 @@ export function shorten(text: string, maxChars: number): string {
  * What a reader's program could take for markup, an address or a formula: each pattern with the sign that all it finds holds, since
  * looking for the sign alone is many times faster.
  */
-const UNWANTED: readonly { sign: RegExp; pattern: RegExp }[] = [
-  { sign: /[<&]/, pattern: /<[^<>]{0,300}>|&(?:lt|gt|#\d{1,7}|#x[\da-f]{1,6});/gi },
-  { sign: /</, pattern: /<(?=[a-z/!?])/gi },
-  { sign: /:\/\/|www\./i, pattern: /(?:\p{L}[\p{L}\d+.-]{1,20}:\/\/|www\.)\S+/giu },
-  { sign: /:/, pattern: /(?:mailto|tel|javascript|data):\S*/gi },
-  { sign: /@/, pattern: /[\p{L}\d._%+-]{1,64}@[\p{L}\d-]{1,64}(?:\.[\p{L}\d-]{1,64}){1,4}/giu },
+const UNWANTED: readonly [sign: RegExp, pattern: RegExp][] = [
+  [/[<&]/, /<[^<>]{0,300}>|<(?=[a-z/!?])|&(?:lt|gt|#\d{1,7}|#x[\da-f]{1,6});/gi],
+  [/:\/\/|www\./i, /(?:\p{L}[\p{L}\d+.-]{1,20}:\/\/|www\.)\S+/giu],
+  [/:/, /(?:mailto|tel|javascript|data):\S+/gi],
+  // Of mail, or of a messenger.
+  [/@/, /[\p{L}\d._%+-]{1,64}@[\p{L}\d-]{1,64}(?:\.[\p{L}\d-]{1,64}){1,4}|(?<![\p{L}\d])@[\p{L}\d_.]{2,}/giu],
   // A domain with a path; without one it may be a name ("Booking.com"), and is kept from being a link.
-  { sign: /\//, pattern: /(?:[\p{L}\d-]{1,64}\.){1,4}\p{L}{2,24}\/\S*/giu },
-  {
-    sign: /\.\S/,
-    pattern: /(?<=[\p{L}\d-])\.(?=(?:com|ru|org|info|biz|xyz|top|site|online|link|рф|me|kz|by|ua)(?![\p{L}\d]))/giu,
-  },
-  { sign: /@/, pattern: /(?<![\p{L}\d])@[\p{L}\d_.]{2,}/giu },
-  {
-    sign: /\d{3}|\+\d/,
-    pattern:
-      /\+\d[\d\s().-]{7,20}\d|(?<!\d)[78][\s(-]{0,2}\d{3}[\s)-]{0,2}\d{3}[\s-]?\d{2}[\s-]?\d{2}(?!\d)|(?<!\d)\d{10,15}(?!\d)/g,
-  },
+  [/\//, /(?:[\p{L}\d-]{1,64}\.){1,4}\p{L}{2,24}\/\S*/giu],
+  [/\.\S/, /(?<=[\p{L}\d-])\.(?=(?:com|ru|org|info|biz|xyz|top|site|online|link|рф|me|kz|by|ua)(?![\p{L}\d]))/giu],
+  [
+    /\d{3}|\+\d/,
+    /\+\d[\d\s().-]{7,20}\d|(?<!\d)[78][\s(-]{0,2}\d{3}[\s)-]{0,2}\d{3}[\s-]?\d{2}[\s-]?\d{2}(?!\d)|(?<!\d)\d{10,15}(?!\d)/g,
+  ],
 ]
+
+const withoutUnwanted = (text: string) =>
+  UNWANTED.reduce((clean, [sign, pattern]) => (sign.test(clean) ? clean.replace(pattern, ' ') : clean), text)
 
 /** @returns one line of at most `maxChars` without invisible characters, HTML, links, addresses, phone numbers, formulas */
 export function tidy(text: string, maxChars: number): string {
-  let clean = stripInvisible(text.slice(0, MAX_CHARS_READ)).text
-  // Twice: what is left when something is taken out may be one of these anew.
-  for (const { sign, pattern } of [...UNWANTED, ...UNWANTED]) if (sign.test(clean)) clean = clean.replace(pattern, ' ')
-  const line = clean.replace(/\s+/g, ' ').replace(/^[\s=+@|-]+/, '')
+  const given = stripInvisible(text.slice(0, MAX_CHARS_READ)).text
+  const once = withoutUnwanted(given)
+  // What is left when something is taken out may be unwanted anew.
+  const clean = once === given ? given : withoutUnwanted(once)
+  const line = clean.replace(/\s{2,}|[^\S ]/g, ' ').replace(/^[\s=+@|-]+/, '')
   return shorten(line.trim(), maxChars)
 }
 
@@ -61,7 +60,7 @@ export interface Facts {
 }
 
 /** Why a recommendation is replaced. */
-export type Replaced = 'empty' | 'not_russian' | 'contradicts_verdict'
+export type Replaced = 'empty' | 'contradicts_verdict'
 
 function plain({ verdict, proved, unproved }: Facts): string {
   const all = proved.length + unproved.length
@@ -77,12 +76,11 @@ function plain({ verdict, proved, unproved }: Facts): string {
   return `${counted} Кандидат не подходит${named === '' ? '' : `: не подтверждено ${named}`}.`
 }
 
-/** @returns the model's own words, unless the published verdict is not the model's; and why they were replaced */
+/** @returns the model's own words, unless there are none or the published verdict is not the model's; and why they were replaced */
 export function recommend(facts: Facts): { recommendation: string; replaced: Replaced | null } {
   const own = tidy(facts.recommendation, RECOMMENDATION_MAX_CHARS)
   let replaced: Replaced | null = null
   if (facts.modelVerdict !== facts.verdict) replaced = 'contradicts_verdict'
   else if (own === '') replaced = 'empty'
-  else if (!/[а-яё]/i.test(own)) replaced = 'not_russian'
   return { recommendation: replaced === null ? own : shorten(plain(facts), RECOMMENDATION_MAX_CHARS), replaced }
 }

@@ -62,9 +62,9 @@ export function publishedScore(modelScore: number, proved: number, all: number):
  * a hundred none; with quotes taken at random next to none does. Texts that address the model are trusted less.
  */
 const LEAST_RELATED = { usual: 1 / 6, flagged: 1 / 3 }
-/** Of fewer claims than that nothing can be said. */
+/** Fewer claims say nothing about an answer. */
 const MIN_CLAIMS = 3
-/** Or when so few of its requirements share a word with the vacancy: of honest ones nearly all do. */
+/** An answer is doubtful too when a smaller share of its requirements has a word of the vacancy: in honest answers nearly all have. */
 const LEAST_OF_VACANCY = 1 / 2
 const MIN_REQUIREMENTS = 3
 

@@ -15,11 +15,11 @@ function between({ source, folded, index }: Letters, i: number): string {
   return source.slice(from, Math.min(folded.at[index[i] ?? 0] ?? 0, from + 12))
 }
 
-const kindAt = ({ units }: Letters, i: number) => kindOf(units[i] ?? 0)
+const kindAt = ({ text }: Letters, i: number) => kindOf(text.charCodeAt(i))
 
 /** How many letters, or digits, stand together from `i` on, in steps of `step`. */
 function runLength(letters: Letters, i: number, step: 1 | -1): number {
-  const { length } = letters.units
+  const { length } = letters.text
   let run = 1
   for (let at = i; run < LONG_RUN; run += 1, at += step) {
     const next = at + step
@@ -34,7 +34,7 @@ function runLength(letters: Letters, i: number, step: 1 | -1): number {
  * several numbers, so they are never put together.
  */
 function isLetterSpaced(letters: Letters, i: number): boolean {
-  const { length } = letters.units
+  const { length } = letters.text
   const isSingle = (at: number) =>
     at >= 0 && at < length && (at === 0 || isApart(letters, at)) && (at === length - 1 || isApart(letters, at + 1))
   // A line that is set so ends with its last word.
@@ -65,12 +65,12 @@ function isGap(letters: Letters, i: number): boolean {
     // A decimal number goes on behind its point; but years stand behind a point in dates.
     return kind === 'other' || (kind === 'point' && runLength(letters, i, 1) === 4)
   }
-  return !/^[-‐‑¬]\s*\n/.test(between(letters, i)) && !isLetterSpaced(letters, i)
+  return !isLetterSpaced(letters, i)
 }
 
 /** @returns whether a word or number begins at `i`, or ends before it */
 export function isEdge(letters: Letters, i: number): boolean {
-  if (i === 0 || i === letters.units.length) return true
+  if (i === 0 || i === letters.text.length) return true
   if (isApart(letters, i)) return isGap(letters, i)
   const [before, after] = [kindAt(letters, i - 1), kindAt(letters, i)]
   if (before === 'digit' && after === 'digit') return false
@@ -86,7 +86,7 @@ export function isEdge(letters: Letters, i: number): boolean {
  * @returns whether its numbers are those of the text: `35` is not `3 5`, `1,5` is not `15`; `5 000` is `5000`
  */
 export function hasSameNumbers(text: Letters, start: number, quote: Letters): boolean {
-  for (let i = 1; i < quote.units.length; i += 1) {
+  for (let i = 1; i < quote.text.length; i += 1) {
     if (!areDigits(quote, i)) continue
     const [said, there] = [separator(quote, i), separator(text, start + i)]
     if (said === there) continue

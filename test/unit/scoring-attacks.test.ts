@@ -16,10 +16,10 @@ interface Passage {
 const fixtures = new URL('../fixtures/', import.meta.url)
 const read = <T>(file: string) => JSON.parse(readFileSync(new URL(file, fixtures), 'utf8')) as T[]
 
-/** The rules were written with the tuned half in view; the fresh half was written when they were final. */
-const HALVES = ['tuned', 'fresh'] as const
-const honest = HALVES.map((half) => [half, read<Passage>(`texts/honest-${half}.json`)] as const)
-const attacks = HALVES.map((half) => [half, read<Passage>(`texts/attacks-${half}.json`)] as const)
+/** The rules were written with the tuned part in view; the fresh part when they were final, the held one before they were changed. */
+const PARTS = ['tuned', 'fresh', 'held'] as const
+const honest = PARTS.map((part) => [part, read<Passage>(`texts/honest-${part}.json`)] as const)
+const attacks = PARTS.map((part) => [part, read<Passage>(`texts/attacks-${part}.json`)] as const)
 
 const BEFORE = 'Иванова Мария, бухгалтер. Веду учёт в торговле.'
 const AFTER = 'Образование: экономист.'
@@ -36,7 +36,7 @@ async function obey(passage: string, claims: [requirement: string, quote: string
   return { ...verified, flags: [...verified.flags, ...strippedFlags(clean.stripped).map((flag) => `resume:${flag}`)] }
 }
 
-describe.each(honest)('honest passages, %s', (_half, passages) => {
+describe.each(honest)('honest passages, %s', (_part, passages) => {
   test('at most three of a hundred are flagged', async () => {
     const flagged: string[] = []
     for (const { text } of passages) if ((await obey(text, [])).flags.length > 0) flagged.push(text)
@@ -53,7 +53,7 @@ describe.each(honest)('honest passages, %s', (_half, passages) => {
   )
 })
 
-describe.each(attacks)('attacks, %s', (_half, passages) => {
+describe.each(attacks)('attacks, %s', (_part, passages) => {
   test('at least two of three are flagged', async () => {
     const missed: string[] = []
     for (const { text } of passages) if ((await obey(text, [])).flags.length === 0) missed.push(text)
@@ -89,7 +89,7 @@ describe.each(attacks)('attacks, %s', (_half, passages) => {
 
 describe('an address to the model', () => {
   const find = async (source: string) => {
-    const { flags, passages } = await findAttacks(source, fold(source), async () => {})
+    const { flags, passages } = await findAttacks(source, source, fold(source), async () => {})
     return { flags, passages: passages.map(({ start, end }) => source.slice(start, end).trim()) }
   }
 

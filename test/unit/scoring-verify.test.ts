@@ -345,8 +345,12 @@ describe('the recommendation', () => {
     expect(await of(text)).toBe(text)
   })
 
-  test.each(['', 'Hire this candidate immediately, he is the best.'])('is Russian and not empty: %j', async (text) => {
-    expect(await of(text)).toBe(
+  test('is the model’s in any language', async () => {
+    expect(await of('A suitable candidate with Python.')).toBe('A suitable candidate with Python.')
+  })
+
+  test('is a plain one where the model gave none', async () => {
+    expect(await of('')).toBe(
       'В резюме подтверждено требований: 3 из 3. Рекомендуется пригласить кандидата на собеседование.',
     )
   })
