@@ -1,10 +1,10 @@
 /**
  * Makes kafkajs's "read committed" true; mended.ts applies it.
  *
- * kafkajs 2.2.4 (`consumer/filterAbortedMessages.js`) takes the aborted transactions of a fetch for sorted by their first
- * offset, and enters at most one of them per message. The broker lists them as they ended. So where two producers' aborted
- * transactions lie among each other, as after the SIGKILL of a worker with two partitions, messages of them are delivered as
- * if they were committed. Here they are filtered before kafkajs looks at them, as Kafka's own client does it.
+ * kafkajs 2.2.4 (`consumer/filterAbortedMessages.js`) assumes that the aborted transactions of a fetch are sorted by
+ * their first offset, and takes at most one of them into account per message. The broker lists them in the order of their ends. So
+ * when aborted transactions of two producers overlap, as after the SIGKILL of a worker with two partitions, their messages are
+ * delivered as if they were committed. This file filters them before kafkajs looks at them, in the way of Kafka's own client.
  */
 
 export interface FetchedMessage {
@@ -24,8 +24,8 @@ export interface FetchedPartition {
 const ABORT_MARKER = Buffer.from([0, 0, 0, 0])
 
 /**
- * Marks the messages of aborted transactions as control records, which kafkajs passes over without delivering them; removing
- * them would leave a fetch that ends within them without progress.
+ * Marks the messages of aborted transactions as control records, which kafkajs skips. They are not
+ * removed: a fetch that ends among them would then make no progress.
  */
 export function hideAborted(partition: FetchedPartition): void {
   const aborted = (partition.abortedTransactions ?? [])

@@ -1,4 +1,4 @@
-/** Takes a partition over: fence, then read what is committed, then know where to go on. */
+/** Takes a partition over: fences earlier writers, reads what is committed, and decides where to continue. */
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
@@ -24,19 +24,19 @@ const STABLE_READ_PAUSE_MS = 20
 /** What this worker knows of a partition that it had before. */
 export interface Known {
   position: Position
-  /** What it would commit now if it committed nothing new. */
+  /** What this worker would commit now if it committed nothing new. */
   progress: Progress
   last: LastCommit | null
 }
 
 export interface Acquired extends Reconciled {
   publisher: Publisher
-  /** As Kafka has it now. */
+  /** What Kafka has committed now. */
   committed: Committed
 }
 
 /**
- * The order is what makes it safe: after the fence nobody else's commit can change what is read.
+ * Acquires the partition. The order of the steps makes it safe: after the fence no other worker's commit can change what is read.
  * @throws what kafkajs throws, PublishRefused, TimeLimitError: try again; the signal's reason
  */
 export async function acquire(
@@ -81,8 +81,8 @@ interface RepeatParts {
 }
 
 /**
- * A group that stands where it stood before our last commit: a killed broker has lost it, or somebody has set it back. What
- * readers see of it decides what is published again; it may be all, some or nothing.
+ * Repeats this worker's last commit when the group stands where it stood before it: a killed broker has lost the commit, or somebody
+ * has set the offset back. Only the messages that readers do not see are published again; these may be all, some or none.
  * @returns what is committed now
  */
 async function repeatIfLost(

@@ -1,13 +1,13 @@
 /**
  * One assignment of a partition to this worker, from the fence to the revocation: whether it may publish, and where it stands.
  *
- *   acquiring ── the writer before is fenced, and what is committed is read ──► ready
+ *   acquiring ── earlier writers are fenced, and the committed offset is read ──► ready
  *   ready ── a transaction failed ──► suspect
- *   ready ── the fetch position is not ours, or the member changed ──► acquiring
+ *   ready ── kafkajs moved the fetch position, or the member changed ──► acquiring
  *   suspect ── a heartbeat or a join proves the membership, or Kafka only refused the content ──► acquiring
  *   any ── revoked, or the worker stops ──► gone
  *
- * Only a ready partition fetches, starts handlers and publishes. A suspect one may be the next owner's by now.
+ * Only a ready partition fetches, starts handlers and publishes. A suspect one may belong to another worker by now.
  */
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
@@ -28,11 +28,11 @@ const ACQUIRE_RETRY_MAX_MS = 3_000
 /** Where the partition stood when this worker last owned it. */
 interface Remembered {
   readonly position: Position
-  /** Null: nothing was committed since it was acquired first, or another worker has committed since. */
+  /** This worker's last commit; null: it has made none since it first acquired the partition, or another worker has committed since. */
   readonly last: LastCommit | null
 }
 
-/** What is needed to publish; with another publisher it is another ownership. */
+/** What is needed to publish. A new publisher makes a new ownership. */
 export interface Ownership extends Remembered {
   readonly publisher: Publisher
   /** What Kafka has committed. */
@@ -42,8 +42,8 @@ export interface Ownership extends Remembered {
 /** See the top of this file. */
 export type AssignmentState =
   /**
-   * `remembered` is null at the first acquisition. `rejoined`: the group was joined anew since the attempt began, so another
-   * worker may have had the partition for a while, and what the attempt has read does not count.
+   * `remembered` is null at the first acquisition. `rejoined`: this worker has joined the group again since the attempt began.
+   * Another worker may have owned the partition in between, so what the attempt has read is dropped.
    */
   | { kind: 'acquiring'; remembered: Remembered | null; rejoined: boolean }
   | { kind: 'ready'; ownership: Ownership }
@@ -55,11 +55,11 @@ export interface AssignmentOptions {
   clients: KafkaClients
   startOffsets: StartOffsets
   log: Log
-  /** Offsets that were taken from the log and are not done, ascending. */
+  /** Offsets that were fetched and are not done, ascending. */
   openOffsets: () => Iterable<bigint>
-  /** It is ready from now on. @param last the last commit of this worker, if Kafka still stands there */
+  /** The partition is ready from now on. */
   onReady: (acquired: Acquired) => void
-  /** It is not ready any more. */
+  /** The partition is not ready any more. */
   onReleased: () => void
 }
 
@@ -82,22 +82,22 @@ export class Assignment {
     return this.#state.kind === 'ready' ? this.#state.ownership : null
   }
 
-  /** Null before it was acquired first, and when it is gone. */
+  /** Null before the first acquisition, and when the partition is gone. */
   get position(): Position | null {
     return this.#remembered()?.position ?? null
   }
 
-  /** Aborts when it is gone. */
+  /** Aborts when the partition is gone. */
   get revoked(): AbortSignal {
     return this.#revoked.signal
   }
 
-  /** Why it does not get on; null while it does. */
+  /** Why acquiring or publishing makes no progress; null while it does. */
   get trouble(): string | null {
     return this.#trouble
   }
 
-  /** Acquires: goes on until it works, or until the partition is gone. To be called once, at the beginning. */
+  /** Tries to acquire the partition until that succeeds or the partition is gone. The owner calls it once, at the beginning. */
   async acquire(): Promise<void> {
     const { clients, source, startOffsets, log } = this.#options
     for (let delayMs = ACQUIRE_RETRY_MIN_MS; ; delayMs = Math.min(delayMs * 2, ACQUIRE_RETRY_MAX_MS)) {
@@ -114,7 +114,7 @@ export class Assignment {
     }
   }
 
-  /** Fences and reads anew, from `ready` or `suspect`. */
+  /** Leaves `ready` or `suspect` and acquires the partition again. */
   reacquire(): void {
     const remembered = this.#release()
     this.#state = { kind: 'acquiring', remembered, rejoined: false }
@@ -127,15 +127,15 @@ export class Assignment {
     else if (this.#state.kind === 'suspect' || (this.#state.kind === 'ready' && memberChanged)) this.reacquire()
   }
 
-  /** The group still counts this worker in. */
+  /** A heartbeat has proved that this worker is still a member of the group. */
   proven(): void {
     if (this.#state.kind === 'suspect') this.reacquire()
   }
 
   /**
    * A transaction of this publisher failed.
-   * @returns a function that acquires anew without waiting for a proof, unless one has come meanwhile; null when the failure is
-   * of an ownership before this one
+   * @returns a function that acquires again without waiting for proof of the membership, unless the partition has already left
+   * `suspect`; null when the failure belongs to an earlier ownership
    */
   suspect(failed: Publisher): (() => void) | null {
     if (this.#state.kind !== 'ready' || this.#state.ownership.publisher !== failed) return null
@@ -148,26 +148,26 @@ export class Assignment {
     }
   }
 
-  /** Messages were taken, up to `next`. */
+  /** Messages were taken from a fetch; `next` is the offset after the last one. */
   fetchedTo(next: bigint): void {
     this.#move(({ base, ahead }) => ({ base, next, ahead: ahead.filter(({ to }) => to > next) }))
   }
 
-  /** This worker's commit was acknowledged; which may be heard of when the partition is not ready any more. */
+  /** This worker's commit was acknowledged. The acknowledgement may come when the partition is not ready any more. */
   committed(last: LastCommit, base: bigint): void {
     this.#move((position) => ({ ...position, base }), last)
     if (this.#trouble !== null) this.#options.log.info('publishing goes on', this.#where())
     this.#trouble = null
   }
 
-  /** It was revoked, or the worker has drained. */
+  /** The partition was revoked, or the worker has drained. */
   revoke(reason: Error): void {
     this.#release()
     this.#state = { kind: 'gone' }
     this.#revoked.abort(reason)
   }
 
-  /** Logs why it does not get on; each reason once. */
+  /** Logs why there is no progress; the same reason is logged once in a row. */
   warn(what: string, error: unknown): void {
     const reason = kafkaReason(error)
     if (this.#trouble === reason) return
@@ -175,7 +175,7 @@ export class Assignment {
     this.#options.log.warn(`${what}: trying again`, { ...this.#where(), reason })
   }
 
-  /** Whether what was read since the attempt began is still the truth. */
+  /** Whether what the attempt has read is still true. */
   #isUpToDate(): boolean {
     return this.#state.kind === 'acquiring' && !this.#state.rejoined
   }
@@ -197,7 +197,7 @@ export class Assignment {
     this.#options.onReady(acquired)
   }
 
-  /** @returns what to remember of it */
+  /** Stops fetching and closes the publisher. @returns what to remember of the ownership */
   #release(): Remembered | null {
     this.#options.onReleased()
     if (this.#state.kind === 'ready') this.#state.ownership.publisher.close()

@@ -1,4 +1,4 @@
-/** What may arrive in one piece. Beyond a bound a message is dead-lettered with the reason; docs/kafka.md tells operators. */
+/** Bounds on what arrives. A message beyond a bound is dead-lettered with the reason; see docs/kafka.md. */
 
 /**
  * Bytes that one record batch may unpack to, whatever it is compressed with. A producer's batch has 16 KB to 1 MB by default,
@@ -6,12 +6,12 @@
  */
 export const MAX_UNPACKED_BYTES = 32 * 1_048_576
 
-/** Records of a partition that one fetch brings, at most; the next one goes on after them. */
+/** The most records that one fetch brings of a partition; the next fetch continues after them. */
 export const MAX_RECORDS_PER_FETCH = 2_000
 
-/** Of a consumed message. */
+/** The most headers of a consumed message. */
 export const MAX_HEADERS = 512
-/** Names and values together. */
+/** The most bytes of these headers, names and values together. */
 export const MAX_HEADER_BYTES = 65_536
 
 /** Of a request's headers, which go on to its outcomes. */

@@ -1,7 +1,7 @@
-/** Reads the numbers and byte strings of Kafka's record format from a buffer. Whatever lies outside of it is a RangeError. */
+/** Reads the numbers and byte strings of Kafka's record format from a buffer. A read beyond its end throws a RangeError. */
 export class ByteReader {
   readonly #buffer: Buffer
-  /** The place of the next byte. */
+  /** The index of the next byte. */
   at = 0
 
   constructor(buffer: Buffer) {

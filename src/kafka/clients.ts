@@ -1,4 +1,4 @@
-/** Makes kafkajs's clients; the settings that hold for all of them stand here. */
+/** Makes kafkajs's clients, with the settings that they share. */
 import './mended.ts'
 import { readFileSync } from 'node:fs'
 import type { Admin, Consumer, ConsumerConfig, KafkaConfig, Producer, SASLOptions } from 'kafkajs'
@@ -16,10 +16,10 @@ import { TIMINGS } from '../timings.ts'
 
 const CONNECTION_TIMEOUT_MS = 5_000
 const ADMIN_LIMIT_MS = 30_000
-/** A broker that hangs takes connections and answers nothing: that is told after so long. */
+/** After this time the log says that the broker does not answer: one that hangs accepts connections all the same. */
 const ADMIN_TOLD_MS = 10_000
 
-/** How long an answer on the admin client is waited for. */
+/** How long the admin client waits for an answer, and when it logs that it still waits; ms. */
 export interface AdminPatience {
   limitMs: number
   toldMs: number
@@ -27,22 +27,22 @@ export interface AdminPatience {
 
 export interface KafkaClients {
   consumer(options: ConsumerConfig): Consumer
-  /** A new producer for a transactional id; it fences others with its first transaction only. */
+  /** Makes a producer for a transactional id. It fences earlier ones at its first transaction, not before. */
   producer(transactionalId: string): Producer
   /**
    * Runs `work` on the shared admin client, which is connected when first needed and made anew after a failure.
    * @throws what kafkajs throws; TimeLimitError after 30 s (`patience.limitMs`)
    */
   withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T>
-  /** Disconnects a client that is given up, in the background: there may be nobody to say goodbye to. */
+  /** Disconnects a client that is not needed any more, in the background, because the broker may not answer. */
   discard(client: { disconnect(): Promise<void> }): void
   /** Disconnects the admin client. */
   close(): Promise<void>
 }
 
 /**
- * Consumer, producers and admin get a Kafka instance each: a shared one also shares its memory of committed offsets, with
- * which an aborted transaction made a consumer skip messages.
+ * Consumer, producers and admin get a Kafka instance each. A shared instance shares its cache of committed offsets, through which
+ * an aborted transaction once made a consumer skip messages.
  * @throws Error that names the setting when a file of TLS cannot be read
  */
 export function createKafkaClients(
@@ -109,7 +109,7 @@ export function createKafkaClients(
         answered()
         return result
       } catch (error) {
-        // What the broker answered is no fault of the connection.
+        // An error that the broker answered is no fault of the connection.
         if (kafkaErrorType(error) === null && admin === current) void dropAdmin()
         throw error
       } finally {
@@ -131,7 +131,7 @@ function kafkaOptions(
     socketFactory: openSocket,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout: TIMINGS.kafka.requestMs,
-    // Short: whoever asks asks again, and says why it waits.
+    // Few retries: the callers repeat their requests themselves and log why they wait.
     retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
     logLevel: logLevel.INFO,
     logCreator: createKafkaLog(log),

@@ -11,13 +11,13 @@ import { constants, unzip, zstdDecompress } from 'node:zlib'
 
 export type CodecName = 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
-/** By the lowest three bits of a batch's attributes; 0 is no compression. */
+/** The codec's name by the lowest three bits of a batch's attributes; 0 is no compression. */
 const CODECS: Record<number, CodecName> = { 1: 'gzip', 2: 'snappy', 3: 'lz4', 4: 'zstd' }
 
-/** A batch that cannot be unpacked: `too_large` by its own size, `unreadable` because it is damaged, or of an unknown codec. */
+/** A batch cannot be unpacked: `too_large` because it exceeds the limit, `unreadable` because it is damaged or its codec is unknown. */
 export class UnpackError extends Error {
   readonly kind: 'too_large' | 'unreadable'
-  /** A name, or `codec N` where it has none here. */
+  /** The codec's name, or `codec N` for an unknown one. */
   readonly codec: string
   constructor(kind: UnpackError['kind'], codec: string, message: string, options?: ErrorOptions) {
     super(message, options)
@@ -34,7 +34,8 @@ export function codecOf(attributes: number): string | null {
 }
 
 /**
- * @param limit bytes; what would unpack to more is given up without being unpacked any further
+ * Unpacks the bytes of a batch.
+ * @param limit the most bytes to unpack to; unpacking stops there
  * @throws UnpackError
  */
 export async function unpack(codec: string, packed: Buffer, limit: number): Promise<Buffer> {
@@ -65,17 +66,17 @@ const UNPACK: Record<CodecName, Unpack> = {
     promisify(zstdDecompress)(packed, {
       maxOutputLength: limit,
       chunkSize: chunkFor(packed),
-      // A frame may ask for a window of up to 2 GB, which is memory that it does not fill.
+      // A frame may ask for a window of up to 2 GB of memory, however little it holds.
       params: { [constants.ZSTD_d_windowLogMax]: Math.ceil(Math.log2(limit)) },
     }),
   snappy: unpackSnappy,
   lz4: unpackLz4,
 }
 
-/** Each chunk is a round trip to the thread pool, and a piece of memory. */
+/** Small chunks cost round trips to the thread pool, large ones cost memory. Bytes. */
 const chunkFor = ({ length }: Buffer) => Math.min(Math.max(4 * length, 16_384), 1_048_576)
 
-/** Java's clients frame snappy as xerial's library does: this, two version numbers of 4 bytes, and blocks with their lengths. */
+/** Java's clients frame snappy like xerial's library: this header, two version numbers of 4 bytes, then blocks, each after its length. */
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 const XERIAL_HEADER_BYTES = 16
 

@@ -2,9 +2,9 @@
 import type { KafkaClients } from './clients.ts'
 
 export interface Committed {
-  /** null: none was ever committed */
+  /** null: the group has never committed an offset here */
   offset: bigint | null
-  /** Empty when there is none. */
+  /** Empty when the commit has no metadata. */
   metadata: string
 }
 

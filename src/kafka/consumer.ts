@@ -30,7 +30,7 @@ const { graceMs, marksMs, leaveMs } = TIMINGS.shutdown
 export interface ConsumerHooks {
   /** A transaction was committed. */
   committed?: (facts: { partition: number; completions: number; messages: number; durationMs: number }) => void
-  /** A transaction failed: Kafka refused it, it was aborted, or whether it was committed is not known yet. */
+  /** A transaction failed: Kafka refused it, it was aborted, or it is not known yet whether it was committed. */
   failed?: (facts: { partition: number }) => void
   rebalanced?: (partitions: number[]) => void
   restarted?: (reason: string) => void
@@ -43,11 +43,11 @@ export interface ConsumerOptions {
   handler: Handler
   log: Log
   hooks?: ConsumerHooks
-  /** Messages in handlers, or answered and not yet published; in one worker, shared by its partitions. Default 256. */
+  /** How many messages this worker, over all of its partitions, may have in handlers or answered and not yet published. Default 256. */
   windowMessages?: number
-  /** Bytes of them. Default 32 MB. */
+  /** How many bytes these messages may have. Default 32 MB. */
   windowBytes?: number
-  /** Waits until the group's first offset may be committed; see start-offset.ts. Default: at once. */
+  /** Resolves when the group's first offset may be committed; see start-offset.ts. Default: at once. */
   mayCommitFirst?: () => Promise<void>
   timeouts?: Partial<Timings['group']>
   batch?: Partial<BatchLimits>
@@ -74,13 +74,14 @@ export interface KafkaConsumer {
   /** Consumes until `stop`; resolves when it is complete. Never rejects while Kafka is merely away: it waits and says so. */
   run(): Promise<void>
   /**
-   * Fetches and starts nothing more, ends the handlers' waits at once, publishes what they still answer; aborts their calls
-   * after `drainMs`; leaves the group. Called again it gives the first call's promise.
+   * Fetches and starts nothing more, ends the handlers' waits at once, publishes what they still answer, aborts their calls
+   * after `drainMs`, and leaves the group. A second call returns the promise of the first one.
    */
   stop(drainMs: number): Promise<StopReport>
   status(): ConsumerStatus
 }
 
+/** Long, because everything in it shares the map of partitions and the state of stopping. */
 export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   const { clients, config, handler, log, hooks = {} } = options
   const topic = config.topics.requests
@@ -88,19 +89,18 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   const limits = { messages: options.windowMessages ?? 256, bytes: options.windowBytes ?? 32_000_000 }
   const timeouts = { ...TIMINGS.group, ...options.timeouts }
   const window = createWindow(limits)
-  const { startFrom } = config
-  const { processedTtlMs, mayCommitFirst } = options
-  const startOffsets = createStartOffsets(clients, topic, { startFrom, processedTtlMs }, mayCommitFirst)
+  const start = { startFrom: config.startFrom, processedTtlMs: options.processedTtlMs }
+  const startOffsets = createStartOffsets(clients, topic, start, options.mayCommitFirst)
   const partitions = new Map<number, Partition>()
-  /** Taken away, with handlers that still run: their calls are paid, and their answers are still to be stored. */
+  /** Partitions that were taken away while handlers ran: the calls are paid for, so their answers are still stored. */
   let leaving: Partition[] = []
-  /** `handler.committed` calls that have not come back. */
+  /** Calls of `handler.committed` that have not returned. */
   const telling = new Set<Promise<void>>()
   const leave = new AbortController()
   const call = new AbortController()
   let stopping: Promise<StopReport> | null = null
   let member: Promise<void> | null = null
-  /** A drain that ended early leaves the group more time. performance.now() ms. */
+  /** When leaving the group must be over, performance.now() ms: a drain that ends early leaves more time for it. */
   let leaveByMs = 0
 
   const membership = new Membership({
@@ -192,39 +192,25 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     await drained(deadlineMs)
     call.abort(reason)
     await drained(performance.now() + graceMs)
-    const report = leftOver()
+    const { queued, running, answered, handedBack } = totals()
     for (const each of partitions.keys()) drop(each, reason)
     leave.abort(reason)
     await within(marksMs, 'the last marks', Promise.all(telling)).catch((error: Error) =>
       log.warn('stopping before everything was marked', { reason: error.message }),
     )
     await member
-    return report
+    return { handedBack: handedBack + running, untouched: queued, unpublished: answered }
   }
 
   async function drained(deadlineMs: number): Promise<void> {
-    const busy = () => {
-      const { running, answered } = totals()
-      return running + answered > 0 || (telling.size > 0 && !call.signal.aborted)
-    }
-    while (busy() && performance.now() < deadlineMs) await pause(DRAIN_POLL_MS, leave.signal)
+    const isBusy = ({ running, answered } = totals()) =>
+      running + answered > 0 || (telling.size > 0 && !call.signal.aborted)
+    while (isBusy() && performance.now() < deadlineMs) await pause(DRAIN_POLL_MS, leave.signal)
   }
 
   function totals() {
     leaving = leaving.filter(isRunning)
-    const all = [...partitions.values(), ...leaving].map((each) => each.status())
-    const sum = (pick: (status: PartitionStatus) => number) => all.reduce((total, each) => total + pick(each), 0)
-    return {
-      queued: sum((each) => each.queued),
-      running: sum((each) => each.running),
-      answered: sum((each) => each.answered),
-      handedBack: sum((each) => each.handedBack),
-    }
-  }
-
-  function leftOver(): StopReport {
-    const { queued, running, answered, handedBack } = totals()
-    return { handedBack: handedBack + running, untouched: queued, unpublished: answered }
+    return totalsOf([...partitions.values(), ...leaving])
   }
 
   return {
@@ -249,3 +235,15 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
 }
 
 const isRunning = (partition: Partition) => partition.status().running > 0
+
+/** @returns the sums of what these partitions have in hand */
+function totalsOf(partitions: Partition[]) {
+  const all = partitions.map((each) => each.status())
+  const sum = (pick: (status: PartitionStatus) => number) => all.reduce((total, each) => total + pick(each), 0)
+  return {
+    queued: sum((each) => each.queued),
+    running: sum((each) => each.running),
+    answered: sum((each) => each.answered),
+    handedBack: sum((each) => each.handedBack),
+  }
+}

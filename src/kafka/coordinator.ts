@@ -18,9 +18,9 @@ export interface Coordinated {
 }
 
 /**
- * After a heartbeat without an answer the coordinator is looked for before the next one. When its broker has died, another one
- * takes the group over with its members, and this one goes on as the member that it was. kafkajs would ask the dead broker until
- * it comes back. What the coordinator answers, such as that it is none any more, kafkajs understands by itself.
+ * Looks for the group's coordinator after a heartbeat that got no answer. When the coordinator's broker has died, another broker takes
+ * the group over with its members, and this worker remains the same member. kafkajs alone would ask the dead broker until it comes
+ * back. Errors that the coordinator itself answers, such as that it no longer coordinates the group, kafkajs handles.
  * @param group the prototype of kafkajs's ConsumerGroup; changed in place
  */
 export function followCoordinator(group: Coordinated): void {
@@ -35,7 +35,7 @@ export function followCoordinator(group: Coordinated): void {
   }
 }
 
-/** The search of each group, which all that share a heartbeat wait for. */
+/** The running search of each group; heartbeats that fail at the same time share it. */
 const searches = new WeakMap<Coordinated, Promise<void>>()
 
 function find(group: Coordinated): Promise<void> {
@@ -45,8 +45,8 @@ function find(group: Coordinated): Promise<void> {
 }
 
 /**
- * Looks once: kafkajs's own search would go on for as long as the consumer's retries, also after its end. Never rejects: nobody
- * knows of a coordinator yet, and the next heartbeat asks again.
+ * Asks once: kafkajs's own search would go on for as long as the consumer's retries, even after the consumer has ended. Never
+ * rejects: without a coordinator the next heartbeat fails too, and asks again.
  */
 async function search(group: Coordinated): Promise<void> {
   const { cluster, groupId } = group

@@ -1,4 +1,4 @@
-/** What Kafka tells of itself that a worker relies on. */
+/** Reads the settings and abilities of Kafka that a worker relies on. */
 import { pause } from '../lib/abortable.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
@@ -21,10 +21,10 @@ export interface KafkaFacts {
 
 /** kafkajs's ConfigResourceTypes.TOPIC. */
 const TOPIC = 2
-/** Somebody else took the same transactional id: transactions work. */
+/** Errors that another user of the same transactional id causes: transactions work. */
 const FENCED = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'CONCURRENT_TRANSACTIONS'])
 
-/** The first transaction of a cluster waits until the brokers have made a topic for it. */
+/** How long a transaction is tried: before a cluster's first one the brokers have to create a topic. */
 const PATIENCE_MS = 10_000
 const RETRY_MS = 1_000
 
@@ -49,7 +49,7 @@ export async function readKafkaFacts(
   }
 }
 
-/** @returns why none can be begun, else null */
+/** @returns why no transaction can be begun; null when one was */
 async function tryTransaction(clients: KafkaClients, group: string, signal: AbortSignal): Promise<string | null> {
   const source = { group, topic: 'preflight', partition: 0 }
   try {
@@ -63,7 +63,7 @@ async function tryTransaction(clients: KafkaClients, group: string, signal: Abor
   }
 }
 
-/** The right to read settings (DescribeConfigs) is no worker's need: without it they are not known. */
+/** A worker does not need the right to read settings (DescribeConfigs); without it they are unknown. */
 async function readTopics(clients: KafkaClients, topics: readonly string[]): Promise<TopicFacts[]> {
   const configNames = ['cleanup.policy', 'retention.ms']
   return await Promise.all(

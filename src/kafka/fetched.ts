@@ -1,4 +1,4 @@
-/** What a fetch has brought, as kafkajs passes it on, in the shapes of this project. */
+/** Converts what kafkajs passes on of a fetch into this project's types. */
 import type { Batch, KafkaMessage } from 'kafkajs'
 import { MAX_HEADER_BYTES, MAX_HEADERS } from './bounds.ts'
 import { readHeaders } from './headers.ts'
@@ -20,11 +20,11 @@ export interface Fetched {
   /** Where the next one begins: markers and compacted offsets after the last message are passed too. */
   to: bigint
   messages: SourceMessage[]
-  /** What the next fetch meets first and cannot read; null: nothing. */
+  /** The batch at `to`, when it cannot be read; else null. */
   unreadable: Unreadable | null
 }
 
-/** kafkajs's types do not know what record-batches.ts has added. */
+/** The fields that record-batches.ts has added, which kafkajs's types do not know. */
 const added = (message: KafkaMessage) => message as unknown as Pick<FetchedRecord, 'tooManyHeaders' | 'trouble'>
 
 /** @returns null when the batch holds no message */
@@ -44,7 +44,7 @@ export function readFetched(batch: Batch): Fetched | null {
   return { from: BigInt(fetchedOffset), to: BigInt(batch.lastOffset()) + 1n, messages, unreadable: null }
 }
 
-/** @returns why the batch that the message stands for cannot be read; null for a message that is one */
+/** @returns why a batch cannot be read, when this message stands in for it; null for an ordinary message */
 export function unreadableIn(message: KafkaMessage): Unreadable | null {
   const { trouble } = added(message)
   return trouble?.kind === 'unreadable' ? { offset: trouble.from, reason: sayTrouble(trouble, message.offset) } : null

@@ -1,23 +1,23 @@
-/** Where kafkajs fetches one partition from, and whether it does. */
+/** Steers from where kafkajs fetches one partition, and whether it fetches at all. */
 import type { Watermarks } from './start-offset.ts'
 
-/** Fetching pauses at so many bytes that no handler has room for. */
+/** Fetching pauses while so many bytes wait for a handler. */
 const PREFETCH_BYTES = 4_000_000
 
-/** Steers the fetching of a partition. None of it throws: after a restart of the consumer the next join sets it again. */
+/** kafkajs's controls for one partition. None of them throws: without a running consumer they do nothing, and the next join sets them again. */
 export interface Flow {
   pause(): void
   resume(): void
   seek(offset: bigint): void
 }
 
-/** @param prefetch how many messages that no handler has room for may lie in memory */
+/** @param prefetch fetching pauses while so many messages wait for a handler */
 export function createFetching(flow: Flow, prefetch: number) {
   let on = false
   /** kafkajs passes stretches without messages (markers, aborted or compacted records) by itself; it fetches on from here. */
   let passedTo: bigint | null = null
   let starvingSinceMs: number | null = null
-  /** Not resumed before then, performance.now() ms. */
+  /** Fetching is not resumed before this time, performance.now() ms. */
   let waitUntilMs = 0
 
   function stop(): void {
@@ -28,18 +28,18 @@ export function createFetching(flow: Flow, prefetch: number) {
 
   return {
     stop,
-    /** Stops for so long: what comes next cannot be read. */
+    /** Stops for so many ms, because the next batch cannot be read. */
     waitFor(ms: number): void {
       waitUntilMs = performance.now() + ms
       stop()
     },
-    /** Fetches from `offset` on, once `adjust` lets it. */
+    /** Sets where fetching continues; `adjust` resumes it. */
     moveTo(offset: bigint): void {
       on = false
       passedTo = null
       flow.seek(offset)
     },
-    /** Pauses and resumes by what waits for a handler; between the two lies half of it, so that they do not alternate. */
+    /** Pauses fetching when `prefetch` messages wait for a handler and resumes it at half of that, so that it does not flap. */
     adjust(queued: number, queuedBytes: number): void {
       const hasRoom = queued < (on ? prefetch : prefetch / 2) && queuedBytes < PREFETCH_BYTES
       const room = hasRoom && performance.now() >= waitUntilMs
@@ -48,7 +48,7 @@ export function createFetching(flow: Flow, prefetch: number) {
       if (room) flow.resume()
       else flow.pause()
     },
-    /** Whether a fetch from `from` on misses nothing and repeats nothing for one who wants `next`. */
+    /** Whether a fetch that began at `from` neither skips nor repeats a message when `next` is the wanted offset. */
     continues: (from: bigint, next: bigint) => from === next || from === passedTo,
     took(): void {
       passedTo = null
@@ -59,7 +59,7 @@ export function createFetching(flow: Flow, prefetch: number) {
       passedTo = to
       starvingSinceMs = null
     },
-    /** @returns whether the log still holds what is fetched next */
+    /** @returns whether the next offset to fetch still lies within the log */
     observe({ low, high }: Watermarks, next: bigint): boolean {
       const at = passedTo !== null && passedTo > next ? passedTo : next
       starvingSinceMs = on && high > at ? (starvingSinceMs ?? performance.now()) : null

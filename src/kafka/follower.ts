@@ -1,4 +1,4 @@
-/** Reads on from a point in a topic, read committed, until a message comes that somebody waits for. */
+/** Reads a topic, read committed, from given offsets on until the awaited message comes. */
 import { randomUUID } from 'node:crypto'
 import type { KafkaMessage } from 'kafkajs'
 import { abortable } from '../lib/abortable.ts'
@@ -15,11 +15,11 @@ const CLOSE_LIMIT_MS = 3_000
 export interface FollowOptions<T> {
   clients: KafkaClients
   topic: string
-  /** The reader joins a group of its own whose name begins so; it commits nothing there. */
+  /** The reader joins a group of its own whose name begins with this, and commits nothing there. */
   groupPrefix: string
-  /** Where each partition is read from; one that is not in it, from its first message. */
+  /** The offset to begin at, by partition; partitions that are missing begin at their first message. */
   from: ReadonlyMap<number, bigint>
-  /** @returns what is waited for; null: go on */
+  /** @returns what the caller waits for; null: read on */
   pick: (message: ReadBack) => T | null
   signal: AbortSignal
   log: Log

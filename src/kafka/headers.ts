@@ -1,4 +1,4 @@
-/** Headers as they were consumed, made such that kafkajs can send them again. */
+/** Converts consumed headers so that kafkajs can send them again. */
 import { MAX_PASSED_HEADER_BYTES, MAX_PASSED_HEADERS, TRACE_HEADERS } from './bounds.ts'
 import type { Headers } from './messages.ts'
 
@@ -18,10 +18,7 @@ export function readHeaders(raw: Headers): Headers {
   return Object.fromEntries(read)
 }
 
-/**
- * @returns as many of the headers as may be passed on, those of tracing first, then in their order; each with all of its values,
- * or not at all
- */
+/** @returns the headers that fit the bounds: trace headers first, then the others in order; each header whole or not at all */
 export function boundHeaders(headers: Headers): Headers {
   const traces = (name: string) => TRACE_HEADERS.includes(name.toLowerCase())
   const entries = Object.entries(headers)

@@ -2,7 +2,7 @@
 import { readableAddress } from './addresses.ts'
 import { TimeLimitError } from './time-limit.ts'
 
-/** The Kafka protocol's name of an error, as in `MESSAGE_TOO_LARGE`; null when it has none (connection, time limit). */
+/** @returns the Kafka protocol's name of the error, such as `MESSAGE_TOO_LARGE`; null for other errors (connection, time limit) */
 export function kafkaErrorType(error: unknown): string | null {
   for (let each = error; each instanceof Error; each = each.cause) {
     if ('type' in each && typeof each.type === 'string') return each.type
@@ -13,7 +13,7 @@ export function kafkaErrorType(error: unknown): string | null {
 /** What kafkajs says when nothing answered its first request. */
 const UNANSWERED = 'Broker not connected'
 
-/** Whether Kafka or the way to it is at fault, rather than whoever asked. */
+/** Whether Kafka or the connection to it caused the error, rather than the request. */
 export const isKafkaFault = (error: unknown): error is Error =>
   error instanceof Error &&
   (error instanceof TimeLimitError || error.name.startsWith('KafkaJS') || error.message === UNANSWERED)
@@ -29,7 +29,7 @@ function brokerOf(error: unknown): string | null {
 
 /**
  * A short reason for the log and for people: the protocol's name where there is one, else the message, which has the code of the
- * socket's error, and the broker's address. Without the names of kafkajs's own classes, which wrap one another and say nothing.
+ * socket's error, and the broker's address. It omits the names of kafkajs's wrapper errors, which say nothing.
  */
 export function kafkaReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -1,19 +1,19 @@
-/** Brings kafkajs's log lines into ours. */
+/** Passes kafkajs's log lines on to the worker's log. */
 import type { LogEntry, logCreator } from 'kafkajs'
 import { logLevel } from 'kafkajs'
 import type { Log, LogFields } from '../logging/log.ts'
 import { readableAddress } from './addresses.ts'
 
-/** A line that repeats is said once in so long. */
+/** A repeated line is logged once in this time, ms. */
 const COLLAPSE_MS = 60_000
 
 /** Asked for without need: what it would tell is then not known. */
 const OPTIONAL_REQUEST = 'DescribeConfigs'
 
 /**
- * What kafkajs throws we log ourselves, with what it means; of what it keeps to itself only lost connections, refused logins
- * and missing rights are worth a warning (without a right on a group it says that there is no coordinator). The rest (each
- * retry, each expected refusal) goes to debug.
+ * The worker itself logs the errors that kafkajs throws. Of the errors that kafkajs only logs, lost connections, refused logins and
+ * missing rights become warnings (without a right on a group kafkajs says that there is no coordinator). The rest, such as each
+ * retry and each expected refusal, goes to debug.
  */
 export function createKafkaLog(log: Log): logCreator {
   const said = new Map<string, { atMs: number; times: number }>()
@@ -41,12 +41,12 @@ export function createKafkaLog(log: Log): logCreator {
     }
 }
 
-/** A client that was given up while it had something to say writes after its end. */
+/** A discarded client may still write to a socket that has ended. */
 const isTrouble = (namespace: string, message: string) =>
   (namespace === 'Connection' && message.startsWith('Connection') && !message.endsWith('write after end')) ||
   namespace.includes('SASL')
 
-/** @returns what was asked for and the broker's words, when the answer was that it is not allowed */
+/** @returns the request and the broker's error, when the broker answered that the request is not allowed */
 function refusedRequest({ message, ...entry }: LogEntry['log']): { request: string; reason: string } | null {
   const reason: unknown = entry['error']
   const request = /^Response (\w+)/.exec(message)?.[1]

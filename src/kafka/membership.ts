@@ -1,4 +1,4 @@
-/** Keeps this worker a member of the consumer group, with one kafkajs consumer after another. */
+/** Keeps this worker a member of the consumer group. When a kafkajs consumer ends, it makes another. */
 import type { Consumer, ConsumerConfig, EachBatchPayload } from 'kafkajs'
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
@@ -11,30 +11,30 @@ import type { Timings } from '../timings.ts'
 
 const RESTART_MIN_MS = 200
 const RESTART_MAX_MS = 2_000
-/** Between two consumers. */
+/** How long disconnecting one consumer may take before the next one is made. */
 const CLOSE_LIMIT_MS = 5_000
 
 export interface MembershipEvents {
   /**
-   * Told synchronously with each join, before anything is fetched; all partitions are paused then.
-   * @param memberChanged the group had this worker out meanwhile: others may have had its partitions
+   * Called synchronously at each join, before anything is fetched, with all partitions paused.
+   * @param memberChanged the group had removed this worker in between, so other workers may have owned its partitions
    */
   onAssigned: (partitions: number[], memberChanged: boolean) => void
   /** A heartbeat of the current generation was accepted. */
   onHeartbeat: () => void
   /** @returns whether the messages were taken */
   onFetched: (partition: number, fetched: Fetched) => boolean
-  /** A stretch without messages (transaction markers, aborted or compacted records) was passed, up to `to`. */
+  /** kafkajs has skipped offsets without messages (transaction markers, aborted or compacted records) and continues at `to`. */
   onPassed: (partition: number, to: bigint) => void
   onRestart: (reason: string) => void
 }
 
 export interface MembershipStatus {
-  /** Whether the group has given this member its partitions, which may be none; not any more once its consumer has ended. */
+  /** Whether the current consumer has joined the group and got its partitions, which may be none. */
   assigned: boolean
-  /** ms since a heartbeat was sent that Kafka has taken, or since a join; at first since the start. */
+  /** ms since the last accepted heartbeat was sent, or since the last join; before the first join, since the start. */
   unansweredMs: number
-  /** Why the last consumer ended, while its successor has not been answered yet. */
+  /** Why the last consumer ended; null once Kafka has answered its successor. */
   lastEnd: string | null
 }
 
@@ -54,11 +54,11 @@ export class Membership {
   #memberId: string | null = null
   /** performance.now() of kafkajs's last sign of life. */
   #aliveAtMs = performance.now()
-  /** Of a heartbeat when it was sent: the answer may have waited for a process that was frozen. */
+  /** performance.now() when the last accepted heartbeat was sent: in a frozen process the answer may have waited for long. */
   #answeredAtMs = performance.now()
   #assigned = false
   #lastEnd: string | null = null
-  /** Whether the consumer of now has joined the group. */
+  /** Whether the current consumer has joined the group. */
   #joined = false
 
   constructor(options: MembershipOptions) {
@@ -111,8 +111,8 @@ export class Membership {
   }
 
   /**
-   * Whether this is a member of the group, which has heard of it within its session. If not, its partitions may be
-   * another's: what it writes about them elsewhere would contradict that one.
+   * Whether this worker is a member of the group that has heard from it within the session timeout. If not, another worker may own its
+   * partitions, and what this one writes to Redis could contradict the new owner.
    */
   isMember(): boolean {
     return this.#assigned && performance.now() - this.#answeredAtMs < this.#options.timeouts.sessionMs
@@ -148,7 +148,7 @@ export class Membership {
 
   async #start(consumer: Consumer): Promise<void> {
     await consumer.connect()
-    // Where kafkajs begins is of no matter: each partition seeks. After OFFSET_OUT_OF_RANGE it is where kafkajs jumps to.
+    // Only matters after OFFSET_OUT_OF_RANGE, when kafkajs jumps to the beginning: otherwise each partition seeks by itself.
     await consumer.subscribe({ topic: this.#options.topic, fromBeginning: true })
     const eachBatch = (payload: EachBatchPayload) => this.#eachBatch(payload)
     await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch })
@@ -166,7 +166,7 @@ export class Membership {
     consumer.on('consumer.network.request', ({ payload: { apiName, duration } }) => {
       if (apiName === 'Heartbeat') heartbeatAtMs = performance.now() - Math.max(0, duration)
     })
-    // No answer of Kafka: kafkajs tells of fetches that asked nobody, since every partition is paused or there is none.
+    // Proves only that kafkajs lives: it reports a fetch even when it asked no broker, because every partition is paused.
     consumer.on('consumer.fetch', alive)
     consumer.on('consumer.heartbeat', () => {
       alive()
@@ -186,7 +186,7 @@ export class Membership {
     consumer.on('consumer.crash', ({ payload }) => end(kafkaReason(payload.error)))
   }
 
-  /** Synchronous within the join: no fetch happens before every partition is paused. */
+  /** Runs synchronously within the join, so that every partition is paused before the first fetch. */
   #onJoin(memberId: string, partitions: number[]): void {
     this.#joined = true
     this.#assigned = true
@@ -197,7 +197,7 @@ export class Membership {
   }
 
   async #eachBatch(payload: EachBatchPayload): Promise<void> {
-    // A seek is pending: this was fetched from where the partition was before it.
+    // A seek is pending, and this batch was fetched from the position before it.
     if (payload.isStale()) return
     const { batch } = payload
     const last = batch.messages.at(-1)
@@ -234,9 +234,8 @@ function consumerConfig({ group, timeouts }: MembershipOptions): ConsumerConfig 
     heartbeatInterval: timeouts.heartbeatMs,
     rebalanceTimeout: timeouts.rebalanceMs,
     maxWaitTimeInMs: timeouts.fetchWaitMs,
-    // As many retries as it takes: while Kafka is away kafkajs stays the member that it was, and goes on at once when it is
-    // back; a new one would wait for the old one's session to end. After a crash kafkajs restarts itself sometimes; here a
-    // new consumer is made always.
+    // kafkajs retries for as long as Kafka is away: it stays the same member and goes on at once when Kafka is back, whereas a
+    // new member would wait for the old one's session to end. After a crash a new consumer is made, so kafkajs must not restart.
     retry: {
       initialRetryTime: 100,
       maxRetryTime: 1_000,

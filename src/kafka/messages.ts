@@ -13,16 +13,16 @@ export interface SourceMessage {
   key: Buffer | null
   value: Buffer | null
   headers: Headers
-  /** It is beyond a bound, and to be dead-lettered. */
+  /** Set when the message is beyond a bound and has to be dead-lettered. */
   beyond?: BeyondBounds
 }
 
-/** Why a message is dead-lettered whatever it says. */
+/** Why a message is dead-lettered without being read. */
 export interface BeyondBounds {
   reason: 'headers_too_large' | 'batch_too_large'
   /** For the operator. */
   detail: string
-  /** The message stands for the whole of what was sent at the offsets from here to its own; null: for itself only. */
+  /** The message stands in for all messages from this offset to its own; null: it stands for itself only. */
   fromOffset: bigint | null
 }
 
@@ -50,20 +50,20 @@ export interface HandlerSignals {
   call: AbortSignal
 }
 
-/** Of a commit: `known` by its own transaction, or `learned` later from the committed offset, and maybe another worker's. */
+/** How a commit is known: `known` from this worker's own transaction, or `learned` from the committed offset; then it may be another worker's. */
 export type Certainty = 'known' | 'learned'
 
 /** What the consumer calls; the pipeline is the one implementation, tests pass plain functions. */
 export interface Handler {
-  /** Never rejects but for an abort: then the message is handed back, uncommitted. */
+  /** Rejects only when a signal aborts; the message is then handed back, uncommitted. */
   handle(message: SourceMessage, signals: HandlerSignals): Promise<Completion>
   /**
-   * Asked right before each transaction with all that it would publish; gives back the same completions, those that
-   * must not be published any more (another message owns the id now) with `messages` emptied.
+   * Called right before each transaction with all completions that it would publish. Returns the same completions, with `messages`
+   * emptied where they must not be published any more because another message owns the id now.
    */
   confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]>
-  /** Told of an answer that this worker will not publish: its partition was taken away, or somebody else has published it. */
+  /** Called with an answer that this worker will not publish: its partition was taken away, or another worker has published it. */
   abandoned?(completion: Completion): void
-  /** Told after the commit. */
+  /** Called after the commit. */
   committed(batch: Completion[], how: Certainty): Promise<void>
 }

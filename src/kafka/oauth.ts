@@ -13,14 +13,14 @@ export type OauthSettings = Extract<Config['kafka']['sasl'], { mechanism: 'oauth
 
 /** Shorter than the 10 s that kafkajs gives a login. */
 const REQUEST_TIMEOUT_MS = 5_000
-/** Of an answer that does not tell `expires_in`, which the standard only recommends. */
+/** The assumed life of a token whose answer has no `expires_in`, which the standard only recommends. */
 const DEFAULT_LIFE_SECONDS = 60
 /**
  * A token is handed out for the first half of its life: a session lasts as long as its token, and one that begins with an
  * old token would have to be renewed at once.
  */
 const FRESH_PART = 0.5
-/** After a failure the endpoint is left alone for so long: consumer, producers and admin client all come back at once. */
+/** After a failure the endpoint is not asked again for this time, because consumer, producers and admin client all retry at once. */
 const FAILED_FOR_MS = 1_000
 const REASON_MAX_LENGTH = 300
 const TOKEN_MAX_BYTES = 64 * 1_024
@@ -38,8 +38,8 @@ interface Token {
 }
 
 /**
- * @returns a function that gives a token which is good for at least half of its life, or until its end while no other is to
- * be had. It rejects with a KafkaJSNonRetriableError that says why there is none; no secret stands in it
+ * @returns a function that gives a token with at least half of its life left, or, while the endpoint gives no other, one that has not
+ * expired. It rejects with a KafkaJSNonRetriableError that gives the reason and holds no secret
  */
 export function createTokenSource(settings: OauthSettings, log: Log, options: TokenOptions = {}) {
   const { fetch = globalThis.fetch, now = () => performance.now() } = options
@@ -90,7 +90,7 @@ async function requestToken(settings: OauthSettings, fetch: typeof globalThis.fe
     method: 'POST',
     headers: { accept: 'application/json', authorization: `Basic ${credentialsOf(settings)}` },
     body: new URLSearchParams({ grant_type: 'client_credentials', ...(scope === null ? {} : { scope }) }),
-    // The secret goes nowhere but to the address that was set.
+    // No redirects: the secret is sent only to the configured address.
     redirect: 'error',
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   }).catch((error: unknown) => {
@@ -134,7 +134,7 @@ function parseAnswer(text: string): Record<string, unknown> {
   }
 }
 
-/** fetch() says only that it failed; what happened stands in its causes. */
+/** fetch() says only that it failed; its causes say why. */
 function whyUnreachable(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${REQUEST_TIMEOUT_MS / 1_000} s`
   const causes: string[] = []
@@ -145,7 +145,7 @@ function whyUnreachable(error: unknown): string {
   return causes.at(-1) ?? 'it cannot be reached'
 }
 
-/** A server may quote what it was asked. */
+/** Removes the secret: a server may quote the request. */
 function withoutSecret(text: string, settings: OauthSettings): string {
   const { clientSecret } = settings
   let clean = text.replace(/\p{Cc}+/gu, ' ')

@@ -1,4 +1,4 @@
-/** What a group has done and has before it, read without being a member of it. */
+/** Reads what a group has committed and what it still has to handle, without joining it. */
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
@@ -10,10 +10,10 @@ import { isDone } from './progress.ts'
 import type { Watermarks } from './start-offset.ts'
 import { readPartitions, readWatermarks } from './start-offset.ts'
 
-/** Many messages ask at once; a standing may be so old. Only `due` can become untrue, and it is asked for again then. */
+/** Many messages ask at once, so a reading is reused for this time. Only `due` can become untrue meanwhile, and callers ask for it again. */
 const CACHE_MS = 200
 const RETRY_MS = 1_000
-/** A topic or partition that is not there for so long is gone. */
+/** A topic or partition that is missing for this time is gone for good. */
 const MISSING_FOR_MS = 10_000
 
 export interface Place {
@@ -45,8 +45,8 @@ interface Snapshot {
 
 export interface OffsetsView {
   /**
-   * Waits while Kafka is away, and says so once. A message of a topic that was made anew counts as the one that stands at its
-   * offset now: Kafka's protocol, as far as kafkajs speaks it, cannot tell the two apart.
+   * Waits while Kafka is away, and logs that once. When the topic was deleted and created again, the message now at the offset is taken
+   * for the old one: the versions of Kafka's protocol that kafkajs speaks cannot tell the two apart.
    * @throws the signal's reason when it aborts
    */
   standing(place: Place, signal: AbortSignal): Promise<Standing>
@@ -72,7 +72,7 @@ export function createOffsetsView(
     if (cached !== undefined && performance.now() - cached.atMs < CACHE_MS) return cached.snapshot
     const fresh = readSnapshot(clients, of.group, of.topic)
     cache.set(key, { atMs: performance.now(), snapshot: fresh })
-    // A failure is for those who asked, not for those who ask next.
+    // Only the callers who share this reading get its failure; the next caller reads again.
     fresh.catch(() => cache.delete(key))
     return fresh
   }
@@ -84,7 +84,7 @@ export function createOffsetsView(
       try {
         const seen = await snapshot(place)
         if (seen?.log.has(place.partition) !== true) {
-          // For a moment a broker may not know a topic that is there: while metadata spreads, or a leader moves.
+          // A broker may not know an existing topic for a moment, while metadata spreads or a leader moves.
           missingSinceMs ??= performance.now()
           if (performance.now() - missingSinceMs < MISSING_FOR_MS) {
             await pause(RETRY_MS, signal)
@@ -135,7 +135,7 @@ export function createOffsetsView(
 
 /** @returns null when the topic is not there */
 async function readSnapshot(clients: KafkaClients, group: string, topic: string): Promise<Snapshot | null> {
-  // Offsets before the log's ends: a message that is written in between is not taken for one beyond the end.
+  // Read the offsets first: a message that is written before the second reading then lies within the log.
   const committed = await orMissing(readCommitted(clients, group, topic))
   const log = committed && (await orMissing(readWatermarks(clients, topic, { withoutLeaders: 'omit' })))
   return committed && log && { committed, log }

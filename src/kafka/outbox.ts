@@ -11,17 +11,17 @@ import type { Position } from './reconcile.ts'
 export interface BatchLimits {
   /** Completions in a transaction. */
   messages: number
-  /** Bytes for one topic: they may all go to one partition, in one record batch (1 MB is the broker's default limit). */
+  /** Bytes for one topic. They may all go to one partition in one record batch, of which brokers take 1 MB by default. */
   bytes: number
 }
 
 export const DEFAULT_BATCH_LIMITS: BatchLimits = { messages: 200, bytes: 700_000 }
 
-/** A batch limit that was halved grows back after so long. */
+/** A batch limit that was halved is doubled again after this time. */
 const REGROW_MS = 60_000
 const TOPIC_RETRY_MIN_MS = 1_000
 const TOPIC_RETRY_MAX_MS = 10_000
-/** How long a message waits that Kafka refuses in every form. */
+/** A message that Kafka refuses in every form is tried again after this time. */
 const UNPUBLISHABLE_RETRY_MS = 60_000
 const RECORD_OVERHEAD_BYTES = 100
 
@@ -49,7 +49,7 @@ export function createOutbox(
   let shrunkAtMs = 0
   let metadataBytes = METADATA_LIMIT_BYTES
   let metadataFull = false
-  /** A refusal did not say which topic it was for: ask for one topic at a time. */
+  /** Set after a refusal that did not name its topic: send to one topic at a time to find it. */
   let eachTopicAlone = false
   const holds = new Map<string, TopicHold>()
 
@@ -71,8 +71,8 @@ export function createOutbox(
   }
 
   /**
-   * Shortens `items` until the account of what is done above the committed offset fits its metadata.
-   * @returns null when not even one fits: the partition then starts nothing more until its oldest message is done
+   * Shortens `items` until the list of offsets that are done above the committed one fits the offset's metadata.
+   * @returns null when not even one item fits: the partition then starts nothing more until its oldest message is done
    */
   function fit(items: OpenMessage[], { next, ahead }: Position): Batch | null {
     for (let count = items.length; count > 0; count >>= 1) {
@@ -105,7 +105,7 @@ export function createOutbox(
     }
   }
 
-  /** Decides what to do differently next time. */
+  /** Changes what the next transactions hold, so that Kafka takes them. */
   async function refused(refusal: PublishRefused, items: OpenMessage[]): Promise<void> {
     if (refusal.refusal === 'metadata_too_large') {
       metadataBytes = Math.max(1, metadataBytes >> 1)
@@ -170,10 +170,10 @@ export function createOutbox(
     fit,
     succeeded,
     refused,
-    /** Whether to find out which topic Kafka refuses. */
+    /** Whether to send to each topic alone, to find out which one Kafka refuses. */
     eachTopicAlone: (items: OpenMessage[]) =>
       eachTopicAlone || (holds.size > 0 && topicsOf(items).some((each) => holds.has(each))),
-    /** Whether starting more messages would only make more gaps. */
+    /** Whether no more messages may be started, because more gaps would not fit the metadata. */
     isFull: () => metadataFull,
     /** Topics that Kafka refuses, and why. */
     holds: () => [...holds].map(([topic, { reason }]) => ({ topic, reason })),

@@ -11,10 +11,10 @@ import { readWatermarks } from './start-offset.ts'
 import { within } from './time-limit.ts'
 import { timestampMsOf } from './timestamps.ts'
 
-/** Whoever takes the messages may wait for Redis in between. */
+/** The consumer of the messages may wait for Redis in between. */
 const SESSION_TIMEOUT_MS = 30_000
 const FETCH_WAIT_MS = 250
-/** A killed writer's transaction holds readers back until its time is over; longer than that is a fault. */
+/** A killed writer's open transaction holds readers back until it times out; longer than that is a fault. */
 const STALL_LIMIT_MS = 60_000
 const CLOSE_LIMIT_MS = 3_000
 
@@ -35,17 +35,17 @@ export interface ReadBackOptions {
   groupPrefix: string
   /** ms since the epoch */
   sinceMs: number
-  /** Called for one message after the other, in the order of each partition; a rejection ends the reading. */
+  /** Called for one message at a time, in the order of each partition. A rejection ends the reading. */
   onMessage: (message: ReadBack) => Promise<void>
   signal: AbortSignal
   log: Log
 }
 
-/** How far each partition is read, and how far it has to be. */
+/** How far each partition has been read, and how far it has to be read. */
 type Course = Map<number, { next: bigint; end: bigint }>
 
 /**
- * Resolves when each partition is read up to the end that it had at the call; each message is given once.
+ * Resolves when each partition has been read up to its end at the time of the call. Each message is passed on once.
  * @throws what kafkajs throws, what `onMessage` rejects with, the signal's reason, Error when nothing comes for a minute
  */
 export async function readBack(options: ReadBackOptions): Promise<void> {
@@ -69,8 +69,8 @@ export async function readBack(options: ReadBackOptions): Promise<void> {
 }
 
 /**
- * @returns null for a batch that is larger than any of ours: nobody looks for something in it
- * @throws Error that names the codec of a batch that cannot be read, since what is looked for may be in it
+ * @returns null for a batch that is larger than any that a worker writes, so that it holds nothing of interest
+ * @throws Error that names the codec of a batch that cannot be read, because it may hold what the caller looks for
  */
 export function readBackOf(topic: string, partition: number, message: KafkaMessage, log: Log): ReadBack | null {
   const unreadable = unreadableIn(message)
@@ -119,7 +119,7 @@ async function readAll(
     const part = course.get(batch.partition)
     for (const message of batch.messages) {
       const offset = BigInt(message.offset)
-      // Again after a rebalance, or written since.
+      // Read before (after a rebalance), or written after the call.
       if (part === undefined || offset < part.next || offset >= part.end || signal.aborted) continue
       const { partition } = batch
       const read = readBackOf(topic, partition, message, log)

@@ -1,6 +1,6 @@
 /**
  * One assigned partition: takes messages, has them handled side by side, and publishes what the handlers answer, out of order.
- * Whether it may is assignment.ts's to say, where its states stand; what handlers answer meanwhile is kept.
+ * assignment.ts, which lists the states, decides whether it may publish. Until it may, the answers are kept.
  */
 import type { Log } from '../logging/log.ts'
 import type { Acquired } from './acquire.ts'
@@ -22,7 +22,7 @@ import { createPublishing } from './publishing.ts'
 import type { StartOffsets, Watermarks } from './start-offset.ts'
 import type { Seat, Window } from './window.ts'
 
-/** A batch that cannot be read is tried again after so long. */
+/** A batch that cannot be read is tried again after this time. */
 const UNREADABLE_RETRY_MS = 15_000
 
 export interface PartitionOptions {
@@ -35,12 +35,12 @@ export interface PartitionOptions {
   /** Aborts calls: the worker's time to drain is over. */
   call: AbortSignal
   batch: BatchLimits
-  /** Fetching pauses at so many messages that no handler has room for. */
+  /** Fetching pauses while so many messages wait for a handler. */
   prefetch: number
   log: Log
-  /** Whether the group still counts this worker in, as far as it knows: else nothing is confirmed or published. */
+  /** Whether this worker is still a member of the group, as far as it knows. Otherwise nothing is confirmed or published. */
   isMember: () => boolean
-  /** Committed, as known from the commit itself or read later; `durationMs` is null for the latter. */
+  /** These completions are committed. `durationMs` is null when that was read from the committed offset later. */
   onCommitted: (completions: Completion[], durationMs: number | null) => void
   /** A transaction failed, for whatever reason. */
   onFailed: () => void
@@ -57,7 +57,7 @@ export class Partition {
   readonly #fetching: Fetching
   readonly #publish: () => void
   #draining = false
-  /** What the partition waits before. */
+  /** The batch that cannot be read and that the partition waits for. */
   #unreadable: Unreadable | null = null
   #lag = 0n
   #committedAtMs: number | null = null
@@ -127,7 +127,7 @@ export class Partition {
     return true
   }
 
-  /** kafkajs met a stretch without messages and goes on at `to`. */
+  /** kafkajs has skipped offsets without messages and continues at `to`. */
   passed(to: bigint): void {
     this.#fetching.passed(to)
   }
@@ -141,13 +141,13 @@ export class Partition {
     this.#startMore()
   }
 
-  /** The group still counts this worker in. */
+  /** A heartbeat has proved that this worker is still a member of the group. */
   proven(): void {
     this.#assignment.proven()
     this.#publish()
   }
 
-  /** Takes in what the log holds now, as the worker's tick read it. */
+  /** Takes note of the log's first and next offset, which the watchdog has read. */
   observe(log: Watermarks): void {
     const { position, state } = this.#assignment
     if (position === null) return
@@ -155,7 +155,7 @@ export class Partition {
     if (state === 'ready' && !this.#fetching.observe(log, position.next)) this.#assignment.reacquire()
   }
 
-  /** Looks whether something that was held may go on. */
+  /** Called every second: publishes and starts what was held and need not be any more. */
   poke(): void {
     this.#publish()
     this.#startMore()
@@ -168,7 +168,7 @@ export class Partition {
     this.#fetching.stop()
   }
 
-  /** It was revoked, or the worker has drained. */
+  /** The partition was revoked, or the worker has drained. */
   drop(reason: Error): void {
     this.#assignment.revoke(reason)
     this.#wait.abort(reason)
@@ -192,13 +192,13 @@ export class Partition {
       ...this.#open.counts(),
       holds: this.#outbox.holds(),
       trouble,
-      /** Why the next batch cannot be read; null: it can. */
+      /** Why the next batch cannot be read; null when it can. */
       unreadable: this.#unreadable?.reason ?? null,
       lastCommitAgeMs: this.#committedAtMs === null ? null : performance.now() - this.#committedAtMs,
     }
   }
 
-  /** Waits before a batch that cannot be read, and looks again now and then: a newer worker may know its codec. */
+  /** Waits at a batch that cannot be read and tries it again every 15 s. A newer worker may know its codec. */
   #meet(next: Unreadable | null): void {
     const { log, source } = this.#options
     const { topic, partition } = source
@@ -231,7 +231,7 @@ export class Partition {
   async #failed({ publisher }: Ownership, error: unknown, items: OpenMessage[]): Promise<void> {
     this.#options.onFailed()
     const reacquire = this.#assignment.suspect(publisher)
-    // Null: a join has made the partition acquire anew meanwhile.
+    // Null: after a join the partition is being acquired again already.
     if (reacquire === null) return
     if (!(error instanceof PublishRefused)) return this.#assignment.warn('publishing is interrupted', error)
     await this.#outbox.refused(error, items)

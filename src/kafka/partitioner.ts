@@ -1,12 +1,12 @@
-/** Where an outgoing message goes. */
+/** Chooses the partition of an outgoing message. */
 import type { ICustomPartitioner, Message } from 'kafkajs'
 import { Partitioners } from 'kafkajs'
 
 const chosen = new WeakMap<Message, number>()
 
 /**
- * The Java client's partitioner, with its choice kept per message: kafkajs asks again at each retry of a send, and a message
- * without a key would go to a second partition after its first append went through unnoticed.
+ * The Java client's partitioner, which keeps its choice per message. kafkajs asks again at each retry of a send, and a message without
+ * a key could then be appended to a second partition although the first append had succeeded.
  */
 export const stickyPerMessage: ICustomPartitioner = () => {
   const choose = Partitioners.DefaultPartitioner()

@@ -1,4 +1,4 @@
-/** What to commit for a partition, from the offsets that are not done yet. Pure. */
+/** Computes what to commit for a partition from the offsets that are not done yet. Pure. */
 import type { OffsetRange } from './offset-metadata.ts'
 
 export interface Progress {
@@ -9,9 +9,9 @@ export interface Progress {
 }
 
 /**
- * Whatever lies below the fetch position and is not open is done or was never there: transaction markers and compacted
- * offsets need no account of their own.
- * @param open ascending; taken from the log and not done
+ * An offset below the fetch position that is not open is either done or holds no message, like transaction markers and compacted
+ * offsets. Both count as done.
+ * @param open offsets that were fetched and are not done, ascending
  * @param position the offset after the last one that was fetched
  * @param ahead what an earlier commit says is done; the part at or above `position` still counts
  */

@@ -1,4 +1,4 @@
-/** One transaction: outputs and the consumed offset, or nothing. */
+/** Publishes outputs and commits the consumed offset in one Kafka transaction: all of it or nothing. */
 import type { Message, Producer, RecordMetadata, TopicMessages, Transaction } from 'kafkajs'
 import { pause } from '../lib/abortable.ts'
 import type { KafkaClients } from './clients.ts'
@@ -9,7 +9,7 @@ import { within } from './time-limit.ts'
 import { TIMINGS } from '../timings.ts'
 
 const { transactionMs, fenceMs } = TIMINGS.kafka
-/** The markers of the transaction before this one are being written for some ms. */
+/** Kafka refuses an offset commit for some ms, while it writes the markers of the previous transaction. */
 const CONCURRENT_RETRY_MS = 6
 const CONCURRENT_RETRIES = 200
 
@@ -25,7 +25,7 @@ export type Refusal = 'too_large' | 'topic' | 'metadata_too_large'
 /** Kafka refused the content of a transaction, for good or until somebody repairs something. */
 export class PublishRefused extends Error {
   readonly refusal: Refusal
-  /** The only topic the refused send was for; null when it was for several, or for none. */
+  /** The topic of the refused send; null when the send was for several topics or for none. */
   readonly topic: string | null
   constructor(refusal: Refusal, topic: string | null, cause: unknown) {
     super(`Kafka refused a transaction: ${kafkaErrorType(cause) ?? 'unknown'}`, { cause })
@@ -39,7 +39,7 @@ const REFUSALS: Record<string, Refusal> = {
   MESSAGE_TOO_LARGE: 'too_large',
   RECORD_LIST_TOO_LARGE: 'too_large',
   UNKNOWN_TOPIC_OR_PARTITION: 'topic',
-  // Another topic of the same request is refused; kafkajs throws what stands first.
+  // Another topic of the same request is refused; kafkajs throws the first error of the response.
   OPERATION_NOT_ATTEMPTED: 'topic',
   TOPIC_AUTHORIZATION_FAILED: 'topic',
   INVALID_TOPIC_EXCEPTION: 'topic',
@@ -47,7 +47,7 @@ const REFUSALS: Record<string, Refusal> = {
 }
 
 export interface PublishOptions {
-  /** A send per topic: slower, but a refusal names its topic. */
+  /** Sends to each topic alone: slower, but a refusal then names its topic. */
   eachTopicAlone?: boolean
   /**
    * Sends the messages in a transaction that is aborted first. A broker that is killed just after it acknowledged a commit may
@@ -56,7 +56,7 @@ export interface PublishOptions {
    * and a commit would publish them together with their repetition.
    */
   abortFirst?: boolean
-  /** Asked when all is sent, right before the commit; when it rejects, nothing is published. */
+  /** Called when everything is sent, right before the commit. When it rejects, the transaction is aborted. */
   mayCommit?: () => Promise<void>
 }
 
@@ -72,9 +72,9 @@ export interface Publisher {
     metadata: string,
     options?: PublishOptions,
   ): Promise<void>
-  /** Does what `abortFirst` does, alone: what an earlier transaction left without an end is ended by it. */
+  /** Does only what `abortFirst` does: it ends an earlier transaction whose markers are missing. */
   rehearse(messages: readonly OutgoingMessage[]): Promise<void>
-  /** Ends its connection, in the background. */
+  /** Disconnects the producer, in the background. */
   close(): void
 }
 
@@ -90,7 +90,7 @@ export async function openPublisher(
   signal: AbortSignal,
 ): Promise<Publisher> {
   const producer = clients.producer(transactionalId)
-  // Ends kafkajs's own retries too: a late one would fence the partition's next owner.
+  // Ends kafkajs's retries too: a late InitProducerId would fence the partition's next owner.
   const close = () => clients.discard(producer)
   signal.addEventListener('abort', close, { once: true })
   try {
@@ -134,7 +134,7 @@ async function publish(
   try {
     await mayCommit?.()
   } catch (error) {
-    // Readers of the outputs wait for as long as it is open.
+    // An open transaction holds back the readers of the outputs.
     await transaction.abort()
     throw error
   }
@@ -177,7 +177,7 @@ async function sendOffset(transaction: Transaction, source: Source, offset: bigi
   }
 }
 
-/** The limit of the whole transaction ends its waits. */
+/** No signal is needed: the time limit of the whole transaction bounds the wait. */
 const NEVER = new AbortController().signal
 
 function refusalOf(error: unknown, topic: string | null): PublishRefused | null {
@@ -205,7 +205,7 @@ function topicMessages(messages: readonly OutgoingMessage[]): TopicMessages[] {
 
 const made = new WeakMap<OutgoingMessage, Message>()
 
-/** The same object each time, so that a repetition goes to the same partition. */
+/** @returns the same object for the same message, because the partitioner keeps its choice per object */
 function kafkaMessage(message: OutgoingMessage): Message {
   const { key, value, headers } = message
   const before = made.get(message) ?? { key, value, headers }

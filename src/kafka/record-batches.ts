@@ -14,7 +14,7 @@ export interface BatchTrouble {
   kind: 'too_large' | 'unreadable'
   codec: string
   reason: string
-  /** Its first offset that is not delivered otherwise; the message that tells of it has its last one. */
+  /** The batch's first offset that is not delivered; the message that stands in for the batch has its last offset. */
   from: bigint
 }
 
@@ -29,9 +29,9 @@ export interface FetchedRecord {
   headers: HeadersFound['headers']
   isControlRecord: boolean
   batchContext: { producerId: string; inTransaction: boolean }
-  /** Beyond the bounds: what there is; `headers` holds some of them only. */
+  /** Set when the headers are beyond the bounds: how many there are. `headers` then holds only some of them. */
   tooManyHeaders?: { count: number; bytes: number }
-  /** It stands for a whole batch, and has no content. */
+  /** Set when the record stands in for a whole batch; it has no content then. */
   trouble?: BatchTrouble
 }
 
@@ -42,11 +42,11 @@ export interface FetchAllowance {
 
 export const newAllowance = (): FetchAllowance => ({ bytes: MAX_UNPACKED_BYTES })
 
-/** Base offset and length stand before what the length counts. */
+/** The length of a batch does not count its first 12 bytes: the base offset and the length itself. */
 const PREFIX_BYTES = 12
 const HEADER_BYTES = 61
 const MAGIC_AT = 16
-/** For so long at a time, at most, records are decoded without a turn of the event loop. */
+/** Records are decoded for at most this time before other work gets a turn of the event loop. */
 const SLICE_MS = 10
 const RECORDS_BETWEEN_LOOKS = 32
 
@@ -114,7 +114,7 @@ async function readBatch(
     if (!(error instanceof UnpackError)) throw error
     return [troubled(batch, fetchOffset, error)]
   }
-  // It was unpacked in vain, but its turn comes: the next fetch begins with it.
+  // Unpacking was in vain, but the next fetch begins with this batch.
   if (content.length > allowance.bytes && !isFirst) return 'later'
   allowance.bytes -= content.length
   return await readRecords(batch, content, fetchOffset, mostRecords)

@@ -1,9 +1,9 @@
 /**
- * Which dead letters were sent back, in a compacted topic beside theirs: per reason and partition of the dead-letter topic, the
- * offset after the last one. A letter has one reason, and those of one reason are sent back in their order, so that says it all.
+ * Records which dead letters were sent back, in a compacted topic beside theirs: per reason and partition of the dead-letter topic,
+ * the offset after the last one. That is enough, because a letter has one reason and letters of one reason are sent back in order.
  *
- * An entry is written in the transaction that sends its letter back: both or none, whatever dies. The truth is in Kafka alone,
- * and, unlike the offsets of a consumer group without members, does not expire after a week.
+ * An entry is written in the transaction that sends its letter back: both or none, even if the process crashes. Kafka alone holds
+ * this record, which, unlike the offsets of a consumer group without members, does not expire after a week.
  */
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
@@ -17,9 +17,9 @@ import { transactionalIdOf } from './transactional-id.ts'
 
 export interface LedgerOptions {
   clients: KafkaClients
-  /** The worker's; readers and writers are named after it, so that one prefixed ACL covers them. */
+  /** The worker's group; readers and writers are named after it, so that one prefixed ACL covers them. */
   group: string
-  /** Of the dead letters. */
+  /** The topic of the dead letters. */
   topic: string
   signal: AbortSignal
   log: Log
@@ -59,13 +59,13 @@ export async function readLedger({ clients, group, topic, signal, log }: LedgerO
       log,
     })
   } catch (error) {
-    // Nothing was ever sent back.
+    // No letter was ever sent back.
     if (kafkaErrorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
   }
   return {
     wasSent(letter) {
       const next = sentUpTo.get(keyOf(letter)) ?? 0n
-      // Beyond the end of the topic: that was of another topic of this name.
+      // An entry beyond the end of the topic belongs to an earlier topic of this name.
       return next <= (ends.get(letter.partition)?.high ?? 0n) && letter.offset < next
     },
   }
@@ -73,11 +73,11 @@ export async function readLedger({ clients, group, topic, signal, log }: LedgerO
 
 const keyOf = ({ reason, partition }: Place) => `${reason}/${partition}`
 
-/** `refused`: Kafka did not take it, and never will as it is. */
+/** `refused`: Kafka did not take the letter and never will unless something is repaired. */
 export type Sent = { kind: 'sent' } | { kind: 'refused'; why: string }
 
 export interface Sender {
-  /** @throws what kafkajs throws: whether it was sent is known to the ledger only */
+  /** @throws what kafkajs throws: only the ledger then knows whether the letter was sent */
   send(letter: Place, message: OutgoingMessage): Promise<Sent>
   close(): void
 }

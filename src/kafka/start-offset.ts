@@ -1,9 +1,9 @@
-/** Where a group without a committed offset begins. */
+/** Finds the offset at which a group without a committed one begins. */
 import type { Config } from '../config.ts'
 import type { KafkaClients } from './clients.ts'
 
 export interface Watermarks {
-  /** The first offset that retention has left. */
+  /** The first offset that retention has not deleted. */
   low: bigint
   /** The offset of the next message. */
   high: bigint
@@ -35,21 +35,21 @@ export async function readPartitions(clients: KafkaClients, topic: string): Prom
   return topics.find(({ name }) => name === topic)?.partitions.map(({ partitionId }) => partitionId) ?? []
 }
 
-/** Of seconds since the epoch this is the year 5138, of ms 1973. */
+/** Timestamps below this are seconds: it is the year 5138 in seconds and 1973 in ms. */
 const LARGEST_IN_SECONDS = 1e11
 
 export interface StartOffsets {
   /**
-   * Where KAFKA_START_FROM says, as the log is at the call; resolves when that may be committed. A partition that was added to
-   * the topic meanwhile begins at its first message.
+   * Gives the offset that KAFKA_START_FROM means in the log at the time of the call, and resolves when it may be committed. A partition
+   * that was added to the topic since begins at its first message.
    */
   first(partition: number): Promise<bigint>
-  /** The first message younger than PROCESSED_TTL_SECONDS: whatever is finished since is still marked so. */
+  /** The first message younger than PROCESSED_TTL_SECONDS: Redis still marks everything that was finished since then. */
   recent(partition: number): Promise<bigint>
 }
 
 /**
- * @param mayCommit waits until a first offset may be committed: recovery takes one for a sign that the group has worked before
+ * @param mayCommit resolves when a first offset may be committed; recovery takes a committed offset for a sign that the group has worked before
  * @param now ms since the epoch
  */
 export function createStartOffsets(
@@ -63,7 +63,7 @@ export function createStartOffsets(
   /** How many partitions the topic had when this worker first asked. */
   let partitionsAtFirst: number | null = null
 
-  /** The first message whose timestamp, in whatever unit it is, is not below `timestamp`; the end where there is none. */
+  /** @returns the first message whose timestamp, in its own unit, is not below `timestamp`; the log's end where there is none */
   async function firstFrom(partition: number, timestamp: number): Promise<bigint> {
     const offsets = await clients.withAdmin((admin) => admin.fetchTopicOffsetsByTimestamp(topic, timestamp))
     const found = offsets.find((each) => each.partition === partition)
@@ -72,8 +72,8 @@ export function createStartOffsets(
   }
 
   /**
-   * Producers that write seconds, or no time at all, seem older to Kafka than everything: what it passes over is looked at once
-   * more. Micro- and nanoseconds seem younger; they are begun with too early, where nothing is lost.
+   * To Kafka, messages with timestamps in seconds or without one seem older than all others, so the messages that it skips are checked
+   * once more. Messages in micro- or nanoseconds seem younger: the start is then too early, which loses nothing.
    */
   async function since(partition: number, atMs: number): Promise<bigint> {
     const start = await firstFrom(partition, atMs)

@@ -1,6 +1,6 @@
-/** Times of records as producers write them: Kafka means ms since the epoch, and passes on whatever it is given. */
+/** Reads the timestamps of records. They should be ms since the epoch, but Kafka passes on whatever producers write. */
 
-/** What cannot be read as a time: none was given (-1), or it is of no unit that would make it one of our days. */
+/** Stands for a timestamp that is missing (-1) or that is no plausible date in any unit. */
 export const NO_TIME = 0
 
 /**
@@ -16,7 +16,7 @@ const UNITS = [
 
 /**
  * @param timestamp of a record, as in the log
- * @returns ms since the epoch, or NO_TIME; the same for the same record whenever it is read
+ * @returns ms since the epoch, or NO_TIME; it depends on nothing but `timestamp`
  */
 export function timestampMsOf(timestamp: string): number {
   const value = BigInt(timestamp)

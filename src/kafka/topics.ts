@@ -1,4 +1,4 @@
-/** Makes the topics that are missing at start; never touches one that is there. */
+/** Creates the topics that are missing at the start; never changes an existing one. */
 import { pause } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../logging/log.ts'
@@ -7,9 +7,9 @@ import { kafkaErrorType, kafkaReason, settingsToCheck } from './kafka-error.ts'
 
 const RETRY_MS = 1_000
 const NOT_AUTHORISED = new Set(['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED'])
-/** Right after a topic was made, on a cluster that is well: no reason to say that Kafka is away. */
+/** Normal right after a topic was created: no reason to log that Kafka is away. */
 const SPREADING = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'])
-/** The broker would answer so for ever. */
+/** Errors that waiting does not cure. */
 const WRONG_SETTING = new Set(['INVALID_REPLICATION_FACTOR', 'INVALID_PARTITIONS', 'POLICY_VIOLATION'])
 
 /**
@@ -54,7 +54,7 @@ export async function ensureTopics(
   }
 }
 
-/** The broker will not create a topic; the message says which and what to do. */
+/** The broker refuses to create a topic; the message names the topic and the remedy. */
 export class TopicRefused extends Error {}
 
 async function createTopic(
@@ -81,7 +81,7 @@ async function createTopic(
   }
 }
 
-/** kafkajs wraps what the broker says of each topic into an aggregate. */
+/** kafkajs wraps the errors of the single topics in an aggregate. */
 function createErrorType(error: unknown): string | null {
   const first: unknown = error instanceof Error && 'errors' in error ? (error.errors as unknown[])[0] : error
   return kafkaErrorType(first) ?? kafkaErrorType(error)

@@ -1,11 +1,11 @@
-/** Which of the messages of a commit that Kafka seems to have lost its readers do not see. */
+/** Finds the messages that readers do not see, of a commit that Kafka seems to have lost. */
 import { createHash } from 'node:crypto'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import type { Headers, OutgoingMessage } from './messages.ts'
 import { readBack } from './outcomes-reader.ts'
 
-/** Clocks of workers and brokers may differ by so much. */
+/** The clocks of workers and brokers may differ by this much. */
 const CLOCK_MARGIN_MS = 600_000
 
 export interface UnseenOptions {

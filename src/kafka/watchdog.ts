@@ -1,4 +1,4 @@
-/** Finds the consumer that stands still, which kafkajs does not notice, and has another one made. */
+/** Notices a consumer that makes no progress, which kafkajs does not, and has another one made. */
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaReason } from './kafka-error.ts'
@@ -7,7 +7,7 @@ import { readWatermarks } from './start-offset.ts'
 
 const READ_EVERY_TICKS = 5
 const STALL_MAX_MS = 600_000
-/** So long without an answer to any heartbeat, and it is told: a broker that hangs refuses no connection. */
+/** When no heartbeat was answered for this time, the log says so: a broker that hangs refuses no connection. */
 const SILENCE_TOLD_MS = 12_000
 const ANSWERED_MS = 5_000
 
@@ -16,14 +16,14 @@ export interface WatchdogOptions {
   topic: string
   partitions: ReadonlyMap<number, Partition>
   membership: { silentMs: () => number; restart: (reason: string) => void; status: () => { unansweredMs: number } }
-  /** Without a sign of life for so long, though Kafka answers, kafkajs is taken for dead: longer than any join may take. */
+  /** When kafkajs shows no sign of life for this time although Kafka answers, it counts as dead. Longer than any join may take. */
   silentLimitMs: number
-  /** Messages wait, nothing holds them, and fetching brings none for so long: make another consumer. Doubled each time. */
+  /** When fetching brings no messages for this time although some wait, another consumer is made. Doubled each time. */
   stallMs: number
   log: Log
 }
 
-/** @returns what to call once a second: it goes on with what was held, and looks after the fetching now and then */
+/** @returns a function to call once a second: it pokes the partitions each time and checks the fetching every 5 s */
 export function createWatchdog(options: WatchdogOptions): () => void {
   const { clients, topic, partitions, membership, silentLimitMs, log } = options
   let { stallMs } = options
@@ -40,7 +40,7 @@ export function createWatchdog(options: WatchdogOptions): () => void {
       }
       restartIfStill()
     } catch (error) {
-      // With Kafka away there is nothing to restart for: kafkajs comes back as the member that it was.
+      // While Kafka is away a restart would not help: kafkajs comes back as the same member.
       log.debug('the watchdog could not look at the topic', { topic, reason: kafkaReason(error) })
     } finally {
       looking = false
@@ -49,19 +49,19 @@ export function createWatchdog(options: WatchdogOptions): () => void {
 
   function restartIfStill(): void {
     const silent = membership.silentMs() > silentLimitMs
-    // Kafka may have come back just now: kafkajs has until the next look.
+    // Kafka may have come back just now: give kafkajs until the next look.
     if (silent && silentBefore) membership.restart('no sign of life, though Kafka answers')
     silentBefore = silent
     const starving = [...partitions.values()].find((each) => each.starvingMs() > stallMs)
     if (starving === undefined) return
-    // A producer's transaction that hangs looks the same, and no restart helps against it: ever more rarely.
+    // A producer's hanging transaction looks the same, and no restart helps against it: restart ever more rarely.
     stallMs = Math.min(stallMs * 2, STALL_MAX_MS)
     membership.restart(
       `partition ${starving.partition} has messages and brings none (or a producer's transaction is open)`,
     )
   }
 
-  /** kafkajs itself says nothing of a broker that takes connections and answers nothing. */
+  /** kafkajs does not report a broker that accepts connections and answers nothing. */
   function tellSilence(): void {
     const { unansweredMs } = membership.status()
     if (!silenceTold && unansweredMs > SILENCE_TOLD_MS) {

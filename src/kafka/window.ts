@@ -1,11 +1,11 @@
-/** How many messages, and how many bytes of them, one worker has open at once; shared fairly by its partitions. */
+/** Bounds the messages, and their bytes, that one worker has open at once, and shares this window fairly among its partitions. */
 
 export interface WindowLimits {
   messages: number
   bytes: number
 }
 
-/** One partition's seat at the window. */
+/** One partition's share of the window. */
 export interface Seat {
   /** @returns whether the message may be started now; if not, `wake` is called when there may be room */
   enter(bytes: number): boolean
@@ -15,8 +15,8 @@ export interface Seat {
 }
 
 /**
- * A partition may use all that the others do not need: a quarter of the window is kept for them in equal parts, so that one
- * full of held messages cannot shut the others out. A partition with nothing open may always start one, however large.
+ * A quarter of the window is reserved for the partitions in equal parts, so that one full of held messages cannot shut the others
+ * out; the rest goes to whoever asks first. A partition with nothing open may always start one message, however large.
  */
 export function createWindow(limits: WindowLimits) {
   const seats = new Set<{ messages: number; bytes: number; refused: boolean; wake: () => void }>()
@@ -25,7 +25,7 @@ export function createWindow(limits: WindowLimits) {
   const reserve = () => Math.max(1, Math.floor(limits.messages / 4 / Math.max(1, seats.size)))
 
   function wakeRefused(): void {
-    // Whoever was refused longest goes first: a woken one that is refused again goes to the end.
+    // The one that was refused longest ago goes first; one that is woken and refused again goes to the end.
     for (const seat of [...seats].filter(({ refused }) => refused)) {
       seat.refused = false
       seats.delete(seat)

@@ -1,4 +1,4 @@
-/** A request's result from the model: asked until it is settled, verified, and asked once more when the answer is doubtful. */
+/** Gets a request's result from the model: asks until the request is settled, verifies the answer, and asks once more when it is doubtful. */
 import type { FailureCode } from '../errors.ts'
 import { FAILURES } from '../errors.ts'
 import type { HandlerSignals } from '../kafka/messages.ts'
@@ -15,9 +15,9 @@ import type { Ask } from './attempt.ts'
 import type { RequestContext } from './completion.ts'
 import { failed } from './completion.ts'
 
-/** A message that was in flight at so many deaths of its worker runs alone from then on, so that it can hurt no other. */
+/** A message whose worker has died this many times while it was in flight runs alone from then on, so that it can harm no other. */
 const STARTS_BEFORE_ALONE = 3
-/** What a caller is told when the provider's rate limit has outlasted all retries, and says nothing of its end. */
+/** The wait that a caller is told when the provider's rate limit outlasts all retries and does not say when it ends. */
 const RATE_LIMITED_WAIT_MS = 60_000
 
 export interface AnswerParts {
@@ -29,7 +29,7 @@ export interface AnswerParts {
   metrics: Pick<Metrics, 'attemptFailed'>
 }
 
-/** What a request has come to: an outcome, a refusal for budget, or nothing, because its claim changed hands. */
+/** The end of a request: an outcome, a refusal for budget, or nothing, because another message took over its claim. */
 export type Result = { kind: 'final'; outcome: Outcome } | { kind: 'refused'; waitMs: number } | { kind: 'changed' }
 
 type Answer = Extract<Settled, { kind: 'answer' }>
@@ -71,7 +71,7 @@ export class Answers {
     if (settled.kind !== 'answer') return withoutAnswer(settled, journey)
     const first = await this.#verify(prepared, settled, journey)
     if (!first.isDoubtful) return await concluded(first, false)
-    // The answer is about something else: the model is asked once more, and what was paid for is kept whatever comes of that.
+    // The answer is about something else: ask the model once more, and keep the paid answer if that fails.
     await settled.endLease()
     const endAtOnce: AskingPort['onFailure'] = (failure) => {
       this.#tellFailure(id, failure, { kind: 'give_up', code: failure.code })
@@ -99,7 +99,7 @@ export class Answers {
   }
 }
 
-/** To its caller a rate limit is "try again after", whoever sets it; every other failure is final. */
+/** A rate limit tells the caller when to try again, whether the budget or the provider sets it. Every other failure is final. */
 function withoutAnswer(settled: Exclude<Settled, { kind: 'answer' }>, journey: Journey): Result {
   if (settled.kind !== 'failed') return settled
   const { code, retryAfterMs } = settled

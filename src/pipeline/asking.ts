@@ -1,4 +1,4 @@
-/** Asks again until a question is settled: the one loop over attempts, of the worker and of `evaluate`. */
+/** Repeats attempts until a request is settled. The worker and `evaluate` share this loop. */
 import { pause } from '../lib/abortable.ts'
 import type { FailureCode } from '../errors.ts'
 import type { HandlerSignals } from '../kafka/messages.ts'
@@ -15,9 +15,9 @@ export interface AskingPort {
   ask: Ask
   /** See Provider. */
   capOf: (trial: Trial | null) => number
-  /** @returns the most tokens that a call with such a cap can be billed; null when the model can never take so many */
+  /** @returns the most tokens that a call with this cap on its answer can be billed; null when the model can never take so many */
   mostTokens: (maxCompletionTokens: number) => number | null
-  /** Called after each failed attempt with what follows; what it throws ends the asking. */
+  /** Called after each failed attempt with the next step. An error that it throws ends the asking. */
   onFailure: (failure: FailedAttempt, step: Step) => void
   /** Waits out a refusal for budget, ms; null: a refusal ends the asking. */
   outlast: ((waitMs: number, signal: AbortSignal) => Promise<void>) | null
@@ -29,13 +29,13 @@ export type FailedAttempt = Failure & { cause: string; attempt: number }
 export type Settled =
   | Extract<Attempt, { kind: 'answer' }>
   | { kind: 'refused'; waitMs: number }
-  /** The claim changed hands meanwhile: claim again. */
+  /** Another message took over the claim: claim again. */
   | { kind: 'changed' }
-  /** `retryAfterMs`: as the provider told with the last failure; null when it told nothing. */
+  /** `retryAfterMs`: from the provider's last failure; null when it named no time. */
   | { kind: 'failed'; code: FailureCode; retryAfterMs: number | null }
 
 /**
- * Ends with an answer, a refusal for budget, or when errors.ts and provider/attempts.ts say that it is enough.
+ * Ends with an answer, with a refusal for budget, or when errors.ts and provider/attempts.ts allow no further attempt.
  * @throws the reason of a signal that aborted; what `onFailure` throws
  */
 export async function askUntilSettled(

@@ -1,6 +1,6 @@
 /**
  * One attempt to get an answer, paid from the budget: gate → budget and slot → call (call.ts) → gate.
- * The loop over attempts is asking.ts's, and what becomes of the answer is pipeline.ts's.
+ * asking.ts repeats attempts; pipeline.ts decides what becomes of the answer.
  */
 import type { Budget, Reservation } from '../budget/budget.ts'
 import { countGrant, countWait } from '../outcomes/effort.ts'
@@ -15,7 +15,7 @@ import { Calls } from './call.ts'
 export interface AskParts extends CallParts {
   budget: CallParts['budget'] & Pick<Budget, 'neverFits' | 'reserve'>
   gate: Pick<Gate, 'enter' | 'report'>
-  /** Resolves when Redis's data can be trusted: a grant taken before could not be used in time. */
+  /** Resolves when Redis's data can be trusted. A grant that is taken earlier could lapse unused. */
   trusted: (signal: AbortSignal) => Promise<void>
 }
 
@@ -25,7 +25,7 @@ export type Attempt =
   | { kind: 'refused'; waitMs: number }
   | { kind: 'too_long' }
 
-/** Makes one attempt; rejects with the reason of a signal that aborted, and has given the lease back then. */
+/** Makes one attempt. When a signal aborts, it gives the lease back and rejects with the signal's reason. */
 export type Ask = (asked: Asked, signals: HandlerSignals) => Promise<Attempt>
 
 export function createAsk(parts: AskParts): Ask {
@@ -68,12 +68,12 @@ class Attempts {
       const [evidence] = await Promise.all([report(outcomeOf(called), cause), accounted])
       return called.kind === 'failure' ? { ...called, evidence } : called
     } finally {
-      // Not before the gate knows of a failure: the next call would begin, and burn, in the meantime.
+      // Only after the gate knows of the failure: otherwise the next call would begin in between and be wasted too.
       turn.slot.release()
     }
   }
 
-  /** @returns the grant, which holds a slot; or with what the attempt ends without one */
+  /** @returns the grant, which holds a slot; or the result of an attempt that got none */
   async #turn(
     asked: Asked,
     pass: Pass,
@@ -108,5 +108,5 @@ function outcomeOf(called: Called): GateOutcome {
   return called.kind === 'answer' ? 'answered' : 'unused'
 }
 
-/** When the fleet cannot be asked, nothing is known that would blame the request. */
+/** While Redis does not tell how other workers fare, the failure is not blamed on the request. */
 const NO_EVIDENCE: Evidence = { held: false, scopes: '', successes: 0 }

@@ -1,4 +1,4 @@
-/** One model call that was granted: lease → call → what was paid is told to the budget. What the gate is told is attempt.ts's. */
+/** Makes one granted model call: takes the lease, calls, and tells the budget what was paid. attempt.ts reports to the gate. */
 import type { Budget, Grant } from '../budget/budget.ts'
 import type { ClaimOwner, Dedupe, Lease } from '../claims/dedupe.ts'
 import type { FailureCode } from '../errors.ts'
@@ -29,26 +29,26 @@ export interface Asked {
   trial: Question['trial']
   /** The most that the call can be billed. */
   tokens: number
-  /** Whose turn, and share of a day, it takes. */
+  /** The user whose turn, and whose share of the day's budget, the call takes. */
   user: string
-  /** It is suspected of killing its worker: nothing else is in flight meanwhile. */
+  /** The message is suspected of killing its worker: no other call is in flight meanwhile. */
   alone: boolean
   journey: Journey
-  /** The number of this attempt, from 1; a restart of the worker begins anew. */
+  /** The number of this attempt, from 1; a restart of the worker counts from 1 again. */
   attempt: number
   /** Reads what the model said while the attempt is still this request's: whether it can be used decides what the gate is told. */
   read: (content: string) => ModelAnswer | null
 }
 
-/** What a call came to. */
+/** The result of a call. */
 export type Called =
-  /** `promptTokens`: as billed for this call; null: not told. */
+  /** `promptTokens`: billed for this call; null when the provider did not say. */
   | {
       kind: 'answer'
       answer: ModelAnswer
       model: string
       promptTokens: number | null
-      /** The call's lease is kept until the answer is stored, unless this gives it back, so that another call may begin. */
+      /** Gives the call's lease back before the answer is stored, so that another call may begin. */
       endLease: () => Promise<void>
     }
   | {
@@ -59,17 +59,17 @@ export type Called =
       retryAfterMs: number | null
       next: Question['trial']
     }
-  /** The claim passed to another message, or its answer is there: claim again to see. */
+  /** Another message took over the claim, or an answer is stored already: claim again to find out. */
   | { kind: 'changed' }
-  /** The call was not made, for no fault of the request: again at once. */
+  /** The call was not made, for no fault of the request: try again at once. */
   | { kind: 'again' }
 
-/** A 429 that does not say for how long holds the fleet for one to two seconds; the request itself backs off further. */
+/** A 429 that names no time holds the fleet for one to two seconds; the request itself backs off further. */
 const UNHINTED_HOLD_MS = 1_000
 
 /**
- * One that tells of hours is often wrong, and would stop the fleet for as long: it is asked again by a probe soon. The caller of
- * a request that ends by it is told what the provider told.
+ * The longest hold that is taken over from the provider. One that names hours is often wrong and would stop the fleet for as long,
+ * so a probe asks again soon. The caller of a request that ends this way is told the provider's own time.
  */
 const LONGEST_HOLD_MS = 3_600_000
 const PROBE_AFTER_MS = 60_000
@@ -79,7 +79,7 @@ function holdMs(toldMs: number | null): number {
   return toldMs > LONGEST_HOLD_MS ? PROBE_AFTER_MS : toldMs
 }
 
-/** `accounted` resolves when the budget was told; it never rejects. */
+/** `accounted` resolves when the budget knows what was paid; it never rejects. */
 export interface CallEnd {
   called: Called
   accounted: Promise<void>
@@ -144,7 +144,7 @@ export class Calls {
     const usage = 'usage' in reply ? reply.usage : null
     if (sent) countAttempt(journey, usage, grant.tokens)
     const tell = async (signal: AbortSignal) => {
-      // What was sent and not accounted for may have been billed in full: its reservation stays.
+      // A call that was sent may have been billed in full. Until that is known, its reservation stays.
       await budget.settle(grant, usage?.totalTokens ?? (sent ? null : 0), signal)
       if (!('limits' in reply)) return
       await budget.narrow(grant, reply.limits, signal)

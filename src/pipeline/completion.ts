@@ -1,4 +1,4 @@
-/** What a message ends with: what is published for it, what its claim is told, and what is said once that is committed. */
+/** The end of a message: what is published for it, what its claim stores, and what is logged and counted after the commit. */
 import type { ClaimOwner, Ended, Intent } from '../claims/dedupe.ts'
 import type { Config } from '../config.ts'
 import type { Address, DeadLetterReason } from '../contracts.ts'
@@ -16,7 +16,7 @@ import { createNearKeyWatch } from './near-keys.ts'
 /** What travels with a message from its arrival to its log line. */
 export interface MessageContext {
   readonly source: SourceMessage
-  /** As its claim names it. */
+  /** The owner that its claim names. */
   readonly owner: ClaimOwner
   readonly journey: Journey
 }
@@ -27,7 +27,7 @@ export interface RequestContext extends MessageContext {
 }
 
 export type Ending =
-  /** Not ours: skipped. */
+  /** The key is not the requests' one: skipped. */
   | { kind: 'foreign' }
   /** Another message owns the id: skipped. */
   | { kind: 'duplicate'; id: bigint }
@@ -38,7 +38,7 @@ export type Ending =
   /** `id` is null where it could not be read. */
   | { kind: 'letter'; id: bigint | null; reason: DeadLetterReason; detail: string }
 
-/** A completion with what the pipeline has to know of it after the commit. */
+/** A completion with what the pipeline needs after the commit. */
 export interface Finished extends Completion {
   readonly context: MessageContext
   readonly ending: Ending
@@ -51,7 +51,7 @@ export function contextOf(source: SourceMessage, group: string, telemetry: Telem
   return { source, owner: { group, topic, partition, offset, timestampMs }, journey }
 }
 
-/** @returns what the claim of its id has to know of it; null when it has none, or is another message's */
+/** @returns what its claim has to store; null when the message has no claim, or another message owns it */
 export function claimOf({ ending, context: { owner } }: Finished): Ended | null {
   const publishes = intentOf(ending)
   if (publishes === null || !('id' in ending) || ending.id === null) return null
@@ -137,7 +137,7 @@ export class Completions {
   }
 
   /**
-   * What the broker refuses as too large becomes a failure; a failure that it refuses can only be kept for the operator.
+   * Replaces an outcome that the broker refuses as too large by a failure, and a refused failure by a dead letter for the operator.
    * @param outcome that was refused; null: a refusal for budget
    */
   #tooLarge(context: RequestContext, outcome: Outcome | null): Finished {

@@ -1,7 +1,7 @@
 /**
- * How many requests are worked on at once: claimed, made ready and waiting for their turn in the budget. Those beyond wait here,
- * where each costs little more than its text, so that users take turns among far more requests than are made ready. Nobody waits for
- * the many requests of another user: there is as much room again for users who have less than an equal share inside.
+ * Bounds how many requests are worked on at once: claimed, made ready and waiting for their turn in the budget. All others wait here,
+ * where each costs little more memory than its text, so that users take turns among far more requests than are made ready. As much
+ * room again is kept for users who have less than an equal share inside, so that nobody waits behind another user's many requests.
  */
 import { createFairLine } from '../budget/line.ts'
 
@@ -12,7 +12,7 @@ export interface EntranceOptions {
   isFair: boolean
 }
 
-/** So many of those that wait are looked at for one that has room, in the order of their turns. */
+/** At most this many waiting requests are checked, in the order of their turns, for one that may enter. */
 const CANDIDATES = 16
 
 interface Waiter {
@@ -24,7 +24,7 @@ interface Waiter {
 export class Entrance {
   readonly #options: EntranceOptions
   readonly #line = createFairLine<Waiter>()
-  /** One listener for all that wait with a signal: adding one more to thousands takes the longer the more there are. */
+  /** One listener per signal for all who wait with it: adding a listener to thousands of others takes linear time. */
   readonly #bySignal = new Map<AbortSignal, Set<Waiter>>()
   /** By user: how many are inside. */
   readonly #insideOf = new Map<string, number>()
@@ -35,7 +35,7 @@ export class Entrance {
   }
 
   /**
-   * Waits until there is room for one of this user's requests. Whoever has entered is to `leave`.
+   * Waits until there is room for one of this user's requests. A caller that has entered must call `leave`.
    * @throws the signal's reason when it aborts before
    */
   async enter(user: string, signal: AbortSignal): Promise<void> {

@@ -1,16 +1,16 @@
-/** Keys that a producer meant to be ours: a serializer for JSON sends `"new_request"` with its quotes, a shell adds a newline. */
+/** Recognises misspelt request keys: a serializer for JSON sends `"new_request"` with its quotes, a shell adds a newline. */
 import { REQUEST_KEY } from '../contracts.ts'
 import type { Log } from '../logging/log.ts'
 
-/** Quotes around it, white space, other case: none of it is ever a difference that somebody means. */
+/** Quotes around the key, white space and case: no producer means such a difference. */
 const DRESSED = /^[\s"']*new_request[\s"']*$/i
 const LONGEST_BYTES = REQUEST_KEY.length + 16
 
-/** @returns whether the key, which is not ours, was most likely meant to be */
+/** @returns whether this other key was most likely meant to be the requests' key */
 export const isNearKey = (key: Buffer | null): boolean =>
   key !== null && key.length <= LONGEST_BYTES && DRESSED.test(key.toString())
 
-/** @returns what to call with each message whose key is not ours; it warns of near keys: the first, the tenth, the hundredth... */
+/** @returns a function to call with the key of each skipped message; it warns at the first, tenth, hundredth... misspelt key */
 export function createNearKeyWatch(
   log: Log,
 ): (message: { key: Buffer | null; partition: number; offset: bigint }) => void {

@@ -1,5 +1,5 @@
 /**
- * A request's whole way, top to bottom:
+ * The whole way of a request, from top to bottom:
  *
  *   ours? → decode → entrance → claim → cache → ask and verify (answers.ts) → store → confirm → publish → finish
  *
@@ -27,7 +27,7 @@ import type { Entrance } from './entrance.ts'
 import type { CompletionParts, Finished, MessageContext, RequestContext } from './completion.ts'
 import { claimOf, Completions, contextOf, failed } from './completion.ts'
 
-/** One that was in flight alone at so many deaths is to blame for them. */
+/** A message whose worker has died this many times while it ran alone is to blame for that. */
 const STARTS_ALONE_BEFORE_DEAD_LETTER = 3
 
 export interface PipelineParts extends AnswerParts {
@@ -36,20 +36,20 @@ export interface PipelineParts extends AnswerParts {
   budget: Pick<Budget, 'published'>
   /** How many requests are worked on at once. */
   entrance: Pick<Entrance, 'enter' | 'leave'>
-  /** For the preparation of requests: calls that are granted go first. */
+  /** Turns for preparing requests; granted calls go first. */
   turns: Pick<Turns, 'next'>
   scoring: AnswerParts['scoring'] & Pick<Scoring, 'prepare' | 'askOnce' | 'decisionRecords'>
   metrics: AnswerParts['metrics'] & CompletionParts['metrics']
   /** null: no traces are wanted. */
   telemetry?: Telemetry | null
-  /** Aborts when the worker has stopped: ends what is still to be written after a commit. */
+  /** Aborts when the worker has stopped; ends the writes to Redis that follow a commit. */
   stopped: AbortSignal
 }
 
 type Answerable = Exclude<Decoded, { kind: 'unanswerable' }>
 type OwnClaim = Claim & { kind: 'mine' }
 
-/** The handler that the Kafka layer calls, side by side for many messages. */
+/** The handler that the Kafka layer calls, for many messages at the same time. */
 export class Pipeline implements Handler {
   readonly #parts: PipelineParts
   readonly #completions: Completions
@@ -96,7 +96,7 @@ export class Pipeline implements Handler {
     }
   }
 
-  /** Claims the id, and again whenever the claim changes hands, until the message has come to an end. */
+  /** Claims the id, and claims it again whenever another message has taken it over, until the message is finished. */
   async #claimed(context: RequestContext, decoded: Answerable, signals: HandlerSignals): Promise<Finished> {
     const { dedupe } = this.#parts
     const { source, owner, address } = context
@@ -110,12 +110,12 @@ export class Pipeline implements Handler {
       } finally {
         if (finished === null || finished.ending.kind === 'duplicate') dedupe.letGo(id, owner)
       }
-      // Null: the claim changed hands meanwhile. See whose it is now.
+      // Null: another message has taken over the claim. Find out which.
       if (finished !== null) return finished
     }
   }
 
-  /** @returns what a message ends with whose claim this is; null when that changed hands meanwhile */
+  /** @returns the end of the message that owns this claim; null when another message has taken it over */
   async #answerOwn(
     context: RequestContext,
     decoded: Answerable,
@@ -167,7 +167,7 @@ export class Pipeline implements Handler {
 
   // Around the transaction -------------------------------------------------------------------------------------------
 
-  /** @returns the batch, with those as duplicates whose id has passed to another message */
+  /** @returns the batch, with messages whose id another message has taken over turned into duplicates */
   async confirm(batch: Finished[], signal: AbortSignal): Promise<Finished[]> {
     const { dedupe } = this.#parts
     const claims = batch.map(claimOf)
@@ -194,13 +194,13 @@ export class Pipeline implements Handler {
       this.#unfinished.delete(finished.source)
       this.#completions.tell(finished, how)
     }
-    // Another worker may have published an outcome that tells of its own calls only: ours stay in the journal for their windows.
+    // Another worker may have published an outcome that counts only its own calls, so this worker's calls stay in the journal.
     if (how === 'known') budget.published(batch.flatMap(({ context }) => context.journey.grants))
     await dedupe.finish(batch.map(claimOf).filter(isClaim), how, stopped)
   }
 
   /**
-   * When the oldest message that was taken and is not done was produced, ms since the epoch; null: there is none.
+   * When the oldest unfinished message was produced, ms since the epoch; null when there is none.
    * Messages of one partition come in the order in which they were produced, or nearly so.
    */
   oldestUnfinishedMs(): number | null {
@@ -209,12 +209,12 @@ export class Pipeline implements Handler {
   }
 }
 
-/** A batch beyond its bounds may hold requests, whatever stands for it. */
+/** A batch beyond the bounds may hold requests, whatever the key of the message that stands in for it. */
 function isOurs({ key, beyond }: SourceMessage): boolean {
   return beyond?.reason === 'batch_too_large' || key?.toString() === REQUEST_KEY
 }
 
-/** What is beyond the bounds of the Kafka layer is not looked at. */
+/** Decodes a request. A message beyond the bounds of the Kafka layer is refused without being read. */
 function decodeMessage({ value, beyond }: SourceMessage, maxBytes: number): Decoded {
   return beyond === undefined ? decodeRequest(value, maxBytes) : { kind: 'unanswerable', ...beyond }
 }

@@ -121,7 +121,7 @@ test('what an earlier connection still receives does not get into the responses 
     () => 'the second request has not arrived',
   )
   const [late, current] = sockets
-  await new Promise((resolve) => late?.end(Buffer.from([0, 0, 1, 0, 7]), resolve))
+  late?.end(Buffer.from([0, 0, 1, 0, 7]))
   await waitUntil(
     () => late?.destroyed === true,
     LIMIT_MS,
