@@ -1,6 +1,6 @@
 /** Builds the worker: hands each part its collaborators, starts them in order, and has them ended in the reverse one. */
 import { hostname } from 'node:os'
-import { createAsk } from './pipeline/attempt.ts'
+import { createAsk, inTurn } from './pipeline/attempt.ts'
 import { budgetSettings, createBudget } from './budget/budget.ts'
 import { CallSlots } from './budget/call-slots.ts'
 import type { Config } from './config.ts'
@@ -124,7 +124,7 @@ export async function work(parts: WorkParts): Promise<void> {
   releases.defer('what the token estimate learned', () => clearInterval(saving))
   const scoring = createScoring({ config, cache, reviews, estimator, metrics, log })
   const trusted = (signal: AbortSignal) => state.isTrusted(signal)
-  const ask = createAsk({ dedupe, budget, gate, provider, trusted, metrics, log })
+  const ask = inTurn(provider, createAsk({ dedupe, budget, gate, provider, trusted, metrics, log }))
   // Room for calls, and beside them for what needs none: duplicates and cached results.
   const readyMessages = Math.max(READY_MIN_MESSAGES, 2 * config.maxCallsInFlight)
   const entrance = new Entrance({ most: readyMessages, isFair: config.budget.isFair })
