@@ -39,22 +39,20 @@ const refusing =
     return refused === undefined ? 'taken' : { status: 400, error: REFUSALS[refused]?.error ?? '' }
   }
 
-interface Times {
-  refusalMs: number
-  answerMs: number
-}
-
-/** A provider whose server says this, and how often it said what. */
-function providerOf(says: (body: Sent) => Said, { refusalMs, answerMs }: Times = { refusalMs: 10, answerMs: 60 }) {
+/** A provider whose server says this, and how often it said what. @param together it answers once so many calls have come */
+function providerOf(says: (body: Sent) => Said, together = 1) {
+  const haveCome = Promise.withResolvers<void>()
   const bodies: Sent[] = []
   const counts = { refused: 0, taken: 0 }
   const post = async (send: Parameters<Transport['post']>[0]): Promise<Exchange> => {
     send.onSent?.()
     const body = JSON.parse(send.body) as Sent
     bodies.push(body)
+    if (bodies.length === together) haveCome.resolve()
     const said = says(body)
     counts[said === 'taken' ? 'taken' : 'refused'] += 1
-    await pause(said === 'taken' ? answerMs : refusalMs, send.signal)
+    await haveCome.promise
+    await pause(said === 'taken' ? 60 : 10, send.signal)
     if (said !== 'taken') {
       return {
         kind: 'answered',
@@ -108,7 +106,7 @@ test.for([
   ['response_format', 'seed', 'cap'],
   ['response_format', 'seed', 'cap', 'temperature'],
 ])('of 32 requests in flight, all meet the first refusal and one each of the others: %j', async (parts) => {
-  const { provider, adaptations, counts } = providerOf(refusing(...parts))
+  const { provider, adaptations, counts } = providerOf(refusing(...parts), 32)
   const settled = await settleMany(provider)
   expect(settled.map(({ ended }) => ended)).toEqual(settled.map(() => 'answer'))
   expect(Math.max(...settled.map(({ calls }) => calls))).toBeLessThanOrEqual(3)
