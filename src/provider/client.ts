@@ -95,7 +95,8 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
 
   async function ask(question: Question): Promise<Reply> {
     const reply = await send(question)
-    if (reply.kind !== 'answer' && !(reply.kind === 'failure' && reply.next !== null)) search.failed()
+    const isTold = reply.kind === 'answer' || (reply.kind === 'failure' && reply.next !== null)
+    if (!isTold && question.trial?.plain !== true) search.failed()
     return reply
   }
 

@@ -89,14 +89,13 @@ export class FormSearch {
 
   /** The server took a request. @param trial of that request: the plainest form says nothing of the one that is searched for */
   taken({ plain }: Trial): void {
-    if (!plain) {
-      this.#form = null
-      this.#firstRefusals = 0
-    }
+    if (plain) return
+    this.#form = null
+    this.#firstRefusals = 0
     this.#next()
   }
 
-  /** A call ended without telling whether the server takes its form. */
+  /** A call that was to try a form ended without telling whether the server takes it. */
   failed(): void {
     this.#next()
   }
