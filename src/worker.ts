@@ -9,7 +9,7 @@ import { readFleetLines } from './ops/fleet-lines.ts'
 import { settingsOf } from './ops/fleet-status.ts'
 import { beatOf, startHeartbeat } from './ops/heartbeat.ts'
 import { startWaitingLog } from './ops/waiting-log.ts'
-import { createAsk } from './pipeline/attempt.ts'
+import { createAsk, inTurn } from './pipeline/attempt.ts'
 import { Entrance } from './pipeline/entrance.ts'
 import { Pipeline } from './pipeline/pipeline.ts'
 import { createRetryWhileAway } from './redis/retry.ts'
@@ -87,7 +87,7 @@ function createPipeline(
   entrance: Entrance,
 ): Pipeline {
   const trusted = (signal: AbortSignal) => state.isTrusted(signal)
-  const ask = createAsk({ dedupe, budget, gate, provider, trusted, metrics, log })
+  const ask = inTurn(provider, createAsk({ dedupe, budget, gate, provider, trusted, metrics, log }))
   const turns = new Turns(() => slots.isSending)
   const { capOf } = provider
   return new Pipeline({

@@ -31,7 +31,8 @@ local function axisAt(w, k, over, weights, planned, i, now)
   return at
 end
 
--- When each in `line` is admitted, in its order, as things stand; needs `look` at both windows. Returns the times, ms.
+-- Tells when each entry of `line` is admitted, in the line's order, if nothing changes. Both windows must have been read by `look`.
+-- Returns the times, ms.
 local function plan(state, line, now)
   local planned, tat = {}, state.tat
   local at = max(now, state.hold, LIMITED and state.closed or 0)
@@ -57,7 +58,7 @@ local function plan(state, line, now)
   return planned
 end
 
--- Takes out of the line whose lease is over, and the entry with this id. Returns the line, and that entry or nil.
+-- Removes from the line the entries whose lease is over, and the one with this id. Returns the line, and that entry or nil.
 local function pruneLine(line, id, now)
   local kept, mine = {}, nil
   for _, entry in ipairs(line) do

@@ -1,7 +1,8 @@
 -- Opens the budget.
 --
--- ARGV 9  generation, 10 how: 'new': if there is none, and the sentinel says that all data is there; 'rebuild': not yet, only
---         tells what one that is lost lacks; 'rebuilt': what it lacked has been added
+-- ARGV 9  generation, 10 how:
+--         'new': creates the budget if there is none and the sentinel says that Redis has lost nothing;
+--         'rebuild': opens nothing, and tells what a lost budget lacks; 'rebuilt': opens it, since what it lacked has been added
 -- Returns { 'ok', generation, seq }: it is open; { 'rebuild', generation, seq, ms of the last thing that it knows };
 --         or { 'lost' }: not opened
 

@@ -5,7 +5,7 @@
 -- ARGV 9 refuse when the wait is longer than so many ms, 10 lease: ms that a waiter may be late, 11 longest time until a waiter
 --      must ask again, ms, 12 generation known to the caller, 13 highest seq it has seen in it
 -- then two for each request, in the caller's order: id, tokens
--- Returns { 'lost' }: no state, or an older copy of it, which has to be rebuilt now
+-- Returns { 'lost' }: there is no state, or Redis has an older copy of it, which has to be rebuilt now
 --         { 'granted', generation, seq, now, and for each of the requests that are granted, from the first on:
 --           when it was granted, used requests and tokens in the minute, and in the day }
 --         { 'wait', generation, seq, ms until the first one's turn, ms until it must ask again }
@@ -40,7 +40,7 @@ local openBefore = redis.call('EXISTS', before) == 1 and redis.call('HMGET', bef
 
 local line, mine = pruneLine(state.line, ids[1], now)
 
--- Whether one more fits now, behind nobody.
+-- Tells whether one more request fits now, with nobody before it in the line.
 local function fits(tokens)
   if now < max(state.hold, LIMITED and state.closed or 0) or (SPACING > 0 and ceil(state.tat - AHEAD) > now) then
     return false

@@ -1,9 +1,9 @@
--- Adds spendings of before: what was published, to a budget that is being rebuilt; or what a live worker still knows of, to
--- one that was. Sent again it adds nothing: each has an id, and stays among the open reservations.
+-- Adds earlier spendings: those of published results to a budget that is being rebuilt, or those that a live worker still knows
+-- to a budget that was rebuilt. A spending that is sent again adds nothing: its id stays among the open reservations.
 --
 -- ARGV 9  '1': the budget is being rebuilt; '': it is open
 -- then four for each: id, ms when it was spent, requests, tokens
--- Returns { 'lost' } when it is not, else { 'ok' }
+-- Returns { 'lost' } when the budget is in another state than ARGV 9 says, else { 'ok' }
 
 local state = load(ARGV[9] == '1')
 if not state then

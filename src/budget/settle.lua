@@ -1,4 +1,4 @@
--- Corrects reservations to what was billed, at the tick when each was made. Sent again it does nothing.
+-- Corrects reservations to what was billed, at the tick when each was made. A correction that is sent again does nothing.
 --
 -- ARGV from 9 on, three for each: id, ms when it was granted, tokens billed ('' keeps the reservation). One that was settled
 -- before, or is older than two hours, is passed over.

@@ -5,7 +5,7 @@
 --      given back, or is more than was taken; '' for what is new
 -- Returns { 0, hour }                     taken
 --         { ms until it fits, '' }        not taken
--- A unit stays taken until its hour is a day old, so between 24 and 25 hours. A user who has nothing taken always fits.
+-- A unit stays taken until its hour is a day old: for 24 to 25 hours. The first request of a user without any taken units always fits.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -31,7 +31,7 @@ local FIELDS = { 'gen', 'tree', 'seq', 'last', 'offset', 'hold', 'closed', 'lost
   'over' }
 local NUMBERS = { 3, 12 }
 
--- Redis's clock in ms, which never goes back: a step back of it is added to `offset`, so that time goes on from there.
+-- Returns Redis's time in ms, made to never go back: when Redis's clock steps back, the step is added to `offset`.
 local function clock(state)
   local time = redis.call('TIME')
   local now = time[1] * 1000 + floor(time[2] / 1000) + state.offset
@@ -74,7 +74,7 @@ local function create(gen)
   return state
 end
 
--- Writes the fields that are not as `load` has read them.
+-- Writes the fields that have changed since `load` read them.
 local function save(state)
   local over = ''
   for w = 1, 2 do
@@ -101,8 +101,8 @@ local function save(state)
   end
 end
 
--- Shuts the budget until it is rebuilt, and for a minute at least: so long nobody knows what the minute held. A copy that is
--- too old (`state`) keeps what it knows. Saves.
+-- Closes the budget until it is rebuilt, and for at least a minute, since nobody knows what the last minute held. A copy that is
+-- too old (`state`) keeps what it holds. Saves the state.
 local function lose(state)
   state = state or create('lost')
   if state.lost == 0 then
@@ -113,7 +113,7 @@ local function lose(state)
   return state
 end
 
--- Wakes one waiting worker that was told a wait which is too long by now.
+-- Wakes one waiting worker whose told wait has become too long.
 local function wake(entry)
   redis.call('PUBLISH', prefix .. 'wake', entry[1])
 end

@@ -1,4 +1,4 @@
--- Narrows the shared budget to what the provider said.
+-- Narrows the shared budget to the limits that the provider told.
 --
 -- ARGV 9  nothing is granted for so many ms ('' is nothing said), 10 why: 'hold' (the provider), 'closed' (data was lost:
 --         nor before it is rebuilt)

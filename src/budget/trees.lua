@@ -103,7 +103,7 @@ local function addAll(w, spendings)
   end
 end
 
--- The oldest tick that still counts: a unit of tick T is back at (T + 1) * tick + length.
+-- Returns the oldest tick that still counts. A unit that was spent at tick T can be spent again at (T + 1) * tick + length.
 local function oldestTick(w, now)
   return floor((now - w.length) / w.tick)
 end
@@ -149,7 +149,7 @@ local function freeAt(w, k, units)
   return backAt(w, block * TICKS + index)
 end
 
--- Open reservations, so that a grant is given once and settled once.
+-- Reservations that are not settled yet are kept by id, so that each is granted once and settled once.
 
 local function openKey(ms)
   return prefix .. tree .. ':open:' .. string.format('%.0f', floor(ms / OPEN_BLOCK_MS))

@@ -13,10 +13,10 @@ return each(6, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, TOKEN, ALONE)
   local theirs = claim.owner and claim.owner ~= OWNER
 
   if redis.call('EXISTS', MARK) == 1 or theirs or claim.outcome then return {'changed'} end
-  -- Another run of the message has refused or dead-lettered it, and may have published that: the caller claims again to see.
+  -- Another run of the message has refused or dead-lettered it and may have published that. The caller must claim again.
   if claim.state == 'refused' or claim.state == 'dead' then return {'changed'} end
   if claim.lease and claim.lease ~= TOKEN and tonumber(claim['until']) > now then return {'changed'} end
-  -- Sent before the lease was given back, and arrived after.
+  -- This command was sent before the lease was given back and arrived afterwards.
   if claim.ended == TOKEN then return {'begun', tonumber(claim.starts), tonumber(claim.alone)} end
 
   if not claim.owner then redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'v', 0, 'starts', 0, 'alone', 0) end

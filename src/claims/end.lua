@@ -1,4 +1,4 @@
--- Gives leases back without an outcome, and takes their starts back: the worker lives, so the message did not kill it.
+-- Gives leases back without an outcome and uncounts their starts: the worker lives, so the message did not kill it.
 --
 -- KEYS     state, then a claim per lease
 -- ARGV[4]  owner   [5] token   [6] 1 when it was begun alone; and so on for each lease

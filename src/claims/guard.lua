@@ -1,4 +1,4 @@
--- Comes before every script on claims; notices lost data before anything is decided on what is left.
+-- Runs before every script on claims and notices lost data, so that nothing is decided from incomplete data.
 --
 -- KEYS[1]  the state hash: epoch, seq, status (open: its data can be trusted, lost, recovering), server, at (ms of the last
 --          script); while it is not open also: from (what `at` was in this copy), was (the epoch before), seen (the highest seq
@@ -31,7 +31,7 @@ local function guard()
   local known = state.epoch == told_epoch
   local other_server = state.server ~= told_server and state.server ~= '' and told_server ~= ''
   if other_server or (known and tonumber(state.seq) < told_seq) then
-    -- Nothing that happened after `at` is in this copy.
+    -- This copy holds nothing that happened after `at`.
     local seen = known and told_seq or 0
     redis.call('HSET', KEYS[1], 'status', 'lost', 'from', state.at, 'was', state.epoch, 'seen', seen)
     return 'lost'

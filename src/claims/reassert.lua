@@ -1,4 +1,4 @@
--- Renews what a worker holds, and writes again what Redis has lost of it; never takes anything from another message.
+-- Renews the claims that a worker holds and restores those that Redis has lost. It never takes a claim from another message.
 --
 -- KEYS     state, then mark and claim per item
 -- ARGV[4]  the claims' life, ms   [5] the leases' length, ms   [6] 1 when only trusted data may be asked (confirm)

@@ -1,4 +1,4 @@
--- Tells how the fleet stands.
+-- Tells the state's epoch and whether a leader is rebuilding the data.
 --
 -- KEYS     state, the leader's lease
 -- Returns  epoch or '', 1 when a leader is at work

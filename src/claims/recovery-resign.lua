@@ -1,4 +1,4 @@
--- Gives the leader's lease back, so that another need not wait it out.
+-- Gives the leader's lease back, so that the next leader need not wait until it expires.
 --
 -- KEYS[1]  the leader's lease
 -- ARGV[1]  the leader's token

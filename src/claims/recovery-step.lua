@@ -1,4 +1,4 @@
--- A leader's step: sets marks again, keeps the lease, and at the end declares the data trusted.
+-- One step of a leader: restores marks, renews the lease, and in the last step declares the data trusted.
 --
 -- KEYS     state, the leader's lease, then a mark each
 -- ARGV[4]  the leader's token   [5] its epoch   [6] the lease's length, ms   [7] 1 at the end

@@ -1,5 +1,5 @@
--- Writes that the owner was refused for budget at T, before that is published. Nothing is deleted: copies that were sent
--- up to T stay duplicates of the refused message, later ones are new acceptances.
+-- Records, before it is published, that the owner was refused for budget at T. Nothing is deleted: copies of the message that were
+-- sent up to T stay duplicates of it, and later ones count as new requests.
 --
 -- KEYS     state, then mark and claim per item
 -- ARGV     for each item (numbers as of the first one):

@@ -6,6 +6,7 @@ import type { Budget, Reservation } from '../budget/budget.ts'
 import { countGrant, countWait } from '../outcomes/effort.ts'
 import type { HandlerSignals } from '../kafka/messages.ts'
 import type { Evidence, Gate } from '../provider/gate.ts'
+import type { Provider } from '../provider/client.ts'
 import type { Pass } from '../provider/gate-scripts.ts'
 import type { Outcome as GateOutcome } from '../provider/holds.ts'
 import { aftermath, warned } from './aftermath.ts'
@@ -31,6 +32,16 @@ export type Ask = (asked: Asked, signals: HandlerSignals) => Promise<Attempt>
 export function createAsk(parts: AskParts): Ask {
   const attempts = new Attempts(parts)
   return (asked, signals) => attempts.make(asked, signals)
+}
+
+/** @returns `ask` that waits before each attempt while another request finds out what the server refuses; see Provider */
+export function inTurn({ turn }: Pick<Provider, 'turn'>, ask: Ask): Ask {
+  return async (asked, signals) => {
+    const sinceMs = performance.now()
+    await turn(asked.trial, signals.wait)
+    countWait(asked.journey, performance.now() - sinceMs)
+    return await ask(asked, signals)
+  }
 }
 
 class Attempts {

@@ -10,9 +10,9 @@ import type { RedisKeys } from '../redis/keys.ts'
 import type { Form } from './form.ts'
 import { FORMATS, differences, firstForm, further, isSame } from './form.ts'
 
-/** What is learned holds so long: see redis/keys.ts. */
+/** How long a learned form is kept, ms; see redis/keys.ts. */
 const KEPT_MS = 30 * 86_400_000
-/** What other workers have learned, and that it was forgotten, is heard of at most so much later. */
+/** How much later this worker notices what other workers learned, or that it was forgotten, ms. */
 const FRESH_MS = 1_000
 
 const stored = z.object({
@@ -25,7 +25,7 @@ const stored = z.object({
     key: z.enum(['bearer', 'every_header']),
     capTokens: z.int().positive().nullable(),
   }),
-  /** A request was taken in just this form; false: the last one gave up more. */
+  /** true: the server took a request in exactly this form. false: the request that it took gave up more. */
   isProved: z.boolean(),
   sinceMs: z.number(),
 })
@@ -49,12 +49,12 @@ export interface Adaptations {
   form(): Form
   /** Whether the server has taken a request in this form. */
   isProved(): boolean
-  /** How often it was forgotten; see `worked`. */
+  /** How often the learned form was forgotten; see `worked`. */
   era(): number
   /**
    * The server took a request: the fleet uses this form from now on.
-   * @param asSent it was in just this form
-   * @param era in which the request was first asked: one that began before all was forgotten builds on what was forgotten
+   * @param asSent the request was sent in exactly this form
+   * @param era when the request was first asked; a request from before the form was forgotten teaches nothing, as it builds on that form
    */
   worked(form: Form, asSent: boolean, era: number): void
   /** Reads what the fleet has learned. Never rejects: without Redis it is learned anew. */
@@ -73,7 +73,7 @@ export function createAdaptations({
   let known = first
   let isProved = false
   let isKept = false
-  /** Learned here, and not in Redis yet. */
+  /** This worker has learned something that Redis does not hold yet. */
   let unsaved = false
   let lookedAtMs = now()
   let busy = false
@@ -94,7 +94,7 @@ export function createAdaptations({
 
   async function read(): Promise<void> {
     const found = parse(await redis.get(key))
-    // Learned here meanwhile: it is saved next.
+    // This worker learned something meanwhile, which is saved next and must not be overwritten.
     if (unsaved) return
     if (found === null && isKept) {
       era += 1
@@ -176,7 +176,7 @@ export async function readAdaptation(redis: Redis, keys: RedisKeys, server: Serv
   return found === null ? null : { ...found, instead: differences(firstForm(server.baseUrl), found.form) }
 }
 
-/** The server is asked anew for all that it refused. @returns false when nothing was learned about it */
+/** Forgets the learned form, so that the next requests are sent in the usual one. @returns false when nothing was learned */
 export async function forgetAdaptation(redis: Redis, keys: RedisKeys, server: Server): Promise<boolean> {
   return (await redis.unlink(keyOf(keys, server))) > 0
 }

@@ -36,7 +36,7 @@ export type Step =
   { kind: 'retry'; afterMs: number; longer: boolean } | { kind: 'give_up'; code: FailureCode }
 
 const BACKOFF_MS = [2_000, 8_000, 30_000, 60_000]
-/** So many failures while others are answered are blamed on the request. */
+/** How many failures, while others are answered, are blamed on the request. */
 const OWN_FAILURES = 3
 
 /**

@@ -8,6 +8,7 @@
 import type { FailureCode } from '../errors.ts'
 import type { ErrorBody } from './error-body.ts'
 import { describeError, readErrorBody } from './error-body.ts'
+import { END_OF_THINKING } from './find-answer.ts'
 import { meaningOf } from './meanings.ts'
 import type { Part, Refusal } from './refusals.ts'
 import { findRefusals, isCapTooLarge } from './refusals.ts'
@@ -70,11 +71,20 @@ export function classifyStatus(status: number, body: string, parts: readonly Par
 
 function codeOfStatus(status: number, error: ErrorBody): FailureCode {
   if (status === 400 || status === 422) return codeOfBadRequest(error)
-  // A page of a gateway in between: it blocks this way out, not this key.
-  if (status === 403) return error.isJson ? 'unauthorized' : 'territory'
+  if (status === 403) return codeOfForbidden(error)
   // Redirects are not followed: the address is wrong.
   return PLAIN[status] ?? (status >= 300 && status < 500 ? 'bad_configuration' : 'outage')
 }
+
+function codeOfForbidden({ isJson, message, codes }: ErrorBody): FailureCode {
+  // A page of a gateway in between: it blocks this way out, not this key.
+  if (!isJson) return 'territory'
+  // An error that speaks of something else may be due to the text: it must not hold the key for all.
+  return message === '' || ACCESS.test(`${message} ${codes.join(' ')}`) ? 'unauthorized' : 'unclear_rejection'
+}
+
+const ACCESS =
+  /\bkey\b|api_?key|auth|permi(?:t|ss)|access|forbidden|credential|token|account|organi[sz]ation|project|member|subscri|plan\b|role|denied|allowed|scope|\bip\b/
 
 function codeOfBadRequest(error: ErrorBody): FailureCode {
   const [field] = error.fields
@@ -124,30 +134,47 @@ export function classifyCompletion(body: unknown): Completion {
   const failure = (code: FailureCode, detail: string) => failed(verdict(code, detail))
   const choices = field(body, 'choices')
   const choice: unknown = Array.isArray(choices) ? choices[0] : undefined
-  const upstream = upstreamError(field(body, 'error')) ?? upstreamError(field(choice, 'error'))
-  if (upstream !== null) return failed(upstream)
+  const upstream = upstreamErrors(body, choice)
+    .map(statedError)
+    .find((found) => found !== null)
+  if (upstream !== undefined) return failed(upstream)
+  if (!Array.isArray(choices) && upstreamErrors(body, choice).some(isTold)) {
+    return failure('outage', 'HTTP 200 with an error and no completion')
+  }
   if (!Array.isArray(choices)) return failure('no_completion', 'HTTP 200 with no completion')
   if (choices.length === 0) return failure('no_completion', 'HTTP 200 with no choices')
   const message = field(choice, 'message')
   const refusal = field(message, 'refusal')
   const content = textOf(field(message, 'content'))
   const finish = String(field(choice, 'finish_reason')).toLowerCase()
-  if (finish === 'error' || isObject(field(choice, 'error')))
+  if (finish === 'error' || isObject(field(choice, 'error')) || isObject(field(message, 'error')))
     return failure('outage', 'HTTP 200 with an error of the upstream')
   // Before the content is looked at: a cut-off answer may parse by chance.
   if (CUT_OFF.test(finish)) return failure(isThinking(content) ? 'thought_out' : 'cut_off', 'finish_reason length')
   if (FILTERED.test(finish)) return failure('content_filter', 'finish_reason content_filter')
   if (typeof refusal === 'string' && refusal !== '') return failure('refused_by_model', 'the model refused')
-  const thoughts = [field(message, 'reasoning_content'), field(message, 'reasoning')].map(textOf)
-  // Some servers return the whole answer as reasoning.
-  const said = content.trim() === '' ? (thoughts.find((text) => text.trim() !== '') ?? '') : content
-  if (said === '') return failure('unusable_answer', 'HTTP 200 with no content')
+  // Some servers return the whole answer as reasoning, parsed, or as the arguments of a function.
+  const said = content.trim() === '' ? allTexts(message) : content
+  if (said.trim() === '') return failure('unusable_answer', 'HTTP 200 with no content')
   const model = field(body, 'model')
   return { ok: true, content: said, model: typeof model === 'string' ? model : '', usage }
 }
 
+/** @returns where a gateway tells of an error, under 200 */
+const upstreamErrors = (body: unknown, choice: unknown): unknown[] => [
+  ...[Array.isArray(body) ? (body[0] as unknown) : body, choice].flatMap((of) => [
+    field(of, 'error'),
+    field(of, 'errors'),
+  ]),
+  field(field(choice, 'message'), 'error'),
+]
+
+const isTold = (error: unknown): boolean =>
+  (typeof error === 'string' && error !== '') || (isObject(error) && Object.keys(error).length > 0)
+
 /** OpenRouter and its like: the status of whom they asked is in the body, under 200. @returns null for no error with a status */
-function upstreamError(error: unknown): Verdict | null {
+function statedError(error: unknown): Verdict | null {
+  if (Array.isArray(error)) return statedError(error[0])
   if (!isObject(error)) return null
   const status = Number(field(error, 'code') ?? field(error, 'status'))
   if (status >= 400 && status <= 599) return classifyStatus(status, JSON.stringify({ error }))
@@ -155,28 +182,51 @@ function upstreamError(error: unknown): Verdict | null {
   return codes.some((code) => /rate_?limit/.test(code)) ? verdict('rate_limited', 'HTTP 200, a rate limit') : null
 }
 
-/** @returns the text of a message's content: it may be a list of parts, of which those that think are left out */
+/**
+ * @returns the text of a message's content: it may be a list of parts, of which those that think are left out, or one part, or
+ * the answer itself as an object
+ */
 function textOf(content: unknown): string {
   if (typeof content === 'string') return content
-  if (!Array.isArray(content)) return ''
+  if (!Array.isArray(content)) {
+    if (!isObject(content)) return ''
+    return field(content, 'type') === undefined ? JSON.stringify(content) : textOf([content])
+  }
   const texts = content.map((part: unknown) => {
     if (typeof part === 'string') return part
     const type = field(part, 'type') ?? 'text'
-    const text = field(part, 'text')
+    const given = field(part, 'text')
+    const text = field(given, 'value') ?? given
     return (type === 'text' || type === 'output_text') && typeof text === 'string' ? text : ''
   })
   return texts.join('')
 }
 
+/** @returns all that a message holds beside its role, a text a line; objects as JSON */
+function allTexts(message: unknown): string {
+  const texts: string[] = []
+  const open: [key: string, value: unknown][] = isObject(message) ? Object.entries(message).toReversed() : []
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const [key, value] = next
+    if (typeof value === 'string' && !NO_ANSWERS.has(key)) texts.push(value)
+    if (!isObject(value)) continue
+    if (key === 'parsed' || key === 'arguments' || key === 'input') texts.push(JSON.stringify(value))
+    else for (const child of Object.entries(value)) open.push(child)
+  }
+  return texts.join('\n')
+}
+
+const NO_ANSWERS: ReadonlySet<string> = new Set(['role', 'refusal', 'content', 'type', 'id', 'name', 'signature'])
+
 /** The answer holds reasoning only: the cap was used up by it. */
 function isThinking(content: string): boolean {
   const text = content.trim()
-  return (
-    text === '' ||
-    (/^(?:<think|<thought|<reasoning|\[think|◁think|<\|channel\|>analysis)/i.test(text) &&
-      !/<\/(?:think|thought|reasoning)|\[\/think|◁\/think/i.test(text))
-  )
+  return text === '' || (START_OF_THINKING.test(text) && text.search(END_OF_THINKING) < 0)
 }
+
+/** The notations of find-answer.ts's `END_OF_THINKING`, where they open. */
+const START_OF_THINKING =
+  /^(?:<[|]?[^<>\s/]{0,20}(?:think|thought|reason|reflect|analysis)|\[think|◁think|<\|channel\|>analysis)/i
 
 function readUsage(usage: unknown): Usage | null {
   const count = (name: string) => {

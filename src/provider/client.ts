@@ -10,6 +10,7 @@ import type { Verdict } from './classify.ts'
 import { classifyBroken, classifyCompletion, classifyStatus, verdict } from './classify.ts'
 import type { Form } from './form.ts'
 import { bodyOf, isSame, keyHeaders, partsOf } from './form.ts'
+import { FormSearch } from './form-search.ts'
 import type { Identity } from './holds.ts'
 import type { ApiKey, KeySource } from './key.ts'
 import { createOpenaiCall, isSuccess } from './openai-call.ts'
@@ -26,6 +27,13 @@ export interface ProviderOptions {
 }
 
 export interface Provider {
+  /**
+   * Waits while another request finds out what a server refuses, two seconds at the most. To be awaited before each attempt asks
+   * for a place in the budget.
+   * @param trial what earlier calls of the request taught; null for its first
+   * @throws the signal's reason when it aborts first
+   */
+  turn: (trial: Trial | null, signal: AbortSignal) => Promise<void>
   /**
    * One HTTP request at the most, without any retry. Never rejects but for a fault of ours (TypeError and its like).
    * @returns within OPENAI_TIMEOUT_SECONDS
@@ -74,16 +82,30 @@ const TAKEN: ReadonlySet<FailureCode> = new Set([
 
 export function createProvider({ settings, key, transport, adaptations }: ProviderOptions): Provider {
   const call = createOpenaiCall({ settings, transport })
+  const search = new FormSearch()
   const { model, maxCompletionTokens: configuredCap } = settings
 
   const capOf = (trial: Trial | null) =>
     Math.max(configuredCap, adaptations.form().capTokens ?? 0, trial?.form.capTokens ?? 0)
 
+  // The plainest form lacks everything that can be refused.
+  const turn = async (trial: Trial | null, signal: AbortSignal) => {
+    if (trial?.plain !== true) await search.turn(signal)
+  }
+
   async function ask(question: Question): Promise<Reply> {
+    const reply = await send(question)
+    const isTold = reply.kind === 'answer' || (reply.kind === 'failure' && reply.next !== null)
+    if (!isTold && question.trial?.plain !== true) search.failed()
+    return reply
+  }
+
+  async function send(question: Question): Promise<Reply> {
     const apiKey = await key()
     if (apiKey.value === null) return failure(NO_KEY, nothingSaid(apiKey), { sent: false })
-    const fleet = adaptations.form()
-    const trial = question.trial ?? firstTrial(fleet, adaptations.era())
+    const era = adaptations.era()
+    const fleet = search.formFor(adaptations.form(), era)
+    const trial = question.trial ?? firstTrial(fleet, era)
     const known = knownForm(fleet, trial)
     const sent = sentForm(known, trial, model)
     const put = { question, trial, known, sent }
@@ -112,6 +134,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     const capTokens = isLarger ? question.maxCompletionTokens : adaptations.form().capTokens
     const form = { ...learnedForm(known, sent, trial), capTokens }
     adaptations.worked(form, isSame(form, { ...sent, capTokens }), trial.era)
+    search.taken(trial)
   }
 
   /** A failure, with the way to ask again where the form or the cap of the request is to blame. */
@@ -133,6 +156,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
       return failure(isDoubtful ? found : { ...found, code: 'bad_configuration' }, said, told)
     }
     const next = afterRefusal(trial, known, sent, parts, question.schema)
+    search.refused(trial, next, adaptations.isProved())
     return failure({ ...found, code: 'parameter_refused' }, said, { ...told, next })
   }
 
@@ -151,7 +175,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     }
   }
 
-  return { ask, capOf, address: shownAddress(settings.baseUrl), identity }
+  return { turn, ask, capOf, address: shownAddress(settings.baseUrl), identity }
 }
 
 const NOT_BILLED: Usage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 }

@@ -10,6 +10,8 @@ export interface ErrorBody {
   codes: string[]
   /** Names of fields that are to blame, with their whole path (`messages.0.role`), as they came. */
   fields: string[]
+  /** Names of keys with a text, or a list of texts, beside the usual ones, in lower case: `{"errors": {"seed": ["unknown"]}}`. */
+  subjects: string[]
   /** Names of all keys that the error has, in lower case. */
   keys: ReadonlySet<string>
   /** What a server tells to wait in the body (Gemini's `retryDelay`), ms; null: nothing. */
@@ -36,14 +38,20 @@ const ECHO_KEYS = new Set([
   '@type',
 ])
 
-/** What some servers write for nothing. */
-const ABSENT = new Set(['', 'none', 'null', 'undefined', 'nil', 'n/a'])
+/** What some servers write for nothing: one of these words, or signs alone. */
+const ABSENT = /^(?:none|null|undefined|nil|n\/a|[^\p{L}\p{N}]*)$/iu
 const IDENTIFIER = /^[a-zA-Z][\w.-]{0,63}$/
 
 /** @param body as it came, JSON or not */
 export function readErrorBody(body: string): ErrorBody {
   const parsed = parse(body)
-  const found = { texts: [] as string[], codes: [] as string[], fields: [] as string[], keys: new Set<string>() }
+  const found = {
+    texts: [] as string[],
+    codes: [] as string[],
+    fields: [] as string[],
+    subjects: [] as string[],
+    keys: new Set<string>(),
+  }
   const isJson = typeof parsed === 'object' && parsed !== null
   let retryAfterMs: number | null = null
   let values = 0
@@ -58,11 +66,12 @@ export function readErrorBody(body: string): ErrorBody {
       // The places of a list have no names of their own.
       const childKey = Array.isArray(value) ? key : name.toLowerCase()
       found.keys.add(childKey)
+      if (isTold(child)) found.subjects.push(childKey)
       visit(child, childKey)
     }
   }
   const leaf = (text: string, key: string): void => {
-    if (ABSENT.has(text.toLowerCase())) return
+    if (ABSENT.test(text)) return
     const nested = /^[[{]/.test(text) ? parse(text) : null
     if (typeof nested === 'object' && nested !== null) return visit(nested, key)
     if (key === 'retrydelay') retryAfterMs = secondsToMs(text)
@@ -79,11 +88,15 @@ export function readErrorBody(body: string): ErrorBody {
     message: withoutAddresses(message.slice(0, MOST_CHARS).toLowerCase()),
     codes: found.codes,
     fields: found.fields,
+    subjects: found.subjects,
     keys: found.keys,
     retryAfterMs,
     isJson,
   }
 }
+
+/** A request that is quoted holds numbers and objects under the names of its parameters; a complaint is a text. */
+const isTold = (value: unknown) => typeof (Array.isArray(value) ? value[0] : value) === 'string'
 
 function parse(text: string): unknown {
   try {

@@ -26,7 +26,7 @@ interface Found<T> {
  * What ends a model's thinking, in the notations of the open models: `</think>`, `</reasoning>`, `[/THINK]`, `◁/think▷`, the
  * final channel of gpt-oss. Each repetition is bounded, so that a search takes linear time.
  */
-const END_OF_THINKING =
+export const END_OF_THINKING =
   /<[/|][^<>\s]{0,20}(?:think|thought|reason|reflect|analysis)[^<>\s]{0,20}>|\[\/think(?:ing)?\]|◁\/think▷|<\|channel\|>final/gi
 /** What models write after their last word: `<|im_end|>`, `</s>`, `<end_of_turn>`. */
 const MARK = /<[^<>]{1,40}>/g

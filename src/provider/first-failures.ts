@@ -1,6 +1,6 @@
 /** Which requests have failed in this worker, and how many others had been answered when each of them failed first. */
 
-/** So many requests are remembered; the older ones were given up long ago. */
+/** How many requests are remembered. Older ones were given up long ago. */
 const REMEMBERED = 10_000
 
 export class FirstFailures {

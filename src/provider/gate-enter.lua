@@ -1,12 +1,12 @@
--- May a call of these scopes begin? Holds: provider/gate.ts. Times are Redis's own, ms.
+-- Tells whether a call of these scopes may begin. provider/gate.ts explains holds. Times are Redis's own, in ms.
 -- KEYS  1 pause, 2-5 the holds of outage, route, key, config
 -- ARGV  1 id of the request that wants to probe, '' for none   2 a name for its probe   3 the lease of a probe, ms
---       4 the name of a probe of this worker that is under way, to be renewed, '' for none   5 requests that have failed already probe so much later, ms
+--       4 the name of a probe of this worker that is under way, to be renewed, '' for none   5 how much later than the others a request that has failed may probe, ms
 -- returns {state, wait ms, now ms, number of the scope that is waited for (1-4, 0 for none), its code, its cause as ARGV 18 of gate-report.lua}
 --   state: 'open'   nothing is held
---          'probe'  all is held that is held, and this request may try
---          'held'   wait, at the most so long as told before asking again
---          'paused' by the operator
+--          'probe'  something is held, and this request is the one that may try
+--          'held'   something is held: wait for at most `wait ms`, then ask again
+--          'paused' the operator has paused all calls
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local id, probe, lease, renewed, later = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
@@ -29,7 +29,7 @@ for scope = 1, 4 do
     elseif hold[3] and hold[3] ~= probe then
       due = math.max(due, tonumber(hold[4]))
     end
-    -- The turn passes to those that have not failed yet.
+    -- For a short time only requests that have not failed yet may take the probe.
     if id ~= '' and redis.call('HEXISTS', key, 'f:' .. id) == 1 then due = due + later end
     wait = math.max(wait, due - now)
   end

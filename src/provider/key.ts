@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFile as readFileFromDisk } from 'node:fs/promises'
 import type { Log } from '../logging/log.ts'
 
-/** A rotated key is used at most so much later, ms. */
+/** How much later a rotated key is used at most, ms. */
 const FRESH_MS = 1_000
 
 export interface ApiKey {

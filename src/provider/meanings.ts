@@ -11,14 +11,14 @@ import type { ErrorBody } from './error-body.ts'
 /** What a server quotes comes after what it says. */
 const SAYS_CHARS = 300
 
-/** @returns a pattern for `subject` and `says` within one sentence, in either order */
-const near = (subject: string, says: string) =>
-  new RegExp(`(?:${subject})[^\\n]{0,120}?(?:${says})|(?:${says})[^\\n]{0,60}?(?:${subject})`)
+/** @returns a pattern for `subject` and `says` within one sentence, in either order, or for `whole` */
+const near = (subject: string, says: string, whole = '(?!)') =>
+  new RegExp(`(?:${subject})[^\\n]{0,120}?(?:${says})|(?:${says})[^\\n]{0,60}?(?:${subject})|${whole}`)
 
 const NOT_SERVED =
-  'not (?:yet )?(?:supported|available|allowed|permitted|served)|unsupported|unavailable|restricted|blocked'
+  '\\bnot\\b|cannot|n.t\\b|unsupported|unavailable|restricted|blocked|denied|forbidden|prohibited|banned'
 const OVER =
-  'exceed|overflow|too (?:long|large|big|many)|(?:longer|larger|greater|more|fewer|less|smaller) than|at most|must be <|should be \\[|maximum|limit|not enough|does not fit|超'
+  'exceed|overflow|not fit|too (?:long|large|big|many)|(?:longer|larger|greater|more|fewer|less|smaller) than|at most|must be <|should be \\[|maximum|limit|not enough|does not fit|超'
 
 interface Meaning {
   code: FailureCode
@@ -34,7 +34,10 @@ const MEANINGS: readonly Meaning[] = [
     code: 'territory',
     statuses: [400, 403, 404],
     codes: /unsupported_(country|region|location)|region_not_supported/,
-    words: near('\\b(?:country|countries|region|territory|location|jurisdiction)\\b', NOT_SERVED),
+    words: near(
+      '\\b(?:countr(?:y|ies)|regions?|territor(?:y|ies)|locat(?:ion|ed)|geo\\w+|jurisdiction)\\b',
+      NOT_SERVED,
+    ),
   },
   {
     code: 'quota',
@@ -60,7 +63,7 @@ const MEANINGS: readonly Meaning[] = [
     statuses: [400, 422, 500],
     codes: /json_validate_failed|failed_generation|output_parse|tool_use_failed|invalid_model_output/,
     words:
-      /fail(?:ed|ure) to (?:generate|produce|validate|parse)(?![^\n]{0,40}(?:request|body))[^\n]{0,60}json|(?:generated|model(?:.s)?) (?:output|json|response|answer)[^\n]{0,80}(?:valid|malformed|match|pars)/,
+      /(?:fail(?:ed|ure) to|could not|cannot|unable to) (?:generate|produce|validate|parse)(?![^\n]{0,40}(?:request|body))[^\n]{0,60}json|(?:generated|produced|model(?:.s)? (?:output|json|response|answer|completion)|(?:output|answer|completion) of the model)[^\n]{0,80}(?:valid|malformed|match|pars)/,
   },
   {
     // Reasoning models answer 400 when they have thought up to the cap.
@@ -75,8 +78,9 @@ const MEANINGS: readonly Meaning[] = [
     codes:
       /context_length|context_size|string_above_max_length|tokens_limit_reached|context_window|request_too_large|prompt_too_long|max_tokens_exceeded/,
     words: near(
-      '\\bcontext (?:length|window|size)|context the overflows|\\b(?:prompt|inputs?(?! should be)|sequence|messages?)\\b(?: \\w+)?(?: length| tokens?)?|\\btokens? (?:count|limit)|model length|requested tokens|request (?:\\([^)]*\\) )?exceed|request too large|输入|上下文',
+      '\\b(?:context|model|its|the) (?:length|window|size)|context the overflows|\\b(?:prompt|inputs?(?! should be)|sequence|messages?)\\b(?: \\w+)?(?: length| tokens?)?|\\btokens? (?:count|limit)|model length|requested tokens|request (?:\\([^)]*\\) )?exceed|request too large|输入|上下文',
       OVER,
+      'too many (?:\\w+ )?tokens',
     ),
   },
   {
@@ -110,10 +114,12 @@ export function meaningOf(status: number, error: ErrorBody): FailureCode | null 
   return (byCode ?? possible.find(({ words }) => words.test(said)))?.code ?? null
 }
 
-/** OpenRouter's form: the reasons for which one text was flagged. */
+/** The error lists the reasons for which one text was flagged, as OpenRouter's does. */
 function isModeration(status: number, { keys }: ErrorBody): boolean {
-  return (status === 403 || status === 400) && (keys.has('flagged_input') || keys.has('reasons'))
+  return (status === 403 || status === 400) && [...keys].some((key) => REASONS.test(key))
 }
+
+const REASONS = /^(?:flagged\w*|reasons|violations|categories|moderation\w*)$/
 
 function isCredible(code: FailureCode, status: number, error: ErrorBody, said: string): boolean {
   // A page of some gateway speaks of the request that it blocks, too.
@@ -133,10 +139,11 @@ const TOO_LONG_AT_500 = near(
 
 /** One that passes by itself, though its text may speak of plans and billing. */
 function isRateLimit({ codes, message, retryAfterMs }: ErrorBody): boolean {
+  if (codes.includes('rate_limit_exceeded')) return true
   if (codes.some((code) => /insufficient_quota|billing/.test(code))) return false
   if (retryAfterMs !== null || codes.some((code) => code.includes('rate_limit'))) return true
   return RATE_LIMIT.test(message)
 }
 
 const RATE_LIMIT =
-  /rate limit|too many requests|(?:requests?|tokens?) per (?:second|minute|hour|day)|\b[rt]p[md]\b|(?:retry|try again) (?:in|after)\b/
+  /rate limit|too many requests|concurren(?:t|cy)|(?:requests?|tokens?) per (?:second|minute|hour|day)|\b[rt]p[md]\b|(?:retry|try again) (?:in|after)\b/

@@ -15,7 +15,7 @@ const NAMES: Record<Part, RegExp> = {
   format: /response_?(?:format|mime|schema)|json_?schema|json_object|guided_json|^schema$/,
   seed: /^seed$/,
   temperature: /^temperature$/,
-  cap: /max_completion_tokens|max_tokens|max_?output_?tokens|max_new_tokens/,
+  cap: /max_?completion_?tokens|max_?tokens|max_?output_?tokens|max_?new_?tokens/,
   roles: /^(?:body\.)?messages\b.*\brole$/,
   system: /^system(?:_instruction|_prompt)?$/,
   key: /^(?:x-)?api-key$/,
@@ -27,15 +27,29 @@ const WORDS: Partial<Record<Part, RegExp>> = {
     /response[ _]?(?:format|mime|schema)|json[ _](?:schema|object|mode)|structured (?:output|generation|response)s?|guided (?:decoding|json)|constrained (?:decoding|generation)|\bgrammar|['"`]schema['"`]/g,
   seed: /\bseed\b/g,
   temperature: /\btemperature\b/g,
-  cap: /max_completion_tokens|max_tokens|max_?output_?tokens|max_new_tokens/g,
+  cap: /max_?completion_?tokens|max_?tokens|max_?output_?tokens|max_?new_?tokens/g,
   system:
-    /\b(?:system|developer)['"`]? (?:role|message|prompt|instruction)s?\b|\brole['"`]?:? ['"`]?system\b|only (?:the )?['"`]?user['"`]?(?:,| and)/g,
-  roles: /\broles?\b|\bconsecutive (?:user )?messages\b/g,
+    /['"`]system['"`]|\b(?:system|developer)['"`]? (?:role|message|prompt|instruction)s?\b|\brole['"`]?:? ['"`]?system\b|only (?:the )?['"`]?user['"`]?(?:,| and)/g,
+  roles: /\broles?\b|\bmessages?\b|\b(?:user|assistant)\b/g,
 }
+
+/**
+ * The names that only a request has, and the two that are words as well: these count where servers say what is wrong, at the
+ * beginning, before anything that they quote.
+ */
+const IDENTIFIERS: Partial<Record<Part, RegExp>> = {
+  format: /response_?(?:format|mime|schema)|json_schema|json_object|guided_json/,
+  cap: NAMES.cap,
+}
+const SPOKEN: Partial<Record<Part, RegExp>> = { seed: /\bseed\b/, temperature: /\btemperature\b/ }
+const SPOKEN_WITHIN_CHARS = 160
+const QUOTED_WORDS = /«[^»]*\s[^»]*(?:»|$)|“[^”]*\s[^”]*(?:”|$)|"[^"]*\s[^"]*(?:"|$)/g
 
 /** What is said of something that is refused. */
 const REFUSED =
-  /not (?:\w+ )?(?:support|permit|allow|enabl|recogni|accept|implement|available|a valid|valid\b|been implemented)|n't (?:support|allow|accept)|unsupported|unrecogni[sz]ed|unknown|unavailable|unexpected|invalid|forbidden|extra_forbidden|extra inputs|cannot find|no such|deprecated|removed|only (?:the )?(?:default|[\d.]+|user)|(?:must|should|can|has to|have to) (?:only )?be|enabled only|fail(?:ed|s|ure)?\b|literal_error|instead|one of|requires? |missing|strictly|ignored|disabled/
+  /not (?:\w+ )?(?:support|permit|allow|enabl|recogni|accept|implement|available|a valid|valid\b|been implemented)|n't (?:support|allow|accept)|unsupported|unrecogni[sz]ed|unknown|unavailable|unexpected|invalid|forbidden|extra_forbidden|extra inputs|cannot find|no such|deprecated|removed|only (?:the )?(?:default|[\d.]+|user)|(?:must|should|can|has to|have to) (?:only )?be|cannot|expected|enabled only|fail(?:ed|s|ure)?\b|literal_error|instead|one of|requires? |missing|strictly|ignored|disabled/
+/** What is said of two messages of one role that follow each other. */
+const SAME_ROLE = /alternat|consecutive|successive|adjacent|in a row|same role|\b(user|assistant) after \1\b/
 /** So far from its name is what is said of a part, within its sentence. */
 const BEFORE = 80
 const AFTER = 160
@@ -60,13 +74,17 @@ export function findRefusals(status: number, error: ErrorBody, parts: readonly P
   const isValidation = status === 500 && VALIDATION.test(error.message)
   if (!STATUSES.includes(status) && !isValidation) return []
   const possible = isCapTooLarge(error) ? parts.filter((part) => part !== 'cap') : parts
-  const named = possible.filter((part) => error.fields.some((field) => isField(field, part)))
+  const names = [...error.fields, ...error.subjects, ...error.codes]
+  const named = possible.filter((part) => names.some((name) => isField(name, part)))
   if (named.length > 0) return named
   const told = possible.filter((part) => part !== 'key' && isToldRefused(error.message, part))
   // Whoever does not take the system's role says so in words that speak of roles, too.
   if (told.includes('system')) return told.filter((part) => part !== 'roles')
   if (told.length > 0) return told
   if (error.fields.length > 0) return []
+  const spoken = possible.filter((part) => isNamed(error.message, part))
+  // More than one is a list of what the server does take.
+  if (spoken.length === 1) return spoken
   const isUnnamed = UNNAMED.test(error.message) || error.codes.some((code) => UNNAMED.test(code))
   return isUnnamed && status !== 405 ? ['unnamed'] : []
 }
@@ -79,6 +97,15 @@ function isField(field: string, part: Part): boolean {
   return path.split('.').some((step) => NAMES[part].test(step))
 }
 
+/**
+ * An error about the request that has no other meaning and names a parameter is about that parameter, in whatever words or
+ * language. Where it only quoted a text, the next call fails in the same way, and nothing is learned.
+ */
+function isNamed(message: string, part: Part): boolean {
+  if (IDENTIFIERS[part]?.test(message) === true) return true
+  return SPOKEN[part]?.test(message.slice(0, SPOKEN_WITHIN_CHARS).replaceAll(QUOTED_WORDS, ' ')) === true
+}
+
 function isToldRefused(message: string, part: Part): boolean {
   for (const match of message.matchAll(WORDS[part] ?? /$^/g)) {
     const end = match.index + match[0].length
@@ -89,7 +116,7 @@ function isToldRefused(message: string, part: Part): boolean {
         .at(-1) ?? ''
     const after = message.slice(end, end + AFTER).split(SENTENCE_END)[0] ?? ''
     const around = before + match[0] + after
-    if (part === 'roles' ? /alternat|consecutive/.test(around) : REFUSED.test(around)) return true
+    if (part === 'roles' ? SAME_ROLE.test(around) : REFUSED.test(around)) return true
   }
   return false
 }

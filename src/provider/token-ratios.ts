@@ -5,7 +5,7 @@ import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { Learned } from './tokens.ts'
 
-/** A ratio that nobody has confirmed for so long is of another time. */
+/** How long a ratio is kept that no new answer confirms, ms: tokenizers and prompts change. */
 const KEPT_MS = 30 * 86_400_000
 
 const ratio = z.object({ mean: z.number().positive(), deviation: z.number().min(0), count: z.int().positive() })
@@ -30,7 +30,7 @@ export function createTokenRatios(redis: Redis, keys: RedisKeys, model: string, 
     }
   }
 
-  /** Of several workers the last one wins: all learn from the same traffic. Never rejects. */
+  /** The last worker that saves overwrites the others, which is harmless: all learn from the same traffic. Never rejects. */
   async function save(learned: Learned): Promise<void> {
     const fields = Object.entries(learned).map(([writing, value]) => [writing, JSON.stringify(value)] as const)
     if (fields.length === 0) return

@@ -6,7 +6,7 @@
  */
 import type { Question } from './reply.ts'
 
-/** What of a question is billed as its prompt. */
+/** The parts of a question that are billed as its prompt. */
 type Prompt = Pick<Question, 'messages' | 'schema'>
 
 /** The script that a prompt is mostly written in. Errors differ by it: other tokenizers know less Russian than English. */
@@ -25,7 +25,7 @@ export interface Ratio {
   mean: number
   /** Mean absolute deviation. */
   deviation: number
-  /** Of how many prompts. */
+  /** How many prompts the ratio was learned from. */
   count: number
 }
 
@@ -165,9 +165,9 @@ const FIRST_FACTOR_UNKNOWN: Record<Writing, number> = { latin: 1.2, cyrillic: 1.
 
 /** The estimate is this many mean deviations above the mean. */
 const DEVIATIONS = 3
-/** The last so many prompts count. */
+/** How many of the last prompts the ratio is learned from. */
 const MEMORY = 16
-/** What one prompt may teach, whatever is told. */
+/** The bounds of a ratio that one prompt may teach, whatever the server bills. */
 const RATIO_MIN = 0.2
 const RATIO_MAX = 6
 

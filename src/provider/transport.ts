@@ -12,7 +12,7 @@ const CONNECT_TIMEOUT_MS = 10_000
  * so that not every call needs a new one, and shorter than the 5 minutes after which gateways forget a connection.
  */
 const IDLE_MS = 65_000
-/** An answer of a few thousand tokens has some 20 KB; more than this is no answer. */
+/** The largest answer that is read, bytes. One of a few thousand tokens has some 20 KB. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 /** A time limit that is noticed this late passed while the process stood still. What arrived meanwhile is read first, for so long. */
 const STALL_MS = 50
@@ -24,7 +24,7 @@ export interface Send {
   body: string
   /** On performance.now()'s clock, compared when a connection is ready, right before the first byte is written. */
   sendByMs: number
-  /** Called right before that. */
+  /** Called right before the first byte is written. */
   onSent?: (() => void) | undefined
   /** From this call to the answer's last byte, connecting included. */
   timeoutMs: number

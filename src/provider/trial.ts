@@ -1,6 +1,6 @@
 /**
- * How one request finds the form that a server takes, within three calls: asked as the fleet knows; without what was refused
- * then; and in the plainest form of all. Pure: a trial travels with its request. What was refused by name is given up for good
+ * How one request finds the form that a server takes, within three calls: the first in the form that the fleet knows, the second
+ * without what was refused, the third in the plainest form. Pure: a trial travels with its request. What was refused by name is given up for good
  * once the server takes the request; what else the plainest form leaves out is tried again by the next request.
  */
 import type { AnswerSchema, Form } from './form.ts'
@@ -13,9 +13,9 @@ export interface Trial {
   refusals: number
   /** See adaptations.ts: what the fleet knew when this request was first asked. */
   era: number
-  /** A name of the cap was refused: the fleet's is not to be trusted more. */
+  /** The server refused one name of the cap to this request: it keeps the other one, whatever the fleet uses. */
   capRefused: boolean
-  /** It is asked in the plainest form now. */
+  /** The request is sent in the plainest form now. */
   plain: boolean
   /** The server did not say what it refuses: the plainest form is all that is known to work. */
   unnamed: boolean
@@ -23,9 +23,9 @@ export interface Trial {
   raised: boolean
 }
 
-/** So many refusals have been met one by one: then everything that can be is given up together. */
+/** After this many refusals of one request, it gives up every part that can be given up. */
 const REFUSALS_BEFORE_PLAIN = 2
-/** A cap that was too small for a model's thinking is raised so far at a time, and in all, from the setting's. */
+/** By what factor a cap that was too small for a model's thinking is raised at a time, and at most, from the setting's. */
 const RAISE = 4
 const MOST_RAISE = 16
 

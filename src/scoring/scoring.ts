@@ -1,6 +1,6 @@
 /** Scoring as the pipeline uses it: from a request to the question, and from the answer to the outcome. */
 import type { Config } from '../config.ts'
-import type { Score, ScoringRequest } from '../contracts.ts'
+import type { ScoringRequest } from '../contracts.ts'
 import type { Journey } from '../outcomes/effort.ts'
 import { effortHeaders } from '../outcomes/effort.ts'
 import type { OutgoingMessage } from '../kafka/messages.ts'

@@ -203,7 +203,7 @@ describe('answers with 200', () => {
     expect(code(completion({ finish_reason: 'content_filter', message: { content: 'x' } }))).toBe('content_filter')
   })
 
-  test.each([null, undefined, 'page', 7, [], {}, { choices: [] }, { choices: 'x' }, { error: { code: 'broken' } }])(
+  test.each([null, undefined, 'page', 7, [], {}, { choices: [] }, { choices: 'x' }, { error: {} }, { error: null }])(
     '%j is no completion',
     (body) => {
       expect(code(body)).toBe('no_completion')

@@ -3,7 +3,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { pause } from '../../lib/abortable.ts'
 import type { Settled } from '../../pipeline/asking.ts'
 import { askUntilSettled } from '../../pipeline/asking.ts'
-import { createAsk } from '../../pipeline/attempt.ts'
+import { createAsk, inTurn } from '../../pipeline/attempt.ts'
 import type { Budget } from '../../budget/budget.ts'
 import type { Config } from '../../config.ts'
 import type { ClaimOwner } from '../../claims/dedupe.ts'
@@ -40,7 +40,7 @@ export interface AskingParts {
  * Error that says what to do when the provider takes no call at all
  */
 export function createAsking({ config, budget, gate, provider, estimator, log }: AskingParts) {
-  const ask = createAsk({
+  const attempt = createAsk({
     budget,
     gate,
     provider,
@@ -53,6 +53,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
     trusted: () => Promise.resolve(),
     metrics: { callFinished: () => {} },
   })
+  const ask = inTurn(provider, attempt)
   // The gate tells requests apart by their ids, which must not be those of a worker's requests.
   let lastId = -BigInt(randomInt(2 ** 47)) * 2n ** 15n
   let toldMs = -TELL_EVERY_MS

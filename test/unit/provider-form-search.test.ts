@@ -1,0 +1,239 @@
+/** Many requests in flight at a server that refuses one part of their form after another: how many calls that costs. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { pause } from '../../src/lib/abortable.ts'
+import type { Failure } from '../../src/provider/attempts.ts'
+import { nextStep } from '../../src/provider/attempts.ts'
+import { createAdaptations } from '../../src/provider/adaptations.ts'
+import { createProvider } from '../../src/provider/client.ts'
+import type { Provider } from '../../src/provider/client.ts'
+import { firstForm } from '../../src/provider/form.ts'
+import { FormSearch } from '../../src/provider/form-search.ts'
+import type { Trial } from '../../src/provider/trial.ts'
+import { firstTrial } from '../../src/provider/trial.ts'
+import type { Exchange, Transport } from '../../src/provider/transport.ts'
+import { redisKeys } from '../../src/redis/keys.ts'
+import { KEY, memory, question, recordedLog } from '../support/provider.ts'
+
+type Sent = Record<string, unknown>
+type Said = { status: number; error: string } | 'taken'
+
+/** How a server refuses the first of these parts that a request has. */
+const REFUSALS: Record<string, { has: (body: Sent) => boolean; error: string }> = {
+  response_format: {
+    has: (body) => schemaTypeOf(body) === 'json_schema',
+    error: 'response_format json_schema is not supported',
+  },
+  seed: { has: (body) => 'seed' in body, error: 'Unknown name "seed": cannot find field' },
+  cap: {
+    has: (body) => 'max_completion_tokens' in body,
+    error: 'Unrecognized request argument: max_completion_tokens',
+  },
+  temperature: { has: (body) => 'temperature' in body, error: 'temperature is deprecated for this model' },
+}
+const schemaTypeOf = (body: Sent) => (body['response_format'] as { type?: string } | undefined)?.type
+
+const refusing =
+  (...parts: string[]) =>
+  (body: Sent): Said => {
+    const refused = parts.find((part) => REFUSALS[part]?.has(body))
+    return refused === undefined ? 'taken' : { status: 400, error: REFUSALS[refused]?.error ?? '' }
+  }
+
+/** A provider whose server says this, and how often it said what. @param together it answers once so many calls have come */
+function providerOf(says: (body: Sent) => Said, together = 1) {
+  const haveCome = Promise.withResolvers<void>()
+  const bodies: Sent[] = []
+  const counts = { refused: 0, taken: 0 }
+  const post = async (send: Parameters<Transport['post']>[0]): Promise<Exchange> => {
+    send.onSent?.()
+    const body = JSON.parse(send.body) as Sent
+    bodies.push(body)
+    if (bodies.length === together) haveCome.resolve()
+    const said = says(body)
+    counts[said === 'taken' ? 'taken' : 'refused'] += 1
+    await haveCome.promise
+    await pause(said === 'taken' ? 60 : 10, send.signal)
+    if (said !== 'taken') {
+      return {
+        kind: 'answered',
+        status: said.status,
+        headers: {},
+        body: JSON.stringify({ error: { message: said.error } }),
+      }
+    }
+    const choices = [{ finish_reason: 'stop', message: { content: '{"score": 1}' } }]
+    return { kind: 'answered', status: 200, headers: {}, body: JSON.stringify({ model: 'm', choices }) }
+  }
+  const settings = {
+    key: KEY,
+    keyFile: null,
+    baseUrl: 'https://provider.example/v1',
+    model: 'm',
+    timeoutMs: 20_000,
+    maxCompletionTokens: 500,
+    responseFormat: 'json_schema',
+    proxyUrl: null,
+  } as const
+  const { log } = recordedLog()
+  const adaptations = createAdaptations({ redis: memory(), keys: redisKeys(''), server: settings, log })
+  const key = () => Promise.resolve({ value: KEY, fingerprint: 'f' })
+  const provider = createProvider({ settings, key, transport: { post } as unknown as Transport, adaptations })
+  return { provider, adaptations, bodies, counts }
+}
+
+/** Asks as the pipeline does, until the request is settled. @returns how many calls it took, and how it ended */
+async function settle(provider: Provider, signal = new AbortController().signal) {
+  const failures: Failure[] = []
+  let trial: Trial | null = null
+  for (let calls = 1; ; calls += 1) {
+    await provider.turn(trial, signal)
+    const reply = await provider.ask(question({ trial, signal }))
+    if (reply.kind === 'answer') return { calls, ended: 'answer' }
+    if (reply.kind !== 'failure') return { calls, ended: reply.kind }
+    failures.push({ ...reply, evidence: { held: false, scopes: '', successes: 0 } })
+    const step = nextStep(failures)
+    if (step.kind === 'give_up') return { calls, ended: step.code }
+    trial = reply.next ?? trial
+  }
+}
+
+const settleMany = (provider: Provider, count = 32) =>
+  Promise.all(Array.from({ length: count }, () => settle(provider)))
+
+test.for([
+  ['seed'],
+  ['response_format', 'seed'],
+  ['response_format', 'seed', 'cap'],
+  ['response_format', 'seed', 'cap', 'temperature'],
+])('of 32 requests in flight, all meet the first refusal and one each of the others: %j', async (parts) => {
+  const { provider, adaptations, counts } = providerOf(refusing(...parts), 32)
+  const settled = await settleMany(provider)
+  expect(settled.map(({ ended }) => ended)).toEqual(settled.map(() => 'answer'))
+  expect(Math.max(...settled.map(({ calls }) => calls))).toBeLessThanOrEqual(3)
+  expect(counts).toEqual({ refused: 32 + parts.length - 1, taken: 32 })
+  expect(adaptations.isProved()).toBe(true)
+  // The next ones are asked in a form that the server takes.
+  await settleMany(provider, 8)
+  expect(counts).toEqual({ refused: 32 + parts.length - 1, taken: 40 })
+})
+
+test('a request that was in the line of the budget already leaves out what another one was refused', async () => {
+  const { provider, bodies } = providerOf(refusing('seed', 'cap'))
+  await provider.ask(question())
+  await provider.ask(question())
+  await provider.ask(question())
+  expect(bodies.map((body) => ['seed' in body, 'max_completion_tokens' in body])).toEqual([
+    [true, true],
+    [false, true],
+    [false, false],
+  ])
+})
+
+test('what one text is refused of a form that the server takes changes nothing for its neighbours', async () => {
+  let isOdd = false
+  const { provider, bodies } = providerOf((body) => (isOdd ? refusing('seed')(body) : 'taken'))
+  await settle(provider)
+  isOdd = true
+  const reply = await provider.ask(question())
+  expect(reply).toMatchObject({ kind: 'failure', code: 'parameter_refused' })
+  isOdd = false
+  await settle(provider)
+  expect(bodies.map((body) => 'seed' in body)).toEqual([true, true, true])
+})
+
+test('a server that refuses from now on what it took before is searched by one request, too', async () => {
+  const refused: string[] = []
+  const { provider, counts } = providerOf((body) => refusing(...refused)(body))
+  await settle(provider)
+  refused.push('seed', 'response_format', 'temperature')
+  const settled = await settleMany(provider)
+  expect(settled.map(({ ended }) => ended)).toEqual(settled.map(() => 'answer'))
+  // The first one that is refused may be asked again before the second refusal shows that it is not its text: it meets the
+  // next refusal beside the one that searches.
+  expect(counts.refused).toBeLessThanOrEqual(32 + 3)
+  expect(counts.taken).toBe(33)
+})
+
+describe('one request tries a form while others wait', () => {
+  const usual = firstForm('https://provider.example/v1')
+  const withoutSeed: Trial = { ...firstTrial({ ...usual, seed: false }, 0), refusals: 1 }
+  const withoutBoth: Trial = { ...withoutSeed, form: { ...withoutSeed.form, temperature: false } }
+  const { signal } = new AbortController()
+
+  /** A search that has begun, and a request that tries the form. */
+  async function begun() {
+    let nowMs = 0
+    const search = new FormSearch(() => nowMs)
+    search.refused(firstTrial(usual, 0), withoutSeed, false)
+    await search.turn(signal)
+    const went: string[] = []
+    const enter = (name: string) => void search.turn(signal).then(() => went.push(name))
+    /** Timers run by the given clock. */
+    const pass = async (ms: number) => {
+      nowMs += ms
+      await vi.advanceTimersByTimeAsync(ms)
+    }
+    return { search, went, enter, pass }
+  }
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  test('the next one tries when a call was refused or failed, all go on when one was taken', async () => {
+    const { search, went, enter, pass } = await begun()
+    for (const name of ['a', 'b', 'c', 'd']) enter(name)
+    await pass(10)
+    expect(went).toEqual([])
+    search.refused(withoutSeed, withoutBoth, false)
+    await pass(10)
+    expect(went).toEqual(['a'])
+    // Of a call that was sent before: nothing new.
+    search.refused(firstTrial(usual, 0), withoutSeed, false)
+    await pass(10)
+    expect(went).toEqual(['a'])
+    search.failed()
+    await pass(10)
+    expect(went).toEqual(['a', 'b'])
+    search.taken(withoutBoth)
+    await pass(10)
+    expect(went).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  test('nobody waits for more than two seconds, whatever becomes of the one that tries', async () => {
+    const { went, enter, pass } = await begun()
+    for (const name of ['a', 'b', 'c']) enter(name)
+    await pass(1_900)
+    expect(went).toEqual([])
+    await pass(200)
+    expect(went).toEqual(['a', 'b', 'c'])
+  })
+
+  test('a wait ends with its signal', async () => {
+    const { search } = await begun()
+    const stop = new AbortController()
+    const waiting = search.turn(stop.signal)
+    stop.abort(new Error('stop'))
+    await expect(waiting).rejects.toThrow('stop')
+  })
+
+  test('what was refused is left out until the server takes a request, for a minute, and not once it was forgotten', async () => {
+    const { search, pass } = await begun()
+    expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
+    expect(search.formFor(usual, 1)).toEqual(usual)
+    search.taken({ ...withoutSeed, plain: true })
+    expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
+    await pass(59_000)
+    expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
+    await pass(2_000)
+    expect(search.formFor(usual, 0)).toEqual(usual)
+    search.refused(firstTrial(usual, 0), withoutSeed, false)
+    search.taken(withoutSeed)
+    expect(search.formFor(usual, 0)).toEqual(usual)
+  })
+
+  test('a refusal that names nothing is not laid at the others', async () => {
+    const search = new FormSearch(() => 0)
+    search.refused(firstTrial(usual, 0), { ...withoutSeed, unnamed: true, plain: true }, false)
+    expect(search.formFor(usual, 0)).toEqual(usual)
+    await search.turn(signal)
+  })
+})
