@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startLocalKafka, startLocalRedis } from '../../support/services.ts'
 import type { Bare } from './bare.ts'
+import { compile } from './compile.ts'
 import type { Measured } from './measure.ts'
 import { measure, measureIdle } from './measure.ts'
 import { runBare, startModelServer } from './processes.ts'
@@ -35,6 +36,7 @@ export interface BenchOptions {
 /** @returns the exit code: 1 when a ratio of the short form is worse than the kept one by more than a third */
 export async function bench({ short, only, json, keep }: BenchOptions, say: (line: string) => void): Promise<number> {
   const scenarios = (short ? SHORT : FULL).filter((scenario) => nameOf(scenario).includes(only))
+  compile()
   const stage = { kafka: await startLocalKafka(), redis: await startLocalRedis({ persist: false }) }
   const results: Result[] = []
   let idleMb: number | null = null

@@ -8,6 +8,7 @@ import type { LocalKafka, LocalRedis } from '../../support/services.ts'
 import { waitUntil } from '../../support/wait.ts'
 import type { World } from '../../support/world.ts'
 import { createWorld, idIn } from '../../support/world.ts'
+import { COMPILED } from './compile.ts'
 import type { Probed } from './probe.ts'
 import type { ModelServer } from './processes.ts'
 import { cpuMsOf, memoryMbOf } from './processes.ts'
@@ -119,6 +120,7 @@ export async function measure(
     redisUrl: stage.redis.url,
     baseUrl: model.baseUrl,
     partitions,
+    workerMain: COMPILED.main,
     env: {
       MAX_CALLS_IN_FLIGHT: String(inFlight),
       RESULT_CACHE_TTL_SECONDS: '0',
@@ -146,7 +148,7 @@ export async function measure(
     for (let n = 0; n < workers; n++) {
       world.start({
         BENCH_PROBE: `${probes}-${n}`,
-        NODE_OPTIONS: `${NODE_OPTIONS} --import ${join(import.meta.dirname, 'probe.ts')}`,
+        NODE_OPTIONS: `${NODE_OPTIONS} --import ${COMPILED.probe}`,
       })
     }
     await waitUntil(
@@ -198,6 +200,7 @@ export async function measureIdle(stage: Stage, model: ModelServer, seconds: num
     kafkaBrokers: stage.kafka.brokers,
     redisUrl: stage.redis.url,
     baseUrl: model.baseUrl,
+    workerMain: COMPILED.main,
   })
   try {
     const worker = world.start({ NODE_OPTIONS })
