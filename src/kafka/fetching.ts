@@ -2,7 +2,7 @@
 import type { Watermarks } from './start-offset.ts'
 
 /** Fetching pauses at so many bytes that no handler has room for. */
-const PREFETCH_BYTES = 4_000_000
+const PREFETCH_BYTES = 1_000_000
 
 /** Steers the fetching of a partition. None of it throws: after a restart of the consumer the next join sets it again. */
 export interface Flow {
