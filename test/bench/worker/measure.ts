@@ -31,6 +31,8 @@ export interface Measured {
   redisScripts: number
   redisCommands: number
   kafkaRequests: number
+  /** Of transactions. */
+  kafkaWrites: number
 }
 
 export interface Stage {
@@ -186,6 +188,7 @@ export async function measure(
       redisScripts: each(({ scripts }) => scripts),
       redisCommands: each(({ commands }) => commands),
       kafkaRequests: probed.reduce((sum, { kafkaRequests }) => sum + kafkaRequests, 0) / messages,
+      kafkaWrites: probed.reduce((sum, { kafkaWrites }) => sum + kafkaWrites, 0) / messages,
     }
   } finally {
     clearInterval(looking)
