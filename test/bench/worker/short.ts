@@ -68,7 +68,7 @@ const KEPT = join(import.meta.dirname, 'kept.json')
 export async function benchShort(stage: Stage, keep: boolean, say: (line: string) => void): Promise<number> {
   const rounds = []
   const slow = await startModelServer(ALONE.latencyMs)
-  const alone = await measure(ALONE, stage, slow, say).finally(slow.stop)
+  const alone = await measure(ALONE, stage, slow, say).finally(() => slow.stop())
   const model = await startModelServer(BASE.latencyMs)
   try {
     for (let round = 1; round <= ROUNDS; round++) {
