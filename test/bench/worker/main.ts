@@ -24,7 +24,7 @@ const IDLE_SECONDS = 10
 export interface BenchOptions {
   /** The form for CI, see short.ts. */
   short: boolean
-  /** Only the scenarios whose name contains this. */
+  /** Only the scenarios whose name matches this regular expression. */
   only: string
   /** Writes all figures to this file. */
   json: string | null
@@ -48,7 +48,7 @@ export async function bench({ short, only, json, keep }: BenchOptions, say: (lin
 async function benchAll(stage: Stage, only: string, json: string | null, say: (line: string) => void): Promise<void> {
   const results: Result[] = []
   let idleMb: number | null = null
-  for (const scenario of FULL.filter((each) => nameOf(each).includes(only))) {
+  for (const scenario of FULL.filter((each) => new RegExp(only).test(nameOf(each)))) {
     const model = await startModelServer(scenario.latencyMs)
     try {
       say(nameOf(scenario))
