@@ -58,11 +58,12 @@ async function benchAll(stage: Stage, only: string, json: string | null, say: (l
       const worker = await measure(scenario, stage, model, (line) => say(`  ${line}`))
       results.push({ scenario, worker, bare, ratios: ratiosOf(worker, bare) })
       idleMb ??= await measureIdle(stage, model, IDLE_SECONDS)
+      // At once: a later scenario may fail.
+      if (json !== null) writeFileSync(json, `${JSON.stringify({ results, idleMb }, null, 2)}\n`)
     } finally {
       model.stop()
     }
   }
   for (const line of tableLines(results)) say(line)
   if (idleMb !== null) say(`idle for ${IDLE_SECONDS} s: ${idleMb.toFixed(0)} MB`)
-  if (json !== null) writeFileSync(json, `${JSON.stringify({ results, idleMb }, null, 2)}\n`)
 }

@@ -42,7 +42,8 @@ export interface Stage {
 
 const FIRST_ID = 1_000_000
 const LIMIT_MS = 240_000
-const BATCH = 200
+/** Of one send: the broker takes a record batch of 1 MB. */
+const BATCH_KB = 800
 
 /** What the worker is run with in the image and by `npm start`. */
 const NODE_OPTIONS = (() => {
@@ -53,8 +54,9 @@ const NODE_OPTIONS = (() => {
 })()
 
 async function load(world: World, { messages, textKb, partitions }: Scenario): Promise<void> {
-  for (let from = 0; from < messages; from += BATCH) {
-    const ids = Array.from({ length: Math.min(BATCH, messages - from) }, (_, n) => FIRST_ID + from + n)
+  const batch = Math.floor(BATCH_KB / (textKb + 1))
+  for (let from = 0; from < messages; from += batch) {
+    const ids = Array.from({ length: Math.min(batch, messages - from) }, (_, n) => FIRST_ID + from + n)
     await world.send(
       ids.map((id) => ({
         key: 'new_request',
