@@ -9,7 +9,7 @@
 return each(6, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, TOKEN, ALONE)
   LEASE = tonumber(LEASE)
   if verdict ~= 'trusted' then return {'untrusted'} end
-  local claim = fields(CLAIM, 'owner', 'outcome', 'lease', 'until', 'ended', 'starts', 'alone', 'state')
+  local claim = fields(CLAIM, 'owner', 'hash', 'outcome', 'lease', 'until', 'ended', 'starts', 'alone', 'state', 'v')
   local theirs = claim.owner and claim.owner ~= OWNER
 
   if redis.call('EXISTS', MARK) == 1 or theirs or claim.outcome then return {'changed'} end
@@ -19,14 +19,12 @@ return each(6, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, TOKEN, ALONE)
   -- This command was sent before the lease was given back and arrived afterwards.
   if claim.ended == TOKEN then return {'begun', tonumber(claim.starts), tonumber(claim.alone)} end
 
-  if not claim.owner then redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'v', 0, 'starts', 0, 'alone', 0) end
-  if claim.lease ~= TOKEN then
-    redis.call('HINCRBY', CLAIM, 'starts', 1)
-    redis.call('HINCRBY', CLAIM, 'alone', ALONE)
-    redis.call('HINCRBY', CLAIM, 'v', 1)
-  end
-  redis.call('HSET', CLAIM, 'state', 'open', 'lease', TOKEN, 'until', now + LEASE)
+  local known = claim.owner and claim or {}
+  local starts, alone, v = known.starts or 0, known.alone or 0, known.v or 0
+  -- Else it is sent again.
+  if claim.lease ~= TOKEN then starts, alone, v = starts + 1, alone + ALONE, v + 1 end
+  redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', known.hash or HASH, 'state', 'open', 'lease', TOKEN, 'until', now + LEASE,
+    'starts', starts, 'alone', alone, 'v', v)
   redis.call('PEXPIRE', CLAIM, TTL)
-  local counts = fields(CLAIM, 'starts', 'alone')
-  return {'begun', tonumber(counts.starts), tonumber(counts.alone)}
+  return {'begun', tonumber(starts), tonumber(alone)}
 end)

@@ -11,32 +11,30 @@
 
 local MARK_TTL, TTL, KNOWN = ARGV[4], ARGV[5], ARGV[6] == 'known'
 
-local function close(key, ...)
-  redis.call('HSET', key, ...)
-  redis.call('HDEL', key, 'lease', 'until')
-  redis.call('HINCRBY', key, 'v', 1)
+-- Closes a claim, sets what follows, and removes its lease and the fields `dropped`.
+local function close(key, claim, dropped, ...)
+  redis.call('HSET', key, 'v', (claim.v or 0) + 1, ...)
+  redis.call('HDEL', key, 'lease', 'until', unpack(dropped))
   redis.call('PEXPIRE', key, TTL)
 end
 
 for i = 1, (#KEYS - 1) / 2 do
   local MARK, CLAIM = KEYS[2 * i], KEYS[2 * i + 1]
   local OWNER, INTENT, REASONS = ARGV[3 * i + 4], ARGV[3 * i + 5], ARGV[3 * i + 6]
-  local claim = fields(CLAIM, 'owner', 'state', 'intent', 'told')
+  local claim = fields(CLAIM, 'owner', 'state', 'intent', 'told', 'v')
   local mine = claim.owner == OWNER
   -- Who confirmed last has most likely committed. A closed claim (dead, told) is what another worker knows that it published.
   local likely = mine and claim.intent == INTENT and claim.state ~= 'dead' and not claim.told
   if INTENT == 'outcome' and (KNOWN or likely) then
     redis.call('SET', MARK, '_', 'PX', MARK_TTL)
     if mine then
-      close(CLAIM, 'state', 'answered', 'intent', INTENT)
-      redis.call('HDEL', CLAIM, 'outcome', 'refused_at')
-      if REASONS ~= '' then redis.call('HSET', CLAIM, 'reasons', REASONS) end
+      local reasons = REASONS == '' and {} or {'reasons', REASONS}
+      close(CLAIM, claim, {'outcome', 'refused_at'}, 'state', 'answered', 'intent', INTENT, unpack(reasons))
     end
   elseif mine and KNOWN and INTENT == 'letter' then
-    close(CLAIM, 'state', 'dead')
-    redis.call('HDEL', CLAIM, 'refused_at')
+    close(CLAIM, claim, {'refused_at'}, 'state', 'dead')
   elseif mine and KNOWN and INTENT ~= 'outcome' then
-    close(CLAIM, 'state', 'refused', 'told', 1, 'intent', INTENT)
+    close(CLAIM, claim, {}, 'state', 'refused', 'told', 1, 'intent', INTENT)
   end
 end
 return reply('done')

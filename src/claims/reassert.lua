@@ -19,7 +19,7 @@ end
 
 local function renew(MARK, CLAIM, held)
   if redis.call('EXISTS', MARK) == 1 then return 0 end
-  local claim = fields(CLAIM, 'owner', 'state', 'lease', 'until', 'ended', 'told', 'intent')
+  local claim = fields(CLAIM, 'owner', 'state', 'lease', 'until', 'ended', 'told', 'intent', 'v')
   if (claim.owner and claim.owner ~= held.owner) or claim.state == 'dead' or claim.told then return 0 end
   local behind = not claim.owner or (claim.state ~= 'answered' and held.state == 'answered')
   if behind and not FULL then return 2 end
@@ -28,8 +28,8 @@ local function renew(MARK, CLAIM, held)
       'starts', held.starts, 'alone', held.alone)
   end
   if behind then
-    redis.call('HINCRBY', CLAIM, 'v', 1)
-    redis.call('HSET', CLAIM, 'state', held.state)
+    claim.v = (claim.v or 0) + 1
+    redis.call('HSET', CLAIM, 'state', held.state, 'v', claim.v)
     if held.state == 'answered' then
       redis.call('HSET', CLAIM, 'outcome', held.outcome)
       redis.call('HDEL', CLAIM, 'lease', 'until', 'refused_at')
@@ -43,8 +43,7 @@ local function renew(MARK, CLAIM, held)
   end
   -- The run that confirms last is the one that may commit: overwrite the intent of a fenced worker.
   if held.intent ~= '' and held.intent ~= claim.intent and (CONFIRMS or not claim.intent) then
-    redis.call('HSET', CLAIM, 'intent', held.intent)
-    redis.call('HINCRBY', CLAIM, 'v', 1)
+    redis.call('HSET', CLAIM, 'intent', held.intent, 'v', (claim.v or 0) + 1)
   end
   redis.call('PEXPIRE', CLAIM, TTL)
   return 1

@@ -2,7 +2,7 @@
 import type { Watermarks } from './start-offset.ts'
 
 /** Fetching pauses while so many bytes wait for a handler. */
-const PREFETCH_BYTES = 4_000_000
+const PREFETCH_BYTES = 1_000_000
 
 /** kafkajs's controls for one partition. None of them throws: without a running consumer they do nothing, and the next join sets them again. */
 export interface Flow {

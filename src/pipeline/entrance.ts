@@ -34,13 +34,20 @@ export class Entrance {
     this.#options = options
   }
 
+  /** @returns whether there is room for one of this user's requests, which has entered then and is to `leave` */
+  enterAtOnce(user: string): boolean {
+    const hasRoom = this.#hasRoomFor(user)
+    if (hasRoom) this.#admit(user)
+    return hasRoom
+  }
+
   /**
    * Waits until there is room for one of this user's requests. A caller that has entered must call `leave`.
    * @throws the signal's reason when it aborts before
    */
   async enter(user: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    if (this.#hasRoomFor(user)) return this.#admit(user)
+    if (this.enterAtOnce(user)) return
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const waiter: Waiter = { user, admit: resolve, turnAway: reject }
     this.#waitersWith(signal).add(waiter)

@@ -35,7 +35,7 @@ export interface PipelineParts extends AnswerParts {
   dedupe: Pick<Dedupe, 'claim' | 'refuse' | 'store' | 'confirm' | 'finish' | 'letGo'>
   budget: Pick<Budget, 'published'>
   /** How many requests are worked on at once. */
-  entrance: Pick<Entrance, 'enter' | 'leave'>
+  entrance: Pick<Entrance, 'enterAtOnce' | 'enter' | 'leave'>
   /** Turns for preparing requests; granted calls go first. */
   turns: Pick<Turns, 'next'>
   scoring: AnswerParts['scoring'] & Pick<Scoring, 'prepare' | 'askOnce' | 'decisionRecords'>
@@ -86,13 +86,26 @@ export class Pipeline implements Handler {
     if (!isOurs(source)) return this.#completions.foreign(context)
     const decoded = decodeMessage(source, config.maxRequestBytes)
     if (decoded.kind === 'unanswerable') return this.#completions.letter(context, null, decoded)
-    const address = decoded.kind === 'request' ? decoded.request.address : decoded.address
-    const user = address.userId.toString()
+    const user = userOf(decoded)
+    if (entrance.enterAtOnce(user)) return this.#inside(context, user, decoded, signals)
+    // Returned without await, so that nothing keeps the decoded texts while the message waits: its bytes are enough.
+    return this.#whenInside(context, user, signals)
+  }
+
+  /** Waits for room, and decodes the message again. */
+  async #whenInside(context: MessageContext, user: string, signals: HandlerSignals): Promise<Finished> {
+    const { config, entrance } = this.#parts
     await entrance.enter(user, signals.wait)
+    // It was answerable before.
+    const decoded = decodeMessage(context.source, config.maxRequestBytes) as Answerable
+    return this.#inside(context, user, decoded, signals)
+  }
+
+  async #inside(context: MessageContext, user: string, decoded: Answerable, signals: HandlerSignals) {
     try {
-      return await this.#claimed({ ...context, address }, decoded, signals)
+      return await this.#claimed({ ...context, address: addressOf(decoded) }, decoded, signals)
     } finally {
-      entrance.leave(user)
+      this.#parts.entrance.leave(user)
     }
   }
 
@@ -208,6 +221,9 @@ export class Pipeline implements Handler {
     return null
   }
 }
+
+const addressOf = (decoded: Answerable) => (decoded.kind === 'request' ? decoded.request.address : decoded.address)
+const userOf = (decoded: Answerable) => addressOf(decoded).userId.toString()
 
 /** A batch beyond the bounds may hold requests, whatever the key of the message that stands in for it. */
 function isOurs({ key, beyond }: SourceMessage): boolean {

@@ -14,7 +14,7 @@ const BUDGET: Record<string, (say: (line: string) => void, minutes?: number) => 
   held,
 }
 const USAGE = [
-  'usage: npm run bench -- [--short] [--only TEXT] [--json FILE] [--keep]',
+  'usage: npm run bench -- [--short] [--only PATTERN] [--json FILE] [--keep]',
   `       npm run bench -- budget [${Object.keys(BUDGET).join(' | ')}] [MINUTES]`,
 ]
 

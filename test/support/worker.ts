@@ -23,11 +23,12 @@ export interface Worker {
 }
 
 /**
- * Starts `src/main.ts` under the current Node.
+ * Starts the worker under the current Node.
  * @param env the whole environment but PATH and LOG_DIR (a directory of its own unless given)
+ * @param main the file to run, another one where the worker was compiled
  */
-export function startWorker(env: Record<string, string>): Worker {
-  const child: ChildProcess = spawn(process.execPath, [join(ROOT, 'src/main.ts')], {
+export function startWorker(env: Record<string, string>, main = join(ROOT, 'src/main.ts')): Worker {
+  const child: ChildProcess = spawn(process.execPath, [main], {
     // Not the checkout: a developer's .env must not configure a worker under test.
     cwd: mkdtempSync(join(tmpdir(), 'worker-')),
     env: { PATH: process.env['PATH'], LOG_DIR: 'logs', ...env },

@@ -38,6 +38,8 @@ export interface WorldOptions {
   partitions?: number
   /** Settings beside the world's own. */
   env?: Record<string, string>
+  /** The file that workers run; `src/main.ts` when it is not given. */
+  workerMain?: string
 }
 
 export type World = Awaited<ReturnType<typeof createWorld>>
@@ -121,7 +123,7 @@ export async function createWorld(options: WorldOptions) {
     send,
     close,
     start(extra: Record<string, string> = {}): Worker {
-      const worker = startWorker({ ...env, ...extra })
+      const worker = startWorker({ ...env, ...extra }, options.workerMain)
       workers.push(worker)
       return worker
     },

@@ -86,7 +86,7 @@ async function asked(baseUrl: string) {
     },
     budget: { published() {} },
     ask,
-    entrance: { enter: () => Promise.resolve(), leave() {} },
+    entrance: { enterAtOnce: () => true, enter: () => Promise.resolve(), leave() {} },
     turns: { next: () => Promise.resolve() },
     capOf: provider.capOf,
     scoring: {

@@ -35,8 +35,8 @@ interface Told {
   refused?: object
   stored?: object
   lost?: boolean
-  /** What waiting at the entrance ends with. */
-  outside?: Error
+  /** What waiting at the entrance ends with; without it there is room at once. */
+  outside?: Error | 'let in'
 }
 
 /** A pipeline whose collaborators say what the test tells them to; `done` is what they were asked, in order. */
@@ -60,7 +60,8 @@ function pipelineOf({ claims = [MINE], attempts = [ANSWER], refused, stored, los
     budget: { published: () => void done.push('spent') },
     ask: ({ alone }: { alone: boolean }) => step(alone ? 'ask alone' : 'ask', asked.shift()),
     entrance: {
-      enter: (user: string) => (outside ? step(`enter ${user}`, outside) : Promise.resolve()),
+      enterAtOnce: () => outside === undefined,
+      enter: (user: string) => step(`enter ${user}`, outside),
       leave: ignore,
     },
     turns: { next: () => Promise.resolve() },
@@ -151,6 +152,12 @@ describe('the way of a message', () => {
     const killer = pipelineOf({ claims: [{ ...MINE, starts: 6, startsAlone: 3 }] })
     expect(topicsOf(await killer.handle())).toEqual(['dead'])
     expect(killer.done).toEqual(['claim'])
+  })
+
+  it('goes its way after it has waited at the entrance', async () => {
+    const { handle, done } = pipelineOf({ outside: 'let in' })
+    expect(topicsOf(await handle())).toEqual(['out', 'rec'])
+    expect(done).toEqual(['enter 1', 'claim', 'ask', 'store'])
   })
 
   it('claims nothing while it waits at the entrance', async () => {

@@ -8,6 +8,7 @@ import type { LocalKafka, LocalRedis } from '../../support/services.ts'
 import { waitUntil } from '../../support/wait.ts'
 import type { World } from '../../support/world.ts'
 import { createWorld, idIn } from '../../support/world.ts'
+import { COMPILED } from './compile.ts'
 import type { Probed } from './probe.ts'
 import type { ModelServer } from './processes.ts'
 import { cpuMsOf, memoryMbOf } from './processes.ts'
@@ -30,6 +31,8 @@ export interface Measured {
   redisScripts: number
   redisCommands: number
   kafkaRequests: number
+  /** Of transactions. */
+  kafkaWrites: number
 }
 
 export interface Stage {
@@ -39,7 +42,8 @@ export interface Stage {
 
 const FIRST_ID = 1_000_000
 const LIMIT_MS = 240_000
-const BATCH = 200
+/** Of one send: the broker takes a record batch of 1 MB. */
+const BATCH_KB = 800
 
 /** What the worker is run with in the image and by `npm start`. */
 const NODE_OPTIONS = (() => {
@@ -50,8 +54,9 @@ const NODE_OPTIONS = (() => {
 })()
 
 async function load(world: World, { messages, textKb, partitions }: Scenario): Promise<void> {
-  for (let from = 0; from < messages; from += BATCH) {
-    const ids = Array.from({ length: Math.min(BATCH, messages - from) }, (_, n) => FIRST_ID + from + n)
+  const batch = Math.floor(BATCH_KB / (textKb + 1))
+  for (let from = 0; from < messages; from += batch) {
+    const ids = Array.from({ length: Math.min(batch, messages - from) }, (_, n) => FIRST_ID + from + n)
     await world.send(
       ids.map((id) => ({
         key: 'new_request',
@@ -119,6 +124,7 @@ export async function measure(
     redisUrl: stage.redis.url,
     baseUrl: model.baseUrl,
     partitions,
+    workerMain: COMPILED.main,
     env: {
       MAX_CALLS_IN_FLIGHT: String(inFlight),
       RESULT_CACHE_TTL_SECONDS: '0',
@@ -146,7 +152,7 @@ export async function measure(
     for (let n = 0; n < workers; n++) {
       world.start({
         BENCH_PROBE: `${probes}-${n}`,
-        NODE_OPTIONS: `${NODE_OPTIONS} --import ${join(import.meta.dirname, 'probe.ts')}`,
+        NODE_OPTIONS: `${NODE_OPTIONS} --import ${COMPILED.probe}`,
       })
     }
     await waitUntil(
@@ -184,6 +190,7 @@ export async function measure(
       redisScripts: each(({ scripts }) => scripts),
       redisCommands: each(({ commands }) => commands),
       kafkaRequests: probed.reduce((sum, { kafkaRequests }) => sum + kafkaRequests, 0) / messages,
+      kafkaWrites: probed.reduce((sum, { kafkaWrites }) => sum + kafkaWrites, 0) / messages,
     }
   } finally {
     clearInterval(looking)
@@ -198,6 +205,7 @@ export async function measureIdle(stage: Stage, model: ModelServer, seconds: num
     kafkaBrokers: stage.kafka.brokers,
     redisUrl: stage.redis.url,
     baseUrl: model.baseUrl,
+    workerMain: COMPILED.main,
   })
   try {
     const worker = world.start({ NODE_OPTIONS })

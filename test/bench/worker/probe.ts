@@ -10,8 +10,11 @@ export interface Probed {
   /** How much later than asked for the loop came round, ms. */
   loopDelayP99Ms: number
   kafkaRequests: number
-  maxRssMb: number
+  /** Of these, the requests of transactions: unlike fetches and heartbeats they do not depend on how long the run takes. */
+  kafkaWrites: number
 }
+
+const WRITES = new Set(['Produce', 'AddPartitionsToTxn', 'AddOffsetsToTxn', 'TxnOffsetCommit', 'EndTxn'])
 
 const file = process.env['BENCH_PROBE']
 if (file !== undefined) {
@@ -19,23 +22,25 @@ if (file !== undefined) {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   delay.enable()
   let kafkaRequests = 0
+  let kafkaWrites = 0
   interface Connection {
-    prototype: { send(request: unknown): Promise<unknown> }
+    prototype: { send(sent: { request: { apiName: string } }): Promise<unknown> }
   }
   const require = createRequire(import.meta.url)
   const { prototype } = require('kafkajs/src/network/connection.js') as Connection
   // Called below with the connection as `this`.
   // oxlint-disable-next-line typescript/unbound-method
   const { send } = prototype
-  prototype.send = function (request) {
+  prototype.send = function (sent) {
     kafkaRequests++
-    return send.call(this, request)
+    if (WRITES.has(sent.request.apiName)) kafkaWrites++
+    return send.call(this, sent)
   }
   process.on('exit', () => {
     const probed: Probed = {
       loopDelayP99Ms: Math.max(0, delay.percentile(99) / 1e6 - RESOLUTION_MS),
       kafkaRequests,
-      maxRssMb: process.resourceUsage().maxRSS / 1_024,
+      kafkaWrites,
     }
     writeFileSync(file, JSON.stringify(probed))
   })

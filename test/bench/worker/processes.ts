@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import type { Bare } from './bare.ts'
+import { COMPILED } from './compile.ts'
 
 const script = (name: string) => join(import.meta.dirname, `${name}.ts`)
 const FLAGS = ['--disable-warning=TimeoutNegativeWarning']
@@ -36,7 +37,7 @@ export async function runBare(
   baseUrl: string,
   { inFlight, calls, textKb }: { inFlight: number; calls: number; textKb: number },
 ): Promise<Bare> {
-  const args = [...FLAGS, script('bare'), baseUrl, String(inFlight), String(calls), String(textKb)]
+  const args = [...FLAGS, COMPILED.bare, baseUrl, String(inFlight), String(calls), String(textKb)]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const [out] = await Promise.all([text(child.stdout), once(child, 'exit')])
   return JSON.parse(out) as Bare

@@ -11,10 +11,10 @@ export interface Scenario {
   messages: number
 }
 
-const BASE: Scenario = { latencyMs: 0, inFlight: 32, partitions: 1, workers: 1, textKb: 4, messages: 3_000 }
+export const BASE: Scenario = { latencyMs: 0, inFlight: 32, partitions: 1, workers: 1, textKb: 4, messages: 3_000 }
 
-/** One scenario that CI can afford. */
-export const SHORT: readonly Scenario[] = [{ ...BASE, messages: 1_500 }]
+/** One message after another: the next one is called when the one before it has been answered and settled. */
+export const ALONE: Scenario = { ...BASE, latencyMs: 50, inFlight: 1, messages: 100 }
 
 /** The scenarios of the documented table: each axis varied from the base. */
 export const FULL: readonly Scenario[] = [

@@ -23,22 +23,6 @@ export const ratiosOf = (worker: Measured, bare: Bare): Ratios => ({
   redis: worker.redisCpuMs / bare.cpuMs,
 })
 
-/** What counts as worse: a third. */
-const WORSE_BY = 4 / 3
-
-/** @returns a sentence for each ratio that is worse than the kept one by more than a third */
-export function worsened(now: Ratios, kept: Ratios): string[] {
-  const factor = {
-    cpu: now.cpu / kept.cpu,
-    rate: kept.rate / now.rate,
-    rss: now.rss / kept.rss,
-    redis: now.redis / kept.redis,
-  }
-  return (Object.keys(factor) as (keyof Ratios)[])
-    .filter((name) => factor[name] > WORSE_BY)
-    .map((name) => `worse than kept: ${name} is ${now[name].toFixed(2)}, it was ${kept[name].toFixed(2)}`)
-}
-
 const COLUMNS: [string, (result: { worker: Measured; bare: Bare; ratios: Ratios }) => string][] = [
   ['msg/s', ({ worker }) => worker.perSecond.toFixed(0)],
   ['CPU ms', ({ worker }) => worker.workerCpuMs.toFixed(2)],
