@@ -1,63 +1,10 @@
-import { randomUUID } from 'node:crypto'
-import { afterEach, describe, expect, inject, test } from 'vitest'
-import { withRedis } from '../../src/cli/connections.ts'
-import type { Config } from '../../src/config.ts'
-import { loadConfig } from '../../src/config.ts'
-import { connectRedis, redisReady } from '../../src/redis/connection.ts'
-import { createRetryWhileAway } from '../../src/redis/retry.ts'
+/** A Redis that is away, or refuses. */
+import { describe, expect, test } from 'vitest'
+import { redisReady } from '../../src/redis/connection.ts'
 import { loadScript } from '../../src/redis/scripts.ts'
-import { startLocalRedis } from '../support/services.ts'
-import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { waitUntil } from '../support/wait.ts'
-import { memoryLog, soon } from './fleet.ts'
-
-const releases: (() => unknown)[] = []
-afterEach(async () => {
-  for (const release of releases.splice(0).toReversed()) await release()
-})
-
-function connect(port: number, also: Partial<Config['redis']> = {}) {
-  const log = memoryLog()
-  const place = {
-    host: '127.0.0.1',
-    port,
-    username: null,
-    password: null,
-    db: 0,
-    tls: null,
-    sentinel: null,
-    keyPrefix: '',
-  }
-  const redis = connectRedis({ ...place, ...also }, log)
-  releases.push(() => redis.disconnect())
-  const retryWhileAway = createRetryWhileAway({ log, redis, backoffMs: { min: 10, max: 100 } })
-  const said = (level: 'info' | 'warn') => log.lines.filter((line) => line.level === level)
-  return { redis, log, retryWhileAway, said }
-}
-
-async function localRedis(args: string[] = []) {
-  const server = await startLocalRedis({ args })
-  releases.push(() => server.stop())
-  return server
-}
-
-const shared = () => {
-  const { hostname: host, port } = new URL(inject('redisUrl'))
-  return { host, port: Number(port) }
-}
-const connectShared = () => connect(shared().port, { host: shared().host })
-
-async function proxied() {
-  const proxy = await startTcpProxy({ to: shared() })
-  releases.push(() => proxy.stop())
-  const key = `test-${randomUUID()}`
-  const client = connect(proxy.port)
-  await redisReady(client.redis, client.log, soon())
-  const direct = connectShared()
-  await redisReady(direct.redis, direct.log, soon())
-  releases.push(() => direct.redis.del(key))
-  return { ...client, proxy, key, direct: direct.redis }
-}
+import { soon } from './fleet.ts'
+import { connect, localRedis, connectShared, proxied } from './connections.ts'
 
 describe('a Redis that is away', () => {
   test('at the start: said once, waited for, and said once that it is back', async () => {
@@ -203,97 +150,5 @@ describe('a Redis that refuses', () => {
     expect(await script(['none'], ['token'])).toBe('done')
     await redis.script('FLUSH')
     expect(await script(['none'], ['token'])).toBe('done')
-  })
-})
-
-describe('a Redis that does not let us in', () => {
-  test('without the password, or with a wrong one: one clear line, without the password; in once it fits', async () => {
-    const server = await localRedis(['--requirepass', 'right-one'])
-    const none = connect(server.port)
-    const wrong = connect(server.port, { password: 'wrong-one' })
-    for (const { said } of [none, wrong]) {
-      await waitUntil(
-        () => said('warn').length > 0,
-        10_000,
-        () => 'nothing is said',
-      )
-    }
-    expect(none.said('warn')[0]?.fields['reason']).toContain('REDIS_PASSWORD')
-    expect(wrong.said('warn')[0]?.fields['reason']).toContain('REDIS_PASSWORD')
-    const admin = connect(server.port, { password: 'right-one' })
-    await redisReady(admin.redis, admin.log, soon())
-    await admin.redis.config('SET', 'requirepass', 'wrong-one')
-    await redisReady(wrong.redis, wrong.log, soon())
-    expect(wrong.said('warn')).toHaveLength(1)
-    expect(JSON.stringify([none.log.lines, wrong.log.lines])).not.toContain('wrong-one')
-  })
-
-  const user = { username: 'worker', password: 'secret' }
-
-  test('into the database that is set: one clear line that names REDIS_DB, and nothing goes into another', async () => {
-    const server = await localRedis([
-      '--databases',
-      '16',
-      '--user',
-      'worker',
-      'on',
-      '>secret',
-      '~*',
-      '+@all',
-      '-select',
-    ])
-    const admin = connect(server.port)
-    await redisReady(admin.redis, admin.log, soon())
-    const [none, forbidden] = [connect(server.port, { db: 99 }), connect(server.port, { ...user, db: 3 })]
-    for (const { redis, retryWhileAway, said } of [none, forbidden]) {
-      await expect(retryWhileAway('a write', () => redis.set('k', 1), AbortSignal.timeout(2_500))).rejects.toThrow(
-        'timeout',
-      )
-      expect(said('info')).toEqual([])
-      expect(said('warn')).toHaveLength(1)
-    }
-    expect(none.said('warn')[0]?.fields['reason']).toMatch(/^REDIS_DB=99 .*out of range/)
-    expect(forbidden.said('warn')[0]?.fields['reason']).toMatch(/^REDIS_DB=3 .*\+select/)
-    expect(await admin.redis.info('keyspace')).not.toContain('db0')
-    await admin.redis.acl('SETUSER', 'worker', '+select')
-    await redisReady(forbidden.redis, forbidden.log, soon())
-    await forbidden.redis.set('k', 1)
-    expect(await admin.redis.info('keyspace')).toMatch(/^db3:keys=1,/m)
-  })
-
-  test('into its database any more, after a reconnection: nothing goes into another meanwhile', async () => {
-    const server = await localRedis(['--user', 'worker', 'on', '>secret', '~*', '&*', '+@all'])
-    const [admin, { redis, log, said, retryWhileAway }] = [
-      connect(server.port),
-      connect(server.port, { ...user, db: 3 }),
-    ]
-    await redisReady(admin.redis, admin.log, soon())
-    await redisReady(redis, log, soon())
-    await admin.redis.acl('SETUSER', 'worker', '-select')
-    await admin.redis.client('KILL', 'USER', 'worker')
-    const write = retryWhileAway('a write', () => redis.set('k', 1), soon())
-    await waitUntil(
-      () => said('warn').some(({ fields }) => String(fields['reason']).startsWith('REDIS_DB=3 ')),
-      10_000,
-      () => `it says ${JSON.stringify(log.lines)}`,
-    )
-    expect(await admin.redis.info('keyspace')).not.toContain('keys=')
-    await admin.redis.acl('SETUSER', 'worker', '+select')
-    expect(await write).toBe('OK')
-    expect(await admin.redis.info('keyspace')).toMatch(/db3:keys=1,/)
-    expect(await admin.redis.info('keyspace')).not.toContain('db0')
-  })
-
-  test('a command is told so at once', async () => {
-    const server = await localRedis()
-    const settings = loadConfig({ OPENAI_KEY: 'sk-test', REDIS_PORT: String(server.port), REDIS_DB: '99' }).redis
-    const work = withRedis(settings, soon(), (redis) => redis.set('k', 1))
-    await expect(work).rejects.toThrow(/^Redis at localhost:\d+ does not answer: REDIS_DB=99 .*out of range/)
-  })
-
-  test('a Redis Cluster is refused with a clear line', async () => {
-    const server = await localRedis(['--cluster-enabled', 'yes'])
-    const { redis, log } = connect(server.port)
-    await expect(redisReady(redis, log, soon())).rejects.toThrow('Redis Cluster')
   })
 })
