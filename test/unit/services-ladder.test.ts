@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { getServices, NoServices, withTestEnv } from '../../tools/services/ladder.ts'
-import type { Rung, Services } from '../../tools/services/services.ts'
+import type { Rung, RungContext, Services } from '../../tools/services/services.ts'
 
 const services = (rung: Rung): Services => ({
   rung,
@@ -18,13 +18,13 @@ const services = (rung: Rung): Services => ({
 })
 
 /** A ladder whose rungs are `there`, `broken`, or absent for the reason that stands instead. */
-function ladder(rungs: Record<Rung, string>, env: Record<string, string> = {}) {
+function ladder(rungs: Record<Rung, string>, env: Record<string, string> = {}, ports?: RungContext['ports']) {
   const said: string[] = []
   const rung = (name: Rung) => async () => {
     if (rungs[name] === 'broken') throw new Error('cannot be pulled')
     return rungs[name] === 'there' ? services(name) : rungs[name]
   }
-  const context = { env, say: (line: string) => said.push(line), signal: AbortSignal.timeout(60_000) }
+  const context = { env, say: (line: string) => said.push(line), signal: AbortSignal.timeout(60_000), ports }
   const result = getServices(context, { given: rung('given'), containers: rung('containers'), local: rung('local') })
   return { result, said }
 }
@@ -47,6 +47,30 @@ describe('the ladder', () => {
       { TEST_SERVICES: 'containers' },
     )
     await expect(result).rejects.toThrow(/containers: no runtime/)
+  })
+
+  describe('of a command that starts services at fixed ports', () => {
+    const ports = { kafka: 1, redis: 2 }
+
+    it('starts them although others are given', async () => {
+      const { result } = ladder({ given: 'there', containers: 'no runtime', local: 'there' }, {}, ports)
+      expect((await result).rung).toBe('local')
+    })
+
+    it('does not advise to give addresses, which it would not heed', async () => {
+      const { result } = ladder({ given: 'not set', containers: 'no runtime', local: 'missing: Java' }, {}, ports)
+      await expect(result).rejects.toThrow(/start Docker, or install Java/)
+      await expect(result).rejects.not.toThrow(/KAFKA_BOOTSTRAP_SERVERS/)
+    })
+
+    it('says that it cannot be made to use given ones', async () => {
+      const { result } = ladder(
+        { given: 'there', containers: 'there', local: 'there' },
+        { TEST_SERVICES: 'given' },
+        ports,
+      )
+      await expect(result).rejects.toThrow(/unset TEST_SERVICES=given/)
+    })
   })
 
   it('does not hide a rung that is there and fails behind the next one', async () => {

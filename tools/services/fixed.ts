@@ -5,11 +5,9 @@ import type { Services } from './services.ts'
 /** Not the usual ports: another Kafka or Redis of this machine may use those. */
 export const PORTS = { kafka: 19_092, redis: 16_379 }
 
-/** @throws Error that names the port that is taken */
+/** Starts them whatever KAFKA_BOOTSTRAP_SERVERS says. @throws Error that names the port that is taken */
 export async function fixedServices(say: (line: string) => void, signal: AbortSignal): Promise<Services> {
-  // Services that are given run already: nothing is to be started for them.
-  const env = { ...process.env, KAFKA_BOOTSTRAP_SERVERS: '', REDIS_HOST: '' }
-  return getServices({ env, say, signal, ports: PORTS })
+  return getServices({ env: process.env, say, signal, ports: PORTS })
 }
 
 /** @returns the settings that lead to the services; empty ones as well, since a login of .env must not reach them */

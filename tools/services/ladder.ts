@@ -29,6 +29,7 @@ export class NoServices extends Error {}
 
 /**
  * Gets a Kafka and a Redis, and says which rung of the ladder they are on.
+ * With `ports` it starts them in any case: services that are given run already, at ports of their own.
  * @param rungs replaced by tests
  * @throws NoServices when no rung is there, or not the forced one; Error when one is there and fails
  */
@@ -37,7 +38,12 @@ export async function getServices(context: RungContext, rungs: Record<Rung, Star
   if (wanted !== 'auto' && !Object.hasOwn(rungs, wanted)) {
     throw new NoServices('TEST_SERVICES must be one of auto, given, containers, local')
   }
-  const order = wanted === 'auto' ? (['given', 'containers', 'local'] as const) : [wanted as Rung]
+  const startsAnyway = context.ports !== undefined
+  if (wanted === 'given' && startsAnyway) {
+    throw new NoServices('this command starts a Kafka and a Redis of its own: unset TEST_SERVICES=given')
+  }
+  const all: Rung[] = startsAnyway ? ['containers', 'local'] : ['given', 'containers', 'local']
+  const order = wanted === 'auto' ? all : [wanted as Rung]
   const reasons: string[] = []
   for (const rung of order) {
     const services = await rungs[rung](context)

@@ -18,5 +18,5 @@ export interface RungContext {
   say: (line: string) => void
   signal: AbortSignal
   /** Fixed ports, for services that are named in a `.env`; without them any that are free. */
-  ports?: { kafka: number; redis: number }
+  ports?: { kafka: number; redis: number } | undefined
 }
