@@ -1,42 +1,25 @@
 /** Passes kafkajs's log lines on to the worker's log. */
 import type { LogEntry, logCreator } from 'kafkajs'
 import { logLevel } from 'kafkajs'
-import type { Log, LogFields } from '../logging/log.ts'
+import type { Log } from '../logging/log.ts'
 import { readableAddress } from './addresses.ts'
-
-/** A repeated line is logged once in this time, ms. */
-const COLLAPSE_MS = 60_000
 
 /** Asked for without need: what it would tell is then not known. */
 const OPTIONAL_REQUEST = 'DescribeConfigs'
 
 /**
  * The worker itself logs the errors that kafkajs throws. Of the errors that kafkajs only logs, lost connections, refused logins and
- * missing rights become warnings (without a right on a group kafkajs says that there is no coordinator). The rest, such as each
- * retry and each expected refusal, goes to debug.
+ * missing rights become warnings (without a right on a group kafkajs says that there is no coordinator); the logger counts those
+ * that repeat. The rest, such as each retry and each expected refusal, goes to debug.
  */
 export function createKafkaLog(log: Log): logCreator {
-  const said = new Map<string, { atMs: number; times: number }>()
-
-  function warnOnce(message: string, fields: { reason: string } & LogFields): void {
-    const key = `${message} ${Object.values(fields).join(' ')}`
-    const nowMs = performance.now()
-    const before = said.get(key)
-    if (before !== undefined && nowMs - before.atMs < COLLAPSE_MS) {
-      before.times++
-      return
-    }
-    log.warn(message, { ...fields, repeatedSince: before?.times ?? 0 })
-    said.set(key, { atMs: nowMs, times: 0 })
-  }
-
   return () =>
     ({ namespace, level, log: entry }: LogEntry) => {
       const broker = typeof entry['broker'] === 'string' ? readableAddress(entry['broker']) : ''
       const refused = level === logLevel.ERROR ? refusedRequest(entry) : null
-      if (refused !== null) warnOnce('Kafka refuses: the user lacks a right, see ops/least-rights.md', refused)
+      if (refused !== null) log.warn('Kafka refuses: the user lacks a right, see ops/least-rights.md', refused)
       else if (level === logLevel.ERROR && isTrouble(namespace, entry.message)) {
-        warnOnce('Kafka connection trouble', { reason: readableAddress(entry.message), broker })
+        log.warn('Kafka connection trouble', { reason: readableAddress(entry.message), broker })
       } else log.debug(`kafkajs: ${entry.message}`, { part: namespace, ...(broker === '' ? {} : { broker }) })
     }
 }

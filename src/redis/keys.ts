@@ -13,7 +13,7 @@
  * | `holds` | set | for ever | the scopes that may have a hold |
  * | `successes:{scopes}` | integer | 1 hour | calls of these scopes that were answered: do others succeed while one fails |
  * | `pause` | hash | until `resume` | an operator paused the fleet |
- * | `cache:{hash}` | string | RESULT_CACHE_TTL_SECONDS | the published fields of an earlier result |
+ * | `cache:{hash}` | string | RESULT_CACHE_TTL_SECONDS | the published fields of an earlier result, and why it got its score |
  * | `adaptation:{server}:{model}` | string, JSON | 30 days from when it was learned: after that the server is asked once more for all that it refused, as it may have been renewed | the form of requests that this server takes, see provider/form.ts |
  * | `reviews` | sorted set by ms since the epoch | 3 days after the last | ids of results that a person should look at, at most 100 |
  * | `token_ratio:{model}` | hash | 30 days | what the token estimate learned from billed usage |

@@ -1,5 +1,6 @@
 /** The answer that the model is made to give: its schema, and the reading of what it gave. */
 import { z } from 'zod'
+import type { Log } from '../logging/log.ts'
 import type { Reading } from '../provider/find-answer.ts'
 import { findAnswer } from '../provider/find-answer.ts'
 
@@ -60,6 +61,14 @@ export type Interpretation = Reading<ModelAnswer>
 export function interpretAnswer(content: string): Interpretation {
   if (content.length > MAX_CONTENT_CHARS) return { ok: false, why: 'longer than any answer' }
   return findAnswer(content, { fields: Object.keys(answer.shape), validate })
+}
+
+/** @returns what the model answered; null when it cannot be used, which is logged without a word of it */
+export function readAnswer(content: string, log: Pick<Log, 'warn'>): ModelAnswer | null {
+  const found = interpretAnswer(content)
+  if (found.ok) return found.answer
+  log.warn('the model gave an unusable answer', { why: found.why })
+  return null
 }
 
 function validate(value: unknown): Interpretation {

@@ -9,7 +9,7 @@ import type { Metrics } from '../ops/metrics.ts'
 import type { Outcome } from '../outcomes/outcome.ts'
 import type { Question } from '../provider/reply.ts'
 import type { ModelAnswer } from './answer.ts'
-import { interpretAnswer } from './answer.ts'
+import { readAnswer } from './answer.ts'
 import { strippedFlags } from './attacks.ts'
 import type { CachedResult, ResultCache } from './cache.ts'
 import { contextWindowOf } from '../provider/context-window.ts'
@@ -144,13 +144,7 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     return await once<T | { kind: 'final'; outcome: Outcome }>(prepared.key, { known, ask }, signal)
   }
 
-  /** @returns what the model answered; null when it cannot be used, which is logged */
-  function read(content: string): ModelAnswer | null {
-    const found = interpretAnswer(content)
-    if (found.ok) return found.answer
-    log.warn('the model gave an unusable answer', { why: found.why })
-    return null
-  }
+  const read = (content: string): ModelAnswer | null => readAnswer(content, log)
 
   /** Verifies what `read` gave. */
   async function verify(

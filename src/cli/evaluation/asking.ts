@@ -14,8 +14,7 @@ import type { Log } from '../../logging/log.ts'
 import type { Failure } from '../../provider/attempts.ts'
 import type { Provider } from '../../provider/client.ts'
 import type { Gate } from '../../provider/gate.ts'
-import type { ModelAnswer } from '../../scoring/answer.ts'
-import { interpretAnswer } from '../../scoring/answer.ts'
+import { readAnswer } from '../../scoring/answer.ts'
 import type { Result, Task } from './labelled-set.ts'
 import { buildPrompt } from '../../scoring/prompt.ts'
 import { sanitize } from '../../lib/sanitize.ts'
@@ -59,6 +58,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
   let toldMs = -TELL_EVERY_MS
 
   async function settle(prompt: Prompted, journey: Journey, signal: AbortSignal): Promise<Answered> {
+    const read = (content: string) => readAnswer(content, log)
     const question = { ...prompt, id: --lastId, owner: NOBODY, user: '', alone: false, journey, read }
     const mostTokens = (cap: number) => prompt.estimate.tokens + cap
     const { capOf } = provider
@@ -115,11 +115,6 @@ const NO_STARTS = { starts: 1, startsAlone: 0 }
 const NOBODY: ClaimOwner = { group: '', topic: '', partition: 0, offset: 0n, timestampMs: 0 }
 
 const leaseOf = (id: bigint, owner: ClaimOwner) => ({ id, owner, token: randomUUID(), alone: false })
-
-function read(content: string): ModelAnswer | null {
-  const found = interpretAnswer(content)
-  return found.ok ? found.answer : null
-}
 
 /** A key, way out or configuration that is refused is waited for by a worker; who evaluates is there to mend it. */
 function endIfHopeless({ code, evidence }: Failure): void {
