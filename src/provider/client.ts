@@ -4,6 +4,7 @@ import type { RateHeaders } from '../budget/rate-headers.ts'
 import { retryAfterMs } from '../budget/rate-headers.ts'
 import type { Config } from '../config.ts'
 import type { FailureCode } from '../errors.ts'
+import { FAILURES } from '../errors.ts'
 import { shownAddress } from '../lib/address.ts'
 import type { Adaptations } from './adaptations.ts'
 import type { Verdict } from './classify.ts'
@@ -150,7 +151,10 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     // It is not known yet whether this server takes such requests at all, so the form is doubted before the text.
     const isDoubtful = found.code === 'unclear_rejection' && !adaptations.isProved()
     const parts = isDoubtful ? (['unnamed'] as const) : found.refused
-    if (parts.length === 0) return failure(found, said, told)
+    if (parts.length === 0) {
+      if (trial.refusals > 0 && FAILURES[found.code].hold === 'none') search.doubted()
+      return failure(found, said, told)
+    }
     // Nothing is left that could be given up.
     if (trial.plain && parts.every((part) => part === 'unnamed')) {
       return failure(isDoubtful ? found : { ...found, code: 'bad_configuration' }, said, told)

@@ -17,8 +17,8 @@ import type { Trial } from './trial.ts'
 const WAIT_MS = 2_000
 /** A search without another refusal for this long is over, ms: the server may have changed since. */
 const KEPT_MS = 60_000
-/** In a form that the server has taken before, a refusal of one request may be due to its text. A second one is not. */
-const REFUSALS_OF_A_PROVED_FORM = 2
+/** In a form that the server has taken before, the refusal of one request may be due to its text. That of a second one is not. */
+const REFUSED_OF_A_PROVED_FORM = 2
 
 export class FormSearch {
   readonly #now: () => number
@@ -28,7 +28,8 @@ export class FormSearch {
   #keptUntilMs = 0
   /** Until then the other requests wait for the one that tries the form. */
   #triedUntilMs = 0
-  #firstRefusals = 0
+  /** Requests that were refused a part since the server last took one. */
+  #requests = 0
   readonly #waiting = new Set<() => void>()
 
   /** @param now the time in ms; it never goes back */
@@ -74,10 +75,8 @@ export class FormSearch {
     // The form of such a trial lacks more than what was refused.
     if (next.unnamed) return this.failed()
     const form = this.#era === next.era ? this.#current() : null
-    if (form === null) {
-      if (before.refusals === 0) this.#firstRefusals += 1
-      if (isProved && this.#firstRefusals < REFUSALS_OF_A_PROVED_FORM) return
-    }
+    if (before.refusals === 0) this.#requests += 1
+    if (form === null && isProved && this.#requests < REFUSED_OF_A_PROVED_FORM) return
     const found =
       form === null ? next.form : { ...further(form, next.form), cap: next.capRefused ? next.form.cap : form.cap }
     this.#form = found
@@ -89,14 +88,22 @@ export class FormSearch {
 
   /** The server took a request. @param trial of that request: the plainest form says nothing of the one that is searched for */
   taken({ plain }: Trial): void {
-    if (plain) return
-    this.#form = null
-    this.#firstRefusals = 0
-    this.#next()
+    if (!plain) this.#end()
+  }
+
+  /** A request that was refused a part was turned away for its text after that: the part may have been refused for the text too. */
+  doubted(): void {
+    if (this.#requests === 1) this.#end()
   }
 
   /** A call that was to try a form ended without telling whether the server takes it. */
   failed(): void {
+    this.#next()
+  }
+
+  #end(): void {
+    this.#form = null
+    this.#requests = 0
     this.#next()
   }
 

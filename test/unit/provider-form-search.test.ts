@@ -230,6 +230,16 @@ describe('one request tries a form while others wait', () => {
     expect(search.formFor(usual, 0)).toEqual(usual)
   })
 
+  test('what one request was refused is asked for again when it is turned away for its text, unless others were refused too', async () => {
+    const { search } = await begun()
+    search.doubted()
+    expect(search.formFor(usual, 0)).toEqual(usual)
+    search.refused(firstTrial(usual, 0), withoutSeed, false)
+    search.refused(firstTrial(usual, 0), withoutSeed, false)
+    search.doubted()
+    expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
+  })
+
   test('a refusal that names nothing is not laid at the others', async () => {
     const search = new FormSearch(() => 0)
     search.refused(firstTrial(usual, 0), { ...withoutSeed, unnamed: true, plain: true }, false)
