@@ -57,7 +57,10 @@ export function mendConnections(connection: Connection): void {
   }
 }
 
-/** Puts a check in front of what kafkajs does at the events of its newest socket, and catches what it throws. */
+/**
+ * Puts a check in front of what kafkajs does at the events of its newest socket, and catches what it throws. kafkajs listens last:
+ * the listeners before are Node's own.
+ */
 function guardListeners(connection: Connection): void {
   const { socket } = connection
   if (socket === undefined) return
@@ -70,9 +73,9 @@ function guardListeners(connection: Connection): void {
     }
   }
   for (const event of ['data', 'end', 'error', 'timeout']) {
-    for (const listener of socket.listeners(event) as Listener[]) {
+    const listener = socket.listeners(event).at(-1) as Listener | undefined
+    if (listener !== undefined)
       socket.off(event, listener).on(event, (...args: unknown[]) => void guarded(listener, args))
-    }
   }
 }
 
