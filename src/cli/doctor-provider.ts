@@ -1,4 +1,5 @@
 /** What `doctor` looks at where the model is served. */
+import type { Reservation } from '../budget/budget.ts'
 import { budgetSettings, createBudget } from '../budget/budget.ts'
 import type { Config } from '../config.ts'
 import { FAILURES } from '../errors.ts'
@@ -7,10 +8,12 @@ import { createAdaptations } from '../provider/adaptations.ts'
 import { createProvider } from '../provider/client.ts'
 import type { KeySource } from '../provider/key.ts'
 import { createKeySource } from '../provider/key.ts'
+import type { Reply } from '../provider/reply.ts'
 import type { ProviderStanding } from '../provider/standing.ts'
 import { askStanding } from '../provider/standing.ts'
 import type { Transport } from '../provider/transport.ts'
 import { createTransport } from '../provider/transport.ts'
+import type { Trial } from '../provider/trial.ts'
 import { buildPrompt } from '../scoring/prompt.ts'
 import { duration } from '../lib/text.ts'
 import { withRedis } from './connections.ts'
@@ -44,7 +47,7 @@ function standingCheck(standing: ProviderStanding, model: string): Check {
 }
 
 /** More than the prompt with the shortest texts and its answer come to. */
-const PAID_TOKENS = 4_000
+const PAID_RESERVATION = { tokens: 4_000, user: '', urgent: false, alone: false }
 const SHORTEST = { requirements: 'Go', resume: 'Go' }
 const PAID_PATIENCE_MS = 30_000
 
@@ -54,54 +57,60 @@ interface Paid {
   signal: AbortSignal
 }
 
-/** The worker's own question with the shortest texts; it takes its turn in the budget that the workers share. */
+/**
+ * The worker's own question with the shortest texts, in each form that the server makes a worker try; every call takes its turn in
+ * the budget that the workers share.
+ */
 async function paidCheck(config: Config, { key, transport, signal }: Paid): Promise<Check> {
   return withRedis(config.redis, signal, async (redis, keys) => {
-    const retryWhileAway = <T>(_what: string, operation: () => Promise<T>) => operation()
-    const settings = { ...budgetSettings(config.budget, keys), maxWaitMs: PAID_PATIENCE_MS }
-    const parts = {
+    const budget = createBudget({
+      ...budgetSettings(config.budget, keys),
+      maxWaitMs: PAID_PATIENCE_MS,
       redis,
-      retryWhileAway,
+      retryWhileAway: <T>(_what: string, operation: () => Promise<T>) => operation(),
       worker: `doctor-${process.pid}`,
       log: silent,
       subscribe: () => () => {},
       onLost: () => {},
-    }
-    const budget = createBudget({ ...settings, ...parts })
+    })
     const adaptations = createAdaptations({ redis, keys, server: config.provider, log: silent })
     await adaptations.load()
     const provider = createProvider({ settings: config.provider, key, transport, adaptations })
+    const prompt = buildPrompt(SHORTEST, { ...config.provider, verdictMinScore: config.verdictMinScore })
     try {
-      const isOpen = (await budget.status()).open
-      const grant = isOpen
-        ? await budget.reserve({ tokens: PAID_TOKENS, user: '', urgent: false, alone: false }, signal)
-        : null
-      if (grant?.kind === 'refused')
-        return warn('model call', `not made: the budget's next turn is in ${duration(grant.waitMs)}`)
-      if (grant?.kind === 'too_long')
-        return warn('model call', 'not made: the budget is smaller than the smallest call')
-      const { messages, schema } = buildPrompt(SHORTEST, {
-        ...config.provider,
-        verdictMinScore: config.verdictMinScore,
-      })
-      const reply = await provider.ask({
-        messages,
-        schema,
-        trial: null,
-        maxCompletionTokens: config.provider.maxCompletionTokens,
-        sendByMs: grant?.sendByMs ?? performance.now() + PAID_PATIENCE_MS,
-        signal,
-      })
-      if (grant !== null && 'usage' in reply) await budget.settle(grant, reply.usage?.totalTokens ?? null, signal)
-      if (reply.kind === 'answer')
-        return ok('model call', `answered by ${reply.model}, ${reply.usage?.totalTokens ?? 'unknown'} tokens`)
-      if (reply.kind !== 'failure') return warn('model call', 'not made in time: try again')
-      // It was answered, which is all that was asked.
-      if (reply.code === 'cut_off' || reply.code === 'unusable_answer')
-        return ok('model call', `answered (${reply.detail})`)
-      return fail('model call', `${reply.code}: ${reply.detail}. ${FAILURES[reply.code].remedy ?? ''}`.trim())
+      let trial: Trial | null = null
+      for (;;) {
+        const grant = (await budget.status()).open ? await budget.reserve(PAID_RESERVATION, signal) : null
+        if (grant?.kind === 'refused' || grant?.kind === 'too_long') return notGranted(grant)
+        const maxCompletionTokens = provider.capOf(trial)
+        const sendByMs = grant?.sendByMs ?? performance.now() + PAID_PATIENCE_MS
+        const reply: Reply = await provider.ask({ ...prompt, trial, maxCompletionTokens, sendByMs, signal })
+        if (grant !== null && 'usage' in reply) await budget.settle(grant, reply.usage?.totalTokens ?? null, signal)
+        if (reply.kind !== 'failure' || reply.next === null) return replyCheck(reply)
+        trial = reply.next
+      }
     } finally {
       budget.close()
     }
   })
+}
+
+const notGranted = (refused: Extract<Reservation, { kind: 'refused' | 'too_long' }>): Check =>
+  warn(
+    'model call',
+    refused.kind === 'refused'
+      ? `not made: the budget's next turn is in ${duration(refused.waitMs)}`
+      : 'not made: the budget is smaller than the smallest call',
+  )
+
+function replyCheck(reply: Reply): Check {
+  if (reply.kind === 'answer') {
+    return ok('model call', `answered by ${reply.model}, ${reply.usage?.totalTokens ?? 'unknown'} tokens`)
+  }
+  if (reply.kind !== 'failure') return warn('model call', 'not made in time: try again')
+  // It was answered, which is all that was asked.
+  if (reply.code === 'cut_off' || reply.code === 'unusable_answer') {
+    return ok('model call', `answered (${reply.detail})`)
+  }
+  return fail('model call', `${reply.code}: ${reply.detail}. ${FAILURES[reply.code].remedy ?? ''}`.trim())
 }

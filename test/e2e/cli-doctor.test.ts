@@ -1,0 +1,65 @@
+/** `doctor` as an operator runs it before the first worker, on real services. */
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import type { Stub } from '../../tools/openai-stub/server.ts'
+import { startStub } from '../../tools/openai-stub/server.ts'
+import { runCommand } from '../support/command.ts'
+import type { World } from '../support/world.ts'
+import { createWorld } from '../support/world.ts'
+
+interface Document {
+  ok: boolean
+  checks: { what: string; state: 'ok' | 'warn' | 'FAIL'; told: string }[]
+}
+
+let stub: Stub
+let world: World
+
+beforeAll(async () => {
+  world = await createWorld({
+    kafkaBrokers: inject('kafkaBrokers'),
+    redisUrl: inject('redisUrl'),
+    baseUrl: 'http://127.0.0.1:1/v1',
+    partitions: 2,
+  })
+})
+beforeEach(async () => {
+  stub = await startStub({ port: 0, latencyMs: 5 })
+  return () => stub.stop()
+})
+afterAll(() => world.close())
+
+async function doctor(...args: string[]): Promise<{ code: number | null; document: Document }> {
+  const env = { ...world.env, OPENAI_BASE_URL: stub.baseUrl }
+  const { code, out } = await runCommand(env, 'doctor', '--json', ...args)
+  return { code, document: JSON.parse(out) as Document }
+}
+
+test('finds nothing that keeps a worker from working on services that are in order, and asks no model', async () => {
+  const { code, document } = await doctor()
+  expect(document.checks.filter(({ state }) => state === 'FAIL')).toEqual([])
+  expect(document.ok).toBe(true)
+  expect(code).toBe(0)
+  const looked = document.checks.map(({ what }) => what)
+  const parts = ['settings', 'Kafka', 'topics', 'transactions', 'group', 'Redis', 'persistence', 'budgets', 'provider']
+  expect(looked).toEqual(expect.arrayContaining(parts))
+  expect(stub.arrivals()).toEqual([])
+})
+
+test('asks a server in each form that it makes a worker try', async () => {
+  stub.misbehave({ fault: 'refuse_parameter', parameter: 'seed', count: 1 })
+  const { code, document } = await doctor('--paid')
+  expect(document.checks.at(-1)).toEqual({
+    what: 'model call',
+    state: 'ok',
+    told: expect.stringMatching(/^answered by /),
+  })
+  expect(code).toBe(0)
+  expect(stub.arrivals().map(({ status }) => status)).toEqual([400, 200])
+})
+
+test('fails a server that refuses whatever it is asked', async () => {
+  stub.misbehave({ fault: 'unauthorized' })
+  const { code, document } = await doctor('--paid')
+  expect(document.checks.at(-1)).toMatchObject({ state: 'FAIL', told: expect.stringContaining('unauthorized') })
+  expect(code).toBe(1)
+})
