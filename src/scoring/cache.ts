@@ -43,14 +43,13 @@ const stored = z.strictObject({
   matches: z.array(z.string().min(1).max(MATCH_MAX_CHARS)).max(MATCHES_MAX),
   recommendation: z.string().min(1).max(RECOMMENDATION_MAX_CHARS),
   verdict: z.enum(['Подходит', 'Не подходит']),
-  /** Entries of versions before this one have none. */
-  reasons: z.string().max(REASONS_MAX_BYTES).optional(),
+  reasons: z.string().max(REASONS_MAX_BYTES),
 })
 
 export interface CachedResult {
   score: Score
-  /** As `encodeReasons` made them for the request that was asked about; null when the entry has none. */
-  reasons: string | null
+  /** As `encodeReasons` made them for the request that was asked about. */
+  reasons: string
 }
 
 export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: CacheParts) {
@@ -68,8 +67,11 @@ export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: 
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
     }
-    const { reasons = null, ...score } = stored.safeParse(parsed).data ?? {}
-    if ('score' in score && score.verdict === verdictOf(score.score, verdictMinScore)) return { score, reasons }
+    const found = stored.safeParse(parsed).data
+    if (found !== undefined && found.verdict === verdictOf(found.score, verdictMinScore)) {
+      const { reasons, ...score } = found
+      return { score, reasons }
+    }
     log.warn('a cached result is not as it was written: asked anew')
     return null
   }
@@ -88,7 +90,7 @@ export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: 
   /** Keeps a result, if Redis is there: a request does not wait for what only helps later ones. Never rejects. */
   async function put(key: string, result: CachedResult): Promise<void> {
     const { score, matches, recommendation, verdict } = result.score
-    const value = { score, matches, recommendation, verdict, reasons: result.reasons ?? undefined }
+    const value = { score, matches, recommendation, verdict, reasons: result.reasons }
     try {
       await redis.set(key, JSON.stringify(value), 'PX', ttlMs)
     } catch (error) {

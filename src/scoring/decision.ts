@@ -46,12 +46,17 @@ export type Circumstances = Pick<
  * @param verified null for a result taken from the cache, which holds no proofs: the record of the first request with the same
  * hashes does
  */
-export const keepDecision = (verified: Verified | null, circumstances: Circumstances): KeptDecision => ({
+export const keepDecision = (
+  verified: Verified | null,
+  circumstances: Circumstances,
+): KeptDecision & { findings: null } => ({
   ...circumstances,
   modelScore: verified?.modelScore ?? null,
   corrections: verified?.corrections ?? [],
   flags: verified?.flags ?? [],
   requirements: verified?.findings.map(judged) ?? [],
+  // Workers of the version before this one read it, and publish the record without its proofs.
+  findings: null,
 })
 
 const judged = (finding: Finding): KeptDecision['requirements'][number] => ({

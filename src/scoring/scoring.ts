@@ -110,7 +110,7 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
       score: kept.score,
       headers: { ...effortHeaders(journey), ...provenanceHeaders(provenance) },
       decision: config.kafka.topics.decisions === null ? null : keepDecision(verified, how),
-      reasons: kept.reasons ?? undefined,
+      reasons: kept.reasons,
     }
   }
 
@@ -125,8 +125,7 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     if (found === null) return null
     const { score } = found
     const how = circumstancesOf(configuredModel, NOTHING_SPENT)
-    const taken = found.reasons === null ? null : takeOver(found.reasons, how.decidedAt)
-    const reasons = taken ?? encodeReasons(score, null, prepared.texts, how)
+    const reasons = takeOver(found.reasons, how.decidedAt) ?? encodeReasons(score, null, prepared.texts, how)
     return success(null, { score, reasons }, NOTHING_SPENT, how)
   }
 

@@ -64,8 +64,8 @@ describe('the result cache', () => {
   test('holds the published fields and the reasons, and nothing else of the texts', async () => {
     const cache = create()
     const key = keyFor(cache, texts('Ещё одна Аврора Лунина'))
-    await cache.put(key, { score: { ...score, secret: 'resume' } as typeof score, reasons: null })
-    expect(JSON.parse((await redis.get(key)) ?? '')).toEqual(score)
+    await cache.put(key, { score: { ...score, secret: 'resume' } as typeof score, reasons: '{}' })
+    expect(JSON.parse((await redis.get(key)) ?? '')).toEqual({ ...score, reasons: '{}' })
     expect(key).toMatch(new RegExp(`^${prefix}cache:[0-9a-f]{64}$`))
   })
 
@@ -87,12 +87,15 @@ describe('the result cache', () => {
   test.each([
     ['no JSON', '{'],
     ['another shape', '{"score":57}'],
-    ['a score out of range', JSON.stringify({ ...score, score: 101 })],
-    ['a fraction', JSON.stringify({ ...score, score: 57.5 })],
-    ['another field', JSON.stringify({ ...score, resume: 'x' })],
-    ['too many matches', JSON.stringify({ ...score, matches: Array(8).fill('a') })],
-    ['a recommendation that no column holds', JSON.stringify({ ...score, recommendation: 'а'.repeat(701) })],
-    ['a verdict against its score', JSON.stringify({ ...score, verdict: 'Не подходит' })],
+    ['a score out of range', JSON.stringify({ ...score, reasons: '{}', score: 101 })],
+    ['a fraction', JSON.stringify({ ...score, reasons: '{}', score: 57.5 })],
+    ['another field', JSON.stringify({ ...score, reasons: '{}', resume: 'x' })],
+    ['too many matches', JSON.stringify({ ...score, reasons: '{}', matches: Array(8).fill('a') })],
+    [
+      'a recommendation that no column holds',
+      JSON.stringify({ ...score, reasons: '{}', recommendation: 'а'.repeat(701) }),
+    ],
+    ['a verdict against its score', JSON.stringify({ ...score, reasons: '{}', verdict: 'Не подходит' })],
   ])('takes nothing over that is not as it was written: %s', async (_what, value) => {
     const cache = create()
     const key = keyFor(cache, texts(value))
@@ -110,7 +113,7 @@ describe('the result cache', () => {
     const cache = create({}, 60_000, away)
     const stop = new AbortController()
     const waiting = cache.get('key', stop.signal)
-    await cache.put('key', { score, reasons: null })
+    await cache.put('key', { score, reasons: '{}' })
     expect(said.at(-1)).toBe('a result was not cached')
     stop.abort(new Error('stopping'))
     await expect(waiting).rejects.toThrow('stopping')

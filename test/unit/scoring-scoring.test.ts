@@ -134,9 +134,9 @@ describe('a result', () => {
     expect(taken).toEqual({ ...own, taken_from: own?.decided_at })
   })
 
-  test('is taken over without reasons where a version before kept none', async () => {
+  test('is taken over without reasons that cannot be read', async () => {
     const { scoring, prepared } = await answered(answerWith())
-    for (const result of kept.values()) result.reasons = null
+    for (const result of kept.values()) result.reasons = '{'
     const again = await scoring.cached(prepared, signal)
     const reasons = readReasons((again?.kind === 'success' && again.reasons) || '')
     expect(reasons).toMatchObject({ model_score: null, requirements: [] })
