@@ -127,8 +127,12 @@ describe('while there is no budget', () => {
       await send(range(30))
       await world.answered(range(30), 150_000)
       expect(world.notifications().every(({ success }) => success)).toBe(true)
-      // Those that were under way together when the last one was let in.
-      expect(refusals(stub)).toBeLessThanOrEqual(4)
+      // Those that were under way together when the last one was let in; and again a minute later, where the first minute's calls
+      // were so far apart on a busy machine that their places come free one after the other.
+      const underWay = 4
+      expect(refusals(stub)).toBeLessThanOrEqual(2 * underWay)
+      const inARow = stub.arrivals().reduce((rows, { status }) => (status === 429 ? rows + 'x' : `${rows} `), '')
+      expect(Math.max(...inARow.split(' ').map(({ length }) => length))).toBeLessThanOrEqual(underWay)
     },
   )
 
