@@ -29,6 +29,9 @@ export const installedVersion = (): string => (require('kafkajs/package.json') a
 /** Error codes of the Kafka protocol. */
 export const CODES = { offsetOutOfRange: 1, leaderNotAvailable: 5, replicaNotAvailable: 9 }
 
+/** Stands for the leader of a partition that has none. */
+export const NO_LEADER = -1
+
 const STALE_METADATA = new Set([
   'LEADER_NOT_AVAILABLE',
   'NOT_LEADER_FOR_PARTITION',

@@ -2,10 +2,9 @@
  * Reads metadata while a partition has no leader: kafkajs fails for all partitions and topics then. Reads them again after 10 s:
  * kafkajs believes them for 5 min, in its admin client whatever one sets, though leaders move and partitions are added.
  */
-import { CODES, errorOfCode } from './kafkajs-internals.ts'
+import { CODES, errorOfCode, NO_LEADER } from './kafkajs-internals.ts'
 
 const MAX_AGE_MS = 10_000
-const NO_LEADER = -1
 
 interface Metadata {
   topicMetadata: {

@@ -1,7 +1,5 @@
 /** Reads the offsets of a topic that has a partition without a leader: kafkajs asks for that one too, and fails for all. */
-import { saysMetadataAreStale } from './kafkajs-internals.ts'
-
-const NO_LEADER = -1
+import { NO_LEADER, saysMetadataAreStale } from './kafkajs-internals.ts'
 
 interface TopicPartitions {
   topic: string

@@ -5,7 +5,7 @@
 
 // Imperatives: those that are nothing else, and those that may be a noun, an infinitive or the past tense where no clause begins.
 export const DISREGARD =
-  'не проверяй*|не сверяй*|do not check|don t check|do not verify|don t verify|nicht prufen|ne verifie* pas|no verifiques|no compruebes|non verificare|nao verifique|nie sprawdzaj*|не перевіряй*|不要核对|не учитывай*|игнорируй*|проигнорируй*|забудь*|отбрось*|отмени|отмените|не следуй*|не учитывай*|не выполняй|не соблюдай*|ігноруй*|ignoriere|ignorieren sie|vergiss|vergessen sie|missachte*|ignorez|oubliez|zignoruj|ignoruj|zapomnij|pomin|yoksay*|gormezden gel*|unut|忽略|无视|忽視|忘记|忘れ|無視|무시|잊어|تجاهل*|انس|התעלם|התעלמי|अनदेखा|नजरअंदाज|bo qua'
+  'не проверяй*|не сверяй*|do not check|don t check|do not verify|don t verify|nicht prufen|ne verifie* pas|no verifiques|no compruebes|non verificare|nao verifique|nie sprawdzaj*|не перевіряй*|不要核对|игнорируй*|проигнорируй*|забудь*|отбрось*|отмени|отмените|не следуй*|не учитывай*|не выполняй|не соблюдай*|ігноруй*|ignoriere|ignorieren sie|vergiss|vergessen sie|missachte*|ignorez|oubliez|zignoruj|ignoruj|zapomnij|pomin|yoksay*|gormezden gel*|unut|忽略|无视|忽視|忘记|忘れ|無視|무시|잊어|تجاهل*|انس|התעלם|התעלמי|अनदेखा|नजरअंदाज|bo qua'
 export const DISREGARD_AT_START =
   'ignore|disregard|forget|override|bypass|skip|do not follow|don t follow|stop following|do not obey|игнорировать|ignora|olvida|olvide|esqueca|desconsidere|dimentica|ne tiens pas compte|ne suivez pas|no sigas|negeer|vergeet|overlook|ignorer|oublier'
 export const JUDGE =
