@@ -20,9 +20,8 @@ RUN npm run build && chmod +x dist/main.js
 FROM ${NODE_IMAGE}
 WORKDIR /app
 ENV NODE_ENV=production \
-    # kafkajs 2.2.4 schedules its checks with negative delays, and Node warns of each; a larger space for young objects takes
-    # memory and saves no time
-    NODE_OPTIONS="--disable-warning=TimeoutNegativeWarning --max-semi-space-size=8" \
+    # a larger space for young objects takes memory and saves no time
+    NODE_OPTIONS="--max-semi-space-size=8" \
     LOG_DIR=/app/logs \
     OPS_PORT=8080 \
     # probes and Prometheus come from outside of the container

@@ -2,7 +2,7 @@
 import type { Message } from 'kafkajs'
 import type { Expected } from '../support/audit.ts'
 import { traceable } from '../support/audit.ts'
-import type { Seen } from '../support/world.ts'
+import type { Seen } from '../support/topic-reader.ts'
 import { idIn, request } from '../support/world.ts'
 import type { Dice } from './dice.ts'
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Message } from 'kafkajs'
 import { startStub } from '../../tools/openai-stub/server.ts'
 import type { Happening, Report } from '../support/audit.ts'
-import { audit, readTopics } from '../support/audit.ts'
+import { audit, contentOf } from '../support/audit.ts'
 import type { LocalCluster } from '../support/services.ts'
 import { startLocalCluster, startLocalKafka, startLocalRedis } from '../support/services.ts'
 import { patiently, waitUntil } from '../support/wait.ts'
@@ -93,7 +93,7 @@ async function play(scene: Scene, seed: number, forMs: number, say: (line: strin
   await Promise.all(fleet.here().map((member) => fleet.leave(member)))
 
   const { requests, notifications, records, deadLetters } = world.topics
-  const read = await readTopics(scene.kafka.brokers, [requests, notifications, records, deadLetters])
+  const read = await contentOf(scene.kafka.brokers, [requests, notifications, records, deadLetters])
   const of = (topic: string) => read.get(topic) ?? []
   const report = audit({
     requests: of(requests),

@@ -7,7 +7,7 @@ import { watchStalls } from '../support/stalls.ts'
 
 const CLOCK = new URL('../support/shifted-clock.ts', import.meta.url).href
 const shifted = (minutes: number) => ({
-  NODE_OPTIONS: `--import=${CLOCK} --disable-warning=TimeoutNegativeWarning`,
+  NODE_OPTIONS: `--import=${CLOCK}`,
   CLOCK_SHIFT_MS: String(minutes * 60_000),
 })
 

@@ -33,7 +33,7 @@ async function startDemo(services: Record<string, string>): Promise<Demo> {
   const hostile = 'KAFKA_BOOTSTRAP_SERVERS=192.0.2.1:9\nREDIS_HOST=192.0.2.1\nTEST_SERVICES=given\nOPENAI_KEY=sk-real\n'
   await writeFile(join(cwd, '.env'), hostile)
   const others = Object.entries(process.env).filter(([name]) => !/^(KAFKA|REDIS|OPENAI|TEST|VITEST|LOG)_/.test(name))
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', MAIN], {
+  const child = spawn(process.execPath, [MAIN], {
     cwd,
     // A group of its own, as a terminal gives it: Ctrl-C reaches all of the group.
     detached: true,

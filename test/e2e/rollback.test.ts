@@ -60,6 +60,7 @@ test('after the workers have stopped, each request is answered by them or left t
     () => 'no three records',
   )
   expect(await worker.end()).toBe(0)
+  await world.caughtUp()
   const answered = () => world.seenNotifications().map(({ value }) => idIn(value))
 
   const old = `${world.groupId}.old`

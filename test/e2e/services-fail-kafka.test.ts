@@ -4,7 +4,7 @@ import { ConfigResourceTypes } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { Stub } from '../../tools/openai-stub/server.ts'
 import { startStub } from '../../tools/openai-stub/server.ts'
-import { readTopics, traceable } from '../support/audit.ts'
+import { contentOf, traceable } from '../support/audit.ts'
 import type { LocalKafka } from '../support/services.ts'
 import { startLocalKafka } from '../support/services.ts'
 import { startKafkaProxy } from '../support/taps.ts'
@@ -166,8 +166,13 @@ describe('what Kafka refuses', { timeout: LIMIT_MS }, () => {
       topics: [{ topic: world.topics.records, numPartitions: 1 }],
       waitForLeaders: false,
     })
-    await world.answered(ids, 120_000)
-    const read = await readTopics(kafka.brokers, [world.topics.records])
+    await waitUntil(
+      () => world.notifications().length === 6,
+      120_000,
+      () => `${world.notifications().length} outcomes, not 6`,
+    )
+    // The observer stands where the topic that was deleted had ended.
+    const read = await contentOf(kafka.brokers, [world.topics.records])
     expect(
       read
         .get(world.topics.records)

@@ -141,6 +141,7 @@ describe('a worker', () => {
       30_000,
       () => 'the id that was refused is not processed',
     )
+    await world.caughtUp()
     expect(countById(world.seenNotifications())).toEqual(
       new Map([
         ['1', 1],
@@ -159,11 +160,8 @@ describe('a worker', () => {
       () => 'no calls',
     )
     expect(await worker.end('SIGTERM')).toBe(0)
-    await waitUntil(
-      () => world.records().length === 4,
-      10_000,
-      () => `${world.records().length} records, not 4`,
-    )
+    await world.caughtUp()
+    expect(world.records()).toHaveLength(4)
     stub.configure({ latencyMs: 0 })
     world.start()
     await world.answered(ids(12))

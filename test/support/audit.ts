@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto'
 import kafkajs from 'kafkajs'
 import type { Message } from 'kafkajs'
 import type { Arrival } from '../../tools/openai-stub/arrivals.ts'
-import { waitUntil } from './wait.ts'
-import type { Notification, Seen } from './world.ts'
+import type { Seen } from './topic-reader.ts'
+import { readTopics } from './topic-reader.ts'
+import type { Notification } from './world.ts'
 import { idIn, request } from './world.ts'
 
 /** What is expected of a message: an answer, a failure that tells its caller what is wrong, or a dead letter. */
@@ -215,45 +216,13 @@ export function describeReport(report: Report): string {
 export const isClean = ({ doubles, losses, wrong, unexplained }: Report): boolean =>
   doubles.length + losses.length + wrong.length + unexplained.length === 0
 
-/** Reads topics from their beginning to their end as a new read-committed consumer does. */
-export async function readTopics(brokers: string[], topics: string[]): Promise<Map<string, Seen[]>> {
+/** @returns what stands in the topics, as a new read-committed consumer sees it */
+export async function contentOf(brokers: string[], topics: string[]): Promise<Map<string, readonly Seen[]>> {
   const kafka = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING })
   const admin = kafka.admin()
   await admin.connect()
-  const ends = new Map<string, bigint>()
-  for (const topic of topics) {
-    for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
-      if (BigInt(high) > BigInt(low)) ends.set(`${topic}/${partition}`, BigInt(high))
-    }
-  }
-  await admin.disconnect()
-  const seen = new Map<string, Seen[]>(topics.map((topic) => [topic, []]))
-  const consumer = kafka.consumer({ groupId: `audit.${randomUUID()}`, maxWaitTimeInMs: 100 })
-  await consumer.connect()
-  await consumer.subscribe({ topics, fromBeginning: true })
-  const at = new Map<string, bigint>()
-  // Markers and aborted messages take offsets too: only batches tell how far they reach.
-  consumer.on('consumer.end_batch_process', ({ payload: { topic, partition, lastOffset } }) => {
-    at.set(`${topic}/${partition}`, BigInt(lastOffset) + 1n)
-  })
-  await consumer.run({
-    autoCommit: false,
-    eachMessage: async ({ topic, partition, message: { key, value, headers = {}, offset } }) => {
-      seen.get(topic)?.push({
-        key: key?.toString() ?? null,
-        value: value?.toString() ?? '',
-        headers: Object.fromEntries(Object.entries(headers).map(([name, each]) => [name, String(each)])),
-        partition,
-        offset,
-      })
-    },
-  })
-  const behind = () => [...ends].filter(([place, end]) => (at.get(place) ?? 0n) < end).map(([place]) => place)
-  await waitUntil(
-    () => behind().length === 0,
-    60_000,
-    () => `not read to the end: ${behind().join(', ')}`,
-  )
-  await consumer.disconnect()
-  return seen
+  const reader = await readTopics(kafka, `audit.${randomUUID()}`, topics)
+  await reader.caughtUp(admin)
+  await Promise.all([reader.stop(), admin.disconnect()])
+  return new Map(topics.map((topic) => [topic, reader.of(topic)]))
 }

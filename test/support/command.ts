@@ -20,7 +20,7 @@ export function startCommand(env: Record<string, string>, ...args: string[]) {
   const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), ...args], {
     // Not the checkout: a developer's .env must not reach a command under test.
     cwd: mkdtempSync(join(tmpdir(), 'command-')),
-    env: { PATH: process.env['PATH'], NODE_OPTIONS: '--disable-warning=TimeoutNegativeWarning', ...env },
+    env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const endWithTest = () => child.kill('SIGKILL')

@@ -20,8 +20,7 @@ export function startKafkaWorker(world: KafkaWorld, options: { maxHandleMs: numb
     ...options,
   }
   const script = fileURLToPath(new URL('kafka-worker.ts', import.meta.url))
-  // kafkajs sets timers of a negative time, which Node 24 warns of.
-  const args = ['--disable-warning=TimeoutNegativeWarning', script, JSON.stringify(settings)]
+  const args = [script, JSON.stringify(settings)]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const events: Record<string, unknown>[] = []
   createInterface({ input: child.stdout }).on('line', (line) =>

@@ -1,10 +1,10 @@
 /** What one test has for itself: topics, group and key prefix on the shared services, a model server, an observer. */
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
-import type { Admin, Kafka as KafkaClient, Message, Producer } from 'kafkajs'
+import type { Admin, Message, Producer } from 'kafkajs'
 import kafkajs from 'kafkajs'
-// Without it kafkajs shows messages of aborted transactions to a read-committed consumer.
-import '../../src/kafka/aborted.ts'
+import type { Seen } from './topic-reader.ts'
+import { readTopics } from './topic-reader.ts'
 import { waitUntil } from './wait.ts'
 import type { Worker } from './worker.ts'
 import { startWorker } from './worker.ts'
@@ -16,15 +16,6 @@ export interface Notification {
   response: Record<string, unknown>
   message_error: string | null
   wait_seconds: number | null
-}
-
-/** A message as a read-committed consumer saw it. */
-export interface Seen {
-  key: string | null
-  value: string
-  headers: Record<string, string>
-  partition: number
-  offset: string
 }
 
 export interface WorldOptions {
@@ -74,7 +65,7 @@ export async function createWorld(options: WorldOptions) {
   redis.on('error', () => {
     // Tests take Redis away on purpose; the commands' own failures are enough.
   })
-  const seen = await observe(kafka, tag, [topics.notifications, topics.records, topics.deadLetters])
+  const outputs = await readTopics(kafka, `${tag}.observer`, [topics.notifications, topics.records, topics.deadLetters])
   const workers: Worker[] = []
 
   const redisAddress = new URL(options.redisUrl)
@@ -102,7 +93,7 @@ export async function createWorld(options: WorldOptions) {
   async function close(): Promise<void> {
     for (const worker of workers) worker.kill('SIGCONT')
     await Promise.all(workers.map((worker) => worker.end('SIGKILL')))
-    await seen.stop()
+    await outputs.stop()
     await producer.disconnect()
     await admin.deleteTopics({ topics: Object.values(topics) })
     await admin.disconnect()
@@ -127,24 +118,27 @@ export async function createWorld(options: WorldOptions) {
       workers.push(worker)
       return worker
     },
-    notifications: () => seen.of(topics.notifications).map((message) => JSON.parse(message.value) as Notification),
-    seenNotifications: () => seen.of(topics.notifications),
-    records: () => seen.of(topics.records).map((message) => JSON.parse(message.value) as Record<string, unknown>),
-    seenRecords: () => seen.of(topics.records),
-    deadLetters: () => seen.of(topics.deadLetters),
-    /** Resolves when every one of the ids has an outcome. */
-    answered: (ids: readonly (bigint | number)[], limitMs = 120_000) => {
+    notifications: () => outputs.of(topics.notifications).map((message) => JSON.parse(message.value) as Notification),
+    seenNotifications: () => outputs.of(topics.notifications),
+    records: () => outputs.of(topics.records).map((message) => JSON.parse(message.value) as Record<string, unknown>),
+    seenRecords: () => outputs.of(topics.records),
+    deadLetters: () => outputs.of(topics.deadLetters),
+    /** Resolves when the observer has read all that stands in the output topics now. */
+    caughtUp: () => outputs.caughtUp(admin),
+    /** Resolves when every one of the ids has an outcome, and all that was published until then has been read. */
+    answered: async (ids: readonly (bigint | number)[], limitMs = 120_000) => {
       const missing = () => {
-        const done = new Set(seen.of(topics.notifications).map((message) => idIn(message.value)))
+        const done = new Set(outputs.of(topics.notifications).map((message) => idIn(message.value)))
         return ids.map(String).filter((id) => !done.has(id))
       }
-      return waitUntil(
+      await waitUntil(
         () => missing().length === 0,
         limitMs,
         () =>
           `no outcome for ${missing().length} of ${ids.length} requests: ${missing().slice(0, 10).join(', ')}\n` +
           workers.map((worker) => worker.lines.slice(-15).join('\n')).join('\n---\n'),
       )
+      await outputs.caughtUp(admin)
     },
   }
 }
@@ -186,34 +180,4 @@ async function leadersKnown(admin: Admin, topics: string[]): Promise<void> {
     }
   }
   await waitUntil(known, 30_000, () => `the topics have no leaders: ${reason}`)
-}
-
-async function observe(kafka: KafkaClient, tag: string, topics: string[]) {
-  const messages = new Map<string, Seen[]>(topics.map((topic) => [topic, []]))
-  /** By topic, partition and offset: a consumer that a broker's end has thrown out reads all of it again. */
-  const places = new Set<string>()
-  const consumer = kafka.consumer({ groupId: `${tag}.observer`, sessionTimeout: 10_000, maxWaitTimeInMs: 100 })
-  await consumer.connect()
-  await consumer.subscribe({ topics, fromBeginning: true })
-  await consumer.run({
-    autoCommit: false,
-    eachMessage: async ({ topic, partition, message }) => {
-      const place = `${topic}/${partition}/${message.offset}`
-      if (places.has(place)) return
-      places.add(place)
-      messages.get(topic)?.push({
-        key: message.key?.toString() ?? null,
-        value: message.value?.toString() ?? '',
-        headers: Object.fromEntries(
-          Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]),
-        ),
-        partition,
-        offset: message.offset,
-      })
-    },
-  })
-  return {
-    of: (topic: string): readonly Seen[] => messages.get(topic) ?? [],
-    stop: () => consumer.disconnect(),
-  }
 }

@@ -13,7 +13,7 @@ import type { TimedLine } from './svg.ts'
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
 const PICTURE = fileURLToPath(new URL('../../docs/demo.svg', import.meta.url))
 
-const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', MAIN], {
+const child = spawn(process.execPath, [MAIN], {
   stdio: ['ignore', 'pipe', 'inherit'],
 })
 const startedMs = performance.now()

@@ -47,7 +47,7 @@ export async function startWorkers(
       const spec = {
         name: `worker ${n + 1}`,
         command: process.execPath,
-        args: ['--disable-warning=TimeoutNegativeWarning', MAIN],
+        args: [MAIN],
         env: { PATH: path, ...settings, ...settingsOf(n), LOG_DIR: logDir },
         dir: await mkdtemp(join(tmpdir(), 'resume-scoring-demo-')),
         isReady: haveJoined,

@@ -35,7 +35,7 @@ try {
   // In a process group of its own: Ctrl-C would reach it besides our signal, and a second signal ends it at once.
   const options = { env, stdio: 'inherit', detached: true } as const
   signal.throwIfAborted()
-  const worker = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', WORKER], options)
+  const worker = spawn(process.execPath, [WORKER], options)
   process.once('exit', () => worker.kill('SIGKILL'))
   signal.addEventListener('abort', () => void worker.kill('SIGTERM'), { once: true })
   const [code] = (await once(worker, 'exit')) as [number | null]

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { Kafka, logLevel } from 'kafkajs'
-
+// Without it each use prints a warning of Node.
+import '../../src/kafka/mended.ts'
 import type { Downloads } from './download.ts'
 import { kafkaJars, MissingTool } from './download.ts'
 import type { Guarded } from './guarded.ts'

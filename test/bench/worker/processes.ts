@@ -9,7 +9,6 @@ import type { Bare } from './bare.ts'
 import { COMPILED } from './compile.ts'
 
 const script = (name: string) => join(import.meta.dirname, `${name}.ts`)
-const FLAGS = ['--disable-warning=TimeoutNegativeWarning']
 
 export interface ModelServer {
   baseUrl: string
@@ -19,7 +18,7 @@ export interface ModelServer {
 }
 
 export async function startModelServer(latencyMs: number): Promise<ModelServer> {
-  const child = spawn(process.execPath, [...FLAGS, script('model-server'), String(latencyMs)], {
+  const child = spawn(process.execPath, [script('model-server'), String(latencyMs)], {
     // Its standard input ends with this process, and it with that.
     stdio: ['pipe', 'pipe', 'inherit'],
   })
@@ -37,7 +36,7 @@ export async function runBare(
   baseUrl: string,
   { inFlight, calls, textKb }: { inFlight: number; calls: number; textKb: number },
 ): Promise<Bare> {
-  const args = [...FLAGS, COMPILED.bare, baseUrl, String(inFlight), String(calls), String(textKb)]
+  const args = [COMPILED.bare, baseUrl, String(inFlight), String(calls), String(textKb)]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const [out] = await Promise.all([text(child.stdout), once(child, 'exit')])
   return JSON.parse(out) as Bare
