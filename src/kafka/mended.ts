@@ -13,6 +13,7 @@
  * | takes the bytes of a cut connection for the beginning of the next one's; an error while it reads them ends the process | begins each connection anew, which such an error ends | mend-connections.ts |
  * | sets timers to the year 1970, which Node prints a warning of | sets none | mend-connections.ts |
  * | asks a coordinator that has died until its broker is back, though another one has the group | finds the other one | coordinator.ts |
+ * | asks for the coordinators of a transactional producer four times in each transaction | remembers them until one fails | mend-coordinators.ts |
  * | makes an array and a buffer for each variable-length integer that it writes | writes in place | varints.ts |
  */
 import type { Coordinated } from './coordinator.ts'
@@ -20,6 +21,8 @@ import { followCoordinator } from './coordinator.ts'
 import { installedVersion, internal, isLoaded, prototypeOf } from './kafkajs-internals.ts'
 import type { Connection, RequestQueue } from './mend-connections.ts'
 import { mendConnections, mendRequestQueue } from './mend-connections.ts'
+import type { CoordinatedCluster, CoordinatingBroker } from './mend-coordinators.ts'
+import { mendCoordinators } from './mend-coordinators.ts'
 import type { FetchingBroker } from './mend-decoding.ts'
 import { mendDecoding } from './mend-decoding.ts'
 import type { AnsweringBroker, FetchingGroup, FetchProtocol } from './mend-fetch-errors.ts'
@@ -37,7 +40,10 @@ const LOADED_LATE = ['/protocol/requests/fetch/v', '/protocol/requests/metadata/
 
 /** kafkajs's classes belong to the process, but a test runner may load this module several times. */
 const MENDED = Symbol.for('resume-scoring-worker.kafkajs-mended')
-const broker = prototypeOf('broker/index.js') as FetchingBroker & AnsweringBroker & DescribingBroker
+const broker = prototypeOf('broker/index.js') as FetchingBroker &
+  AnsweringBroker &
+  DescribingBroker &
+  CoordinatingBroker
 if (!(MENDED in broker)) {
   assertUnused()
   mendAll()
@@ -58,7 +64,9 @@ function mendAll(): void {
   mendMetadataErrors(internal('protocol/requests/metadata/v0/response.js') as MetadataProtocol)
   mendTopicCreation(broker)
   mendMetadataAge(prototypeOf('cluster/brokerPool.js') as BrokerPool)
-  mendOffsets(prototypeOf('cluster/index.js') as Cluster)
+  const cluster = prototypeOf('cluster/index.js') as Cluster & CoordinatedCluster
+  mendOffsets(cluster)
+  mendCoordinators(cluster, broker)
   mendConnections(prototypeOf('network/connection.js') as Connection)
   mendRequestQueue(prototypeOf('network/requestQueue/index.js') as RequestQueue)
   followCoordinator(group)
