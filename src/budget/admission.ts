@@ -77,6 +77,7 @@ export interface AdmissionOptions {
 
 export type Admission = ReturnType<typeof createAdmission>
 
+/** Long, because everything in it shares the waiting requests and the place in the fleet's line. @returns the worker's way to grants */
 export function createAdmission(options: AdmissionOptions) {
   const {
     scripts,

@@ -77,7 +77,7 @@ export function budgetSettings(
   return { prefix: keys.budget(name), sentinel: keys.state, limits, burst, maxWaitMs, isFair, userShare }
 }
 
-/** Redis is not touched before the first use; `close` ends the subscription. */
+/** Redis is not touched before the first use; `close` ends the subscription. Long, because it puts the parts of the budget together. */
 export function createBudget(options: BudgetOptions) {
   const { redis, prefix, sentinel, limits, worker, log, retryWhileAway, windows = BUDGET_WINDOWS } = options
   const pace = paceOf(limits, options.burst, windows)

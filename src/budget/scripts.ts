@@ -63,6 +63,7 @@ const RENEWAL_MS = 10_000
 const file = (name: string) => new URL(`./${name}.lua`, import.meta.url)
 const BEFORE_EACH = ['state', 'trees', 'line'].map(file)
 
+/** Long, because it has one short function for each script. @returns the budget's scripts, with typed replies */
 export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }: ScriptOptions) {
   const keys = [`${prefix}state`, sentinel]
   const script = (name: string) => {

@@ -1,4 +1,4 @@
-/** Rebuilds a budget that is lost while the rest of Redis is there: recovery.ts then has nothing to do, or another budget's name. */
+/** Rebuilds a budget that recovery.ts does not restore: it alone was lost, or recovery ran for another budget's name. */
 import { pause } from '../lib/abortable.ts'
 import type { Budget } from '../budget/budget.ts'
 import type { Log } from '../logging/log.ts'
@@ -6,7 +6,7 @@ import type { FleetState } from './trusted-state.ts'
 import type { OutcomeRecord } from '../outcomes/read-back.ts'
 import { createSpendingSums, readRecord } from '../outcomes/read-back.ts'
 
-/** Recovery is given so long to notice, and to make the budget good with all the rest. */
+/** How long recovery gets to notice the loss and restore the budget along with everything else. */
 const PATIENCE_MS = 15_000
 const DAY_MS = 86_400_000
 
@@ -24,9 +24,9 @@ export interface BudgetRescueParts {
 }
 
 /**
- * @returns a function to be called whenever the budget is found lost: it waits for the recovery, and puts back what the last
- * day's outcomes tell when that has left the budget shut. It goes on until the budget is open, and rejects with the signal's
- * reason only; called meanwhile, it gives the same promise.
+ * @returns a function to call whenever the budget is found lost. It waits for recovery; if the budget is still shut then, it rebuilds
+ * the spending from the last day's outcomes. It tries until the budget is open, and rejects only with the signal's reason. Calls during
+ * a run share its promise.
  */
 export function createBudgetRescue({ budget, state, readOutcomes, log, signal }: BudgetRescueParts) {
   let running: Promise<void> | null = null

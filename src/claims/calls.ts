@@ -1,4 +1,4 @@
-/** Leases: which worker is asking the model for which message, and how many calls for it were begun and never ended. */
+/** Leases: which worker is asking the model about which message, and how many of its calls began and never ended. */
 import { randomUUID } from 'node:crypto'
 import type { GuardedReply } from './trusted-state.ts'
 import type { ClaimOwner } from './judge.ts'
@@ -46,7 +46,7 @@ export function createCalls({ keys, state, log, held, scripts, timings, claimTtl
   }
 
   /**
-   * Gives a lease back after a call without outcome, and takes its start back: the worker lives.
+   * Gives a lease back after a call without outcome, and uncounts its start, because the message did not kill its worker.
    * @throws the signal's reason: then it expires by itself
    */
   async function end(lease: Lease, signal: AbortSignal): Promise<void> {
@@ -55,7 +55,7 @@ export function createCalls({ keys, state, log, held, scripts, timings, claimTtl
     await state.run('the end of a call', scripts.end, [keys.claim(lease.id)], args, signal)
   }
 
-  /** Gives every lease back, when the worker stops with calls unfinished. */
+  /** Gives every lease back when the worker stops with unfinished calls. */
   async function releaseAll(signal: AbortSignal): Promise<void> {
     for (const batch of batches(held.takeLeases())) {
       const args = batch.flatMap(({ claim, lease }) => [claim.owner, lease.token, lease.alone ? 1 : 0])

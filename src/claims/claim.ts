@@ -1,4 +1,4 @@
-/** Claiming an id: looks, judges what it finds, and decides by compare-and-set, until it is settled. */
+/** Claims an id: reads the claim, judges it, and changes it by compare-and-set, until the result is certain. */
 import { pause } from '../lib/abortable.ts'
 import type { GuardedReply } from './trusted-state.ts'
 import type { ClaimOwner, TheirClaim } from './judge.ts'
@@ -6,9 +6,9 @@ import { judge, ownerText, parseIntent, parseOwner } from './judge.ts'
 import type { Parts } from './parts.ts'
 
 export type Claim =
-  /** Go on. `starts` calls were begun and never ended by a living worker, `startsAlone` of them with nothing else in flight. */
+  /** Go on. `starts` calls began and were never ended by a live worker, `startsAlone` of them with nothing else in flight. */
   | { kind: 'mine'; starts: number; startsAlone: number; stored: string | null }
-  /** Skip. `conflict`: it carries another payload than the message that owns the id. */
+  /** Skip. `conflict`: its payload differs from that of the message that owns the id. */
   | { kind: 'duplicate'; of: 'mark' | 'claim'; conflict: boolean }
 
 /** What claim.lua is to do with the claim of another message, and which claim that was decided on. */
@@ -53,7 +53,7 @@ export function createClaim({ keys, state, log, held, scripts, timings, ...parts
       }
       const judged = judge(seen.claim, owner, await ownerStanding(seen.claim.owner, signal))
       const isPatient = performance.now() - startedMs < timings.refusalMs
-      // A group that was killed under its old name looks alive until its session is over.
+      // A killed group with an old name looks alive until its session expires.
       const mayBeDying = judged === 'duplicate' && seen.claim.owner.group !== owner.group
       if (isPatient && (judged === 'wait' || mayBeDying)) {
         await pause(timings.pollMs, signal)

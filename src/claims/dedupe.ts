@@ -8,11 +8,11 @@
  *
  * Another's claim is `answered` from the start when a call that was paid for has left its answer to the same texts, else `open`.
  *
- * Right before a transaction `confirm` writes what it is about to publish. When the worker dies before it can `finish`, that tells
- * other workers what became of a message whose offset is committed (judge.ts).
+ * Right before a transaction, `confirm` records what it will publish. If the worker dies before it can `finish`, other workers learn
+ * from that record what became of a message whose offset is committed (judge.ts).
  *
- * All waits end with their signal; while Redis is away, or its data is not to be trusted, every operation waits.
- * Each operation names its owner, so that it does no harm when it is carried out twice or late.
+ * All waits end with their signal; while Redis is away or its data is not trusted, every operation waits. Each operation names its
+ * owner, so that it does no harm when it runs twice or late.
  */
 import type { Redis } from 'ioredis'
 import { pause } from '../lib/abortable.ts'
@@ -96,17 +96,17 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
     confirm,
     run,
 
-    /** A message is handed back: its claim stays in Redis and is not renewed any more; its answer stays in memory. */
+    /** Hands a message back: its claim stays in Redis without renewal; its answer stays in memory. */
     letGo: (id: bigint, owner: ClaimOwner) => held.letGo({ id, owner }),
 
-    /** Writes again all that this process holds, whatever state the fleet is in. For recovery.ts. */
+    /** Writes everything that this process holds to Redis again, in every state of the fleet. For recovery.ts. */
     reassertHeld: async (signal: AbortSignal): Promise<void> => {
       await reassert(held.all(), 'renewal', signal)
     },
   }
 }
 
-/** What a message ends with, from its answer to the mark. */
+/** The operations from a message's answer to its mark. */
 function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs }: Parts) {
   const keysOf = (id: bigint) => [keys.mark(id), keys.claim(id)]
 
@@ -135,7 +135,7 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
    */
   async function store(id: bigint, owner: ClaimOwner, outcome: string, signal: AbortSignal): Promise<Stored> {
     const item = { id, owner }
-    // Before it is sent: if Redis loses its data in between, the next renewal writes the outcome again.
+    // Remember the outcome before sending it: if Redis then loses its data, the next renewal writes it again.
     held.answered(item, outcome)
     const { payloadHash } = held.of(item)
     const args = [ownerText(owner), payloadHash, claimTtlMs, outcome]
@@ -149,7 +149,7 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
     return { kind: 'stored', outcome: first }
   }
 
-  /** Writes that the message is refused for budget, before that is published. Copies sent until then share its refusal. */
+  /** Records that the message is refused for budget, before the refusal is published. Copies sent until then share it. */
   async function refuse(id: bigint, owner: ClaimOwner, signal: AbortSignal): Promise<Refused> {
     const { payloadHash } = held.of({ id, owner })
     const args = [ownerText(owner), payloadHash, claimTtlMs, owner.timestampMs]
@@ -169,7 +169,7 @@ function loadScripts(redis: Redis, state: FleetState): Record<ScriptName, Guarde
   const load = (name: ScriptName) => loadScript(redis, [file('guard'), file(name)], null)
   return {
     claim: state.together(load('claim')),
-    // A granted call is to be sent soon.
+    // No lingering: a granted call must be sent soon.
     begin: state.together(load('begin'), { lingerMs: 0 }),
     answer: state.together(load('answer')),
     refuse: state.together(load('refuse')),

@@ -26,7 +26,7 @@ export interface HeldLease {
 
 export type HeldState =
   | { kind: 'open'; lease: HeldLease | null }
-  /** The outcome may be known to this process only. */
+  /** Perhaps only this process knows the outcome. */
   | { kind: 'answered'; outcome: string }
   /** At Redis's time, ms. */
   | { kind: 'refused'; atMs: number }
@@ -49,7 +49,7 @@ export interface HeldClaim {
   readonly letGoAtMs: number
 }
 
-/** What Redis has just said of a claim. */
+/** What Redis has just replied about a claim. */
 export interface ClaimFacts {
   payloadHash: string
   /** Null: none is stored. */
@@ -66,7 +66,7 @@ export class HeldClaims {
     return [...this.#claims.values()]
   }
 
-  /** @returns what is held; of a claim that is not, or not any more, what its owner tells */
+  /** @returns the held claim; for one that is not held, a value made from its owner */
   of(item: Item): HeldClaim {
     return this.#claims.get(keyOf(item)) ?? unheld(item)
   }
@@ -147,12 +147,12 @@ export class HeldClaims {
     }
   }
 
-  /** It is finished. */
+  /** Drops a finished claim. */
   drop(item: Item): void {
     this.#claims.delete(keyOf(item))
   }
 
-  /** It is another message's, or finished: there is nothing left to renew. */
+  /** Drops a claim that another message owns, or that is finished: there is nothing to renew. */
   lose(claim: HeldClaim): void {
     this.#claims.delete(keyOfHeld(claim))
   }

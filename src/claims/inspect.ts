@@ -1,4 +1,4 @@
-/** What Redis knows of one id, and removing the answer from it: for the commands `inspect` and `forget`, without a worker. */
+/** Reads what Redis knows about one id, and removes its answer: for the commands `inspect` and `forget`, without a worker. */
 import type { Redis } from 'ioredis'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { ClaimOwner, TheirClaim } from './judge.ts'

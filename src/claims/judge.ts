@@ -1,4 +1,4 @@
-/** What a message does that finds its id claimed by another one. Pure. */
+/** Decides what a message does when another message has claimed its id. Pure. */
 
 import { NO_TIME } from '../kafka/timestamps.ts'
 
@@ -21,7 +21,7 @@ export type OwnerStanding = 'due' | 'committed' | 'gone'
 /** What a transaction publishes for a message: its outcome, a refusal at that time of Redis (ms), or a dead letter. */
 export type Intent = { kind: 'outcome' } | { kind: 'refusal'; atMs: number } | { kind: 'letter' }
 
-/** Another message's claim. A dead one is anybody's, so claim.lua never tells of it. */
+/** Another message's claim. A dead claim is free for any message, so claim.lua never reports one. */
 export type TheirClaim = {
   owner: ClaimOwner
   /** What was confirmed last, right before a transaction; null: nothing was ever about to be published. */

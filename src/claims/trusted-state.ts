@@ -40,7 +40,10 @@ export interface FleetStateOptions {
 
 export type FleetState = ReturnType<typeof createFleetState>
 
-/** @returns what runs scripts under the guard, and tells recovery.ts when it is needed */
+/**
+ * Long, because everything in it shares the epoch and whether Redis is trusted.
+ * @returns what runs scripts under the guard, and tells recovery.ts when it is needed
+ */
 export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptions) {
   let epoch = ''
   let seen = 0

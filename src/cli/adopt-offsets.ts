@@ -1,4 +1,4 @@
-/** `adopt-offsets`: at a cutover, the committed offsets of the service before become ours, and what it left behind is listed. */
+/** `adopt-offsets`: at a cutover, takes over the old service's committed offsets and lists the requests that it left unfinished. */
 import type { Config } from '../config.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { readCommitted } from '../kafka/committed.ts'
@@ -17,9 +17,9 @@ import { section, table, time } from '../lib/text.ts'
 interface Adoption {
   partition: number
   theirs: bigint | null
-  /** Of what they have done above it, if they are a worker of this kind. */
+  /** The metadata of their commit: the offsets finished above it, when they are workers of this kind. */
   metadata: string
-  /** What ours was before. */
+  /** Our own committed offset before the adoption. */
   before: bigint | null
   low: bigint
   high: bigint
@@ -29,7 +29,7 @@ interface Handover {
   from: string
   to: string
   isDry: boolean
-  /** Members of both groups, which only a dry run tolerates. */
+  /** Live members of both groups, by group: only a dry run tolerates any. */
   members: Record<string, number>
   adoptions: Adoption[]
   leftovers: Leftover[]
@@ -71,7 +71,7 @@ export const run: Command = defineCommand(
   },
 )
 
-/** Knows of groups of the classic protocol, which is what the service before uses; kafkajs sees no members of others. */
+/** Counts members of classic consumer groups, which the old service uses; kafkajs cannot see members of other groups. */
 async function countMembers(clients: KafkaClients, groups: string[]): Promise<Record<string, number>> {
   const described = await clients.withAdmin((admin) => admin.describeGroups([...new Set(groups)]))
   return Object.fromEntries(described.groups.map(({ groupId, members }) => [groupId, members.length]))
@@ -116,7 +116,7 @@ async function adopt(
   const topic = kafka.topics.requests
   for (const { partition, theirs, metadata } of adoptions) {
     if (theirs === null) continue
-    // As a worker commits: whoever still wrote for this partition is fenced.
+    // Commits with the partition's transactional id, as a worker does: this fences anybody who still writes for the partition.
     const source = { group, topic, partition }
     const publisher = await openPublisher(clients, transactionalIdOf(group, topic, partition), source, signal)
     try {

@@ -6,7 +6,7 @@ import { VERSION } from '../lib/version.ts'
 import { EXIT } from './exit-codes.ts'
 
 interface Entry {
-  /** In a line. */
+  /** A description of one line. */
   does: string
   load: () => Promise<{ run: Command }>
   /** Whether it calls the provider with the key of the settings; by default it does not. */

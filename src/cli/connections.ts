@@ -1,4 +1,4 @@
-/** Redis and Kafka for a command: there soon, or one clear sentence why not; closed when the command is done. */
+/** Connects a command to Redis and Kafka, or fails soon with one clear sentence; closes the connections when the command ends. */
 import type { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
@@ -10,9 +10,9 @@ import { checkTls, placeOf } from '../redis/explain.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import { redisKeys } from '../redis/keys.ts'
 
-/** A worker waits for its services; somebody who asks wants to hear that they are away. */
+/** A worker waits for its services, but a person at a terminal wants to hear soon that they are away. */
 const REDIS_PATIENCE_MS = 3_000
-/** kafkajs tries again within it. */
+/** Leaves kafkajs time for its own retries. */
 const KAFKA_PATIENCE_MS = 12_000
 
 /**
@@ -82,7 +82,7 @@ export async function withKafka<T>(
   }
 }
 
-/** A log that is silent, and remembers the reason that was given last. */
+/** @returns a log that prints nothing and remembers the last `reason` */
 export function lastReason(): Log & { reason: () => string | null } {
   let last: string | null = null
   const keep = (_message: string, fields: LogFields = {}) => {

@@ -12,7 +12,7 @@ export interface Copy extends ReadBack {
 
 export interface Reading {
   clients: KafkaClients
-  /** Of the readers' consumer groups, which commit nothing. */
+  /** Prefix of the readers' consumer groups; they commit nothing. */
   groupPrefix: string
   /** ms since the epoch */
   sinceMs: number
@@ -20,7 +20,7 @@ export interface Reading {
 }
 
 /**
- * Reads a topic from `sinceMs` to its end, read committed; one that is not there holds nothing.
+ * Reads a topic from `sinceMs` to its end, committed messages only. A missing topic counts as empty.
  * @throws as readBack does
  */
 export async function readTopic(
@@ -42,7 +42,7 @@ export async function readTopic(
  */
 export async function findCopies(reading: Reading, topics: string[], id: bigint): Promise<Copy[]> {
   const copies: Copy[] = []
-  // Far fewer messages hold the digits than have to be parsed.
+  // Searching for the digits first is cheap and spares parsing almost all messages.
   const digits = id.toString()
   const take = (copy: Copy) => {
     if (copy.value?.includes(digits) === true && processingIdIn(copy.value) === id) copies.push(copy)
@@ -53,7 +53,7 @@ export async function findCopies(reading: Reading, topics: string[], id: bigint)
 
 type Fields = Record<string, unknown>
 
-/** @returns the fields of a JSON object, numbers as bigint where they are integers; null for what is none */
+/** @returns the fields of a JSON object, integers as bigint; null when the value is not a JSON object */
 export function readFields(value: Buffer | null): Fields | null {
   if (value === null) return null
   try {
@@ -65,7 +65,7 @@ export function readFields(value: Buffer | null): Fields | null {
   }
 }
 
-/** @returns the id in a request, a notification or a record; null where there is none */
+/** @returns the id in a request, a notification or a record; null when it has none */
 export function processingIdIn(value: Buffer | null): bigint | null {
   const fields = readFields(value)
   const response = fields?.['response'] as Fields | null | undefined

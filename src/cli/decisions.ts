@@ -6,7 +6,7 @@ import { withKafka } from './connections.ts'
 import { readTopic } from './copies.ts'
 import { readDuration } from './define.ts'
 
-/** Disputes come late; how far there is anything to read is the topic's retention to say. */
+/** Long, because disputes come late; the topic's retention may end earlier. */
 export const DECISIONS_SINCE = '90d'
 
 export interface Period {

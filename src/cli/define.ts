@@ -11,13 +11,13 @@ import { EXIT } from './exit-codes.ts'
 export interface Output {
   /** Results, and help that was asked for. */
   print: (line: string) => void
-  /** What is wrong with the call: never among the results, which a program may read. */
+  /** What is wrong with the call. It never goes among the results, which a program may read. */
   complain: (line: string) => void
-  /** Whether results go to a terminal on which lines can be drawn over; not unless given. */
+  /** Whether results go to a terminal that can overwrite lines; default false. */
   isScreen?: boolean
 }
 
-/** What a command is given; it prints by these functions only, and returns its exit code. */
+/** What a command is given. It prints only through these functions and returns its exit code. */
 export interface CommandContext extends Output {
   args: string[]
   env: Record<string, string | undefined>
@@ -34,26 +34,26 @@ type Values<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allow
 
 export interface Call<O extends Options> {
   values: Values<O>
-  /** As many as `names` asked for. */
+  /** One for each of `names`. */
   positionals: string[]
-  /** Read when it is first asked for. @throws ConfigError */
+  /** The settings, read on first use. @throws ConfigError */
   readonly config: Config
   env: Record<string, string | undefined>
   /** Aborts when the user stops the command. */
   signal: AbortSignal
-  /** Prints at once, for a command that does not end by itself. */
+  /** Prints at once; for a command that runs until it is stopped. */
   print: (text: string) => void
   isScreen: boolean
-  /** Tells how it goes on; silent with --json. */
+  /** Prints how far the work is; silent with --json. */
   progress: (line: string) => void
 }
 
 export interface Report {
-  /** Printed with --json; bigints leave as exact integers. */
+  /** Printed with --json; bigints are written as exact integers. */
   document: Record<string, unknown>
-  /** Printed without. */
+  /** Printed without --json. */
   lines: string[]
-  /** 0 unless given. */
+  /** Default 0. */
   exitCode?: number
 }
 
@@ -63,22 +63,22 @@ export class UsageError extends Error {}
 export interface Definition<O extends Options> {
   /** The first line is the synopsis. */
   usage: string[]
-  /** A call as it is typed: what stands behind `npm run`. */
+  /** A sample call, without `npm run` in front. */
   example: string
   options: O
-  /** Options that must be given, with what stands for their values in the usage. */
+  /** Options that must be given, each with the placeholder that the usage shows for its value. */
   required?: Partial<Record<keyof O & string, string>>
   /** Names of the positional arguments; all are required. */
   names?: string[]
-  /** An option with which there are no positional arguments. */
+  /** An option that replaces the positional arguments. */
   insteadOfNames?: keyof O & string
-  /** An option with which it goes on until the user stops it: `work` ends with the signal then, and the exit code is 0. */
+  /** An option that keeps the command running until the user stops it: `work` then ends with the signal, and the exit code is 0. */
   endless?: keyof O & string
 }
 
 /**
  * Makes a command. `--json` (one JSON document) and `--help` are understood by all of them.
- * @param work rejects with UsageError for wrong values, with any other Error for what went wrong: a sentence for the user
+ * @param work rejects with UsageError for wrong values, and with any other Error (a sentence for the user) when it fails
  * @returns the command, which resolves with its exit code: 64 after it printed its usage
  */
 export function defineCommand<O extends Options>(
@@ -159,7 +159,7 @@ function withSuggestion(message: string, known: string[]): string {
   return `Unknown option '--${unknown}'${meant === null ? '' : `: did you mean --${meant}?`}`
 }
 
-/** parseArgs takes -5 for an option; ids may be negative. @returns arguments that it understands as they were meant */
+/** parseArgs would read the negative id -5 as an option. @returns the arguments, rearranged so that it reads them as ids */
 function withNegatives(args: string[], options: Options): string[] {
   const end = args.includes('--') ? args.indexOf('--') : args.length
   const before: string[] = []

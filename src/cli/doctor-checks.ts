@@ -25,7 +25,7 @@ export const ok = (what: string, told: string): Check => ({ what, state: 'ok', t
 export const warn = (what: string, told: string): Check => ({ what, state: 'warn', told })
 export const fail = (what: string, told: string): Check => ({ what, state: 'FAIL', told })
 
-/** Of a clean system nothing is found: that is told too. */
+/** @returns a check for each finding; without findings, one that says so */
 const orWell = (what: string, findings: Finding[], well: string): Check[] =>
   findings.length === 0 ? [ok(what, well)] : findings.map((finding) => checkOf(what, finding))
 
@@ -83,11 +83,11 @@ async function checkGroup(clients: KafkaClients, group: string, topic: string): 
   }
 }
 
-/** Topics with more messages are read from their last seconds on only. */
+/** Of a topic with more messages, only the last seconds are read. */
 const READ_WHOLE = 1_000n
 const LOOK_BACK_MS = 10_000
 
-/** Reads what came last: shows the right to read, and that what producers compress can be unpacked. */
+/** Reads the latest messages, to prove the right to read and that the producers' compression can be unpacked. */
 async function checkReading(clients: KafkaClients, group: string, topic: string, signal: AbortSignal): Promise<Check> {
   let read = 0
   try {
@@ -132,7 +132,7 @@ export async function checkRedisServices(redis: Redis, keys: RedisKeys, config: 
   ]
 }
 
-/** The limits here against those that living workers keep. */
+/** Compares the limits set here with those that the live workers use. */
 export async function checkBudgets(redis: Redis, keys: RedisKeys, config: Config): Promise<Check[]> {
   const { workers, differences, budget, current } = await readRedisHalf(redis, keys, config, promptVersion)
   const holds = current.map(({ scope, code, remedy }) => warn('holds', `${scope} (${code ?? 'paused'}): ${remedy}`))

@@ -1,4 +1,4 @@
-/** What `doctor` looks at where the model is served. */
+/** What `doctor` checks at the provider. */
 import type { Reservation } from '../budget/budget.ts'
 import { budgetSettings, createBudget } from '../budget/budget.ts'
 import type { Config } from '../config.ts'
@@ -46,7 +46,7 @@ function standingCheck(standing: ProviderStanding, model: string): Check {
   return ok('provider', `${detail}; model ${model}${standing.knowsModel === null ? ' (not listed there)' : ''}`)
 }
 
-/** More than the prompt with the shortest texts and its answer come to. */
+/** More tokens than the prompt with the shortest texts and its answer need. */
 const PAID_RESERVATION = { tokens: 4_000, user: '', urgent: false, alone: false }
 const SHORTEST = { requirements: 'Go', resume: 'Go' }
 const PAID_PATIENCE_MS = 30_000
@@ -58,8 +58,8 @@ interface Paid {
 }
 
 /**
- * The worker's own question with the shortest texts, in each form that the server makes a worker try; every call takes its turn in
- * the budget that the workers share.
+ * Asks the worker's own question with the shortest texts, in each form that the server makes a worker try. Every call is paid from
+ * the fleet's budget.
  */
 async function paidCheck(config: Config, { key, transport, signal }: Paid): Promise<Check> {
   return withRedis(config.redis, signal, async (redis, keys) => {
@@ -108,7 +108,7 @@ function replyCheck(reply: Reply): Check {
     return ok('model call', `answered by ${reply.model}, ${reply.usage?.totalTokens ?? 'unknown'} tokens`)
   }
   if (reply.kind !== 'failure') return warn('model call', 'not made in time: try again')
-  // It was answered, which is all that was asked.
+  // The model answered, which is all that this check asks for.
   if (reply.code === 'cut_off' || reply.code === 'unusable_answer') {
     return ok('model call', `answered (${reply.detail})`)
   }

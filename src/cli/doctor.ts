@@ -1,4 +1,4 @@
-/** `doctor`: looks at everything that a worker relies on before one is started, one line each. */
+/** `doctor`: checks everything that a worker relies on, before one is started; one line for each check. */
 import type { Config } from '../config.ts'
 import { ConfigError, loadConfig } from '../config.ts'
 import { findStrangers } from '../ops/settings-check.ts'
@@ -42,7 +42,7 @@ export const run: Command = defineCommand(
   },
 )
 
-/** @returns no config where a worker would not start */
+/** @returns the checks, and the config; null when a worker would not start with it */
 function checkSettings(env: Record<string, string | undefined>): { config: Config | null; checks: Check[] } {
   const strangers = findStrangers(env).map(({ name, advice }): Check => {
     return { what: 'settings', state: 'warn', told: `${name} is not read: ${advice}` }
@@ -59,7 +59,7 @@ function checkSettings(env: Record<string, string | undefined>): { config: Confi
   }
 }
 
-/** What cannot be looked at at all fails in one line, and keeps nothing else from being looked at. */
+/** Turns a check that cannot run into one failed line, so that the other checks still run. */
 async function or(what: string, signal: AbortSignal, look: () => Promise<Check[]>): Promise<Check[]> {
   try {
     return await look()

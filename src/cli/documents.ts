@@ -16,11 +16,11 @@ const MOST_BYTES = 20_000_000
 const CYRILLIC = ['windows-1251', 'KOI8-R', 'ISO-8859-5']
 const FALLBACK = 'windows-1252'
 
-/** A sentence's end, after "FILE cannot be read: ". */
+/** The message completes the sentence "FILE cannot be read: ". */
 class Unreadable extends Error {}
 
 /**
- * The kind of a file is told by its first bytes, not by its name.
+ * Reads a document. Its first bytes decide its kind, not its name.
  * @param option for the message, such as `--resume`
  * @param path `-` for standard input
  * @returns the text, with something visible in it

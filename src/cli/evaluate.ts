@@ -86,7 +86,7 @@ export const run: Command = defineCommand(
   },
 )
 
-/** What decides an answer besides its own texts. */
+/** @returns what decides an answer besides its texts; answers with different values cannot be compared */
 function askedOf({ provider, verdictMinScore }: Config, set: string) {
   return {
     setHash: digestFields([set]),
@@ -107,14 +107,14 @@ function defaultOut(set: string, model: string): string {
 
 interface Asking {
   ask: (task: Task, signal: AbortSignal) => Promise<Result>
-  /** Questions at once. */
+  /** How many questions are asked at the same time. */
   atOnce: number
   results: Pick<Results, 'add'>
   progress: (line: string) => void
   signal: AbortSignal
 }
 
-/** @returns all answers; the first question that rejects ends the others, too */
+/** Asks all questions. The first one that rejects aborts the others. @returns all answers */
 async function askAll(tasks: readonly Task[], { ask, atOnce, results, progress, signal }: Asking): Promise<Result[]> {
   const answers: Result[] = []
   const failed = new AbortController()
@@ -123,7 +123,7 @@ async function askAll(tasks: readonly Task[], { ask, atOnce, results, progress, 
   const askOne = async (task: Task) => {
     either.throwIfAborted()
     const result = await ask(task, either)
-    // What fails today may be answered tomorrow, so it is asked again when the evaluation is started again.
+    // Do not store retryable failures: the next run asks again.
     if (result.failure === null || FAILURES[result.failure as FailureCode].retry !== 'backoff') {
       await results.add(result)
     }
@@ -134,7 +134,7 @@ async function askAll(tasks: readonly Task[], { ask, atOnce, results, progress, 
     await Promise.all(running)
   } finally {
     failed.abort(new Error('another question has failed'))
-    // Those in flight have yet to tell budget and gate what became of them.
+    // Calls in flight still have to report their outcome to budget and gate.
     await Promise.allSettled(running)
   }
   return answers
@@ -145,7 +145,7 @@ function lineOf({ id, variant, repeat, score, verdict, failure }: Result): strin
   return `${which}: ${failure === null ? `${score}, ${verdict}` : `no usable answer (${failure})`}`
 }
 
-/** Judges the verification, for both readers. */
+/** Judges the verification with both readers of a claims file: see evaluation/claims.ts. */
 async function judgeFile(path: string, verdictMinScore: number) {
   const cases = readClaims(await readText('--claims', path))
   const reports: ClaimsReport[] = []
@@ -171,7 +171,7 @@ function readPrice(what: string, text: string): number {
   return Number(text)
 }
 
-/** What a worker would log for its operator is told to who evaluates. */
+/** @returns a log that prints warnings and errors as progress: here the user is the operator */
 function logTo(progress: (line: string) => void): Log {
   const tell = (message: string, fields: LogFields = {}) => {
     const facts = Object.entries(fields).map(([name, value]) => `${name} ${String(value)}`)

@@ -67,7 +67,7 @@ async function withoutQuotes(
   return { document, lines: none, exitCode: EXIT.nothing }
 }
 
-/** @param outcome that is stored and not published yet, or whose worker died before it could mark it */
+/** @param outcome one that is stored: not yet published, or published by a worker that died before it set the mark */
 function reasonsOf(outcome: string | null): string | null {
   const decoded = outcome === null ? null : decodeOutcome(outcome)
   return decoded?.kind === 'success' ? (decoded.reasons ?? null) : null
@@ -84,7 +84,7 @@ async function recordsOf(config: Config, period: Period, id: bigint, signal: Abo
   return found
 }
 
-/** @returns the record that holds the proofs of a result that was taken over from another request; null for none */
+/** @returns for a result from the cache, the record of the request that it was taken from; null when there is none */
 async function originOf(
   config: Config,
   period: Period,

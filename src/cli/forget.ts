@@ -1,4 +1,4 @@
-/** `forget ID`: removes what is stored of a request's result, keeps the mark, and names what stays in Kafka. */
+/** `forget ID`: removes a request's result from Redis, keeps the mark, and lists what stays in Kafka. */
 import type { Redis } from 'ioredis'
 import { bounded } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
@@ -47,7 +47,7 @@ export const run: Command = defineCommand(
         await refuseIfDue(clients, config, known, signal)
         const { requests, notifications, records, deadLetters, decisions } = config.kafka.topics
         const topics = [requests, notifications, records, deadLetters, decisions].filter((topic) => topic !== null)
-        // First of all: the texts of the request tell where its cache entry is.
+        // Read the copies first: only the request's texts lead to its cache entry.
         const copies = await findCopies({ clients, groupPrefix: config.kafka.groupId, sinceMs, signal }, topics, id)
         const had = await forgetResult(redis, keys, id)
         await redis.zrem(keys.reviews, id.toString())
@@ -64,7 +64,7 @@ async function forgetAdaptations({ redis: settings, provider }: Config, signal: 
   return { document: { model: provider.model, forgotten: had }, lines: [`adaptations to ${provider.model}: ${what}`] }
 }
 
-/** An answer that is about to be published: without it the model would only be asked again. */
+/** Refuses while an answer is stored and not yet published: without it the worker would only ask the model again. */
 async function refuseIfDue(
   clients: KafkaClients,
   { kafka }: Config,
@@ -80,17 +80,17 @@ async function refuseIfDue(
   )
 }
 
-/** Whether there was an entry; `unknown`: no copy of the request is left to tell where it would be. */
+/** Whether there was an entry; `unknown`: Kafka holds no copy of the request any more, so its key cannot be computed. */
 type CacheEntry = 'removed' | 'none' | 'unknown'
 
-/** Of the settings as they are: what was cached under others is not found. */
+/** Finds only what was cached under the present settings. */
 async function forgetCached(redis: Redis, keys: RedisKeys, config: Config, copies: Copy[]): Promise<CacheEntry> {
   const { keyOf } = createResultCache({
     redis,
     keys,
     retry: (_what, operation) => operation(),
     settings: { ...config.provider, promptVersion, verdictMinScore: config.verdictMinScore },
-    // Entries may be left from before it was turned off.
+    // A cache that was turned off may still hold entries.
     ttlMs: Math.max(1, config.resultCacheTtlMs),
     log: lastReason(),
   })

@@ -1,4 +1,4 @@
-/** How `inspect` looks. */
+/** Renders the output of `inspect`. */
 import type { BudgetStatus } from '../budget/status.ts'
 import type { Hold } from '../provider/holds.ts'
 import { holdLine } from '../ops/status-lines.ts'
@@ -10,7 +10,7 @@ import { foreignText } from './verdict.ts'
 export interface Obstacles {
   holds: Hold[]
   budget: BudgetStatus
-  /** The request's, when no living worker has it; else null. */
+  /** The request's partition when no live worker has it; else null. */
   unservedPartition: number | null
 }
 

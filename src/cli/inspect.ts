@@ -1,4 +1,4 @@
-/** `inspect ID`: where a request stands, from its claim, its mark, and the topics read back. */
+/** `inspect ID`: shows where a request stands, from its claim, its mark and its copies in Kafka. */
 import type { Redis } from 'ioredis'
 import { bounded } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
@@ -59,7 +59,7 @@ async function readRedis(redis: Redis, keys: RedisKeys, config: Config, id: bigi
   return { record, fleet }
 }
 
-/** What the request waits for: the holds of the worker that has its partition, and the budget. */
+/** @returns what the request waits for: holds of the worker that has its partition, the budget, or a worker for its partition */
 function obstaclesOf({ claim, requests }: Facts, fleet: RedisHalf, group: string): Obstacles {
   const { workers, current, old, budget } = fleet
   const due = requests.find(({ standing, foreignKey }) => standing === 'due' && foreignKey === null)
@@ -67,7 +67,7 @@ function obstaclesOf({ claim, requests }: Facts, fleet: RedisHalf, group: string
   const own = holdsOfPartition(workers, [...current, ...old], group, partition)
   const isServed = workers.some(({ settings, partitions }) => settings === null || partitions.includes(partition))
   return {
-    // A worker of an older version does not tell which holds are its own.
+    // A worker of an older version does not report its scopes, so count every hold that concerns more than one request.
     holds: own ?? current.filter(({ holdsOthers }) => holdsOthers),
     budget,
     unservedPartition: isServed ? null : partition,
@@ -112,7 +112,7 @@ async function requestCopies(
   const ours = sorted.filter(isOurs)
   const isOwner = ({ topic, partition, offset }: Copy) =>
     claim?.owner.topic === topic && claim.owner.partition === partition && claim.owner.offset === offset
-  // Without a claim, the first one in time was the first to be taken on.
+  // Without a claim, assume that the earliest copy was processed.
   const first = ours.find(isOwner) ?? (claim === null ? ours[0] : undefined)
   const owner = claim?.owner ?? first
   return Promise.all(

@@ -1,4 +1,4 @@
-/** Finds the requests of the last days that a service consumed, or marked as finished, without a notification for them. */
+/** Finds recent requests that a service consumed or marked as finished without publishing a notification. */
 import type { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
 import { NOTIFICATION_KEY, REQUEST_KEY } from '../contracts.ts'
@@ -8,14 +8,14 @@ import { processingIdIn, readTopic } from './copies.ts'
 
 const MARKS_AT_ONCE = 1_000
 
-/** A request without any notification, a refusal counting as one. */
+/** A request without any notification; a refusal counts as a notification. */
 export interface Leftover {
   id: bigint
   partition: number
   offset: bigint
   timestampMs: number
   isMarked: boolean
-  /** It lies before the committed offset: nobody will read it again. */
+  /** It lies before the committed offset, so nobody will read it again. */
   isConsumed: boolean
 }
 
@@ -29,15 +29,15 @@ export interface Search {
 }
 
 /**
- * Goes back as far as marks live. Keeps the ids of that time in memory, no texts.
- * @returns those that will not be scored as things stand: marked, or consumed
+ * Searches as far back as marks live. Keeps that time's ids in memory, but no texts.
+ * @returns the requests that nobody will score: they are marked or consumed
  * @throws as readBack and ioredis do
  */
 export async function findLeftovers({ clients, redis, keys, config, committed, signal }: Search): Promise<Leftover[]> {
   const { topics, groupId } = config.kafka
   const reading = { clients, groupPrefix: groupId, sinceMs: Date.now() - config.processedTtlMs, signal }
   const requests = new Map<bigint, Leftover>()
-  // Requests first: one that is answered while this reads is found among the notifications.
+  // Read requests before notifications, so that one answered meanwhile is not reported.
   await readTopic(reading, topics.requests, ({ key, value, partition, offset, timestampMs }) => {
     const id = key?.toString() === REQUEST_KEY ? processingIdIn(value) : null
     if (id === null || requests.has(id)) return

@@ -1,4 +1,4 @@
-/** What a dead letter says of itself, and the message that it was. Pure. */
+/** Reads a dead letter's headers, and restores the original message. Pure. */
 import { decodeRequest } from '../contracts.ts'
 import { DEAD_LETTER_HEADERS } from '../outcomes/dead-letter.ts'
 import type { ClaimOwner } from '../claims/dedupe.ts'
@@ -12,9 +12,9 @@ export interface Letter {
   timestampMs: number
   reason: string
   detail: string
-  /** null where it does not say, so that it is no letter of a worker's. */
+  /** null when the headers are missing: no worker wrote this letter. */
   source: { topic: string; partition: number; offset: bigint; timestampMs: number } | null
-  /** null where it has none that can be read. */
+  /** null when none can be read. */
   processingId: bigint | null
   /** It was too large for the broker, or in a batch too large to be unpacked: only its coordinates were kept. */
   isWithoutValue: boolean
@@ -45,13 +45,13 @@ function sourceOf(topic: string | null, partition: string | null, offset: string
   return { topic, partition: Number(partition), offset: BigInt(offset ?? ''), timestampMs }
 }
 
-/** @returns the message as it was sent first: its key, bytes and headers, none of the letter's own */
+/** @returns the message as it was first sent: its key, bytes and headers, without the letter's own headers */
 export function originalOf({ key, value, headers }: Copy, topic: string): OutgoingMessage {
   const own = new Set<string>(Object.values(DEAD_LETTER_HEADERS))
   return { topic, key, value, headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name))) }
 }
 
-/** @returns whose claim it may have left behind; null when it can have none */
+/** @returns the id and owner of the claim that the letter may have left; null when it cannot have left one */
 export function claimantOf({ processingId, source }: Letter, group: string): { id: bigint; owner: ClaimOwner } | null {
   return processingId === null || source === null ? null : { id: processingId, owner: { group, ...source } }
 }

@@ -1,4 +1,4 @@
-/** `pause`: no call of the whole fleet begins until `resume`; it survives restarts of all workers. */
+/** `pause`: keeps the whole fleet from starting calls until `resume`, even across restarts. */
 import { pauseFleet } from '../provider/holds.ts'
 import type { Command } from './define.ts'
 import { withRedis } from './connections.ts'

@@ -1,4 +1,4 @@
-/** `redecide --threshold N --dry-run`: which verdicts another threshold would flip, from the decision records alone. */
+/** `redecide --threshold N --dry-run`: shows which verdicts another threshold would flip, from the decision records alone. */
 import type { Decided } from './verdict-flips.ts'
 import { redecide } from './verdict-flips.ts'
 import type { Command } from './define.ts'
@@ -6,7 +6,7 @@ import { DECISIONS_SINCE, periodOf, readDecisions } from './decisions.ts'
 import { defineCommand, readCount, UsageError } from './define.ts'
 import { table } from '../lib/text.ts'
 
-/** More of them are for programs. */
+/** People see at most this many flips; --json has all. */
 const SHOWN = 50
 
 export const run: Command = defineCommand(

@@ -1,4 +1,4 @@
-/** `replay-dead-letters`: lists what was dead-lettered, or sends it back to the requests, each letter once. */
+/** `replay-dead-letters`: lists the dead letters, or sends each back to the requests topic once. */
 import type { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
 import type { Dedupe } from '../claims/dedupe.ts'
@@ -19,7 +19,7 @@ import type { Letter } from './letters.ts'
 import { claimantOf, originalOf, readLetter } from './letters.ts'
 import { table, time } from '../lib/text.ts'
 
-/** What became of a letter: `listed` in a dry run; the others are not to be sent back as they are. */
+/** What became of a letter: `listed` in a dry run; `without_value` and `refused` were not sent back. */
 type Fate = 'listed' | 'sent' | 'without_value' | 'refused'
 
 interface Handled extends Letter {
@@ -81,13 +81,13 @@ async function sendBack(
   const { newTopicReplication: replication, topics, groupId } = config.kafka
   const options = ledgerOptions(clients, config, order.signal)
   const dedupe = claimsOf(redis, keys, config)
-  // Before the ledger is read: from then on no other sender can write to it.
+  // Open the sender before reading the ledger: it fences every other sender, so the ledger cannot change any more.
   const sender = await openSender({ ...options, replication })
   try {
     const ledger = await readLedger(options)
     return await eachUnsent(clients, config, order, ledger, async (letter, copy) => {
       const claimant = claimantOf(letter, groupId)
-      // Its worker has done so already, unless it died right after it had published the letter.
+      // The worker has freed the claim already, unless it died right after publishing the letter.
       if (claimant !== null)
         await dedupe.finish([{ ...claimant, publishes: { kind: 'letter' } }], 'known', order.signal)
       return sendOne(sender, letter, copy, topics.requests)
@@ -111,7 +111,7 @@ async function sendOne(sender: Sender, letter: Letter, copy: Copy, requests: str
   }
 }
 
-/** Takes the letters of the order that were not sent back, in the order of each partition. */
+/** Calls `take` for each selected letter that was not sent back yet, in the order of each partition. */
 async function eachUnsent(
   clients: KafkaClients,
   { kafka }: Config,
@@ -123,7 +123,7 @@ async function eachUnsent(
   const reached = new Map<number, bigint>()
   let isBusy = false
   const onMessage = async (copy: Copy) => {
-    // The reader may give one again while it is being sent, and goes on for a moment after a failure.
+    // The reader may deliver a letter again while it is being sent, and delivers a few more after a failure.
     if (isBusy || copy.offset < (reached.get(copy.partition) ?? 0n)) return
     reached.set(copy.partition, copy.offset + 1n)
     const letter = readLetter(copy)
@@ -139,7 +139,7 @@ async function eachUnsent(
   return handled
 }
 
-/** Only to free claims: it holds none, and asks nothing of Kafka. */
+/** Only frees claims: it makes none, and needs nothing from Kafka. */
 function claimsOf(redis: Redis, keys: RedisKeys, { processedTtlMs }: Config): Dedupe {
   const state = createFleetState({ redis, key: keys.state, retryWhileAway: (_what, operation) => operation() })
   const ownerStanding = () => Promise.reject(new TypeError('nothing is claimed here'))

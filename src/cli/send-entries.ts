@@ -1,4 +1,4 @@
-/** Reads what `send` is to send, when it is more than one request: files, directories, and JSON lines. What is bad is named. */
+/** Reads several requests for `send` from files, directories and JSON lines, and names each bad one. */
 import { randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { NumberText, parseExact, stringifyExact } from '../lib/json.ts'
 import { readDocument } from './documents.ts'
 import { readInput } from './input.ts'
 
-/** Of the top-level domain that never resolves: whoever calls back calls nobody. */
+/** The top-level domain `.invalid` never resolves, so a callback reaches nobody. */
 export const NO_CALLBACK = 'https://resume-scoring-worker-send.invalid/'
 
 export interface Request extends Record<string, unknown> {
@@ -36,7 +36,7 @@ export const newId = () => (randomBytes(8).readBigUInt64BE() >> 1n) | 1n
 export interface Sources {
   /** Files and directories of resumes. */
   resumes: readonly string[]
-  /** For all resumes, and for JSON lines that have none of their own; null for none. */
+  /** Requirements for all resumes, and for JSON lines without their own; null when there are none. */
   requirements: string | null
   /** Files of JSON lines; `-` for standard input. */
   requests: readonly string[]
@@ -44,7 +44,7 @@ export interface Sources {
 }
 
 /**
- * @returns what can be sent, and what cannot with the reason: one bad entry loses no other
+ * @returns the entries that can be sent, and the bad ones with their reasons; a bad entry does not stop the others
  * @throws Error with one sentence when a directory or a file of JSON lines cannot be read at all
  */
 export async function readEntries({ resumes, requirements, requests, callbackUrl }: Sources): Promise<Entries> {
@@ -76,7 +76,7 @@ export async function readEntries({ resumes, requirements, requests, callbackUrl
   return found
 }
 
-/** @returns the path itself, or the files of a directory by name, without hidden ones and directories in it */
+/** @returns the path itself; for a directory its files, sorted by name, without hidden files and subdirectories */
 async function filesAt(path: string): Promise<string[]> {
   const inside = await readdir(path, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOTDIR' || error.code === 'ENOENT') return null

@@ -1,4 +1,4 @@
-/** Sends several requests, tells each result as it comes, and sums up. */
+/** Sends several requests, prints each result as it comes, and sums up. */
 import type { Config } from '../config.ts'
 import { NOTIFICATION_KEY } from '../contracts.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
@@ -12,11 +12,11 @@ import { EXIT } from './exit-codes.ts'
 import type { BadEntry, Entries, Entry } from './send-entries.ts'
 
 export interface SendingMany extends Entries {
-  /** So long for the next result, counted from the one before. */
+  /** Longest wait for the next result, counted from the previous one, ms. */
   timeoutMs: number
   signal: AbortSignal
   progress: (line: string) => void
-  /** Where notifications end before anything is sent. */
+  /** The end of the notifications topic before anything is sent, by partition. */
   from: ReadonlyMap<number, bigint>
   publish: (entries: Entry[]) => Promise<void>
 }
@@ -100,7 +100,7 @@ function lineOf({ from, outcome, score, verdict, error }: Told): string {
     : `${from}: ${outcome}: ${String(error)}`
 }
 
-/** @returns one line for all, and one for each that has no score; the exit code of the worst of them */
+/** @returns one line for all requests, one for each without a score, and the exit code of the worst */
 export function summary(told: readonly Told[], bad: readonly BadEntry[]): Report {
   const count = (outcome: OutcomeOfOne) => told.filter((each) => each.outcome === outcome).length
   const [scored, failed, refused, none] = [count('success'), count('failure'), count('refused'), count('none')]

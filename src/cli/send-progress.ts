@@ -1,4 +1,4 @@
-/** Tells, while `send` waits, where its request stands. */
+/** Prints where a request stands while `send` waits for its result. */
 import type { Redis } from 'ioredis'
 import { inspectId } from '../claims/inspect.ts'
 import type { Config } from '../config.ts'
@@ -13,10 +13,10 @@ import type { RedisKeys } from '../redis/keys.ts'
 import { promptVersion } from '../scoring/prompt-version.ts'
 import { withRedis } from './connections.ts'
 
-/** An answer that comes sooner needs no telling. */
+/** Nothing is printed for an answer that comes sooner. */
 const FIRST_LOOK_MS = 3_000
 const LOOK_EVERY_MS = 2_000
-/** A turn that moves by less is not told again. */
+/** A turn is printed again only when it moves by at least this. */
 const MOVED_MS = 15_000
 
 export interface Sent {
@@ -25,7 +25,7 @@ export interface Sent {
   offset: bigint
 }
 
-/** Where a request stands: `kind` tells changes apart, `turnAtMs` is of the epoch. */
+/** Where a request stands. A line is printed when `kind` changes, or `turnAtMs` (ms since the epoch) moves. */
 export interface StandingLine {
   kind: string
   line: string
@@ -33,8 +33,8 @@ export interface StandingLine {
 }
 
 /**
- * Looks every 2 s until the signal aborts, and tells what has changed. Never rejects: without Redis or Kafka nothing is told,
- * and the result is waited for all the same.
+ * Looks every 2 s until the signal aborts, and prints what has changed. Never rejects: while Redis or Kafka is away it prints
+ * nothing, and `send` goes on waiting.
  */
 export async function tellStanding(
   clients: KafkaClients,
@@ -57,7 +57,7 @@ export async function tellStanding(
       }
     })
   } catch {
-    // It ended, or cannot be seen.
+    // The request has ended, or Redis or Kafka is away.
   }
 }
 
@@ -88,7 +88,7 @@ async function look(
 export interface Waiting {
   group: string
   partition: number
-  /** Messages before it that are not committed; null: a worker has taken it. */
+  /** Uncommitted messages before it in its partition; null: a worker has taken it. */
   before: bigint | null
 }
 

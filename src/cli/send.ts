@@ -91,7 +91,7 @@ export const run: Command = defineCommand(
 
 const IDS = ['processing-id', 'user-id', 'resume-id', 'requirements-id'] as const
 
-/** @throws UsageError that names all that is missing, or is standard input twice */
+/** @throws UsageError that names every missing option, or says that standard input is used twice */
 function refuseMissing(resumes: string[], requests: string[], requirements: string | undefined): void {
   const missing = [
     ...(resumes.length === 0 && requests.length === 0 ? ['--resume FILE'] : []),
@@ -108,7 +108,7 @@ const isDirectory = (path: string) =>
     () => false,
   )
 
-/** Both cannot come from standard input. @throws UsageError; Error with a sentence about a file that cannot be read */
+/** Reads resume and requirements. @throws UsageError when one is missing or both are standard input; Error when a file cannot be read */
 export async function readTexts({
   resume,
   requirements,
@@ -126,7 +126,7 @@ export async function readTexts({
   }
 }
 
-/** Requests in one call to Kafka: with long texts it stays below the broker's 1 MB. */
+/** Requests in one call to Kafka: few enough that long texts stay below the broker's limit of 1 MB. */
 const AT_ONCE = 10
 
 interface Asking {
@@ -141,7 +141,7 @@ async function ask(clients: KafkaClients, config: Config, asking: Asking): Promi
   const { request, timeoutMs, signal, progress } = asking
   const id = request.processing_id
   await endsOf(clients, topics.requests, 'KAFKA_TOPIC_FOR_AI_HANDLER')
-  // Before sending, so that no answer is too early to be seen.
+  // Read the ends before sending, so that no answer comes too early to be seen.
   const from = await endsOf(clients, topics.notifications, 'KAFKA_TOPIC_FOR_NOTIFICATIONS')
   const startedMs = performance.now()
   const place = await publish(clients, topics.requests, groupId, [request])
@@ -173,7 +173,7 @@ async function ask(clients: KafkaClients, config: Config, asking: Asking): Promi
   }
 }
 
-/** @throws Error that names the topic when it is not there */
+/** @returns the end offset of each partition @throws Error that names a missing topic */
 async function endsOf(clients: KafkaClients, topic: string, setting: string): Promise<Map<number, bigint>> {
   try {
     const watermarks = await readWatermarks(clients, topic)
@@ -186,9 +186,9 @@ async function endsOf(clients: KafkaClients, topic: string, setting: string): Pr
   }
 }
 
-/** @returns where the first of them stands in the topic */
+/** @returns partition and offset of the first request */
 async function publish(clients: KafkaClients, topic: string, group: string, requests: Request[]) {
-  // Without a transaction, whose marker would stand in the backlog for ever; sent twice, it is a duplicate.
+  // Without a transaction: its marker would count as backlog for ever. A request that is sent twice is only a duplicate.
   const producer = clients.producer(`${group}.send`)
   try {
     await producer.connect()

@@ -40,7 +40,7 @@ export const run: Command = defineCommand(
   },
 )
 
-/** @returns both halves; one that is away says why. @throws the signal's reason */
+/** @returns the halves read from Redis and Kafka; an unreadable half holds the reason. @throws the signal's reason */
 export async function readStatus(config: Config, signal: AbortSignal): Promise<FleetStatus> {
   const orUnread = (error: unknown) => {
     signal.throwIfAborted()

@@ -3,7 +3,7 @@ import type { Verdict } from '../contracts.ts'
 import type { DecisionRecord } from '../scoring/decision-record.ts'
 import { verdictOf } from '../scoring/verify.ts'
 
-/** What counts of a record. */
+/** The fields of a record that decide. */
 export type Decided = Pick<DecisionRecord, 'processing_id' | 'score' | 'verdict'>
 
 export interface Flip {
@@ -14,10 +14,10 @@ export interface Flip {
 }
 
 export interface Redecided {
-  /** Requests; of several records of one the last counts. */
+  /** Number of requests; where one has several records, the last counts. */
   decisions: number
   flips: Flip[]
-  /** Of the flips. */
+  /** Flips to a positive verdict, and to a negative one. */
   accepted: number
   rejected: number
 }

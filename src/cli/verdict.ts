@@ -9,11 +9,11 @@ export interface RequestCopy {
   offset: bigint
   timestampMs: number
   standing: Standing
-  /** As it is shown; null: it is that of a request. */
+  /** The message's key as shown to people; null when it is the key of a request. */
   foreignKey: string | null
   /** null: it is the first of its kind */
   duplicateOf: { partition: number; offset: bigint } | null
-  /** It asks for something else than the message that owns the id. */
+  /** Its texts differ from those of the message that owns the id. */
   conflict: boolean
 }
 
@@ -58,7 +58,7 @@ export type State =
   | 'refused'
   | 'dead_lettered'
 
-/** @returns the state, and what it was concluded from */
+/** @returns the request's state, and the facts that prove it, as a phrase */
 export function conclude(facts: Facts): { state: State; because: string } {
   const { claim, ownerStanding, outcomes, letters, markedForMs } = facts
   const requests = facts.requests.filter(({ foreignKey }) => foreignKey === null)
@@ -91,7 +91,7 @@ export function conclude(facts: Facts): { state: State; because: string } {
   return { state: 'unknown', because: 'nothing of it was found in Redis or in Kafka' }
 }
 
-/** @param key as it is shown */
+/** @param key as shown to people */
 export const foreignText = (key: string) =>
   `${key === 'none' ? 'it has no key' : `its key is ${key}`}, not ${REQUEST_KEY}: its producer has to set it`
 

@@ -1,12 +1,12 @@
-/** Shows something again and again until the user stops it, which is then its ordinary end. */
+/** Draws a picture again and again until the user stops it, which is its ordinary end. */
 import { abortable, pause } from '../lib/abortable.ts'
 
-/** Cursor to the top left, and everything behind it erased. */
+/** Moves the cursor to the top left and erases everything after it. */
 const REDRAW = '\u001b[H\u001b[J'
 
 export interface Watching {
   everyMs: number
-  /** A terminal on which a picture can be drawn over the one before; else each picture follows the one before. */
+  /** Whether a picture can overwrite the previous one; otherwise each is printed below the previous one. */
   isScreen: boolean
   /** @returns the lines of one picture; not called again before it is done */
   look: () => Promise<string[]>

@@ -32,7 +32,7 @@ export interface OpenMessagesOptions {
   onSettled: () => void
 }
 
-/** Insertion is in the order of offsets, so the map's own order is theirs. */
+/** Insertion is in the order of offsets, so the map's own order is theirs. Long, because everything in it shares that map and the queue. */
 export function createOpenMessages({ handler, signals, seat, log, onSettled }: OpenMessagesOptions) {
   const open = new Map<bigint, OpenMessage>()
   const queue: OpenMessage[] = []

@@ -38,6 +38,7 @@ interface TopicHold {
   delayMs: number
 }
 
+/** Long, because everything in it shares the holds of topics and the sizes that Kafka takes. @returns what chooses the next batch of a partition to publish */
 export function createOutbox(
   open: OpenMessages,
   partition: number,

@@ -28,7 +28,10 @@ export interface PublishingOptions {
   onFailed: (ownership: Ownership, error: unknown, items: OpenMessage[]) => Promise<void>
 }
 
-/** @returns a function that publishes until nothing is left that may be; calls while it runs make it look once more */
+/**
+ * Long, because everything in it shares the state of one publishing run.
+ * @returns a function that publishes until nothing is left that may be; calls while it runs make it look once more
+ */
 export function createPublishing(options: PublishingOptions): () => void {
   const { open, outbox, handler, gone, log, ownership, onCommitted, onFailed } = options
   let running = false

@@ -2,9 +2,9 @@
 import { abortable } from './abortable.ts'
 
 export interface FlightParts<T> {
-  /** @returns the known answer; null when the question has to be asked */
+  /** @returns the known answer; null when the question must be asked */
   known: () => Promise<T | null>
-  /** Asks the question; rejects only when it is given up (the partition was revoked, the worker stops). */
+  /** Asks the question. Rejects only when the asking is given up (partition revoked, worker stopping). */
   ask: () => Promise<T>
 }
 

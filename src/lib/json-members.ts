@@ -1,7 +1,7 @@
 /**
  * Reads some members of a JSON object and skips all others, in linear time for every text.
  *
- * `JSON.parse` builds every object and array, so 1 MB of `[[[[...]]]]` or of objects with ever new keys blocks the event loop for
+ * `JSON.parse` builds every object and array, so 1 MB of `[[[[...]]]]`, or of objects with always new keys, blocks the event loop for
  * 0.5 s (measured on Node 24). This reader takes about 10 ms for 1 MB.
  */
 
@@ -59,7 +59,7 @@ const ARRAY_END = code(']')
 const UNICODE_ESCAPE = code('u')
 const ESCAPABLE = new Set(Array.from('"\\/bfnrt', code))
 const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word))
-/** A name may be written in escapes, six bytes per character. */
+/** A name may be written in escapes (`\u0041`), six bytes per character. */
 const BYTES_PER_CHARACTER = 6
 
 /** @returns the name between the two positions when it is one of `names`, which are ASCII */

@@ -1,4 +1,4 @@
-/** Strips the characters that a reader of the text does not see. Every other character stays as it was. */
+/** Strips the characters that a reader of the text cannot see, and changes no other. */
 
 /** The texts of a request. */
 export interface Texts {
@@ -8,7 +8,7 @@ export interface Texts {
 
 /** What the stripping revealed about a text. */
 export interface Stripped {
-  /** Somebody hid words from readers. Marks that converters and messengers leave do not count, however many there are. */
+  /** Somebody hid words from readers. The marks of converters and messengers do not count, however many there are. */
   concealed: boolean
 }
 
@@ -58,7 +58,7 @@ const REVERSED = /\u202e[^\u202c\n]{0,9}[a-zа-яё][^\u202c\n]{0,9}[a-zа-яё]
 export function stripInvisible(text: string): { text: string; stripped: Stripped } {
   if (!isSuspicious(text)) return { text, stripped: { concealed: false } }
   const honest = text.replace(FLAG_EMOJI, BLACK_FLAG)
-  // No callbacks: one per character of a long text would take a quarter of a second.
+  // No callbacks: a call for each character of a long text would take 250 ms.
   let clean = honest.replace(INVISIBLE_BMP, '').replace(INVISIBLE_ASTRAL, '')
   if (!clean.isWellFormed()) clean = clean.replace(LONE_SURROGATE, '')
   const concealed =
@@ -67,7 +67,7 @@ export function stripInvisible(text: string): { text: string; stripped: Stripped
   return { text: clean, stripped: { concealed } }
 }
 
-/** @returns the texts as the model gets them, and what the stripping of each revealed */
+/** @returns the texts that the model gets, and what stripping revealed about each */
 export function sanitize({ requirements, resume }: Texts): { texts: Texts; stripped: Record<keyof Texts, Stripped> } {
   const [vacancy, person] = [stripInvisible(requirements), stripInvisible(resume)]
   return {

@@ -1,6 +1,6 @@
 /** Finds the name that a misspelt one was meant to be. */
 
-/** One edit in so many letters is still the same name misspelt. */
+/** A misspelt name has at most one edit for this many letters. */
 const LETTERS_PER_EDIT = 3
 const MOST_EDITS = 3
 

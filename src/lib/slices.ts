@@ -1,9 +1,9 @@
-/** Long work in slices, between which the event loop gets its turn: a heartbeat must not wait for 2 MB of somebody's resume. */
+/** Slices long work, so that the event loop turns in between: a heartbeat must not wait for a resume of 2 MB. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 const SLICE_MS = 8
 
-/** Awaited between two pieces of work, of some milliseconds each at the most: lets others run when a slice of time is over. */
+/** Await it between pieces of work of a few ms at most: it lets other work run when the slice of time is over. */
 export type Breathe = () => Promise<void>
 
 export function createBreathe(now: () => number = performance.now.bind(performance)): Breathe {

@@ -1,4 +1,4 @@
-/** How commands show times, numbers and tables to people. */
+/** Formats times, numbers and tables for people. */
 
 /** @returns such as `0s`, `4m 10s`, `2h 5m`, `3d 4h`: the two largest units, rounded up to whole seconds */
 export function duration(ms: number): string {
@@ -23,8 +23,8 @@ type Cell = string | number | bigint | null
 const TABLE_MAX_CHARS = 58
 
 /**
- * @returns lines with aligned columns, numbers to the right; null is shown as a dash. What would be wider than 58 characters is a
- *   block of lines for each row instead, without the cells that are empty
+ * @returns lines with aligned columns, numbers to the right; null becomes a dash. A table wider than 58 characters becomes a block of
+ *   lines for each row, without empty cells
  */
 export function table(head: string[], rows: Cell[][]): string[] {
   const lines = aligned(head, rows)
@@ -53,7 +53,7 @@ function aligned(head: string[], rows: Cell[][]): string[] {
   )
 }
 
-/** @returns `lines` under a heading, or what to say when there are none */
+/** @returns the lines under a heading; `none` when there are no lines */
 export function section(heading: string, lines: string[], none = 'none'): string[] {
   return lines.length === 0 ? [`${heading}: ${none}`] : [`${heading}:`, ...lines.map((line) => `  ${line}`)]
 }

@@ -10,7 +10,7 @@ export interface TlsMaterial {
 
 /**
  * @param service the settings' first word, as in `KAFKA_TLS_CA_FILE`
- * @returns what the files hold, PEM; empty when the system's authorities do and no certificate of our own is asked for
+ * @returns the files' contents, PEM; empty when no files are set, so that the system's authorities count
  * @throws Error that names the setting whose file cannot be read
  */
 export function readTlsFiles(

@@ -1,18 +1,18 @@
-/** Lets the event loop turn between pieces of work that each take some ms. */
+/** Lets the event loop turn between pieces of work that take a few ms each. */
 
-/** While something is urgent, only one of so many turns of the event loop is given to what waits here. */
+/** While something is urgent, one of this many turns of the event loop goes to the callers that wait here. */
 const TURNS_WHILE_URGENT = 4
 
 /**
- * Gives each of many callers a turn of the event loop of its own: it goes on after the timers, sockets and heartbeats that became
- * due during the work of the one before it.
+ * Gives each caller a turn of the event loop of its own, so that timers, sockets and heartbeats that became due during the previous
+ * caller's work run first.
  */
 export class Turns {
   readonly #isUrgent: () => boolean
   readonly #waiting: (() => void)[] = []
   #passed = 0
 
-  /** @param isUrgent whether there is other work in this process that has to be done soon; it is asked in each turn */
+  /** @param isUrgent whether other work of this process is urgent; asked in each turn */
   constructor(isUrgent: () => boolean = () => false) {
     this.#isUrgent = isUrgent
   }
@@ -34,12 +34,12 @@ export class Turns {
 
 const turns = new Turns()
 
-/** Resolves in a turn of the event loop of its own, whatever is urgent. */
+/** Resolves in a turn of its own, even while something is urgent. */
 export const turn = (): Promise<void> => turns.next()
 
 let shared: Promise<void> | null = null
 
-/** Resolves in the next turn of the event loop, for all that ask for it in this one at the same time. */
+/** Resolves in the next turn of the event loop, for all callers of this turn together. */
 export function nextTurn(): Promise<void> {
   shared ??= new Promise((resolve) => {
     setImmediate(() => {

@@ -1,6 +1,6 @@
 /**
- * Writes the lines into a file a day by winston-daily-rotate-file. A line stays in the stream's buffer until it is in the file:
- * a directory that cannot be written, a full disk or a file that was taken away delays lines and loses none.
+ * Writes the lines to one file a day with winston-daily-rotate-file. A line stays in the stream's buffer until it is in the file, so an
+ * unwritable directory, a full disk or a removed file delays lines but loses none.
  */
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
@@ -13,27 +13,28 @@ import type { TodayOptions } from './today.ts'
 
 const RETRY_MIN_MS = 1_000
 const RETRY_MAX_MS = 30_000
-/** Of lines that wait for the disk; the lines after them are left out, and counted. */
+/** Most characters that wait for the disk; lines beyond them are dropped and counted. */
 const WAITING_MAX_CHARS = 5_000_000
 const DRAIN_LIMIT_MS = 2_000
 
 /**
- * Opens the file with the first write. Never throws: what is wrong is logged, once until it is over.
- * @param options `tickMs`: how often the day and the file are looked at when nothing is written
+ * Opens the file at the first write. Never throws: it logs each trouble once until the trouble ends. Long, because everything in it
+ * shares the open file and the state of its failure.
+ * @param options `tickMs`: how often day and file are checked while nothing is written
  */
 export function createDailyFile({ tickMs = 1_000, ...options }: TodayOptions & { tickMs?: number | undefined }) {
   const { dir, log } = options
   const today = createToday(options)
   const ended = new AbortController()
   let file: DailyRotateFile | null = null
-  /** Of the file that was opened last; the inode is known once a line is in it. */
+  /** Name and inode of the file that was opened last; the inode is known once the file holds a line. */
   let name = ''
   let inode: number | null = null
   let isBusy = false
   let isFailing = false
   let leftOut = 0
 
-  // Lines that come during a write are written together by the next one: a write and a stat for each would cost too much.
+  // The next write takes all lines that come during this one: a write and a stat for each line would cost too much.
   const lines = new Writable({
     decodeStrings: false,
     async writev(chunks, done) {
@@ -47,7 +48,7 @@ export function createDailyFile({ tickMs = 1_000, ...options }: TodayOptions & {
     isBusy = true
     for (let retryMs = RETRY_MIN_MS; !ended.signal.aborted; retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)) {
       try {
-        // A write that failed may have left a part of a line.
+        // A failed write may have left part of a line.
         await append(isFailing && name !== '' ? `\n${text}` : text)
         succeeded()
         break
@@ -64,7 +65,7 @@ export function createDailyFile({ tickMs = 1_000, ...options }: TodayOptions & {
     file ??= open()
     const before = name
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    // The library begins the new day's file by itself, and hands the callback on to the stream of the file.
+    // The library itself begins the new day's file, and passes the callback on to the file's stream.
     file.logStream.write(text, (error) => (error == null ? resolve() : reject(error)))
     await promise
     if (name !== before) inode = await inodeOf(join(dir, name))
@@ -74,10 +75,10 @@ export function createDailyFile({ tickMs = 1_000, ...options }: TodayOptions & {
 
   function open(): DailyRotateFile {
     name = ''
-    // Without `maxFiles`, which needs an account of files that several processes cannot share: today.ts removes them by name.
+    // Without `maxFiles`: its list of files cannot be shared by several processes, so today.ts removes old files by name.
     const opened = new DailyRotateFile({ dirname: dir, filename: 'auth_service-%DATE%.log', datePattern: 'YYYY-MM-DD' })
     opened.on('new', (path: string) => (name = basename(path)))
-    // The callback of the write is told the same; without a listener the error would end the process.
+    // The write's callback gets the same error; without a listener it would end the process.
     opened.logStream.on('error', () => {})
     return opened
   }
@@ -103,7 +104,7 @@ export function createDailyFile({ tickMs = 1_000, ...options }: TodayOptions & {
     leftOut = 0
   }
 
-  // An empty text begins the new day's file and puts right what was taken away.
+  // Writing an empty text begins the new day's file and restores a removed file or link.
   const timer = setInterval(() => isBusy || lines.write(''), tickMs)
   timer.unref()
 

@@ -1,4 +1,4 @@
-/** How a log entry looks as text and as JSON; one line in either case, whatever its data holds. */
+/** Formats a log entry as text or JSON: always one line, whatever its data holds. */
 import { stringifyExact } from '../lib/json.ts'
 import type { LogFields } from './log.ts'
 
@@ -10,7 +10,7 @@ export interface Entry {
 
 export interface LineOptions {
   format: 'text' | 'json'
-  /** Which of several workers speaks; '' leaves it out. */
+  /** Names the worker in the line; '' leaves the name out. */
   worker: string
   redact: (text: string) => string
 }
@@ -26,24 +26,24 @@ export function createFormatter({ format, worker, redact }: LineOptions): (entry
     if (format === 'text')
       return escape(`${time} ${level.toUpperCase().padEnd(5)} ${who}${clean}${facts.map(asText).join('')}`)
     const head = { time, level, ...(worker === '' ? {} : { worker }), message: clean }
-    // The head stands first, and again last so that no field can take its place.
+    // The head comes first for readers, and again last so that no field can replace it.
     return escape(stringifyExact({ ...head, ...Object.fromEntries(facts), ...head }))
   }
 }
 
-/** Without quotes where it can be told from what follows. */
+/** Leaves the quotes out where the value cannot be confused with what follows. */
 const asText = ([name, value]: readonly [string, unknown]) =>
   ` ${name}=${typeof value !== 'string' || /^[^\s"'=]+$/.test(value) ? String(value) : JSON.stringify(value)}`
 
-/** What would end a line, or steer the terminal that shows it. */
+/** Characters that would end the line or control the reader's terminal. */
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/gu
 
 const escape = (text: string) =>
   text.replace(CONTROL, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
-/** @returns ISO 8601 in local time, as the files are named, with its distance from UTC */
+/** @returns ISO 8601 in local time, as in the files' names, with the offset from UTC */
 export function localTime(at: Date): string {
-  // By parts: toISOString takes three times as long, and each line has a time.
+  // Built from parts, because toISOString takes three times as long and every line needs a time.
   const two = (value: number) => String(Math.trunc(value)).padStart(2, '0')
   const east = -at.getTimezoneOffset()
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`

@@ -1,4 +1,4 @@
-/** What the parts need of a logger; logger.ts builds it on winston, tests pass plain objects. */
+/** The log as the rest of the worker sees it. logger.ts builds it on winston; tests pass plain objects. */
 
 /** Facts of a log line: never a resume, requirements, a name or a key. */
 export type LogFields = Record<string, string | number | bigint | boolean | null | undefined>
@@ -10,5 +10,5 @@ export interface Log {
   debug(message: string, fields?: LogFields): void
 }
 
-/** For whoever looks once and tells what it found by other means. */
+/** A log that drops everything, for code that reports its findings in another way. */
 export const silent: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} }

@@ -1,4 +1,4 @@
-/** The log: winston, its lines on stdout and in a file a day. The parts know it as log.ts's `Log`. */
+/** The log, built on winston: lines on stdout and in one file a day. Other rooms use it as `Log` of log.ts. */
 import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import winston from 'winston'
@@ -11,13 +11,13 @@ import { createRedact } from './redact.ts'
 import { createRepeats, REPEATS } from './repeats.ts'
 
 export interface LoggerOptions {
-  /** `process.stdout`. Its failure (nobody reads the pipe any more) is survived. */
+  /** `process.stdout`. The log survives its failure, such as a closed pipe. */
   stdout: Writable
-  /** Names this process among several with one LOG_DIR; default none. */
+  /** Name of this process when several share one LOG_DIR; default none. */
   worker?: string
-  /** Values that must not be shown, as they are now: keys are rotated. */
+  /** Current values that must not be shown; asked again for each line, since keys are rotated. */
   secrets?: () => readonly string[]
-  /** Which entries besides faults `recent` keeps; default none. */
+  /** Which entries `recent` keeps besides faults; default none. */
   remember?: (entry: Entry) => boolean
   /** For tests: see daily-file.ts and repeats.ts. */
   tickMs?: number
@@ -25,21 +25,21 @@ export interface LoggerOptions {
 }
 
 export type Logger = Log & {
-  /** The last faults (error and warn) and what was to be remembered, as written, the oldest first. */
+  /** The last faults (error and warn) and remembered entries as they were written, oldest first. */
   recent(): readonly string[]
-  /** Sums up what was not shown, and writes what is not written yet, for 2 s at most. What is logged later is dropped. */
+  /** Sums up the repeats and writes what is still buffered, for 2 s at most. Drops what is logged later. */
   close(): Promise<void>
 }
 
 /** Where winston's transports find the finished line (triple-beam). */
 const LINE = Symbol.for('message')
-/** Lines that are kept in memory. */
+/** Lines that `recent` keeps in memory. */
 const REMEMBERED = 30
 const { levels } = winston.config.npm
 
 /**
- * Never throws: a directory that cannot be written is a warning on stdout, and tried again and again.
- * @returns the log; faults (error and warn) that repeat are counted instead of repeated
+ * Never throws: it warns on stdout about an unwritable directory and keeps trying.
+ * @returns the log; it counts repeated faults (error and warn) instead of writing each
  */
 export function createLogger(config: Config['logs'], options: LoggerOptions): Logger {
   const { stdout, worker = '', secrets = () => [], remember = () => false, tickMs } = options
@@ -78,7 +78,7 @@ export function createLogger(config: Config['logs'], options: LoggerOptions): Lo
   const show = (entry: Entry) => logger.log(entry)
 
   function say(level: keyof Log, message: string, fields: LogFields = {}): void {
-    // winston looks at the level after it has made the line.
+    // Check the level first, because winston would format the line before checking it.
     if (closing !== null || (levels[level] ?? 0) > (levels[config.level] ?? 0)) return
     const entry = { level, message, fields }
     if (!isFault(entry) || repeats.admits(entry)) show(entry)

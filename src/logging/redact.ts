@@ -1,18 +1,18 @@
-/** The last line of defence: no secret should reach a log line, and one that does is blackened here. */
+/** The last line of defence: blackens a secret that reached a log line although none should. */
 
-/** Shorter ones would blacken ordinary words, and protect little. */
+/** Blackening shorter secrets would hit ordinary words and protect little. */
 const SECRET_MIN_LENGTH = 4
-/** Of one text. A line has to stay short enough that several processes append theirs in one write each. */
+/** Longest text, in characters. A line must be short enough to be appended in one write, since several processes share the file. */
 const TEXT_MAX_LENGTH = 4_000
-/** A key that was replaced may still be quoted by an answer that is on its way. */
+/** Replaced keys are remembered, because an answer in flight may still quote one. */
 const LEARNED_MAX = 20
 
-/** @param fixed those of the settings; what is empty or missing is left out */
+/** @param fixed the secrets of the settings; empty and missing ones are left out @returns a list that can learn more secrets */
 export function createSecrets(fixed: readonly (string | null | undefined)[]) {
   const known = fixed.filter((secret): secret is string => typeof secret === 'string' && secret !== '')
   let learned: string[] = []
   return {
-    /** A value that came from elsewhere than the settings, such as a key file's. The last 20 of them are remembered. */
+    /** Adds a secret that does not come from the settings, such as a key file's. Remembers the last 20. */
     learn(value: string): void {
       if (value !== '' && !learned.includes(value)) learned = [...learned, value].slice(-LEARNED_MAX)
     },
@@ -23,21 +23,21 @@ export function createSecrets(fixed: readonly (string | null | undefined)[]) {
 export type Secrets = ReturnType<typeof createSecrets>
 
 const PATTERNS: [RegExp, string][] = [
-  // Keys of the provider, and what its errors quote of them.
+  // Keys of the provider, also in the shortened form that its errors quote.
   [/\bsk-[\w*-]{6,}/g, 'sk-***'],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi, '$1 ***'],
 ]
 const URL_PATTERNS: typeof PATTERNS = [
-  // User and password of an address.
+  // User and password in a URL.
   [/\b([a-z][a-z\d+.-]{0,20}:\/\/)[^\s/@]+@/gi, '$1***@'],
-  // Callers put tokens into the query of their callback's address.
+  // The query of a callback URL, where callers put tokens.
   [/\b(https?:\/\/[^\s?#"'<>]+)[?#][^\s"'<>]*/gi, '$1?***'],
 ]
 
 /**
- * @param secrets gives the values that must never be shown as they are now; asked for each text, since keys are rotated
- * @returns a function that replaces in a text every secret, also as it stands in a URL, whatever looks like one, and the
- * queries of URLs by `***`, and cuts it after 4,000 characters
+ * @param secrets gives the current values that must never be shown; asked for each text, since keys are rotated
+ * @returns a function that replaces every secret (also URL-encoded), whatever looks like one, and the queries of URLs by `***`, and
+ * cuts the text after 4,000 characters
  */
 export function createRedact(secrets: () => readonly string[]) {
   return (text: string): string => {

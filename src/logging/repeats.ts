@@ -1,26 +1,26 @@
-/** Keeps one fault that is met a thousand times from being a thousand lines. */
+/** Keeps a fault that occurs a thousand times from filling a thousand lines. */
 import type { Entry } from './line.ts'
 
 export interface RepeatsOptions {
-  /** Within so many ms after a line, the same line is counted only. */
+  /** After a line, ms in which the same line is only counted. */
   spanMs: number
-  /** Within that span, so many lines with one message whose facts differ; more are counted only. */
+  /** Most lines in that span with the same message and different facts; more are only counted. */
   differing: number
-  /** ms, from any fixed point */
+  /** @returns ms since any fixed point */
   clock: () => number
 }
 
 export const REPEATS: Omit<RepeatsOptions, 'clock'> = { spanMs: 60_000, differing: 20 }
 
-/** What was met, by its facts, and how often it was not shown. */
+/** Entries by their facts, each with the number of repeats that were not shown. */
 type Met = Map<string, { entry: Entry; again: number }>
 
-/** In the place of the facts of lines that differ too much to be shown; their last one stands for them. */
+/** Key for all lines beyond `differing`; the last of them is shown for all. */
 const OTHERS = '\n'
 
-/** @returns whether to show a line, and what is to be told about those that were not */
+/** @returns a function that decides whether to show an entry, and one that sums up those not shown */
 export function createRepeats({ spanMs, differing, clock }: RepeatsOptions) {
-  /** By level and message, which are constants of the code: it stays small. */
+  /** By level and message. Stays small, because messages are constants of the code. */
   const spans = new Map<string, { endsMs: number; met: Met }>()
 
   function admits(entry: Entry): boolean {
@@ -35,7 +35,7 @@ export function createRepeats({ spanMs, differing, clock }: RepeatsOptions) {
     return before === undefined && !met.has(OTHERS)
   }
 
-  /** @returns lines that sum up the spans that are over, or all spans at the end; each opens a span of its own */
+  /** @param all at the end: sums up unfinished spans, too @returns a summary for each span that is over; each begins a new span */
   function summaries(all = false): Entry[] {
     const over = [...spans].filter(([, { endsMs }]) => all || endsMs <= clock())
     return over.flatMap(([key, { met }]) => {
@@ -52,7 +52,7 @@ export function createRepeats({ spanMs, differing, clock }: RepeatsOptions) {
   return { admits, summaries }
 }
 
-/** Without durations, which differ each time. */
+/** Leaves out durations, which differ each time. */
 const factsOf = ({ fields }: Entry) =>
   Object.entries(fields)
     .filter(([name]) => !name.endsWith('Ms'))

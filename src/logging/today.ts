@@ -1,6 +1,6 @@
 /**
- * Keeps today's log readable as auth_service.log: a link to the file of the day, or a second file with the same lines on
- * volumes that have no links (vfat, some network file systems). Removes the files of days that are no longer kept.
+ * Keeps today's log readable as auth_service.log: a link to the day's file, or a second file with the same lines on volumes without
+ * links (vfat, some network file systems). Removes the files of days that are no longer kept.
  */
 import fs from 'node:fs'
 import { appendFile, readdir, rm } from 'node:fs/promises'
@@ -10,22 +10,23 @@ import type { Log } from './log.ts'
 
 export interface TodayOptions {
   dir: string
-  /** Files of days longer ago are removed. */
+  /** Files that are more than this many days old are removed. */
   keepDays: number
   log: Log
 }
 
 const TODAY = 'auth_service.log'
-/** A second number tells logs of other services with the same day apart. */
+/** The name of a day's file; a number after the date distinguishes a log of the same day that another service wrote. */
 const DATED = /^auth_service-(\d{4}-\d\d-\d\d)(?:\.\d+)?\.log$/
 
 /** @returns YYYY-MM-DD in local time, as winston-daily-rotate-file names the files */
 export const localDay = (at: Date): string => localTime(at).slice(0, 10)
 
+/** @returns what keeps auth_service.log readable and removes old files; see the head of this file */
 export function createToday({ dir, keepDays, log }: TodayOptions) {
   const current = join(dir, TODAY)
   let kept = ''
-  /** The file of the day whose lines are copied, where links fail. */
+  /** The day's file whose lines are copied, where links fail; otherwise null. */
   let copied: string | null = null
   let told = ''
 
@@ -37,18 +38,18 @@ export function createToday({ dir, keepDays, log }: TodayOptions) {
     fs.rmSync(fresh, { force: true })
     fs.symlinkSync(name, fresh)
     if (found?.isFile() === true) setAside(found)
-    // A rename: a reader finds auth_service.log at any time, and several workers may do this at once.
+    // Rename over the old link, so that auth_service.log always exists, even when several workers do this at the same time.
     fs.renameSync(fresh, current)
   }
 
-  /** Keeps a log that is not ours, such as that of the service before this one, under a name that no other file has. */
+  /** Renames a log that is not ours, such as the old service's, to a unique name, so that it is kept. */
   const setAside = ({ mtime, mtimeMs }: fs.Stats) =>
     fs.renameSync(current, join(dir, `auth_service-${localDay(mtime)}.${Math.trunc(mtimeMs)}.log`))
 
   function beginCopy(name: string): void {
     const found = fs.lstatSync(current, { throwIfNoEntry: false })
     if (found?.isFile() === true && !name.includes(localDay(found.mtime))) {
-      // What this process has copied stands in the file of its day as well.
+      // A copy of this process is in the day's file as well, so it need not be kept.
       if (copied === null) setAside(found)
       else fs.truncateSync(current)
     }
@@ -68,7 +69,7 @@ export function createToday({ dir, keepDays, log }: TodayOptions) {
       const now = new Date()
       const first = localDay(new Date(now.getFullYear(), now.getMonth(), now.getDate() - keepDays))
       const old = (await readdir(dir)).filter((file) => (DATED.exec(file)?.[1] ?? first) < first)
-      // Another worker may be faster.
+      // `force`, because another worker may have removed the file first.
       await Promise.all(old.map((file) => rm(join(dir, file), { force: true })))
     } catch (error) {
       log.warn('old logs are not removed', { dir, reason: (error as Error).message })
@@ -76,7 +77,7 @@ export function createToday({ dir, keepDays, log }: TodayOptions) {
   }
 
   return {
-    /** Makes the file of the day readable as today's log, or puts right what was taken away. */
+    /** Makes the day's file readable as auth_service.log, and repairs a removed link or copy. */
     keep(name: string): void {
       if (kept !== name) void removeOld()
       kept = name
@@ -92,7 +93,7 @@ export function createToday({ dir, keepDays, log }: TodayOptions) {
         }
       }
     },
-    /** Writes the lines into the second file, where there is no link. */
+    /** Appends the lines to the second file, where links fail. */
     async copy(text: string): Promise<void> {
       if (copied !== null && text !== '') await appendFile(current, text).catch(cannotKeep)
     },

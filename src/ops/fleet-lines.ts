@@ -1,4 +1,4 @@
-/** The lines of `status` as a worker reads them for its own page. */
+/** Renders the lines of `status` for a worker's own page. */
 import type { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
@@ -7,7 +7,7 @@ import type { RedisKeys } from '../redis/keys.ts'
 import { readBacklog, readRedisHalf, timeFor } from './fleet-status.ts'
 import { statusLines, unread } from './status-lines.ts'
 
-/** A browser waits for the page: a half that is slower is left out. */
+/** A browser waits for the page, so a slower half is left out. */
 const HALF_LIMIT_MS = 3_000
 
 export interface FleetLinesParts {
@@ -21,7 +21,7 @@ export interface FleetLinesParts {
   reviews: () => Promise<readonly string[]>
 }
 
-/** Never rejects: a half that does not answer within 3 s says so. */
+/** @returns the lines of `status`. Never rejects: a half that does not answer within 3 s is reported as unreadable. */
 export async function readFleetLines({
   redis,
   keys,

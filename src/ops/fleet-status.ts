@@ -17,7 +17,7 @@ import type { RedisKeys } from '../redis/keys.ts'
 import type { FleetSettings, LiveWorker } from './fleet.ts'
 import { differences, partHolds, readWorkers, skippedByFleet } from './fleet.ts'
 
-/** Of a request, while the budget has seen none: what upstream's usual texts come to. */
+/** Assumed for a request until the budget has seen one: what a prompt with usual texts takes. */
 const USUAL_PROMPT_TOKENS = 3_000
 
 export type Backlog = Awaited<ReturnType<typeof readBacklog>>
@@ -54,7 +54,8 @@ export function settingsOf({ kafka, provider, budget, verdictMinScore }: Config,
 }
 
 /**
- * What Redis knows. Budget, limits and model are those of a living worker of the group; this machine's where none lives.
+ * Reads the half that Redis holds. Budget, limits and model are those of a live worker of the group, or this machine's when no worker
+ * lives.
  * @param prompt the prompt's version of this machine
  * @throws as ioredis does
  */
@@ -75,9 +76,9 @@ export async function readRedisHalf(redis: Redis, keys: RedisKeys, config: Confi
     differences: differences(here, own),
     budget: { name: settings.budget, ...budget },
     ...partHolds(workers, holds),
-    /** null: no request has been taken by this server yet, or it was forgotten */
+    /** null: this server has not accepted a request yet, or what was learned was forgotten */
     adaptation,
-    /** null: no worker has ever used this Redis under this prefix, or all of its data is lost */
+    /** null: no worker has ever used this prefix in this Redis, or Redis lost its data */
     claims: { status: state[0] ?? null, epoch: state[1] ?? null },
     workers,
     skipped: skippedByFleet(own),
@@ -86,7 +87,7 @@ export async function readRedisHalf(redis: Redis, keys: RedisKeys, config: Confi
   }
 }
 
-/** Workers of another group on the same Redis are another fleet. Those of older versions do not tell their group. */
+/** Workers of another group on the same Redis belong to another fleet. Older versions do not report their group. */
 const ownFleet = (workers: LiveWorker[], group: string) =>
   workers.filter(({ settings }) => settings === null || settings.group === group)
 
@@ -106,7 +107,7 @@ export async function readBudget(
     maxWaitMs: 0,
     worker: 'status',
     log: silent,
-    // A status is asked for once.
+    // Do not retry: a person asks once and wants the answer now.
     retryWhileAway: (_what, operation) => operation(),
     subscribe: () => () => {},
     onLost: () => {},
@@ -118,7 +119,7 @@ export async function readBudget(
   }
 }
 
-/** What Kafka knows. @throws what kafkajs throws */
+/** Reads the half that Kafka holds. @throws what kafkajs throws */
 export async function readBacklog(clients: KafkaClients, { kafka }: Config) {
   const view = createOffsetsView(clients, { group: kafka.groupId, topic: kafka.topics.requests }, silent)
   const partitions = await view.backlog()
@@ -134,7 +135,7 @@ export async function readBacklog(clients: KafkaClients, { kafka }: Config) {
   }
 }
 
-/** How long the budget takes for the backlog; null where one of them is not known. */
+/** @returns how long the budget needs for the backlog; null when budget or backlog is unknown */
 export function timeFor({ redis, backlog }: FleetStatus, { provider }: Config) {
   if ('error' in redis || 'error' in backlog) return null
   const { budget } = redis

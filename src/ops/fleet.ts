@@ -1,4 +1,4 @@
-/** The living workers of the fleet, as their heartbeats tell (see heartbeat.ts). */
+/** Reads the fleet's live workers from their heartbeats (see heartbeat.ts). */
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { Hold, Identity } from '../provider/holds.ts'
@@ -10,7 +10,7 @@ export interface FleetSettings {
   model: string
   /** The prompt's version. */
   prompt: string
-  /** Without its query and credentials. */
+  /** The provider's address, without query and credentials. */
   address: string
   group: string
   topic: string
@@ -30,13 +30,13 @@ export interface LiveWorker {
   partitions: number[]
   inFlight: number
   window: number
-  /** What keeps its partitions from publishing; empty: nothing does. */
+  /** Why its partitions cannot publish; empty when they can. */
   held: string
-  /** Of its calls; null in a worker of an older version. */
+  /** The scopes of its calls; null from a worker of an older version. */
   scopes: Identity | null
-  /** null in a worker of an older version */
+  /** null from a worker of an older version */
   settings: FleetSettings | null
-  /** Messages that it skipped since its start, by the key that was not ours. */
+  /** Messages that it has skipped since its start, by their foreign key. */
   skipped: Record<string, number>
 }
 
@@ -60,7 +60,7 @@ const skipped = z.record(z.string(), z.number())
 const SCAN_COUNT = 1_000
 
 /**
- * Walks over the keys of the database, so its cost grows with what else is stored; Redis goes on serving meanwhile.
+ * Scans all keys of the database, so its cost grows with everything stored there; Redis serves others meanwhile.
  * @returns the living workers, by name
  * @throws as ioredis does
  */
@@ -78,7 +78,7 @@ export async function readWorkers(redis: Redis, keys: RedisKeys): Promise<LiveWo
   return (
     names
       .map((name, index) => readBeat(name.slice(start.length), facts[index] ?? {}))
-      // One that ended between the two commands has no facts.
+      // A heartbeat that expired between the two commands is empty.
       .filter((each) => each !== null)
   )
 }
@@ -102,7 +102,7 @@ export function readBeat(worker: string, facts: Record<string, string>): LiveWor
   }
 }
 
-/** Beats of other versions may hold something else. */
+/** @returns the value; null when it does not fit, since workers of other versions may write something else */
 function parsed<T>(schema: z.ZodType<T>, text: string | undefined): T | null {
   if (text === undefined) return null
   try {
@@ -113,7 +113,7 @@ function parsed<T>(schema: z.ZodType<T>, text: string | undefined): T | null {
   }
 }
 
-/** @returns what all workers skipped, by key, the most frequent first */
+/** @returns how many messages all workers skipped, by key, the most frequent first */
 export function skippedByFleet(workers: readonly LiveWorker[]): [key: string, count: number][] {
   const sums = new Map<string, number>()
   for (const worker of workers) {
@@ -123,19 +123,19 @@ export function skippedByFleet(workers: readonly LiveWorker[]): [key: string, co
 }
 
 /**
- * @returns the holds that keep calls of a living worker back, those of one failing request among them, and the operator's pause;
- *   and the old ones: nobody alive has their scopes, or no request waits for them
+ * @returns the current holds: they delay calls of a live worker (holds of one failing request and the operator's pause included);
+ *   and the old ones: no live worker has their scopes, or no request waits for them
  */
 export function partHolds(workers: readonly LiveWorker[], holds: readonly Hold[]): { current: Hold[]; old: Hold[] } {
   const living = new Set(['operator', ...workers.flatMap(({ scopes: own }) => Object.values(own ?? {}))])
-  // A worker of an older version does not tell its scopes: any hold may be its own.
+  // A worker of an older version does not report its scopes, so any hold may concern it.
   const isKnown = workers.every(({ scopes: own }) => own !== null)
   const isCurrent = ({ scope, abandoned }: Hold) =>
     !abandoned && (living.has(scope) || (!isKnown && workers.length > 0))
   return { current: holds.filter(isCurrent), old: holds.filter((hold) => !isCurrent(hold)) }
 }
 
-/** @returns the holds that keep the calls for a partition's requests back; null when no living worker is known to have it */
+/** @returns the holds that delay calls for a partition's requests; null when no known live worker has the partition */
 export function holdsOfPartition(
   workers: readonly LiveWorker[],
   holds: readonly Hold[],
@@ -146,7 +146,7 @@ export function holdsOfPartition(
   return owner?.scopes == null ? null : holdsOf(owner.scopes, holds)
 }
 
-/** Settings in which living workers, or this machine, may differ from one another. */
+/** Settings that are compared between live workers and this machine, with their names for people. */
 const COMPARED: Record<keyof FleetSettings, string> = {
   model: 'OPENAI_MODEL',
   prompt: 'prompt version',
@@ -164,11 +164,11 @@ const COMPARED: Record<keyof FleetSettings, string> = {
 export interface Difference {
   setting: string
   here: string
-  /** Of living workers, each value once. */
+  /** The live workers' values, each once. */
   fleet: string[]
 }
 
-/** @returns the settings that this machine has otherwise than a living worker */
+/** @returns the settings in which this machine differs from a live worker */
 export function differences(here: FleetSettings, workers: readonly LiveWorker[]): Difference[] {
   const living = workers.flatMap(({ settings: own }) => (own === null ? [] : [own]))
   return (Object.keys(COMPARED) as (keyof FleetSettings)[]).flatMap((name) => {

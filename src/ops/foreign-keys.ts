@@ -1,24 +1,24 @@
-/** Counts the messages of the requests topic that are skipped because of their key, and says so while it goes on. */
+/** Counts the messages that are skipped because of a foreign key, and warns while they keep coming. */
 import type { Log } from '../logging/log.ts'
 
-/** Keys that are told apart; whatever comes after them is counted together. */
+/** Distinct keys that are counted one by one; all others are counted together. */
 const MAX_KEYS = 20
 const SHOWN_CHARS = 40
 const TELL_EVERY_MS = 60_000
 const REST = 'others'
 
 export interface ForeignKeys {
-  /** A message was skipped. */
+  /** Counts a skipped message. */
   count(key: Buffer | null): void
-  /** By key as it is shown, of this worker since its start. */
+  /** @returns messages that this worker has skipped since its start, by the key as shown to people */
   counts(): Record<string, number>
-  /** Ends the telling. */
+  /** Stops the warnings. */
   close(): void
 }
 
 /**
  * @param expected the key that is ours
- * @returns a counter that warns at the first message, and then once a minute with what came since, as long as some come
+ * @returns a counter that warns at the first message, and then once a minute, with the count since, while more come
  */
 export function createForeignKeys(expected: string, log: Log, tellEveryMs = TELL_EVERY_MS): ForeignKeys {
   const counts = new Map<string, number>()
@@ -46,7 +46,7 @@ export function createForeignKeys(expected: string, log: Log, tellEveryMs = TELL
       if (timer !== null) return
       timer = setInterval(tell, tellEveryMs)
       timer.unref()
-      // The messages of one fetch come together: one line for all of them.
+      // Wait for the rest of this fetch, so that one line counts all of its messages.
       setImmediate(tell)
     },
     counts: () => Object.fromEntries(counts),
@@ -56,7 +56,7 @@ export function createForeignKeys(expected: string, log: Log, tellEveryMs = TELL
   }
 }
 
-/** @returns a key for people: quoted, what is no printable character escaped, cut after 40 characters; `none` without one */
+/** @returns a key for people: quoted, with unprintable characters escaped, cut after 40 characters; `none` when it is missing */
 export function shownKey(key: Buffer | null): string {
   if (key === null) return 'none'
   const text = key.subarray(0, 4 * SHOWN_CHARS).toString()
@@ -66,7 +66,7 @@ export function shownKey(key: Buffer | null): string {
   return `${JSON.stringify(plain)}${cut ? '...' : ''}`
 }
 
-/** Controls, separators, what steers the direction of text or cannot be seen, and halves of characters. */
+/** Control characters, separators, direction marks, invisible characters and lone surrogates. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 const escaped = (character: string) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`

@@ -1,13 +1,13 @@
 /**
- * An HTTP server for a few small answers on a port that anybody may reach: whoever is slow, silent or many is cut, so that an
- * orchestrator's probe is answered all the same and memory stays bounded.
+ * An HTTP server for small answers on a port that anybody may reach. It cuts connections that are slow, silent or too many, so that it
+ * still answers an orchestrator's probe and memory stays bounded.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 
 export interface Limits {
-  /** Connections at once. For one more, the oldest that waits for a request makes room. */
+  /** Most connections at the same time. One more replaces the oldest that waits for a request. */
   connections: number
   /** From the connection (or the answer before) to the end of the request's headers. */
   headersMs: number
@@ -27,24 +27,24 @@ export const LIMITS: Limits = {
 }
 
 const MAX_HEADER_BYTES = 8 * 1_024
-/** Node looks for connections past their limits so often; by default every 30 s. */
+/** How often Node checks connections, as a part of the shortest limit; its default of 30 s is too rare. */
 const LOOK_EVERY_PART = 0.2
 
 /**
- * @param handle answers; never called for a request with a body, which is refused with 413
+ * @param handle answers a request; a request with a body gets 413 instead
  * @returns the server, which does not listen yet
  */
 export function createGuardedServer(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
   limits: Limits = LIMITS,
 ): Server {
-  /** By age; how many requests of it came, and how many are being answered. */
+  /** In order of age: how many requests of the connection have come, and how many are being answered. */
   const connections = new Map<Socket, { came: number; answering: number }>()
 
   function makeRoom(): void {
     if (connections.size <= limits.connections) return
     const idle = [...connections].find(([, { answering }]) => answering === 0)
-    // All of them wait for an answer: the newest, which is the last one, has to come again.
+    // Every connection waits for an answer: cut the newest, which is the last in the map; its client may retry.
     const [socket] = idle ?? [...connections].at(-1) ?? []
     socket?.destroy()
     if (socket !== undefined) connections.delete(socket)
@@ -55,7 +55,7 @@ export function createGuardedServer(
     const state = connections.get(socket)
     if (state === undefined) return void socket.destroy()
     state.came++
-    // The answer to the last one that is allowed closes the connection; what was sent behind it is not read.
+    // The answer to the last allowed request closes the connection, so ignore pipelined requests after it.
     if (state.came > limits.requestsPerConnection) return
     if (state.came === limits.requestsPerConnection) response.setHeader('connection', 'close')
     state.answering++
@@ -73,14 +73,14 @@ export function createGuardedServer(
       headersTimeout: limits.headersMs,
       requestTimeout: limits.headersMs,
       keepAliveTimeout: limits.idleMs,
-      // Node keeps a connection for so much longer than it announces.
+      // Node adds this time to the announced one.
       keepAliveTimeoutBuffer: 0,
       connectionsCheckingInterval: limits.headersMs * LOOK_EVERY_PART,
       maxHeaderSize: MAX_HEADER_BYTES,
     },
     serve,
   )
-  // Else Node asks for the body by itself.
+  // Otherwise Node itself answers 100 Continue and so asks for the body.
   server.on('checkContinue', serve)
   server.on('connection', (socket) => {
     connections.set(socket, { came: 0, answering: 0 })

@@ -1,4 +1,4 @@
-/** Shows the rest of the world that this worker lives: a Redis hash that expires soon after the worker is gone. */
+/** Shows that this worker lives, by a Redis hash that expires soon after the worker is gone. */
 import { setInterval } from 'node:timers'
 import type { Redis } from 'ioredis'
 import type { ConsumerStatus } from '../kafka/consumer.ts'
@@ -7,12 +7,12 @@ import type { Identity } from '../provider/holds.ts'
 import type { FleetSettings } from './fleet.ts'
 
 const BEAT_EVERY_MS = 3_000
-/** A worker without a beat for so long is shown as gone. */
+/** A worker without a heartbeat for this long counts as gone. */
 const BEAT_TTL_MS = 12_000
 
 /**
  * Writes `facts()` to `key` every 3 s until the returned function is called, which removes the key.
- * While Redis is away nothing is written: `status` then has no Redis to read from either.
+ * Writes nothing while Redis is away: `status` cannot read Redis then either.
  */
 export function startHeartbeat(redis: Redis, key: string, facts: () => Promise<Record<string, string>>, log: Log) {
   const beat = async () => {
@@ -30,7 +30,9 @@ export function startHeartbeat(redis: Redis, key: string, facts: () => Promise<R
   const timer = setInterval(() => void beat(), BEAT_EVERY_MS)
   return async () => {
     clearInterval(timer)
-    await redis.del(key).catch((error: Error) => log.debug('heartbeat left to expire', { reason: error.message }))
+    await redis
+      .del(key)
+      .catch((error: Error) => log.debug('cannot remove the heartbeat: it will expire', { reason: error.message }))
   }
 }
 
@@ -45,7 +47,7 @@ export interface WorkerIdentity {
   settings: FleetSettings
 }
 
-/** What changes: the scopes with a key that is rotated, the counts of skipped messages. */
+/** What changes while the worker runs: its scopes, when a key is rotated, and the counts of skipped messages. */
 export interface WorkerFacts {
   consumer: ConsumerStatus
   scopes: Identity
@@ -69,7 +71,7 @@ export function beatOf(
   }
 }
 
-/** @returns what keeps the partition from going on: it is not ready, cannot read what comes next, or Kafka refuses a topic */
+/** @returns why the partition is stuck: it is not ready, cannot read the next batch, or Kafka refuses a topic; empty when it is not */
 function heldIn({ partition, state, trouble, unreadable, holds }: ConsumerStatus['partitions'][number]): string[] {
   const why = (reason: string | null) => (reason === null ? '' : ` (${reason})`)
   if (state !== 'ready') return [`${partition}: ${state}${why(trouble)}`]

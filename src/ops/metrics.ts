@@ -1,4 +1,4 @@
-/** What Prometheus reads: counted as it happens, and a picture of how things stand that is taken at each reading. */
+/** The metrics that Prometheus reads: counters of events, and gauges that are set at each scrape. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { DeadLetterReason } from '../contracts.ts'
 import type { FailureCode } from '../errors.ts'
@@ -11,13 +11,13 @@ import type { Picture } from './picture.ts'
 import type { Usage } from '../provider/reply.ts'
 import type { Totals } from './waiting-log.ts'
 
-/** Names begin with it; what Node and the process tell have the names that every Node service has. */
+/** Prefix of our metrics; those of Node and the process keep the names that every Node service uses. */
 const PREFIX = 'resume_scoring_'
-/** Prometheus gives a reading 10 s by default. */
+/** Well below the 10 s after which Prometheus gives up a scrape by default. */
 const PICTURE_LIMIT_MS = 3_000
 
 const FAILURE_CODES = Object.keys(FAILURES) as FailureCode[]
-/** Of requests. Every one is there from the start: an increase from nothing to 1 is none to Prometheus. */
+/** Outcomes of requests. All exist at 0 from the start, because Prometheus sees no increase in a series that begins at 1. */
 const OUTCOMES = ['success', 'refused', 'dead_letter', 'duplicate', 'invalid_request', 'too_large_to_publish']
 const DEAD_LETTER_REASONS: Record<DeadLetterReason, true> = {
   not_utf8: true,
@@ -41,11 +41,11 @@ const TRANSACTION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 1
 export interface Metrics {
   /** @param outcome success, refused, dead_letter, duplicate, or the code of a failure */
   requestFinished(outcome: string, took: { waitedMs: number; tookMs: number }): void
-  /** Requests that are done with since the start, by outcome. */
+  /** Requests completed since the start, by outcome. */
   totals: () => Totals
   /** One HTTP request to the provider. @param tookMs from its sending to the end of the answer */
   callFinished(status: FailureCode | 'answered' | 'aborted', tookMs: number, usage: Usage | null): void
-  /** An attempt that did not bring a usable answer, whatever is done about it. */
+  /** An attempt without a usable answer, whether it is retried or not. */
   attemptFailed(code: FailureCode): void
   cacheLookedUp(hit: boolean): void
   /** Something in the texts looked like an attack. */
@@ -55,9 +55,9 @@ export interface Metrics {
   deadLettered(reason: DeadLetterReason): void
   /** A message whose key is not ours. */
   foreignKeySkipped(key: Buffer | null): void
-  /** For the Kafka layer. */
+  /** Hooks for the Kafka consumer. */
   kafka: Required<ConsumerHooks>
-  /** Has `take` called at each reading; what it leaves out, or all when it fails or takes over 3 s, has no gauges then. */
+  /** Calls `take` at each scrape. What it leaves out gets no gauges; neither does anything when it fails or takes over 3 s. */
   showPicture(take: () => Promise<Picture>, log: Log): void
   /** @returns everything in Prometheus's text format; never rejects because of a picture */
   render(): Promise<string>
@@ -65,18 +65,18 @@ export interface Metrics {
 }
 
 export interface MetricsOptions {
-  /** Of the process: memory, CPU, event-loop lag. Its observers stay until the process ends. */
+  /** Whether to add memory, CPU and event-loop lag of the process. Their observers stay until the process ends. */
   process?: boolean
-  /** Shown as labels of `build_info`: version, model and the like. */
+  /** Labels of `build_info`, such as version and model. */
   info?: Record<string, string>
 }
 
-/** @returns counters at zero on a registry of their own; without a reader they cost some additions in memory */
+/** @returns counters at zero on a registry of their own; cheap even when nobody scrapes them */
 export function createMetrics({ process = false, info = {} }: MetricsOptions = {}): Metrics {
   const registry = new Registry()
   const registers = [registry]
   if (process) collectDefaultMetrics({ register: registry })
-  // Gauges with the name of a counter, which promtool objects to; each has a twin with labels.
+  // promtool objects to these gauges, which are named like counters; each has a twin with labels.
   for (const what of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${what}_total`)
   const infoLabels = Object.keys(info)
   const build = new Gauge({ name: `${PREFIX}build_info`, help: 'What runs here.', labelNames: infoLabels, registers })
@@ -95,7 +95,7 @@ export function createMetrics({ process = false, info = {} }: MetricsOptions = {
       try {
         picture.show(source === null ? {} : await within(PICTURE_LIMIT_MS, 'the picture', source.take()))
       } catch (error) {
-        source?.log.warn('metrics without gauges', { reason: (error as Error).message })
+        source?.log.warn('metrics are served without gauges', { reason: (error as Error).message })
         picture.show({})
         failures.inc()
       }

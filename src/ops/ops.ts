@@ -1,4 +1,4 @@
-/** What orchestrators and Prometheus are told, gathered from the parts. */
+/** Gathers from the parts what orchestrators, Prometheus and browsers are told. */
 import type { Redis } from 'ioredis'
 import type { Budget } from '../budget/budget.ts'
 import type { ConsumerStatus } from '../kafka/consumer.ts'
@@ -14,11 +14,11 @@ import type { Hold, Identity } from '../provider/holds.ts'
 import { holdsOf, isForGood, readHolds } from '../provider/holds.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 
-/** Heartbeats are answered every second: a broker that is slow is not away yet. */
+/** Kafka answers a heartbeat every second, so a shorter silence is only a slow broker. */
 const UNANSWERED_LIMIT_MS = 5_000
-/** Of what a picture asks Redis for: without it the other gauges are told in time all the same. */
+/** Limit for what the gauges need from Redis, so that the other gauges are still served in time. */
 const PICTURE_PART_LIMIT_MS = 1_500
-/** So many readers of the page as may be, the fleet is asked once in so long. */
+/** The page reads the fleet's status at most once in this time, however many browsers show it. */
 const PAGE_FRESH_MS = 5_000
 
 export interface OpsParts {
@@ -30,13 +30,13 @@ export interface OpsParts {
   identity: () => Promise<Identity>
   /** The lines of `status`. */
   fleet: () => Promise<readonly string[]>
-  /** What the provider said at the start against this worker's calls; null: nothing. */
+  /** Why the provider would refuse this worker's calls, as the check at the start found; null when it found nothing. */
   providerTrouble: () => string | null
   callsInFlight: () => number
   oldestUnfinishedMs: () => number | null
 }
 
-/** Of this worker, for the page. */
+/** What the page shows about this worker. */
 export interface About {
   worker: string
   version: string
@@ -45,14 +45,14 @@ export interface About {
 }
 
 export interface Ops {
-  /** From now on the parts are asked; until then the worker is alive, and not ready. */
+  /** Gives the parts to ask. Until then the worker is alive and not ready. */
   show(parts: OpsParts): void
   close(): Promise<void>
 }
 
 const STARTING: Readiness = { ready: false, checks: { start: 'waiting for Kafka and Redis' } }
 
-/** Serves probes and metrics from the first moment on. @throws Error that names OPS_HOST and OPS_PORT when the port cannot be opened */
+/** Serves probes and metrics from the start of the process. @throws Error that names OPS_HOST and OPS_PORT when the port cannot be opened */
 export async function startOps(
   place: { host: string; port: number },
   metrics: Metrics,
@@ -117,7 +117,7 @@ function kafkaTrouble({ membership: { unansweredMs, lastEnd } }: ConsumerStatus)
   return unansweredMs < UNANSWERED_LIMIT_MS ? null : `no answer from Kafka for ${Math.round(unansweredMs / 1_000)} s`
 }
 
-/** Somebody has to look after it: nothing of that partition is read meanwhile. */
+/** @returns which partition is stuck at a batch that cannot be read, and why: a person has to look; null when there is none */
 function unreadableBatch({ partitions }: ConsumerStatus): string | null {
   const found = partitions.find(({ unreadable }) => unreadable !== null)
   return found === undefined ? null : `partition ${found.partition} waits: ${found.unreadable}`
@@ -128,7 +128,7 @@ const ownHolds = async ({ redis, keys, identity }: OpsParts) => {
   return holdsOf(who, holds)
 }
 
-/** An outage passes by itself, and the operator knows of his own pause. */
+/** Holds that are worth a note but no alarm: an outage passes by itself, and the operator knows about a pause. */
 const passing = (holds: Hold[]) => holds.filter((hold) => !isForGood(hold)).map(sayHold)
 
 const sayHold = ({ code, remedy }: Hold) => (code === null ? remedy : `calls are held (${code}): ${remedy}`)

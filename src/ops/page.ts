@@ -1,21 +1,21 @@
-/** The page on OPS_PORT: the fleet's status for a browser. It changes nothing, and holds nothing of the texts. */
+/** The page on OPS_PORT: the fleet's status for a browser. It is read-only and shows no text of a request. */
 
 export interface PageParts {
   worker: string
   version: string
-  /** Whether it is ready, and what stands against it. */
+  /** Whether the worker is ready, and why not. */
   readiness: readonly string[]
   /** As `status` prints it. */
   status: readonly string[]
-  /** The last warnings, failures and dead letters of this worker, as its log tells them, the newest last. */
+  /** This worker's last log lines about warnings, failures and dead letters, newest last. */
   recent: readonly string[]
   at: Date
 }
 
-/** Seconds after which a browser reads it again. */
+/** Seconds after which a browser reloads the page. */
 const REFRESH_SECONDS = 10
 
-/** For the answer that carries it: no script runs, nothing is loaded, no other page frames it. */
+/** Headers that keep the page from running scripts, loading anything, or being framed. */
 export const PAGE_HEADERS = {
   'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
@@ -31,7 +31,7 @@ pre { font: 13px/1.5 ui-monospace, monospace; margin: 0; padding: 0.7rem 1rem; b
   white-space: pre-wrap; overflow-wrap: anywhere; background: rgb(127 127 127 / 12%); }
 footer { margin-top: 2rem; opacity: 0.7; }`
 
-/** @returns a whole HTML document; whatever the parts hold is text in it */
+/** @returns a whole HTML document; the parts are escaped, so they can only be text in it */
 export function renderPage({ worker, version, readiness, status, recent, at }: PageParts): string {
   const block = (heading: string, lines: readonly string[], none: string) =>
     `<section><h2>${escapeHtml(heading)}</h2><pre>${escapeHtml(lines.length === 0 ? none : lines.join('\n'))}</pre></section>`
@@ -59,6 +59,6 @@ commands are in docs/commands.md.</footer>
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
-/** @returns text that is shown as it is, in an element and in a quoted attribute */
+/** @returns the text escaped for an element or a quoted attribute */
 export const escapeHtml = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character)

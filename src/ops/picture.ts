@@ -1,20 +1,20 @@
-/** The gauges of how things stand, set from what the parts tell at the time of a reading. */
+/** The gauges, set at each scrape from what the parts report. */
 import { Gauge } from 'prom-client'
 import type { Registry } from 'prom-client'
 import type { Axis, BudgetStatus } from '../budget/status.ts'
 import type { ConsumerStatus } from '../kafka/consumer.ts'
 import type { Hold } from '../provider/holds.ts'
 
-/** What cannot be told is left out, and so are its gauges. */
+/** The values of the gauges. An unknown value is left out, and so is its gauge. */
 export interface Picture {
-  /** As /readyz says. */
+  /** As /readyz reports it. */
   ready?: boolean
   budget?: BudgetStatus
-  /** Those that keep this worker's calls back. */
+  /** The holds that delay this worker's calls. */
   holds?: readonly Hold[]
   consumer?: ConsumerStatus
   callsInFlight?: number
-  /** When the oldest message that this worker has and that is not finished was produced, ms since the epoch; null: none. */
+  /** Timestamp of the oldest unfinished message of this worker, ms since the epoch; null when there is none. */
   oldestUnfinishedMs?: number | null
 }
 
@@ -25,12 +25,12 @@ const AXES: Record<Axis, { unit: 'requests' | 'tokens'; window: 'minute' | 'day'
   tokensPerDay: { unit: 'tokens', window: 'day' },
 }
 
-/** @returns `show`, which replaces the picture shown before by the one given */
+/** @returns `show`, which replaces the previous picture by the given one */
 export function createPicture(registry: Registry, prefix: string) {
   const clears: (() => void)[] = []
   const gauge = <T extends string>(name: string, help: string, labelNames: T[] = []) => {
     const made = new Gauge({ name: prefix + name, help, labelNames, registers: [registry] })
-    // reset() would leave a gauge without labels at 0, which is a statement.
+    // reset() would set a gauge without labels to 0, which would claim a value that is unknown.
     clears.push(labelNames.length === 0 ? () => made.remove() : () => made.reset())
     return made
   }

@@ -1,6 +1,6 @@
 /**
- * Looks at Kafka and Redis at the start for what would go wrong later, and says each in one line. Nothing here stops the
- * worker: it may be repaired while it runs.
+ * Checks Kafka and Redis at the start for what would go wrong later, and logs one line for each finding. A finding never stops the
+ * worker: an operator can repair it while the worker runs.
  */
 import type { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
@@ -13,17 +13,17 @@ import { readRedisFacts } from './redis-facts.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 
 export interface Finding {
-  /** error: results are lost, or nothing can be published, as long as it stands. */
+  /** error: until it is repaired, results are lost or nothing can be published. */
   level: 'warn' | 'error'
   message: string
   fields: LogFields
 }
 
 const DAY_MS = 86_400_000
-/** Far more than clocks that are kept by NTP differ. */
+/** Clocks that NTP keeps differ by far less. */
 const CLOCK_TOLERANCE_MS = 5_000
 
-/** @param config of the topics' names and the marks' life */
+/** @param config gives the topics' names and the life of marks @returns what is wrong with Kafka for this worker */
 export function checkKafka(
   facts: KafkaFacts,
   { kafka, processedTtlMs }: Pick<Config, 'kafka' | 'processedTtlMs'>,
@@ -52,7 +52,7 @@ export function checkKafka(
   return findings
 }
 
-/** @returns what stands against relying on this Redis */
+/** @returns what is wrong with this Redis for the worker */
 export function checkRedis(facts: RedisFacts): Finding[] {
   const findings: Finding[] = []
   const warn = (message: string, fields: LogFields = {}) => findings.push({ level: 'warn', message, fields })
@@ -83,7 +83,7 @@ export function checkRedis(facts: RedisFacts): Finding[] {
   return findings
 }
 
-/** @returns what stands against the way to the provider */
+/** @returns what is wrong with the provider's address */
 export function checkProvider({ baseUrl }: Pick<Config['provider'], 'baseUrl'>): Finding[] {
   const { protocol, hostname } = new URL(baseUrl)
   if (protocol === 'https:' || isLocal(hostname)) return []
@@ -92,7 +92,7 @@ export function checkProvider({ baseUrl }: Pick<Config['provider'], 'baseUrl'>):
   return [{ level: 'warn', message, fields: {} }]
 }
 
-/** This machine, its containers and clusters, and private networks: a name without a dot is known to no other. */
+/** Whether the host is this machine or in a private network; a name without a dot resolves only inside one. */
 function isLocal(hostname: string): boolean {
   const host = hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()
   if (!/[.:]/.test(host) || /\.(?:local|localhost|internal|lan|home\.arpa|svc)$/.test(host)) return true
@@ -123,17 +123,17 @@ const compacted = ({ topic, cleanupPolicy }: TopicFacts): Finding => ({
 
 const hours = (ms: number) => Math.round(ms / 360_000) / 10
 
-/** Says what it finds in the settings of the provider. */
+/** Logs what is wrong with the settings of the provider. */
 export function preflightProvider({ provider }: Config, log: Log): void {
   for (const { level, message, fields } of checkProvider(provider)) log[level](message, fields)
 }
 
-/** Looks at Redis and logs what it finds. Before recovery begins: see redis-facts.ts. Never rejects. */
+/** Checks Redis and logs what is wrong. Must run before recovery begins: see redis-facts.ts. Never rejects. */
 export async function preflightRedis(redis: Redis, keys: RedisKeys, config: Config, log: Log): Promise<void> {
   await look('Redis', log, async () => checkRedis(await readRedisFacts(redis, keys, config.processedTtlMs)))
 }
 
-/** Looks at Kafka and logs what it finds: a second where all is well, half a minute where no transaction can be begun. Never rejects. */
+/** Checks Kafka and logs what is wrong. Takes about 1 s, or 30 s when no transaction can begin. Never rejects. */
 export async function preflightKafka(
   clients: KafkaClients,
   config: Config,

@@ -1,11 +1,11 @@
-/** Finds at the start what the first requests would find later: an address, a key or a model that the provider does not take. */
+/** Checks at the start whether the provider accepts address, key and model, before the first request finds out. */
 import type { Config } from '../config.ts'
 import { FAILURES } from '../errors.ts'
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { ProviderStanding } from '../provider/standing.ts'
 
-/** A key that was mended is noticed so much later at the most. */
+/** A repaired key is noticed after this time at most. */
 const AGAIN_MS = 15_000
 
 export interface ProviderCheckParts {
@@ -17,13 +17,13 @@ export interface ProviderCheckParts {
 }
 
 export interface ProviderCheck {
-  /** Why calls would be refused, as the provider said last; null when it did not. */
+  /** Why the provider would refuse calls, by its last answer; null when it would not. */
   trouble: () => string | null
-  /** Resolves when there is nothing left to look for. Never rejects. */
+  /** Resolves when the check has ended. Never rejects. */
   done: Promise<void>
 }
 
-/** Asks at once, and again every 15 s while the provider refuses or cannot be reached; says what it finds when that changes. */
+/** Asks at once, and again every 15 s while the provider refuses or cannot be reached. Logs each change. */
 export function startProviderCheck(parts: ProviderCheckParts): ProviderCheck {
   const { settings, ask, log, signal, againMs = AGAIN_MS } = parts
   let trouble: string | null = null
@@ -58,7 +58,7 @@ export function startProviderCheck(parts: ProviderCheckParts): ProviderCheck {
   }
 
   const done = run().catch((error: unknown) => {
-    if (!signal.aborted) log.error('the provider was not looked at', { reason: (error as Error).message })
+    if (!signal.aborted) log.error('the provider could not be checked', { reason: (error as Error).message })
   })
   return { trouble: () => trouble, done }
 }

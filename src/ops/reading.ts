@@ -1,8 +1,8 @@
-/** Reads something for whoever asks, at most once in a while: many readers cost what one costs. */
+/** Shares one reading among many readers, so that they cost what one costs. */
 
 /**
  * @param read never runs twice at once
- * @returns a function that gives what was read last while that is younger than `freshMs`
+ * @returns a function that gives the last reading while it is younger than `freshMs`, and reads again after that
  */
 export function createReading<T>(freshMs: number, read: () => Promise<T>, now: () => number = () => performance.now()) {
   let last: { atMs: number; value: Promise<T> } | null = null
@@ -11,11 +11,11 @@ export function createReading<T>(freshMs: number, read: () => Promise<T>, now: (
     const value = read()
     const reading = { atMs: now(), value }
     last = reading
-    // What failed is for those who asked for it.
+    // The callers get the failure; this handler only prevents an unhandled rejection.
     value.catch(() => {
       if (last === reading) last = null
     })
-    // The time counts from the answer, however long that took.
+    // The reading's age counts from its answer, however long that took.
     void value.then(() => (reading.atMs = now())).catch(() => {})
     return value
   }

@@ -1,40 +1,40 @@
-/** What Redis tells of itself that a worker relies on; looks only, and asks for no right that the worker does not need anyway. */
+/** Reads the facts about Redis that a worker relies on. Changes nothing, and needs no right beyond the worker's own. */
 import type { Redis } from 'ioredis'
 import type { RedisKeys } from '../redis/keys.ts'
 
-/** What cannot be told (the ACL forbids it, a managed service hides it) is null. */
+/** A fact is null when it is hidden, by an ACL or by a managed service. */
 export interface RedisFacts {
   /** Such as `noeviction`. */
   maxmemoryPolicy: string | null
   appendOnly: boolean | null
-  /** Snapshots: the setting `save`, empty for none. */
+  /** The setting `save` for snapshots; empty when there are none. */
   save: string | null
-  /** How far Redis's clock is ahead of this machine's, ms; and how far that may be wrong. */
+  /** How far Redis's clock is ahead of this machine's, and the possible error of that, ms. */
   clockAheadMs: number
   clockErrorMs: number
-  /** Of a sample of the marks of finished requests under our prefix; null when they cannot be listed. */
+  /** Findings in a sample of the marks under our prefix; null when they cannot be listed. */
   marks: Marks | null
 }
 
 export interface Marks {
   seen: number
-  /** No worker of ours has ever worked under this prefix, as far as Redis knows: it did not set these marks. */
+  /** Redis shows no trace of our workers under this prefix, so somebody else set these marks. */
   noneOurs: boolean
   /** Marks that cannot be ours: see `isForeign`. */
   notOurs: number
 }
 
 const CLOCK_READINGS = 3
-/** Marks that are looked at, and pages of keys in search of them: a Redis may hold millions of other keys. */
+/** Limits for the sample of marks and for the pages of keys searched, since a Redis may hold millions of other keys. */
 const MARKS_SAMPLED = 200
 const PAGES = 50
 const PAGE_KEYS = 1_000
-/** A mark is set with a life rounded by both ends' clocks. */
+/** Tolerance for a mark's life: the clocks of worker and Redis round it. */
 const TTL_SLACK_MS = 60_000
 const OUR_VALUE = '_'
 
 /**
- * Has to be asked before recovery.ts begins, which makes the state by which our own marks are known.
+ * Reads the facts. Must run before recovery.ts begins, because recovery creates the state by which our own marks are recognised.
  * @param processedTtlMs the life of our marks
  * @throws as ioredis does when the connection is lost
  */
@@ -54,7 +54,7 @@ export async function readRedisFacts(redis: Redis, keys: RedisKeys, processedTtl
 
 const field = (info: string | null, name: string) => new RegExp(`^${name}:(\\S*)`, 'm').exec(info ?? '')?.[1] ?? null
 
-/** The reading with the shortest way there and back is the most exact. */
+/** Reads the clock several times and keeps the reading with the shortest round trip, which is the most exact. */
 async function readClock(redis: Redis): Promise<{ clockAheadMs: number; clockErrorMs: number }> {
   let best = { clockAheadMs: 0, clockErrorMs: Infinity }
   for (let reading = 0; reading < CLOCK_READINGS; reading++) {
@@ -84,9 +84,9 @@ async function readMarks(redis: Redis, keys: RedisKeys, processedTtlMs: number):
 }
 
 /**
- * Ours name an integer, hold `_`, live no longer than PROCESSED_TTL_SECONDS, and are not set for a refusal: one beside a claim
- * whose refusal was told is the notification service's, which marks refusals too (or was rebuilt beside a claim of an older
- * copy of the data).
+ * Whether a mark is not ours. Our marks name an integer, hold `_`, and live no longer than PROCESSED_TTL_SECONDS. A mark beside the
+ * claim of a published refusal is not ours either: the notification service marks refusals too, we do not. (Or recovery rebuilt it
+ * beside a claim from an older copy of the data.)
  */
 async function isForeign(redis: Redis, keys: RedisKeys, mark: string, processedTtlMs: number): Promise<boolean> {
   const id = /processed_messages:(-?\d+)$/.exec(mark)?.[1]
@@ -96,7 +96,7 @@ async function isForeign(redis: Redis, keys: RedisKeys, mark: string, processedT
     redis.get(mark).catch(noString),
     redis.hmget(keys.claim(BigInt(id)), 'state', 'told'),
   ])
-  // It has expired meanwhile.
+  // The mark has expired meanwhile.
   if (value === null) return false
   if (value !== OUR_VALUE || life === -1 || life > processedTtlMs + TTL_SLACK_MS) return true
   return state === 'refused' && told !== null
@@ -107,7 +107,7 @@ function noString(error: unknown): string {
   throw error
 }
 
-/** What Redis says no to, such as NOPERM or a command that was renamed, is not known; a lost connection is an error. */
+/** @returns null when Redis refuses the command (NOPERM, or renamed) @throws when the connection is lost */
 async function orForbidden<T>(asked: Promise<T>): Promise<T | null> {
   try {
     return await asked

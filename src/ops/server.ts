@@ -9,23 +9,23 @@ import { createGuardedServer } from './guarded-server.ts'
 import type { Metrics } from './metrics.ts'
 import { PAGE_HEADERS } from './page.ts'
 
-/** Shorter than the second after which Kubernetes gives a probe up by default. */
+/** Shorter than the 1 s after which Kubernetes gives up a probe by default. */
 export const CHECK_LIMIT_MS = 800
-/** All addresses, of IPv6 and of IPv4. */
+/** Every address of this machine, IPv6 and IPv4. */
 const EVERYWHERE = '::'
 
-/** @returns null while it is well, else the reason why it is not */
+/** @returns null when the checked part is ready, otherwise the reason why it is not */
 export type Check = () => string | null | Promise<string | null>
 
 export interface Readiness {
   ready: boolean
-  /** By name: 'ok', or why not. */
+  /** The result of each check, by name: `ok`, or the reason why not. */
   checks: Record<string, string>
-  /** What is worth knowing and makes nothing unready; left out while there is none. */
+  /** Facts worth knowing that do not make the worker unready; left out when there are none. */
   notes?: string[]
 }
 
-/** Runs the checks side by side; one that throws, or takes over 0.8 s, is not well. Never rejects. */
+/** Runs the checks side by side; a check that throws or takes over 0.8 s counts as failed. Never rejects. */
 export async function readinessOf(checks: Record<string, Check>): Promise<Readiness> {
   const results = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => {
@@ -42,7 +42,7 @@ export async function readinessOf(checks: Record<string, Check>): Promise<Readin
 export interface OpsServerOptions {
   /** An address of this machine; `::` is all of them. */
   host: string
-  /** 0 takes any that is free. */
+  /** 0 takes any free port. */
   port: number
   metrics: Pick<Metrics, 'render' | 'contentType'>
   readiness: () => Promise<Readiness>
@@ -55,12 +55,13 @@ export interface OpsServerOptions {
 
 export interface OpsServer {
   port: number
-  /** Cuts what is connected: a reader that is stuck keeps nothing from stopping. */
+  /** Closes the server and cuts all connections, so that a stuck client cannot delay the stop. */
   close(): Promise<void>
 }
 
 /**
- * Requests that come while a reading is under way share it: many at once cost Redis and this process no more than one.
+ * Serves probes, metrics and the page. Requests that come while a reading is under way share its result, so many at the same time cost
+ * no more than one.
  * @throws Error that names OPS_HOST and OPS_PORT when the port cannot be opened
  */
 export async function startOpsServer({
@@ -76,7 +77,7 @@ export async function startOpsServer({
   const readReadiness = coalesced(readiness)
   const readPage = coalesced(() => page?.() ?? Promise.resolve(''))
   const routes: Record<string, (response: ServerResponse) => void | Promise<void>> = {
-    // That it is answered at all shows that the event loop turns.
+    // Any answer proves that the event loop turns.
     '/livez': (response) => answer(response, 200, 'text/plain', 'ok\n'),
     async '/readyz'(response) {
       const state = await readReadiness()
@@ -121,7 +122,7 @@ export async function startOpsServer({
       cause: error,
     })
   }
-  server.on('error', (error) => log.warn('probes and metrics', { reason: error.message }))
+  server.on('error', (error) => log.warn('the server for probes and metrics failed', { reason: error.message }))
   const { port: opened } = server.address() as AddressInfo
   log.info('probes and metrics are served', { host, port: opened })
 
@@ -141,7 +142,7 @@ function answer(response: ServerResponse, status: number, type: string, body: st
   response.end(body)
 }
 
-/** @returns a function that runs `work`, unless it runs already: then its callers share that run */
+/** @returns a function that runs `work`; calls during a run share that run */
 function coalesced<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | null = null
   return () => (running ??= work().finally(() => (running = null)))

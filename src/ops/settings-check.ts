@@ -1,16 +1,16 @@
-/** Finds in the environment what looks like a setting and is none. */
+/** Finds variables of the environment that look like settings but are not read. */
 import { settingNames } from '../config.ts'
 import { closest } from '../lib/similar.ts'
 
-/** A variable that looks like a setting and is none. */
+/** A variable that looks like a setting but is not read. */
 export interface Stranger {
   name: string
   advice: string
 }
 
-/** Names that begin so are meant for the worker. */
+/** Variables with these prefixes are probably meant for the worker. */
 const OURS = /^(KAFKA|REDIS|OPENAI|BUDGET)_/
-/** What other systems set beside us: Kubernetes for each of its services, Kafka's own scripts, our tests and their images, OpenTelemetry. */
+/** Variables of other software: Kubernetes (for each of its services), Kafka's scripts, our tests and their images, OpenTelemetry. */
 const OF_OTHERS =
   /_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$|^KAFKA_(HEAP_OPTS|OPTS|JVM_PERFORMANCE_OPTS|LOG4J_OPTS|IMAGE)$|^REDIS_IMAGE$|^OTEL_/
 /** Names that other software reads for the same thing. */
@@ -33,7 +33,7 @@ export function findStrangers(env: Record<string, string | undefined>): Stranger
     const advice = KNOWN_ADVICE[name]
     if (advice !== undefined) return [{ name, advice }]
     const meant = closest(name, settingNames)
-    // Outside our prefixes only what is all but the name of a setting: the environment belongs to everybody.
+    // Without our prefix, report only a near miss of a setting's name: the environment belongs to other software, too.
     const isNear = meant !== null && name.length > 6 && meant[0] === name[0]
     if (!OURS.test(name) && !isNear) return []
     return [{ name, advice: meant === null ? 'there is no such setting' : `did you mean ${meant}?` }]

@@ -1,11 +1,11 @@
-/** How the fleet's status looks to people. */
+/** Renders the fleet's status for people. */
 import type { BudgetStatus } from '../budget/status.ts'
 import { duration, section, table, time } from '../lib/text.ts'
 import type { Hold } from '../provider/holds.ts'
 import type { Difference, LiveWorker } from './fleet.ts'
 import type { Backlog, BacklogTime, FleetStatus, RedisHalf, Unread } from './fleet-status.ts'
 
-/** @param times null when budget or backlog is not known */
+/** @returns the lines of `status` @param times null when budget or backlog is unknown */
 export function statusLines(status: FleetStatus, times: BacklogTime): string[] {
   const { redis, backlog, reviews } = status
   return [
@@ -63,7 +63,7 @@ function budgetLines(budget: BudgetStatus & { name: string }): string[] {
   ]
 }
 
-/** @returns what is held since when, why, and what to do about it */
+/** @returns a line that says what is held, since when, why, and what to do about it */
 export function holdLine(hold: Hold): string {
   const { scope, code, cause, holdsOthers, sinceMs, requests, failures, probes, nextProbeAtMs, abandoned, remedy } =
     hold
@@ -106,7 +106,7 @@ function workerLines(workers: readonly LiveWorker[]): string[] {
   return section('workers', lines, 'none alive')
 }
 
-/** So many ids are shown, all of them by `--json`. */
+/** Most ids that are shown; `--json` shows all. */
 const REVIEWS_SHOWN = 10
 
 /** @param ids of results that a person should look at, newest first */
@@ -137,5 +137,5 @@ function differenceLines(found: readonly Difference[]): string[] {
 
 const indented = (lines: string[]) => lines.map((line) => `  ${line}`)
 
-/** @returns how a half that could not be read is told */
+/** @returns the reason why a half could not be read, in place of that half */
 export const unread = (error: unknown): Unread => ({ error: error instanceof Error ? error.message : String(error) })

@@ -1,27 +1,27 @@
-/** Tells in the log that requests wait for the budget, and every five minutes what has become of all requests. */
+/** Logs while requests wait for the budget, and every five minutes how many requests ended in which way. */
 import type { Budget } from '../budget/budget.ts'
 import type { BudgetStatus } from '../budget/status.ts'
 import type { Log, LogFields } from '../logging/log.ts'
 
 const TICK_MS = 1_000
-/** Shorter waits are the budget's even pace: nobody has to be told of them. */
+/** Shorter waits come from the budget's even pace and are not worth a line. */
 const WORTH_TELLING_MS = 2_000
-/** From one line to the next while requests go on waiting; the last one repeats. */
+/** Intervals between the lines while requests keep waiting; the last one repeats. */
 const TELL_AGAIN_MS = [30_000, 60_000, 120_000, 300_000, 600_000]
-/** So long nobody has waited: the wait is over. */
+/** The wait is over when nobody has waited for this long. */
 const OVER_AFTER_MS = 2_000
 const SUMMARY_EVERY_MS = 300_000
 
 export interface WaitingParts {
   budget: Pick<Budget, 'nextTurnInMs' | 'status'>
-  /** Requests of this worker that wait for the budget, those in line for a call's slot among them. */
+  /** Requests of this worker that wait for the budget or for a call's slot. */
   waiting: () => number
   log: Log
   /** performance.now() */
   now?: () => number
 }
 
-/** @returns what to call once a second; it says when waiting begins, at growing intervals that it lasts, and when it is over */
+/** @returns a function to call once a second; it logs when waiting begins, at growing intervals while it lasts, and when it is over */
 export function createWaitingTeller({ budget, waiting, log, now = () => performance.now() }: WaitingParts): () => void {
   let sinceMs: number | null = null
   let lastWaitMs = 0
@@ -56,7 +56,7 @@ export function createWaitingTeller({ budget, waiting, log, now = () => performa
 
 const since = (ms: number): LogFields => (ms < 1_000 ? {} : { forSeconds: Math.round(ms / 1_000) })
 
-/** @returns the axes that have nothing left, such as `requestsPerMinute 3/3`; undefined when none is */
+/** @returns the exhausted axes, such as `requestsPerMinute 3/3`; undefined when there are none */
 function spentOf({ axes }: BudgetStatus): string | undefined {
   const spent = axes.filter(({ free }) => free === 0)
   return spent.length === 0 ? undefined : spent.map(usedText).join(', ')
@@ -65,13 +65,13 @@ function spentOf({ axes }: BudgetStatus): string | undefined {
 const usedText = ({ axis, used, usedElsewhere, limit }: BudgetStatus['axes'][number]) =>
   `${axis} ${used + usedElsewhere}/${limit ?? 'unlimited'}`
 
-/** Requests by what became of them since the start, by their outcomes' names in the metrics. */
+/** Requests completed since the start, by their outcome's name in the metrics. */
 export type Totals = Readonly<Record<string, number>>
 
-/** Outcomes that are no failure of a request. */
+/** Outcomes that do not count as failures. */
 const NO_FAILURE = new Set(['success', 'refused', 'duplicate', 'dead_letter'])
 
-/** @returns the fields of a summary of what became of requests between two totals */
+/** @returns the fields of a line about the requests completed between two totals */
 export function summaryOf(before: Totals, after: Totals): LogFields {
   const gained = (outcome: string) => (after[outcome] ?? 0) - (before[outcome] ?? 0)
   const failed = Object.keys(after).reduce((sum, each) => sum + (NO_FAILURE.has(each) ? 0 : gained(each)), 0)
@@ -88,7 +88,7 @@ export interface SummaryParts extends WaitingParts {
   totals: () => Totals
 }
 
-/** Starts both. @returns what ends them */
+/** Starts both kinds of lines. @returns a function that ends them */
 export function startWaitingLog(parts: SummaryParts): () => void {
   const { budget, waiting, totals, log } = parts
   const teller = setInterval(createWaitingTeller(parts), TICK_MS)

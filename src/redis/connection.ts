@@ -1,4 +1,4 @@
-/** A connection to Redis that never queues: a command that cannot be sent fails at once, and retry.ts sends it again. */
+/** A connection to Redis without a queue: a command that cannot be sent fails at once, and retry.ts sends it again. */
 import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
@@ -8,7 +8,7 @@ import { explain, HUNG_UP, placeOf, saysNothing } from './explain.ts'
 import { isReadOnly } from './refusal.ts'
 import { TIMINGS } from '../timings.ts'
 
-/** A connection without any reply for so long is cut and made anew: packets may be dropped without a reset. */
+/** A connection is replaced after this long without a reply, because a network may drop packets without a reset. */
 const SILENCE_TIMEOUT_MS = 4_000
 const CONNECT_TIMEOUT_MS = 5_000
 const RECONNECT_MIN_MS = 50
@@ -21,9 +21,9 @@ export interface ConnectionOptions {
 }
 
 /**
- * Connects in the background, again and again until `disconnect()`; logs once why it cannot, and once that it can again.
+ * Connects in the background and reconnects until `disconnect()`; logs once why it cannot, and once when it can again.
  * @returns a client whose commands reject at once while the connection is down, and are never sent later
- * @throws Error that names the setting when a file of TLS cannot be read
+ * @throws Error that names the setting when a TLS file cannot be read
  */
 export function connectRedis(config: Config['redis'], log: Log, options: ConnectionOptions = {}): Redis {
   const { name, readFile = readFileSync } = options
@@ -33,15 +33,15 @@ export function connectRedis(config: Config['redis'], log: Log, options: Connect
     ...(config.username === null ? {} : { username: config.username }),
     ...(config.password === null ? {} : { password: config.password }),
     ...(name === undefined ? {} : { connectionName: name }),
-    // A queued command could run too late, after another worker has taken the message over.
+    // A queued command could run after another worker has taken over the message.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    // Commands in flight reject with the connection; any other value leaves them pending.
+    // 0: commands in flight reject when the connection is lost; with any other value they stay pending.
     maxRetriesPerRequest: 0,
     commandTimeout: TIMINGS.redis.commandMs,
     socketTimeout: SILENCE_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    // A replica that was a master until now: leave it, the address (or Sentinel) may lead to the new master.
+    // A master that became a replica: reconnect, since the address (or Sentinel) may lead to the new master.
     reconnectOnError: isReadOnly,
     retryStrategy: reconnectAfterMs,
   })
@@ -51,8 +51,8 @@ export function connectRedis(config: Config['redis'], log: Log, options: Connect
 }
 
 /**
- * ioredis goes on in database 0 when SELECT fails or is not answered. So a connection is cut when any step before `ready` fails:
- * its ready check cannot be sent, it never becomes ready, and ioredis connects again.
+ * ioredis continues in database 0 when SELECT fails or is not answered. So this cuts a connection when any step before `ready` fails:
+ * its ready check then cannot be sent, it never becomes ready, and ioredis connects again.
  */
 function cutWhatIsNotSetUp(redis: Redis): void {
   redis.on('error', () => {
@@ -62,7 +62,7 @@ function cutWhatIsNotSetUp(redis: Redis): void {
 
 const reconnectAfterMs = (attempt: number) => Math.min(RECONNECT_MIN_MS * 2 ** (attempt - 1), RECONNECT_MAX_MS)
 
-/** Where Redis is: at its address, or where the Sentinels say that the master is. */
+/** @returns the options that lead to Redis: its address, or the Sentinels that know the master */
 function placeOptions({ host, port, tls, sentinel }: Config['redis'], readFile: (path: string) => Buffer) {
   const material = tls === null ? null : readTlsFiles(tls, 'REDIS', readFile)
   if (sentinel === null) return { host, port, ...(material === null ? {} : { tls: { servername: host, ...material } }) }
@@ -73,7 +73,7 @@ function placeOptions({ host, port, tls, sentinel }: Config['redis'], readFile: 
     ...(sentinel.password === null ? {} : { sentinelPassword: sentinel.password }),
     sentinelCommandTimeout: TIMINGS.redis.commandMs,
     sentinelRetryStrategy: reconnectAfterMs,
-    // The master's certificate is checked against the address that the Sentinels tell.
+    // The master's certificate is checked against the address that the Sentinels report.
     ...(material === null ? {} : { tls: material, sentinelTLS: material, enableTLSForSentinelMode: true }),
   }
 }
@@ -84,7 +84,7 @@ function sayWhyAway(redis: Redis, config: Config['redis'], log: Log): void {
   let lostAtMs: number | null = null
   let hasBeenThere = false
   let settingUp = false
-  // Later errors of the same connection follow from our cutting it.
+  // Log only the first error of a connection: we then cut it, which causes the others.
   let told = false
   const said = new Set<string>()
   const say = (error: Error) => {
@@ -115,7 +115,7 @@ function sayWhyAway(redis: Redis, config: Config['redis'], log: Log): void {
 }
 
 /**
- * Waits until Redis is there, and refuses what the scripts cannot run on.
+ * Waits until Redis answers, and refuses a server that cannot run the scripts.
  * @throws the signal's reason when it aborts; Error when Redis is a Cluster (the scripts touch several keys at once)
  */
 export async function redisReady(redis: Redis, log: Log, signal: AbortSignal): Promise<void> {

@@ -1,15 +1,15 @@
-/** Why there is no connection to Redis, in words that name the setting to look at. */
+/** Explains why there is no connection to Redis, and names the setting to check. */
 import type { Config } from '../config.ts'
 
-/** @returns where Redis is to be found, for the log: its address, or the Sentinels and the master's name */
+/** @returns the place of Redis for the log: its address, or the Sentinels and the master's name */
 export function placeOf({ host, port, sentinel }: Pick<Config['redis'], 'host' | 'port' | 'sentinel'>): string {
   if (sentinel === null) return `${host}:${port}`
   return `${sentinel.name} of ${sentinel.servers.map((each) => `${each.host}:${each.port}`).join(', ')}`
 }
 
 /**
- * @param hasBeenThere the settings have led to a Redis before
- * @returns a reason for the log. Never the error itself: ioredis hangs the command's arguments on it, a password among them
+ * @param hasBeenThere these settings have connected to Redis before
+ * @returns a reason for the log. Never log the error itself: ioredis attaches the command's arguments, which may hold a password
  */
 export function explain(
   error: Error,
@@ -35,11 +35,11 @@ export function explain(
   return hasBeenThere || !pattern.test(what) ? what : `${what} (${checkTls(config)})`
 }
 
-/** ioredis's words at the end of its list of Sentinels; the last one's trouble follows, if there was any. */
+/** What ioredis says at the end of its list of Sentinels; the last Sentinel's error follows, if it had one. */
 const NO_SENTINEL = /^All sentinels are unreachable/
 const LAST_TROUBLE = / Last error: (.*)$/s
 
-/** Whether it only begins its list anew: all Sentinels answered, and what came of it was told by another error. */
+/** Whether the error only says that the list of Sentinels starts over: all answered, and another error has told the result. */
 export const saysNothing = ({ message }: Error): boolean => NO_SENTINEL.test(message) && !LAST_TROUBLE.test(message)
 
 function explainSentinels(message: string): string {
@@ -54,12 +54,12 @@ function explainSentinels(message: string): string {
 /** The peer closed the connection without an error. */
 export const HUNG_UP = 'it closes the connection'
 
-/** TLS is off here, and the server expects a handshake. */
+/** Errors that suggest that the server expects TLS, which is off here. */
 const WANTS_TLS = /ECONNRESET|EPIPE|Protocol error|closes the connection/
-/** TLS is on here; a server without TLS waits for the end of a line, or hangs up. */
+/** Errors that suggest that the server has no TLS, which is on here: it waits for the end of a line, or hangs up. */
 const WANTS_NO_TLS = /ECONNRESET|EPIPE|SSL|TLS|connect ETIMEDOUT/
 
-/** @returns the setting to look at where a server is there and says nothing that can be understood */
+/** @returns the setting to check when a server is there but its answer makes no sense */
 export const checkTls = ({ tls }: Pick<Config['redis'], 'tls'>): string =>
   `check REDIS_TLS: it is ${tls === null ? 'off, and the port may want TLS' : 'on, and the port may not speak TLS, or may want another REDIS_TLS_CERT_FILE'}`
 

@@ -1,33 +1,32 @@
-/** Many operations of the same kind as one script call: the cost of a call is shared by all that wait for it. */
+/** Runs many operations of one kind in one script call, so that they share its cost. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nextTurn } from '../lib/turns.ts'
 
-/** How many items one call takes. Redis serves nobody else meanwhile; and all of them go on together here, in one turn of the event loop. */
+/** Most items in one call. Redis serves nobody else during a call, and all its items continue here in one turn of the event loop. */
 const MAX_ITEMS = 16
 
 /**
- * While several items come together, a call waits so long for more of them: under load that saves more time than it takes. A single
- * item never waits for others.
+ * Under load, a call waits this long for more items, ms, which saves more time than it takes. A single item never waits for others.
  */
 export const LINGER_MS = 10
 
 /**
- * Waits for what comes in the same turn of the event loop, or for `lingerMs`.
- * @param isBusy several items have come together, and there is room for more
+ * Waits until the turn of the event loop ends, or for `lingerMs`.
+ * @param isBusy several items have gathered, and there is room for more
  */
 export const untilGathered = (lingerMs: number, isBusy: boolean): Promise<void> =>
   lingerMs > 0 && isBusy ? sleep(lingerMs) : nextTurn()
 
 export interface GroupCommitOptions {
-  /** How long calls wait for more items under load, ms; 0 for what a deadline hangs on. */
+  /** How long calls wait for more items under load, ms; 0 for operations with a deadline. */
   lingerMs: number
 }
 
 /**
- * Runs `run` for what has gathered in one turn of the event loop, while its last call was under way, and under load for `LINGER_MS`
+ * Calls `run` with the items that gathered in one turn of the event loop, during the previous call and, under load, for `LINGER_MS`
  * more.
- * @param run one call for several items; gives one result for each, in their order; what it rejects with, all of its items reject with
- * @returns a function that hands in an item and gives its result
+ * @param run one call for several items: returns one result for each, in their order; when it rejects, all of its items reject
+ * @returns a function that takes an item and resolves with its result
  */
 export function groupCommit<Item, Result>(
   run: (items: readonly Item[]) => Promise<readonly Result[]>,
@@ -40,7 +39,7 @@ export function groupCommit<Item, Result>(
   }
   let waiting: Waiting[] = []
   let running = false
-  /** Items of the last call. */
+  /** Number of items in the last call. */
   let lastCount = 0
 
   async function drain(): Promise<void> {

@@ -19,7 +19,7 @@
  * | `token_ratio:{model}` | hash | 30 days | what the token estimate learned from billed usage |
  */
 export function redisKeys(prefix: string) {
-  // In a pattern, a prefix such as `a*:` must not match the keys of others.
+  // Escaped, so that a prefix such as `a*:` does not match foreign keys when it is used in a pattern.
   const literal = prefix.replaceAll(/[*?[\]\\]/g, String.raw`\$&`)
   return {
     mark: (id: bigint) => `${prefix}processed_messages:${id}`,
@@ -29,7 +29,7 @@ export function redisKeys(prefix: string) {
     recovery: `${prefix}recovery`,
     worker: (worker: string) => `${prefix}worker:${worker}`,
     workersPattern: `${literal}worker:*`,
-    /** All keys and the channel of one budget begin so. */
+    /** Prefix of all keys and of the channel of one budget. */
     budget: (name: string) => `${prefix}budget:${name}:`,
     hold: (scope: string) => `${prefix}hold:${scope}`,
     holds: `${prefix}holds`,

@@ -1,4 +1,4 @@
-/** Repeats idempotent Redis operations until Redis is there, writable and willing. */
+/** Repeats idempotent Redis operations until Redis is reachable, writable and accepts them. */
 import type { Redis } from 'ioredis'
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
@@ -16,16 +16,16 @@ export interface RetryOptions {
 }
 
 /**
- * Runs `operation`, again and again while Redis is away, loading, read-only, out of memory, or refuses.
+ * Runs `operation`, and repeats it while Redis is away, loading, read-only, out of memory, or refuses.
  * @param what a noun for the log: "the claim"
- * @param operation idempotent: an attempt that failed may have been carried out, or be carried out later
- * @returns what the operation gave
- * @throws the signal's reason when it aborts; the operation's error when that is a fault of ours (TypeError and its like)
- * or the connection was given up by `disconnect()`
+ * @param operation idempotent: a failed attempt may have run, or may run later
+ * @returns the operation's result
+ * @throws the signal's reason when it aborts; the operation's error when it is a bug of ours (TypeError and its like) or
+ * `disconnect()` was called
  */
 export type RetryWhileAway = <T>(what: string, operation: () => Promise<T>, signal: AbortSignal) => Promise<T>
 
-/** @returns a function that shares what it has said already among all operations: each reason is logged once per outage */
+/** @returns a function for all operations of a worker: it logs each reason once per outage */
 export function createRetryWhileAway(options: RetryOptions): RetryWhileAway {
   const { log, redis, backoffMs = { min: BACKOFF_MIN_MS, max: BACKOFF_MAX_MS } } = options
   /** Reason → since when, in performance.now() ms. */
@@ -62,7 +62,7 @@ export function createRetryWhileAway(options: RetryOptions): RetryWhileAway {
         else trouble(reason, what)
         if (reason !== null) met.add(reason)
       }
-      // With jitter, so that not all waiting messages ask at the same instant.
+      // Jitter keeps the waiting messages from asking at the same instant.
       await pause(delayMs * (0.5 + Math.random() / 2), signal)
     }
   }
@@ -73,7 +73,7 @@ function isAway(error: unknown): error is Error {
   return error instanceof Error && !ours.some((kind) => error instanceof kind)
 }
 
-/** @returns what Redis said no with, or that it said nothing in time; null when the connection is down */
+/** @returns why Redis refused, or that it did not answer in time; null when the connection is down */
 function refusal(error: Error): string | null {
   if (error.message === 'Command timed out') return 'no reply in time'
   if (error.name !== 'ReplyError') return null

@@ -1,15 +1,15 @@
-/** Lua scripts by their digest, sent again in full when Redis has forgotten them (restart, SCRIPT FLUSH, failover). */
+/** Runs Lua scripts by digest, and sends their source when Redis does not know them (restart, SCRIPT FLUSH, failover). */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
-/** A loaded script: rejects as ioredis does; the reply is turned into a typed result by its caller. */
+/** A loaded script. Rejects as ioredis does; the caller gives its reply a type. */
 export type Script = (keys: string[], args: (string | number)[]) => Promise<unknown>
 
 /**
- * @param source the script's file, or several that are run as one (shared functions first)
+ * @param source the script's file, or several that are joined into one script (shared functions first)
  * @param numberOfKeys how many KEYS it takes; null when that varies from call to call
- * @throws Error (from the returned function, at once) on a wrong number of keys
+ * @returns the script; it throws TypeError at once on a wrong number of keys
  */
 export function loadScript(redis: Redis, source: URL | URL[], numberOfKeys: number | null): Script {
   const lua = [source]
@@ -33,7 +33,7 @@ export function loadScript(redis: Redis, source: URL | URL[], numberOfKeys: numb
 
 const gathering = new WeakSet<object>()
 
-/** Scripts that are sent one right after another go to the socket in one write. */
+/** Corks the socket, so that scripts that are sent right after one another go out in one write. */
 function gather({ stream }: Redis): void {
   if (stream === undefined || gathering.has(stream)) return
   gathering.add(stream)

@@ -1,16 +1,16 @@
-/** Pub/sub on a connection of its own. Messages are hints: receivers must do without those that are lost in an outage. */
+/** Pub/sub on a connection of its own. Messages are only hints: an outage loses them, and receivers must cope. */
 import type { Redis } from 'ioredis'
 import type { Log } from '../logging/log.ts'
 
-/** @param redis used for nothing else */
+/** @param redis a connection that is used for nothing else @returns a function to subscribe with */
 export function createSubscriptions(redis: Redis, log: Log) {
   const receivers = new Map<string, Set<(message: string) => void>>()
 
-  const said = (error: Error) => log.debug('a channel is subscribed to later', { reason: error.message })
+  const said = (error: Error) => log.debug('cannot subscribe to a channel yet', { reason: error.message })
   redis.on('message', (channel: string, message: string) => {
     for (const receive of receivers.get(channel) ?? []) receive(message)
   })
-  // Nothing is queued while the connection is down, so all channels are subscribed to again on each connection.
+  // Subscribe again on each connection, because nothing is queued while the connection is down.
   redis.on('ready', () => {
     if (receivers.size > 0) redis.subscribe(...receivers.keys()).catch(said)
   })

@@ -1,22 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { answer, numbered, startConsumer } from '../support/kafka-consumer.ts'
-import type { KafkaWorld } from '../support/kafka-testing.ts'
-import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { until } from '../support/kafka-testing.ts'
 import type { LocalKafka } from '../support/services.ts'
 import { startLocalKafka } from '../support/services.ts'
+import { world, worldOfEachTest } from './world-of-each-test.ts'
 
 let kafka: LocalKafka
-let world: KafkaWorld
 
 beforeAll(async () => {
   kafka = await startLocalKafka()
 }, 120_000)
 afterAll(() => kafka.stop())
-beforeEach(async () => {
-  world = await kafkaWorld(kafka.brokers)
-})
-afterEach(() => world.close())
+worldOfEachTest({ brokers: () => kafka.brokers })
 
 const warnings = (text: string) => world.log.lines.filter(({ message }) => message.includes(text)).length
 

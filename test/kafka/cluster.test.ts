@@ -3,27 +3,24 @@
  * and partitions are added meanwhile. One test, because each stop and start of a broker takes seconds.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { answer, startConsumer } from '../support/kafka-consumer.ts'
 import type { KafkaWorld } from '../support/kafka-testing.ts'
-import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { until } from '../support/kafka-testing.ts'
 import type { LocalCluster } from '../support/services.ts'
 import { startLocalCluster } from '../support/services.ts'
+import { world, worldOfEachTest } from './world-of-each-test.ts'
 
 const PARTITIONS = 4
 const MINUTE_MS = 60_000
 
 let cluster: LocalCluster
-let world: KafkaWorld
 
 beforeAll(async () => {
   cluster = await startLocalCluster()
 }, 180_000)
 afterAll(() => cluster.stop())
-beforeEach(async () => {
-  world = await kafkaWorld(cluster.brokers, { partitions: PARTITIONS })
-})
-afterEach(() => world.close())
+worldOfEachTest({ brokers: () => cluster.brokers, partitions: PARTITIONS })
 
 /** Sends until it is told to stop; what a broker's end leaves in doubt is sent again. @returns how to stop */
 function keepSending(): () => Promise<void> {

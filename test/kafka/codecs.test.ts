@@ -1,18 +1,13 @@
 /** Batches of Kafka's own client in every codec; batches that unpack to too much, and one that cannot be read. */
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readBack } from '../../src/kafka/outcomes-reader.ts'
 import { sendWithJava } from '../support/java-producer.ts'
 import { answer, startConsumer, textOf } from '../support/kafka-consumer.ts'
-import type { KafkaWorld } from '../support/kafka-testing.ts'
-import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { until } from '../support/kafka-testing.ts'
 import { produceRaw, rawBatch } from '../support/raw-batch.ts'
+import { world, worldOfEachTest } from './world-of-each-test.ts'
 
-let world: KafkaWorld
-
-beforeEach(async () => {
-  world = await kafkaWorld(inject('kafkaBrokers'), { partitions: 2 })
-})
-afterEach(() => world.close())
+worldOfEachTest({ partitions: 2 })
 
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 

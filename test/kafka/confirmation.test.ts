@@ -1,21 +1,14 @@
 /** A consumer asks before each transaction whether its answers may still be published, and obeys. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { encodeDone } from '../../src/kafka/offset-metadata.ts'
 import { openPublisher } from '../../src/kafka/publisher.ts'
 import { transactionalIdOf } from '../../src/kafka/transactional-id.ts'
 import { fence, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
-import type { KafkaWorld } from '../support/kafka-testing.ts'
-import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { until } from '../support/kafka-testing.ts'
+import { committedOffset, world, worldOfEachTest } from './world-of-each-test.ts'
 
-let world: KafkaWorld
-
-beforeEach(async () => {
-  world = await kafkaWorld(inject('kafkaBrokers'))
-})
-afterEach(() => world.close())
-
-const committedOffset = async () => (await world.committed())[0]?.offset ?? -1n
+worldOfEachTest()
 
 describe('a consumer', () => {
   it('publishes nothing for what its confirmation took away, and commits it', async () => {

@@ -1,15 +1,10 @@
 /** A consumer that is stopped while messages are in flight. */
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { heldCalls, startConsumer, textOf } from '../support/kafka-consumer.ts'
-import type { KafkaWorld } from '../support/kafka-testing.ts'
-import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { until } from '../support/kafka-testing.ts'
+import { world, worldOfEachTest } from './world-of-each-test.ts'
 
-let world: KafkaWorld
-
-beforeEach(async () => {
-  world = await kafkaWorld(inject('kafkaBrokers'))
-})
-afterEach(() => world.close())
+worldOfEachTest()
 
 describe('a consumer that is stopped', () => {
   it('ends waits at once, lets calls finish and publishes them, and hands back the rest', async () => {

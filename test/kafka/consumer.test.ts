@@ -1,17 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { answer, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
-import type { KafkaWorld } from '../support/kafka-testing.ts'
-import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { until } from '../support/kafka-testing.ts'
+import { committedOffset, world, worldOfEachTest } from './world-of-each-test.ts'
 
-let world: KafkaWorld
-
-beforeEach(async () => {
-  world = await kafkaWorld(inject('kafkaBrokers'))
-})
-afterEach(() => world.close())
-
-const committedOffset = async () => (await world.committed())[0]?.offset ?? -1n
+worldOfEachTest()
 
 describe('a consumer', () => {
   it('publishes one answer per message to both topics and commits up to the end', async () => {

@@ -1,18 +1,14 @@
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createOffsetsView } from '../../src/kafka/offsets-view.ts'
 import type { ReadBack } from '../../src/kafka/outcomes-reader.ts'
 import { readBack } from '../../src/kafka/outcomes-reader.ts'
 import { answer, heldCalls, startConsumer, textOf } from '../support/kafka-consumer.ts'
-import type { KafkaWorld } from '../support/kafka-testing.ts'
-import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { until } from '../support/kafka-testing.ts'
+import { world, worldOfEachTest } from './world-of-each-test.ts'
 
-let world: KafkaWorld
 const never = new AbortController().signal
 
-beforeEach(async () => {
-  world = await kafkaWorld(inject('kafkaBrokers'))
-})
-afterEach(() => world.close())
+worldOfEachTest()
 
 describe('where a message stands', () => {
   it('is told by offset, by what is done above it, and by the ends of the log', async () => {

@@ -1,16 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { answer, fence, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
-import type { KafkaWorld } from '../support/kafka-testing.ts'
-import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { until } from '../support/kafka-testing.ts'
 import { startKafkaWorker } from '../support/kafka-workers.ts'
+import { world, worldOfEachTest } from './world-of-each-test.ts'
 
-let world: KafkaWorld
-
-beforeEach(async () => {
-  world = await kafkaWorld(inject('kafkaBrokers'), { partitions: 2 })
-})
-afterEach(() => world.close())
+worldOfEachTest({ partitions: 2 })
 
 async function sendBoth(count: number, prefix: string): Promise<string[]> {
   const texts = [numbered(count, `${prefix}-a`), numbered(count, `${prefix}-b`)] as const

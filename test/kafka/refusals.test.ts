@@ -1,17 +1,11 @@
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Completion, SourceMessage } from '../../src/kafka/messages.ts'
 import { answer, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
-import type { KafkaWorld } from '../support/kafka-testing.ts'
-import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { until } from '../support/kafka-testing.ts'
+import { committedOffset, world, worldOfEachTest } from './world-of-each-test.ts'
 
-let world: KafkaWorld
+worldOfEachTest()
 
-beforeEach(async () => {
-  world = await kafkaWorld(inject('kafkaBrokers'))
-})
-afterEach(() => world.close())
-
-const committedOffset = async () => (await world.committed())[0]?.offset ?? -1n
 const small = (source: SourceMessage, topic: string): Completion => answer(source, [topic], `small ${textOf(source)}`)
 
 describe('a transaction that Kafka finds too large', () => {

@@ -1,19 +1,14 @@
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Config } from '../../src/config.ts'
 import { ensureTopics } from '../../src/kafka/topics.ts'
 import { startConsumer } from '../support/kafka-consumer.ts'
-import type { KafkaWorld } from '../support/kafka-testing.ts'
-import { kafkaWorld, until } from '../support/kafka-testing.ts'
+import { until } from '../support/kafka-testing.ts'
 import { produceRaw, rawBatch } from '../support/raw-batch.ts'
+import { world, worldOfEachTest } from './world-of-each-test.ts'
 
 const DAY_MS = 86_400_000
 
-let world: KafkaWorld
-
-beforeEach(async () => {
-  world = await kafkaWorld(inject('kafkaBrokers'))
-})
-afterEach(() => world.close())
+worldOfEachTest()
 
 function startFrom(startFrom: Config['kafka']['startFrom']) {
   const config = { groupId: world.group, startFrom, topics: { requests: world.requests } }

@@ -1,14 +1,8 @@
-import { afterEach, beforeEach, expect, inject, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { unseenOf } from '../../src/kafka/unseen.ts'
-import type { KafkaWorld } from '../support/kafka-testing.ts'
-import { kafkaWorld } from '../support/kafka-testing.ts'
+import { world, worldOfEachTest } from './world-of-each-test.ts'
 
-let world: KafkaWorld
-
-beforeEach(async () => {
-  world = await kafkaWorld(inject('kafkaBrokers'))
-})
-afterEach(() => world.close())
+worldOfEachTest()
 
 it('of a commit that seems lost, what readers see is told from what they do not', async () => {
   const message = (value: string, headers = {}) => ({ topic: world.out, key: 'k', value, headers })

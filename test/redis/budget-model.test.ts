@@ -1,17 +1,12 @@
-import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
-import { Redis } from 'ioredis'
-import { afterAll, expect, inject, test } from 'vitest'
-import { BUDGET_WINDOWS, paceOf } from '../../src/budget/limits.ts'
+import { expect, test } from 'vitest'
+import { BUDGET_WINDOWS } from '../../src/budget/limits.ts'
 import type { BudgetLimits } from '../../src/budget/limits.ts'
-import { budgetScripts } from '../../src/budget/scripts.ts'
 import type { Granted, ReserveReply } from '../../src/budget/scripts.ts'
 import { createModel } from './budget-model.ts'
+import { budgetWithClock } from './budget-with-clock.ts'
 
 const RENEWAL_MS = 10_000
-const tag = `t${randomUUID()}:`
-const redis = new Redis(inject('redisUrl'))
-afterAll(() => redis.disconnect())
 
 /** A grant with the seq of its reply. */
 type Grant = Granted & { seq: number }
@@ -66,36 +61,6 @@ const budget = fc.record({
   tokensPerMinute: tokenLimit,
   tokensPerDay: tokenLimit.map((tokens) => tokens && tokens * 4),
 })
-
-/**
- * A budget whose clock stands where the test puts it. The scripts never let time go back: with `last` far ahead of Redis's
- * own clock they see a clock that stepped back, and go on from `last`.
- */
-async function budgetWithClock(limits: BudgetLimits, burst: number | null) {
-  const prefix = `${tag}${randomUUID()}:`
-  const sentinel = `${prefix}sentinel`
-  const pace = paceOf(limits, burst)
-  const scripts = budgetScripts({ redis, prefix, sentinel, limits, windows: BUDGET_WINDOWS, pace })
-  await redis.hset(sentinel, 'status', 'open')
-  await scripts.open('g', 'new')
-  const [seconds] = await redis.time()
-  let now = Number(seconds) * 1_000 + 1e9
-  return {
-    scripts,
-    pace,
-    now: () => now,
-    pass: (ms: number) => void (now += ms),
-    /** Runs a script at that time. */
-    async at<T>(run: () => Promise<T>): Promise<T> {
-      const [, reply] = await Promise.all([redis.hset(`${prefix}state`, 'last', now, 'offset', 0), run()])
-      return reply
-    },
-    async remove() {
-      const keys = await redis.keys(`${prefix}*`)
-      await redis.del(...keys)
-    },
-  }
-}
 
 /** No window of the provider's length holds more than its limit, with what each grant is known to weigh at the end. */
 function expectNeverOver(limits: BudgetLimits, grants: { atMs: number; most: number }[]) {

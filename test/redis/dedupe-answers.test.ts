@@ -1,21 +1,12 @@
 /** What becomes of refusals and of answers that are stored, let go or held for long. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { waitUntil } from '../support/wait.ts'
-import type { Fleet, FleetWorker } from './fleet.ts'
+import type { Fleet } from './fleet.ts'
 import { letterOf, message, outcomeOf, refusalOf, soon, startFleet } from './fleet.ts'
+import { fleet, one, two } from './two-workers.ts'
 import { DUPLICATE, HASH, MINE, OUTCOME, newId } from './words.ts'
 
-let fleet: Fleet
-let one: FleetWorker
-let two: FleetWorker
-
-beforeAll(async () => {
-  fleet = await startFleet(inject('redisUrl'))
-  one = await fleet.worker()
-  two = await fleet.worker()
-})
-afterAll(() => fleet.stop())
 describe('a refusal for budget', () => {
   test('four copies of a refused request: one refusal; a later send is a new acceptance', async () => {
     const id = newId()

@@ -1,20 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Begun } from '../../src/claims/dedupe.ts'
-import type { Fleet, FleetWorker } from './fleet.ts'
-import { message, soon, startFleet } from './fleet.ts'
+import { message, soon } from './fleet.ts'
+import { fleet, one, two } from './two-workers.ts'
 import { HASH, MINE, OUTCOME, newId } from './words.ts'
-
-let fleet: Fleet
-let one: FleetWorker
-let two: FleetWorker
-
-beforeAll(async () => {
-  fleet = await startFleet(inject('redisUrl'))
-  one = await fleet.worker()
-  two = await fleet.worker()
-})
-afterAll(() => fleet.stop())
 
 function lease(begun: Begun) {
   if (begun.kind !== 'begun') throw new Error('not begun')

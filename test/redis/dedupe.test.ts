@@ -1,19 +1,9 @@
 /** Who owns an id: the first message, its copies, and who takes over from an owner that nobody will read again. */
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import type { Fleet, FleetWorker } from './fleet.ts'
-import { message, outcomeOf, soon, startFleet } from './fleet.ts'
+import { describe, expect, test } from 'vitest'
+import { message, outcomeOf, soon } from './fleet.ts'
+import { fleet, one, two } from './two-workers.ts'
 import { DUPLICATE, HASH, MARKED, MINE, OUTCOME, newId } from './words.ts'
 
-let fleet: Fleet
-let one: FleetWorker
-let two: FleetWorker
-
-beforeAll(async () => {
-  fleet = await startFleet(inject('redisUrl'))
-  one = await fleet.worker()
-  two = await fleet.worker()
-})
-afterAll(() => fleet.stop())
 describe('the first message with an id', () => {
   test('owns it; copies on other partitions are skipped while it is due, whoever asks first', async () => {
     const id = newId()

@@ -39,7 +39,7 @@ export type FleetWorker = Awaited<ReturnType<Fleet['worker']>>
 
 const DAY_MS = 86_400_000
 
-/** Everything under a prefix of its own; `stop` ends the workers and removes their keys. */
+/** Everything under a prefix of its own; `stop` ends the workers and removes their keys. Long, because it puts workers together. */
 export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS, ...timings }: FleetOptions = {}) {
   const prefix = `test-${randomUUID()}:`
   const keys = redisKeys(prefix)

@@ -48,7 +48,10 @@ export interface WorkerParts {
 
 const CALLS_IN_FLIGHT = 3
 
-/** @returns what a partition needs, and the claims; background work runs until the worker's lane is dead */
+/**
+ * Long, because it puts the real parts together.
+ * @returns what a partition needs, and the claims; background work runs until the worker's lane is dead
+ */
 export function buildProduct(parts: WorkerParts, client: Client) {
   const { name, kafka, redis: scripted, park, invariants, workload } = parts
   const { lane } = client

@@ -40,7 +40,7 @@ export interface Published {
   headers: IHeaders
 }
 
-/** A group, an input topic and two output topics of a test's own. */
+/** A group, an input topic and two output topics of a test's own. Long, because it is a list of short helpers. */
 export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
   const id = randomUUID().slice(0, 8)
   const names = { group: `g.${id}`, requests: `in.${id}`, out: `out.${id}`, records: `rec.${id}` }

@@ -35,7 +35,10 @@ export interface WorldOptions {
 
 export type World = Awaited<ReturnType<typeof createWorld>>
 
-/** Creates the topics and starts to observe; `close()` ends the workers, and removes topics, group and keys. */
+/**
+ * Creates the topics and starts to observe; `close()` ends the workers, and removes topics, group and keys. Long, because it puts a
+ * whole test's surroundings together.
+ */
 export async function createWorld(options: WorldOptions) {
   const tag = `t${randomBytes(5).toString('hex')}`
   const topics = {

@@ -1,33 +1,20 @@
-/** What all commands share: usage, exit codes, and one clear sentence when a service is away. */
+/** What all commands share: usage, exit codes, and one clear sentence for what is wrong. */
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Command, CommandContext } from '../../src/cli/define.ts'
 import { runCommand } from '../../src/cli/commands.ts'
-import { run as adoptOffsets } from '../../src/cli/adopt-offsets.ts'
-import { run as forget } from '../../src/cli/forget.ts'
-import { run as inspect } from '../../src/cli/inspect.ts'
-import { run as pause } from '../../src/cli/pause.ts'
-import { run as replay } from '../../src/cli/replay-dead-letters.ts'
-import { run as resume } from '../../src/cli/resume.ts'
-import { run as send } from '../../src/cli/send.ts'
-import { run as status } from '../../src/cli/status.ts'
+import type { Command } from '../../src/cli/define.ts'
 import { defineCommand } from '../../src/cli/define.ts'
 import { EXIT } from '../../src/cli/exit-codes.ts'
 import { VERSION } from '../../src/lib/version.ts'
-import { loadConfig } from '../../src/config.ts'
-
-const AWAY = { OPENAI_KEY: 'sk-test', REDIS_PORT: '1', KAFKA_BOOTSTRAP_SERVERS: 'localhost:1' }
-const texts = ['--resume', import.meta.filename, '--requirements', import.meta.filename]
-
-function context(args: string[], signal = new AbortController().signal) {
-  const [out, err]: [string[], string[]] = [[], []]
-  const print = (line: string) => void out.push(line)
-  const complain = (line: string) => void err.push(line)
-  const given: CommandContext = { args, env: AWAY, signal, print, complain, config: () => loadConfig(AWAY) }
-  return { ...given, out, err }
-}
+import { run as adoptOffsets } from '../../src/cli/adopt-offsets.ts'
+import { run as forget } from '../../src/cli/forget.ts'
+import { run as inspect } from '../../src/cli/inspect.ts'
+import { run as replay } from '../../src/cli/replay-dead-letters.ts'
+import { run as send } from '../../src/cli/send.ts'
+import { run as status } from '../../src/cli/status.ts'
+import { AWAY, WITHOUT_KEY, context, runNamed, texts } from './command-runs.ts'
 
 test.each([
   [send, ['--resume', import.meta.filename], 'Missing --requirements FILE'],
@@ -80,13 +67,6 @@ test.each([
   expect(JSON.parse(told.out[0] ?? '')).toMatchObject(found)
 })
 
-/** Runs a command by its name, as the process does. */
-async function runNamed(env: Record<string, string>, name: string, ...args: string[]) {
-  const { out, err, signal, print, complain } = context([])
-  const code = await runCommand(name, args, env, signal, { print, complain })
-  return { code, out: out.join('\n'), err: err.join('\n') }
-}
-
 test.each(['toString', 'constructor', '__proto__', 'nonsense', '-x'])(
   'a command that there is not, such as %s, is answered with those that there are',
   async (name) => {
@@ -100,22 +80,6 @@ test.each(['help', '--help', '-h'])('%s tells the commands, and is no error', as
   const { code, out, err } = await runNamed({}, name)
   expect({ code, err }).toEqual({ code: 0, err: '' })
   expect(out).toMatch(/^usage: resume-scoring-worker.*\n {2}send {2,}--resume/)
-})
-
-const WITHOUT_KEY = { ...AWAY, OPENAI_KEY: '', KAFKA_TOPIC_FOR_DECISIONS: 'decisions' }
-
-test.concurrent.each([
-  ['send', ...texts],
-  ['inspect', '-1'],
-  ['explain', '-1'],
-  ['redecide', '--threshold', '1', '--dry-run'],
-  ['pause'],
-  ['resume'],
-  ['forget', '-1'],
-  ['adopt-offsets', '--from', 'other'],
-  ['replay-dead-letters'],
-])('%s calls no provider, and asks for no key', async (name, ...args) => {
-  await expect(runNamed(WITHOUT_KEY, name, ...args)).rejects.toThrow(/^(Redis|Kafka) at localhost:1/)
 })
 
 test('what calls the provider asks for a key', async () => {
@@ -185,58 +149,9 @@ test('doctor names every setting that is wrong or not read, and what it seems to
   expect(out).toContain('warn  settings  REDIS_HOTS is not read: did you mean REDIS_HOST?')
 })
 
-test.concurrent(
-  'doctor looks at all parts although none answers, and --check is the same',
-  async () => {
-    const env = { ...AWAY, OPENAI_BASE_URL: 'http://localhost:1/v1' }
-    const { code, out } = await runNamed(env, '--check')
-    expect(code).toBe(1)
-    expect(out.split('\n').map((line) => line.replace(/^(\S+) +(\S+) .*/, '$1 $2'))).toEqual([
-      'ok settings',
-      'FAIL Kafka',
-      'FAIL Redis',
-      'FAIL provider',
-    ])
-    expect(out).toContain('connection failed: ECONNREFUSED at http://localhost:1/v1')
-  },
-  30_000,
-)
-
 test('a file that cannot be read is named', async () => {
   const told = context(['--resume', 'nowhere.txt', '--requirements', import.meta.filename])
   await expect(send(told)).rejects.toThrow(/^--resume nowhere\.txt cannot be read: there is no such file$/)
-})
-
-test.concurrent.each([
-  ['pause', pause, []],
-  ['resume', resume, []],
-  ['inspect', inspect, ['1']],
-  ['forget', forget, ['1']],
-  ['adopt-offsets', adoptOffsets, ['--from', 'other']],
-])('%s says that Redis is away, why, and ends', async (_name, run, args) => {
-  await expect(run(context(args))).rejects.toThrow(/^Redis at localhost:1 does not answer: .*ECONNREFUSED/)
-})
-
-test.concurrent.each([
-  ['send', send, texts],
-  ['replay-dead-letters', replay, []],
-])('%s says that Kafka is away, why, and ends', async (_name, run, args) => {
-  await expect(run(context(args))).rejects.toThrow(/^Kafka at localhost:1: .*ECONNREFUSED/)
-})
-
-test.concurrent('status says of each half why it is not shown, and needs no key', async () => {
-  const { code, out } = await runNamed(WITHOUT_KEY, 'status')
-  expect(code).toBe(1)
-  expect(out).toMatch(/unknown\. Redis at localhost:1 does not answer: .*ECONNREFUSED/)
-  expect(out).toMatch(/backlog: unknown\. Kafka at localhost:1: .*ECONNREFUSED/)
-  expect(out).not.toContain('KafkaJS')
-})
-
-test.concurrent('an interrupted command ends at once', async () => {
-  const user = new AbortController()
-  const ended = pause(context([], user.signal))
-  user.abort(new Error('SIGINT'))
-  await expect(ended).rejects.toThrow('SIGINT')
 })
 
 test('claims are judged without a key, since no model is asked', async () => {

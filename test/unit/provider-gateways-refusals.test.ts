@@ -2,15 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import type { FailureCode } from '../../src/errors.ts'
 import { classifyStatus } from '../../src/provider/classify.ts'
-import { firstForm, partsOf } from '../../src/provider/form.ts'
 import type { Refusal } from '../../src/provider/refusals.ts'
+import { classify, gemini } from '../support/classified.ts'
 
-const PARTS = partsOf(firstForm('https://provider.example/v1'), { name: 's', schema: {} }, false)
-const classify = (status: number, body: unknown) =>
-  classifyStatus(status, typeof body === 'string' ? body : JSON.stringify(body), PARTS)
-const gemini = (code: number, message: string, status = 'INVALID_ARGUMENT', details: unknown[] = []) => [
-  { error: { code, message, status, details } },
-]
 const pydantic = (field: string, msg: string) => ({
   type: 'literal_error',
   loc: ['body', ...field.split('.')],
@@ -44,70 +38,6 @@ describe('a refused part of the request', () => {
         },
       },
       ['format'],
-    ],
-    [
-      'Gemma behind vLLM',
-      400,
-      {
-        object: 'error',
-        message: 'Conversation roles must alternate user/assistant/user/assistant/...',
-        type: 'BadRequestError',
-        param: null,
-        code: 400,
-      },
-      ['roles'],
-    ],
-    [
-      'Mistral behind vLLM',
-      400,
-      {
-        error: {
-          message:
-            'After the optional system message, conversation roles must alternate user/assistant/user/assistant/...',
-          type: 'BadRequestError',
-          param: null,
-          code: 400,
-        },
-      },
-      ['roles'],
-    ],
-    [
-      'llama.cpp with a template',
-      500,
-      {
-        error: {
-          code: 500,
-          message: 'Jinja Exception: Conversation roles must alternate user/assistant/user/assistant/...',
-          type: 'server_error',
-        },
-      },
-      ['roles'],
-    ],
-    [
-      'a server that takes no two messages of one role',
-      422,
-      { detail: 'messages: consecutive messages with the role user' },
-      ['roles'],
-    ],
-    ['Gemma 2', 400, { error: { message: 'System role not supported' } }, ['system']],
-    ['Gemma at Google', 400, gemini(400, 'Developer instruction is not enabled for models/gemma-3-27b-it'), ['system']],
-    [
-      'a template with two roles',
-      500,
-      { error: { message: 'Jinja Exception: Only user and assistant roles are supported!' } },
-      ['system'],
-    ],
-    [
-      'o1-mini',
-      400,
-      {
-        error: {
-          message: "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
-          param: 'messages[0].role',
-          code: 'unsupported_value',
-        },
-      },
-      ['system'],
     ],
     ['Gemini', 400, gemini(400, 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'), ['seed']],
     [

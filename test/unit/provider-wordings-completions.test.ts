@@ -7,36 +7,44 @@ const ok = (message: unknown, choice: object = {}, top: object = {}) => ({
   choices: [{ finish_reason: 'stop', message, ...choice }],
   ...top,
 })
-const comps: [string, unknown, string][] = [
-  ['or err', ok({ content: '' }, { error: { code: 502, message: 'Upstream' }, finish_reason: 'error' }), 'outage'],
-  ['top err', { error: { code: 503, message: 'overloaded' } }, 'outage'],
-  ['top err text', { error: 'upstream connect error' }, 'outage'],
-  ['err str code', ok({ content: '' }, { error: { code: '529', message: 'x' } }), 'outage'],
-  ['err name', { error: { type: 'overloaded_error', message: 'Overloaded' } }, 'outage'],
-  ['err 429', { error: { code: 429, message: 'limit' } }, 'rate_limited'],
-  ['err in message', ok({ content: '', error: { code: 500 } }), 'outage'],
-  ['err list', [{ error: { code: 503, status: 'UNAVAILABLE', message: 'x' } }], 'outage'],
+const completions: [string, unknown, string][] = [
   [
-    'err success false',
+    'OpenRouter: an upstream’s error in the choice',
+    ok({ content: '' }, { error: { code: 502, message: 'Upstream' }, finish_reason: 'error' }),
+    'outage',
+  ],
+  ['an error beside no choices', { error: { code: 503, message: 'overloaded' } }, 'outage'],
+  ['an error as text', { error: 'upstream connect error' }, 'outage'],
+  ['an error with a code as text', ok({ content: '' }, { error: { code: '529', message: 'x' } }), 'outage'],
+  ['an error with a type and no code', { error: { type: 'overloaded_error', message: 'Overloaded' } }, 'outage'],
+  ['a rate limit', { error: { code: 429, message: 'limit' } }, 'rate_limited'],
+  ['an error in the message', ok({ content: '', error: { code: 500 } }), 'outage'],
+  ['a list with an error', [{ error: { code: 503, status: 'UNAVAILABLE', message: 'x' } }], 'outage'],
+  [
+    'success: false with errors',
     { success: false, errors: [{ code: 5006, message: 'upstream timeout' }], result: null },
     'outage',
   ],
   [
-    'status_code minimax',
+    'MiniMax: a status in base_resp',
     { base_resp: { status_code: 1002, status_msg: 'rate limit' }, choices: null },
     'no_completion',
   ],
-  ['err content null', ok({ content: null }, { native_finish_reason: 'error', finish_reason: 'error' }), 'outage'],
-  ['error partial', ok({ content: '{"a"' }, { finish_reason: 'error' }), 'outage'],
-  ['reasoning', ok({ content: null, reasoning_content: '{"a":1}' }), '{"a":1}'],
-  ['reasoning2', ok({ content: '  ', reasoning: '{"a":1}' }), '{"a":1}'],
   [
-    'reasoning details',
+    'no content, ended by an error',
+    ok({ content: null }, { native_finish_reason: 'error', finish_reason: 'error' }),
+    'outage',
+  ],
+  ['part of an answer, ended by an error', ok({ content: '{"a"' }, { finish_reason: 'error' }), 'outage'],
+  ['the answer in reasoning_content', ok({ content: null, reasoning_content: '{"a":1}' }), '{"a":1}'],
+  ['the answer in reasoning', ok({ content: '  ', reasoning: '{"a":1}' }), '{"a":1}'],
+  [
+    'the answer in reasoning_details',
     ok({ content: '', reasoning_details: [{ type: 'reasoning.text', text: '{"a":1}' }] }),
     '{"a":1}',
   ],
   [
-    'parts',
+    'parts: reasoning, then text',
     ok({
       content: [
         { type: 'reasoning', text: 'x' },
@@ -45,27 +53,47 @@ const comps: [string, unknown, string][] = [
     }),
     '{"a":1}',
   ],
-  ['parts obj', ok({ content: [{ type: 'text', text: { value: '{"a":1}' } }] }), '{"a":1}'],
-  ['content obj part', ok({ content: { type: 'text', text: '{"a":1}' } }), '{"a":1}'],
-  ['content json obj', ok({ content: { score: 1 } }), '{"score":1}'],
-  ['parsed', ok({ content: null, parsed: { score: 1 } }), '{"score":1}'],
-  ['tool call', ok({ content: null, tool_calls: [{ function: { arguments: '{"a":1}' } }] }), '{"a":1}'],
-  ['length empty', ok({ content: '' }, { finish_reason: 'length' }), 'thought_out'],
-  ['length reasoning', ok({ content: null, reasoning_content: 'hm' }, { finish_reason: 'MAX_TOKENS' }), 'thought_out'],
+  ['a part whose text is an object', ok({ content: [{ type: 'text', text: { value: '{"a":1}' } }] }), '{"a":1}'],
+  ['content that is one part', ok({ content: { type: 'text', text: '{"a":1}' } }), '{"a":1}'],
+  ['content that is the JSON itself', ok({ content: { score: 1 } }), '{"score":1}'],
+  ['the answer in parsed', ok({ content: null, parsed: { score: 1 } }), '{"score":1}'],
+  ['the answer in a tool call', ok({ content: null, tool_calls: [{ function: { arguments: '{"a":1}' } }] }), '{"a":1}'],
+  ['nothing, ended at the cap', ok({ content: '' }, { finish_reason: 'length' }), 'thought_out'],
   [
-    'length thinkpart',
+    'only reasoning, ended at the cap',
+    ok({ content: null, reasoning_content: 'hm' }, { finish_reason: 'MAX_TOKENS' }),
+    'thought_out',
+  ],
+  [
+    'only a thinking part, ended at the cap',
     ok({ content: [{ type: 'thinking', thinking: 'x' }] }, { finish_reason: 'length' }),
     'thought_out',
   ],
-  ['length seed tag', ok({ content: '<seed:think>hm' }, { finish_reason: 'length' }), 'thought_out'],
-  ['length Thought', ok({ content: '<thinking>hm' }, { finish_reason: 'length' }), 'thought_out'],
-  ['length analysis', ok({ content: '<analysis>hm' }, { finish_reason: 'length' }), 'thought_out'],
-  ['length end tag open after', ok({ content: '<think>hm</think>{"a"' }, { finish_reason: 'length' }), 'cut_off'],
-  ['length', ok({ content: '{"a"' }, { finish_reason: 'length' }), 'cut_off'],
-  ['stop empty', ok({ content: '' }), 'unusable_answer'],
-  ['filter', ok({ content: '' }, { finish_reason: 'SAFETY' }), 'content_filter'],
+  [
+    'an open seed:think tag, ended at the cap',
+    ok({ content: '<seed:think>hm' }, { finish_reason: 'length' }),
+    'thought_out',
+  ],
+  [
+    'an open thinking tag, ended at the cap',
+    ok({ content: '<thinking>hm' }, { finish_reason: 'length' }),
+    'thought_out',
+  ],
+  [
+    'an open analysis tag, ended at the cap',
+    ok({ content: '<analysis>hm' }, { finish_reason: 'length' }),
+    'thought_out',
+  ],
+  [
+    'an answer after its thinking, ended at the cap',
+    ok({ content: '<think>hm</think>{"a"' }, { finish_reason: 'length' }),
+    'cut_off',
+  ],
+  ['an answer, ended at the cap', ok({ content: '{"a"' }, { finish_reason: 'length' }), 'cut_off'],
+  ['an empty answer', ok({ content: '' }), 'unusable_answer'],
+  ['a filter by another name', ok({ content: '' }, { finish_reason: 'SAFETY' }), 'content_filter'],
 ]
-test.each(comps)('under 200: %s', (_name, body, want) => {
+test.each(completions)('under 200: %s', (_name, body, expected) => {
   const read = classifyCompletion(body)
-  expect(read.ok ? read.content.match(/\{.*\}/)?.[0] : read.verdict.code).toBe(want)
+  expect(read.ok ? read.content.match(/\{.*\}/)?.[0] : read.verdict.code).toBe(expected)
 })

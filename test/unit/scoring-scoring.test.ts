@@ -1,89 +1,8 @@
-import { beforeEach, describe, expect, test } from 'vitest'
-import { loadConfig } from '../../src/config.ts'
-import { startJourney } from '../../src/outcomes/effort.ts'
-import type { Log } from '../../src/logging/log.ts'
+import { describe, expect, test } from 'vitest'
 import type { Outcome } from '../../src/outcomes/outcome.ts'
 import { readDecision } from '../../src/scoring/decision-record.ts'
-import type { ModelAnswer } from '../../src/scoring/answer.ts'
-import type { CachedResult } from '../../src/scoring/cache.ts'
 import { readReasons } from '../../src/scoring/reasons.ts'
-import type { Scoring } from '../../src/scoring/scoring.ts'
-import { createScoring } from '../../src/scoring/scoring.ts'
-import { createTokenEstimator } from '../../src/provider/tokens.ts'
-
-const { signal } = new AbortController()
-const address = { callbackUrl: 'https://x', processingId: 7n, userId: 1n, resumeId: 2n, requirementsId: 3n }
-const request = { address, requirements: 'Python, Kafka, Docker', resume: 'Аврора: Python, Kafka и Docker пять лет' }
-
-const answerWith = (changes: object = {}) =>
-  JSON.stringify({
-    requirements: ['Python', 'Kafka', 'Docker'].map((requirement) => ({
-      requirement,
-      quote: requirement,
-      evidence: 'stated',
-    })),
-    score: 95,
-    recommendation: 'Кандидат подходит.',
-    ...changes,
-  })
-
-let kept: Map<string, CachedResult>
-let flags: string[]
-let reviewed: (bigint | string)[]
-let logged: string[]
-beforeEach(() => {
-  kept = new Map()
-  flags = []
-  reviewed = []
-  logged = []
-})
-
-function create(env: Record<string, string> = {}, ttl = true) {
-  const say = (message: string, fields?: object) =>
-    void logged.push(`${message} ${JSON.stringify(fields, (_key, v: unknown) => (typeof v === 'bigint' ? `${v}` : v))}`)
-  const log: Log = { error: say, warn: say, info: say, debug: say }
-  return createScoring({
-    config: loadConfig({ OPENAI_KEY: 'k', KAFKA_TOPIC_FOR_DECISIONS: 'decisions', ...env }),
-    cache: {
-      keyOf: ({ requirements, resume }) => (ttl ? `${requirements}|${resume}` : null),
-      get: async (key) => kept.get(key) ?? null,
-      put: async (key, result) => void kept.set(key, result),
-    },
-    estimator: createTokenEstimator('gpt-4.1'),
-    metrics: {
-      cacheLookedUp: () => undefined,
-      flagged: (flag) => void flags.push(flag),
-      reviewNeeded: (reason) => void reviewed.push(reason),
-    },
-    reviews: { add: async (id) => void reviewed.push(id) },
-    log,
-    now: () => 0,
-  })
-}
-
-const paid = { ...startJourney(), attempts: 1, billedTokens: 700, promptTokens: 600, completionTokens: 100 }
-
-function readBy(scoring: Scoring, content: string): ModelAnswer {
-  const answer = scoring.read(content)
-  if (answer === null) throw new Error('the answer cannot be used')
-  return answer
-}
-
-async function answered(
-  content: string,
-  changes: Partial<typeof request> = {},
-  env = {},
-  billed: number | null = null,
-  isSecond = false,
-) {
-  const scoring = create(env)
-  const prepared = scoring.prepare({ ...request, ...changes })
-  const promptTokens = billed ?? Math.round(prepared.estimate.raw * 0.8)
-  const answer = readBy(scoring, content)
-  const checked = await scoring.verify(prepared, { answer, model: 'gpt-4.1-mini-2025-04-14', promptTokens })
-  const outcome = await scoring.conclude(prepared, checked, paid, isSecond)
-  return { scoring, prepared, outcome: outcome as Outcome & { kind: 'success' } }
-}
+import { answerWith, answered, create, flags, kept, logged, request, reviewed, signal } from './scorings.ts'
 
 test('of a prompt that the server cut without a word says so, and teaches nothing', async () => {
   const whole = await answered(answerWith())
@@ -199,62 +118,6 @@ describe('a decision record', () => {
     expect(scoring.decisionRecords(request, outcome)).toEqual([])
     const failure: Outcome = { kind: 'failure', code: 'timeout', message: 'm', headers: {} }
     expect(create().decisionRecords(request, failure)).toEqual([])
-  })
-})
-
-describe('asking', () => {
-  test('is done once for ten requests with the same texts at the same time', async () => {
-    const scoring = create()
-    let calls = 0
-    const results = await Promise.all(
-      Array.from({ length: 10 }, (_, i) => {
-        const prepared = scoring.prepare({ ...request, address: { ...address, processingId: BigInt(i) } })
-        const ask = async () => {
-          calls += 1
-          const answer = readBy(scoring, answerWith())
-          const checked = await scoring.verify(prepared, { answer, model: 'm', promptTokens: null })
-          return { kind: 'final' as const, outcome: await scoring.conclude(prepared, checked, paid, false) }
-        }
-        return scoring.askOnce(prepared, ask, signal)
-      }),
-    )
-    expect(calls).toBe(1)
-    const headers = results.map(({ outcome }) => outcome.headers['scoring-cached'])
-    expect(headers.filter((cached) => cached === 'false')).toHaveLength(1)
-    expect(headers.filter((cached) => cached === 'true')).toHaveLength(9)
-  })
-
-  test('is done each time without a cache', async () => {
-    const scoring = create({}, false)
-    let calls = 0
-    const ask = async () => (calls += 1)
-    await Promise.all([1, 2].map(() => scoring.askOnce(scoring.prepare(request), ask, signal)))
-    expect(calls).toBe(2)
-  })
-
-  test('is not done for texts that the model can never take', () => {
-    const resume = 'слово '.repeat(40_000)
-    const of = (model: string) => {
-      const scoring = create({ OPENAI_MODEL: model })
-      return scoring.mostTokens(scoring.prepare({ ...request, resume }), 1_000)
-    }
-    expect(of('gpt-4')).toBeNull()
-    expect(of('gpt-4.1-mini-2025-04-14')).toBeGreaterThan(40_000)
-    expect(of('a model that nobody knows')).toBeGreaterThan(40_000)
-  })
-
-  test('is done with texts without invisible characters', () => {
-    const { texts, messages } = create().prepare({ ...request, resume: 'Py\u200bthon\0\ud800' })
-    expect(texts.resume).toBe('Python')
-    expect(messages[2]?.content).toContain('\nPython\n')
-  })
-
-  test('reads an answer by its schema, and logs what is wrong without its words', () => {
-    const scoring = create()
-    expect(scoring.read(answerWith())).toEqual(JSON.parse(answerWith()))
-    expect(scoring.read(answerWith({ score: 'секрет' }))).toBeNull()
-    expect(logged.join()).toContain('score')
-    expect(logged.join()).not.toContain('секрет')
   })
 })
 

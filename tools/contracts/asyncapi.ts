@@ -113,7 +113,7 @@ export function asyncApi(schemas: Record<SchemaName, JsonSchema>): JsonSchema {
   }
 }
 
-/** The document itself says which dialect its schemas are in. */
+/** Drops `$schema`, because the document itself names the dialect of its schemas. */
 const withoutDialect = (schema: JsonSchema) =>
   Object.fromEntries(Object.entries(schema).filter(([name]) => name !== '$schema'))
 

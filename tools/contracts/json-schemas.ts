@@ -48,12 +48,12 @@ export function jsonSchemas(): Record<SchemaName, JsonSchema> {
 
 type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>['override']>
 
-/** Numbers are read as text (lib/json.ts), which is a custom type for zod. */
+/** lib/json.ts reads numbers as text, which zod sees as a custom type: show it as the number that it is. */
 const showNumber: Override = ({ zodSchema, jsonSchema }) => {
   if (zodSchema._zod.def.type === 'custom') jsonSchema.type ??= 'integer'
 }
 
-/** zod copies a schema through JSON, which knows no bigint: the limits of 64-bit integers are put in afterwards. */
+/** Puts in the limits of 64-bit integers afterwards, because zod copies a schema through JSON, which has no bigint. */
 function withInt64Limits(schema: unknown): JsonSchema {
   return mapObjects(schema, (object) =>
     object['format'] === 'int64' ? { ...object, minimum: INT64_MIN, maximum: INT64_MAX } : object,

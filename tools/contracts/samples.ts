@@ -35,5 +35,5 @@ const texts = {
 
 export type SampleName = keyof typeof texts
 
-/** As they stand in Kafka. */
+/** The samples' values as Kafka holds them. */
 export const sampleTexts: Readonly<Record<SampleName, string>> = texts

@@ -1,4 +1,4 @@
-/** The demo's audit: what was sent against what stands in Kafka. Pure. */
+/** The demo's audit: compares what was sent with what Kafka holds. Pure. */
 import { FAILURES } from '../../src/errors.ts'
 import type { Answer } from './answers.ts'
 import type { Expected, Sample } from './samples.ts'
@@ -8,13 +8,13 @@ export interface Evidence {
   notifications: readonly Answer[]
   /** Ids of the processing records. */
   records: readonly bigint[]
-  /** Values of the dead letters, and why they are. */
+  /** Values of the dead letters, and the reason of each. */
   deadLetters: readonly { value: string; reason: string }[]
-  /** Quotes of the resumes by id, from the decision records; null where nothing is proved. */
+  /** Quotes from the resumes, by id, taken from the decision records; null where nothing is proved. */
   proofs: ReadonlyMap<bigint, string | null>
   /** Requests that arrived at the stand-in. */
   calls: number
-  /** The most calls that may have left no outcome: they died with a worker and were repeated. */
+  /** Most calls that may have no outcome, because they died with a worker and were repeated. */
   lostCalls: number
 }
 
@@ -23,7 +23,7 @@ export interface Row {
   sample: Sample
   answer: Answer | null
   outcome: string
-  /** What of the resume proves the score; null for nothing. */
+  /** The quote that proves the score; null when there is none. */
   proof: string | null
 }
 
@@ -36,13 +36,13 @@ export interface Audit {
   /** Of each dead letter. */
   deadLetterReasons: string[]
   calls: number
-  /** HTTP attempts that the answers say were paid from the budget. */
+  /** HTTP attempts that the budget paid, by the answers' headers. */
   paid: number
-  /** Sentences; empty when everything is as it should be. */
+  /** What is wrong, as sentences; empty when the run is clean. */
   problems: string[]
 }
 
-/** @returns the figures, a row for each sample in the order of sending, and whatever is not as it should be */
+/** @returns the figures, a row for each sample in the order of sending, and what is wrong */
 export function audit(samples: readonly Sample[], evidence: Evidence): Audit {
   const answersById = Map.groupBy(evidence.notifications, ({ id }) => id)
   const recordsById = Map.groupBy(evidence.records, (id) => id)

@@ -1,4 +1,4 @@
-/** `demo`: the worker's main job on this machine, from an empty Kafka to an audit, and nothing is left running. */
+/** `demo`: runs the worker on this machine, from an empty Kafka to an audit, and leaves nothing running. */
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readTexts } from '../../src/cli/send.ts'
@@ -56,9 +56,9 @@ const NEXT = [
 ]
 
 /**
- * Prints as it goes.
+ * Runs the demo and prints its progress.
  * @returns 0; 1 when the audit found something, or something could not be stopped; 130 when the user stopped it
- * @throws NoServices when there is no Kafka and Redis to be had; Error when something does not start
+ * @throws NoServices when it can get no Kafka and Redis; Error when something does not start
  */
 export async function run({
   args,
@@ -132,7 +132,7 @@ const liveSettings = (env: Surroundings['env']): Record<string, string> =>
     ),
   )
 
-/** For what could not be released. */
+/** @returns a log that prints what could not be released */
 function printing(print: (line: string) => void): Log {
   const say = (message: string, fields = {}) => print(`${message}: ${Object.values(fields).map(String).join(', ')}`)
   return { ...lastReason(), warn: say, error: say }
@@ -140,7 +140,7 @@ function printing(print: (line: string) => void): Log {
 
 type Surroundings = Pick<CommandContext, 'env' | 'signal'> & { terminal: Terminal }
 
-/** Sets the stage on whatever services there are, plays on it, and shows what came of it. @returns whether it is clean */
+/** Gets services, runs the demo on them, and prints the audit. @returns whether the audit is clean */
 async function perform(surroundings: Surroundings, releases: ReleaseStack): Promise<boolean> {
   const { signal, terminal } = surroundings
   const { print } = terminal

@@ -1,4 +1,4 @@
-/** The demo's process: arguments, signals, exit code. It reads no `.env`: a demo must never find its way to the services named there. */
+/** The demo's process: arguments, signals, exit code. It reads no `.env`, so that a demo never touches the services named there. */
 import { onSignal } from '../lib/on-signal.ts'
 import { run } from './demo.ts'
 import { createTerminal } from './terminal.ts'

@@ -15,10 +15,10 @@ import type { Stage } from './stage.ts'
 import { publish, readDecisions, watch } from './stage.ts'
 
 const ID = 1n
-/** With the free tier's three requests a minute and a slow model; the worker itself retries for longer. */
+/** Enough for the free tier's three requests a minute and a slow model; the worker itself retries for longer. */
 const ANSWER_LIMIT_MS = 180_000
 
-/** @returns what a live run costs at most, as a sentence for before it */
+/** @returns a sentence for before a live run, which says what it costs at most */
 export function costLine(texts: Texts, { config }: Stage): string {
   const { model, maxCompletionTokens, responseFormat } = config.provider
   const prompt = buildPrompt(sanitize(texts).texts, { responseFormat, verdictMinScore: config.verdictMinScore })

@@ -87,7 +87,7 @@ export async function play(scene: Scene, samples: readonly Sample[], releases: R
   return { sentAtMs, kill }
 }
 
-/** Starts `count` workers, which end with `releases`, and says which they are. */
+/** Starts `count` workers, which end with `releases`, and prints their process ids. */
 export async function start(
   scene: Omit<Scene, 'stub'>,
   count: number,
@@ -108,7 +108,7 @@ export async function start(
 
 export const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
 
-/** Defers its stop, which also waits for one that is still starting. */
+/** Defers the stop of what is being started; the stop waits until the start is over. */
 export function releaseStarted<T>(
   releases: ReleaseStack,
   what: string,
@@ -136,7 +136,7 @@ function createScreen(samples: readonly Sample[], { stub, terminal, signal }: Sc
     if (shown.size >= byId.size) finish()
   }
   return {
-    /** Resolves when every id, and the message without one, was shown. */
+    /** Resolves when the outcome of every id, and of the message without an id, was shown. */
     complete,
     answers,
     answer(answer: Answer) {
@@ -159,7 +159,7 @@ function createScreen(samples: readonly Sample[], { stub, terminal, signal }: Sc
   }
 }
 
-/** In the working directory, or where that cannot be written, beside other temporary files; a run's logs are kept. */
+/** Log directories in the working directory, or among the temporary files when that cannot be written. Logs are kept after a run. */
 export async function chooseLogDirs(tag: string): Promise<string[]> {
   const root = join('logs', tag)
   const base = await mkdir(root, { recursive: true }).then(

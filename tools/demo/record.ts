@@ -1,6 +1,6 @@
 /**
- * `node tools/demo/record.ts`: runs the demo and draws what it printed, as it came, into docs/demo.svg. Where pictures do not move,
- * all of it is seen at once.
+ * `node tools/demo/record.ts`: runs the demo and draws its output into docs/demo.svg, animated at the pace of the run. Viewers without
+ * animation show all of it at once.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

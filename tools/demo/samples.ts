@@ -1,16 +1,16 @@
-/** The demo's requests: resumes of different fit in two languages, and what a careless producer sends beside them. */
+/** The demo's requests: resumes of different fit in two languages, and the faulty messages of a careless producer. */
 import { stringifyExact } from '../../src/lib/json.ts'
 import type { Resume } from './resumes.ts'
 import { endlessParagraph, hiddenInstruction, resumes } from './resumes.ts'
 import { vacancies } from './vacancies.ts'
 
-/** What is to become of a sample, for the audit at the end. */
+/** The expected ending of a sample, for the audit. */
 export type Expected = 'scored' | 'duplicate' | 'dead_letter' | 'invalid' | 'too_long'
 
 export interface Sample {
   /** For the table; no name and nothing of the texts. */
   title: string
-  /** null: the message has none that can be read */
+  /** null when none can be read from the message */
   processingId: bigint | null
   /** The message's value, as a producer would send it. */
   value: string
@@ -61,6 +61,6 @@ export function demoSamples(firstId: bigint): Sample[] {
     request({ ...second, title: 'слишком длинное', text: overLong() }, 'too_long'),
     request({ ...second, title: 'те же тексты, id > 2^53' }, 'scored', 2n ** 53n + 1n + firstId * 2n),
   ]
-  // Problematic messages stand between good ones, not after them.
+  // Put faulty messages between good ones, not after them.
   return bad.reduce((all, sample, i) => all.toSpliced(3 * i + 3, 0, sample), scored)
 }

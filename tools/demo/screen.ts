@@ -1,4 +1,4 @@
-/** How the demo looks: lines of at most 120 columns. Pure. */
+/** Renders the demo's output in lines of at most 120 columns. Pure. */
 import type { Answer } from './answers.ts'
 import type { Audit, Row } from './audit.ts'
 import { outcomeOf } from './audit.ts'
@@ -100,7 +100,7 @@ export interface Progress {
 
 const thousands = (count: number) => count.toLocaleString('en')
 
-/** @returns how far it is, and what it has cost so far, for the line that changes */
+/** @returns the progress and the cost so far, for the line that changes */
 export const progressLine = ({ done, all, inFlight, requests, tokens }: Progress, budget: Budget): string =>
   `  ${done}/${all} done, ${inFlight} in flight, used ${requests}/${budget.OPENAI_RPM} requests, ${thousands(tokens)}/${thousands(budget.OPENAI_TPM)} tokens`
 

@@ -1,4 +1,4 @@
-/** What one run of the demo has to itself on whatever services there are: topics, group, key prefix, settings. */
+/** What one run of the demo owns on the services: topics, group, key prefix, settings. */
 import { randomBytes } from 'node:crypto'
 import { isAbsolute, resolve } from 'node:path'
 import { abortable, pause } from '../../src/lib/abortable.ts'
@@ -21,7 +21,7 @@ import type { Sample } from './samples.ts'
 
 /** A partition for each worker. */
 export const WORKERS = 2
-/** Raised, so that nobody has to wait; the over-long sample is above the tokens of a minute and is refused for it. */
+/** High, so that nobody waits; only the over-long sample exceeds the tokens of a minute, and fails. */
 export const BUDGET = { OPENAI_RPM: 600, OPENAI_TPM: 90_000 }
 
 /** A key for each worker, by which the stand-in tells their calls apart. @param n counted from 0 */
@@ -51,13 +51,13 @@ export function createStage(services: Record<string, string>, model: Record<stri
     KAFKA_TOPIC_FOR_NOTIFICATIONS: `${tag}.notifications`,
     KAFKA_TOPIC_FOR_UPLOADING_DATA: `${tag}.uploading_data`,
     KAFKA_TOPIC_FOR_DEAD_LETTERS: `${tag}.AI_handler_dead_letters`,
-    // They quote the resumes, which is why a user has to ask for them; these resumes are made up.
+    // Decision records quote resumes, so they are off by default; these resumes are invented.
     KAFKA_TOPIC_FOR_DECISIONS: `${tag}.decisions`,
     KAFKA_TOPIC_PARTITIONS: String(WORKERS),
     KAFKA_START_FROM: 'earliest',
     REDIS_KEY_PREFIX: `${tag}:`,
     ...model,
-    // Few, so that one can watch the answers come.
+    // Few, so that a viewer can watch the answers come.
     MAX_CALLS_IN_FLIGHT: '3',
   }
   return { tag, settings, config: loadConfig(settings) }
@@ -116,7 +116,7 @@ export interface Watcher {
   deadLetter(reason: string): void
 }
 
-/** Tells what the workers publish, as it comes. @returns a function that ends it */
+/** Reports what the workers publish, as it comes. @returns a function that ends the reading */
 export async function watch(clients: KafkaClients, { tag, config }: Stage, watcher: Watcher) {
   const consumer = clients.consumer({ groupId: `${tag}.screen`, maxWaitTimeInMs: POLL_MS })
   await consumer.connect()

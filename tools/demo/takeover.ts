@@ -9,7 +9,7 @@ import type { Workers } from './workers.ts'
 
 /** The worker that is killed: it has the samples of partition 0, unless the group dealt them the other way round. */
 const VICTIM = 0
-/** Answers before the kill, so that one sees the work before it is disturbed. */
+/** Answers before the kill, so that a viewer sees undisturbed work first. */
 const ANSWERS_BEFORE = 5
 /** A call younger than this is still unanswered when the signal arrives. */
 const FRESH_MS = 250

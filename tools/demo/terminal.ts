@@ -1,4 +1,4 @@
-/** Where the demo prints: a terminal of some width, or a pipe. Only a terminal that can go back gets a line that changes. */
+/** Where the demo prints: a terminal or a pipe. Only a terminal that can move its cursor gets a line that changes. */
 import { styleText } from 'node:util'
 import { cells } from './screen.ts'
 
@@ -7,7 +7,7 @@ export type Print = (line: string) => void
 export interface Terminal {
   /** Prints a line, wrapped at the width, above the line that changes. */
   print: Print
-  /** Replaces the line that changes; null takes it away. Does nothing where the terminal cannot go back. */
+  /** Replaces the line that changes; null removes it. Does nothing when the terminal cannot move its cursor. */
   live: (line: string | null) => void
   columns: number
   /** In colour, unless NO_COLOR is set or the output is no terminal. */

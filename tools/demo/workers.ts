@@ -1,4 +1,4 @@
-/** The demo's workers: the program that the user would start, as processes of their own. */
+/** The demo's workers: processes of the same program that a user would start. */
 import { mkdir, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ export interface Workers {
   pids: number[]
   /** Ends one with SIGKILL, as a crash or a lost machine does. @param n counted from 0 */
   kill(n: number): Promise<void>
-  /** Has them drain, and ends what is left of them after 5 s. May be called again. */
+  /** Asks the workers to drain, and kills those that are left after 5 s. May be called again. */
   stop(): Promise<void>
 }
 
@@ -68,7 +68,7 @@ export async function startWorkers(
 async function end(worker: Guarded): Promise<void> {
   const limit = new AbortController()
   const late = sleep(DRAIN_MS, undefined, { signal: limit.signal }).catch(() => {
-    // It ended in time.
+    // The worker ended in time.
   })
   await Promise.race([worker.kill('SIGTERM'), late])
   limit.abort()

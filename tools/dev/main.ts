@@ -17,7 +17,7 @@ const say = (line: string) => void process.stdout.write(`${line}\n`)
 const signal = onSignal()
 const releases: (() => Promise<unknown>)[] = []
 try {
-  // Before services are started that would have to be stopped again.
+  // Check the port first, before starting services that would have to be stopped again.
   await requireFree(STUB_PORT, '`npm run dev` or `npm run openai-stub`')
   await requireFree(OPS_PORT, '`npm run dev`')
   const services = await fixedServices(say, signal)

@@ -1,4 +1,4 @@
-/** The stand-in's opinion of a resume: the same for the same texts, and never more than the texts say. */
+/** The stand-in's opinion of a resume: the same for the same texts, and based on nothing but the texts. */
 import { splitRequirements } from './requirements.ts'
 import type { Texts } from './texts.ts'
 

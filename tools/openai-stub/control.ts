@@ -1,4 +1,4 @@
-/** The server's own interface under `/__stub/`: its log, and what it should do wrong. */
+/** The server's control interface under `/__stub/`: its log, its faults and its settings. */
 import { z } from 'zod'
 import type { Arrival } from './arrivals.ts'
 import type { Settings } from './decide.ts'

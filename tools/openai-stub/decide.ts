@@ -13,7 +13,7 @@ import type { ChatRequest } from './validate.ts'
 import { isProblem, readRequest } from './validate.ts'
 import type { createLimits } from './windows.ts'
 
-/** What the server is set to; `configure` changes it while it runs. */
+/** The server's settings; `configure` changes them while it runs. */
 export interface Settings {
   /** ms before an answer; errors are sent at once */
   latencyMs: number

@@ -1,4 +1,4 @@
-/** Servers that speak OpenAI's API in ways of their own: what they refuse, how they say it, and how their models answer. */
+/** Servers that deviate from OpenAI's API: what they refuse, how they word it, and how their models answer. */
 import type { Problem } from './problem.ts'
 
 export interface Gateway {

@@ -182,7 +182,7 @@ export async function startStub(options: StubOptions = {}): Promise<Stub> {
   const route = router(brain, arrivals, controls)
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (req, res) => {
     route(req, res).catch((error: unknown) => {
-      // A mistake of this server's own: seen by the client, so that a test does not wait for nothing.
+      // A bug in this server: tell the client, so that a test does not wait in vain.
       if (!res.headersSent) sendJson(res, 500, JSON.stringify({ error: { message: String(error), type: 'stub_bug' } }))
       else res.destroy()
     })

@@ -1,4 +1,4 @@
-/** `npm run plan`: which limits so many requests need, tried on the budget's own scripts. It reads no settings and no `.env`. */
+/** `npm run plan`: finds the limits that a load needs, by running the budget's own scripts. It reads no settings and no `.env`. */
 import { readFile } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import { buildPrompt } from '../../src/scoring/prompt.ts'

@@ -1,4 +1,4 @@
-/** Finds the least limits at which nobody is refused and 99 % wait no longer than asked. */
+/** Finds the lowest limits at which no request is refused and 99 % wait no longer than wanted. */
 import { BUDGET_WINDOWS } from '../../src/budget/limits.ts'
 import { DAY_MS, mostWithin } from './arrivals.ts'
 import type { Day, Load } from './simulate.ts'
@@ -14,7 +14,7 @@ export interface Limits {
 export interface Plan {
   limits: Limits
   day: Day
-  /** Whether the day meets what was asked; it does by construction when every limit was searched. */
+  /** Whether the day meets the target; always true when every limit was searched. */
   isEnough: boolean
 }
 
@@ -30,8 +30,8 @@ const LATE_PART = 0.01
 const { minuteMs, dayMs, marginMs } = BUDGET_WINDOWS
 
 /**
- * Searches the limits that are not given, one after the other: requests a day, requests a minute, tokens a minute. Each is the
- * least with those before it as they are.
+ * Searches the limits that are not given, one after the other: requests a day, requests a minute, tokens a minute. Each is the lowest
+ * that works with the limits found before it.
  */
 export async function findLimits(
   load: Load,
@@ -41,7 +41,7 @@ export async function findLimits(
 ): Promise<Plan> {
   const { arrivals, reserved, billed, callMs, lookEveryMs } = load
   const limits: Limits = { rpm: given.rpm ?? null, tpm: given.tpm ?? null, rpd: given.rpd ?? null }
-  // The next day is like this one: its first requests need the units that these give back.
+  // Tomorrow is like today: its first requests need the units that today's give back.
   if (given.rpd === undefined) limits.rpd = roundUp(mostInADay(arrivals))
   const allowed = Math.floor(arrivals.length * LATE_PART)
   const tooMany = () => {
@@ -80,9 +80,9 @@ export async function findLimits(
 }
 
 /**
- * @param from near what is wanted, and rather too low
- * @param to certainly enough
- * @returns the least number, to PRECISION, that passes
+ * @param from a first guess, better too low than too high
+ * @param to a value that certainly passes
+ * @returns the lowest value that passes, to PRECISION
  */
 async function least(from: number, to: number, passes: (value: number) => Promise<boolean>): Promise<number> {
   let low = Math.max(1, Math.ceil(from * (1 - PRECISION)))

@@ -12,7 +12,7 @@ export interface Load {
   /** Tokens: what each request reserves, and what it is billed. */
   reserved: number
   billed: number
-  /** From a grant to its settlement. */
+  /** From a grant to its settlement, ms. */
   callMs: number
   /** BUDGET_MAX_WAIT_SECONDS, in ms. */
   patienceMs: number
@@ -24,7 +24,7 @@ export interface Day {
   /** Waits of those that were granted, ms, ascending. */
   waits: number[]
   refused: number
-  /** Calls at once, at the most. */
+  /** Most calls at the same time. */
   inFlight: number
   /** The most that the rolling minute and the rolling day held. */
   peak: { requestsPerMinute: number; tokensPerMinute: number; requestsPerDay: number }
@@ -38,7 +38,7 @@ const AT_ONCE = 64
 /** A worker asks in the very ms of its turn; the simulation asks for a backlog this often, ms. */
 const ASK_EVERY_MS = 1_000
 
-/** Told of each wait as it is known (ms; null: a refusal); true ends the day early. */
+/** Called with each wait as soon as it is known (ms; null for a refusal); returns true to end the day early. */
 export type Enough = (waitMs: number | null) => boolean
 
 /** @throws what Redis throws; Error when the budget does not open, or is lost */

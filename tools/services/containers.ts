@@ -43,7 +43,7 @@ export async function containerServices({ env, say, signal, ports }: RungContext
       await start(kafkaContainer(library, kafkaImage, host, port as number))
       return `${host}:${port}`
     })
-    // Waits for both, so that when one fails, the other is not still starting.
+    // Wait for both, so that neither is still starting when the other has failed.
     await Promise.allSettled([kafka, redis])
     const [broker, redisContainer] = await Promise.all([kafka, redis])
     await untilBrokerAnswers(broker, signal)

@@ -1,4 +1,4 @@
-/** A local service as a child process that cannot outlive this one, in a directory that is removed with it. */
+/** Runs a local service as a child process that cannot outlive this one, in a directory that is removed with it. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'

@@ -28,8 +28,8 @@ const RUNGS: Record<Rung, StartRung> = {
 export class NoServices extends Error {}
 
 /**
- * Gets a Kafka and a Redis, and says which rung of the ladder they are on.
- * With `ports` it starts them in any case: services that are given run already, at ports of their own.
+ * Gets a Kafka and a Redis, and prints from which rung of the ladder.
+ * With `ports` it always starts them and ignores given services, which have ports of their own.
  * @param rungs replaced by tests
  * @throws NoServices when no rung is there, or not the forced one; Error when one is there and fails
  */
@@ -108,7 +108,7 @@ async function localServices({ env, say, signal, ports }: RungContext): Promise<
   return `missing: ${[...new Set(errors.map((error) => error.message))].join(', ')}`
 }
 
-/** The file system's own messages do not say what to do. */
+/** Adds what to do to errors of the file system, whose own messages do not say it. */
 function withRemedy(failure: Error): Error {
   const remedy = remedyFor(failure.message)
   return remedy === null || failure.message.includes(remedy) ? failure : new Error(remedy, { cause: failure })

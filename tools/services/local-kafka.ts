@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { Kafka, logLevel } from 'kafkajs'
-// Without it each use prints a warning of Node.
+// Without this import each use of kafkajs prints a warning of Node.
 import '../../src/kafka/mended.ts'
 import type { Downloads } from './download.ts'
 import { kafkaJars, MissingTool } from './download.ts'
@@ -201,7 +201,7 @@ export async function brokerAnswers(broker: string, clusterId?: string): Promise
     const cluster = await admin.describeCluster()
     return cluster.brokers.length > 0 && (clusterId === undefined || cluster.clusterId === clusterId)
   } catch {
-    // Not up yet: the caller asks again, within its limit.
+    // The broker is not up yet; the caller asks again, within its time limit.
     return false
   } finally {
     await admin.disconnect()

@@ -110,7 +110,7 @@ async function answers(socketFile: string, signal: AbortSignal): Promise<boolean
     const [reply] = (await once(socket, 'data', { signal })) as [Buffer]
     return /^(\+PONG|-NOAUTH)/.test(reply.toString())
   } catch {
-    // Not up yet, or still loading: the caller asks again, within its limit.
+    // Redis is not up yet or still loading; the caller asks again, within its time limit.
     return false
   } finally {
     socket.destroy()

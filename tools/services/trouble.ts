@@ -1,4 +1,4 @@
-/** What a person can do when a service does not start, in one sentence where the cause is known. */
+/** Says in one sentence what to do when a service does not start and the cause is known. */
 import { statfs } from 'node:fs/promises'
 
 const REMEDIES: [RegExp, string][] = [

@@ -1,4 +1,4 @@
-/** Asks the model as a worker does, through the fleet's gate and budget, about texts that no message brought. */
+/** Asks the model as a worker does, through the fleet's gate and budget, about texts that come from a file instead of Kafka. */
 import { randomInt, randomUUID } from 'node:crypto'
 import { pause } from '../../lib/abortable.ts'
 import type { Settled } from '../../pipeline/asking.ts'
@@ -22,7 +22,7 @@ import type { TokenEstimator } from '../../provider/tokens.ts'
 import { verifyAnswer } from '../../scoring/verify.ts'
 import { duration } from '../../lib/text.ts'
 
-/** Nobody wants to be told the same more often. */
+/** The same warning is repeated no more often than this. */
 const TELL_EVERY_MS = 60_000
 
 export interface AskingParts {
@@ -35,8 +35,8 @@ export interface AskingParts {
 }
 
 /**
- * @returns a function that asks one question, and again where a worker would. It rejects with the signal's reason, and with an
- * Error that says what to do when the provider takes no call at all
+ * @returns a function that asks one question and retries as a worker would. It rejects with the signal's reason, and with an Error
+ * that says what to do when the provider refuses every call
  */
 export function createAsking({ config, budget, gate, provider, estimator, log }: AskingParts) {
   const attempt = createAsk({
@@ -44,7 +44,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
     gate,
     provider,
     log,
-    // No claims are asked for, so that nobody else can have taken this one; and the budget knows by itself whether it is lost.
+    // An evaluation makes no claims, so no other worker can take one over; the budget itself notices when Redis loses its data.
     dedupe: {
       begin: async (id, owner) => ({ kind: 'begun', lease: leaseOf(id, owner), ...NO_STARTS }),
       end: async () => {},
@@ -53,7 +53,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
     metrics: { callFinished: () => {} },
   })
   const ask = inTurn(provider, attempt)
-  // The gate tells requests apart by their ids, which must not be those of a worker's requests.
+  // The gate tells requests apart by id, so these ids must differ from those of real requests.
   let lastId = -BigInt(randomInt(2 ** 47)) * 2n ** 15n
   let toldMs = -TELL_EVERY_MS
 
@@ -68,7 +68,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
     throw new TypeError(`a question of no claim cannot end as ${settled.kind}`)
   }
 
-  /** The budget's turn is far away: a worker would answer "later", here it is later that is waited for. */
+  /** Waits for a turn of the budget that is far away, where a worker would refuse the request. */
   async function outlast(waitMs: number, signal: AbortSignal): Promise<void> {
     const nowMs = performance.now()
     if (nowMs - toldMs >= TELL_EVERY_MS) {
@@ -116,7 +116,7 @@ const NOBODY: ClaimOwner = { group: '', topic: '', partition: 0, offset: 0n, tim
 
 const leaseOf = (id: bigint, owner: ClaimOwner) => ({ id, owner, token: randomUUID(), alone: false })
 
-/** A key, way out or configuration that is refused is waited for by a worker; who evaluates is there to mend it. */
+/** A worker waits while key, way out or configuration are refused; an evaluation ends, because its user can mend them. */
 function endIfHopeless({ code, evidence }: Failure): void {
   const { most, remedy } = FAILURES[code]
   if (most !== null || (evidence.successes > 0 && !evidence.held)) return

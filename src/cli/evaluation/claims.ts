@@ -1,10 +1,10 @@
 /**
- * Judges the verification by claims whose truth is known, without a model: what of the true is thrown away, and what of the false
- * is published.
+ * Judges the verification by claims whose truth is known, without a model: how many true claims it rejects, and how many false ones
+ * it publishes.
  *
- * The answers of a claims file are put to the verification twice, as two models would have given them. A careless one calls
- * everything `stated` that the file says was claimed (`met: true`, or its own `evidence`). A careful one judges each quote as the
- * truth is: false claims are told as what they are, and invented quotes are left out.
+ * Each answer of a claims file is verified twice, as two models would have given it. The careless model calls everything `stated`
+ * that the file says was claimed (`met: true`, or its own `evidence`). The careful one judges each quote truthfully: it reports a
+ * false claim as what it is, and leaves invented quotes out.
  */
 import { z } from 'zod'
 import { sanitize } from '../../lib/sanitize.ts'
@@ -23,7 +23,7 @@ const line = z.object({
       z.object({
         requirement: z.string(),
         quote: z.string(),
-        /** Of answers in the form of prompt-1. */
+        /** Only in answers in the form of prompt-1. */
         met: z.boolean().optional(),
         evidence: z.enum(EVIDENCE).optional(),
       }),
@@ -94,7 +94,7 @@ function answerOf(claimed: ClaimedCase, reader: Reader): ModelAnswer {
   return { ...claimed.answer, requirements, score: publishedScore(100, stated, requirements.length) }
 }
 
-/** How many of how many. */
+/** A count, and the number of cases that it is out of. */
 export interface Share {
   count: number
   of: number
@@ -102,19 +102,19 @@ export interface Share {
 
 export interface ClaimsReport {
   reader: Reader
-  /** Of the true claims: not published; and for which reasons, by name. */
+  /** How many true claims were not published, and how many for each reason. */
   trueRejected: Share
   reasons: Record<string, number>
-  /** Of the false claims, by kind: published. */
+  /** How many false claims were published, by kind. */
   falsePublished: Record<string, Share>
-  /** Of the candidates whose score by the truth is positive: told that they do not suit; of the others: told that they do. */
+  /** Candidates with a positive true score who got a negative verdict; and the other way round. */
   suitableRefused: Share
   unsuitablePassed: Share
-  /** Recommendations that are not the model's although the verdict is. */
+  /** Recommendations that were replaced although the model's verdict was published. */
   replacedInVain: Share
-  /** Answers that would be asked for once more. */
+  /** Answers after which a worker would ask the model a second time. */
   doubted: Share
-  /** Each wrong decision: case, requirement, what happened. For a person who looks into it; quotes nothing. */
+  /** Each wrong decision, for a person who looks into it: case, requirement, what happened. Without quotes. */
   wrong: string[]
 }
 
@@ -154,7 +154,7 @@ export async function judgeClaims(
 function addClaims(report: ClaimsReport, { id, answer, truth }: ClaimedCase, { findings }: Verified): void {
   for (const [i, { label, kind }] of truth.entries()) {
     const { requirement = '' } = answer.requirements[i] ?? {}
-    // A repeated requirement is published as one: its place is taken by the first.
+    // A repeated requirement is published once, in place of its first occurrence.
     const finding = findings.find((each) => each.requirement === requirement) ?? findings[i]
     if (finding === undefined) continue
     const isPublished = isProved(finding)

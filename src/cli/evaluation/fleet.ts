@@ -1,4 +1,4 @@
-/** The fleet's budget and gate, and the way to the model, for an evaluation; no worker has to run, Kafka is not used. */
+/** Gives an evaluation the fleet's budget, its gate and a provider. It needs no running worker and no Kafka. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Redis } from 'ioredis'
@@ -26,7 +26,7 @@ export interface Fleet extends AskingParts {
 }
 
 /**
- * Runs `work` with a place of its own among the workers; everything is given back when it is done.
+ * Runs `work` as one more member of the fleet; gives up its leases when it is done.
  * @throws as withRedis does
  */
 export function withFleet<T>(
@@ -73,9 +73,9 @@ export function withFleet<T>(
 const SHUT = 'the budget is lost or shut: nothing is asked until a worker has rebuilt it from what was published'
 
 /**
- * Sees to it that somebody will grant calls.
- * @param isNew nobody has used the budget's key today, says the user: a budget that is not there is opened after a minute
- * @throws Error when there is no budget and it is not said to be new
+ * Makes sure that the budget grants calls.
+ * @param isNew the user says that nobody has used the provider's key today: a missing budget is then opened after a minute
+ * @throws Error when there is no budget and `isNew` is false
  */
 export async function openBudget(
   { redis, keys, budget, log }: Pick<Fleet, 'redis' | 'keys' | 'log'> & { budget: Budget },
@@ -83,7 +83,7 @@ export async function openBudget(
   signal: AbortSignal,
 ): Promise<void> {
   if (await budget.open(signal)) return
-  // Somebody keeps watch over this Redis, and knows how to find out what was spent.
+  // A fleet uses this Redis: its recovery rebuilds the budget from what was spent.
   if ((await redis.exists(keys.state)) === 1) return log.warn(SHUT)
   if (!isNew) {
     throw new Error(

@@ -42,17 +42,17 @@ export function readSet(text: string): Labelled[] {
 
 export type Variant = 'original' | 'swapped'
 
-/** One question to ask. */
+/** One question to the model. */
 export interface Task {
   id: string
   variant: Variant
-  /** From 1. */
+  /** Counted from 1. */
   repeat: number
   requirements: string
   resume: string
 }
 
-/** @returns all questions of an evaluation, those of one line together; the ones with results already left out (a resumed run) */
+/** @returns the questions of an evaluation that have no result yet, those of one line together */
 export function tasksOf(
   set: readonly Labelled[],
   repeats: number,
@@ -86,10 +86,10 @@ const result = z.object({
   score: z.int().nullable(),
   verdict: z.enum(['Подходит', 'Не подходит']).nullable(),
   modelScore: z.int().nullable(),
-  /** Requirements that the model took for met, and those of them without proof. */
+  /** How many requirements the model took for met, and how many of them have no proof. */
   met: z.int(),
   unproved: z.int(),
-  /** Why the worker rejected each of those without proof; see proofs.ts. Results of before have none. */
+  /** Why the worker rejected each requirement without proof; see proofs.ts. Older result files lack it. */
   rejected: z.array(z.string()).default([]),
   promptTokens: z.int(),
   completionTokens: z.int(),
@@ -99,7 +99,7 @@ const result = z.object({
 /** The answer to a task, as it is written to the file of results. */
 export type Result = z.infer<typeof result>
 
-/** @returns the results of an earlier run; lines that are none (cut off in the middle) are left out, and asked again */
+/** @returns the results of an earlier run; a line that was cut off is left out, so that its question is asked again */
 export function readResults(text: string): Result[] {
   return text.split('\n').flatMap((line) => {
     try {

@@ -1,6 +1,6 @@
 /**
- * The same resume of a person of the other sex: names and gendered words are exchanged, nothing else, so that a difference in
- * score is the model's opinion of a name. Names that are not listed stay; a set's own pairs come first.
+ * Rewrites a resume for a person of the other sex. Only names and gendered words change, so a different score shows the model's
+ * bias. Names that are not listed stay; a set's own pairs come first.
  */
 
 const NAMES =
@@ -27,7 +27,7 @@ const WORDS =
 
 const pairs = (list: string) => list.split('|').map((pair) => pair.split(' ') as [string, string])
 
-/** Both ways; of two words with one counterpart the first one stands for it on the way back. */
+/** Maps each word to its counterpart, in both directions. Where two words share a counterpart, it maps back to the first. */
 function bothWays(list: readonly (readonly [string, string])[]): Map<string, string> {
   const map = new Map<string, string>()
   for (const [male, female] of list) {
@@ -44,7 +44,7 @@ const capitalised = (word: string) => /^\p{Lu}/u.test(word)
 const likeThis = (word: string, other: string) =>
   capitalised(word) ? other.charAt(0).toUpperCase() + other.slice(1) : other
 
-/** Surnames and patronymics, that stand beside a first name only: `Смирнов`, `Смирнова`; `Викторович`, `Викторовна`. */
+/** Endings of surnames and patronymics, exchanged only beside a first name: `Смирнов`, `Смирнова`; `Викторович`, `Викторовна`. */
 const FAMILY_NAMES: readonly (readonly [RegExp, string])[] = [
   [/(ов|ев)ич$/u, '$1на'],
   [/(ов|ев)на$/u, '$1ич'],
@@ -76,7 +76,7 @@ export function swapName(resume: string, own: Readonly<Record<string, string>> =
       if (other !== undefined) return other
       const gendered = words.get(token.toLowerCase())
       if (gendered !== undefined) return likeThis(token, gendered)
-      // Words are at odd places; a full name is up to three of them.
+      // Words stand at odd indexes, and a full name has up to three.
       const beside = [-4, -2, 2, 4].some((distance) => isName(tokens[index + distance]))
       return beside && capitalised(token) ? otherFamilyName(token) : token
     })

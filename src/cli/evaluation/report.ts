@@ -1,11 +1,11 @@
-/** What the results of a labelled set say of the prompt and the model. */
+/** Sums up how well prompt and model did on a labelled set. */
 import type { Verdict } from '../../contracts.ts'
 import type { Labelled, Result, Variant } from './labelled-set.ts'
 
 export interface Case {
   id: string
   expected: Labelled['expected']
-  /** Of the original, one per repeat that was answered. */
+  /** Scores of the original resume, one for each repeat that was answered. */
   scores: number[]
   verdicts: Verdict[]
   /** Mean distance of the scores from the expected range, 0 inside of it. */
@@ -19,17 +19,17 @@ export interface Case {
 export interface Report {
   questions: number
   failures: number
-  /** Of the answers about originals: how many have the expected verdict, 0 to 1; null for no answers. */
+  /** Share of the answers about originals with the expected verdict, 0 to 1; null without answers. */
   agreement: number | null
   /** Mean distance from the expected range in points. */
   meanAbsoluteError: number | null
-  /** Mean and greatest of the cases' spreads, of those asked more than once. */
+  /** Mean and greatest spread of the cases that were asked more than once. */
   spread: { mean: number; greatest: number } | null
-  /** Of what the model took for met, how much has no proof, 0 to 1. */
+  /** Share of the requirements called met that have no proof, 0 to 1. */
   unprovedShare: number | null
-  /** How many the worker rejected for which reason. */
+  /** How many requirements the worker rejected, by reason. */
   rejected: Record<string, number>
-  /** Means over the cases: of the differences, and of their sizes. */
+  /** Over the cases: the mean difference, its mean size, and the greatest size. */
   swap: { meanDifference: number; meanSize: number; greatest: number } | null
   tokens: { prompt: number; completion: number }
   /** null without prices. */
@@ -87,7 +87,7 @@ function countEach(names: readonly string[]): Record<string, number> {
   return counts
 }
 
-/** @param prices null when they are not known: there is no cost then */
+/** @param prices null when they are not known; the report then has no cost */
 export function report(set: readonly Labelled[], results: readonly Result[], prices: Prices | null): Report {
   const cases = set
     .map((line) => caseOf(line, results))

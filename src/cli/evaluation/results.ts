@@ -1,4 +1,4 @@
-/** The file of an evaluation's answers: one line for each as it comes, so that one that was stopped goes on where it was. */
+/** The file of an evaluation's answers. Each is appended as it comes, so that a stopped evaluation can go on where it was. */
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Result } from './labelled-set.ts'
@@ -15,7 +15,7 @@ export interface Results {
 
 /**
  * Opens the file, or begins it.
- * @param asked what the answers are about; those of another set, model or prompt must not be taken for these
+ * @param asked what decides the answers: a file with other values belongs to another set, model or prompt and is not continued
  * @throws Error when the file holds something else, or cannot be read
  */
 export async function openResults(path: string, asked: Asked): Promise<Results> {

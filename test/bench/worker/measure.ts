@@ -174,24 +174,7 @@ export async function measure(
     await Promise.all(world.workers.map((worker) => worker.end()))
     const probed = world.workers.map((_, n) => JSON.parse(readFileSync(`${probes}-${n}`, 'utf8')) as Probed)
     const answeredAt = await model.answeredAt()
-    const waits = [...seenAt]
-      .flatMap(([id, atMs]) => (answeredAt[id] === undefined ? [] : [atMs - answeredAt[id]]))
-      .toSorted((a, b) => a - b)
-    const each = (pick: (reading: Reading) => number) => (pick(last) - pick(first)) / (last.done - first.done)
-    return {
-      perSecond: 1_000 / each(({ atMs }) => atMs),
-      workerCpuMs: each(({ workerCpuMs }) => workerCpuMs),
-      redisCpuMs: each(({ redisCpuMs }) => redisCpuMs),
-      brokerCpuMs: each(({ brokerCpuMs }) => brokerCpuMs),
-      rssMb,
-      loopDelayP99Ms: Math.max(...probed.map(({ loopDelayP99Ms }) => loopDelayP99Ms)),
-      publishedP50Ms: percentile(waits, 0.5),
-      publishedP99Ms: percentile(waits, 0.99),
-      redisScripts: each(({ scripts }) => scripts),
-      redisCommands: each(({ commands }) => commands),
-      kafkaRequests: probed.reduce((sum, { kafkaRequests }) => sum + kafkaRequests, 0) / messages,
-      kafkaWrites: probed.reduce((sum, { kafkaWrites }) => sum + kafkaWrites, 0) / messages,
-    }
+    return figuresOf({ first, last, rssMb, probed, seenAt, answeredAt, messages })
   } finally {
     clearInterval(looking)
     redis.disconnect()
@@ -214,5 +197,39 @@ export async function measureIdle(stage: Stage, model: ModelServer, seconds: num
     return memoryMbOf(worker.pid, 'VmRSS')
   } finally {
     await world.close()
+  }
+}
+
+interface Observed {
+  first: Reading
+  last: Reading
+  rssMb: number
+  probed: readonly Probed[]
+  /** By id: when the result was seen first, ms since the epoch. */
+  seenAt: ReadonlyMap<string, number>
+  /** By id: when the model answered, ms since the epoch. */
+  answeredAt: Record<string, number>
+  messages: number
+}
+
+/** @returns the figures of a run: what each message cost between the two readings */
+function figuresOf({ first, last, rssMb, probed, seenAt, answeredAt, messages }: Observed): Measured {
+  const waits = [...seenAt]
+    .flatMap(([id, atMs]) => (answeredAt[id] === undefined ? [] : [atMs - answeredAt[id]]))
+    .toSorted((a, b) => a - b)
+  const each = (pick: (reading: Reading) => number) => (pick(last) - pick(first)) / (last.done - first.done)
+  return {
+    perSecond: 1_000 / each(({ atMs }) => atMs),
+    workerCpuMs: each(({ workerCpuMs }) => workerCpuMs),
+    redisCpuMs: each(({ redisCpuMs }) => redisCpuMs),
+    brokerCpuMs: each(({ brokerCpuMs }) => brokerCpuMs),
+    rssMb,
+    loopDelayP99Ms: Math.max(...probed.map(({ loopDelayP99Ms }) => loopDelayP99Ms)),
+    publishedP50Ms: percentile(waits, 0.5),
+    publishedP99Ms: percentile(waits, 0.99),
+    redisScripts: each(({ scripts }) => scripts),
+    redisCommands: each(({ commands }) => commands),
+    kafkaRequests: probed.reduce((sum, { kafkaRequests }) => sum + kafkaRequests, 0) / messages,
+    kafkaWrites: probed.reduce((sum, { kafkaWrites }) => sum + kafkaWrites, 0) / messages,
   }
 }
