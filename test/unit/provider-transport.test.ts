@@ -80,7 +80,7 @@ describe('an answer that is compressed although that was not asked for', () => {
     const url = await serverOf((_req, res) => res.writeHead(200, { 'content-encoding': encoding }).end(cut))
     const exchange = await post(url)
     expect(exchange).toMatchObject({ kind: 'answered', status: 200 })
-    expect(() => JSON.parse((exchange as Exchange & { kind: 'answered' }).body) as unknown).toThrow()
+    expect(() => JSON.parse((exchange as Exchange & { kind: 'answered' }).body) as unknown).toThrow(SyntaxError)
   })
 
   test.each([...packers, ['gzip, gzip', (data: Buffer) => gzipSync(gzipSync(data))] as (typeof packers)[number]])(

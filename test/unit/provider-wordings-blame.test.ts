@@ -177,7 +177,7 @@ const rows: [string, number, unknown, string][] = [
   ],
   ['mod 3', 403, { error: { message: 'Blocked by guardrail', categories: ['pii'] } }, 'content_filter'],
   ['mod 4', 400, says('Content Exists Risk'), 'content_filter'],
-  ['mod 5', 400, says('系统检测到输入或生成内容可能包含不安全或敏感内容', { code: '1301' }), 'unclear_rejection'],
+  ['mod 5', 400, says('系统检测到输入或生成内容可能包含不安全或敏感内容', { code: '1301' }), 'content_filter'],
   ['mod 6', 422, { detail: 'Request rejected: toxicity detected in prompt' }, 'unclear_rejection'],
   [
     'mod 7',
