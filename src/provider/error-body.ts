@@ -107,7 +107,7 @@ export function readErrorBody(body: string): ErrorBody {
 }
 
 const isEmpty = (value: unknown) =>
-  !Boolean(value) || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
+  !value || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
 
 /** A request that is quoted holds numbers and objects under the names of its parameters; a complaint is a text. */
 const isTold = (value: unknown) => typeof (Array.isArray(value) ? value[0] : value) === 'string'
