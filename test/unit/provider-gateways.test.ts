@@ -1,7 +1,8 @@
 /** What servers of other makers answer, in their own words and in words that nobody has sent yet. */
 import { describe, expect, test } from 'vitest'
 import type { FailureCode } from '../../src/errors.ts'
-import { classifyCompletion, classifyStatus } from '../../src/provider/classify.ts'
+import { classifyStatus } from '../../src/provider/classify.ts'
+import { classifyCompletion } from '../../src/provider/classify-completion.ts'
 import { firstForm, partsOf } from '../../src/provider/form.ts'
 
 const PARTS = partsOf(firstForm('https://provider.example/v1'), { name: 's', schema: {} }, false)

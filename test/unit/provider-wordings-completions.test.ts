@@ -1,11 +1,16 @@
 /** Answers with 200 in forms that nobody has reported. Each row stands for a kind of server, none for one that exists. */
 import { expect, test } from 'vitest'
-import { classifyCompletion } from '../../src/provider/classify.ts'
+import { classifyCompletion } from '../../src/provider/classify-completion.ts'
 
 const ok = (message: unknown, choice: object = {}, top: object = {}) => ({
   model: 'm',
   choices: [{ finish_reason: 'stop', message, ...choice }],
   ...top,
+})
+const counted = (completion: number, reasoning: number) => ({
+  prompt_tokens: 9,
+  completion_tokens: completion,
+  completion_tokens_details: { reasoning_tokens: reasoning },
 })
 const comps: [string, unknown, string][] = [
   ['or err', ok({ content: '' }, { error: { code: 502, message: 'Upstream' }, finish_reason: 'error' }), 'outage'],
@@ -62,6 +67,27 @@ const comps: [string, unknown, string][] = [
   ['length analysis', ok({ content: '<analysis>hm' }, { finish_reason: 'length' }), 'thought_out'],
   ['length end tag open after', ok({ content: '<think>hm</think>{"a"' }, { finish_reason: 'length' }), 'cut_off'],
   ['length', ok({ content: '{"a"' }, { finish_reason: 'length' }), 'cut_off'],
+  // Twice the cap would do for this answer, and the next one would be cut off again: what takes the room is the thinking.
+  [
+    'length mostly thought',
+    ok({ content: '{"a"', reasoning_content: 'hm '.repeat(99) }, { finish_reason: 'length' }),
+    'thought_out',
+  ],
+  [
+    'length mostly thought before',
+    ok({ content: `<think>${'hm '.repeat(99)}</think>{"a"` }, { finish_reason: 'length' }),
+    'thought_out',
+  ],
+  [
+    'length by count',
+    ok({ content: '{"a"' }, { finish_reason: 'length' }, { usage: counted(1_000, 700) }),
+    'thought_out',
+  ],
+  [
+    'length by count, little thought',
+    ok({ content: '{"a"', reasoning: 'hm '.repeat(99) }, { finish_reason: 'length' }, { usage: counted(1_000, 100) }),
+    'cut_off',
+  ],
   ['stop empty', ok({ content: '' }), 'unusable_answer'],
   ['filter', ok({ content: '' }, { finish_reason: 'SAFETY' }), 'content_filter'],
 ]
