@@ -71,7 +71,7 @@ export async function runCommand(
   output: Output = STANDARD,
 ): Promise<number> {
   if (['help', '--help', '-h'].includes(name)) return listCommands(output.print, EXIT.ok)
-  if (['version', '--version', '-v'].includes(name)) {
+  if (['version', '--version', '-v'].includes(name) || (args.length === 1 && args[0] === '--version')) {
     output.print(VERSION)
     return EXIT.ok
   }

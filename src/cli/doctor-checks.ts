@@ -48,7 +48,9 @@ export async function checkKafkaServices(clients: KafkaClients, config: Config, 
   }
   const there = topics.filter((topic) => present.has(topic))
   checks.push(...(await Promise.all(there.map((topic) => checkTopic(clients, topic)))))
-  checks.push(await checkGroup(clients, kafka.groupId, kafka.topics.requests))
+  checks.push(
+    await checkGroup(clients, kafka.groupId, present.has(kafka.topics.requests) ? kafka.topics.requests : null),
+  )
   for (const topic of [kafka.topics.requests, kafka.topics.notifications].filter((each) => present.has(each))) {
     checks.push(await checkReading(clients, kafka.groupId, topic, signal))
   }
@@ -71,10 +73,11 @@ async function checkTopic(clients: KafkaClients, topic: string): Promise<Check> 
   }
 }
 
-async function checkGroup(clients: KafkaClients, group: string, topic: string): Promise<Check> {
+/** @param topic null: it is missing, so nothing is committed in it */
+async function checkGroup(clients: KafkaClients, group: string, topic: string | null): Promise<Check> {
   try {
-    const committed = await readCommitted(clients, group, topic)
-    const offsets = [...committed.values()].filter(({ offset }) => offset !== null).length
+    const committed = topic === null ? [] : (await readCommitted(clients, group, topic)).values()
+    const offsets = [...committed].filter(({ offset }) => offset !== null).length
     const described = await clients.withAdmin((admin) => admin.describeGroups([group]))
     const members = described.groups[0]?.members.length ?? 0
     return ok('group', `${group}: ${members} members, ${offsets} partitions with a committed offset`)

@@ -8,9 +8,10 @@ import { FAILURES } from '../errors.ts'
 import { shownAddress } from '../lib/address.ts'
 import type { Adaptations } from './adaptations.ts'
 import type { Verdict } from './classify.ts'
-import { classifyBroken, classifyCompletion, classifyStatus, verdict } from './classify.ts'
+import { classifyBroken, classifyStatus, verdict } from './classify.ts'
+import { classifyCompletion } from './classify-completion.ts'
 import type { Form } from './form.ts'
-import { bodyOf, isSame, keyHeaders, partsOf } from './form.ts'
+import { bodyOf, commonCap, isSame, keyHeaders, partsOf } from './form.ts'
 import { FormSearch } from './form-search.ts'
 import type { Identity } from './holds.ts'
 import type { ApiKey, KeySource } from './key.ts'
@@ -18,7 +19,7 @@ import { createOpenaiCall, isSuccess } from './openai-call.ts'
 import type { Question, Reply, Said, Usage } from './reply.ts'
 import type { Exchange, Transport } from './transport.ts'
 import type { Trial } from './trial.ts'
-import { afterRefusal, afterThinking, firstTrial, knownForm, learnedForm, sentForm } from './trial.ts'
+import { afterRefusal, afterThinking, firstTrial, isBarest, knownForm, learnedForm, sentForm } from './trial.ts'
 
 export interface ProviderOptions {
   settings: Config['provider']
@@ -85,6 +86,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
   const call = createOpenaiCall({ settings, transport })
   const search = new FormSearch()
   const { model, maxCompletionTokens: configuredCap } = settings
+  let likelyCap: Form['cap'] | null = commonCap(model, settings.baseUrl)
 
   const capOf = (trial: Trial | null) =>
     Math.max(configuredCap, adaptations.form().capTokens ?? 0, trial?.form.capTokens ?? 0)
@@ -108,7 +110,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     const fleet = search.formFor(adaptations.form(), era)
     const trial = question.trial ?? firstTrial(fleet, era)
     const known = knownForm(fleet, trial)
-    const sent = sentForm(known, trial, model)
+    const sent = sentForm(known, trial, likelyCap)
     const put = { question, trial, known, sent }
     const { exchange, parsed } = await call(keyHeaders(sent, apiKey.value), bodyOf(model, sent, question), question)
     if (exchange.kind === 'not_sent' || exchange.kind === 'aborted') return exchange
@@ -156,9 +158,10 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
       return failure(found, said, told)
     }
     // Nothing is left that could be given up.
-    if (trial.plain && parts.every((part) => part === 'unnamed')) {
+    if (isBarest(trial) && parts.every((part) => part === 'unnamed')) {
       return failure(isDoubtful ? found : { ...found, code: 'bad_configuration' }, said, told)
     }
+    if (parts.includes('cap') && sent.cap === likelyCap) likelyCap = null
     const next = afterRefusal(trial, known, sent, parts, question.schema)
     search.refused(trial, next, adaptations.isProved())
     return failure({ ...found, code: 'parameter_refused' }, said, { ...told, next })

@@ -12,7 +12,7 @@ export interface ErrorBody {
   fields: string[]
   /** Names of keys with a text, or a list of texts, beside the usual ones, in lower case: `{"errors": {"seed": ["unknown"]}}`. */
   subjects: string[]
-  /** Names of all keys that the error has, in lower case. */
+  /** Names of all keys that the error has a value for, in lower case: servers list what they could have said, too. */
   keys: ReadonlySet<string>
   /** What a server tells to wait in the body (Gemini's `retryDelay`), ms; null: nothing. */
   retryAfterMs: number | null
@@ -24,7 +24,18 @@ export interface ErrorBody {
 const MOST_CHARS = 4_000
 const MOST_VALUES = 500
 
-const CODE_KEYS = new Set(['code', 'type', 'status', 'error_code', 'error_type', 'reason', 'name', 'error'])
+const CODE_KEYS = new Set([
+  'code',
+  'type',
+  'status',
+  'error_code',
+  'errorcode',
+  'error_type',
+  '__type',
+  'reason',
+  'name',
+  'error',
+])
 const FIELD_KEYS = new Set(['param', 'loc', 'field', 'parameter', 'path', 'fieldviolations'])
 /** Of the request or the answer, not of the error: texts that may say anything. */
 const ECHO_KEYS = new Set([
@@ -65,7 +76,7 @@ export function readErrorBody(body: string): ErrorBody {
     for (const [name, child] of Object.entries(value)) {
       // The places of a list have no names of their own.
       const childKey = Array.isArray(value) ? key : name.toLowerCase()
-      found.keys.add(childKey)
+      if (!isEmpty(child)) found.keys.add(childKey)
       if (isTold(child)) found.subjects.push(childKey)
       visit(child, childKey)
     }
@@ -94,6 +105,9 @@ export function readErrorBody(body: string): ErrorBody {
     isJson,
   }
 }
+
+const isEmpty = (value: unknown) =>
+  !value || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
 
 /** A request that is quoted holds numbers and objects under the names of its parameters; a complaint is a text. */
 const isTold = (value: unknown) => typeof (Array.isArray(value) ? value[0] : value) === 'string'

@@ -152,15 +152,21 @@ export function without(form: Form, refused: Refusal, schema: AnswerSchema): For
   }
 }
 
-/** @returns what every server takes, with the schema in the prompt */
+/** @returns what nearly every server takes, with the schema in the prompt */
 export function plainest(form: Form): Form {
   const messages = furthest(MESSAGES, form.messages, 'merged')
   return { ...form, format: 'none', seed: false, temperature: false, messages }
 }
 
-/** @returns the name of the cap that nearly every server knows for this model */
-export const commonCap = (model: string): Form['cap'] =>
-  /(?:^|\/)(?:o\d|gpt-[5-9])/.test(model) ? 'max_completion_tokens' : 'max_tokens'
+/** @returns the plainest form, with all in one message of the user and the key in every header: nothing is left to refuse but the cap */
+export const barest = (form: Form): Form => ({ ...plainest(form), messages: 'folded', key: 'every_header' })
+
+/** @returns the name of the cap that is likeliest to be known there: OpenAI's own models know one, everybody else's the other */
+export function commonCap(model: string, baseUrl: string): Form['cap'] {
+  const url = new URL(baseUrl)
+  const isOpenai = url.hostname === 'api.openai.com' || isAzure(url) || /(?:^|\/)(?:o\d|gpt-[5-9])/.test(model)
+  return isOpenai ? 'max_completion_tokens' : 'max_tokens'
+}
 
 /** @returns of each part what was given up in either form */
 export function further(one: Form, other: Form): Form {

@@ -29,8 +29,8 @@ const WORDS: Partial<Record<Part, RegExp>> = {
   temperature: /\btemperature\b/g,
   cap: /max_?completion_?tokens|max_?tokens|max_?output_?tokens|max_?new_?tokens/g,
   system:
-    /['"`]system['"`]|\b(?:system|developer)['"`]? (?:role|message|prompt|instruction)s?\b|\brole['"`]?:? ['"`]?system\b|only (?:the )?['"`]?user['"`]?(?:,| and)/g,
-  roles: /\broles?\b|\bmessages?\b|\b(?:user|assistant)\b/g,
+    /['"`]system['"`]|\b(?:system|developer)['"`]? (?:role|message|prompt|instruction)s?\b|\brole['"`]?:? ['"`]?system\b|only (?:the )?['"`]?user['"`]?(?:,| and)|(?:rolle|рол[ьи]|角色)[^\n]{0,12}\bsystem\b|\bsystem\b[^\n]{0,12}(?:rolle|рол[ьи]|角色)/g,
+  roles: /\broles?\b|\bmessages?\b|\b(?:user|assistant)\b|\brollen?\b|рол[ьи]|角色/g,
 }
 
 /**
@@ -47,9 +47,10 @@ const QUOTED_WORDS = /«[^»]*\s[^»]*(?:»|$)|“[^”]*\s[^”]*(?:”|$)|"[^"
 
 /** What is said of something that is refused. */
 const REFUSED =
-  /not (?:\w+ )?(?:support|permit|allow|enabl|recogni|accept|implement|available|a valid|valid\b|been implemented)|n't (?:support|allow|accept)|unsupported|unrecogni[sz]ed|unknown|unavailable|unexpected|invalid|forbidden|extra_forbidden|extra inputs|cannot find|no such|deprecated|removed|only (?:the )?(?:default|[\d.]+|user)|(?:must|should|can|has to|have to) (?:only )?be|cannot|expected|enabled only|fail(?:ed|s|ure)?\b|literal_error|instead|one of|requires? |missing|strictly|ignored|disabled/
+  /not (?:\w+ )?(?:support|permit|allow|enabl|recogni|accept|implement|available|a valid|valid\b|been implemented)|n't (?:support|allow|accept)|unsupported|unrecogni[sz]ed|unknown|unavailable|unexpected|invalid|forbidden|extra_forbidden|extra inputs|cannot find|no such|deprecated|removed|only (?:the )?(?:default|[\d.]+|user)|(?:must|should|can|has to|have to) (?:only )?be|cannot|expected|enabled only|fail(?:ed|s|ure)?\b|literal_error|instead|one of|requires? |missing|strictly|ignored|disabled|не поддерж|недопуст|неизвест|запрещ|недоступ|nicht (?:\w+ )?(?:unterstützt|erlaubt|zulässig|bekannt)|ungültig|unbekannt|不支持|无效|未知|不允许/
 /** What is said of two messages of one role that follow each other. */
-const SAME_ROLE = /alternat|consecutive|successive|adjacent|in a row|same role|\b(user|assistant) after \1\b/
+const SAME_ROLE =
+  /alternat|consecutive|successive|adjacent|in a row|same role|чередова|подряд|abwechsel|aufeinander|交替|\b(user|assistant) after \1\b/
 /** So far from its name is what is said of a part, within its sentence. */
 const BEFORE = 80
 const AFTER = 160

@@ -1,6 +1,6 @@
 /** One HTTP exchange on undici: the one place that opens connections to the provider. */
 import { promisify } from 'node:util'
-import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
+import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { Agent, Pool, ProxyAgent } from 'undici'
 import { isSocks, socksConnector } from './socks.ts'
@@ -161,10 +161,32 @@ function exchange(dispatcher: Dispatcher, method: 'GET' | 'POST', send: Send): P
 
 type Decode = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>
 
+/** The standard's `deflate` has zlib's header and checksum. Some servers leave both out. */
+const inflateEither: Decode = async (body, options) => {
+  try {
+    return await promisify(inflate)(body, options)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'Z_DATA_ERROR') throw error
+    return await wholeRaw(body, options)
+  }
+}
+
+/** Without a checksum a plain text may look like a short stream: only what is one to its last byte is taken for it. */
+function wholeRaw(body: Buffer, options: { maxOutputLength: number }): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  inflateRaw(body, { ...options, info: true }, (error, result) => {
+    if (error !== null) return reject(error)
+    const { buffer, engine } = result as unknown as { buffer: Buffer; engine: { bytesWritten: number } }
+    if (engine.bytesWritten === body.length) resolve(buffer)
+    else reject(new Error('no deflate stream'))
+  })
+  return promise
+}
+
 const DECODERS = new Map<string, Decode>([
   ['gzip', promisify(gunzip)],
   ['x-gzip', promisify(gunzip)],
-  ['deflate', promisify(inflate)],
+  ['deflate', inflateEither],
   ['br', promisify(brotliDecompress)],
   ['zstd', promisify(zstdDecompress)],
 ])

@@ -1,10 +1,11 @@
 /**
  * How one request finds the form that a server takes, within three calls: the first in the form that the fleet knows, the second
- * without what was refused, the third in the plainest form. Pure: a trial travels with its request. What was refused by name is given up for good
- * once the server takes the request; what else the plainest form leaves out is tried again by the next request.
+ * without what was refused (in the plainest form, when the server does not say what), the third in the barest form. A fourth is
+ * made only where that one's name of the cap is refused. Pure: a trial travels with its request. What was refused by name is
+ * given up for good once the server takes the request; what else the barest form leaves out is tried again by the next request.
  */
 import type { AnswerSchema, Form } from './form.ts'
-import { commonCap, further, plainest, without } from './form.ts'
+import { barest, further, plainest, without } from './form.ts'
 import type { Refusal } from './refusals.ts'
 
 export interface Trial {
@@ -15,7 +16,7 @@ export interface Trial {
   era: number
   /** The server refused one name of the cap to this request: it keeps the other one, whatever the fleet uses. */
   capRefused: boolean
-  /** The request is sent in the plainest form now. */
+  /** The request is sent in the plainest form now; after two refusals in the barest. */
   plain: boolean
   /** The server did not say what it refuses: the plainest form is all that is known to work. */
   unnamed: boolean
@@ -24,7 +25,7 @@ export interface Trial {
 }
 
 /** After this many refusals of one request, it gives up every part that can be given up. */
-const REFUSALS_BEFORE_PLAIN = 2
+const REFUSALS_BEFORE_BAREST = 2
 /** By what factor a cap that was too small for a model's thinking is raised at a time, and at most, from the setting's. */
 const RAISE = 4
 const MOST_RAISE = 16
@@ -45,10 +46,17 @@ export function knownForm(fleet: Form, { form, capRefused }: Trial): Form {
   return { ...further(fleet, form), cap: capRefused ? form.cap : fleet.cap }
 }
 
-/** @returns the form in which the request is sent now */
-export function sentForm(known: Form, { plain, capRefused }: Trial, model: string): Form {
-  if (!plain) return known
-  return { ...plainest(known), cap: capRefused ? known.cap : commonCap(model) }
+/** @returns whether the request gives up all that it can */
+export const isBarest = ({ refusals }: Trial): boolean => refusals >= REFUSALS_BEFORE_BAREST
+
+/**
+ * @param likelyCap the name of the cap that the server is likeliest to know; null: not better known than the one in use
+ * @returns the form in which the request is sent now
+ */
+export function sentForm(known: Form, trial: Trial, likelyCap: Form['cap'] | null): Form {
+  if (!trial.plain) return known
+  const form = isBarest(trial) ? barest(known) : plainest(known)
+  return { ...form, cap: trial.capRefused ? known.cap : (likelyCap ?? known.cap) }
 }
 
 /** @param sent the form that was refused */
@@ -66,7 +74,7 @@ export function afterRefusal(
     form: refused.reduce((form, part) => without(form, part, schema), base),
     refusals,
     capRefused: trial.capRefused || refused.includes('cap'),
-    plain: refusals >= REFUSALS_BEFORE_PLAIN || refused.includes('unnamed'),
+    plain: refusals >= REFUSALS_BEFORE_BAREST || refused.includes('unnamed'),
     unnamed: trial.unnamed || refused.includes('unnamed'),
   }
 }

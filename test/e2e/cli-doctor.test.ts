@@ -28,8 +28,13 @@ beforeEach(async () => {
 })
 afterAll(() => world.close())
 
-async function doctor(...args: string[]): Promise<{ code: number | null; document: Document }> {
-  const env = { ...world.env, OPENAI_BASE_URL: stub.baseUrl }
+const doctor = (...args: string[]) => doctorWith({}, ...args)
+
+async function doctorWith(
+  settings: Record<string, string>,
+  ...args: string[]
+): Promise<{ code: number | null; document: Document }> {
+  const env = { ...world.env, OPENAI_BASE_URL: stub.baseUrl, ...settings }
   const { code, out } = await runCommand(env, 'doctor', '--json', ...args)
   return { code, document: JSON.parse(out) as Document }
 }
@@ -43,6 +48,15 @@ test('finds nothing that keeps a worker from working on services that are in ord
   const parts = ['settings', 'Kafka', 'topics', 'transactions', 'group', 'Redis', 'persistence', 'budgets', 'provider']
   expect(looked).toEqual(expect.arrayContaining(parts))
   expect(stub.arrivals()).toEqual([])
+})
+
+test('fails nothing on a new system, where the first worker will make the topics', async () => {
+  const topic = `${world.topics.requests}_missing`
+  const { code, document } = await doctorWith({ KAFKA_TOPIC_FOR_AI_HANDLER: topic })
+  expect(document.checks.filter(({ state }) => state === 'FAIL')).toEqual([])
+  const missing = document.checks.filter(({ told }) => told.startsWith(`${topic} is missing`))
+  expect(missing).toMatchObject([{ what: 'topics', state: 'warn' }])
+  expect(code).toBe(0)
 })
 
 test('asks a server in each form that it makes a worker try', async () => {

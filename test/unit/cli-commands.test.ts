@@ -94,8 +94,9 @@ test.each([
   expect((await runNamed({}, name)).err).toContain(`unknown command: ${name} (did you mean ${meant}?)`)
 })
 
-test('--version is the version', async () => {
+test('--version is the version, of each command too', async () => {
   expect(await runNamed({}, '--version')).toEqual({ code: 0, out: VERSION, err: '' })
+  expect(await runNamed({}, 'status', '--version')).toEqual({ code: 0, out: VERSION, err: '' })
 })
 
 test('every command tells one example of itself, which npm knows, and needs no settings for it', async () => {

@@ -86,6 +86,10 @@ describe('the way to the provider', () => {
     'http://203.0.113.7:8000/v1',
     'http://172.32.0.1/v1',
     'http://[2001:db8::1]/v1',
+    // Names that begin as private addresses do.
+    'http://10.provider.example/v1',
+    'http://127.0.0.1.provider.example/v1',
+    'http://192.168.provider.example./v1',
   ])('%s is readable in between', (baseUrl) => expect(checkProvider({ baseUrl })).toMatchObject([{ level: 'warn' }]))
   test.each([
     'https://provider.example/v1',

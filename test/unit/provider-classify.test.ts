@@ -5,7 +5,8 @@ import * as problems from '../../tools/openai-stub/problems.ts'
 import type { Problem } from '../../tools/openai-stub/profiles.ts'
 import { PROFILE_NAMES, renderProblem } from '../../tools/openai-stub/profiles.ts'
 import { firstForm, partsOf } from '../../src/provider/form.ts'
-import { classifyBroken, classifyCompletion, classifyStatus } from '../../src/provider/classify.ts'
+import { classifyBroken, classifyStatus } from '../../src/provider/classify.ts'
+import { classifyCompletion } from '../../src/provider/classify-completion.ts'
 
 const partsAt = (baseUrl: string) => partsOf(firstForm(baseUrl), { name: 's', schema: {} }, false)
 const PARTS = partsAt('https://provider.example/v1')

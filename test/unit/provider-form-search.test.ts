@@ -1,104 +1,11 @@
 /** Many requests in flight at a server that refuses one part of their form after another: how many calls that costs. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { pause } from '../../src/lib/abortable.ts'
-import type { Failure } from '../../src/provider/attempts.ts'
-import { nextStep } from '../../src/provider/attempts.ts'
-import { createAdaptations } from '../../src/provider/adaptations.ts'
-import { createProvider } from '../../src/provider/client.ts'
-import type { Provider } from '../../src/provider/client.ts'
 import { firstForm } from '../../src/provider/form.ts'
 import { FormSearch } from '../../src/provider/form-search.ts'
 import type { Trial } from '../../src/provider/trial.ts'
 import { firstTrial } from '../../src/provider/trial.ts'
-import type { Exchange, Transport } from '../../src/provider/transport.ts'
-import { redisKeys } from '../../src/redis/keys.ts'
-import { KEY, memory, question, recordedLog } from '../support/provider.ts'
-
-type Sent = Record<string, unknown>
-type Said = { status: number; error: string } | 'taken'
-
-/** How a server refuses the first of these parts that a request has. */
-const REFUSALS: Record<string, { has: (body: Sent) => boolean; error: string }> = {
-  response_format: {
-    has: (body) => schemaTypeOf(body) === 'json_schema',
-    error: 'response_format json_schema is not supported',
-  },
-  seed: { has: (body) => 'seed' in body, error: 'Unknown name "seed": cannot find field' },
-  cap: {
-    has: (body) => 'max_completion_tokens' in body,
-    error: 'Unrecognized request argument: max_completion_tokens',
-  },
-  temperature: { has: (body) => 'temperature' in body, error: 'temperature is deprecated for this model' },
-}
-const schemaTypeOf = (body: Sent) => (body['response_format'] as { type?: string } | undefined)?.type
-
-const refusing =
-  (...parts: string[]) =>
-  (body: Sent): Said => {
-    const refused = parts.find((part) => REFUSALS[part]?.has(body))
-    return refused === undefined ? 'taken' : { status: 400, error: REFUSALS[refused]?.error ?? '' }
-  }
-
-/** A provider whose server says this, and how often it said what. @param together it answers once so many calls have come */
-function providerOf(says: (body: Sent) => Said, together = 1) {
-  const haveCome = Promise.withResolvers<void>()
-  const bodies: Sent[] = []
-  const counts = { refused: 0, taken: 0 }
-  const post = async (send: Parameters<Transport['post']>[0]): Promise<Exchange> => {
-    send.onSent?.()
-    const body = JSON.parse(send.body) as Sent
-    bodies.push(body)
-    if (bodies.length === together) haveCome.resolve()
-    const said = says(body)
-    counts[said === 'taken' ? 'taken' : 'refused'] += 1
-    await haveCome.promise
-    await pause(said === 'taken' ? 60 : 10, send.signal)
-    if (said !== 'taken') {
-      return {
-        kind: 'answered',
-        status: said.status,
-        headers: {},
-        body: JSON.stringify({ error: { message: said.error } }),
-      }
-    }
-    const choices = [{ finish_reason: 'stop', message: { content: '{"score": 1}' } }]
-    return { kind: 'answered', status: 200, headers: {}, body: JSON.stringify({ model: 'm', choices }) }
-  }
-  const settings = {
-    key: KEY,
-    keyFile: null,
-    baseUrl: 'https://provider.example/v1',
-    model: 'm',
-    timeoutMs: 20_000,
-    maxCompletionTokens: 500,
-    responseFormat: 'json_schema',
-    proxyUrl: null,
-  } as const
-  const { log } = recordedLog()
-  const adaptations = createAdaptations({ redis: memory(), keys: redisKeys(''), server: settings, log })
-  const key = () => Promise.resolve({ value: KEY, fingerprint: 'f' })
-  const provider = createProvider({ settings, key, transport: { post } as unknown as Transport, adaptations })
-  return { provider, adaptations, bodies, counts }
-}
-
-/** Asks as the pipeline does, until the request is settled. @returns how many calls it took, and how it ended */
-async function settle(provider: Provider, signal = new AbortController().signal) {
-  const failures: Failure[] = []
-  let trial: Trial | null = null
-  for (let calls = 1; ; calls += 1) {
-    await provider.turn(trial, signal)
-    const reply = await provider.ask(question({ trial, signal }))
-    if (reply.kind === 'answer') return { calls, ended: 'answer' }
-    if (reply.kind !== 'failure') return { calls, ended: reply.kind }
-    failures.push({ ...reply, evidence: { held: false, scopes: '', successes: 0 } })
-    const step = nextStep(failures)
-    if (step.kind === 'give_up') return { calls, ended: step.code }
-    trial = reply.next ?? trial
-  }
-}
-
-const settleMany = (provider: Provider, count = 32) =>
-  Promise.all(Array.from({ length: count }, () => settle(provider)))
+import { question } from '../support/provider.ts'
+import { providerOf, refusing, settle, settleMany } from '../support/refusing-server.ts'
 
 test.for([
   ['seed'],

@@ -1,7 +1,7 @@
 /** What servers of other makers answer, in their own words and in words that nobody has sent yet. */
 import { describe, expect, test } from 'vitest'
 import type { FailureCode } from '../../src/errors.ts'
-import { classifyCompletion } from '../../src/provider/classify.ts'
+import { classifyCompletion } from '../../src/provider/classify-completion.ts'
 import { classify, gemini } from '../support/classified.ts'
 
 describe('blame where it belongs', () => {

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { connect, createServer as createTcpServer } from 'node:net'
-import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { classifyBroken } from '../../src/provider/classify.ts'
 import type { Exchange } from '../../src/provider/transport.ts'
@@ -47,6 +47,12 @@ describe('an answer that is compressed although that was not asked for', () => {
     ['gzip', gzipSync(text)],
     ['x-gzip', gzipSync(text)],
     ['deflate', deflateSync(text)],
+    // Without zlib's header, as some servers send it.
+    ['deflate', deflateRawSync(text)],
+    ['Deflate , X-GZIP', gzipSync(deflateRawSync(text))],
+    // The gateway unpacked it and left the header.
+    ['deflate', Buffer.from(text)],
+    ['zstd', Buffer.from(text)],
     ['br', brotliCompressSync(text)],
     ['zstd', zstdCompressSync(text)],
     ['gzip, br', brotliCompressSync(gzipSync(text))],
@@ -62,11 +68,29 @@ describe('an answer that is compressed although that was not asked for', () => {
     expect(await post(url)).toMatchObject({ kind: 'answered', status: 502, body: '<html>' })
   })
 
-  test('that grows without end is cut off', async () => {
-    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024))
-    const url = await serverOf((_req, res) => res.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb))
-    expect(await post(url)).toEqual({ kind: 'too_big' })
+  const packers: [string, (data: Buffer) => Buffer][] = [
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['deflate', deflateRawSync],
+    ['br', brotliCompressSync],
+    ['zstd', zstdCompressSync],
+  ]
+  test.each(packers)('%s that is cut short is no completion', async (encoding, pack) => {
+    const cut = pack(Buffer.from(text)).subarray(0, -6)
+    const url = await serverOf((_req, res) => res.writeHead(200, { 'content-encoding': encoding }).end(cut))
+    const exchange = await post(url)
+    expect(exchange).toMatchObject({ kind: 'answered', status: 200 })
+    expect(() => JSON.parse((exchange as Exchange & { kind: 'answered' }).body) as unknown).toThrow(SyntaxError)
   })
+
+  test.each([...packers, ['gzip, gzip', (data: Buffer) => gzipSync(gzipSync(data))] as (typeof packers)[number]])(
+    '%s that grows without end is cut off',
+    async (encoding, pack) => {
+      const bomb = pack(Buffer.alloc(64 * 1024 * 1024))
+      const url = await serverOf((_req, res) => res.writeHead(200, { 'content-encoding': encoding }).end(bomb))
+      expect(await post(url)).toEqual({ kind: 'too_big' })
+    },
+  )
 })
 
 /** As much of RFC 1928 and 1929 as a client meets. */

@@ -130,7 +130,7 @@ const rows: [string, number, unknown, string][] = [
     'unsafe content, in Chinese',
     400,
     says('系统检测到输入或生成内容可能包含不安全或敏感内容', { code: '1301' }),
-    'unclear_rejection',
+    'content_filter',
   ],
   [
     'toxicity, in an unknown form',

@@ -1,11 +1,16 @@
 /** Answers with 200 in forms that nobody has reported. Each row stands for a kind of server, none for one that exists. */
 import { expect, test } from 'vitest'
-import { classifyCompletion } from '../../src/provider/classify.ts'
+import { classifyCompletion } from '../../src/provider/classify-completion.ts'
 
 const ok = (message: unknown, choice: object = {}, top: object = {}) => ({
   model: 'm',
   choices: [{ finish_reason: 'stop', message, ...choice }],
   ...top,
+})
+const counted = (completion: number, reasoning: number) => ({
+  prompt_tokens: 9,
+  completion_tokens: completion,
+  completion_tokens_details: { reasoning_tokens: reasoning },
 })
 const completions: [string, unknown, string][] = [
   [
@@ -90,6 +95,27 @@ const completions: [string, unknown, string][] = [
     'cut_off',
   ],
   ['an answer, ended at the cap', ok({ content: '{"a"' }, { finish_reason: 'length' }), 'cut_off'],
+  // Twice the cap would do for this answer, and the next one would be cut off again: what takes the room is the thinking.
+  [
+    'an answer after much reasoning apart, ended at the cap',
+    ok({ content: '{"a"', reasoning_content: 'hm '.repeat(99) }, { finish_reason: 'length' }),
+    'thought_out',
+  ],
+  [
+    'an answer after much thinking, ended at the cap',
+    ok({ content: `<think>${'hm '.repeat(99)}</think>{"a"` }, { finish_reason: 'length' }),
+    'thought_out',
+  ],
+  [
+    'an answer after many counted tokens of reasoning, ended at the cap',
+    ok({ content: '{"a"' }, { finish_reason: 'length' }, { usage: counted(1_000, 700) }),
+    'thought_out',
+  ],
+  [
+    'an answer after few counted tokens of reasoning, ended at the cap',
+    ok({ content: '{"a"', reasoning: 'hm '.repeat(99) }, { finish_reason: 'length' }, { usage: counted(1_000, 100) }),
+    'cut_off',
+  ],
   ['an empty answer', ok({ content: '' }), 'unusable_answer'],
   ['a filter by another name', ok({ content: '' }, { finish_reason: 'SAFETY' }), 'content_filter'],
 ]

@@ -1,4 +1,6 @@
 /** The demo with a person's own files: one request, with every requirement and the quote that proves it. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { KafkaClients } from '../../src/kafka/clients.ts'
 import { abortable } from '../../src/lib/abortable.ts'
 import { stringifyExact } from '../../src/lib/json.ts'
@@ -18,6 +20,9 @@ const ID = 1n
 /** Enough for the free tier's three requests a minute and a slow model; the worker itself retries for longer. */
 const ANSWER_LIMIT_MS = 180_000
 
+/** How often the worker's log is looked at for what keeps it from answering, ms. */
+const LOOK_MS = 1_000
+
 /** @returns a sentence for before a live run, which says what it costs at most */
 export function costLine(texts: Texts, { config }: Stage): string {
   const { model, maxCompletionTokens, responseFormat } = config.provider
@@ -33,7 +38,7 @@ export async function scoreOwn(
   settingsOf: (n: number) => Record<string, string>,
   releases: ReleaseStack,
 ): Promise<boolean> {
-  const { stage, clients, terminal, signal } = scene
+  const { stage, clients, terminal, signal, logDirs } = scene
   const { promise: answered, resolve } = Promise.withResolvers<Answer>()
   const watching = watch(clients, stage, { answer: resolve, deadLetter: () => {} })
   releaseStarted(releases, 'the screen', watching, (unwatch) => unwatch())
@@ -44,15 +49,39 @@ export async function scoreOwn(
     signal,
   )
   terminal.print('sent; waiting for its result')
+  const troubles = setInterval(tellTroubles(logDirs[0] ?? '', terminal.print), LOOK_MS)
   const limit = AbortSignal.timeout(ANSWER_LIMIT_MS)
-  const answer = await abortable(answered, AbortSignal.any([signal, limit])).catch((error: unknown) => {
-    if (signal.aborted || !limit.aborted) throw error
-    throw new Error(`nothing came within ${ANSWER_LIMIT_MS / 1_000} s; the log of the worker says why`, {
-      cause: error,
+  const answer = await abortable(answered, AbortSignal.any([signal, limit]))
+    .catch((error: unknown) => {
+      if (signal.aborted || !limit.aborted) throw error
+      throw new Error(`nothing came within ${ANSWER_LIMIT_MS / 1_000} s; the log of the worker says why`, {
+        cause: error,
+      })
     })
-  })
+    .finally(() => clearInterval(troubles))
   for (const line of ['', ...(await resultLines(clients, stage, answer, signal)), '']) terminal.print(line)
   return answer.result.kind === 'score'
+}
+
+/** @returns a function that prints what the worker has logged as a warning or an error since it was called before */
+export function tellTroubles(logDir: string, print: (line: string) => void): () => void {
+  const told = new Set<string>()
+  return () => {
+    for (const [, message = ''] of logOf(logDir).matchAll(/ (?:WARN|ERROR) +\[[^\]]*\] (.*)/g)) {
+      if (told.has(message)) continue
+      told.add(message)
+      print(`  the worker says: ${message}`)
+    }
+  }
+}
+
+function logOf(logDir: string): string {
+  try {
+    return readFileSync(join(logDir, 'auth_service.log'), 'utf8')
+  } catch {
+    // Not written yet, or nowhere: the end of the demo tells where it is.
+    return ''
+  }
 }
 
 async function resultLines(clients: KafkaClients, stage: Stage, { result }: Answer, signal: AbortSignal) {

@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { promisify, stripVTControlCharacters } from 'node:util'
 import { bounded } from '../../src/lib/abortable.ts'
 
 const run = promisify(execFile)
@@ -102,8 +102,8 @@ async function maven(signal: AbortSignal, args: string[], cwd?: string): Promise
 const REMEDIES: [RegExp, string][] = [
   [/no space left/i, 'the disk is full: free 100 MB, or point XDG_CACHE_HOME and TMPDIR to another disk'],
   [
-    /unknown host|unknownhost|name or service not known|connection refused|timed out|unreachable|407|proxy/i,
-    'Maven Central is not reached: behind a proxy, name it in ~/.m2/settings.xml (maven.apache.org/guides/mini/guide-proxies.html)',
+    /unknown host|unknownhost|name or service not known|connection refused|timed out|unreachable|407|proxy|no plugin found for prefix/i,
+    'Maven Central is not reached: behind a proxy, name it in ~/.m2/settings.xml, as Maven heeds no HTTPS_PROXY (maven.apache.org/guides/mini/guide-proxies.html)',
   ],
   [/PKIX|certificate/i, 'the certificate is not trusted: a proxy in between needs its own in Java’s trust store'],
 ]
@@ -111,5 +111,14 @@ const REMEDIES: [RegExp, string][] = [
 /** @param said Maven's output. @returns one sentence that says what to do, where the cause is known; else Maven's first words */
 export function downloadTrouble(said: string): string {
   const remedy = REMEDIES.find(([pattern]) => pattern.test(said))?.[1]
-  return `Maven could not download: ${remedy ?? said.slice(0, 1_000)}`
+  return `Maven could not download: ${remedy ?? firstWords(said)}`
+}
+
+/** Without colours, the level, and the advice on how to call Maven that follows. */
+function firstWords(said: string): string {
+  const line = stripVTControlCharacters(said).split('\n')[0] ?? ''
+  return line
+    .replace(/^\[ERROR\] /, '')
+    .replace(/ -> \[Help \d+\]$/, '')
+    .slice(0, 1_000)
 }

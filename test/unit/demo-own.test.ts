@@ -1,0 +1,23 @@
+/** A person's own request to a real model: what keeps the worker from an answer is told while one waits. */
+import { appendFileSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { tellTroubles } from '../../tools/demo/own.ts'
+
+test('each warning and error of the worker is told once, and nothing else', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'demo-own-'))
+  const told: string[] = []
+  const look = tellTroubles(dir, (line) => void told.push(line))
+  const log = (level: string, message: string) =>
+    appendFileSync(join(dir, 'auth_service.log'), `2026-11-27T01:00:00.000+00:00 ${level} [vm-1-abc] ${message}\n`)
+  look()
+  log('INFO ', 'working')
+  log('ERROR', 'the provider refuses: no request can be scored code=unauthorized')
+  look()
+  look()
+  expect(told).toEqual(['  the worker says: the provider refuses: no request can be scored code=unauthorized'])
+  log('WARN ', 'calls are held')
+  look()
+  expect(told.slice(1)).toEqual(['  the worker says: calls are held'])
+})
