@@ -7,7 +7,7 @@
 import type { Folded } from './fold.ts'
 import { foldWords } from './fold.ts'
 import { findMarkup } from './markup.ts'
-import { addressKind, CLAUSE, COLON, triggersFor } from './phrases.ts'
+import { addressKind, CLAUSE, COLON, findTriggers } from './phrases.ts'
 import type { Stripped } from '../lib/sanitize.ts'
 import type { Breathe } from '../lib/slices.ts'
 import type { Hit, Span } from './spans.ts'
@@ -95,8 +95,8 @@ async function findAddresses(source: string, { text, at }: Folded, breathe: Brea
   let seen = 0
   for (let from = 0; from < text.length; from += WINDOW) {
     const window = text.slice(from, from + WINDOW + OVERLAP)
-    for (const { index, 0: found } of window.matchAll(triggersFor(window))) {
-      const place = at[from + index + (found.startsWith(' ') ? 1 : 0)] ?? 0
+    for (const index of findTriggers(window)) {
+      const place = at[from + index] ?? 0
       if (place < seen) continue
       const sentence = sentenceAround(source, place, seen)
       seen = sentence.end

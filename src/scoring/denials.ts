@@ -193,7 +193,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
   return clauses.some(affirms) ? null : (found[first] ?? null)
 }
 
-/** What has none of these near it is neither denied nor planned. Most quotes are such, and without the u flag that is known at once. */
+/** A clause with none of these neither denies nor plans anything. Most quotes are such, and without the u flag that is known at once. */
 const MAY_DENY = new RegExp(
   `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', WISH, ACQUIRING, WISH_TO, LEARNING].join('|')})(?![a-zа-яё])`,
   'i',
@@ -206,5 +206,6 @@ export function findDenial(requirement: string, subject: Subject, source: string
   const passage = passageOf(source, span)
   if (!MAY_DENY.test(`${passage.before}${passage.quote}${passage.after}`)) return null
   const { clauses, rest } = clausesOf(passage)
+  if (!clauses.some((clause) => MAY_DENY.test(clause))) return null
   return denialOf(requirement, subject, clauses, rest)
 }

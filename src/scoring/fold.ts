@@ -79,14 +79,16 @@ const SLICE = 8_192
 /** Where a text is put together: its units, and where each comes from. */
 export interface Room {
   units: Uint16Array
+  /** The memory of the units. */
+  bytes: Buffer
   at: Int32Array
 }
 
 /** Memory that is not written to is not taken from the system. */
-const newRoom = (chars: number): Room => ({
-  units: new Uint16Array(chars * MAX_EXPANSION + 3),
-  at: new Int32Array(chars * MAX_EXPANSION + 3),
-})
+function newRoom(chars: number): Room {
+  const units = new Uint16Array(chars * MAX_EXPANSION + 3)
+  return { units, bytes: Buffer.from(units.buffer), at: new Int32Array(chars * MAX_EXPANSION + 3) }
+}
 
 const shared = newRoom(SLICE)
 
@@ -94,8 +96,7 @@ const shared = newRoom(SLICE)
 export const roomFor = (chars: number): Room => (chars <= SLICE ? shared : newRoom(chars))
 
 /** @returns what was put there */
-export const textOf = ({ units }: Room, length: number): string =>
-  Buffer.from(units.buffer, 0, length * 2).toString('utf16le')
+export const textOf = ({ bytes }: Room, length: number): string => bytes.toString('utf16le', 0, length * 2)
 export const placesOf = ({ at }: Room, length: number): Int32Array =>
   at === shared.at ? at.slice(0, length) : at.subarray(0, length)
 

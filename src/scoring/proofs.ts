@@ -69,6 +69,22 @@ export async function examine(source: string, breathe: Breathe): Promise<Examine
   return { source, folded, ...(await findAttacks(source, shown, folded, breathe)) }
 }
 
+/** Vacancies whose examination is kept in mind: most requests of an hour are for a few of them. */
+const MAX_KNOWN = 100
+/** Of longer ones a hundred would take more than 5 MB. In UTF-16 units. */
+const MAX_KNOWN_CHARS = 5_000
+const known = new Map<string, Examined>()
+
+/** The same for a vacancy, which comes with many resumes. Long ones are examined each time. */
+export async function examineVacancy(source: string, breathe: Breathe): Promise<Examined> {
+  const before = known.get(source)
+  if (before !== undefined) return before
+  const examined = await examine(source, breathe)
+  if (known.size >= MAX_KNOWN) known.clear()
+  if (source.length <= MAX_KNOWN_CHARS) known.set(source, examined)
+  return examined
+}
+
 /** @returns one finding per requirement, in the model's order; of those that say the same one that is proved */
 export async function findProofs(
   answer: ModelAnswer,

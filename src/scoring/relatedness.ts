@@ -34,6 +34,18 @@ function stemOf(word: string): Stem {
   return made
 }
 
+/** The stem of a word of a sentence, '' where it tells nothing; kept in mind like the others. */
+const ownStems = new Map<string, string>()
+
+function ownStemOf(word: string): string {
+  const before = ownStems.get(word)
+  if (before !== undefined) return before
+  const stem = wordsOf(word.replaceAll('-', ' ')).filter(isTelling).map(stemOf)[0]?.stem ?? ''
+  if (ownStems.size >= MAX_KNOWN) ownStems.clear()
+  ownStems.set(word, stem)
+  return stem
+}
+
 export interface Subject {
   /** Whether a word is a form of one of the requirement's. */
   namesIn: (word: string) => boolean
@@ -77,7 +89,7 @@ export function subjectOf(text: string): Subject {
   const isNamed = LATIN.test(text)
   return {
     namesIn: (word) => {
-      const own = wordsOf(word.replaceAll('-', ' ')).filter(isTelling).map(stemOf)[0]?.stem ?? ''
+      const own = ownStemOf(word)
       if (own === '') return false
       return stems.some(
         (stem) =>

@@ -11,7 +11,7 @@ import type { Score, Verdict } from '../contracts.ts'
 import { MATCHES_MAX } from '../contracts.ts'
 import type { ModelAnswer } from './answer.ts'
 import type { Finding } from './proofs.ts'
-import { examine, findProofs, isProved } from './proofs.ts'
+import { examine, examineVacancy, findProofs, isProved } from './proofs.ts'
 import type { Replaced } from './recommendation.ts'
 import { recommend } from './recommendation.ts'
 import type { Texts } from '../lib/sanitize.ts'
@@ -110,7 +110,7 @@ function conclude(answer: ModelAnswer, findings: Finding[], verdictMinScore: num
  */
 export async function verifyAnswer(answer: ModelAnswer, texts: Texts, verdictMinScore: number): Promise<Verified> {
   const breathe = createBreathe()
-  const vacancy = await examine(texts.requirements, breathe)
+  const vacancy = await examineVacancy(texts.requirements, breathe)
   const resume = await examine(texts.resume, breathe)
   const flags = [
     ...vacancy.flags.map((flag) => `requirements:${flag}`),
