@@ -175,7 +175,7 @@ export function createAdmission(options: AdmissionOptions) {
     // In the background: should it fail, the place's lease soon ends by itself.
     scripts
       .leave(left)
-      .catch((error: Error) => log.debug('a place in the line is left to expire', { reason: error.message }))
+      .catch((error: Error) => log.debug('could not leave the line: the place will expire', { reason: error.message }))
   }
 
   function admit(waiting: Waiting, id: string, granted: Granted, seq: number, askedMs: number): void {
@@ -200,7 +200,7 @@ export function createAdmission(options: AdmissionOptions) {
   function giveBack(id: string, atMs: number): void {
     journal.settled(id, 0)
     retryWhileAway('a grant that is not needed', () => scripts.settle([{ id, atMs, billed: 0 }]), signal).catch(
-      (error: Error) => log.debug('a grant that is not needed stays spent', { reason: error.message }),
+      (error: Error) => log.debug('could not return an unused grant: it stays spent', { reason: error.message }),
     )
   }
 

@@ -120,7 +120,7 @@ export function createBudget(options: BudgetOptions) {
     const { signal } = closing
     retryWhileAway('the budget', () => scripts.version(), signal)
       .then((version) => learn(version, signal))
-      .catch((error: Error) => log.debug('the budget was not looked at', { reason: error.message }))
+      .catch((error: Error) => log.debug('could not check the reopened budget', { reason: error.message }))
   })
 
   async function hold(ms: number, why: 'hold' | 'closed', signal: AbortSignal): Promise<void> {
@@ -146,7 +146,9 @@ export function createBudget(options: BudgetOptions) {
       if (admitted?.kind !== 'granted')
         all
           .giveBack(share, closing.signal)
-          .catch((error: Error) => log.debug('what was taken of a share stays taken', { reason: error.message }))
+          .catch((error: Error) =>
+            log.debug('could not return the share of a user: it stays taken', { reason: error.message }),
+          )
     }
   }
 

@@ -35,7 +35,7 @@ export function createCalls({ keys, state, log, held, scripts, timings, claimTtl
     } catch (error) {
       // The script may have run although the reply was lost.
       void end(lease, AbortSignal.timeout(timings.leaseMs)).catch((reason: Error) =>
-        log.debug('a lease is left to expire', { id, reason: reason.message }),
+        log.debug('could not release a lease: it will expire', { id, reason: reason.message }),
       )
       throw error
     }

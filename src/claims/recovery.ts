@@ -71,7 +71,7 @@ export function createRecovery(options: RecoveryOptions) {
       term.abort(DEPOSED)
       await lease
       await scripts.resign([keys.recovery], [token]).catch((error: Error) => {
-        log.debug("the leader's lease is left to expire", { reason: error.message })
+        log.debug("could not release the leader's lease: it will expire", { reason: error.message })
       })
     }
   }

@@ -114,7 +114,7 @@ export class Partition {
       // kafkajs reset it after OFFSET_OUT_OF_RANGE, and has overwritten the committed offset with "earliest".
       const { topic, partition } = this.#options.source
       const moved = { topic, partition, from, expected: position.next }
-      this.#options.log.warn('the fetch position was moved: reading it anew', moved)
+      this.#options.log.warn('kafkajs moved the fetch position: acquiring the partition again', moved)
       this.#assignment.reacquire()
       return false
     }

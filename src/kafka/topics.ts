@@ -36,7 +36,7 @@ export async function ensureTopics(
           log.info('created a topic that was missing', { topic, partitions: config.newTopicPartitions })
         }
       }
-      if (said !== null) log.info('Kafka is there')
+      if (said !== null) log.info('Kafka answers: going on')
       return created
     } catch (error) {
       if (error instanceof TopicRefused) throw error

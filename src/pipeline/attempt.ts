@@ -61,7 +61,7 @@ class Attempts {
     const pass = await gate.enter(asked.id.toString(), signals.wait)
     const report = (outcome: GateOutcome, cause = '') =>
       aftermath(signals.call, (signal) => gate.report(pass, outcome, signal, cause)).catch((error: unknown) => {
-        warned(log, 'the gate was not told', asked.id)(error)
+        warned(log, 'could not report to the gate', asked.id)(error)
         return NO_EVIDENCE
       })
     const unusedAfter = async (error: unknown): Promise<never> => {

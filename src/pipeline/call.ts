@@ -113,7 +113,7 @@ export class Calls {
     let accounted = Promise.resolve()
     const endLease = () =>
       aftermath(signals.call, (signal) => dedupe.end(lease, signal)).catch(
-        warned(log, 'a lease is left to expire', asked.id),
+        warned(log, 'could not release a lease: it will expire', asked.id),
       )
     try {
       const { sendByMs, slot } = grant
@@ -153,7 +153,7 @@ export class Calls {
         await budget.holdFor(holdMs(reply.retryAfterMs), signal)
       }
     }
-    await aftermath(signals.call, tell).catch(warned(log, 'the budget was not told', id))
+    await aftermath(signals.call, tell).catch(warned(log, 'could not update the budget after a call', id))
   }
 
   /**

@@ -115,7 +115,7 @@ export class Completions {
     const messages = [...outcomeMessages(this.#topics, source, address, outcome), ...decisions]
     return finished(context, { kind: 'outcome', id, name, reasons }, messages, async () => {
       if (decisions.length === 0) return this.#tooLarge(context, outcome)
-      this.#log.warn('published without its decision record, with which it is too large', { id })
+      this.#log.warn('published without its decision record, because with it the outcome is too large', { id })
       return this.final(context, outcome)
     })
   }
