@@ -132,10 +132,7 @@ export class Partition {
     this.#fetching.passed(to)
   }
 
-  /**
-   * The group has assigned this partition to this worker again.
-   * @param memberChanged the group had removed this worker meanwhile, so another worker may have owned the partition
-   */
+  /** The group has assigned this partition to this worker again; see `rejoined` of assignment.ts. */
   rejoined(memberChanged: boolean): void {
     this.#assignment.rejoined(memberChanged)
     const position = this.#assignment.ownership?.position
