@@ -72,7 +72,7 @@ export async function waitForMessage<T>({ clients, topic, ...options }: FollowOp
     return await abortable(start(), signal)
   } finally {
     await within(CLOSE_LIMIT_MS, 'closing the reader', consumer.disconnect()).catch((error: unknown) =>
-      log.debug('the reader was not disconnected in time', { topic, reason: kafkaReason(error) }),
+      log.debug('could not disconnect the reader', { topic, reason: kafkaReason(error) }),
     )
   }
 }

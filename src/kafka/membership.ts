@@ -225,7 +225,7 @@ export class Membership {
     try {
       await within(limitMs, 'leaving the group', consumer.disconnect())
     } catch (error) {
-      this.#options.log.debug('the consumer was not disconnected in time', { reason: kafkaReason(error) })
+      this.#options.log.debug('could not disconnect the consumer', { reason: kafkaReason(error) })
     }
   }
 }

@@ -63,7 +63,7 @@ export async function readBack(options: ReadBackOptions): Promise<void> {
     await abortable(readAll(consumer, course, options), signal)
   } finally {
     await within(CLOSE_LIMIT_MS, 'closing the reader', consumer.disconnect()).catch((error: unknown) =>
-      log.debug('the reader was not disconnected in time', { topic, reason: kafkaReason(error) }),
+      log.debug('could not disconnect the reader', { topic, reason: kafkaReason(error) }),
     )
   }
 }
