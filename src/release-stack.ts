@@ -46,7 +46,7 @@ export function createReleaseStack(log: Log): ReleaseStack {
         )
       } catch (error) {
         unreleased.push(what)
-        log.warn('not released', { what, reason: error instanceof Error ? error.message : String(error) })
+        log.warn('could not release', { what, reason: error instanceof Error ? error.message : String(error) })
       } finally {
         clearTimeout(timer)
       }

@@ -94,7 +94,7 @@ export function createSharedBudget(base: Base, { state, readOutcomes }: Claims) 
     worker,
     log,
     subscribe: (channel, receive) => subscriptions.subscribe(channel, receive),
-    onLost: () => void rebuildIfAlone().catch(saidUnless(ended, log, 'the budget was not rebuilt')),
+    onLost: () => void rebuildIfAlone().catch(saidUnless(ended, log, 'could not rebuild the budget')),
   })
   releases.defer('the budget', () => budget.close())
   const rebuildIfAlone = createBudgetRescue({ budget, state, readOutcomes, log, signal: ended })

@@ -172,7 +172,9 @@ async function saveLast({ telemetry, log, ended }: Base, { dedupe }: Claims, { s
   const told = (line: string) => (error: Error) => log.debug(line, { reason: error.message })
   const traces = telemetry?.flush() ?? Promise.resolve()
   await Promise.all([
-    dedupe.releaseAll(AbortSignal.timeout(leasesMs)).catch(saidUnless(ended, log, 'leases are left to expire')),
+    dedupe
+      .releaseAll(AbortSignal.timeout(leasesMs))
+      .catch(saidUnless(ended, log, 'could not release all leases: they will expire')),
     within(leasesMs, 'saving what the token estimate learned', saveRatios()).catch(
       told('stopping before what the token estimate learned was saved'),
     ),

@@ -1,11 +1,11 @@
 /**
- * This worker's way into the shared budget: one call of the script at a time asks for those whose turn it is, and a place in the
- * fleet's line is kept between calls.
+ * Gets grants from the shared budget for this worker's requests. One call of the script at a time asks for the requests whose turn it
+ * is. Between calls the worker keeps its place in the fleet's line.
  *
  *   no slot is free, or too many grants are not sent yet ── a call ends, or is sent ──► asking
  *   asking ── granted ──► asking, for the next ones
- *     ├────── wait ─────► sleeping until the turn, a wake-up call, or the end of the one that was asked for ──► asking
- *     └────── refused ──► its request is told; asking, for the next one
+ *     ├────── wait ─────► sleeping until the turn, a wake-up message, or until the request gives up ──► asking
+ *     └────── refused ──► the request is refused; asking, for the next one
  */
 import type { Log } from '../logging/log.ts'
 import { LINGER_MS, untilGathered } from '../redis/group-commit.ts'
@@ -17,11 +17,11 @@ import type { Pace } from './limits.ts'
 import { createFairLine } from './line.ts'
 import type { budgetScripts, Granted, ReserveReply, Used, Version } from './scripts.ts'
 
-/** Bounds one call of the script: Redis serves nobody else meanwhile. */
+/** The most requests in one call of the script: Redis serves nobody else while it runs. */
 const AT_ONCE = 64
-/** The fleet is told when a lost budget has been rebuilt. Should that message be lost, asking this often finds it out. */
+/** How often a lost budget is asked again, in case the message that it was rebuilt is lost. */
 const ASK_WHILE_LOST_MS = 1_000
-/** A call that ends or is sent wakes; this only bounds the wait. */
+/** The longest sleep while no slot is free. A call that ends or is sent wakes earlier. */
 const FOR_A_SLOT_MS = 60_000
 
 export interface Grant {
@@ -29,24 +29,24 @@ export interface Grant {
   id: string
   /** Reserved. */
   tokens: number
-  /** On performance.now()'s clock: to be sent before this, or not at all. */
+  /** The call must be sent before this time or not at all, performance.now() ms. */
   sendByMs: number
   /** From asking to the grant, ms. */
   waitedMs: number
-  /** On Redis's clock, ms since the epoch. */
+  /** When it was granted on Redis's clock, ms since the epoch. */
   atMs: number
   seq: number
   used: Used
-  /** To be told when the request is written, and released when the call has ended. */
+  /** The caller must call `sent` when the request is written and `release` when the call has ended. */
   slot: Slot
 }
 
 export interface Demand {
-  /** The most that it can be billed, whole. */
+  /** The most tokens that the call can be billed; an integer. */
   tokens: number
-  /** Users take turns. */
+  /** Whose turn it takes: users take turns. */
   user: string
-  /** A probe of the gate, which goes before all others: many wait for what it finds out. */
+  /** Goes before all others: a probe of the gate, for whose result many wait. */
   urgent: boolean
   /** Nothing else is in flight in this process meanwhile. */
   alone: boolean
@@ -69,15 +69,18 @@ export interface AdmissionOptions {
   slots: CallSlots
   worker: string
   log: Log
-  /** See group-commit.ts; tests wait for nothing. */
+  /** How long to gather requests for one call, see group-commit.ts; 0 in tests. */
   lingerMs?: number
-  /** Ends the admission; all that wait then reject with its reason. */
+  /** Ends the admission: every waiting request rejects with its reason. */
   signal: AbortSignal
 }
 
 export type Admission = ReturnType<typeof createAdmission>
 
-/** Long, because everything in it shares the waiting requests and the place in the fleet's line. @returns the worker's way to grants */
+/**
+ * Long, because everything in it shares the waiting requests and the place in the fleet's line.
+ * @returns this worker's admission to the budget
+ */
 export function createAdmission(options: AdmissionOptions) {
   const {
     scripts,
@@ -96,14 +99,14 @@ export function createAdmission(options: AdmissionOptions) {
   const alarm = createAlarm()
   let made = 0
   const nextId = () => `${worker}:${made++}`
-  /** The id of this worker's place in the fleet's line, and of the first request of the next call. */
+  /** The id of this worker's place in the fleet's line; also the id of the first request of the next call. */
   let place = nextId()
-  /** The request that the place was last asked for. */
+  /** The request for which the place was last asked. */
   let head: Waiting | null = null
-  /** Requests of the last call of the script. */
+  /** How many requests the last call of the script held. */
   let lastCount = 0
   let running = false
-  /** When the place's turn comes, as it was told last, on performance.now()'s clock; null: it does not wait. */
+  /** When the place's turn comes by the last reply, performance.now() ms; null: it does not wait. */
   let turnAtMs: number | null = null
   /** The next request waits until a call ends or is sent. */
   let wantsSlot = false
@@ -129,7 +132,7 @@ export function createAdmission(options: AdmissionOptions) {
 
   async function askOnce(): Promise<void> {
     alarm.reset()
-    // Requests that come, and slots that are freed, in one turn of the event loop, or soon after it under load, share one call.
+    // Gather the requests and slots that come in one turn of the event loop, or soon after it under load, for one call.
     await untilGathered(lingerMs, lastCount > 1)
     if (line.length() === 0) return
     const asked = fitting(line.next(Math.min(AT_ONCE, slots.sendable)))
@@ -158,7 +161,7 @@ export function createAdmission(options: AdmissionOptions) {
     } else await sleep(reply)
   }
 
-  /** @returns the first ones, for which there are slots */
+  /** @returns as many of the first requests as there are slots for */
   function fitting(next: readonly Waiting[]): readonly Waiting[] {
     let { free } = slots
     const end = next.findIndex(({ alone }) => (free -= slots.needs(alone)) < 0)
@@ -167,15 +170,15 @@ export function createAdmission(options: AdmissionOptions) {
 
   /** Sleeps until the place's turn may have come. */
   async function sleep(reply: ReserveReply & { kind: 'wait' | 'lost' }): Promise<void> {
-    // A timer may fire a little early; asked then, the script would only answer that 1 ms is left.
+    // 1 ms more, because a timer may fire a little early, and the script would only answer that 1 ms is left.
     await alarm.sleep(reply.kind === 'wait' ? reply.askAgainMs + 1 : ASK_WHILE_LOST_MS, signal)
     if (line.length() > 0) return
     const left = place
     place = nextId()
-    // In the background: should it fail, the place's lease soon ends by itself.
+    // Not awaited: if it fails, the place's lease soon expires.
     scripts
       .leave(left)
-      .catch((error: Error) => log.debug('a place in the line is left to expire', { reason: error.message }))
+      .catch((error: Error) => log.debug('could not leave the line: the place will expire', { reason: error.message }))
   }
 
   function admit(waiting: Waiting, id: string, granted: Granted, seq: number, askedMs: number): void {
@@ -185,7 +188,7 @@ export function createAdmission(options: AdmissionOptions) {
     const nowMs = performance.now()
     const sendByMs = askedMs + pace.sendWithinMs - ageMs
     if (nowMs >= sendByMs) {
-      // The request stays in the line, and is asked for again.
+      // The request stays in this worker's line and will be asked for again.
       log.warn('a grant came too late to be sent and is spent', { lateMs: Math.round(nowMs - sendByMs) })
       slots.lapsed()
       return
@@ -196,18 +199,18 @@ export function createAdmission(options: AdmissionOptions) {
     } else giveBack(id, atMs)
   }
 
-  /** Gives back a grant whose request has given up; nothing is sent. */
+  /** Gives back a grant whose request has given up. Nothing was sent. */
   function giveBack(id: string, atMs: number): void {
     journal.settled(id, 0)
     retryWhileAway('a grant that is not needed', () => scripts.settle([{ id, atMs, billed: 0 }]), signal).catch(
-      (error: Error) => log.debug('a grant that is not needed stays spent', { reason: error.message }),
+      (error: Error) => log.debug('could not return an unused grant: it stays spent', { reason: error.message }),
     )
   }
 
   return {
     /**
-     * Waits for the turn of a request. With a grant it holds a slot, which is to be released after the call.
-     * @throws the signal's reason when it aborts before
+     * Waits for a request's turn. A grant comes with a slot, which the caller must release after the call.
+     * @throws the signal's reason when it aborts during the wait
      */
     async wait(demand: Demand, abort: AbortSignal): Promise<Grant | { kind: 'refused'; waitMs: number }> {
       abort.throwIfAborted()
@@ -216,7 +219,7 @@ export function createAdmission(options: AdmissionOptions) {
       const onAbort = () => {
         if (!line.remove(waiting)) return
         reject(abort.reason as Error)
-        // The next request may need less, and fit at once.
+        // The next request may be smaller and fit at once.
         if (waiting === head) alarm.ring()
       }
       abort.addEventListener('abort', onAbort, { once: true })
@@ -229,14 +232,14 @@ export function createAdmission(options: AdmissionOptions) {
       }
     },
 
-    /** A message of the fleet: a place whose turn came nearer, or `opened`. */
+    /** Takes a wake-up message of the fleet: a place whose turn came nearer, or `opened`. */
     wake(message: string): void {
       if (message === place || message === 'opened') alarm.ring()
     },
 
     waiting: () => line.length(),
     waitingUsers: () => line.users(),
-    /** @returns ms until the next one is admitted, as things stand; null when none waits for the budget */
+    /** @returns ms until the next request is admitted, as things stand; null when none waits for the budget */
     nextTurnInMs: () => (turnAtMs === null ? null : Math.max(0, turnAtMs - performance.now())),
   }
 }

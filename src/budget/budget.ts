@@ -1,9 +1,9 @@
 /**
- * The budget that all workers of one name share: one atomic reservation in all axes at once or nothing, by Redis's clock.
+ * The budget that all workers with one budget name share. A request is reserved in all axes at once or not at all, by Redis's clock.
  *
- * Within a process users take turns (line.ts), and one call asks for several requests at once (admission.ts). While the budget
- * is short, each process has one place in the fleet's line (line.lua). The line is strict: nobody is granted what those ahead
- * need, so a large request is not overtaken; after a grant the process's next request joins at the end, so the workers take turns.
+ * Within a process users take turns (line.ts), and one call of the script asks for several requests (admission.ts). While the budget is
+ * short, each process has one place in the fleet's line (line.lua). The line is strict: nobody is granted what those ahead need, so
+ * smaller requests cannot overtake a large one. After a grant the process's next request joins at the end, so processes take turns.
  *
  *   reserve → granted → sent before sendByMs → settle to what was billed → published (the outcome is committed)
  *           → refused: its turn is further away than maxWaitMs
@@ -32,10 +32,10 @@ import { readStatus } from './status.ts'
 import type { Share, UserShare } from './user-share.ts'
 import { createUserShare } from './user-share.ts'
 
-/** `share`: what it takes of its user's share of the day; null: no share is bounded. */
+/** `share`: what the call takes of its user's share of the day; null: users' shares are not bounded. */
 export type Grant = Admitted & { share: Share | null }
 
-/** `waitMs`: when it would be admitted, as things stand. */
+/** `waitMs`: in how many ms it would be admitted, as things stand. */
 export type Reservation = Grant | { kind: 'refused'; waitMs: number } | { kind: 'too_long' }
 
 export interface BudgetOptions {
@@ -46,22 +46,22 @@ export interface BudgetOptions {
   /** redis/keys.ts: state. */
   sentinel: string
   limits: BudgetLimits
-  /** null: no even spacing. */
+  /** How many requests may go back to back; null: no even spacing. */
   burst: number | null
-  /** Users take turns within this process; off: the order of arrival. */
+  /** Whether users take turns within this process; false: in the order of arrival. */
   isFair?: boolean
-  /** One user's part of the limits of a day; null: no bound. */
+  /** The part (0 to 1) of each limit of the day that one user may take; null: no bound. */
   userShare?: number | null
-  /** A request is held while its turn is at most so far away. */
+  /** A request waits while its turn is at most this far away, and is refused otherwise. */
   maxWaitMs: number
-  /** Of this process's calls; without them there is no bound. */
+  /** Bounds this process's calls in flight; undefined: no bound. */
   slots?: CallSlots
-  /** Unique among all workers, now and before. */
+  /** This worker's name, unique among all workers that have ever run. */
   worker: string
   log: Log
-  /** Calls back with each message of a channel until the returned function is called. Messages are hints, and may be lost. */
+  /** Calls back with each message of a channel until the returned function is called. Messages are only hints and may be lost. */
   subscribe: (channel: string, onMessage: (message: string) => void) => () => void
-  /** Told once when the budget's data is missing, or older than it was: somebody has to rebuild it. */
+  /** Called once when the budget's data is missing or older than this worker knows: it must be rebuilt. */
   onLost: () => void
   /** Shorter ones in tests. */
   windows?: BudgetWindows
@@ -69,7 +69,7 @@ export interface BudgetOptions {
 
 export type Budget = ReturnType<typeof createBudget>
 
-/** @returns the options that follow from the settings: equal for all that share a budget */
+/** @returns the options that come from the settings; all processes that share a budget need equal ones */
 export function budgetSettings(
   { name, burst, maxWaitMs, isFair, userShare, ...limits }: Config['budget'],
   keys: RedisKeys,
@@ -77,7 +77,10 @@ export function budgetSettings(
   return { prefix: keys.budget(name), sentinel: keys.state, limits, burst, maxWaitMs, isFair, userShare }
 }
 
-/** Redis is not touched before the first use; `close` ends the subscription. Long, because it puts the parts of the budget together. */
+/**
+ * Long, because it puts the parts of the budget together.
+ * @returns the budget. It asks Redis nothing before its first use; `close` ends its subscription
+ */
 export function createBudget(options: BudgetOptions) {
   const { redis, prefix, sentinel, limits, worker, log, retryWhileAway, windows = BUDGET_WINDOWS } = options
   const pace = paceOf(limits, options.burst, windows)
@@ -105,7 +108,7 @@ export function createBudget(options: BudgetOptions) {
   const dayMs = windows.dayMs + windows.marginMs
   const shares =
     userShare === null ? null : createUserShare({ redis, retryWhileAway, prefix, limits, part: userShare, dayMs })
-  // A settlement never lingers: what an answer tells of less budget is told after it.
+  // Settlements are not gathered for longer: `narrow`, which must follow them, waits for them.
   const settleTogether = groupCommit(
     async (grants: readonly { id: string; atMs: number; billed: number | null }[]) => {
       const version = await scripts.settle(grants)
@@ -120,14 +123,14 @@ export function createBudget(options: BudgetOptions) {
     const { signal } = closing
     retryWhileAway('the budget', () => scripts.version(), signal)
       .then((version) => learn(version, signal))
-      .catch((error: Error) => log.debug('the budget was not looked at', { reason: error.message }))
+      .catch((error: Error) => log.debug('could not check the reopened budget', { reason: error.message }))
   })
 
   async function hold(ms: number, why: 'hold' | 'closed', signal: AbortSignal): Promise<void> {
     await retryWhileAway('the hold', () => scripts.hold(ms, why), signal)
   }
 
-  /** The share is taken first, so that nobody waits for a turn that may not be used. */
+  /** Takes the user's share before waiting for a turn, so that nobody waits for a turn that it may not use. */
   async function withinShare(
     all: UserShare,
     user: string,
@@ -146,7 +149,9 @@ export function createBudget(options: BudgetOptions) {
       if (admitted?.kind !== 'granted')
         all
           .giveBack(share, closing.signal)
-          .catch((error: Error) => log.debug('what was taken of a share stays taken', { reason: error.message }))
+          .catch((error: Error) =>
+            log.debug('could not return the share of a user: it stays taken', { reason: error.message }),
+          )
     }
   }
 
@@ -154,14 +159,14 @@ export function createBudget(options: BudgetOptions) {
     isLess('requests', said, grant.used, limits) || isLess('tokens', said, grant.used, limits)
 
   return {
-    /** Whether `reserve` would answer that so many tokens are too long. */
+    /** @returns whether `reserve` would answer `too_long` for this many tokens */
     neverFits: (tokens: number) => isTooLong(tokens, limits),
 
     /**
      * Reserves one request and its tokens, and takes a slot.
-     * @returns the grant, whose call must be sent by its `sendByMs` and whose slot is to be released after the call; or a refusal,
-     * decided when it is the request's turn in this process; or `too_long`: it never fits, and nothing was spent
-     * @throws the signal's reason when it aborts before
+     * @returns a grant, whose call must be sent before `sendByMs` and whose slot must be released after the call; a refusal, decided
+     * when it is the request's turn in this process; or `too_long`: it never fits, and nothing was spent
+     * @throws the signal's reason when it aborts during the wait
      */
     async reserve(demand: Demand, signal: AbortSignal): Promise<Reservation> {
       if (isTooLong(demand.tokens, limits)) return { kind: 'too_long' }
@@ -174,7 +179,7 @@ export function createBudget(options: BudgetOptions) {
 
     /**
      * Corrects a grant to what was billed, which may be more than was reserved.
-     * @param billedTokens null: not known, so that the reservation stays
+     * @param billedTokens null: not known; the reservation stays
      */
     async settle(grant: Grant, billedTokens: number | null, signal: AbortSignal): Promise<void> {
       if (billedTokens !== null) journal.settled(grant.id, billedTokens)
@@ -183,34 +188,34 @@ export function createBudget(options: BudgetOptions) {
       if (grant.share !== null && billedTokens !== null) await shares?.settle(grant.share, billedTokens, signal)
     },
 
-    /** The outcome that tells of these grants (by id) is committed: recovery would count them from there. */
+    /** The outcome that accounts for these grants (ids) is committed: a recovery counts them from there. */
     published: (ids: string[]) => journal.published(ids),
 
-    /** Nothing is granted to any worker for so long; a longer hold stays. */
+    /** Grants nothing to any worker for `ms`; a longer hold stays. */
     holdFor: (ms: number, signal: AbortSignal) => hold(ms, 'hold', signal),
 
-    /** The same because data was lost, for a minute at least, and until `rebuild` is done. */
+    /** Grants nothing for `ms`, because data was lost; a lost budget also stays closed until it is rebuilt. */
     closeFor: (ms: number, signal: AbortSignal) => hold(ms, 'closed', signal),
 
     /**
-     * Whether the answer to a granted request changes what may be spent: its provider says less than is known here, or lifts what it
-     * said before.
+     * @returns whether an answer's headers change what may be spent: the provider reports less left than is known here, or lifts such a
+     * report of before
      */
     narrows: (grant: Grant, headers: RateHeaders): boolean => hasNarrowed || tellsLess(grant, remainingOf(headers)),
 
-    /** Takes over what the answer to a granted request says of the provider's limits. */
+    /** Takes over what the headers of the answer to a granted request say about the provider's limits. */
     async narrow(grant: Grant, headers: RateHeaders, signal: AbortSignal): Promise<void> {
       const said = remainingOf(headers)
       const isLessThanKnown = tellsLess(grant, said)
-      // One that says that all is well is of use only to lift what this worker was told before.
+      // Headers that report no shortage matter only when they lift one that this worker reported before.
       if (!isLessThanKnown && !hasNarrowed) return
       hasNarrowed = isLessThanKnown
       await learn(await retryWhileAway('the budget', () => scripts.narrow(said, grant), signal), signal)
     },
 
     /**
-     * Opens a budget that nobody has used before; does nothing to one that is there. To be called when Redis is trusted.
-     * @returns false when the sentinel does not say so, or the budget's own data is lost: it stays shut until it is rebuilt
+     * Opens a budget that nobody has used before, and leaves an open one alone. Call it when Redis is trusted.
+     * @returns false when Redis is not trusted or the budget's own data is lost: the budget then stays closed until it is rebuilt
      */
     async open(signal: AbortSignal): Promise<boolean> {
       const version = await retryWhileAway('the budget', () => scripts.open(`new-${randomUUID()}`, 'new'), signal)
@@ -219,9 +224,9 @@ export function createBudget(options: BudgetOptions) {
     },
 
     /**
-     * Makes good what the budget lost, and opens it; does nothing to one that is open. It stays closed for a minute from when
-     * the loss was found, and live workers add what nobody has published yet. Several may do it at once.
-     * @param published what outcomes tell of the last day (later than what the budget still knows is enough)
+     * Adds what the budget lost, and opens it; leaves an open one alone. It grants nothing for a minute from when the loss was found,
+     * and live workers add what nobody has published yet. Several workers may rebuild at once.
+     * @param published the spendings that outcomes of the last day account for; those after what the budget still knows are enough
      */
     async rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<void> {
       await learn(await rebuilding.rebuild(published, signal), signal)
@@ -232,7 +237,7 @@ export function createBudget(options: BudgetOptions) {
 
     nextTurnInMs: admission.nextTurnInMs,
 
-    /** Requests, and users, that wait in this process. */
+    /** How many requests, and of how many users, wait in this process. */
     waiting: admission.waiting,
     waitingUsers: admission.waitingUsers,
 

@@ -40,7 +40,7 @@ export class CallSlots {
     return this.#pace.room
   }
 
-  /** Whether a granted call is still to be sent. */
+  /** Whether a granted call has not been sent yet. */
   get isSending(): boolean {
     return this.#pace.unsent > 0
   }
@@ -71,12 +71,12 @@ export class CallSlots {
     }
   }
 
-  /** A grant came too late to be sent, and takes no slot. */
+  /** A grant came too late to be sent; it takes no slot. */
   lapsed(): void {
     this.#pace.lapsed()
   }
 
-  /** Has `listener` called whenever there is more room, for calls in flight or for calls to be sent; there is one listener. */
+  /** Sets the one listener. It is called whenever another call may be in flight, or another grant may wait to be sent. */
   onRoom(listener: () => void): void {
     this.#onRoom = listener
   }

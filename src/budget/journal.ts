@@ -1,15 +1,15 @@
-/** What this worker has spent and no published outcome tells of yet. When Redis loses its data, the worker adds it again. */
+/** What this worker has spent and no published outcome accounts for yet. When Redis loses its data, the worker adds it again. */
 import type { Spending } from './scripts.ts'
 
-/** A spending is kept for so long after its outcome was published: a recovery may have read the outcomes before that. */
+/** How long a spending is kept after its outcome was published, because a recovery may have read the outcomes just before. */
 const KEEP_PUBLISHED_MS = 60_000
-/** Bounds the memory; the oldest go first. */
+/** Bounds the memory; the oldest entries are dropped first. */
 const MAX_ENTRIES = 20_000
 
 /** @param now a monotonic clock, ms */
 export function createJournal(now: () => number = () => performance.now()) {
   const entries = new Map<string, Spending>()
-  /** id → when it was published, in that order. */
+  /** When each id was published, by the clock `now`; in that order. */
   const published = new Map<string, number>()
 
   function granted(spending: Spending): void {
@@ -27,7 +27,7 @@ export function createJournal(now: () => number = () => performance.now()) {
     if (entry !== undefined) entry.tokens = tokens
   }
 
-  /** The outcome that tells of these grants is committed. */
+  /** The outcome that accounts for these grants is committed. */
   function markPublished(ids: string[]): void {
     for (const id of ids) {
       if (entries.has(id) && !published.has(id)) published.set(id, now())

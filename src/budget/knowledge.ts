@@ -1,4 +1,4 @@
-/** What this worker has seen of the budget's data, by which it notices that data was lost. */
+/** Notices that the budget lost data, by comparing each reply with what this worker has seen before. */
 import type { Log } from '../logging/log.ts'
 import type { createJournal } from './journal.ts'
 import type { Spending, Version } from './scripts.ts'
@@ -8,7 +8,7 @@ export interface KnowledgeOptions {
   log: Log
   /** Adds spendings to the budget that is open now. */
   add: (spendings: Spending[], signal: AbortSignal) => Promise<void>
-  /** Shuts the budget until it is rebuilt. */
+  /** Closes the budget until it is rebuilt. */
   close: (signal: AbortSignal) => Promise<void>
   onLost: () => void
 }
@@ -18,8 +18,8 @@ export function createKnowledge({ journal, log, add, close, onLost }: KnowledgeO
   let isLost = false
 
   /**
-   * Takes note of the data that a reply came from. When it is other data than before, this worker's own spendings are added.
-   * @param version null: the budget is lost, or was never opened
+   * Compares a reply's data with what was seen before. When it is other data, adds this worker's own spendings to it.
+   * @param version of the data that the reply came from; null: the budget is lost, or was never opened
    */
   async function learn(version: Version | null, signal: AbortSignal): Promise<void> {
     if (version === null) return sayLost()
@@ -32,7 +32,7 @@ export function createKnowledge({ journal, log, add, close, onLost }: KnowledgeO
     known = { generation: version.generation, seq: version.seq }
     if (before === null) return
     if (version.generation.startsWith('new')) {
-      // Another worker opened the budget as a new one before any worker that knew its data noticed the loss.
+      // Another worker opened the budget as new before a worker that had seen its data noticed the loss.
       await close(signal)
       return sayLost()
     }

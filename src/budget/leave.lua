@@ -1,7 +1,7 @@
 -- Gives up a place in the line.
 --
 -- ARGV 9 id
--- Returns 1 when the id stood in the line, else 0
+-- Returns 1 when the id was in the line, else 0
 
 local state = load()
 if not state then

@@ -1,4 +1,4 @@
-/** What a budget allows, and the margins that make it exact where the provider measures. */
+/** What a budget allows, and the margins that keep its limits when requests arrive at the provider later than they were granted. */
 
 /** Null is no limit. Tokens are prompt and completion together, as billed. */
 export interface BudgetLimits {
@@ -13,8 +13,8 @@ export interface BudgetWindows {
   minuteMs: number
   dayMs: number
   /**
-   * How much later than its grant a request may arrive at the provider without a rolling window ever holding too much:
-   * half of it from asking for the grant to sending, half for the network. 1.5 % of a minute.
+   * How much later than its grant a request may arrive at the provider without ever exceeding a limit in a rolling window: half of it
+   * from asking for the grant to sending, half for the network. 1.5 % of a minute.
    */
   marginMs: number
 }
@@ -23,7 +23,7 @@ export const BUDGET_WINDOWS: BudgetWindows = { minuteMs: 60_000, dayMs: 86_400_0
 
 /** How much later than the one before it a spaced request may arrive, as a part of the spacing; divided by the burst. */
 const SPACING_MARGIN = 0.07
-/** Of the time by which a burst may run ahead, so much is kept back for requests that are sent and arrive late. */
+/** The part of the time by which a burst may run ahead that is reserved for requests that are sent and arrive late. */
 const LATE_PART = 0.1
 const SEND_WITHIN_MIN_MS = 25
 
@@ -32,14 +32,14 @@ export interface Pace {
   spacingMs: number
   /** How far a burst may run ahead of the spacing, ms. */
   aheadMs: number
-  /** A grant that is not sent so many ms after it was asked for is spent and void. */
+  /** A call must be sent within this time after its grant was asked for. Otherwise the grant lapses and stays spent. ms */
   sendWithinMs: number
 }
 
 /**
- * @param burst so many requests may go back to back; null, or as many as the minute's limit, spaces nothing
- * @returns the spacing, with a margin against jitter: requests are granted a little further apart than the provider demands, and
- * must be sent within that margin and the burst's reserve, or within 25 ms if that is longer
+ * @param burst how many requests may go back to back; null, or the minute's limit and more: no spacing
+ * @returns the spacing, with a margin against jitter: requests are granted a little further apart than the provider demands. They must
+ * be sent within that margin plus the burst's reserve, or within 25 ms if that is longer
  */
 export function paceOf(limits: BudgetLimits, burst: number | null, windows: BudgetWindows = BUDGET_WINDOWS): Pace {
   const { requestsPerMinute } = limits
@@ -59,7 +59,7 @@ export function paceOf(limits: BudgetLimits, burst: number | null, windows: Budg
   }
 }
 
-/** Whether so many tokens can never be granted, however long they wait. */
+/** @returns whether this many tokens exceed a limit by themselves, so that they can never be granted */
 export function isTooLong(tokens: number, limits: BudgetLimits): boolean {
   return tokens > (limits.tokensPerMinute ?? Infinity) || tokens > (limits.tokensPerDay ?? Infinity)
 }

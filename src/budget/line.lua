@@ -1,9 +1,9 @@
--- Who is admitted when.
+-- Plans when each waiting worker is admitted.
 
 local NEVER = 2 ^ 52
 
--- When the i-th in line fits into one axis, those before it being admitted as planned.
--- weights: running sums of what the line needs; limit: what the axis may hold.
+-- Returns when the i-th in line fits into one axis, if those before it are admitted as planned; ms.
+-- weights: running sums of what the line needs; limit: the most that the axis may hold.
 local function fitsAt(w, k, limit, weights, planned, i, now)
   local need = weights[i]
   if need - (weights[i - 1] or 0) > limit then
@@ -13,7 +13,7 @@ local function fitsAt(w, k, limit, weights, planned, i, now)
     local missing = w.used[k] + need - limit
     return missing > 0 and freeAt(w, k, missing) or now
   end
-  -- It has to wait for some of the line to be back, and all that is spent now is back before those.
+  -- Even an empty window cannot hold all of the line up to i, so i waits until what entries before it spend is free again.
   local j = 1
   while need - weights[j] > limit do
     j = j + 1
@@ -21,7 +21,7 @@ local function fitsAt(w, k, limit, weights, planned, i, now)
   return backAt(w, floor(planned[j] / w.tick))
 end
 
--- The same with what the provider counts beyond it, while that holds.
+-- Like fitsAt, but also counts what the provider reports beyond this budget's own spendings, until that report expires.
 local function axisAt(w, k, over, weights, planned, i, now)
   local limit = w.limit[k]
   local at = fitsAt(w, k, limit, weights, planned, i, now)
@@ -37,7 +37,7 @@ local function plan(state, line, now)
   local planned, tat = {}, state.tat
   local at = max(now, state.hold, LIMITED and state.closed or 0)
   local weights = { {}, {} }
-  -- An entry of a worker with higher limits is counted with no more than ever fits here.
+  -- A worker with higher limits may wait for more tokens than ever fit here; count at most what fits.
   local most = min(WINDOWS[1].limit[2] or NEVER, WINDOWS[2].limit[2] or NEVER)
   for i, entry in ipairs(line) do
     weights[1][i] = i
@@ -58,7 +58,7 @@ local function plan(state, line, now)
   return planned
 end
 
--- Removes from the line the entries whose lease is over, and the one with this id. Returns the line, and that entry or nil.
+-- Removes from the line the entries whose lease has expired, and the entry with this id. Returns the line, and that entry or nil.
 local function pruneLine(line, id, now)
   local kept, mine = {}, nil
   for _, entry in ipairs(line) do

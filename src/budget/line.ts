@@ -1,26 +1,29 @@
 /**
- * Who in this worker waits for the budget, in a fair order: users take turns, and one user's requests stay in the order in which
- * they came. Urgent ones come before all others.
+ * The requests of this worker that wait for the budget, in a fair order: users take turns, and one user's requests keep the order in
+ * which they came. Urgent requests go before all others.
  */
 
 export interface FairLine<T> {
-  /** @param user whose turn it takes; the same for all keeps the order of arrival */
+  /** @param user whose turn the item takes; with one user for all items they keep the order of arrival */
   add(item: T, user: string, urgent: boolean): void
   /** @returns whether it was in the line */
   remove(item: T): boolean
-  /** @returns the next items, at most so many; they stay in the line */
+  /** @returns the next items, at most `count`; they stay in the line */
   next(count: number): T[]
-  /** Takes the item out, and ends its user's turn. @returns whether it was in the line */
+  /**
+   * Takes the item out, and ends its user's turn.
+   * @returns whether it was in the line
+   */
   served(item: T): boolean
   length(): number
-  /** Users who have something in the line. */
+  /** @returns how many users have items in the line */
   users(): number
 }
 
-/** @returns an empty line; adding, removing and serving take the same time however long it is */
+/** @returns an empty line; adding, removing and serving take constant time */
 export function createFairLine<T>(): FairLine<T> {
   const urgent = new Set<T>()
-  /** The user whose turn it is stands first. */
+  /** Items by user; the first user has the next turn. */
   const byUser = new Map<string, Set<T>>()
   const userOf = new Map<T, string>()
 

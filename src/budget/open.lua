@@ -2,7 +2,7 @@
 --
 -- ARGV 9  generation, 10 how:
 --         'new': creates the budget if there is none and the sentinel says that Redis has lost nothing;
---         'rebuild': opens nothing, and tells what a lost budget lacks; 'rebuilt': opens it, since what it lacked has been added
+--         'rebuild': opens nothing, and tells what a lost budget lacks; 'rebuilt': opens it, because what it lacked has been added
 -- Returns { 'ok', generation, seq }: it is open; { 'rebuild', generation, seq, ms of the last thing that it knows };
 --         or { 'lost' }: not opened
 

@@ -1,11 +1,11 @@
-/** What a provider's headers say of its limits. Whatever cannot be read says nothing. */
+/** Reads what a provider's headers say about its limits. A header that cannot be read counts as absent. */
 import type { BudgetLimits } from './limits.ts'
 import type { Remaining, Used } from './scripts.ts'
 
 /** `retry-after`, `retry-after-ms`, `x-ratelimit-*` and `date` as they came, names in lower case. */
 export type RateHeaders = Readonly<Record<string, string>>
 
-/** No provider holds its callers for longer; a larger number is taken for garbage that means "long". */
+/** The longest wait that is believed: a longer one is cut to a day. */
 const MAX_MS = 24 * 3_600_000
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -24,7 +24,7 @@ export function parseDuration(text: string): number | null {
   return capped(ms)
 }
 
-// 1.1 s is 1,100.0000000000002 ms.
+// Subtracts a little before rounding up, because 1.1 s is 1,100.0000000000002 ms in floating point.
 const capped = (ms: number) => Math.min(Math.max(0, Math.ceil(ms - 1e-6)), MAX_MS)
 
 /**
@@ -44,7 +44,7 @@ export function retryAfterMs(headers: RateHeaders): number | null {
   return capped(Math.max(0, until - (Number.isNaN(now) ? Date.now() : now)))
 }
 
-/** @returns what `x-ratelimit-remaining-*` with `x-ratelimit-reset-*` say; null where one of the two is absent or garbage */
+/** @returns what `x-ratelimit-remaining-*` and `x-ratelimit-reset-*` say together; null when one of the two is absent or unreadable */
 export function remainingOf(headers: RateHeaders): { requests: Remaining | null; tokens: Remaining | null } {
   const one = (axis: 'requests' | 'tokens'): Remaining | null => {
     const remaining = headers[`x-ratelimit-remaining-${axis}`]?.trim() ?? ''
@@ -55,8 +55,8 @@ export function remainingOf(headers: RateHeaders): { requests: Remaining | null;
 }
 
 /**
- * Whether less remains than is known here; told.lua decides by what is known by then.
- * @param used what was known when the answered request was granted
+ * @returns whether the provider reports less left than this worker expects. Only a first check: told.lua decides with newer data
+ * @param used what the windows held when the answered request was granted
  */
 export function isLess(
   axis: 'requests' | 'tokens',

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import type { budgetScripts, Spending, Version } from './scripts.ts'
 
-/** Spendings within so long count as one, at the last one's time: a day is then a bounded number of them. */
+/** Spendings within this time are summed and count at the last one's time, which bounds their number for a day. */
 const BUCKET_MS = 60_000
-/** Each takes Redis some 30 µs, in which nobody else is served. */
+/** Spendings per call of the script. Each takes Redis some 30 µs, in which it serves nobody else. */
 const AT_ONCE = 100
 
 export interface RebuildOptions {
@@ -25,7 +25,7 @@ export function createRebuild({ scripts, retryWhileAway }: RebuildOptions) {
     }
   }
 
-  /** Adds what a lost budget does not know of, and opens it; it stays closed for a minute from when it was found lost. */
+  /** Adds the spendings that a lost budget lacks, and opens it. It grants nothing for a minute from when the loss was found. */
   async function rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<Version | null> {
     const loss = await retryWhileAway('the budget', () => scripts.beginRebuild(), signal)
     if (loss !== null) await add(inBuckets(published, loss.cutMs, `rebuilt:${loss.seq}`), signal, true)
@@ -35,7 +35,7 @@ export function createRebuild({ scripts, retryWhileAway }: RebuildOptions) {
   return { add, rebuild }
 }
 
-/** @param loss names this loss, so that another leader that goes on with its recovery adds nothing twice */
+/** @param loss names this loss in the spendings' ids, so that another leader that continues this recovery adds nothing twice */
 function inBuckets(published: Iterable<Published>, cutMs: number, loss: string): Spending[] {
   const buckets = new Map<number, Spending>()
   for (const { atMs, requests, tokens } of published) {

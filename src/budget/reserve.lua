@@ -1,15 +1,15 @@
--- Reserves requests with their tokens, each in every axis or not at all. The first one that does not fit takes, or keeps, the
--- caller's place in the fleet's line; when it is not the first of the call, it and those behind it are left for the next call.
--- While other callers wait in the line, one request is granted at a time. An id that is sent again gives its grant again.
+-- Reserves requests with their tokens, each in every axis or not at all. When the first request does not fit, it takes or keeps the
+-- caller's place in the fleet's line. When a later one does not fit, it and those behind it are left for the next call. While other
+-- callers wait in the line, one request is granted per call. An id that is sent again gets the same grant again.
 --
--- ARGV 9 refuse when the wait is longer than so many ms, 10 lease: ms that a waiter may be late, 11 longest time until a waiter
---      must ask again, ms, 12 generation known to the caller, 13 highest seq it has seen in it
+-- ARGV 9 longest wait, ms: with a longer one the request is refused, 10 lease: how late a waiter may ask again, ms, 11 longest time
+--      until a waiter must ask again, ms, 12 generation known to the caller, 13 highest seq that it has seen in it
 -- then two for each request, in the caller's order: id, tokens
 -- Returns { 'lost' }: there is no state, or Redis has an older copy of it, which has to be rebuilt now
 --         { 'granted', generation, seq, now, and for each of the requests that are granted, from the first on:
 --           when it was granted, used requests and tokens in the minute, and in the day }
 --         { 'wait', generation, seq, ms until the first one's turn, ms until it must ask again }
---         { 'refused', generation, seq, ms until the first one's turn }      times in ms; it is in no line then
+--         { 'refused', generation, seq, ms until the first one's turn }      it is not in the line then
 
 local patience, late, renewal = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 
@@ -18,7 +18,7 @@ if state and state.gen == ARGV[12] and state.seq < tonumber(ARGV[13]) then
   lose(state)
   return { 'lost' }
 elseif not state then
-  -- Unknown to the caller as well, it may be one that nobody has opened yet.
+  -- When the caller does not know the budget either, nobody may have opened it yet: then it is not lost.
   if ARGV[12] ~= '' then
     lose(load(true))
   end
@@ -116,12 +116,12 @@ for i, request in ipairs(requests) do
   else
     mine = mine or { request.id, request.tokens, state.place + 1 }
     state.place = max(state.place, mine[3])
-    -- Those ahead: each caller has one place, so the line is as long as there are callers.
+    -- Each caller has one place, so the line is never longer than the number of callers.
     local ahead, nextAsk = {}, now + renewal
     for _, entry in ipairs(line) do
       if entry[3] < mine[3] then
         ahead[#ahead + 1] = entry
-        -- Should it be dead, its share is ours from then on.
+        -- If that one is dead, its lease expires then and the turn may come earlier.
         nextAsk = min(nextAsk, entry[4] + 1)
       end
     end

@@ -1,5 +1,5 @@
--- Adds earlier spendings: those of published results to a budget that is being rebuilt, or those that a live worker still knows
--- to a budget that was rebuilt. A spending that is sent again adds nothing: its id stays among the open reservations.
+-- Adds earlier spendings: those that published outcomes account for to a budget that is being rebuilt, or those that a live worker
+-- still knows to a budget that was rebuilt. A spending that is sent again adds nothing: its id stays among the reservations.
 --
 -- ARGV 9  '1': the budget is being rebuilt; '': it is open
 -- then four for each: id, ms when it was spent, requests, tokens

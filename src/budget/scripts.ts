@@ -1,4 +1,4 @@
-/** The budget's Lua scripts as typed operations; every one may be sent again. */
+/** The budget's Lua scripts as typed operations. Each may be sent again after a lost reply. */
 import type { Redis } from 'ioredis'
 import { loadScript } from '../redis/scripts.ts'
 import type { BudgetLimits, BudgetWindows, Pace } from './limits.ts'
@@ -9,7 +9,7 @@ export interface Used {
   day: { requests: number; tokens: number }
 }
 
-/** Which data Redis answered from: another generation, or a lower seq in one, is other data than before. */
+/** Which data a reply came from. Another generation, or a lower seq within one, means other data than before. */
 export interface Version {
   generation: string
   seq: number
@@ -26,7 +26,7 @@ export interface Granted {
 
 export type ReserveReply =
   | { kind: 'lost' }
-  /** Of the requests, the first ones: at least one. */
+  /** Grants for the first requests of the call, at least one. */
   | ({ kind: 'granted'; grants: Granted[] } & Version)
   | ({ kind: 'wait'; waitMs: number; askAgainMs: number } & Version)
   | ({ kind: 'refused'; waitMs: number } & Version)
@@ -39,10 +39,10 @@ export interface Spending {
   tokens: number
 }
 
-/** What a provider said of one of its limits. */
+/** What a provider reported about one of its limits. */
 export interface Remaining {
   units: number
-  /** Until its limit is whole again. */
+  /** Until the whole limit is free again. */
   resetMs: number
 }
 
@@ -57,13 +57,16 @@ export interface ScriptOptions {
   pace: Pace
 }
 
-/** How long a waiter keeps its place without asking again, when it is told a longer wait. */
+/** A waiter with a longer wait asks again after this time, to keep its place. */
 const RENEWAL_MS = 10_000
 
 const file = (name: string) => new URL(`./${name}.lua`, import.meta.url)
 const BEFORE_EACH = ['state', 'trees', 'line'].map(file)
 
-/** Long, because it has one short function for each script. @returns the budget's scripts, with typed replies */
+/**
+ * Long, because it has one short function for each script.
+ * @returns the budget's scripts, with typed replies
+ */
 export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }: ScriptOptions) {
   const keys = [`${prefix}state`, sentinel]
   const script = (name: string) => {
@@ -91,8 +94,8 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
   }
 
   /**
-   * Reserves for as many of the requests as fit, from the first on; when the first does not fit, it takes a place in the line,
-   * or is refused because its wait is longer than `patienceMs`.
+   * Reserves as many of the requests as fit, from the first on. When the first does not fit, it takes a place in the line, or is
+   * refused because its wait is longer than `patienceMs`.
    */
   async function reserve(
     requests: readonly { id: string; tokens: number }[],
@@ -120,19 +123,19 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
     return { kind, ...version, grants }
   }
 
-  /** @param billed null: not known, so that the reservation stays */
+  /** @param billed null: not known; the reservation stays */
   async function settle(
     grants: readonly { id: string; atMs: number; billed: number | null }[],
   ): Promise<Version | null> {
     return versionOf(await scripts.settle(...grants.flatMap(({ id, atMs, billed }) => [id, atMs, billed ?? ''])))
   }
 
-  /** Nothing is granted for so long. */
+  /** Grants nothing for `ms`. */
   async function hold(ms: number, why: 'hold' | 'closed'): Promise<Version | null> {
     return versionOf(await scripts.told(Math.ceil(ms), why, 0))
   }
 
-  /** Narrows to what the provider says remained when it answered the request that was granted so. */
+  /** Narrows the budget to what the provider reported as left when it answered a request; the other arguments describe its grant. */
   async function narrow(
     said: { requests: Remaining | null; tokens: Remaining | null },
     grant: { seq: number; used: Used },
@@ -148,7 +151,7 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
   /** The version of the data that is there now; null when there is none. */
   const version = async () => versionOf(await scripts.told('', '', 0))
 
-  /** @param rebuilding the budget is shut, and being rebuilt; else it was, and is open */
+  /** @param rebuilding true: the budget is closed and being rebuilt; false: it was rebuilt and is open */
   async function restore(spendings: Spending[], rebuilding: boolean): Promise<void> {
     const args = spendings.flatMap(({ id, atMs, requests, tokens }) => [id, atMs, requests, tokens])
     await scripts.restore(rebuilding ? '1' : '', ...args)
@@ -159,7 +162,7 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
     return versionOf(await scripts.open(generation, how))
   }
 
-  /** What the lost budget knows is complete up to `cutMs` (0: it knows nothing); null when it is open, or is again. */
+  /** @returns up to when the lost budget's data is complete (`cutMs`; 0: it has none); null when the budget is open */
   async function beginRebuild(): Promise<{ seq: number; cutMs: number } | null> {
     const [kind, , seq, cutMs] = await scripts.open('', 'rebuild')
     return kind === 'rebuild' ? { seq: Number(seq), cutMs: Number(cutMs) } : null

@@ -1,16 +1,16 @@
 /**
- * How many calls may be granted and not sent yet. A grant lapses half a second after it was asked for, and what it took from the
- * budget is lost then. In that time an idle machine sends hundreds of calls, and a starved one that has just started a few. So the
- * number follows what is seen: it grows by one with each call that is sent early, and is halved by each that is not sent in time.
+ * Bounds how many grants may wait to be sent. A grant lapses half a second after it was asked for, and what it took from the budget is
+ * then wasted. In that time an idle machine sends hundreds of calls, a starved one that has just started only a few. So the bound
+ * adapts: each call that is sent early raises it by one, and each that is not sent in time halves it.
  */
 
 const FIRST = 8
 const LEAST = 4
 const MOST = 64
-/** A call is early that is sent in the first half of its grant's time. */
+/** A call counts as early when it is sent in the first half of its grant's time. */
 const EARLY = 0.5
 
-/** The time that a grant is good for, on performance.now()'s clock: from when it was asked for until the call has to be sent. */
+/** How long a grant is valid, performance.now() ms: from when it was asked for until the call must be sent. */
 export interface GrantTime {
   askedMs: number
   sendByMs: number
@@ -22,7 +22,7 @@ export class SendPace {
   #most: number
   #unsent = 0
 
-  /** @param first how many calls may be unsent at first; Infinity: there is no bound */
+  /** @param first the bound at first; Infinity: no bound */
   constructor(first: number = FIRST, now: () => number = () => performance.now()) {
     this.#most = first
     this.#limit = Math.max(first, MOST)
@@ -39,7 +39,7 @@ export class SendPace {
     return Math.max(0, this.#most - this.#unsent)
   }
 
-  /** @returns what to call once, when the call is sent or has ended unsent; called again it does nothing and returns false */
+  /** @returns a function to call when the call is sent or has ended unsent; a second call does nothing and returns false */
   granted({ askedMs, sendByMs }: GrantTime): (isSent: boolean) => boolean {
     this.#unsent++
     let isUnsent = true
@@ -55,7 +55,7 @@ export class SendPace {
     }
   }
 
-  /** A grant could not be used in time. */
+  /** A grant lapsed before it could be used. */
   lapsed(): void {
     this.#most = Math.max(LEAST, Math.floor(this.#most / 2))
   }

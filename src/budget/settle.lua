@@ -1,8 +1,8 @@
 -- Corrects reservations to what was billed, at the tick when each was made. A correction that is sent again does nothing.
 --
 -- ARGV from 9 on, three for each: id, ms when it was granted, tokens billed ('' keeps the reservation). One that was settled
--- before, or is older than two hours, is passed over.
--- Returns { 'lost' }: no state, or one to be rebuilt (settled all the same); else { 'settled', generation, seq }
+-- before, or is older than two hours, is skipped.
+-- Returns { 'lost' }: no state, or one that must be rebuilt (it is settled all the same); else { 'settled', generation, seq }
 
 local state = load(true)
 if not state then
@@ -24,7 +24,7 @@ local corrections, freed = {}, false
 for key, some in pairs(byKey) do
   local open, settled = redis.call('HMGET', key, unpack(some.ids)), {}
   for i, id in ipairs(some.ids) do
-    -- The same id twice in one call counts once.
+    -- An id that comes twice in one call counts once.
     if open[i] and not settled[id] then
       settled[id] = true
       local billed = tonumber(some.billed[i])

@@ -23,7 +23,7 @@ local WINDOWS = {
   window('m', tonumber(ARGV[5]), tonumber(ARGV[1]), tonumber(ARGV[2])),
   window('d', tonumber(ARGV[6]), tonumber(ARGV[3]), tonumber(ARGV[4])),
 }
--- Where nothing is limited, lost data hide nothing that could be overspent: nobody waits for the budget to open again.
+-- Without limits nothing can be overspent after data was lost, so nobody waits for a closed budget.
 local LIMITED = (ARGV[1] .. ARGV[2] .. ARGV[3] .. ARGV[4]) ~= ''
 local SPACING, AHEAD = tonumber(ARGV[7]), tonumber(ARGV[8])
 
@@ -31,7 +31,7 @@ local FIELDS = { 'gen', 'tree', 'seq', 'last', 'offset', 'hold', 'closed', 'lost
   'over' }
 local NUMBERS = { 3, 12 }
 
--- Returns Redis's time in ms, made to never go back: when Redis's clock steps back, the step is added to `offset`.
+-- Returns Redis's time in ms, which never goes back: when Redis's clock steps back, the step is added to `offset`.
 local function clock(state)
   local time = redis.call('TIME')
   local now = time[1] * 1000 + floor(time[2] / 1000) + state.offset
@@ -45,11 +45,11 @@ end
 
 -- gen: the generation, another one after each recovery; tree: which trees hold what was spent; seq: grants so far;
 -- last, offset: see `clock`; hold, closed: nothing is granted before (told by the provider; data was lost);
--- lost: 1 while it has to be rebuilt, `cut`: ms of the last thing that the trees knew then;
+-- lost: 1 while it must be rebuilt; cut: the time of the last spending that the trees then had, ms;
 -- tat: when the spacing is used up (GCRA); place: last place given in the line; freed: how often waits became shorter.
 -- line: { { id, tokens, place, lease, askAgainAt, freed when told } }, by place: the head of each waiting worker's line.
--- over: per window and axis, { units, until, seq } that the provider counts beyond what is known here, or false.
--- Returns nil when there is no state: it was lost, or never opened; also for a lost one, unless `lostToo`.
+-- over: per window and axis, { units, until, seq } that the provider counts beyond this budget's own spendings, or false.
+-- Returns nil when there is no state (it was lost, or never opened), and when it is marked as lost, unless `lostToo`.
 local function load(lostToo)
   local raw = redis.call('HMGET', KEYS[1], unpack(FIELDS))
   if not raw[1] or (raw[8] == '1' and not lostToo) then
@@ -65,7 +65,7 @@ local function load(lostToo)
   return state
 end
 
--- A state with trees of its own, in which nothing was spent; sets the clock.
+-- Returns a new state with new, empty trees; sets the clock.
 local function create(gen)
   local state = { gen = gen, seq = 0, last = 0, offset = 0, hold = 0, closed = 0, lost = 0, cut = 0, tat = 0, place = 0,
     freed = 0, line = {}, over = { { false, false }, { false, false } } }
@@ -101,8 +101,8 @@ local function save(state)
   end
 end
 
--- Closes the budget until it is rebuilt, and for at least a minute, since nobody knows what the last minute held. A copy that is
--- too old (`state`) keeps what it holds. Saves the state.
+-- Closes the budget until it is rebuilt, and for at least a minute, because nobody knows what was spent in the last minute. An
+-- outdated copy (`state`) keeps what it holds. Saves the state.
 local function lose(state)
   state = state or create('lost')
   if state.lost == 0 then
@@ -113,7 +113,7 @@ local function lose(state)
   return state
 end
 
--- Wakes one waiting worker whose told wait has become too long.
+-- Wakes a waiting worker whose turn has come nearer than it was told.
 local function wake(entry)
   redis.call('PUBLISH', prefix .. 'wake', entry[1])
 end

@@ -1,29 +1,29 @@
-/** How a budget stands, for people and metrics. */
+/** The state of a budget, for people and metrics. */
 import type { BudgetLimits } from './limits.ts'
 
 export type Axis = keyof BudgetLimits
 
 export interface AxisStatus {
   axis: Axis
-  /** null: none. What is used is counted all the same. */
+  /** null: no limit. What is used is counted all the same. */
   limit: number | null
   used: number
-  /** What the provider counts beyond what this budget knows of: other users of the key, or a lower limit. */
+  /** What the provider counts beyond this budget's own spendings: other users of the key, or a lower limit. */
   usedElsewhere: number
   free: number | null
-  /** Until some of what is used is back; null when nothing is used. */
+  /** Until some of what is used is free again; null when nothing is used. */
   nextFreeInMs: number | null
 }
 
 export interface BudgetStatus {
-  /** false: never opened, or lost and not rebuilt yet; then nothing is granted, and nothing else is known. */
+  /** false: never opened, or lost and not rebuilt yet. Then nothing is granted, and the other fields are empty. */
   open: boolean
   axes: AxisStatus[]
   /** Workers that wait for their turn. */
   waiting: number
   /** Until the provider's `retry-after` is over; 0: no hold. */
   heldForMs: number
-  /** Until the time is over for which lost data counts as spent; 0: it is not closed. */
+  /** How long the budget stays closed after lost data; 0: it is not closed. */
   closedForMs: number
 }
 

@@ -1,11 +1,11 @@
--- Narrows the shared budget to the limits that the provider told.
+-- Narrows the shared budget to the limits that the provider reported.
 --
--- ARGV 9  nothing is granted for so many ms ('' is nothing said), 10 why: 'hold' (the provider), 'closed' (data was lost:
---         nor before it is rebuilt)
+-- ARGV 9  grant nothing for this many ms ('': not said), 10 why: 'hold' (the provider asked for it) or 'closed' (data was lost;
+--         also closed until it is rebuilt)
 -- ARGV 11 seq of the request that was answered
--- then for requests and for tokens, four each: remaining ('' is nothing said), ms until the provider's limit is whole again,
---      what the minute, and what the day, held of it when the request was granted
--- Returns { 'lost' } without a state, or with one to be rebuilt, else { 'ok', generation, seq }
+-- then for requests and for tokens, four each: remaining ('': not said), ms until the provider's whole limit is free again, and how
+--      many the minute's and the day's window held when the request was granted
+-- Returns { 'lost' } without a state, or with one that must be rebuilt; else { 'ok', generation, seq }
 
 local state = load(true)
 if ARGV[10] == 'closed' then
@@ -24,10 +24,10 @@ for k = 1, 2 do
   if remaining and reset then
     local number = (reset <= WINDOWS[1].length or not WINDOWS[2].limit[k]) and 1 or 2
     local w, over = WINDOWS[number], state.over[number][k]
-    -- An answer of an earlier request knows less.
+    -- Ignore the answer to an earlier request while a report of a later one holds.
     if w.limit[k] and not (over and over[3] > seq and over[2] > now) then
       look(w, now)
-      -- What is known here to be spent may be newer than what was said: only the rest is somebody else's.
+      -- This budget may have spent more since the report. Only what exceeds its own spendings was spent elsewhere.
       local known = max(w.used[k], tonumber(ARGV[said + 1 + number]))
       local units = w.limit[k] - known - remaining
       state.over[number][k] = units > 0 and reset > 0 and { units, now + reset, seq } or false

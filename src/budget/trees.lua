@@ -1,9 +1,9 @@
--- What was spent, by tick.
+-- Keeps what was spent, by tick.
 --
--- A block is 65,536 ticks; a window is at most so long, and so lies in one block or two. A block's tree has four levels
--- of nodes with 16 children; a node is its children's sums, 16 of requests and then 16 of tokens. So what is spent in a
--- window, a correction at any tick of it, and the moment when some units of it are back each touch four nodes of a block,
--- however much the window holds, and a block never has more than 4,369 nodes.
+-- A block is 65,536 ticks; a window is at most that long, so it lies in one block or two. A block's tree has four levels of nodes with
+-- 16 children each. A node holds its children's sums: 16 of requests, then 16 of tokens. So each operation (to sum a window, to correct
+-- a tick, to find when units are free again) touches four nodes of a block, however much the window holds, and a block has at most
+-- 4,369 nodes.
 
 -- The first node of each level, leaves first.
 local LEVEL = { 0, 4096, 4352, 4368 }
@@ -13,7 +13,7 @@ local function blockKey(w, block)
   return prefix .. tree .. ':' .. w.name .. ':' .. string.format('%.0f', block)
 end
 
--- The nodes over a tick, leaf first; false where nothing was spent.
+-- Returns the nodes above a tick, leaf first; false where nothing was spent.
 local function readPath(key, tick)
   local t = tick % TICKS
   local nodes = redis.call('HMGET', key, floor(t / 16), LEVEL[2] + floor(t / 256), LEVEL[3] + floor(t / 4096), LEVEL[4])
@@ -34,7 +34,7 @@ local function total(root)
   return requests, tokens
 end
 
--- What was spent in the block before the tick.
+-- Returns what was spent in the block before the tick.
 local function before(nodes, tick)
   local t = tick % TICKS
   local requests, tokens = 0, 0
@@ -51,7 +51,7 @@ local function before(nodes, tick)
   return requests, tokens
 end
 
--- Adds spendings { tick, requests, tokens } (negative units too). Each node is read and written once, however many they are.
+-- Adds spendings { tick, requests, tokens }, which may be negative. Reads and writes each node once, however many there are.
 local function addAll(w, spendings)
   local blocks = {}
   for _, spending in ipairs(spendings) do
@@ -129,7 +129,7 @@ local function look(w, now)
   w.used = { requests - goneRequests, tokens - goneTokens }
 end
 
--- When `units` (1 or more, at most what is used) of those that the window holds are back. k: 1 requests, 2 tokens.
+-- Returns when `units` of what the window holds (at least 1, at most all) are free again, ms. k: 1 requests, 2 tokens.
 local function freeAt(w, k, units)
   local block, target = floor(w.oldest / TICKS), w.gone[k] + units
   if target > w.first[k] then
@@ -149,13 +149,13 @@ local function freeAt(w, k, units)
   return backAt(w, block * TICKS + index)
 end
 
--- Reservations that are not settled yet are kept by id, so that each is granted once and settled once.
+-- Reservations that are not settled yet are kept by id, so that a command that is sent again grants or settles nothing twice.
 
 local function openKey(ms)
   return prefix .. tree .. ':open:' .. string.format('%.0f', floor(ms / OPEN_BLOCK_MS))
 end
 
--- Spends in both windows, as far as it still counts there. spendings: { { ms, requests, tokens }, ... }
+-- Adds spendings to both windows, where they still count. spendings: { { ms, requests, tokens }, ... }
 local function spendAll(now, spendings)
   for _, w in ipairs(WINDOWS) do
     local oldest, counted = oldestTick(w, now), {}

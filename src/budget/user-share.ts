@@ -1,13 +1,13 @@
 /**
- * What one user may take of a day's budget, so that the rest is left for others. It is a matter of fairness, not of the provider's
- * limits: should Redis lose it, every user begins anew, and a reply that is lost counts its request twice for a day.
+ * Bounds what one user may take of a day's budget, so that the rest is left for others. This is about fairness, not the provider's
+ * limits, so it may be inexact: when Redis loses it, every user begins at zero, and a lost reply counts its request twice for a day.
  */
 import type { Redis } from 'ioredis'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { loadScript } from '../redis/scripts.ts'
 import type { BudgetLimits } from './limits.ts'
 
-/** What a request has taken: of which user, and in which hour. */
+/** What a request has taken of its user's share, and in which hour. */
 export interface Share {
   user: string
   hour: string
@@ -20,9 +20,9 @@ export interface UserShareOptions {
   /** Before every key of the budget; ends with a colon. */
   prefix: string
   limits: BudgetLimits
-  /** Of each limit of the day, between 0 and 1. */
+  /** The part of each limit of the day that one user may take, 0 to 1. */
   part: number
-  /** Of the day, with the budget's margin. */
+  /** The length of the day's window with the budget's margin. */
   dayMs: number
 }
 
@@ -40,7 +40,7 @@ export function createUserShare({ redis, retryWhileAway, prefix, limits, part, d
   }
 
   return {
-    /** @returns what was taken, or how long until it fits, ms */
+    /** @returns what was taken; or in how many ms it will fit */
     async take(
       user: string,
       tokens: number,

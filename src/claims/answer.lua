@@ -1,17 +1,17 @@
--- Stores the outcome of a message before it is published. Done in every state of the fleet: a paid answer is kept at once.
+-- Stores the outcome of a message before it is published. Runs in every state of the fleet, so that a paid answer is kept at once.
 --
 -- KEYS     state, then mark and claim per item
 -- ARGV     for each item (numbers as of the first one):
 -- ARGV[4]  owner   [5] hash   [6] the claim's life, ms   [7] outcome
 -- Returns  for each item: duplicate (another message owns the id, or it is finished, refused or dead-lettered)
---          | stored, the outcome that was there first or ''
+--          | stored, the outcome of an earlier run of the message, which counts, or ''
 
 return each(4, function(MARK, CLAIM, OWNER, HASH, TTL, OUTCOME)
   local claim = fields(CLAIM, 'owner', 'outcome', 'told', 'state')
 
   if redis.call('EXISTS', MARK) == 1 or (claim.owner and claim.owner ~= OWNER) then return {'duplicate'} end
   if claim.state == 'dead' or claim.told then
-    -- It is paid for: a later message with the same texts takes it over.
+    -- Keep the paid outcome: a later message with the same texts takes it over.
     redis.call('HSETNX', CLAIM, 'outcome', OUTCOME)
     return {'duplicate'}
   end

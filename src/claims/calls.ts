@@ -1,4 +1,4 @@
-/** Leases: which worker is asking the model about which message, and how many of its calls began and never ended. */
+/** Leases. They record which run of a message is asking the model, and how many calls began and never ended. */
 import { randomUUID } from 'node:crypto'
 import type { GuardedReply } from './trusted-state.ts'
 import type { ClaimOwner } from './judge.ts'
@@ -20,8 +20,8 @@ export type Begun = { kind: 'begun'; lease: Lease; starts: number; startsAlone: 
 /** @returns the operations around a model call, all part of dedupe.ts */
 export function createCalls({ keys, state, log, held, scripts, timings, claimTtlMs }: Parts) {
   /**
-   * Takes the lease for a model call, right before it, and counts the start.
-   * @param alone nothing else is in flight in this worker
+   * Takes the lease right before a model call, and counts the start.
+   * @param alone whether nothing else is in flight in this worker
    * @throws the signal's reason
    */
   async function begin(id: bigint, owner: ClaimOwner, alone: boolean, signal: AbortSignal): Promise<Begun> {
@@ -33,9 +33,9 @@ export function createCalls({ keys, state, log, held, scripts, timings, claimTtl
       const scriptKeys = [keys.mark(id), keys.claim(id)]
       reply = await state.decide('the start of a call', scripts.begin, scriptKeys, args, signal)
     } catch (error) {
-      // The script may have run although the reply was lost.
+      // The lease is given back because the script may have run although its reply was lost.
       void end(lease, AbortSignal.timeout(timings.leaseMs)).catch((reason: Error) =>
-        log.debug('a lease is left to expire', { id, reason: reason.message }),
+        log.debug('could not release a lease: it will expire', { id, reason: reason.message }),
       )
       throw error
     }
@@ -47,7 +47,7 @@ export function createCalls({ keys, state, log, held, scripts, timings, claimTtl
 
   /**
    * Gives a lease back after a call without outcome, and uncounts its start, because the message did not kill its worker.
-   * @throws the signal's reason: then it expires by itself
+   * @throws the signal's reason; the lease then expires
    */
   async function end(lease: Lease, signal: AbortSignal): Promise<void> {
     held.ended(lease, lease.token)

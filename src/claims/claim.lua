@@ -1,10 +1,10 @@
--- Claims an id for one input message, or says who has it. States and their ways: dedupe.ts.
+-- Claims an id for one input message, or tells who owns it. dedupe.ts has the diagram of states.
 --
 -- KEYS     state, then mark and claim per item
 -- ARGV     for each item (numbers as of the first one):
 -- ARGV[4]  owner: the caller's message   [5] hash of its payload   [6] the claim's life, ms   [7] the lease's length, ms
--- ARGV[8]  what to do with another's claim: empty (tell), take (take it over), mark (it was published: set the mark)
--- ARGV[9]  the owner and [10] the version that the caller decided on: take and mark fail when the claim changed since
+-- ARGV[8]  what to do with another message's claim: '' (tell about it), take (take it over), mark (it was published: set the mark)
+-- ARGV[9]  owner and [10] version of the claim that the caller has seen: take and mark do nothing when it has changed since
 -- ARGV[11] the mark's life, ms
 -- Returns  for each item: untrusted | marked, conflict | mine, starts, starts alone, outcome or '' | leased, ms left
 --          | other, owner, state, version, refused at, conflict, intent or ''
@@ -24,10 +24,10 @@ return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, 
   end
 
   if claim.owner == OWNER then
-    -- The caller is a worker that was taken for dead.
+    -- Another worker took the caller for dead and has finished the message.
     if claim.told or claim.state == 'dead' then return {'marked', 0} end
     local left = tonumber(claim['until'] or '0') - now
-    -- Redis's clock was set back, or another server has taken over.
+    -- A lease cannot last this long: Redis's clock was set back, or another server has taken over. Shorten it.
     if left > LEASE then
       redis.call('HSET', CLAIM, 'until', now + LEASE)
       left = LEASE
@@ -43,13 +43,13 @@ return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, 
     return {'mine', tonumber(claim.starts), tonumber(claim.alone), claim.outcome or ''}
   end
 
-  -- A dead-lettered message's claim is anybody's.
+  -- Any message may take over the claim of a dead-lettered one.
   local free = claim.state == 'dead'
   if not free and (MODE == '' or claim.owner ~= SEEN_OWNER or claim.v ~= SEEN_VERSION) then
     return {'other', claim.owner, claim.state, claim.v, claim.refused_at or '', conflict, claim.intent or ''}
   end
 
-  -- Whatever is thought of the owner: a call for it is in flight, and being paid for.
+  -- Never take over during a call: it is being paid for.
   local left = tonumber(claim['until'] or '0') - now
   if MODE == 'take' and claim.state == 'open' and left > 0 then return {'leased', math.min(left, LEASE)} end
 
@@ -58,7 +58,7 @@ return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, 
     return {'marked', conflict}
   end
 
-  -- An answer to other texts is not this message's.
+  -- Keep a stored answer only if the texts are the same.
   local kept = conflict == 0 and claim.outcome or ''
   redis.call('DEL', CLAIM)
   redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'state', kept == '' and 'open' or 'answered',

@@ -6,12 +6,12 @@ import { judge, ownerText, parseIntent, parseOwner } from './judge.ts'
 import type { Parts } from './parts.ts'
 
 export type Claim =
-  /** Go on. `starts` calls began and were never ended by a live worker, `startsAlone` of them with nothing else in flight. */
+  /** Go on. `starts` calls began and no live worker ended them; `startsAlone` of them ran with nothing else in flight. */
   | { kind: 'mine'; starts: number; startsAlone: number; stored: string | null }
   /** Skip. `conflict`: its payload differs from that of the message that owns the id. */
   | { kind: 'duplicate'; of: 'mark' | 'claim'; conflict: boolean }
 
-/** What claim.lua is to do with the claim of another message, and which claim that was decided on. */
+/** What claim.lua is to do with the claim of another message, and the claim that this was decided by. */
 interface Takeover {
   mode: '' | 'take' | 'mark'
   owner: string
@@ -31,9 +31,9 @@ export function createClaim({ keys, state, log, held, scripts, timings, ...parts
   }
 
   /**
-   * Claims the id for a message. Waits while another run of the same message asks the model, for its answer.
-   * Every `mine` is to be followed by one `letGo` or `finish`.
-   * @param payloadHash of what is asked, to tell a repetition from another request under the same id
+   * Claims the id for a message. While another run of the same message asks the model, it waits for the answer.
+   * @param payloadHash hash of the message's value, which tells a repeated request from a different one under the same id
+   * @returns whether to go on. After `mine` the caller must call `letGo` or `finish` once
    * @throws the signal's reason
    */
   return async (id: bigint, owner: ClaimOwner, payloadHash: string, signal: AbortSignal): Promise<Claim> => {
@@ -53,7 +53,7 @@ export function createClaim({ keys, state, log, held, scripts, timings, ...parts
       }
       const judged = judge(seen.claim, owner, await ownerStanding(seen.claim.owner, signal))
       const isPatient = performance.now() - startedMs < timings.refusalMs
-      // A killed group with an old name looks alive until its session expires.
+      // Another group whose workers were killed looks alive until their sessions expire.
       const mayBeDying = judged === 'duplicate' && seen.claim.owner.group !== owner.group
       if (isPatient && (judged === 'wait' || mayBeDying)) {
         await pause(timings.pollMs, signal)

@@ -85,7 +85,8 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
       const due = held.all().filter(isDue)
       const lost = await reassert(due, 'renewal', signal)
       held.renewed(due)
-      if (lost.length > 0) options.log.debug('ids passed to other messages', { count: lost.length })
+      if (lost.length > 0)
+        options.log.debug('dropped claims that other messages own or that are finished', { count: lost.length })
     }
   }
 

@@ -1,4 +1,4 @@
--- Runs before every script on claims and notices lost data, so that nothing is decided from incomplete data.
+-- Runs before every script on claims and notices lost data, so that nothing is decided by incomplete data.
 --
 -- KEYS[1]  the state hash: epoch, seq, status (open: its data can be trusted, lost, recovering), server, at (ms of the last
 --          script); while it is not open also: from (what `at` was in this copy), was (the epoch before), seen (the highest seq
@@ -7,13 +7,13 @@
 -- ARGV[2]  the highest seq that it has seen in that epoch
 -- ARGV[3]  the run id of the Redis that it is connected to, empty when Redis does not tell
 -- Returns  {verdict, seq, ...}. Verdicts: trusted; missing (no state: flushed, or never begun); lost (an older copy: seq went
---          backwards, or another server answers); recovering; epoch (to be trusted, but recovered since the caller last looked)
+--          backwards, or another server answers); recovering; epoch (can be trusted, but was recovered since the caller last asked)
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local seq = 0
 
--- The named fields of a hash; those that it does not have are nil.
+-- Returns the named fields of a hash; missing ones are nil.
 local function fields(key, ...)
   local values, named = redis.call('HMGET', key, ...), {}
   for i, name in ipairs({...}) do named[name] = values[i] or nil end
@@ -31,7 +31,7 @@ local function guard()
   local known = state.epoch == told_epoch
   local other_server = state.server ~= told_server and state.server ~= '' and told_server ~= ''
   if other_server or (known and tonumber(state.seq) < told_seq) then
-    -- This copy holds nothing that happened after `at`.
+    -- This copy lacks everything that happened after `at`.
     local seen = known and told_seq or 0
     redis.call('HSET', KEYS[1], 'status', 'lost', 'from', state.at, 'was', state.epoch, 'seen', seen)
     return 'lost'
@@ -47,8 +47,8 @@ local verdict = guard()
 
 local function reply(...) return {verdict, seq, ...} end
 
--- Runs `one` for each item of the call: its mark, its claim, and `count` arguments of its own, from ARGV[4] on. The reply holds one
--- result for each item.
+-- Runs `one` for each item of the call, with the item's mark, claim and `count` arguments (from ARGV[4] on). The reply holds one result
+-- for each item.
 local function each(count, one)
   local results = {verdict, seq}
   for i = 1, (#KEYS - 1) / 2 do

@@ -1,14 +1,14 @@
 /**
- * The claims that this process holds: what it needs to renew them, and to write them again when Redis has lost them.
- * Nothing else changes a held claim; everybody outside reads values.
+ * The claims that this process holds, with all that it needs to renew them, or to write them again when Redis has lost them. Only this
+ * file changes a held claim; others get values that never change.
  *
  *   open (with a lease while a call is in flight) ── answered() ──► answered
  *     │ ▲
  *     │ └── began(), or hold() by another run of the same message
  *     └── refused() ──► refused
  *
- * A claim whose paid answer is not published yet lingers after its last run has let it go (its partition moved): until the next
- * owner has published the answer, this process may be the only one that can restore it when Redis loses its data.
+ * A claim whose paid answer is not published yet lingers after its last run has let it go (its partition moved). Until the next owner
+ * has published the answer, only this process may be able to restore it when Redis loses its data.
  */
 import type { ClaimOwner, Intent } from './judge.ts'
 import { ownerText } from './judge.ts'
@@ -26,9 +26,9 @@ export interface HeldLease {
 
 export type HeldState =
   | { kind: 'open'; lease: HeldLease | null }
-  /** Perhaps only this process knows the outcome. */
+  /** An outcome is there. Redis may not have it yet. */
   | { kind: 'answered'; outcome: string }
-  /** At Redis's time, ms. */
+  /** Refused for budget; `atMs`: when, on Redis's clock, ms. */
   | { kind: 'refused'; atMs: number }
 
 export interface HeldClaim {
@@ -37,7 +37,7 @@ export interface HeldClaim {
   readonly owner: string
   readonly payloadHash: string
   readonly state: HeldState
-  /** What was confirmed last, right before a transaction; null before that. */
+  /** What the last confirmation said would be published, right before a transaction; null before the first one. */
   readonly intent: Intent | null
   readonly starts: number
   readonly startsAlone: number
@@ -58,7 +58,7 @@ export interface ClaimFacts {
   startsAlone: number
 }
 
-/** The register of held claims; it knows nothing of Redis. */
+/** The register of held claims. It does not talk to Redis. */
 export class HeldClaims {
   readonly #claims = new Map<string, HeldClaim>()
 
@@ -66,18 +66,18 @@ export class HeldClaims {
     return [...this.#claims.values()]
   }
 
-  /** @returns the held claim; for one that is not held, a value made from its owner */
+  /** @returns the held claim; when it is not held, an idle claim of this owner */
   of(item: Item): HeldClaim {
     return this.#claims.get(keyOf(item)) ?? unheld(item)
   }
 
-  /** @returns the claim as it is held now; as it was given when it is not held any more */
+  /** @returns the claim's newest value; `claim` itself when it is not held any more */
   latest(claim: HeldClaim): HeldClaim {
     return this.#claims.get(keyOfHeld(claim)) ?? claim
   }
 
   /**
-   * Counts a run of the message that holds the claim from now on.
+   * Counts one more run of the message that holds the claim.
    * @returns the stored outcome, also one that only this process remembers; null when there is none
    */
   hold(item: Item, { outcome, ...facts }: ClaimFacts): string | null {
@@ -92,7 +92,7 @@ export class HeldClaims {
   }
 
   began(item: Item, lease: HeldLease, counts: Pick<HeldClaim, 'starts' | 'startsAlone'>): void {
-    // Another run's answer may be on its way to Redis: it is paid, so it stays known.
+    // Keep another run's paid answer, which may not have reached Redis yet.
     this.#change(item, (claim) =>
       claim.state.kind === 'answered' ? claim : { ...claim, ...counts, state: { kind: 'open', lease } },
     )
@@ -111,7 +111,10 @@ export class HeldClaims {
     this.#change(item, (claim) => ({ ...claim, state: { kind: 'refused', atMs } }))
   }
 
-  /** @returns the claim with what is about to be published for it, whether it is held or not */
+  /**
+   * Records what is about to be published.
+   * @returns the claim with it, also when it is not held
+   */
   confirming(item: Item, intent: Intent): HeldClaim {
     this.#change(item, (claim) => ({ ...claim, intent }))
     return { ...this.of(item), intent }
@@ -122,7 +125,10 @@ export class HeldClaims {
     for (const each of claims) this.#changeKey(keyOfHeld(each), (claim) => ({ ...claim, renewedAtMs }))
   }
 
-  /** Takes all leases out of the register. @returns what held them */
+  /**
+   * Takes all leases out of the register.
+   * @returns them with their claims
+   */
   takeLeases(): { claim: HeldClaim; lease: HeldLease }[] {
     return this.all().flatMap((claim) => {
       const lease = leaseOf(claim)
@@ -172,7 +178,7 @@ export class HeldClaims {
 
 export const leaseOf = ({ state }: HeldClaim): HeldLease | null => (state.kind === 'open' ? state.lease : null)
 
-/** Equal for all values of one claim. */
+/** @returns a key that is the same for all values of one claim */
 export const keyOfHeld = ({ id, owner }: HeldClaim): string => `${id} ${owner}`
 
 const keyOf = ({ id, owner }: Item) => `${id} ${ownerText(owner)}`

@@ -1,25 +1,25 @@
-/** Reads what Redis knows about one id, and removes its answer: for the commands `inspect` and `forget`, without a worker. */
+/** Reads what Redis knows about one id, and removes its answer, for the commands `inspect` and `forget`. */
 import type { Redis } from 'ioredis'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { ClaimOwner, TheirClaim } from './judge.ts'
 import { parseOwner } from './judge.ts'
 
 export interface Known {
-  /** How long its mark still lives, ms; null when it has none: no final outcome was published, or long ago. */
+  /** How long its mark still lives, ms; null without a mark: no final outcome was published, or it was long ago. */
   markedForMs: number | null
   claim: KnownClaim | null
 }
 
 export interface KnownClaim {
   owner: ClaimOwner
-  /** `dead`: dead-lettered; free for whoever sends it again, with its answer if it had one that could not be published. */
+  /** `dead`: dead-lettered. A message with this id takes the claim over, with its answer if one could not be published. */
   state: TheirClaim['state'] | 'dead'
   /** An answer is stored that is not published yet. */
   hasAnswer: boolean
-  /** The model is being asked; false a lease after its worker was last heard of. */
+  /** The model is being asked. False once the lease has expired, when its worker no longer renews it. */
   isAsked: boolean
   refusedAtMs: number | null
-  /** Calls that were begun and never ended by a living worker, and those of them with nothing else in flight. */
+  /** Calls that began and that no live worker ended; `startsAlone` of them ran with nothing else in flight. */
   starts: number
   startsAlone: number
 }
@@ -50,8 +50,7 @@ function describe(fields: Record<string, string>, nowMs: number): KnownClaim | n
 }
 
 /**
- * What an id keeps of how it was scored, each as the pipeline wrote it: `reasons` of one that is published, `outcome` of one that is
- * about to be.
+ * @returns what is stored about how an id was scored, as the pipeline wrote it: `reasons` when it is published, `outcome` before that
  * @throws what ioredis throws
  */
 export async function readKeptResult(redis: Redis, keys: RedisKeys, id: bigint) {
@@ -60,9 +59,9 @@ export async function readKeptResult(redis: Redis, keys: RedisKeys, id: bigint) 
 }
 
 /**
- * Removes the stored answer and why it got its score; mark and claim stay, so nothing is published twice. One that is not published yet is asked for
- * anew, unless a worker has it in memory.
- * @returns which of them there were
+ * Removes the stored answer and the reasons for its score. Mark and claim stay, so nothing is published twice. For an answer that is
+ * not published yet the model is asked again, unless a worker has it in memory.
+ * @returns which of the two there were
  */
 export async function forgetResult(redis: Redis, keys: RedisKeys, id: bigint) {
   const [answers, reasons] = await Promise.all([

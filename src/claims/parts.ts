@@ -1,4 +1,4 @@
-/** What the parts of dedupe.ts share. */
+/** The options and helpers that the parts of dedupe.ts share. */
 import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { FleetState, GuardedCall } from './trusted-state.ts'
@@ -23,7 +23,7 @@ export interface Parts {
 /** Items per script: bounds both Redis's pause and Lua's stack. */
 const BATCH = 128
 
-/** @returns `items` in pieces that fit into one script */
+/** @returns `items` in pieces that fit into one call of a script */
 export function batches<T>(items: T[]): T[][] {
   const pieces: T[][] = []
   for (let first = 0; first < items.length; first += BATCH) pieces.push(items.slice(first, first + BATCH))

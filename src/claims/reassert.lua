@@ -1,11 +1,12 @@
 -- Renews the claims that a worker holds and restores those that Redis has lost. It never takes a claim from another message.
 --
 -- KEYS     state, then mark and claim per item
--- ARGV[4]  the claims' life, ms   [5] the leases' length, ms   [6] 1 when only trusted data may be asked (confirm)
--- ARGV[7]  1: items are sent in full, write what is missing   0: tell what is missing
+-- ARGV[4]  the claims' life, ms   [5] the leases' length, ms   [6] 1: change nothing unless the data is trusted (confirm)
+-- ARGV[7]  1: items are sent in full; write what is missing   0: only tell what is missing
 -- ARGV[8]  owner, hash, state, outcome, refused at, lease token, starts, starts alone, intent; and so on for each item
---          intent: what its transaction is about to publish: outcome | letter | refusal and when, ms; empty while there is none
--- Returns  untrusted | done, then per item: 0 another's or finished, 1 ours, 2 missing or behind (send it in full)
+--          intent: what its transaction is about to publish: outcome | letter | refusal and its time, ms; empty before a transaction
+-- Returns  untrusted | done, then per item: 0 another message owns it or it is finished, 1 renewed, 2 missing or outdated (send it
+--          in full)
 
 if ARGV[6] == '1' and verdict ~= 'trusted' then return reply('untrusted') end
 local TTL, LEASE, CONFIRMS, FULL = ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7] == '1'

@@ -1,4 +1,4 @@
-/** Renews held claims in batches, and writes again in full what Redis no longer has of them. */
+/** Renews held claims in batches, and writes again in full those that Redis lacks. */
 import type { GuardedReply } from './trusted-state.ts'
 import type { HeldClaim } from './held.ts'
 import { leaseOf } from './held.ts'
@@ -11,8 +11,8 @@ const NOT_OURS = 0
 const LACKING = 2
 
 /**
- * `decision`: asks only a fleet whose data is trusted (confirm); `renewal`: in any state.
- * Returns those of the claims that are another message's now, or finished; they are no longer held.
+ * Renews the claims. `decision`: waits until the fleet's data is trusted (confirm); `renewal`: in any state.
+ * @returns the claims that another message owns now, or that are finished; they are no longer held
  */
 export type Reassert = (held: HeldClaim[], purpose: 'decision' | 'renewal', signal: AbortSignal) => Promise<HeldClaim[]>
 
@@ -43,7 +43,7 @@ export function createReassert({ keys, state, scripts, held: register, claimTtlM
         : state.run('the renewal of claims', scripts.reassert, scriptKeys, args, signal)
     }
     const lost: HeldClaim[] = []
-    // With nothing held, too: that is how an idle worker notices that Redis has lost its data.
+    // Also asks when nothing is held: so an idle worker notices that Redis has lost its data.
     const all = held.length === 0 ? [[]] : batches(held)
     for (const batch of all) lost.push(...(await renew(batch, ask)))
     for (const claim of lost) register.lose(claim)
@@ -51,7 +51,7 @@ export function createReassert({ keys, state, scripts, held: register, claimTtlM
   }
 }
 
-/** In the order of reassert.lua. Outcomes are kilobytes each: they are sent only where Redis lacks them. */
+/** @returns a claim's arguments for reassert.lua. An outcome has kilobytes, so it is sent only when Redis lacks it (`full`) */
 function describe(claim: HeldClaim, full: boolean): (string | number)[] {
   const { owner, payloadHash, state, starts, startsAlone, intent } = claim
   const outcome = full && state.kind === 'answered' ? state.outcome : ''

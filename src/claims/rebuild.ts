@@ -1,4 +1,4 @@
-/** The work of the worker that leads a recovery. */
+/** Rebuilds the marks and the budget, in the worker that leads a recovery. */
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
@@ -6,13 +6,13 @@ import type { OutcomeRecord, Spending } from '../outcomes/read-back.ts'
 import { createSpendingSums, readRecord } from '../outcomes/read-back.ts'
 
 const DAY_MS = 86_400_000
-/** Clocks of workers, brokers and Redis may differ by so much. */
+/** The clocks of workers, brokers and Redis may differ by this much. */
 const CLOCK_MARGIN_MS = 600_000
-/** Every request and token of the lost minute counts as spent. */
+/** How long the budget stays closed: every request and token of the last minute counts as spent. */
 const BUDGET_CLOSED_MS = 60_000
 const MARKS_PER_STEP = 500
 
-/** Ends a leader's term: another worker leads, or the data was lost once more. */
+/** Ends a leader's term: another worker leads, or the data was lost again. */
 export const DEPOSED = new Error('another worker leads the recovery')
 
 export interface RebuildOptions {
@@ -20,7 +20,7 @@ export interface RebuildOptions {
   log: Log
   /** The marks' life. */
   processedTtlMs: number
-  /** dedupe's. */
+  /** See dedupe.ts. */
   reassertHeld: (signal: AbortSignal) => Promise<void>
   /** Reads the notifications topic, read committed, from `sinceMs` to its end as it was at the call. */
   readOutcomes: (options: {
@@ -28,39 +28,39 @@ export interface RebuildOptions {
     onOutcome: (record: OutcomeRecord) => Promise<void>
     signal: AbortSignal
   }) => Promise<void>
-  /** Whether the fleet has never done anything: the group has no committed offsets, and the notifications topic is empty. */
+  /** @returns whether the fleet has never worked: the group has no committed offsets, and the notifications topic is empty */
   firstEver: (signal: AbortSignal) => Promise<boolean>
   budget: {
-    /** There is nothing to rebuild. */
+    /** Opens a new budget, when there is nothing to rebuild. */
     open(signal: AbortSignal): Promise<void>
-    /** Nothing is granted for so long. */
+    /** Grants nothing for `ms`. */
     closeFor(ms: number, signal: AbortSignal): Promise<void>
-    /** What Redis has lost of the last 24 h; called once per recovery. */
+    /** Adds the spendings of the last 24 h that Redis has lost; called once per recovery. */
     rebuild(spendings: Spending[], signal: AbortSignal): Promise<void>
   }
-  /** For the living to notice, and to write their claims again, ms. */
+  /** How long live workers get to notice the loss and write their claims again, ms. */
   reassertMs: number
-  /** Between attempts while Kafka is away, ms. */
+  /** The pause between attempts while Kafka is away, ms. */
   retryMs: number
 }
 
 export interface Term {
-  /** Redis's time of the last thing that it still knows, ms; 0 when it knows nothing. */
+  /** Up to when Redis's data is complete, on its clock, ms; 0 when it has none. */
   fromMs: number
   /** Redis's time at the beginning of the term, ms. */
   nowMs: number
   /** This worker has never seen data here. */
   mayBeNew: boolean
   /**
-   * Sets marks with their remaining lives in ms, and opens the fleet when told so.
-   * @returns whether writes that a living worker made are missing
-   * @throws DEPOSED
+   * Sets marks with their remaining lives in ms; with `open` it declares the data trusted.
+   * @returns whether writes of a live worker are missing
+   * @throws DEPOSED when another worker leads or the data was lost again
    */
   step: (marks: string[], lives: number[], open: boolean) => Promise<boolean>
   signal: AbortSignal
 }
 
-/** @returns a function that rebuilds and opens, or throws DEPOSED or the term's signal's reason */
+/** @returns a function that rebuilds and declares the data trusted; it throws DEPOSED or the reason of the term's signal */
 export function createRebuild(options: RebuildOptions) {
   const { keys, log, processedTtlMs, budget, firstEver, readOutcomes, reassertHeld, reassertMs, retryMs } = options
 
@@ -80,14 +80,14 @@ export function createRebuild(options: RebuildOptions) {
     if (fromMs === 0) await persist('closing the budget', () => budget.closeFor(BUDGET_CLOSED_MS, signal))
     await reassertHeld(signal)
     const sinceMs = fromMs === 0 ? nowMs - Math.max(processedTtlMs, DAY_MS) : fromMs - CLOCK_MARGIN_MS
-    // The last minutes are read after the wait, with what was committed meanwhile.
+    // The last minutes are read after the wait, so they include what was committed meanwhile.
     const splitMs = nowMs - CLOCK_MARGIN_MS
     const older = await persist('reading the outcomes', () => restore(sinceMs, splitMs, term))
     await pause(Math.max(0, reassertMs - (performance.now() - startedMs)), signal)
     const newer = await persist('reading the last outcomes', () => restore(Math.max(sinceMs, splitMs), Infinity, term))
     const lost = (await step([], [], false)) || fromMs === 0
     if (lost) {
-      // No call was begun since the term began.
+      // No call has begun since the term began, so its time counts towards the minute.
       const closedMs = Math.max(0, BUDGET_CLOSED_MS - (performance.now() - startedMs))
       await persist('closing the budget', () => budget.closeFor(closedMs, signal))
       const lostMs = Math.max(fromMs, nowMs - DAY_MS)
@@ -99,7 +99,7 @@ export function createRebuild(options: RebuildOptions) {
     log.info('Redis is complete again', { lost, outcomesRead: older.count + newer.count, tookMs })
   }
 
-  /** Marks the ids that were finished from `sinceMs` on, and before `untilMs`. */
+  /** Marks the ids that were finished at or after `sinceMs` and before `untilMs`. */
   async function restore(sinceMs: number, untilMs: number, { nowMs, step, signal }: Term) {
     const sums = createSpendingSums()
     let read = 0
@@ -126,7 +126,7 @@ export function createRebuild(options: RebuildOptions) {
     return { count: read, spendings: sums.list() }
   }
 
-  /** Kafka may be away, too: says so once, and tries until the term ends. */
+  /** Repeats `operation` until it succeeds or the term ends, because Kafka may be away too; logs that once. */
   async function untilDone<T>(what: string, operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
     for (let said = false; ; said = true) {
       try {

@@ -3,7 +3,7 @@
 -- KEYS     state, the leader's lease, then a mark each
 -- ARGV[4]  the leader's token   [5] its epoch   [6] the lease's length, ms   [7] 1 at the end
 -- ARGV[8]  the first mark's remaining life, ms; and so on
--- Returns  deposed (another leads, or the data was lost again) | done, 1 when writes that a living worker made are missing
+-- Returns  deposed (another leads, or the data was lost again) | done, 1 when writes of a live worker are missing
 
 local STATE, LEADER, SERVER, TOKEN, EPOCH, LEASE, AT_END = KEYS[1], KEYS[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1'
 local state = fields(STATE, 'epoch', 'status', 'server', 'seq', 'seen')

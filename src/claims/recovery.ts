@@ -1,9 +1,9 @@
 /**
- * Makes good what Redis has lost, from the one place that cannot lose it: the outcomes in the notifications topic.
+ * Rebuilds what Redis has lost, from the outcomes in the notifications topic.
  *
- * The first script that notices (guard.lua) stops the decisions of the whole fleet. One worker leads, by a lease; the others
- * write again what they hold, and wait. The leader reads the outcomes back, marks their ids, gives the living time to write
- * their claims again, reads what was committed meanwhile, tells the budget what was spent, and starts a new epoch.
+ * The first script that notices the loss (guard.lua) stops the decisions of the whole fleet. One worker takes the leader's lease; the
+ * others write their held claims again, and wait. The leader reads the outcomes back, marks their ids, gives live workers time to
+ * write their claims again, reads what was committed meanwhile, adds the spendings to the budget, and starts a new epoch.
  *
  *   trusted ── an older copy, or another server ──► lost ──┐
  *   missing (flushed, or never begun) ─────────────────────┴──► recovering ── rebuilt ──► trusted, in another epoch
@@ -25,7 +25,7 @@ export interface RecoveryOptions extends Omit<RebuildOptions, 'reassertMs' | 're
   timings?: Partial<Timings['recovery']>
 }
 
-/** @returns `run`, which keeps the fleet's state trusted until its signal aborts, and then rejects with its reason */
+/** @returns `run`, which recovers whenever data is lost, until its signal aborts; then it rejects with the signal's reason */
 export function createRecovery(options: RecoveryOptions) {
   const { redis, keys, state, log, reassertHeld } = options
   const timings = { ...TIMINGS.recovery, ...options.timings }
@@ -71,12 +71,12 @@ export function createRecovery(options: RecoveryOptions) {
       term.abort(DEPOSED)
       await lease
       await scripts.resign([keys.recovery], [token]).catch((error: Error) => {
-        log.debug("the leader's lease is left to expire", { reason: error.message })
+        log.debug("could not release the leader's lease: it will expire", { reason: error.message })
       })
     }
   }
 
-  /** Until the term is over; ends it when the lease is lost. */
+  /** Renews the leader's lease until the term is over, and ends the term when the lease is lost. */
   async function keepLease(step: Term['step'], term: AbortController, until: AbortSignal): Promise<void> {
     try {
       for (;;) {

@@ -1,5 +1,5 @@
--- Records, before it is published, that the owner was refused for budget at T. Nothing is deleted: copies of the message that were
--- sent up to T stay duplicates of it, and later ones count as new requests.
+-- Records that the owner was refused for budget at T, before the refusal is published. The claim stays: copies of the message that were
+-- sent up to T are duplicates of it, and later ones are new requests.
 --
 -- KEYS     state, then mark and claim per item
 -- ARGV     for each item (numbers as of the first one):
@@ -18,7 +18,7 @@ return each(4, function(MARK, CLAIM, OWNER, HASH, TTL, SENT_AT)
   -- Another run of the same message is asking the model.
   if claim.state == 'open' and tonumber(claim['until'] or '0') > now then return {'changed'} end
 
-  -- The producer's clock may be ahead of Redis's.
+  -- T is never before the message's own timestamp: the producer's clock may be ahead of Redis's.
   local at = math.max(now, tonumber(SENT_AT))
   if not claim.owner then redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'v', 0, 'starts', 0, 'alone', 0) end
   redis.call('HSET', CLAIM, 'state', 'refused', 'refused_at', at)

@@ -1,8 +1,8 @@
 /**
- * Whether what Redis holds can be trusted. Every script on claims asks guard.lua first; when that notices lost data, this
- * worker decides nothing until recovery.ts has rebuilt what can be rebuilt, or has seen another worker do it.
+ * Knows whether Redis's data can be trusted. Every script on claims runs guard.lua first. When that notices lost data, this worker
+ * decides nothing until recovery.ts has rebuilt the data, or has seen that another worker did.
  *
- *   untrusted (at start) ── adopt() ──► trusted ── a script's verdict is another one ──► untrusted
+ *   untrusted (at start) ── adopt() ──► trusted ── a script's verdict is not `trusted` ──► untrusted
  */
 import type { Redis } from 'ioredis'
 import { abortable } from '../lib/abortable.ts'
@@ -16,7 +16,7 @@ export type GuardVerdict = 'trusted' | 'missing' | 'lost' | 'recovering' | 'epoc
 export interface GuardedReply {
   verdict: GuardVerdict
   seq: number
-  /** What follows in the script's header under "Returns"; `rest[0]` is the result's name. */
+  /** The rest of the reply, which the script's header describes under "Returns". */
   rest: (string | number)[]
 }
 
@@ -55,7 +55,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
 
   async function send(script: Script, keys: string[], args: (string | number)[]) {
     const server = await runId()
-    // No await between here and the sending. When the epoch has changed by the time of the reply, the verdict is about the old one.
+    // The epoch as it is sent: no await may come in between. A verdict about an epoch that has changed since is ignored.
     const told = epoch
     const [verdict, seq, ...rest] = (await script([key, ...keys], [told, seen, server, ...args])) as [
       GuardVerdict,
@@ -76,20 +76,23 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
     untrusted.resolve()
   }
 
-  /** Resolves once Redis's data can be trusted; at once while it can be. */
+  /**
+   * Resolves once Redis's data can be trusted; at once while it can be.
+   * @throws the signal's reason when it aborts
+   */
   async function untilTrusted(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (!isTrusted) await abortable(trusted.promise, signal)
   }
 
   /**
-   * Runs a script in whatever state the fleet is, waiting for Redis while it is away.
+   * Runs a script in every state of the fleet. Waits for Redis while it is away.
    * @throws the signal's reason when it aborts
    */
   const run: GuardedRun = (what, call, keys, args, signal) => retryWhileAway(what, () => call(keys, args), signal)
 
   /**
-   * Runs a script that decides something: waits until the data can be trusted, and again when the script finds that it cannot.
+   * Runs a script that decides something. Waits until the data can be trusted, and waits again when the script finds that it cannot.
    * @throws the signal's reason when it aborts
    */
   const decide: GuardedRun = async (what, call, keys, args, signal) => {
@@ -101,7 +104,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
   }
 
   return {
-    /** @returns a call of its own for each use of the script */
+    /** @returns a function that runs the script by itself */
     alone:
       (script: Script): GuardedCall =>
       async (keys, args) => {
@@ -109,7 +112,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
         return { verdict, seq, rest: rest as GuardedReply['rest'] }
       },
 
-    /** @returns calls that go together (group-commit.ts), for a script that takes items by `each` of guard.lua */
+    /** @returns a function whose calls share runs of the script (group-commit.ts); the script must take items by guard.lua's `each` */
     together(script: Script, options?: GroupCommitOptions): GuardedCall {
       const call = groupCommit(async (items: readonly { keys: string[]; args: (string | number)[] }[]) => {
         const keys = items.flatMap((item) => item.keys)
@@ -136,7 +139,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
 
     epoch: () => epoch,
 
-    /** Trusts the data of this epoch: what was held under another one has been written again. */
+    /** Trusts the data of this epoch. Call it after the claims that were held before have been written again. */
     adopt(newEpoch: string, seq: number): void {
       epoch = newEpoch
       seen = seq
@@ -148,7 +151,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
   }
 }
 
-/** @returns the run id of the Redis process at the other end, empty when it does not tell; asked once per connection */
+/** @returns a function that gives the run id of the connected Redis process, empty when it does not tell; asked once per connection */
 function trackRunId(redis: Redis): () => Promise<string> {
   let known: string | null = null
   redis.on('close', () => (known = null))

@@ -4,7 +4,7 @@
  * kafkajs 2.2.4 (`consumer/filterAbortedMessages.js`) assumes that the aborted transactions of a fetch are sorted by
  * their first offset, and takes at most one of them into account per message. The broker lists them in the order of their ends. So
  * when aborted transactions of two producers overlap, as after the SIGKILL of a worker with two partitions, their messages are
- * delivered as if they were committed. This file filters them before kafkajs looks at them, in the way of Kafka's own client.
+ * delivered as if they were committed. This file hides them before kafkajs filters, with the algorithm of Kafka's own client.
  */
 
 export interface FetchedMessage {

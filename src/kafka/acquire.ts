@@ -21,7 +21,7 @@ import { unseenOf } from './unseen.ts'
  */
 const STABLE_READ_PAUSE_MS = 20
 
-/** What this worker knows of a partition that it had before. */
+/** What this worker knows of a partition that it owned before. */
 export interface Known {
   position: Position
   /** What this worker would commit now if it committed nothing new. */
@@ -36,7 +36,7 @@ export interface Acquired extends Reconciled {
 }
 
 /**
- * Acquires the partition. The order of the steps makes it safe: after the fence no other worker's commit can change what is read.
+ * Acquires the partition. The fence comes first: after it no other worker's commit can change what is read.
  * @throws what kafkajs throws, PublishRefused, TimeLimitError: try again; the signal's reason
  */
 export async function acquire(
@@ -81,8 +81,8 @@ interface RepeatParts {
 }
 
 /**
- * Repeats this worker's last commit when the group stands where it stood before it: a killed broker has lost the commit, or somebody
- * has set the offset back. Only the messages that readers do not see are published again; these may be all, some or none.
+ * Repeats this worker's last commit when the committed offset is again the one before it: a killed broker has lost the commit, or
+ * somebody has set the offset back. Publishes only the messages of that commit that readers do not see: all, some or none.
  * @returns what is committed now
  */
 async function repeatIfLost(

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { ISocketFactory } from 'kafkajs'
 
-/** In a name under it an IPv6 address is written with dashes, as Windows does it: `::1` is `--1.ipv6-literal.net`. */
+/** Marks a name that stands for an IPv6 address, written with dashes as on Windows: `--1.ipv6-literal.net` is `::1`. */
 const LITERAL = '.ipv6-literal.net'
 const KEEP_ALIVE_MS = 60_000
 
@@ -14,19 +14,19 @@ export function brokerAddress(broker: string): string {
   return address === undefined ? broker : `${address.replaceAll(':', '-')}${LITERAL}:${port}`
 }
 
-/** @returns the text with the addresses that `brokerAddress` has renamed as they were, for the log */
+/** @returns the text with the names that `brokerAddress` made turned back into addresses, for the log */
 export const readableAddress = (text: string): string =>
   text.replace(/([\da-f-]+)\.ipv6-literal\.net/gi, (_name, address: string) => `[${address.replaceAll('-', ':')}]`)
 
-/** Opens a connection as kafkajs does, and to renamed IPv6 addresses too. */
+/** Opens a connection as kafkajs does, but understands the names that `brokerAddress` makes. */
 export const openSocket: ISocketFactory = ({ host: name, port, ssl, onConnect }): Socket => {
   const host = name.endsWith(LITERAL) ? name.slice(0, -LITERAL.length).replaceAll('-', ':') : name
-  // An address is no server name.
+  // TLS allows no IP address as a server name.
   const server = isIP(host) === 0 ? { servername: host } : {}
   const socket = ssl ? connectTls({ host, port, ...server, ...ssl }, onConnect) : connect({ host, port }, onConnect)
   socket.setKeepAlive(true, KEEP_ALIVE_MS)
-  // kafkajs calls it again at each failed attempt to reach the broker. On a closed socket Node would add a listener for
-  // 'connect' each time.
+  // kafkajs calls unref() at each failed attempt to reach the broker. On a closed socket Node would add a 'connect' listener each
+  // time.
   socket.once('close', () => (socket.unref = () => socket))
   return socket
 }

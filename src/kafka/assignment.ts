@@ -1,5 +1,5 @@
 /**
- * One assignment of a partition to this worker, from the fence to the revocation: whether it may publish, and where it stands.
+ * One assignment of a partition to this worker, from the fence to the revocation: its state and its position.
  *
  *   acquiring ── earlier writers are fenced, and the committed offset is read ──► ready
  *   ready ── a transaction failed ──► suspect
@@ -55,7 +55,7 @@ export interface AssignmentOptions {
   clients: KafkaClients
   startOffsets: StartOffsets
   log: Log
-  /** Offsets that were fetched and are not done, ascending. */
+  /** @returns offsets that were fetched and are not done, ascending */
   openOffsets: () => Iterable<bigint>
   /** The partition is ready from now on. */
   onReady: (acquired: Acquired) => void
@@ -110,7 +110,9 @@ export class Assignment {
       } catch (error) {
         if (!this.revoked.aborted) this.warn('the partition cannot be acquired yet', error)
       }
-      await pause(delayMs, this.revoked).catch(() => log.debug('acquiring ends: revoked', this.#where()))
+      await pause(delayMs, this.revoked).catch(() =>
+        log.debug('stopped acquiring: the partition was revoked', this.#where()),
+      )
     }
   }
 
@@ -121,7 +123,10 @@ export class Assignment {
     void this.acquire()
   }
 
-  /** The group has assigned the partition to us again. @param memberChanged the group had this worker out meanwhile */
+  /**
+   * The group has assigned the partition to this worker again.
+   * @param memberChanged the group had removed this worker meanwhile, so another worker may have owned the partition
+   */
   rejoined(memberChanged: boolean): void {
     if (this.#state.kind === 'acquiring') this.#state = { ...this.#state, rejoined: true }
     else if (this.#state.kind === 'suspect' || (this.#state.kind === 'ready' && memberChanged)) this.reacquire()
@@ -175,7 +180,7 @@ export class Assignment {
     this.#options.log.warn(`${what}: trying again`, { ...this.#where(), reason })
   }
 
-  /** Whether what the attempt has read is still true. */
+  /** Whether what this attempt has read may be used: no join has come in between. */
   #isUpToDate(): boolean {
     return this.#state.kind === 'acquiring' && !this.#state.rejoined
   }
@@ -197,7 +202,10 @@ export class Assignment {
     this.#options.onReady(acquired)
   }
 
-  /** Stops fetching and closes the publisher. @returns what to remember of the ownership */
+  /**
+   * Stops fetching and closes the publisher.
+   * @returns what to remember of the ownership
+   */
   #release(): Remembered | null {
     this.#options.onReleased()
     if (this.#state.kind === 'ready') this.#state.ownership.publisher.close()

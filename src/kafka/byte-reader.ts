@@ -37,7 +37,7 @@ export class ByteReader {
     throw new RangeError('a number is too long')
   }
 
-  /** Bytes with their length before them, not copied; null for a length of -1. */
+  /** Reads a length and that many bytes, not copied; null for a length of -1. */
   bytes(): Buffer | null {
     const length = this.varint()
     if (length < 0) return null

@@ -16,7 +16,7 @@ import { TIMINGS } from '../timings.ts'
 
 const CONNECTION_TIMEOUT_MS = 5_000
 const ADMIN_LIMIT_MS = 30_000
-/** After this time the log says that the broker does not answer: one that hangs accepts connections all the same. */
+/** After this time without an answer the log says so: a broker that hangs still accepts connections, so nothing else fails. */
 const ADMIN_TOLD_MS = 10_000
 
 /** How long the admin client waits for an answer, and when it logs that it still waits; ms. */
@@ -34,16 +34,16 @@ export interface KafkaClients {
    * @throws what kafkajs throws; TimeLimitError after 30 s (`patience.limitMs`)
    */
   withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T>
-  /** Disconnects a client that is not needed any more, in the background, because the broker may not answer. */
+  /** Disconnects a client that is not needed any more; does not wait, because the broker may not answer. */
   discard(client: { disconnect(): Promise<void> }): void
   /** Disconnects the admin client. */
   close(): Promise<void>
 }
 
 /**
- * Consumer, producers and admin get a Kafka instance each. A shared instance shares its cache of committed offsets, through which
- * an aborted transaction once made a consumer skip messages.
- * @throws Error that names the setting when a file of TLS cannot be read
+ * Consumer, producers and admin get a Kafka instance each. Clients of one instance share a cache of committed offsets, with which an
+ * aborted transaction has made a consumer skip messages.
+ * @throws Error that names the setting when the TLS CA file cannot be read
  */
 export function createKafkaClients(
   config: Pick<Config['kafka'], 'brokers' | 'tls' | 'sasl'>,
@@ -77,7 +77,7 @@ export function createKafkaClients(
     try {
       await (await client).disconnect()
     } catch (error) {
-      log.debug('a Kafka client was given up', { reason: kafkaReason(error) })
+      log.debug('could not disconnect a Kafka client', { reason: kafkaReason(error) })
     }
   }
 
@@ -109,7 +109,7 @@ export function createKafkaClients(
         answered()
         return result
       } catch (error) {
-        // An error that the broker answered is no fault of the connection.
+        // The connection is sound when the broker itself answered with the error.
         if (kafkaErrorType(error) === null && admin === current) void dropAdmin()
         throw error
       } finally {

@@ -1,10 +1,10 @@
 /**
  * Unpacks what producers compress: gzip, snappy, lz4 and zstd, all off the event loop and all bounded.
  *
- * gzip and zstd are Node's own. snappy and lz4-napi are bindings of well-kept Rust libraries with prebuilt binaries, which work
- * in Node's thread pool; the pure JavaScript ones (snappyjs, lz4js) would hold the event loop, and lz4js has had no release
- * since 2018. They are loaded when first needed: where no binary fits the machine, only batches of that codec cannot be read.
- * Nothing is ever compressed here: the worker's own messages are small.
+ * gzip and zstd are Node's own. snappy and lz4-napi bind maintained Rust libraries with prebuilt binaries and work in Node's
+ * thread pool. The pure JavaScript packages (snappyjs, lz4js) would block the event loop, and lz4js has had no release since 2018.
+ * Both bindings are loaded when first needed, so where no binary fits the machine only batches of that codec cannot be read.
+ * Nothing is compressed here: the worker's own messages are small.
  */
 import { promisify } from 'node:util'
 import { constants, unzip, zstdDecompress } from 'node:zlib'
@@ -66,7 +66,7 @@ const UNPACK: Record<CodecName, Unpack> = {
     promisify(zstdDecompress)(packed, {
       maxOutputLength: limit,
       chunkSize: chunkFor(packed),
-      // A frame may ask for a window of up to 2 GB of memory, however little it holds.
+      // A small frame may still ask for a window of up to 2 GB of memory.
       params: { [constants.ZSTD_d_windowLogMax]: Math.ceil(Math.log2(limit)) },
     }),
   snappy: unpackSnappy,

@@ -1,4 +1,4 @@
-/** Reads a group's committed offsets, with what their metadata says is done above them. */
+/** Reads a group's committed offsets with their metadata, which lists what is done above them. */
 import type { KafkaClients } from './clients.ts'
 
 export interface Committed {
@@ -9,8 +9,8 @@ export interface Committed {
 }
 
 /**
- * @returns per partition of `topic` what `group` has committed
- * @throws what kafkajs throws, as for a topic that is not there
+ * @returns by partition of `topic`: what `group` has committed
+ * @throws what kafkajs throws, also for a topic that does not exist
  */
 export async function readCommitted(
   clients: KafkaClients,

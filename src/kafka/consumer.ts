@@ -1,6 +1,6 @@
 /**
- * The worker's side of Kafka: a member of the consumer group whose partitions each fence, fetch, hand messages to the handler
- * side by side, and publish what comes back together with the offsets, exactly once. See partition.ts for the states.
+ * Joins the worker to the consumer group. Each assigned partition fences its former owner, fetches, runs handlers concurrently and
+ * publishes their outputs with the offsets in transactions, exactly once. assignment.ts lists a partition's states.
  */
 import { setInterval } from 'node:timers'
 import { pause } from '../lib/abortable.ts'
@@ -71,11 +71,11 @@ export interface ConsumerStatus {
 }
 
 export interface KafkaConsumer {
-  /** Consumes until `stop`; resolves when it is complete. Never rejects while Kafka is merely away: it waits and says so. */
+  /** Consumes until `stop` is complete. While Kafka is away it does not reject: it waits and logs that. */
   run(): Promise<void>
   /**
-   * Fetches and starts nothing more, ends the handlers' waits at once, publishes what they still answer, aborts their calls
-   * after `drainMs`, and leaves the group. A second call returns the promise of the first one.
+   * Fetches and starts nothing more, aborts the handlers' waits at once and their calls after `drainMs`, publishes what they still
+   * answer, and leaves the group. A second call returns the promise of the first one.
    */
   stop(drainMs: number): Promise<StopReport>
   status(): ConsumerStatus
@@ -92,7 +92,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   const start = { startFrom: config.startFrom, processedTtlMs: options.processedTtlMs }
   const startOffsets = createStartOffsets(clients, topic, start, options.mayCommitFirst)
   const partitions = new Map<number, Partition>()
-  /** Partitions that were taken away while handlers ran: the calls are paid for, so their answers are still stored. */
+  /** Partitions that were revoked while handlers ran. Their handlers go on: the calls are paid for, so the answers are stored. */
   let leaving: Partition[] = []
   /** Calls of `handler.committed` that have not returned. */
   const telling = new Set<Promise<void>>()
@@ -100,7 +100,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   const call = new AbortController()
   let stopping: Promise<StopReport> | null = null
   let member: Promise<void> | null = null
-  /** When leaving the group must be over, performance.now() ms: a drain that ends early leaves more time for it. */
+  /** Leaving the group must end by then, performance.now() ms. A drain that ends early leaves it more time. */
   let leaveByMs = 0
 
   const membership = new Membership({
@@ -196,7 +196,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     for (const each of partitions.keys()) drop(each, reason)
     leave.abort(reason)
     await within(marksMs, 'the last marks', Promise.all(telling)).catch((error: Error) =>
-      log.warn('stopping before everything was marked', { reason: error.message }),
+      log.warn('stopping before all published ids were marked in Redis', { reason: error.message }),
     )
     await member
     return { handedBack: handedBack + running, untouched: queued, unpublished: answered }

@@ -1,4 +1,4 @@
-/** Lets a member of the group follow its coordinator, which kafkajs looks for only when it joins. */
+/** Finds the group's new coordinator when the old one dies: kafkajs looks for a coordinator only when it joins. */
 import { kafkaErrorType } from './kafka-error.ts'
 
 /** The protocol's number of a coordinator of groups; 1 is one of transactions. */
@@ -20,7 +20,7 @@ export interface Coordinated {
 /**
  * Looks for the group's coordinator after a heartbeat that got no answer. When the coordinator's broker has died, another broker takes
  * the group over with its members, and this worker remains the same member. kafkajs alone would ask the dead broker until it comes
- * back. Errors that the coordinator itself answers, such as that it no longer coordinates the group, kafkajs handles.
+ * back. kafkajs does handle the errors that a coordinator answers, such as that it no longer coordinates the group.
  * @param group the prototype of kafkajs's ConsumerGroup; changed in place
  */
 export function followCoordinator(group: Coordinated): void {
@@ -54,6 +54,6 @@ async function search(group: Coordinated): Promise<void> {
     const { coordinator } = await cluster.findGroupCoordinatorMetadata({ groupId, coordinatorType: OF_GROUP })
     group.coordinator = await cluster.findBroker({ nodeId: coordinator.nodeId })
   } catch {
-    // The heartbeat's own error says why.
+    // The heartbeat that failed reports the error.
   }
 }

@@ -1,4 +1,4 @@
-/** Reads the settings and abilities of Kafka that a worker relies on. */
+/** Reads the topic settings that a worker relies on, and finds out whether Kafka lets it begin transactions. */
 import { pause } from '../lib/abortable.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
@@ -21,16 +21,16 @@ export interface KafkaFacts {
 
 /** kafkajs's ConfigResourceTypes.TOPIC. */
 const TOPIC = 2
-/** Errors that another user of the same transactional id causes: transactions work. */
+/** Errors that another user of the same transactional id causes. They prove that transactions work. */
 const FENCED = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'CONCURRENT_TRANSACTIONS'])
 
-/** How long a transaction is tried: before a cluster's first one the brokers have to create a topic. */
+/** How long beginning a transaction is retried: before a cluster's first one the brokers have to create a topic. */
 const PATIENCE_MS = 10_000
 const RETRY_MS = 1_000
 
 /**
  * Begins and aborts an empty transaction under an id of its own, `group/preflight/0`, and reads the topics' settings.
- * @param patienceMs for so long a transaction that cannot be begun is tried again
+ * @param patienceMs how long beginning the transaction is retried
  * @throws what kafkajs throws when Kafka is away; the signal's reason when it aborts
  */
 export async function readKafkaFacts(

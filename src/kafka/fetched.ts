@@ -17,19 +17,19 @@ export interface Unreadable {
 export interface Fetched {
   /** Where the fetch began. */
   from: bigint
-  /** Where the next one begins: markers and compacted offsets after the last message are passed too. */
+  /** Where the next fetch begins: after the transaction markers and compacted offsets that follow the last message. */
   to: bigint
   messages: SourceMessage[]
   /** The batch at `to`, when it cannot be read; else null. */
   unreadable: Unreadable | null
 }
 
-/** The fields that record-batches.ts has added, which kafkajs's types do not know. */
+/** The fields that record-batches.ts adds and kafkajs's types lack. */
 const added = (message: KafkaMessage) => message as unknown as Pick<FetchedRecord, 'tooManyHeaders' | 'trouble'>
 
 /** @returns null when the batch holds no message */
 export function readFetched(batch: Batch): Fetched | null {
-  // kafkajs's types do not know the field.
+  // kafkajs's types lack the field.
   const { fetchedOffset } = batch as unknown as { fetchedOffset: string | number }
   const { topic, partition } = batch
   const messages: SourceMessage[] = []

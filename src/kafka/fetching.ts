@@ -1,4 +1,4 @@
-/** Steers from where kafkajs fetches one partition, and whether it fetches at all. */
+/** Controls where kafkajs fetches one partition from, and pauses and resumes it. */
 import type { Watermarks } from './start-offset.ts'
 
 /** Fetching pauses while so many bytes wait for a handler. */
@@ -14,7 +14,7 @@ export interface Flow {
 /** @param prefetch fetching pauses while so many messages wait for a handler */
 export function createFetching(flow: Flow, prefetch: number) {
   let on = false
-  /** kafkajs passes stretches without messages (markers, aborted or compacted records) by itself; it fetches on from here. */
+  /** Where kafkajs continues after offsets without messages (markers, aborted or compacted records), which it skips by itself. */
   let passedTo: bigint | null = null
   let starvingSinceMs: number | null = null
   /** Fetching is not resumed before this time, performance.now() ms. */
@@ -28,7 +28,7 @@ export function createFetching(flow: Flow, prefetch: number) {
 
   return {
     stop,
-    /** Stops for so many ms, because the next batch cannot be read. */
+    /** Fetches nothing for `ms`, because the next batch cannot be read. */
     waitFor(ms: number): void {
       waitUntilMs = performance.now() + ms
       stop()
@@ -39,7 +39,7 @@ export function createFetching(flow: Flow, prefetch: number) {
       passedTo = null
       flow.seek(offset)
     },
-    /** Pauses fetching when `prefetch` messages wait for a handler and resumes it at half of that, so that it does not flap. */
+    /** Pauses fetching when `prefetch` messages wait for a handler, and resumes it at half of that to avoid flapping. */
     adjust(queued: number, queuedBytes: number): void {
       const hasRoom = queued < (on ? prefetch : prefetch / 2) && queuedBytes < PREFETCH_BYTES
       const room = hasRoom && performance.now() >= waitUntilMs
@@ -54,7 +54,7 @@ export function createFetching(flow: Flow, prefetch: number) {
       passedTo = null
       starvingSinceMs = null
     },
-    /** kafkajs met a stretch without messages and goes on at `to`. */
+    /** kafkajs has skipped offsets without messages and continues at `to`. */
     passed(to: bigint): void {
       passedTo = to
       starvingSinceMs = null
@@ -65,7 +65,7 @@ export function createFetching(flow: Flow, prefetch: number) {
       starvingSinceMs = on && high > at ? (starvingSinceMs ?? performance.now()) : null
       return low <= at && next <= high
     },
-    /** How long, in ms, the log has had messages that fetching does not bring; 0 when it does. */
+    /** @returns for how long the log has had messages that fetching does not bring, ms; 0 when it brings them */
     starvingMs: () => (starvingSinceMs === null ? 0 : performance.now() - starvingSinceMs),
   }
 }

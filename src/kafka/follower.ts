@@ -1,4 +1,4 @@
-/** Reads a topic, read committed, from given offsets on until the awaited message comes. */
+/** Reads a topic (committed messages only) from given offsets until the awaited message comes. */
 import { randomUUID } from 'node:crypto'
 import type { KafkaMessage } from 'kafkajs'
 import { abortable } from '../lib/abortable.ts'
@@ -25,7 +25,10 @@ export interface FollowOptions<T> {
   log: Log
 }
 
-/** @throws the signal's reason; what kafkajs throws when it gives up */
+/**
+ * @returns the first value that `pick` gives
+ * @throws the signal's reason; what kafkajs throws when it gives up; what `pick` throws
+ */
 export async function waitForMessage<T>({ clients, topic, ...options }: FollowOptions<T>): Promise<T> {
   const { groupPrefix, from, pick, signal, log } = options
   signal.throwIfAborted()
@@ -69,7 +72,7 @@ export async function waitForMessage<T>({ clients, topic, ...options }: FollowOp
     return await abortable(start(), signal)
   } finally {
     await within(CLOSE_LIMIT_MS, 'closing the reader', consumer.disconnect()).catch((error: unknown) =>
-      log.debug('the reader was left behind', { topic, reason: kafkaReason(error) }),
+      log.debug('could not disconnect the reader', { topic, reason: kafkaReason(error) }),
     )
   }
 }

@@ -3,8 +3,8 @@ import { MAX_PASSED_HEADER_BYTES, MAX_PASSED_HEADERS, TRACE_HEADERS } from './bo
 import type { Headers } from './messages.ts'
 
 /**
- * kafkajs 2.2.4 fails on a header without a value when it sends one, and takes what every object inherits (`constructor`,
- * `__proto__`) for an earlier value of a header of that name when it reads one. Either would stop the partition for good.
+ * kafkajs 2.2.4 fails to send a header without a value. When it reads a header named like an inherited property (`constructor`,
+ * `__proto__`), it takes that property for an earlier value. Either would stop the partition for good.
  * @returns Buffers and strings only; a null value becomes an empty one
  */
 export function readHeaders(raw: Headers): Headers {

@@ -10,15 +10,15 @@ export function kafkaErrorType(error: unknown): string | null {
   return null
 }
 
-/** What kafkajs says when nothing answered its first request. */
+/** kafkajs's message when nothing answered its first request. */
 const UNANSWERED = 'Broker not connected'
 
-/** Whether Kafka or the connection to it caused the error, rather than the request. */
+/** @returns whether Kafka or the connection to it caused the error, rather than the request */
 export const isKafkaFault = (error: unknown): error is Error =>
   error instanceof Error &&
   (error instanceof TimeLimitError || error.name.startsWith('KafkaJS') || error.message === UNANSWERED)
 
-/** @returns `host:port` of the broker that a connection or an answer failed at; null where kafkajs does not say */
+/** @returns `host:port` of the broker whose connection or answer failed; null when kafkajs does not name it */
 function brokerOf(error: unknown): string | null {
   for (let each = error; each instanceof Error; each = each.cause) {
     if ('broker' in each && typeof each.broker === 'string' && !each.broker.startsWith('undefined'))
@@ -28,8 +28,8 @@ function brokerOf(error: unknown): string | null {
 }
 
 /**
- * A short reason for the log and for people: the protocol's name where there is one, else the message, which has the code of the
- * socket's error, and the broker's address. It omits the names of kafkajs's wrapper errors, which say nothing.
+ * @returns a short reason for the log and for people: the protocol's name of the error if it has one, else the message (which
+ * contains the socket's error code), and the broker's address. The names of kafkajs's wrapper errors are left out.
  */
 export function kafkaReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
@@ -60,6 +60,6 @@ const REMEDIES: [RegExp, string][] = [
   ],
 ]
 
-/** @returns the settings to look at for a connection that cannot be made; null when the reason speaks for itself */
+/** @returns which settings to check when a connection fails for this reason; null when the reason speaks for itself */
 export const settingsToCheck = (reason: string): string | null =>
   REMEDIES.find(([pattern]) => pattern.test(reason))?.[1] ?? null

@@ -4,7 +4,7 @@ import { logLevel } from 'kafkajs'
 import type { Log } from '../logging/log.ts'
 import { readableAddress } from './addresses.ts'
 
-/** Asked for without need: what it would tell is then not known. */
+/** The worker can do without this request, so a refusal is no trouble. */
 const OPTIONAL_REQUEST = 'DescribeConfigs'
 
 /**

@@ -29,7 +29,7 @@ export const installedVersion = (): string => (require('kafkajs/package.json') a
 /** Error codes of the Kafka protocol. */
 export const CODES = { offsetOutOfRange: 1, leaderNotAvailable: 5, replicaNotAvailable: 9 }
 
-/** Stands for the leader of a partition that has none. */
+/** The leader's id of a partition without a leader. */
 export const NO_LEADER = -1
 
 const STALE_METADATA = new Set([
@@ -40,7 +40,7 @@ const STALE_METADATA = new Set([
   'REPLICA_NOT_AVAILABLE',
 ])
 
-/** @returns whether the error says that a partition's leader has moved or is not known yet, so that the metadata have to be read again */
+/** @returns whether the error says that a leader has moved or is not known yet, so the metadata must be read again */
 export const saysMetadataAreStale = (error: { type?: string }): boolean => STALE_METADATA.has(error.type ?? '')
 
 /** @returns kafkajs's error for a code of the protocol */

@@ -54,7 +54,7 @@ export class Membership {
   #memberId: string | null = null
   /** performance.now() of kafkajs's last sign of life. */
   #aliveAtMs = performance.now()
-  /** performance.now() when the last accepted heartbeat was sent: in a frozen process the answer may have waited for long. */
+  /** performance.now() when the last accepted heartbeat was sent, not answered: a frozen process may read the answer much later. */
   #answeredAtMs = performance.now()
   #assigned = false
   #lastEnd: string | null = null
@@ -88,7 +88,7 @@ export class Membership {
     }
   }
 
-  /** Makes another consumer. */
+  /** Ends the current consumer, so that `run` makes another. */
   restart(reason: string): void {
     this.#end(reason)
   }
@@ -105,14 +105,14 @@ export class Membership {
     this.#steer((consumer) => consumer.seek({ topic: this.#options.topic, partition, offset: offset.toString() }))
   }
 
-  /** How long, in ms, kafkajs has shown no sign of life: no fetch, no heartbeat, no join, no new consumer. */
+  /** @returns for how long kafkajs has shown no sign of life (fetch, heartbeat, join, new consumer), ms */
   silentMs(): number {
     return performance.now() - this.#aliveAtMs
   }
 
   /**
-   * Whether this worker is a member of the group that has heard from it within the session timeout. If not, another worker may own its
-   * partitions, and what this one writes to Redis could contradict the new owner.
+   * @returns whether the group has assigned partitions to this worker and accepted a heartbeat within the session timeout. If not,
+   * another worker may own its partitions, and what this one writes to Redis could contradict the new owner.
    */
   isMember(): boolean {
     return this.#assigned && performance.now() - this.#answeredAtMs < this.#options.timeouts.sessionMs
@@ -123,7 +123,10 @@ export class Membership {
     return { assigned: this.#assigned, unansweredMs, lastEnd: this.#lastEnd }
   }
 
-  /** One consumer from its start to its end. @returns why it ended */
+  /**
+   * Runs one consumer from its start to its end.
+   * @returns why it ended
+   */
   async #session(signal: AbortSignal, leaveLimitMs: () => number): Promise<string> {
     const { promise: ended, resolve } = Promise.withResolvers<string>()
     this.#end = resolve
@@ -148,7 +151,7 @@ export class Membership {
 
   async #start(consumer: Consumer): Promise<void> {
     await consumer.connect()
-    // Only matters after OFFSET_OUT_OF_RANGE, when kafkajs jumps to the beginning: otherwise each partition seeks by itself.
+    // `fromBeginning` matters only after OFFSET_OUT_OF_RANGE; otherwise each partition seeks to its own offset.
     await consumer.subscribe({ topic: this.#options.topic, fromBeginning: true })
     const eachBatch = (payload: EachBatchPayload) => this.#eachBatch(payload)
     await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch })
@@ -166,7 +169,7 @@ export class Membership {
     consumer.on('consumer.network.request', ({ payload: { apiName, duration } }) => {
       if (apiName === 'Heartbeat') heartbeatAtMs = performance.now() - Math.max(0, duration)
     })
-    // Proves only that kafkajs lives: it reports a fetch even when it asked no broker, because every partition is paused.
+    // A fetch proves only that kafkajs lives: while every partition is paused it reports fetches without asking a broker.
     consumer.on('consumer.fetch', alive)
     consumer.on('consumer.heartbeat', () => {
       alive()
@@ -204,17 +207,17 @@ export class Membership {
     const fetched = readFetched(batch)
     if (fetched === null || last === undefined) return
     if (!this.#options.events.onFetched(batch.partition, fetched)) return
-    // Resolving the last message passes the markers after it too.
+    // Resolving the last message also skips the markers after it.
     payload.resolveOffset(fetched.unreadable === null ? last.offset : (fetched.to - 1n).toString())
   }
 
-  /** kafkajs throws while there is no running consumer; the next join sets everything again. */
+  /** Pauses, resumes or seeks. kafkajs throws while no consumer is running; the next join sets everything again. */
   #steer(action: (consumer: Consumer) => void): void {
     if (this.#consumer === null) return
     try {
       action(this.#consumer)
     } catch (error) {
-      this.#options.log.debug('not consuming just now', { reason: (error as Error).message })
+      this.#options.log.debug('no running consumer to steer', { reason: (error as Error).message })
     }
   }
 
@@ -222,7 +225,7 @@ export class Membership {
     try {
       await within(limitMs, 'leaving the group', consumer.disconnect())
     } catch (error) {
-      this.#options.log.debug('the consumer was left behind', { reason: kafkaReason(error) })
+      this.#options.log.debug('could not disconnect the consumer', { reason: kafkaReason(error) })
     }
   }
 }
@@ -234,8 +237,8 @@ function consumerConfig({ group, timeouts }: MembershipOptions): ConsumerConfig 
     heartbeatInterval: timeouts.heartbeatMs,
     rebalanceTimeout: timeouts.rebalanceMs,
     maxWaitTimeInMs: timeouts.fetchWaitMs,
-    // kafkajs retries for as long as Kafka is away: it stays the same member and goes on at once when Kafka is back, whereas a
-    // new member would wait for the old one's session to end. After a crash a new consumer is made, so kafkajs must not restart.
+    // While Kafka is away kafkajs retries for ever: it stays the same member and continues at once when Kafka is back. A new
+    // member would have to wait for the old one's session to end. After a crash `run` makes a new consumer, so kafkajs must not.
     retry: {
       initialRetryTime: 100,
       maxRetryTime: 1_000,

@@ -1,19 +1,19 @@
 /**
  * Mends the connections of kafkajs 2.2.4; mended.ts applies it.
  *
- * A `Connection` of kafkajs outlives its sockets: it opens a new one after each cut. But it keeps the bytes of a response that was
- * cut off, and it goes on listening to the sockets before. So lengths of responses were read out of the middle of others, which
- * threw a RangeError where nobody could catch it and ended the process.
+ * A `Connection` of kafkajs opens a new socket after each disconnection. But it keeps the bytes of the response that was cut off, and
+ * still listens to the old sockets. So it read lengths out of the middle of responses, and a RangeError that nobody could catch ended
+ * the process.
  */
 import type { Socket } from 'node:net'
 
-/** A response begins with its length, which takes so many bytes. */
+/** A response begins with its length, in this many bytes. */
 const LENGTH_BYTES = 4
 
 /** As much of kafkajs's Connection as is needed here. */
 export interface Connection {
   socket?: Socket
-  /** The received bytes that are not processed yet, how many they are, and how many must be there before the next attempt. */
+  /** Received bytes that are not processed yet; their number; the number needed before the next attempt to process them. */
   chunks: Buffer[]
   bytesBuffered: number
   bytesNeeded: number
@@ -30,9 +30,9 @@ export interface RequestQueue {
 type Listener = (...args: unknown[]) => unknown
 
 /**
- * Gives each socket of a connection a beginning of its own: no bytes are left from the socket before, whose events are ignored
- * from then on. Requests that connect at the same time share the socket. An error that is thrown while a response is read ends
- * the socket; kafkajs then fails the requests in flight with a connection error and repeats them.
+ * Starts each socket afresh: drops the bytes of the socket before and ignores its events. Requests that connect at the same time
+ * share a socket. An error while a response is read ends the socket; kafkajs then fails the requests in flight with a connection
+ * error and repeats them.
  * @param connection the prototype of kafkajs's Connection; changed in place
  */
 export function mendConnections(connection: Connection): void {
@@ -58,8 +58,8 @@ export function mendConnections(connection: Connection): void {
 }
 
 /**
- * Puts a check in front of what kafkajs does at the events of its newest socket, and catches what it throws. kafkajs listens last:
- * the listeners before are Node's own.
+ * Wraps kafkajs's listeners on its newest socket: they run only while the socket is the current one, and what they throw is caught.
+ * kafkajs's listener is the last of each event; those before it are Node's own.
  */
 function guardListeners(connection: Connection): void {
   const { socket } = connection
@@ -68,7 +68,7 @@ function guardListeners(connection: Connection): void {
     try {
       if (connection.socket === socket) await listener(...args)
     } catch (error) {
-      // kafkajs takes this error for one of the network.
+      // kafkajs treats this like a network error.
       socket.destroy(new Error('what the broker sent cannot be read as a response', { cause: error }))
     }
   }
@@ -80,8 +80,8 @@ function guardListeners(connection: Connection): void {
 }
 
 /**
- * Sets the timer that looks for waiting requests only while there are some. kafkajs also sets it after each response when none
- * waits, to the year 1970, which makes Node print TimeoutNegativeWarning.
+ * Sets the timer for waiting requests only while some wait. kafkajs also sets it when none waits, to a time in 1970, for which Node
+ * prints TimeoutNegativeWarning.
  * @param queue the prototype of kafkajs's RequestQueue; changed in place
  */
 export function mendRequestQueue(queue: RequestQueue): void {

@@ -1,9 +1,9 @@
-/** Lets a transactional producer remember its coordinators: kafkajs asks for them four times in each transaction. */
+/** Lets a transactional producer remember its coordinators: kafkajs looks them up four times in each transaction. */
 
 /** The protocol's number of a coordinator of transactions. */
 const OF_TRANSACTIONS = 1
 
-/** What a coordinator answers while it ends the transaction before; it is the right one all the same. */
+/** A coordinator answers this while it still ends the previous transaction. It does not mean that the coordinator has moved. */
 const STILL_ENDING = 'CONCURRENT_TRANSACTIONS'
 
 /** As much of kafkajs's Broker as is needed here. */
@@ -25,9 +25,9 @@ export interface CoordinatedCluster {
 }
 
 /**
- * Keeps the coordinators that a producer's cluster has found until one of them fails a request or loses its connection; then the
- * next lookup asks the brokers again. A coordinator that was replaced refuses what it is asked, so an old belief costs a failed
- * request and never a wrong one. Clusters of consumers and admin clients ask each time, as before.
+ * Remembers the coordinators that a producer's cluster has found until one of them fails a request or loses its connection; the next
+ * lookup then asks the brokers again. A replaced coordinator refuses requests, so an outdated memory costs one failed request and does
+ * no harm. Consumers and admin clients look coordinators up each time, as before.
  * @param cluster the prototype of kafkajs's Cluster; changed in place
  * @param broker the prototype of kafkajs's Broker; changed in place
  */

@@ -1,6 +1,6 @@
 /**
- * Decodes fetched messages in the place of kafkajs, which unpacks gzip only, sets no bound to what it unpacks, decodes headers in
- * quadratic time, decodes a whole fetch without a pause, and mixes up aborted transactions that overlap.
+ * Decodes fetched messages instead of kafkajs, which unpacks only gzip and without a bound, decodes headers in quadratic time, decodes
+ * a whole fetch without a pause, and mixes up aborted transactions that overlap.
  */
 import type { FetchedMessage, FetchedPartition } from './aborted.ts'
 import { hideAborted } from './aborted.ts'
@@ -8,7 +8,7 @@ import { internal, replaceInternal } from './kafkajs-internals.ts'
 import type { FetchAllowance } from './record-batches.ts'
 import { areRecordBatches, newAllowance, readRecordBatches } from './record-batches.ts'
 
-/** The undecoded messages of a partition. They are decoded later, when the offset that was asked for is known. */
+/** The undecoded messages of a partition. They are decoded later, when the requested offset is known. */
 class Raw {
   readonly bytes: Buffer
   constructor(bytes: Buffer) {
@@ -39,7 +39,7 @@ interface Decoder {
 }
 
 /**
- * Must run before kafkajs loads its decoders of fetch responses, which is at the first fetch.
+ * Replaces kafkajs's decoder. Must run before kafkajs loads its decoders of fetch responses, at the first fetch.
  * @param broker the prototype of kafkajs's Broker; changed in place
  */
 export function mendDecoding(broker: FetchingBroker): void {

@@ -1,6 +1,6 @@
 /**
- * Keeps the error of one partition from the others of the same fetch. kafkajs throws away what the fetch brought of them, and the
- * member joins the group again.
+ * Keeps the error of one partition from affecting the others of the same fetch. kafkajs throws away what the fetch brought of them,
+ * and rejoins the group.
  */
 import { pause } from '../lib/abortable.ts'
 import { CODES, saysMetadataAreStale } from './kafkajs-internals.ts'
@@ -30,8 +30,8 @@ export interface FetchProtocol {
 }
 
 /**
- * Delivers the partitions without an error and reads the metadata again after a fetch that had errors. A fetch that is out of
- * range, or that failed for every partition, fails as before.
+ * Delivers the partitions without an error, and reads the metadata again after a fetch with errors. A fetch with
+ * OFFSET_OUT_OF_RANGE, or with an error of every partition, still fails.
  * All three are changed in place; `broker` and `group` are prototypes.
  */
 export function mendFetchErrors(protocol: FetchProtocol, broker: AnsweringBroker, group: FetchingGroup): void {

@@ -1,6 +1,6 @@
 /**
- * Reads metadata while a partition has no leader: kafkajs fails for all partitions and topics then. Reads them again after 10 s:
- * kafkajs believes them for 5 min, in its admin client whatever one sets, though leaders move and partitions are added.
+ * Lets metadata be read while a partition has no leader; kafkajs would fail for all partitions and topics. Reads them again after
+ * 10 s, because leaders move and partitions are added; kafkajs keeps them for 5 min, in its admin client whatever the settings say.
  */
 import { CODES, errorOfCode, NO_LEADER } from './kafkajs-internals.ts'
 
@@ -31,7 +31,10 @@ export interface BrokerPool {
   refreshMetadata: (this: BrokerPool, topics: string[]) => Promise<void>
 }
 
-/** Gives a partition without a leader the leader -1 instead of failing. Changed in place. */
+/**
+ * Gives a partition without a leader the leader -1 instead of failing.
+ * @param protocol changed in place
+ */
 export function mendMetadataErrors(protocol: MetadataProtocol): void {
   protocol.parse = (metadata) => {
     const topicErrors = metadata.topicMetadata.map(({ topicErrorCode }) => topicErrorCode)
@@ -44,8 +47,8 @@ export function mendMetadataErrors(protocol: MetadataProtocol): void {
 }
 
 /**
- * Fails as long as a topic that was just created has partitions without a leader: kafkajs's `createTopics` waits for the leaders by
- * asking until there is no such error.
+ * Makes reading metadata fail as long as a topic that was just created has partitions without a leader. kafkajs's `createTopics` waits
+ * for the leaders by repeating the request until it succeeds.
  * @param broker the prototype of kafkajs's Broker; changed in place
  */
 export function mendTopicCreation(broker: DescribingBroker): void {
@@ -73,7 +76,10 @@ export function mendTopicCreation(broker: DescribingBroker): void {
   }
 }
 
-/** @param pool the prototype of kafkajs's BrokerPool; changed in place */
+/**
+ * Makes metadata expire after 10 s.
+ * @param pool the prototype of kafkajs's BrokerPool; changed in place
+ */
 export function mendMetadataAge(pool: BrokerPool): void {
   const { refreshMetadata } = pool
   pool.refreshMetadata = async function refreshMetadataMended(this: BrokerPool, topics: string[]): Promise<void> {

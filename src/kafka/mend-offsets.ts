@@ -1,4 +1,4 @@
-/** Reads the offsets of a topic that has a partition without a leader: kafkajs asks for that one too, and fails for all. */
+/** Lets a topic's offsets be read while a partition has no leader; kafkajs asks for that one too and fails for all. */
 import { NO_LEADER, saysMetadataAreStale } from './kafkajs-internals.ts'
 
 interface TopicPartitions {
@@ -14,8 +14,8 @@ export interface Cluster {
 }
 
 /**
- * Gives the offsets of the partitions that have a leader. When a leader has moved the request still fails, and the next one reads
- * the metadata first.
+ * Gives the offsets of the partitions that have a leader. When a leader has moved, the request still fails, but the next one reads the
+ * metadata first.
  * @param cluster the prototype of kafkajs's Cluster; changed in place
  */
 export function mendOffsets(cluster: Cluster): void {

@@ -7,14 +7,14 @@
  * | unpacks gzip only, without a bound; decodes headers in quadratic time and a whole fetch without a pause | decodes every codec within bounds and with pauses | mend-decoding.ts, record-batches.ts |
  * | mixes up aborted transactions that overlap | hides them | aborted.ts |
  * | at one partition's error, throws away what the fetch brought of the others, and joins the group again | delivers the others, reads the metadata again | mend-fetch-errors.ts |
- * | while one partition has no leader, fails at every reading of metadata, for all partitions and topics | gives that partition the leader -1 | mend-metadata.ts |
- * | believes its metadata for 5 min, in the admin client whatever one sets, though leaders move and partitions are added | believes them for 10 s | mend-metadata.ts |
+ * | while one partition has no leader, cannot read metadata of any partition or topic | gives that partition the leader -1 | mend-metadata.ts |
+ * | keeps metadata for 5 min, in the admin client whatever the settings say, though leaders move and partitions are added | keeps them for 10 s | mend-metadata.ts |
  * | asks for the offsets of a partition without a leader, and fails for all | gives the offsets of the others | mend-offsets.ts |
- * | takes the bytes of a cut connection for the beginning of the next one's; an error while it reads them ends the process | begins each connection anew, which such an error ends | mend-connections.ts |
- * | sets timers to the year 1970, which Node prints a warning of | sets none | mend-connections.ts |
- * | asks a coordinator that has died until its broker is back, though another one has the group | finds the other one | coordinator.ts |
- * | asks for the coordinators of a transactional producer four times in each transaction | remembers them until one fails | mend-coordinators.ts |
- * | makes an array and a buffer for each variable-length integer that it writes | writes in place | varints.ts |
+ * | reads the bytes of a cut connection as the beginning of the next one; an error while it reads them ends the process | starts each connection without old bytes; such an error ends only the connection | mend-connections.ts |
+ * | sets timers to the year 1970, for which Node prints a warning | sets none | mend-connections.ts |
+ * | asks a dead coordinator until its broker is back, though another broker coordinates the group | finds the other one | coordinator.ts |
+ * | looks up a transactional producer's coordinators four times in each transaction | remembers them until one fails | mend-coordinators.ts |
+ * | allocates an array and a buffer for each variable-length integer that it writes | writes in place | varints.ts |
  */
 import type { Coordinated } from './coordinator.ts'
 import { followCoordinator } from './coordinator.ts'
@@ -35,10 +35,10 @@ import type { Encoder } from './varints.ts'
 import { writeUVarInt } from './varints.ts'
 
 const VERSION = '2.2.4'
-/** The parts that are loaded at the first request of their kind, and take what they use of other parts with them. */
+/** Modules that kafkajs loads at the first request of their kind. They import what they use then, so they must load after the mends. */
 const LOADED_LATE = ['/protocol/requests/fetch/v', '/protocol/requests/metadata/v']
 
-/** kafkajs's classes belong to the process, but a test runner may load this module several times. */
+/** Marks mended classes: they are shared by the whole process, and a test runner may load this module several times. */
 const MENDED = Symbol.for('resume-scoring-worker.kafkajs-mended')
 const broker = prototypeOf('broker/index.js') as FetchingBroker &
   AnsweringBroker &

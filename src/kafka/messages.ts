@@ -8,7 +8,7 @@ export interface SourceMessage {
   topic: string
   partition: number
   offset: bigint
-  /** Create or append time, ms since the epoch; 0 when it has none that can be read (timestamps.ts). */
+  /** Create or append time, ms since the epoch; 0 when it has no readable timestamp (timestamps.ts). */
   timestampMs: number
   key: Buffer | null
   value: Buffer | null
@@ -38,31 +38,35 @@ export interface OutgoingMessage {
 export interface Completion {
   source: SourceMessage
   messages: OutgoingMessage[]
-  /** What to publish instead when the broker refuses even this one alone as too large. */
+  /** Makes a replacement for when the broker refuses this completion as too large even alone in a transaction. */
   ifTooLarge: (() => Promise<Completion>) | null
 }
 
 /** When a handler must give up; both abort with a reason that is an Error. */
 export interface HandlerSignals {
-  /** Waits (budget, holds, leases) end: the partition was taken away, or the worker is stopping. */
+  /** Ends waits (budget, holds, leases): the partition was revoked, or the worker is stopping. */
   wait: AbortSignal
-  /** Calls end too: the worker's time to drain is over. */
+  /** Ends calls too: the worker's time to drain is over. */
   call: AbortSignal
 }
 
-/** How a commit is known: `known` from this worker's own transaction, or `learned` from the committed offset; then it may be another worker's. */
+/** How a commit was found out: `known`: this worker's own transaction; `learned`: from the committed offset, maybe another worker's. */
 export type Certainty = 'known' | 'learned'
 
 /** What the consumer calls; the pipeline is the one implementation, tests pass plain functions. */
 export interface Handler {
-  /** Rejects only when a signal aborts; the message is then handed back, uncommitted. */
+  /**
+   * Handles one message.
+   * @returns what to publish for it
+   * @throws only when a signal aborts; the message is then handed back, uncommitted
+   */
   handle(message: SourceMessage, signals: HandlerSignals): Promise<Completion>
   /**
    * Called right before each transaction with all completions that it would publish. Returns the same completions, with `messages`
    * emptied where they must not be published any more because another message owns the id now.
    */
   confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]>
-  /** Called with an answer that this worker will not publish: its partition was taken away, or another worker has published it. */
+  /** Called with a completion that this worker will not publish: the partition was revoked, or another worker has published it. */
   abandoned?(completion: Completion): void
   /** Called after the commit. */
   committed(batch: Completion[], how: Certainty): Promise<void>

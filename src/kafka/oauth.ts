@@ -16,8 +16,8 @@ const REQUEST_TIMEOUT_MS = 5_000
 /** The assumed life of a token whose answer has no `expires_in`, which the standard only recommends. */
 const DEFAULT_LIFE_SECONDS = 60
 /**
- * A token is handed out for the first half of its life: a session lasts as long as its token, and one that begins with an
- * old token would have to be renewed at once.
+ * A token is handed out only in the first half of its life: a Kafka session ends with its token, so an old token would force a
+ * re-authentication soon after the login.
  */
 const FRESH_PART = 0.5
 /** After a failure the endpoint is not asked again for this time, because consumer, producers and admin client all retry at once. */
@@ -102,15 +102,15 @@ async function requestToken(settings: OauthSettings, fetch: typeof globalThis.fe
     throw new Error(`it refuses with ${[response.status, ...told].join(', ')}`)
   }
   const { access_token: value, expires_in: seconds = DEFAULT_LIFE_SECONDS } = answer
-  // Anything else would end the SASL message early, or begin another field of it (RFC 6750, 2.1).
+  // Other characters could end the SASL message early or begin another field of it (RFC 6750, 2.1).
   if (typeof value !== 'string' || !/^[\w.~+/-]+=*$/.test(value)) throw new Error('its answer holds no access_token')
-  // Some servers send the number as a text.
+  // Some servers send the number as a string.
   const life = Number(seconds)
   if (!(life > 0)) throw new Error('its answer has an expires_in that is no time')
   return { value, lifeMs: life * 1_000 }
 }
 
-/** RFC 6749, 2.3.1: both are form-encoded before they are joined. Every server has to accept this way of naming oneself. */
+/** RFC 6749, 2.3.1: both are form-encoded before they are joined. Every server has to accept HTTP Basic credentials. */
 const credentialsOf = ({ clientId, clientSecret }: OauthSettings) =>
   Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`).toString('base64')
 
@@ -134,7 +134,7 @@ function parseAnswer(text: string): Record<string, unknown> {
   }
 }
 
-/** fetch() says only that it failed; its causes say why. */
+/** @returns why the request failed: fetch()'s error says only that it failed, its causes say why */
 function whyUnreachable(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${REQUEST_TIMEOUT_MS / 1_000} s`
   const causes: string[] = []

@@ -6,7 +6,7 @@ export interface OffsetRange {
   to: bigint
 }
 
-/** The broker's default of offset.metadata.max.bytes; a longer one is refused with OFFSET_METADATA_TOO_LARGE. */
+/** The broker's default of offset.metadata.max.bytes; it refuses longer metadata with OFFSET_METADATA_TOO_LARGE. */
 export const METADATA_LIMIT_BYTES = 4_096
 
 const VERSION = '1'
@@ -31,7 +31,7 @@ export function encodeDone(base: bigint, done: readonly OffsetRange[]): string {
 
 /**
  * Reads what `encodeDone` wrote.
- * @returns the ranges; null when the text is not ours or was written for another base (the offset was moved by a tool)
+ * @returns the ranges; null when this worker's code did not write the text, or wrote it for another base (a tool moved the offset)
  */
 export function decodeDone(base: bigint, metadata: string): OffsetRange[] | null {
   if (metadata === '') return []
@@ -48,7 +48,7 @@ export function decodeDone(base: bigint, metadata: string): OffsetRange[] | null
   return ranges
 }
 
-/** `BigInt()` reads no base 36, and `parseInt` loses digits beyond 2^53. */
+/** `BigInt()` cannot read base 36, and `parseInt` loses digits beyond 2^53. */
 function fromBase36(text: string): bigint {
   return Array.from(text).reduce((value, digit) => value * 36n + BigInt(parseInt(digit, 36)), 0n)
 }

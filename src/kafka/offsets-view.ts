@@ -10,7 +10,7 @@ import { isDone } from './progress.ts'
 import type { Watermarks } from './start-offset.ts'
 import { readPartitions, readWatermarks } from './start-offset.ts'
 
-/** Many messages ask at once, so a reading is reused for this time. Only `due` can become untrue meanwhile, and callers ask for it again. */
+/** Many messages ask at once, so a reading is reused for this time. Only `due` can become outdated, and callers ask again then. */
 const CACHE_MS = 200
 const RETRY_MS = 1_000
 /** A topic or partition that is missing for this time is gone for good. */
@@ -24,9 +24,9 @@ export interface Place {
 }
 
 /**
- * Where a message stands for its group: `due` (not committed, still in the log: somebody will handle it), `committed`,
- * `gone` (not committed and never to be read again: deleted by retention, its topic was deleted or is shorter now, or its group
- * is another one and has no members).
+ * Where a message stands for its group. `due`: not committed and still in the log, so a worker will handle it. `committed`. `gone`: not
+ * committed and never read again, because retention deleted it, the topic was deleted or is shorter now, or its group is another one
+ * without members.
  */
 export type Standing = 'due' | 'committed' | 'gone'
 
@@ -45,16 +45,22 @@ interface Snapshot {
 
 export interface OffsetsView {
   /**
-   * Waits while Kafka is away, and logs that once. When the topic was deleted and created again, the message now at the offset is taken
-   * for the old one: the versions of Kafka's protocol that kafkajs speaks cannot tell the two apart.
+   * Finds out where a message stands. Waits while Kafka is away, and logs that once. When the topic was deleted and created again, it
+   * takes the message that is now at the offset for the old one: kafkajs's versions of the protocol cannot tell them apart.
    * @throws the signal's reason when it aborts
    */
   standing(place: Place, signal: AbortSignal): Promise<Standing>
   /** @throws what kafkajs throws */
   backlog(): Promise<PartitionBacklog[]>
-  /** Whether the group has ever committed an offset of its topic, as far as Kafka remembers. @throws what kafkajs throws */
+  /**
+   * @returns whether the group has ever committed an offset of its topic, as far as Kafka remembers
+   * @throws what kafkajs throws
+   */
   groupHasCommitted(): Promise<boolean>
-  /** Whether a topic holds nothing, or is not there. @throws what kafkajs throws */
+  /**
+   * @returns whether a topic is empty or does not exist
+   * @throws what kafkajs throws
+   */
   isEmpty(topic: string): Promise<boolean>
 }
 
@@ -72,7 +78,7 @@ export function createOffsetsView(
     if (cached !== undefined && performance.now() - cached.atMs < CACHE_MS) return cached.snapshot
     const fresh = readSnapshot(clients, of.group, of.topic)
     cache.set(key, { atMs: performance.now(), snapshot: fresh })
-    // Only the callers who share this reading get its failure; the next caller reads again.
+    // A failed reading is not reused: only those who wait for it get the failure, and the next caller reads again.
     fresh.catch(() => cache.delete(key))
     return fresh
   }
@@ -106,7 +112,7 @@ export function createOffsetsView(
     }
   }
 
-  /** A group under another name that nobody is in any more (KAFKA_GROUP_ID was changed) will never get to its messages. */
+  /** @returns `gone` instead of `due` when the message is of another group (an earlier KAFKA_GROUP_ID) that has no members */
   async function living(place: Place, standing: Standing): Promise<Standing> {
     if (standing !== 'due' || place.group === group) return standing
     const { groups } = await clients.withAdmin((admin) => admin.describeGroups([place.group]))
@@ -133,9 +139,9 @@ export function createOffsetsView(
   }
 }
 
-/** @returns null when the topic is not there */
+/** @returns the group's offsets and the log's bounds; null when the topic does not exist */
 async function readSnapshot(clients: KafkaClients, group: string, topic: string): Promise<Snapshot | null> {
-  // Read the offsets first: a message that is written before the second reading then lies within the log.
+  // The committed offsets are read first, so the log's bounds are never older than they are.
   const committed = await orMissing(readCommitted(clients, group, topic))
   const log = committed && (await orMissing(readWatermarks(clients, topic, { withoutLeaders: 'omit' })))
   return committed && log && { committed, log }

@@ -4,11 +4,11 @@ import type { Log } from '../logging/log.ts'
 import type { Completion, Handler, HandlerSignals, SourceMessage } from './messages.ts'
 import type { Seat } from './window.ts'
 
-/** A handler that fails by a fault of its own is called again: first after so long, in the end every half minute. */
+/** A handler that fails because of a bug is called again: first after 1 s, in the end every 30 s. */
 const FAULT_RETRY_MIN_MS = 1_000
 const FAULT_RETRY_MAX_MS = 30_000
 
-/** What Kafka keeps per message beside its key, value and headers, about. */
+/** About what Kafka adds to a message's key, value and headers, bytes. */
 const RECORD_OVERHEAD_BYTES = 100
 
 export interface OpenMessage {
@@ -19,7 +19,7 @@ export interface OpenMessage {
   completion: Completion | null
   /** It was in a transaction whose outcome is unknown. */
   tried: boolean
-  /** Not published before then, performance.now() ms: nothing Kafka would take is left to say. */
+  /** Not published before then, performance.now() ms: Kafka refuses this message in every form. */
   heldUntilMs: number
 }
 
@@ -28,11 +28,15 @@ export interface OpenMessagesOptions {
   signals: HandlerSignals
   seat: Seat
   log: Log
-  /** A handler came to an end. */
+  /** Called when a handler has ended. */
   onSettled: () => void
 }
 
-/** Insertion is in the order of offsets, so the map's own order is theirs. Long, because everything in it shares that map and the queue. */
+/**
+ * Messages are inserted in the order of their offsets, so the map iterates in that order. Long, because everything in it shares the
+ * map and the queue.
+ * @returns the register of one partition's open messages
+ */
 export function createOpenMessages({ handler, signals, seat, log, onSettled }: OpenMessagesOptions) {
   const open = new Map<bigint, OpenMessage>()
   const queue: OpenMessage[] = []
@@ -47,7 +51,7 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     queuedBytes += bytes
   }
 
-  /** Hands queued messages to the handler, oldest first, as far as the window has room. */
+  /** Hands queued messages to the handler, oldest first, while the window has room. */
   function start(): void {
     for (let first = queue[0]; first !== undefined && seat.enter(first.bytes); first = queue[0]) {
       queue.shift()
@@ -89,7 +93,7 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     }
   }
 
-  /** Somebody else publishes, or has published, what was answered here. */
+  /** Drops the answer: another worker publishes the message, or has published it. */
   function abandon({ completion }: OpenMessage): void {
     if (completion !== null) handler.abandoned?.(completion)
   }
@@ -105,7 +109,7 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     queuedBytes -= item.bytes
   }
 
-  /** What waits for a handler. */
+  /** @returns how many messages wait for a handler, and their bytes */
   const inQueue = () => ({ queued: queue.length, queuedBytes })
 
   return {

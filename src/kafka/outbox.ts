@@ -9,9 +9,9 @@ import type { PublishRefused } from './publisher.ts'
 import type { Position } from './reconcile.ts'
 
 export interface BatchLimits {
-  /** Completions in a transaction. */
+  /** The most completions in a transaction. */
   messages: number
-  /** Bytes for one topic. They may all go to one partition in one record batch, of which brokers take 1 MB by default. */
+  /** The most bytes for one topic. They may go to one partition in one record batch, for which the broker's default limit is 1 MB. */
   bytes: number
 }
 
@@ -38,7 +38,10 @@ interface TopicHold {
   delayMs: number
 }
 
-/** Long, because everything in it shares the holds of topics and the sizes that Kafka takes. @returns what chooses the next batch of a partition to publish */
+/**
+ * Long, because everything in it shares the holds of topics and the sizes that Kafka takes.
+ * @returns what chooses the next batch of a partition to publish
+ */
 export function createOutbox(
   open: OpenMessages,
   partition: number,
@@ -72,7 +75,7 @@ export function createOutbox(
   }
 
   /**
-   * Shortens `items` until the list of offsets that are done above the committed one fits the offset's metadata.
+   * Shortens `items` until the list of done offsets above the committed one fits the commit's metadata.
    * @returns null when not even one item fits: the partition then starts nothing more until its oldest message is done
    */
   function fit(items: OpenMessage[], { next, ahead }: Position): Batch | null {
@@ -87,7 +90,7 @@ export function createOutbox(
       }
     }
     if (items.length === 0) return null
-    if (!metadataFull) log.warn('too many gaps to account for: waiting for the oldest message', { partition })
+    if (!metadataFull) log.warn('too many gaps between finished offsets: waiting for the oldest message', { partition })
     metadataFull = true
     return null
   }
@@ -106,7 +109,7 @@ export function createOutbox(
     }
   }
 
-  /** Changes what the next transactions hold, so that Kafka takes them. */
+  /** Changes what the next transactions contain, so that Kafka accepts them. */
   async function refused(refusal: PublishRefused, items: OpenMessage[]): Promise<void> {
     if (refusal.refusal === 'metadata_too_large') {
       metadataBytes = Math.max(1, metadataBytes >> 1)

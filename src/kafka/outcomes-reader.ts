@@ -1,4 +1,4 @@
-/** Reads a topic back, read committed, from a point in time up to its end as it is now. */
+/** Reads a topic (committed messages only) from a point in time up to its end at the time of the call. */
 import { randomUUID } from 'node:crypto'
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { abortable } from '../lib/abortable.ts'
@@ -11,10 +11,10 @@ import { readWatermarks } from './start-offset.ts'
 import { within } from './time-limit.ts'
 import { timestampMsOf } from './timestamps.ts'
 
-/** The consumer of the messages may wait for Redis in between. */
+/** Long enough for `onMessage` to wait for Redis. */
 const SESSION_TIMEOUT_MS = 30_000
 const FETCH_WAIT_MS = 250
-/** A killed writer's open transaction holds readers back until it times out; longer than that is a fault. */
+/** The open transaction of a killed writer holds readers back until it times out. A longer stall is a fault. */
 const STALL_LIMIT_MS = 60_000
 const CLOSE_LIMIT_MS = 3_000
 
@@ -31,7 +31,7 @@ export interface ReadBack {
 export interface ReadBackOptions {
   clients: KafkaClients
   topic: string
-  /** The reader joins a group of its own whose name begins so (one prefixed ACL covers it); it commits nothing there. */
+  /** The reader joins a group of its own whose name begins with this (one prefixed ACL covers it), and commits nothing there. */
   groupPrefix: string
   /** ms since the epoch */
   sinceMs: number
@@ -41,7 +41,7 @@ export interface ReadBackOptions {
   log: Log
 }
 
-/** How far each partition has been read, and how far it has to be read. */
+/** The next offset of each partition, and the offset at which reading it ends. */
 type Course = Map<number, { next: bigint; end: bigint }>
 
 /**
@@ -63,14 +63,14 @@ export async function readBack(options: ReadBackOptions): Promise<void> {
     await abortable(readAll(consumer, course, options), signal)
   } finally {
     await within(CLOSE_LIMIT_MS, 'closing the reader', consumer.disconnect()).catch((error: unknown) =>
-      log.debug('the reader was left behind', { topic, reason: kafkaReason(error) }),
+      log.debug('could not disconnect the reader', { topic, reason: kafkaReason(error) }),
     )
   }
 }
 
 /**
- * @returns null for a batch that is larger than any that a worker writes, so that it holds nothing of interest
- * @throws Error that names the codec of a batch that cannot be read, because it may hold what the caller looks for
+ * @returns the message; null for a batch that is larger than any that a worker writes, which cannot hold what is looked for
+ * @throws Error that names the codec, for a batch that cannot be read: it may hold what is looked for
  */
 export function readBackOf(topic: string, partition: number, message: KafkaMessage, log: Log): ReadBack | null {
   const unreadable = unreadableIn(message)
@@ -78,7 +78,7 @@ export function readBackOf(topic: string, partition: number, message: KafkaMessa
   const { key, value, headers = {} } = message
   const beyond = beyondBounds(message)
   if (beyond?.reason === 'batch_too_large') {
-    log.warn('a batch is passed over: it is larger than any of ours', { topic, partition, reason: beyond.detail })
+    log.warn('skipped a batch that is larger than any of ours', { topic, partition, reason: beyond.detail })
     return null
   }
   const offset = BigInt(message.offset)
@@ -119,7 +119,7 @@ async function readAll(
     const part = course.get(batch.partition)
     for (const message of batch.messages) {
       const offset = BigInt(message.offset)
-      // Read before (after a rebalance), or written after the call.
+      // Skip what was read already, before a rebalance, and what was written after the call.
       if (part === undefined || offset < part.next || offset >= part.end || signal.aborted) continue
       const { partition } = batch
       const read = readBackOf(topic, partition, message, log)
@@ -137,7 +137,7 @@ async function readAll(
       if (next !== undefined) consumer.seek({ topic, partition, offset: next.toString() })
     }
   })
-  // Transaction markers at the end come in no batch.
+  // Transaction markers at the end are not delivered, so the end is also reached by an empty batch.
   consumer.on('consumer.end_batch_process', ({ payload }) => {
     if (payload.batchSize === 0) reached(payload.partition, BigInt(payload.lastOffset) + 1n)
   })

@@ -1,6 +1,6 @@
 /**
- * One assigned partition: takes messages, has them handled side by side, and publishes what the handlers answer, out of order.
- * assignment.ts, which lists the states, decides whether it may publish. Until it may, the answers are kept.
+ * One assigned partition: takes fetched messages, runs their handlers concurrently, and publishes the answers as they come, out of
+ * order. assignment.ts, which lists the states, decides when it may publish. Until then the answers are kept.
  */
 import type { Log } from '../logging/log.ts'
 import type { Acquired } from './acquire.ts'
@@ -35,12 +35,12 @@ export interface PartitionOptions {
   /** Aborts calls: the worker's time to drain is over. */
   call: AbortSignal
   batch: BatchLimits
-  /** Fetching pauses while so many messages wait for a handler. */
+  /** Fetching pauses while this many messages wait for a handler. */
   prefetch: number
   log: Log
   /** Whether this worker is still a member of the group, as far as it knows. Otherwise nothing is confirmed or published. */
   isMember: () => boolean
-  /** These completions are committed. `durationMs` is null when that was read from the committed offset later. */
+  /** Called with committed completions. `durationMs`: of the transaction; null when the commit was learned from the committed offset. */
   onCommitted: (completions: Completion[], durationMs: number | null) => void
   /** A transaction failed, for whatever reason. */
   onFailed: () => void
@@ -103,7 +103,7 @@ export class Partition {
     void this.#assignment.acquire()
   }
 
-  /** @returns whether the messages were taken; if not, they are to be fetched again */
+  /** @returns whether the messages were taken; if not, they must be fetched again */
   fetched({ from, to, messages, unreadable }: Fetched): boolean {
     const position = this.#assignment.ownership?.position
     if (position === undefined || this.#draining) {
@@ -111,10 +111,10 @@ export class Partition {
       return false
     }
     if (!this.#fetching.continues(from, position.next)) {
-      // kafkajs reset it after OFFSET_OUT_OF_RANGE, and has overwritten the committed offset with "earliest".
+      // After OFFSET_OUT_OF_RANGE kafkajs resets the position and overwrites the committed offset with "earliest".
       const { topic, partition } = this.#options.source
       const moved = { topic, partition, from, expected: position.next }
-      this.#options.log.warn('the fetch position was moved: reading it anew', moved)
+      this.#options.log.warn('kafkajs moved the fetch position: acquiring the partition again', moved)
       this.#assignment.reacquire()
       return false
     }
@@ -132,7 +132,7 @@ export class Partition {
     this.#fetching.passed(to)
   }
 
-  /** The group has assigned this partition to us again. @param memberChanged the group had this worker out meanwhile */
+  /** The group has assigned this partition to this worker again; see `rejoined` of assignment.ts. */
   rejoined(memberChanged: boolean): void {
     this.#assignment.rejoined(memberChanged)
     const position = this.#assignment.ownership?.position
@@ -155,13 +155,13 @@ export class Partition {
     if (state === 'ready' && !this.#fetching.observe(log, position.next)) this.#assignment.reacquire()
   }
 
-  /** Called every second: publishes and starts what was held and need not be any more. */
+  /** Called every second: publishes and starts what no longer has to wait. */
   poke(): void {
     this.#publish()
     this.#startMore()
   }
 
-  /** Starts nothing more and ends the handlers' waits; what they answer is still published. */
+  /** Starts nothing more and ends the handlers' waits. What they still answer is published. */
   drain(reason: Error): void {
     this.#draining = true
     this.#wait.abort(reason)
@@ -176,7 +176,7 @@ export class Partition {
     this.#seat.close()
   }
 
-  /** How long, in ms, the log has had messages that fetching does not bring; 0 when it does. */
+  /** @returns for how long the log has had messages that fetching does not bring, ms; 0 when it brings them */
   starvingMs(): number {
     return this.#fetching.starvingMs()
   }
@@ -231,7 +231,7 @@ export class Partition {
   async #failed({ publisher }: Ownership, error: unknown, items: OpenMessage[]): Promise<void> {
     this.#options.onFailed()
     const reacquire = this.#assignment.suspect(publisher)
-    // Null: after a join the partition is being acquired again already.
+    // Null: a join came in between, and the partition is being acquired again already.
     if (reacquire === null) return
     if (!(error instanceof PublishRefused)) return this.#assignment.warn('publishing is interrupted', error)
     await this.#outbox.refused(error, items)

@@ -5,8 +5,8 @@ import { Partitioners } from 'kafkajs'
 const chosen = new WeakMap<Message, number>()
 
 /**
- * The Java client's partitioner, which keeps its choice per message. kafkajs asks again at each retry of a send, and a message without
- * a key could then be appended to a second partition although the first append had succeeded.
+ * The Java client's partitioner, but each message keeps its partition. kafkajs asks again when it retries a send, so a message without
+ * a key could be appended to a second partition although the first append had succeeded.
  */
 export const stickyPerMessage: ICustomPartitioner = () => {
   const choose = Partitioners.DefaultPartitioner()
@@ -17,7 +17,7 @@ export const stickyPerMessage: ICustomPartitioner = () => {
   }
 }
 
-/** @returns where a message of a finished send went; undefined when it was never sent */
+/** @returns the partition chosen for a message; undefined when none was chosen, because it was never sent */
 export function partitionOf(message: Message): number | undefined {
   return chosen.get(message)
 }

@@ -9,8 +9,8 @@ export interface Progress {
 }
 
 /**
- * An offset below the fetch position that is not open is either done or holds no message, like transaction markers and compacted
- * offsets. Both count as done.
+ * Every offset below the fetch position counts as done unless its message is in `open`. This includes offsets without a message, such as
+ * transaction markers and compacted offsets.
  * @param open offsets that were fetched and are not done, ascending
  * @param position the offset after the last one that was fetched
  * @param ahead what an earlier commit says is done; the part at or above `position` still counts

@@ -1,4 +1,4 @@
-/** Publishes outputs and commits the consumed offset in one Kafka transaction: all of it or nothing. */
+/** Publishes outputs and commits the consumed offset in one Kafka transaction: all or nothing. */
 import type { Message, Producer, RecordMetadata, TopicMessages, Transaction } from 'kafkajs'
 import { pause } from '../lib/abortable.ts'
 import type { KafkaClients } from './clients.ts'
@@ -9,7 +9,7 @@ import { within } from './time-limit.ts'
 import { TIMINGS } from '../timings.ts'
 
 const { transactionMs, fenceMs } = TIMINGS.kafka
-/** Kafka refuses an offset commit for some ms, while it writes the markers of the previous transaction. */
+/** Kafka refuses an offset commit for some ms while it writes the markers of the previous transaction. */
 const CONCURRENT_RETRY_MS = 6
 const CONCURRENT_RETRIES = 200
 
@@ -39,7 +39,7 @@ const REFUSALS: Record<string, Refusal> = {
   MESSAGE_TOO_LARGE: 'too_large',
   RECORD_LIST_TOO_LARGE: 'too_large',
   UNKNOWN_TOPIC_OR_PARTITION: 'topic',
-  // Another topic of the same request is refused; kafkajs throws the first error of the response.
+  // The broker did not try this topic because it refused another one of the same request; kafkajs throws the first error.
   OPERATION_NOT_ATTEMPTED: 'topic',
   TOPIC_AUTHORIZATION_FAILED: 'topic',
   INVALID_TOPIC_EXCEPTION: 'topic',
@@ -50,10 +50,10 @@ export interface PublishOptions {
   /** Sends to each topic alone: slower, but a refusal then names its topic. */
   eachTopicAlone?: boolean
   /**
-   * Sends the messages in a transaction that is aborted first. A broker that is killed just after it acknowledged a commit may
-   * come back without the markers that end it (seen with one node, Kafka 4.3.1: the coordinator completes the transaction
-   * before its partitions have a leader again). Its messages then wait in their partitions for this producer's next marker,
-   * and a commit would publish them together with their repetition.
+   * First sends the messages in a transaction that it aborts. A broker that is killed just after it acknowledged a commit may come
+   * back without the commit's markers (seen with one node, Kafka 4.3.1: the coordinator completes the transaction before its
+   * partitions have a leader again). The messages then wait in their partitions for this producer's next marker. If that were a
+   * commit, it would publish them together with their repetition.
    */
   abortFirst?: boolean
   /** Called when everything is sent, right before the commit. When it rejects, the transaction is aborted. */
@@ -63,8 +63,8 @@ export interface PublishOptions {
 export interface Publisher {
   /**
    * Publishes all `messages` and commits `offset` with `metadata` for the source, in one transaction.
-   * @throws PublishRefused when Kafka would not take it; any other error leaves the outcome UNKNOWN. After both this
-   * publisher is of no use: close it, open another, and read what is committed.
+   * @throws PublishRefused when Kafka refuses the content; after any other error it is UNKNOWN whether the transaction was
+   * committed. After either, close this publisher, open another one, and read what is committed.
    */
   publish(
     messages: readonly OutgoingMessage[],
@@ -72,15 +72,16 @@ export interface Publisher {
     metadata: string,
     options?: PublishOptions,
   ): Promise<void>
-  /** Does only what `abortFirst` does: it ends an earlier transaction whose markers are missing. */
+  /** Does only the first part of `abortFirst`: ends an earlier transaction whose markers are missing. */
   rehearse(messages: readonly OutgoingMessage[]): Promise<void>
   /** Disconnects the producer, in the background. */
   close(): void
 }
 
 /**
- * Fences every earlier writer of this transactional id: their transactions are ended before this resolves, so the committed
- * offset read from now on is the truth for as long as this publisher can commit.
+ * Fences every earlier writer of this transactional id and ends their transactions before it resolves. After that no other
+ * worker changes the committed offset until this publisher is fenced itself.
+ * @returns the publisher
  * @throws what kafkajs throws (Kafka away, not authorised); the signal's reason
  */
 export async function openPublisher(
@@ -90,7 +91,7 @@ export async function openPublisher(
   signal: AbortSignal,
 ): Promise<Publisher> {
   const producer = clients.producer(transactionalId)
-  // Ends kafkajs's retries too: a late InitProducerId would fence the partition's next owner.
+  // Disconnecting also ends kafkajs's retries: a late InitProducerId would fence the partition's next owner.
   const close = () => clients.discard(producer)
   signal.addEventListener('abort', close, { once: true })
   try {
@@ -111,7 +112,7 @@ export async function openPublisher(
   }
 }
 
-/** kafkajs sends InitProducerId with the first transaction; one that holds nothing ends without a request. */
+/** Begins and aborts an empty transaction: kafkajs sends InitProducerId when the first one begins, and nothing to end an empty one. */
 async function fence(producer: Producer): Promise<void> {
   await producer.connect()
   const empty = await producer.transaction()
@@ -129,12 +130,12 @@ async function publish(
   if (abortFirst) await rehearse(producer, sends)
   const transaction = await producer.transaction()
   for (const send of sends) await sendAll(transaction, send)
-  // Offsets last: kafkajs retries a send that meets the markers of the transaction before, but not this.
+  // Offsets last: kafkajs retries a send that is refused while the previous markers are written, but not an offset commit.
   await sendOffset(transaction, source, commit.offset, commit.metadata)
   try {
     await mayCommit?.()
   } catch (error) {
-    // An open transaction holds back the readers of the outputs.
+    // Aborted at once, because an open transaction holds back the readers of the outputs.
     await transaction.abort()
     throw error
   }
@@ -162,7 +163,7 @@ async function sendAll(transaction: Transaction, topics: TopicMessages[]): Promi
 }
 
 async function sendOffset(transaction: Transaction, source: Source, offset: bigint, metadata: string): Promise<void> {
-  // kafkajs passes `metadata` on; its types do not know the field.
+  // kafkajs passes `metadata` on, but its types lack the field.
   const partitions = [{ partition: source.partition, offset: offset.toString(), metadata }]
   const topics = [{ topic: source.topic, partitions }]
   for (let attempt = 1; ; attempt++) {
@@ -186,8 +187,8 @@ function refusalOf(error: unknown, topic: string | null): PublishRefused | null 
 }
 
 /**
- * kafkajs keeps account of a send by broker, not by partition: when a partition's leader moves between two attempts, it sends
- * that partition's messages twice, or never, and reports success.
+ * Checks what kafkajs reports as success. It tracks a send by broker, not by partition, so when a partition's leader moves between two
+ * attempts, it sends that partition's messages twice or never.
  * @throws Error when some partition was not acknowledged exactly once
  */
 function assertAcknowledged(topics: TopicMessages[], acknowledged: RecordMetadata[]): void {
@@ -205,7 +206,7 @@ function topicMessages(messages: readonly OutgoingMessage[]): TopicMessages[] {
 
 const made = new WeakMap<OutgoingMessage, Message>()
 
-/** @returns the same object for the same message, because the partitioner keeps its choice per object */
+/** @returns the message for kafkajs, always the same object: the partitioner keeps its choice by object */
 function kafkaMessage(message: OutgoingMessage): Message {
   const { key, value, headers } = message
   const before = made.get(message) ?? { key, value, headers }

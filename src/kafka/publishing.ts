@@ -1,4 +1,4 @@
-/** Publishes what the handlers of one partition have answered: confirm, one transaction, tell. */
+/** Publishes what the handlers of one partition have answered: confirms it, commits it in one transaction, and reports that. */
 import { bounded } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { Ownership } from './assignment.ts'
@@ -11,7 +11,7 @@ import { TIMINGS } from '../timings.ts'
 
 const { withinMs, validMs } = TIMINGS.confirmation
 
-/** A commit that Kafka has acknowledged just now. */
+/** A commit that Kafka has just acknowledged. */
 export type OwnCommit = LastCommit & { after: { offset: bigint } }
 
 export interface PublishingOptions {
@@ -24,13 +24,13 @@ export interface PublishingOptions {
   /** @returns null while nothing may be published */
   ownership: () => Ownership | null
   onCommitted: (completions: Completion[], commit: OwnCommit, durationMs: number) => void
-  /** The transaction failed, and the publisher of this ownership is of no use any more. */
+  /** The transaction failed. The publisher of this ownership cannot be used again. */
   onFailed: (ownership: Ownership, error: unknown, items: OpenMessage[]) => Promise<void>
 }
 
 /**
  * Long, because everything in it shares the state of one publishing run.
- * @returns a function that publishes until nothing is left that may be; calls while it runs make it look once more
+ * @returns a function that publishes everything that may be published; a call while it runs makes it check once more at the end
  */
 export function createPublishing(options: PublishingOptions): () => void {
   const { open, outbox, handler, gone, log, ownership, onCommitted, onFailed } = options
@@ -49,23 +49,26 @@ export function createPublishing(options: PublishingOptions): () => void {
     }
   }
 
-  /** @returns whether to go on at once */
+  /** @returns whether to try the next batch at once */
   async function publishBatch(): Promise<boolean> {
     const before = ownership()
     const chosen = before && outbox.fit(outbox.pick(), before.position)
     if (!before || !chosen) return false
     const askedMs = performance.now()
     const isConfirmed = await confirm(chosen.items)
-    // While Redis was asked, messages arrived, or the partition was revoked or acquired anew.
+    // During the confirmation the partition may have been revoked or acquired again.
     const now = ownership()
     if (!isConfirmed || now?.publisher !== before.publisher) return false
     const batch = outbox.fit(chosen.items, now.position)
     return batch !== null && (await transact(now, batch, askedMs))
   }
 
-  /** @returns false when it is not known yet which messages may be published; else they are what `items` hold now */
+  /**
+   * Asks the handler which messages may still be published, and replaces the completions of `items` by its answer.
+   * @returns false when the handler could not tell now
+   */
   async function confirm(items: OpenMessage[]): Promise<boolean> {
-    // The next look comes with the next answer, or with the worker's tick.
+    // After a failure the next answer or the worker's tick tries again.
     return bounded(gone, withinMs, async (signal) => {
       try {
         await ask(items, signal)
@@ -78,7 +81,7 @@ export function createPublishing(options: PublishingOptions): () => void {
     })
   }
 
-  /** @throws Error when some of it must not be published any more, or that cannot be found out now */
+  /** @throws Error when an item must not be published any more, or when that cannot be found out now */
   async function stillConfirmed({ publisher }: Ownership, items: OpenMessage[], sinceMs: number): Promise<void> {
     for (let askedMs = sinceMs; performance.now() - askedMs > validMs;) {
       if (ownership()?.publisher !== publisher) throw new Error('the partition may be another worker’s meanwhile')
@@ -90,7 +93,7 @@ export function createPublishing(options: PublishingOptions): () => void {
     }
   }
 
-  /** What has passed to another message stays so: an item's completion is replaced. */
+  /** Replaces the completions of items whose id another message owns now; these stay replaced. */
   async function ask(items: OpenMessage[], signal: AbortSignal): Promise<void> {
     const completions = items.map(({ completion }) => completion).filter((each) => each !== null)
     const confirmed = new Map((await handler.confirm(completions, signal)).map((each) => [each.source.offset, each]))
@@ -107,7 +110,7 @@ export function createPublishing(options: PublishingOptions): () => void {
       abortFirst: items.some(({ tried }) => tried),
       mayCommit: () => stillConfirmed(before, items, confirmedMs),
     }
-    // Before, not after: whatever happens from here on, the log may hold them.
+    // Set before sending: whatever happens from here on, the log may hold these messages.
     for (const item of items) item.tried = true
     try {
       await before.publisher.publish(messages, progress.offset, metadata, how)

@@ -1,11 +1,11 @@
-/** After fencing: brings what is committed, what the log still holds, and what this worker knows together. Pure. */
+/** Decides after the fence where to continue, from the committed offset, the log's bounds and this worker's own position. Pure. */
 import type { Committed } from './committed.ts'
 import type { OutgoingMessage } from './messages.ts'
 import type { OffsetRange } from './offset-metadata.ts'
 import { decodeDone } from './offset-metadata.ts'
 import type { Watermarks } from './start-offset.ts'
 
-/** Where a partition stands in its log. */
+/** The offsets of a partition that decide where to fetch and what to commit. */
 export interface Position {
   /** Committed: everything below it is done. */
   readonly base: bigint
@@ -15,42 +15,42 @@ export interface Position {
   readonly ahead: readonly OffsetRange[]
 }
 
-/** The last commit that Kafka has acknowledged to this worker; one before it is beyond doubt. */
+/** The last commit that Kafka has acknowledged to this worker. Only the last one can have been lost. */
 export interface LastCommit {
   before: Committed
   after: Committed
   messages: OutgoingMessage[]
-  /** When it was begun, ms since the epoch. */
+  /** When it began, ms since the epoch. */
   atMs: number
 }
 
 export type Note =
   | 'as_committed'
-  /** The group is new here, or its offset was deleted: begin where told. */
+  /** The group has no offset here: it is new, or the offset was deleted. Begin at the configured start. */
   | 'no_offset'
-  /** The group's offset vanished under a worker that knows it. */
+  /** The group's offset has vanished, but this worker knows it. */
   | 'offset_restored'
-  /** The committed offset, or the position, lies beyond the end: the topic was made anew, or cut. */
+  /** The committed offset or the position lies beyond the log's end: the topic was created again, or truncated. */
   | 'log_shorter'
   /** Somebody set the offset back. */
   | 'moved_back'
   /** Retention has removed messages that were never read. */
   | 'retention'
-  /** The metadata was not written by this worker's code for this offset. */
+  /** Other software wrote the metadata, or a tool moved the offset without it. */
   | 'foreign_metadata'
 
 export interface Reconciled extends Position {
   note: Note
-  /** What is open in this worker belongs to another state of the log: forget it. */
+  /** Forget this worker's open messages: they belong to another state of the log. */
   forget: boolean
-  /** Commit the base at once: Kafka does not have it. */
+  /** Commit the base at once, because Kafka does not have it. */
   commit: boolean
 }
 
 /**
- * @param known where this worker stood; null at its first acquisition
- * @param start where a group without an offset begins; asked for only then
- * @param recent where to begin in a log that is shorter than it was: its offsets mean other messages now
+ * @param known this worker's position; null at its first acquisition
+ * @param start gives where a group without an offset begins; called only then
+ * @param recent gives where to begin in a log that is shorter than before, whose offsets now mean other messages
  */
 export async function reconcile(
   known: Position | null,
@@ -86,7 +86,7 @@ function withinLog(reconciled: Reconciled, { low }: Watermarks): Reconciled {
   return { ...reconciled, next: low, note: 'retention' }
 }
 
-/** Whether Kafka stands where it stood before the last commit that it has acknowledged. */
+/** @returns whether the committed offset is again the one before this worker's last acknowledged commit */
 export function isLost(last: LastCommit, committed: Committed): boolean {
   return committed.offset === last.before.offset && committed.metadata === last.before.metadata
 }

@@ -1,6 +1,6 @@
 /**
- * Reads the record batches of a fetch, in the place of kafkajs's own decoder (see mended.ts): with every codec, in time linear
- * in the bytes, within bounds.ts, and with turns of the event loop in between. Format: Kafka's protocol guide, "Record Batch".
+ * Reads the record batches of a fetch instead of kafkajs's own decoder (see mended.ts): with every codec, in linear time, within the
+ * bounds of bounds.ts, and with pauses for the event loop. Format: Kafka's protocol guide, "Record Batch".
  */
 import { turn } from '../lib/turns.ts'
 import { MAX_RECORDS_PER_FETCH, MAX_UNPACKED_BYTES } from './bounds.ts'
@@ -14,7 +14,7 @@ export interface BatchTrouble {
   kind: 'too_large' | 'unreadable'
   codec: string
   reason: string
-  /** The batch's first offset that is not delivered; the message that stands in for the batch has its last offset. */
+  /** The first offset of the batch that is not delivered. The message that stands in for the batch has the last one. */
   from: bigint
 }
 
@@ -46,16 +46,17 @@ export const newAllowance = (): FetchAllowance => ({ bytes: MAX_UNPACKED_BYTES }
 const PREFIX_BYTES = 12
 const HEADER_BYTES = 61
 const MAGIC_AT = 16
-/** Records are decoded for at most this time before other work gets a turn of the event loop. */
+/** Decoding yields the event loop after this time. */
 const SLICE_MS = 10
 const RECORDS_BETWEEN_LOOKS = 32
 
 /**
- * @param raw the record batches of one partition; the last may be cut off
- * @param fetchOffset records before it are passed over: a batch is fetched as a whole
- * @param allowance when it is used up, what follows is left to the next fetch
- * @returns the records from `fetchOffset` on. One at the end of a batch may be a control record that nothing was written as: it
- * carries the reader over offsets that are no more. One that stands for a batch that is not delivered has `trouble`
+ * Decodes the batches of one partition.
+ * @param raw the record batches; the last may be cut off
+ * @param fetchOffset records before it are skipped: a broker sends whole batches
+ * @param allowance when it is used up, the rest is left to the next fetch
+ * @returns the records from `fetchOffset` on. A batch whose last offsets were compacted away ends with a made-up control record, so
+ * that the reader gets past them. A record with `trouble` stands in for a batch that is not delivered
  */
 export async function readRecordBatches(
   raw: Buffer,
@@ -77,7 +78,7 @@ export async function readRecordBatches(
   return records
 }
 
-/** Whether the bytes are record batches; older brokers keep what was written before Kafka 0.11 as message sets. */
+/** @returns whether the bytes are record batches; brokers may still hold message sets from before Kafka 0.11 */
 export const areRecordBatches = (raw: Buffer) => raw.length > MAGIC_AT && raw.readInt8(MAGIC_AT) === 2
 
 type BatchHeader = ReturnType<typeof readBatchHeader>
@@ -114,7 +115,7 @@ async function readBatch(
     if (!(error instanceof UnpackError)) throw error
     return [troubled(batch, fetchOffset, error)]
   }
-  // Unpacking was in vain, but the next fetch begins with this batch.
+  // The unpacked batch is dropped; the next fetch begins with it and has room.
   if (content.length > allowance.bytes && !isFirst) return 'later'
   allowance.bytes -= content.length
   return await readRecords(batch, content, fetchOffset, mostRecords)
@@ -150,7 +151,7 @@ async function readRecords(
   return isWhole ? records : [...records, { ...standingFor(batch), isControlRecord: true }]
 }
 
-/** @returns null when it lies before `fetchOffset` */
+/** @returns the next record; null when it lies before `fetchOffset` */
 function readRecord(batch: BatchHeader, reader: ByteReader, fetchOffset: bigint): FetchedRecord | null {
   const length = reader.varint()
   const end = reader.at + length

@@ -3,18 +3,20 @@ import { MAX_HEADER_BYTES, MAX_HEADERS, TRACE_HEADERS } from './bounds.ts'
 import type { ByteReader } from './byte-reader.ts'
 
 export interface HeadersFound {
-  /** As kafkajs gives them: an array where a name repeats, null where a value is. */
+  /** In kafkajs's form: an array for a repeated name, null for a null value. */
   headers: Record<string, Buffer | null | (Buffer | null)[]>
   /** How many headers there are when they are beyond the bounds (`headers` then holds only the trace headers); else null. */
   beyond: { count: number; bytes: number } | null
 }
 
-/** Trace headers are looked for only among this many first headers. */
+/** Trace headers are looked for only among the first 10,000 headers. */
 const MOST_LOOKED_AT = 10_000
 
 /**
+ * Reads the headers of one record.
  * @param end where the record ends
- * @throws RangeError when they do not end there
+ * @returns all headers, or only the trace headers of a record beyond the bounds
+ * @throws RangeError when the headers do not end at `end`
  */
 export function readRecordHeaders(reader: ByteReader, end: number): HeadersFound {
   const from = reader.at

@@ -1,9 +1,9 @@
 /**
- * Records which dead letters were sent back, in a compacted topic beside theirs: per reason and partition of the dead-letter topic,
- * the offset after the last one. That is enough, because a letter has one reason and letters of one reason are sent back in order.
+ * Records which dead letters were sent back, in a compacted topic of its own: by reason and partition of the dead-letter topic, the
+ * offset after the last one sent. That is enough, because a letter has one reason and letters of one reason are sent back in order.
  *
- * An entry is written in the transaction that sends its letter back: both or none, even if the process crashes. Kafka alone holds
- * this record, which, unlike the offsets of a consumer group without members, does not expire after a week.
+ * An entry is written in the transaction that sends its letter back: both or none, even if the process crashes. Consumer offsets
+ * would not do: Kafka deletes those of a group without members after a week.
  */
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
@@ -35,10 +35,11 @@ export interface Ledger {
   wasSent(letter: Place): boolean
 }
 
-/** Deleted and made anew together with the dead letters' topic, whose offsets it counts. */
+/** @returns the ledger's topic. It must be deleted together with the dead letters' topic, whose offsets it holds */
 export const ledgerTopicOf = (deadLetters: string) => `${deadLetters}_replayed`
 
 /**
+ * Reads the ledger.
  * @returns what was sent back until now
  * @throws what kafkajs throws, the signal's reason
  */
@@ -59,7 +60,7 @@ export async function readLedger({ clients, group, topic, signal, log }: LedgerO
       log,
     })
   } catch (error) {
-    // No letter was ever sent back.
+    // Without a ledger no letter was ever sent back.
     if (kafkaErrorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
   }
   return {
@@ -73,18 +74,17 @@ export async function readLedger({ clients, group, topic, signal, log }: LedgerO
 
 const keyOf = ({ reason, partition }: Place) => `${reason}/${partition}`
 
-/** `refused`: Kafka did not take the letter and never will unless something is repaired. */
+/** `refused`: Kafka did not take the letter, and will not until somebody repairs the cause. */
 export type Sent = { kind: 'sent' } | { kind: 'refused'; why: string }
 
 export interface Sender {
-  /** @throws what kafkajs throws: only the ledger then knows whether the letter was sent */
+  /** @throws what kafkajs throws; then only the ledger tells whether the letter was sent */
   send(letter: Place, message: OutgoingMessage): Promise<Sent>
   close(): void
 }
 
 /**
- * Creates the ledger's topic when it is missing, and fences every other sender: what the ledger holds from now on was written
- * by this one.
+ * Creates the ledger's topic when it is missing, and fences every other sender: from now on only this one adds to the ledger.
  * @param replication of the new topic; null: the broker's default
  * @throws what kafkajs throws, the signal's reason
  */

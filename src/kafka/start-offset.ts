@@ -12,7 +12,7 @@ export interface Watermarks {
 /**
  * @param options.withoutLeaders `omit`: partitions that have no leader now are left out
  * @returns the first and the next offset of every partition of `topic`
- * @throws what kafkajs throws, as for a topic that is not there; Error that names a partition without a leader
+ * @throws what kafkajs throws, also for a topic that does not exist; Error that names a partition without a leader
  */
 export async function readWatermarks(
   clients: KafkaClients,
@@ -29,19 +29,22 @@ export async function readWatermarks(
   return found
 }
 
-/** @returns the numbers of the topic's partitions, with a leader or without @throws what kafkajs throws */
+/**
+ * @returns the numbers of the topic's partitions, with a leader or without
+ * @throws what kafkajs throws
+ */
 export async function readPartitions(clients: KafkaClients, topic: string): Promise<number[]> {
   const { topics } = await clients.withAdmin((admin) => admin.fetchTopicMetadata({ topics: [topic] }))
   return topics.find(({ name }) => name === topic)?.partitions.map(({ partitionId }) => partitionId) ?? []
 }
 
-/** Timestamps below this are seconds: it is the year 5138 in seconds and 1973 in ms. */
+/** Timestamps below this are taken for seconds: it means the year 5138 in seconds and 1973 in ms. */
 const LARGEST_IN_SECONDS = 1e11
 
 export interface StartOffsets {
   /**
-   * Gives the offset that KAFKA_START_FROM means in the log at the time of the call, and resolves when it may be committed. A partition
-   * that was added to the topic since begins at its first message.
+   * Resolves, when it may be committed, with the offset that KAFKA_START_FROM means at the time of the call. A partition that was added
+   * to the topic after this worker's start begins at its first message.
    */
   first(partition: number): Promise<bigint>
   /** The first message younger than PROCESSED_TTL_SECONDS: Redis still marks everything that was finished since then. */
@@ -49,7 +52,8 @@ export interface StartOffsets {
 }
 
 /**
- * @param mayCommit resolves when a first offset may be committed; recovery takes a committed offset for a sign that the group has worked before
+ * @param mayCommit resolves when a first offset may be committed. Until recovery has looked it may not, because recovery takes a
+ * committed offset for a sign that the group has worked before
  * @param now ms since the epoch
  */
 export function createStartOffsets(
@@ -72,8 +76,8 @@ export function createStartOffsets(
   }
 
   /**
-   * To Kafka, messages with timestamps in seconds or without one seem older than all others, so the messages that it skips are checked
-   * once more. Messages in micro- or nanoseconds seem younger: the start is then too early, which loses nothing.
+   * To Kafka, messages with timestamps in seconds or without one seem older than all others, so this also looks for timestamps in seconds
+   * among the messages before. Timestamps in micro- or nanoseconds seem younger: the start is then too early, which loses nothing.
    */
   async function since(partition: number, atMs: number): Promise<bigint> {
     const start = await firstFrom(partition, atMs)

@@ -1,6 +1,6 @@
-/** Bounds what kafkajs does not bound. */
+/** A time limit for operations to which kafkajs sets none. */
 
-/** Something took longer than its limit; whether it happens later is unknown. */
+/** An operation took longer than its limit. It may still succeed later. */
 export class TimeLimitError extends Error {
   constructor(what: string, ms: number) {
     super(`${what} took longer than ${ms} ms`)
@@ -9,7 +9,8 @@ export class TimeLimitError extends Error {
 }
 
 /**
- * @returns what `work` gives; it is not ended by the limit, its later result or rejection is dropped
+ * Waits for `work`. The limit does not end the work itself; a later result or rejection is dropped.
+ * @returns what `work` gives
  * @throws what `work` rejects with; TimeLimitError after `ms`
  */
 export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {

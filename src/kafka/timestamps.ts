@@ -1,11 +1,11 @@
-/** Reads the timestamps of records. They should be ms since the epoch, but Kafka passes on whatever producers write. */
+/** Reads the timestamps of records. They should be ms since the epoch, but Kafka accepts whatever producers write. */
 
 /** Stands for a timestamp that is missing (-1) or that is no plausible date in any unit. */
 export const NO_TIME = 0
 
 /**
- * Seconds, ms, microseconds or nanoseconds, told apart by their size: the ranges below are the years from 2001 to 2286 in each
- * unit, and do not touch.
+ * The units are told apart by the number's size: each range below is the years from 2001 to 2286 in one unit, and the ranges do not
+ * overlap.
  */
 const UNITS = [
   { from: 1e9, toMs: (value: bigint) => Number(value) * 1_000 },
@@ -16,7 +16,7 @@ const UNITS = [
 
 /**
  * @param timestamp of a record, as in the log
- * @returns ms since the epoch, or NO_TIME; it depends on nothing but `timestamp`
+ * @returns ms since the epoch, or NO_TIME; equal inputs give equal results
  */
 export function timestampMsOf(timestamp: string): number {
   const value = BigInt(timestamp)

@@ -1,4 +1,4 @@
-/** Creates the topics that are missing at the start; never changes an existing one. */
+/** Creates the topics that are missing at the start; never changes an existing topic. */
 import { pause } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../logging/log.ts'
@@ -7,13 +7,13 @@ import { kafkaErrorType, kafkaReason, settingsToCheck } from './kafka-error.ts'
 
 const RETRY_MS = 1_000
 const NOT_AUTHORISED = new Set(['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED'])
-/** Normal right after a topic was created: no reason to log that Kafka is away. */
+/** Errors that are normal right after a topic was created. They do not mean that Kafka is away. */
 const SPREADING = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'])
 /** Errors that waiting does not cure. */
 const WRONG_SETTING = new Set(['INVALID_REPLICATION_FACTOR', 'INVALID_PARTITIONS', 'POLICY_VIOLATION'])
 
 /**
- * Waits for Kafka, then creates each missing topic. Another worker doing the same meanwhile is no error.
+ * Waits for Kafka, then creates each missing topic. Other workers may do the same at the same time.
  * @returns the names of the topics that this call created
  * @throws Error that names the topic when the broker refuses to create it; the signal's reason when it aborts
  */
@@ -36,7 +36,7 @@ export async function ensureTopics(
           log.info('created a topic that was missing', { topic, partitions: config.newTopicPartitions })
         }
       }
-      if (said !== null) log.info('Kafka is there')
+      if (said !== null) log.info('Kafka answers: going on')
       return created
     } catch (error) {
       if (error instanceof TopicRefused) throw error
@@ -81,7 +81,7 @@ async function createTopic(
   }
 }
 
-/** kafkajs wraps the errors of the single topics in an aggregate. */
+/** @returns the error's type: kafkajs wraps the errors of the single topics in an aggregate */
 function createErrorType(error: unknown): string | null {
   const first: unknown = error instanceof Error && 'errors' in error ? (error.errors as unknown[])[0] : error
   return kafkaErrorType(first) ?? kafkaErrorType(error)

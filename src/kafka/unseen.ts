@@ -1,4 +1,4 @@
-/** Finds the messages that readers do not see, of a commit that Kafka seems to have lost. */
+/** Finds which messages readers do not see, of a commit that Kafka seems to have lost. */
 import { createHash } from 'node:crypto'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
@@ -19,8 +19,8 @@ export interface UnseenOptions {
 
 /**
  * Reads their topics back, read committed.
- * @returns those of `messages` that are not there
- * @throws as readBack
+ * @returns those of `messages` that the topics do not hold
+ * @throws what `readBack` throws
  */
 export async function unseenOf(
   messages: readonly OutgoingMessage[],

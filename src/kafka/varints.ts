@@ -6,12 +6,12 @@ export interface Encoder {
   ensureAvailable(bytes: number): void
 }
 
-/** Of a 32-bit integer. */
+/** The longest encoding of a 32-bit integer. */
 const MAX_BYTES = 5
 
 /**
- * Appends an unsigned 32-bit integer in LEB128. kafkajs makes an array and a buffer for each, and each header of a record has
- * two: that took 2.5 % of the worker's CPU.
+ * Appends an unsigned 32-bit integer in LEB128. kafkajs allocates an array and a buffer for each, and each header of a record has two:
+ * that took 2.5 % of the worker's CPU time.
  */
 export function writeUVarInt(encoder: Encoder, value: number): void {
   encoder.ensureAvailable(MAX_BYTES)

@@ -1,4 +1,4 @@
-/** Notices a consumer that makes no progress, which kafkajs does not, and has another one made. */
+/** Replaces a consumer that makes no progress: kafkajs does not notice that itself. */
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaReason } from './kafka-error.ts'
@@ -7,7 +7,7 @@ import { readWatermarks } from './start-offset.ts'
 
 const READ_EVERY_TICKS = 5
 const STALL_MAX_MS = 600_000
-/** When no heartbeat was answered for this time, the log says so: a broker that hangs refuses no connection. */
+/** After this time without an answered heartbeat the log says so: a broker that hangs still accepts connections. */
 const SILENCE_TOLD_MS = 12_000
 const ANSWERED_MS = 5_000
 
@@ -16,9 +16,9 @@ export interface WatchdogOptions {
   topic: string
   partitions: ReadonlyMap<number, Partition>
   membership: { silentMs: () => number; restart: (reason: string) => void; status: () => { unansweredMs: number } }
-  /** When kafkajs shows no sign of life for this time although Kafka answers, it counts as dead. Longer than any join may take. */
+  /** When kafkajs shows no sign of life for this time although Kafka answers, the consumer is replaced. Longer than any join takes. */
   silentLimitMs: number
-  /** When fetching brings no messages for this time although some wait, another consumer is made. Doubled each time. */
+  /** When fetching brings no messages for this time although some wait, the consumer is replaced. Doubled each time. */
   stallMs: number
   log: Log
 }
@@ -40,7 +40,7 @@ export function createWatchdog(options: WatchdogOptions): () => void {
       }
       restartIfStill()
     } catch (error) {
-      // While Kafka is away a restart would not help: kafkajs comes back as the same member.
+      // While Kafka is away a restart would not help, and kafkajs continues as the same member afterwards.
       log.debug('the watchdog could not look at the topic', { topic, reason: kafkaReason(error) })
     } finally {
       looking = false
@@ -49,19 +49,19 @@ export function createWatchdog(options: WatchdogOptions): () => void {
 
   function restartIfStill(): void {
     const silent = membership.silentMs() > silentLimitMs
-    // Kafka may have come back just now: give kafkajs until the next look.
+    // Kafka may have just come back: give kafkajs until the next check.
     if (silent && silentBefore) membership.restart('no sign of life, though Kafka answers')
     silentBefore = silent
     const starving = [...partitions.values()].find((each) => each.starvingMs() > stallMs)
     if (starving === undefined) return
-    // A producer's hanging transaction looks the same, and no restart helps against it: restart ever more rarely.
+    // A producer's hanging transaction looks the same and outlasts restarts, so they become ever rarer.
     stallMs = Math.min(stallMs * 2, STALL_MAX_MS)
     membership.restart(
       `partition ${starving.partition} has messages and brings none (or a producer's transaction is open)`,
     )
   }
 
-  /** kafkajs does not report a broker that accepts connections and answers nothing. */
+  /** Logs that Kafka does not answer: kafkajs does not report a broker that accepts connections and answers nothing. */
   function tellSilence(): void {
     const { unansweredMs } = membership.status()
     if (!silenceTold && unansweredMs > SILENCE_TOLD_MS) {

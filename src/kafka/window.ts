@@ -1,4 +1,4 @@
-/** Bounds the messages, and their bytes, that one worker has open at once, and shares this window fairly among its partitions. */
+/** Bounds how many messages and bytes one worker works on at once, and shares this window fairly among its partitions. */
 
 export interface WindowLimits {
   messages: number
@@ -10,13 +10,13 @@ export interface Seat {
   /** @returns whether the message may be started now; if not, `wake` is called when there may be room */
   enter(bytes: number): boolean
   leave(bytes: number): void
-  /** Gives back all that this partition has in the window. */
+  /** Removes this partition with all its messages from the window. */
   close(): void
 }
 
 /**
- * A quarter of the window is reserved for the partitions in equal parts, so that one full of held messages cannot shut the others
- * out; the rest goes to whoever asks first. A partition with nothing open may always start one message, however large.
+ * A quarter of the window is reserved for the partitions in equal parts, so that a partition full of held messages cannot shut the
+ * others out; the rest goes to whoever asks first. A partition with nothing in the window may always start one message of any size.
  */
 export function createWindow(limits: WindowLimits) {
   const seats = new Set<{ messages: number; bytes: number; refused: boolean; wake: () => void }>()
@@ -25,7 +25,7 @@ export function createWindow(limits: WindowLimits) {
   const reserve = () => Math.max(1, Math.floor(limits.messages / 4 / Math.max(1, seats.size)))
 
   function wakeRefused(): void {
-    // The one that was refused longest ago goes first; one that is woken and refused again goes to the end.
+    // Woken in the order of their refusals; one that is refused again goes to the end.
     for (const seat of [...seats].filter(({ refused }) => refused)) {
       seat.refused = false
       seats.delete(seat)

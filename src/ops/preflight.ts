@@ -153,6 +153,6 @@ async function look(what: string, log: Log, find: () => Promise<Finding[]>): Pro
   try {
     for (const { level, message, fields } of await find()) log[level](message, fields)
   } catch (error) {
-    log.debug('not looked at before the work', { what, reason: (error as Error).message })
+    log.debug('a check at the start could not be made', { what, reason: (error as Error).message })
   }
 }

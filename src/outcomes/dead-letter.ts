@@ -1,4 +1,4 @@
-/** Messages that cannot be answered, kept for the operator: the bytes as they came, the why in headers. */
+/** Dead letters: messages that cannot be answered, kept for the operator with their bytes as they came and the reason in headers. */
 import { createHash } from 'node:crypto'
 import type { DeadLetterReason } from '../contracts.ts'
 import { boundHeaders } from '../kafka/headers.ts'
@@ -11,9 +11,9 @@ export const DEAD_LETTER_HEADERS = {
   topic: 'dead-letter-source-topic',
   partition: 'dead-letter-source-partition',
   offset: 'dead-letter-source-offset',
-  /** Only where the letter stands for all that was sent at the offsets from this one to its own. */
+  /** Only when the letter stands for all messages at the offsets from this one to its own. */
   firstOffset: 'dead-letter-source-first-offset',
-  /** ISO 8601, of the original message; the epoch when its timestamp is none that can be read. */
+  /** The original message's timestamp, ISO 8601; the epoch when it cannot be read. */
   time: 'dead-letter-source-time',
   /** Only where the broker refused the whole message as too large. */
   valueBytes: 'dead-letter-value-bytes',
@@ -44,7 +44,7 @@ export function deadLetter(
   return { topic, key: source.key, value: source.value, headers }
 }
 
-/** @returns the dead letter without its value, original headers and key, which may be what is too large; with its hash */
+/** @returns the dead letter with size and hash of its value instead of value, key and original headers: any may be too large */
 export function withoutValue(letter: OutgoingMessage): OutgoingMessage {
   const value = letter.value ?? Buffer.alloc(0)
   const known = new Set<string>(Object.values(DEAD_LETTER_HEADERS))

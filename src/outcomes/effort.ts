@@ -1,16 +1,16 @@
-/** What a request took, counted on its way: for its log line, its headers, its trace and the metrics. */
+/** Counts what a request costs: time, calls and tokens. For its log line, headers, trace and the metrics. */
 import type { Usage } from '../provider/reply.ts'
 import type { RequestTrace } from '../telemetry/trace.ts'
 
 interface Counts {
   startedMs: number
-  /** In queues: slot, holds, budget, backoff; ms. */
+  /** Time spent waiting for a slot, holds, the budget and backoff, ms. */
   waitedMs: number
-  /** In calls, ms. */
+  /** Time spent in calls, ms. */
   askedMs: number
   /** HTTP requests paid from the budget. */
   attempts: number
-  /** Billed by all attempts; the reservation where the provider did not tell. */
+  /** Tokens billed for all attempts; the reserved tokens of an attempt whose usage the provider did not report. */
   billedTokens: number
   promptTokens: number
   completionTokens: number
@@ -20,7 +20,7 @@ interface Counts {
   trace: RequestTrace | null
 }
 
-/** It is read everywhere, and changed by the functions of this file only. */
+/** The counts so far. Only the functions of this file change them. */
 export type Journey = Readonly<Omit<Counts, 'grants'>> & { readonly grants: readonly string[] }
 
 export function startJourney(trace: RequestTrace | null = null): Journey {
@@ -51,7 +51,10 @@ export function countCall(journey: Journey, ms: number): void {
   ;(journey as Counts).askedMs += ms
 }
 
-/** Counts one attempt that was sent. @param reserved tokens, which stand when `usage` is null */
+/**
+ * Counts one attempt that was sent.
+ * @param reserved the reserved tokens, which count when `usage` is null
+ */
 export function countAttempt(journey: Journey, usage: Usage | null, reserved: number): void {
   const counts = journey as Counts
   counts.attempts++
@@ -60,7 +63,7 @@ export function countAttempt(journey: Journey, usage: Usage | null, reserved: nu
   counts.completionTokens += usage?.completionTokens ?? 0
 }
 
-/** @returns what was spent, as headers of every outcome: a lost budget is rebuilt from them */
+/** @returns the headers of every outcome that say what it cost; recovery rebuilds a lost budget from them */
 export function effortHeaders({
   attempts,
   billedTokens,

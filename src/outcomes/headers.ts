@@ -1,5 +1,5 @@
 /**
- * Kafka headers that tell how an outcome came about, beside JSON that stays as old consumers know it. All values are strings.
+ * Kafka headers that tell how an outcome came about. The JSON stays unchanged for existing consumers. All values are strings.
  *
  * | header | on | value |
  * |---|---|---|
@@ -26,14 +26,14 @@ export interface Provenance {
   /** null: not asked, taken from the cache */
   modelScore: number | null
   flags: readonly string[]
-  /** Why a person should look at the result; empty for nothing. */
+  /** Why a person should look at the result; empty when nobody needs to. */
   review: readonly string[]
 }
 
-/** A provider's words: only what every reader of headers can take. */
+/** Keeps of a provider's text only what every reader of headers can process. */
 const plain = (text: string) => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
 
-/** @returns the headers of a success, besides `effortHeaders` of journey.ts */
+/** @returns the headers of a success, besides `effortHeaders` of effort.ts */
 export function provenanceHeaders(provenance: Provenance): Record<string, string> {
   const { model, promptVersion, promptTokens, completionTokens, modelScore, flags, review } = provenance
   return {
@@ -49,8 +49,8 @@ export function provenanceHeaders(provenance: Provenance): Record<string, string
 }
 
 /**
- * @param own of this worker
- * @returns them and the request's, unchanged (`traceparent`) as far as the bounds go; none that claims to be the worker's
+ * @param own this worker's headers
+ * @returns `own` and, unchanged and within the bounds, the request's headers, except those with the worker's prefix
  */
 export function passOn(request: Headers, own: Record<string, string>): Headers {
   const theirs = Object.entries(request).filter(([name]) => !name.toLowerCase().startsWith(PREFIX))

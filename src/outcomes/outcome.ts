@@ -1,4 +1,4 @@
-/** A finished request's outcome: how it is kept in Redis until it is published, and the messages it becomes. */
+/** A request's outcome: its form in Redis until it is published, and the Kafka messages that publish it. */
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import type { Address, Score } from '../contracts.ts'
@@ -60,7 +60,7 @@ export function outcomeMessages(
 }
 
 /**
- * @param waitMs when it would be admitted, as things stand
+ * @param waitMs in how many ms the request would be admitted, as things stand
  * @returns the notification of a refusal for lack of budget: "try again after"
  */
 export function refusalMessage(

@@ -1,4 +1,4 @@
-/** What the outcomes in the notifications topic tell about lost marks and spendings. Pure. */
+/** Reads from the outcomes in the notifications topic which ids are finished and what they cost. Pure. */
 import { NOTIFICATION_KEY } from '../contracts.ts'
 import { readMembers } from '../lib/json-members.ts'
 import type { Headers } from '../kafka/messages.ts'
@@ -20,12 +20,12 @@ export interface Spending {
   tokens: number
 }
 
-/** Spendings of one second are told as one: a day has 86,400 of them at most. */
+/** Spendings of one second are summed, so a day has at most 86,400 of them. */
 const RESOLUTION_MS = 1_000
 
 /**
- * @returns the id that is finished by this outcome (null for a refusal, which a later message may follow, and for what is no
- * outcome of ours), and what it cost (null: nothing)
+ * @returns the id that this outcome finishes, or null for a refusal (the id may be sent again) and for a message that is not this
+ * worker's outcome; and what it cost, or null for nothing
  */
 export function readRecord(record: OutcomeRecord): { finishedId: bigint | null; spending: Spending | null } {
   const requests = count(record.headers['scoring-attempts'])
@@ -42,7 +42,7 @@ function finishedId({ key, value }: OutcomeRecord): bigint | null {
     const id = response?.get('processing_id') ?? ''
     return outcome?.get('wait_seconds') === 'null' && /^-?\d{1,19}$/.test(id) ? BigInt(id) : null
   } catch {
-    // Another producer's: whatever it is, it finishes none of our ids.
+    // Another producer's message finishes none of this worker's ids.
     return null
   }
 }
@@ -55,7 +55,7 @@ function count(header: Headers[string]): number {
   return /^\d{1,15}$/.test(text) ? Number(text) : 0
 }
 
-/** @returns a sum per second, each at the end of its second: counting late is safe */
+/** @returns sums by second. Each counts as spent at the end of its second: later than it was, which is safe */
 export function createSpendingSums() {
   const sums = new Map<number, Spending>()
   return {

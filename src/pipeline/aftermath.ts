@@ -4,13 +4,13 @@ import type { Log } from '../logging/log.ts'
 
 /** After this long a failed report or settlement is given up: the stopping worker must not hang on Redis. */
 const AFTERMATH_MS = 10_000
-/** The same limit once calls are aborted. */
+/** The same limit when the call was aborted: the worker is stopping. */
 const LAST_WORDS_MS = 1_000
 
 const NEVER = new AbortController().signal
 
 /**
- * Runs `work` with a signal that ends it in time.
+ * Runs `work` with a signal that aborts after the limit: 10 s from now, or at most 1 s once the call is aborted.
  * @param call the call's signal; when it has aborted already, the limit is one second
  */
 export const aftermath = <T>(call: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> =>

@@ -15,9 +15,9 @@ import type { Ask } from './attempt.ts'
 import type { RequestContext } from './completion.ts'
 import { failed } from './completion.ts'
 
-/** A message whose worker has died this many times while it was in flight runs alone from then on, so that it can harm no other. */
+/** After its worker has died this many times during its calls, a message runs alone, so that it cannot harm others. */
 const STARTS_BEFORE_ALONE = 3
-/** The wait that a caller is told when the provider's rate limit outlasts all retries and does not say when it ends. */
+/** The wait that the caller is told when the provider's rate limit outlasts all retries and names no time. */
 const RATE_LIMITED_WAIT_MS = 60_000
 
 export interface AnswerParts {
@@ -41,7 +41,11 @@ export class Answers {
     this.#parts = parts
   }
 
-  /** @throws the reason of a signal that aborted */
+  /**
+   * Asks the model until there is a result.
+   * @returns the outcome, a refusal for budget, or `changed`
+   * @throws the reason of a signal that aborted
+   */
   async get(
     prepared: Prepared,
     { owner, journey, address }: RequestContext,
@@ -90,7 +94,7 @@ export class Answers {
     return checked
   }
 
-  /** One line for each failed attempt; the logger counts those beyond twenty a minute. */
+  /** Logs each failed attempt. The logger only counts the lines beyond twenty a minute. */
   #tellFailure(id: bigint, { code, cause, attempt }: FailedAttempt, step: Step): void {
     const { log } = this.#parts
     const fields = { id, code, cause, attempt }
@@ -99,7 +103,7 @@ export class Answers {
   }
 }
 
-/** A rate limit tells the caller when to try again, whether the budget or the provider sets it. Every other failure is final. */
+/** A rate limit, of the budget or of the provider, becomes a refusal with a wait. Every other failure is final. */
 function withoutAnswer(settled: Exclude<Settled, { kind: 'answer' }>, journey: Journey): Result {
   if (settled.kind !== 'failed') return settled
   const { code, retryAfterMs } = settled

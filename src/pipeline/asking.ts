@@ -19,11 +19,11 @@ export interface AskingPort {
   mostTokens: (maxCompletionTokens: number) => number | null
   /** Called after each failed attempt with the next step. An error that it throws ends the asking. */
   onFailure: (failure: FailedAttempt, step: Step) => void
-  /** Waits out a refusal for budget, ms; null: a refusal ends the asking. */
+  /** Waits until the budget may admit the request; `waitMs` is in ms. null: a refusal ends the asking. */
   outlast: ((waitMs: number, signal: AbortSignal) => Promise<void>) | null
 }
 
-/** `cause`: for the log, see attempt.ts. `attempt`: its number, from 1. */
+/** `cause`: for the log, see call.ts. `attempt`: its number, from 1. */
 export type FailedAttempt = Failure & { cause: string; attempt: number }
 
 export type Settled =
@@ -35,7 +35,7 @@ export type Settled =
   | { kind: 'failed'; code: FailureCode; retryAfterMs: number | null }
 
 /**
- * Ends with an answer, with a refusal for budget, or when errors.ts and provider/attempts.ts allow no further attempt.
+ * Repeats attempts until there is an answer or a refusal for budget, or errors.ts and provider/attempts.ts allow no further one.
  * @throws the reason of a signal that aborted; what `onFailure` throws
  */
 export async function askUntilSettled(
@@ -45,7 +45,7 @@ export async function askUntilSettled(
 ): Promise<Settled> {
   const failures: Failure[] = []
   let trial: Trial | null = null
-  /** Twice the cap after an answer that was cut off. */
+  /** Multiplies the cap on the answer: 2 after an answer that was cut off. */
   let times = 1
   for (;;) {
     const maxCompletionTokens = capOf(trial) * times
@@ -65,7 +65,7 @@ export async function askUntilSettled(
       case 'too_long':
         return tooLong
       case 'refused':
-        // Also after a failure: a retry needs a place in the budget like any other attempt.
+        // A retry may be refused too: it takes from the budget like a first attempt.
         if (outlast === null) return attempt
         await outlast(attempt.waitMs, signals.wait)
         break

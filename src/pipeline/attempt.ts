@@ -16,7 +16,7 @@ import { Calls } from './call.ts'
 export interface AskParts extends CallParts {
   budget: CallParts['budget'] & Pick<Budget, 'neverFits' | 'reserve'>
   gate: Pick<Gate, 'enter' | 'report'>
-  /** Resolves when Redis's data can be trusted. A grant that is taken earlier could lapse unused. */
+  /** Resolves when Redis's data can be trusted. A grant taken before could lapse during the wait for that. */
   trusted: (signal: AbortSignal) => Promise<void>
 }
 
@@ -55,13 +55,13 @@ class Attempts {
 
   async make(asked: Asked, signals: HandlerSignals): Promise<Attempt> {
     const { budget, gate, log } = this.#parts
-    // Before it waits at the gate: calls may be held for hours.
+    // Checked before the gate, which may hold calls for hours.
     if (budget.neverFits(asked.tokens)) return { kind: 'too_long' }
     const queuedMs = performance.now()
     const pass = await gate.enter(asked.id.toString(), signals.wait)
     const report = (outcome: GateOutcome, cause = '') =>
       aftermath(signals.call, (signal) => gate.report(pass, outcome, signal, cause)).catch((error: unknown) => {
-        warned(log, 'the gate was not told', asked.id)(error)
+        warned(log, 'could not report to the gate', asked.id)(error)
         return NO_EVIDENCE
       })
     const unusedAfter = async (error: unknown): Promise<never> => {
@@ -79,7 +79,7 @@ class Attempts {
       const [evidence] = await Promise.all([report(outcomeOf(called), cause), accounted])
       return called.kind === 'failure' ? { ...called, evidence } : called
     } finally {
-      // Only after the gate knows of the failure: otherwise the next call would begin in between and be wasted too.
+      // The gate must know of the failure first. Otherwise the next call would begin and probably fail too.
       turn.slot.release()
     }
   }
@@ -113,11 +113,11 @@ class Attempts {
   }
 }
 
-/** @returns what the gate is told of a call */
+/** @returns what to report to the gate about a call */
 function outcomeOf(called: Called): GateOutcome {
   if (called.kind === 'failure') return called.code
   return called.kind === 'answer' ? 'answered' : 'unused'
 }
 
-/** While Redis does not tell how other workers fare, the failure is not blamed on the request. */
+/** Used when Redis cannot tell how other workers fare: without evidence the failure is not blamed on the request. */
 const NO_EVIDENCE: Evidence = { held: false, scopes: '', successes: 0 }

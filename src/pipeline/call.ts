@@ -1,4 +1,4 @@
-/** Makes one granted model call: takes the lease, calls, and tells the budget what was paid. attempt.ts reports to the gate. */
+/** Makes one granted model call: takes the lease, calls, and reports the cost to the budget. attempt.ts reports to the gate. */
 import type { Budget, Grant } from '../budget/budget.ts'
 import type { ClaimOwner, Dedupe, Lease } from '../claims/dedupe.ts'
 import type { FailureCode } from '../errors.ts'
@@ -27,16 +27,16 @@ export interface Asked {
   schema: Question['schema']
   maxCompletionTokens: number
   trial: Question['trial']
-  /** The most that the call can be billed. */
+  /** The most tokens that the call can be billed. */
   tokens: number
-  /** The user whose turn, and whose share of the day's budget, the call takes. */
+  /** The call takes this user's turn and counts against this user's share of the day's budget. */
   user: string
   /** The message is suspected of killing its worker: no other call is in flight meanwhile. */
   alone: boolean
   journey: Journey
-  /** The number of this attempt, from 1; a restart of the worker counts from 1 again. */
+  /** The number of this attempt, from 1. Another worker, or this one after a restart, begins at 1 again. */
   attempt: number
-  /** Reads what the model said while the attempt is still this request's: whether it can be used decides what the gate is told. */
+  /** Parses the model's text; null: unusable. Called before the gate is told, because the gate counts unusable answers. */
   read: (content: string) => ModelAnswer | null
 }
 
@@ -48,7 +48,7 @@ export type Called =
       answer: ModelAnswer
       model: string
       promptTokens: number | null
-      /** Gives the call's lease back before the answer is stored, so that another call may begin. */
+      /** Gives the call's lease back without storing the answer, so that another call for the request may begin. */
       endLease: () => Promise<void>
     }
   | {
@@ -64,12 +64,12 @@ export type Called =
   /** The call was not made, for no fault of the request: try again at once. */
   | { kind: 'again' }
 
-/** A 429 that names no time holds the fleet for one to two seconds; the request itself backs off further. */
+/** A 429 that names no time holds the fleet's calls for 1 s to 2 s. The request itself backs off for longer. */
 const UNHINTED_HOLD_MS = 1_000
 
 /**
- * The longest hold that is taken over from the provider. One that names hours is often wrong and would stop the fleet for as long,
- * so a probe asks again soon. The caller of a request that ends this way is told the provider's own time.
+ * The longest hold that is taken over from the provider. A longer one is often wrong and would stop the fleet for hours, so the
+ * fleet probes again after a minute. The caller of the request is still told the provider's own time.
  */
 const LONGEST_HOLD_MS = 3_600_000
 const PROBE_AFTER_MS = 60_000
@@ -94,7 +94,8 @@ export class Calls {
 
   /**
    * Makes the call.
-   * @throws the reason of a signal that aborted; the lease is given back then
+   * @returns the result, and when the budget has been told the cost
+   * @throws the reason of a signal that aborted, after the lease was given back
    */
   async make(asked: Asked, grant: Grant, signals: HandlerSignals): Promise<CallEnd> {
     const { budget, dedupe } = this.#parts
@@ -112,7 +113,7 @@ export class Calls {
     let accounted = Promise.resolve()
     const endLease = () =>
       aftermath(signals.call, (signal) => dedupe.end(lease, signal)).catch(
-        warned(log, 'a lease is left to expire', asked.id),
+        warned(log, 'could not release a lease: it will expire', asked.id),
       )
     try {
       const { sendByMs, slot } = grant
@@ -126,7 +127,7 @@ export class Calls {
       this.#tell(asked, reply, called, took)
       if (called === null) throw signals.call.reason as Error
       keepsLease = called.kind === 'answer'
-      // A success holds no other call: the next one may begin at once, unless the answer tells that there is less to spend.
+      // The next call may begin now, unless the provider's headers say that less is left than this worker knows.
       if (keepsLease && 'limits' in reply && !budget.narrows(grant, reply.limits)) slot.release()
       return { called, accounted }
     } finally {
@@ -137,14 +138,14 @@ export class Calls {
     }
   }
 
-  /** Tells the journey and the budget what was paid, and the budget what the provider said of its limits. */
+  /** Tells the journey and the budget what the call cost, and the budget what the provider's headers say about its limits. */
   async #account({ id, journey }: Asked, grant: Grant, reply: Reply, signals: HandlerSignals): Promise<void> {
     const { budget, log } = this.#parts
     const sent = reply.kind === 'answer' || ('sent' in reply && reply.sent)
     const usage = 'usage' in reply ? reply.usage : null
     if (sent) countAttempt(journey, usage, grant.tokens)
     const tell = async (signal: AbortSignal) => {
-      // A call that was sent may have been billed in full. Until that is known, its reservation stays.
+      // A call that was sent may be billed in full, so without the provider's usage its reservation stays.
       await budget.settle(grant, usage?.totalTokens ?? (sent ? null : 0), signal)
       if (!('limits' in reply)) return
       await budget.narrow(grant, reply.limits, signal)
@@ -152,10 +153,13 @@ export class Calls {
         await budget.holdFor(holdMs(reply.retryAfterMs), signal)
       }
     }
-    await aftermath(signals.call, tell).catch(warned(log, 'the budget was not told', id))
+    await aftermath(signals.call, tell).catch(warned(log, 'could not update the budget after a call', id))
   }
 
-  /** Metrics and trace of a call that was made. @param called null: it was aborted */
+  /**
+   * Counts a call that was made in metrics and trace.
+   * @param called null: it was aborted
+   */
   #tell(
     { journey, maxCompletionTokens }: Asked,
     reply: Reply,

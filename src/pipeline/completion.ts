@@ -27,13 +27,13 @@ export interface RequestContext extends MessageContext {
 }
 
 export type Ending =
-  /** The key is not the requests' one: skipped. */
+  /** The message's key is not `new_request`: skipped. */
   | { kind: 'foreign' }
   /** Another message owns the id: skipped. */
   | { kind: 'duplicate'; id: bigint }
   /** `name`: success, or the failure's code. `reasons`: why it got its score; null for a failure. */
   | { kind: 'outcome'; id: bigint; name: string; reasons: string | null }
-  /** Refused for budget at Redis's time, ms. */
+  /** Refused for lack of budget; `atMs`: when, on Redis's clock, ms. */
   | { kind: 'refusal'; id: bigint; atMs: number }
   /** `id` is null where it could not be read. */
   | { kind: 'letter'; id: bigint | null; reason: DeadLetterReason; detail: string }
@@ -63,7 +63,7 @@ function intentOf(ending: Ending): Intent | null {
   return ending.kind === 'outcome' || ending.kind === 'letter' ? { kind: ending.kind } : null
 }
 
-/** @returns a final failure, as the pipeline's result: its caller is told `message` */
+/** @returns a result that ends the request with a failure; its caller gets `message` */
 export function failed(code: string, message: string, journey: Journey) {
   const headers = effortHeaders(journey)
   return { kind: 'final' as const, outcome: { kind: 'failure' as const, code, message, headers } }
@@ -97,7 +97,7 @@ export class Completions {
     return finished(context, { kind: 'foreign' }, [])
   }
 
-  /** @param conflict it asks something else than the message that owns the id */
+  /** @param conflict whether its payload differs from that of the message that owns the id */
   duplicate(context: MessageContext, id: bigint, conflict: boolean): Finished {
     const { partition, offset } = context.source
     if (conflict) {
@@ -115,12 +115,12 @@ export class Completions {
     const messages = [...outcomeMessages(this.#topics, source, address, outcome), ...decisions]
     return finished(context, { kind: 'outcome', id, name, reasons }, messages, async () => {
       if (decisions.length === 0) return this.#tooLarge(context, outcome)
-      this.#log.warn('published without its decision record, with which it is too large', { id })
+      this.#log.warn('published without its decision record, because with it the outcome is too large', { id })
       return this.final(context, outcome)
     })
   }
 
-  /** @param when what it tells the caller to wait, and Redis's time of the refusal; ms */
+  /** @param when `waitMs`: the wait that the caller is told; `atMs`: when it was refused, on Redis's clock; ms */
   refusal(context: RequestContext, { waitMs, atMs }: { waitMs: number; atMs: number }): Finished {
     const { source, address, journey } = context
     const message = refusalMessage(this.#topics, source, address, waitMs, effortHeaders(journey))
@@ -137,8 +137,8 @@ export class Completions {
   }
 
   /**
-   * Replaces an outcome that the broker refuses as too large by a failure, and a refused failure by a dead letter for the operator.
-   * @param outcome that was refused; null: a refusal for budget
+   * The replacement for what the broker refuses as too large: a failure for an outcome, a dead letter for a failure or a refusal.
+   * @param outcome what the broker refused; null: a refusal for budget
    */
   #tooLarge(context: RequestContext, outcome: Outcome | null): Finished {
     if (outcome?.kind === 'failure' && outcome.code === TOO_LARGE) {
@@ -149,8 +149,8 @@ export class Completions {
   }
 
   /**
-   * Writes the one line of a finished message, and counts it.
-   * @param how when `learned`, another worker may have published something else
+   * Logs and counts a message after its commit.
+   * @param how `learned`: another worker may have published something else
    */
   tell({ context: { source, journey }, ending }: Finished, how: Certainty): void {
     if (ending.kind === 'foreign') return
@@ -183,7 +183,7 @@ function finished(
   return { source: context.source, messages, ifTooLarge, context, ending }
 }
 
-/** As in the log line and the metrics. */
+/** @returns the ending's name in the log line and the metrics */
 function nameOf(ending: Exclude<Ending, { kind: 'foreign' }>): string {
   if (ending.kind === 'outcome') return ending.name
   return { refusal: 'refused', letter: 'dead_letter', duplicate: 'duplicate' }[ending.kind]

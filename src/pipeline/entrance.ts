@@ -1,18 +1,18 @@
 /**
- * Bounds how many requests are worked on at once: claimed, made ready and waiting for their turn in the budget. All others wait here,
- * where each costs little more memory than its text, so that users take turns among far more requests than are made ready. As much
- * room again is kept for users who have less than an equal share inside, so that nobody waits behind another user's many requests.
+ * Bounds how many requests are claimed, prepared and waiting for the budget at once. All others wait here, where a request costs
+ * little more memory than its bytes, so users take turns among far more requests than are prepared. A second room of the same size
+ * is reserved for users with less than an equal share inside, so nobody waits behind another user's many requests.
  */
 import { createFairLine } from '../budget/line.ts'
 
 export interface EntranceOptions {
-  /** Requests inside at once, and as many again of users who have less than an equal share of them. */
+  /** The most requests inside at once; as many more may come from users with less than an equal share inside. */
   most: number
-  /** Users take turns; off: the order of arrival. */
+  /** Whether users take turns; false: in the order of arrival. */
   isFair: boolean
 }
 
-/** At most this many waiting requests are checked, in the order of their turns, for one that may enter. */
+/** When room becomes free, at most this many waiting requests are checked for one that may enter. */
 const CANDIDATES = 16
 
 interface Waiter {
@@ -24,9 +24,9 @@ interface Waiter {
 export class Entrance {
   readonly #options: EntranceOptions
   readonly #line = createFairLine<Waiter>()
-  /** One listener per signal for all who wait with it: adding a listener to thousands of others takes linear time. */
+  /** Waiters by signal, with one listener each: adding a listener to a signal takes time linear in its listeners. */
   readonly #bySignal = new Map<AbortSignal, Set<Waiter>>()
-  /** By user: how many are inside. */
+  /** How many requests are inside, by user. */
   readonly #insideOf = new Map<string, number>()
   #inside = 0
 
@@ -34,7 +34,7 @@ export class Entrance {
     this.#options = options
   }
 
-  /** @returns whether there is room for one of this user's requests, which has entered then and is to `leave` */
+  /** @returns whether there was room and the request has entered; then the caller must call `leave` */
   enterAtOnce(user: string): boolean {
     const hasRoom = this.#hasRoomFor(user)
     if (hasRoom) this.#admit(user)
@@ -42,8 +42,8 @@ export class Entrance {
   }
 
   /**
-   * Waits until there is room for one of this user's requests. A caller that has entered must call `leave`.
-   * @throws the signal's reason when it aborts before
+   * Waits until there is room for one of this user's requests and enters it. The caller must call `leave` afterwards.
+   * @throws the signal's reason when it aborts during the wait
    */
   async enter(user: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
@@ -55,7 +55,7 @@ export class Entrance {
     await promise.finally(() => this.#bySignal.get(signal)?.delete(waiter))
   }
 
-  /** Ends the stay of one of this user's requests, and lets in the next one, whose user has waited longest for a turn. */
+  /** Takes one of this user's requests out, and lets in the next one, of the user who has waited longest for a turn. */
   leave(user: string): void {
     this.#inside--
     const left = (this.#insideOf.get(user) ?? 1) - 1
@@ -68,7 +68,7 @@ export class Entrance {
     next.admit()
   }
 
-  /** Requests that wait here. */
+  /** @returns how many requests wait here */
   waiting(): number {
     return this.#line.length()
   }

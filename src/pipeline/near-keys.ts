@@ -2,11 +2,11 @@
 import { REQUEST_KEY } from '../contracts.ts'
 import type { Log } from '../logging/log.ts'
 
-/** Quotes around the key, white space and case: no producer means such a difference. */
+/** Allows quotes and white space around the key and any case: no producer means such a difference. */
 const DRESSED = /^[\s"']*new_request[\s"']*$/i
 const LONGEST_BYTES = REQUEST_KEY.length + 16
 
-/** @returns whether this other key was most likely meant to be the requests' key */
+/** @returns whether a key other than `new_request` was most likely meant to be it */
 export const isNearKey = (key: Buffer | null): boolean =>
   key !== null && key.length <= LONGEST_BYTES && DRESSED.test(key.toString())
 

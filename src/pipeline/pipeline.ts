@@ -6,7 +6,7 @@
  * Asking is a loop (asking.ts) over attempts (attempt.ts): gate → budget and slot → call (call.ts): lease → model → settle.
  *
  * `handle` goes from the consumed message to what is to be published for it. The Kafka layer then asks `confirm`, commits
- * outputs and offset in one transaction, and calls `committed`. What each failure means stands in errors.ts.
+ * outputs and offset in one transaction, and calls `committed`. errors.ts lists what each failure means.
  */
 import { createHash } from 'node:crypto'
 import type { Turns } from '../lib/turns.ts'
@@ -27,16 +27,16 @@ import type { Entrance } from './entrance.ts'
 import type { CompletionParts, Finished, MessageContext, RequestContext } from './completion.ts'
 import { claimOf, Completions, contextOf, failed } from './completion.ts'
 
-/** A message whose worker has died this many times while it ran alone is to blame for that. */
+/** After its worker has died this many times while it ran alone, a message is dead-lettered: it kills its worker. */
 const STARTS_ALONE_BEFORE_DEAD_LETTER = 3
 
 export interface PipelineParts extends AnswerParts {
   config: Pick<Config, 'kafka' | 'maxRequestBytes'>
   dedupe: Pick<Dedupe, 'claim' | 'refuse' | 'store' | 'confirm' | 'finish' | 'letGo'>
   budget: Pick<Budget, 'published'>
-  /** How many requests are worked on at once. */
+  /** Bounds how many requests are worked on at once. */
   entrance: Pick<Entrance, 'enterAtOnce' | 'enter' | 'leave'>
-  /** Turns for preparing requests; granted calls go first. */
+  /** Shares the event loop: requests are prepared one by one, after granted calls. */
   turns: Pick<Turns, 'next'>
   scoring: AnswerParts['scoring'] & Pick<Scoring, 'prepare' | 'askOnce' | 'decisionRecords'>
   metrics: AnswerParts['metrics'] & CompletionParts['metrics']
@@ -81,22 +81,22 @@ export class Pipeline implements Handler {
   async #answer(context: MessageContext, signals: HandlerSignals): Promise<Finished> {
     const { config, entrance, turns } = this.#parts
     const { source } = context
-    // A fetch brings many at once; each has a turn of the event loop for its decoding.
+    // A fetch brings many messages at once. Decoding each in its own turn keeps the event loop responsive.
     await turns.next()
     if (!isOurs(source)) return this.#completions.foreign(context)
     const decoded = decodeMessage(source, config.maxRequestBytes)
     if (decoded.kind === 'unanswerable') return this.#completions.letter(context, null, decoded)
     const user = userOf(decoded)
     if (entrance.enterAtOnce(user)) return this.#inside(context, user, decoded, signals)
-    // Returned without await, so that nothing keeps the decoded texts while the message waits: its bytes are enough.
+    // Not awaited here: that would keep the decoded texts in memory while the message waits.
     return this.#whenInside(context, user, signals)
   }
 
-  /** Waits for room, and decodes the message again. */
+  /** Waits for room, then decodes the message again. */
   async #whenInside(context: MessageContext, user: string, signals: HandlerSignals): Promise<Finished> {
     const { config, entrance } = this.#parts
     await entrance.enter(user, signals.wait)
-    // It was answerable before.
+    // `handle` has decoded the same bytes before and found them answerable.
     const decoded = decodeMessage(context.source, config.maxRequestBytes) as Answerable
     return this.#inside(context, user, decoded, signals)
   }
@@ -109,7 +109,7 @@ export class Pipeline implements Handler {
     }
   }
 
-  /** Claims the id, and claims it again whenever another message has taken it over, until the message is finished. */
+  /** Claims the id and finishes the message. When another message takes the claim over meanwhile, it claims again. */
   async #claimed(context: RequestContext, decoded: Answerable, signals: HandlerSignals): Promise<Finished> {
     const { dedupe } = this.#parts
     const { source, owner, address } = context
@@ -123,12 +123,12 @@ export class Pipeline implements Handler {
       } finally {
         if (finished === null || finished.ending.kind === 'duplicate') dedupe.letGo(id, owner)
       }
-      // Null: another message has taken over the claim. Find out which.
+      // Null: another message has taken over the claim. Claiming again tells which.
       if (finished !== null) return finished
     }
   }
 
-  /** @returns the end of the message that owns this claim; null when another message has taken it over */
+  /** @returns how the message that owns this claim ends; null when another message has taken the claim over */
   async #answerOwn(
     context: RequestContext,
     decoded: Answerable,
@@ -159,7 +159,7 @@ export class Pipeline implements Handler {
     const encoded = encodeOutcome(result.outcome)
     const stored = await dedupe.store(id, owner, encoded, signals.call)
     if (stored.kind === 'duplicate') return this.#completions.duplicate(context, id, false)
-    // Another run of the message may have stored an outcome before.
+    // Another run of the message may have stored an outcome first, which then counts.
     return final(stored.outcome === encoded ? result.outcome : decodeOutcome(stored.outcome))
   }
 
@@ -171,7 +171,7 @@ export class Pipeline implements Handler {
     signals: HandlerSignals,
   ): Promise<Result> {
     const { scoring, turns } = this.#parts
-    // Many claims are answered at once.
+    // Redis answers many claims at once; preparing each in its own turn keeps the event loop responsive.
     await turns.next()
     const prepared = scoring.prepare(request)
     const ask = () => this.#answers.get(prepared, context, claim, signals)
@@ -207,14 +207,14 @@ export class Pipeline implements Handler {
       this.#unfinished.delete(finished.source)
       this.#completions.tell(finished, how)
     }
-    // Another worker may have published an outcome that counts only its own calls, so this worker's calls stay in the journal.
+    // When `learned`, another worker's outcome may count only its own calls, so this worker's calls stay in the journal.
     if (how === 'known') budget.published(batch.flatMap(({ context }) => context.journey.grants))
     await dedupe.finish(batch.map(claimOf).filter(isClaim), how, stopped)
   }
 
   /**
-   * When the oldest unfinished message was produced, ms since the epoch; null when there is none.
-   * Messages of one partition come in the order in which they were produced, or nearly so.
+   * @returns when the oldest unfinished message was produced, ms since the epoch; null when there is none. Approximate: it takes the
+   * first one consumed, and a partition holds messages nearly in the order in which they were produced.
    */
   oldestUnfinishedMs(): number | null {
     for (const { timestampMs } of this.#unfinished) if (timestampMs !== NO_TIME) return timestampMs
@@ -225,19 +225,19 @@ export class Pipeline implements Handler {
 const addressOf = (decoded: Answerable) => (decoded.kind === 'request' ? decoded.request.address : decoded.address)
 const userOf = (decoded: Answerable) => addressOf(decoded).userId.toString()
 
-/** A batch beyond the bounds may hold requests, whatever the key of the message that stands in for it. */
+/** A record batch that is too large to read may hold requests, so the message that stands in for it counts as one. */
 function isOurs({ key, beyond }: SourceMessage): boolean {
   return beyond?.reason === 'batch_too_large' || key?.toString() === REQUEST_KEY
 }
 
-/** Decodes a request. A message beyond the bounds of the Kafka layer is refused without being read. */
+/** Decodes a request. A message beyond the bounds of the Kafka layer is unanswerable and is not read. */
 function decodeMessage({ value, beyond }: SourceMessage, maxBytes: number): Decoded {
   return beyond === undefined ? decodeRequest(value, maxBytes) : { kind: 'unanswerable', ...beyond }
 }
 
 const isClaim = <T>(claim: T | null): claim is T => claim !== null
 
-/** Tells a repetition from another request under the same id. */
+/** The hash tells a repeated request from a different one under the same id. */
 const digest = (value: Buffer | null) =>
   createHash('sha256')
     .update(value ?? '')

@@ -42,7 +42,7 @@ export function createRetryWhileAway(options: RetryOptions): RetryWhileAway {
       const sinceMs = troubles.get(reason)
       if (sinceMs === undefined) continue
       troubles.delete(reason)
-      log.info('Redis does it again', { reason, waitedMs: Math.round(performance.now() - sinceMs) })
+      log.info('Redis accepts commands again', { reason, waitedMs: Math.round(performance.now() - sinceMs) })
     }
   }
 

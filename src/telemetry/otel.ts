@@ -1,8 +1,8 @@
 /**
- * OpenTelemetry's own packages, set up. They read their standard variables themselves (OTEL_SERVICE_NAME,
+ * Sets up OpenTelemetry's packages. They read their standard variables themselves (OTEL_SERVICE_NAME,
  * OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_*, OTEL_TRACES_SAMPLER, OTEL_BSP_*): main.ts has merged .env into the environment.
  *
- * A collector that is slow or away costs memory for the queue (2,048 spans; more are dropped) and nothing else.
+ * A collector that is slow or away costs only the queue's memory (2,048 spans; further ones are dropped).
  */
 import type { DiagLogger } from '@opentelemetry/api'
 import { diag, DiagLogLevel } from '@opentelemetry/api'
@@ -39,14 +39,14 @@ const NAME = 'resume-scoring-worker'
 const JSON_PROTOCOL = 'http/json'
 const PROTOCOLS = ['http/protobuf', JSON_PROTOCOL]
 
-/** Nothing waits for the collector. */
+/** Starts tracing and metrics; does not wait for the collector. */
 export async function openTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { settings, log } = options
   if (settings.protocol !== null && !PROTOCOLS.includes(settings.protocol)) {
     const advice = 'OTLP is spoken over HTTP only: OTEL_EXPORTER_OTLP_ENDPOINT has to be the HTTP port, 4318 as a rule'
     log.warn('OTEL_EXPORTER_OTLP_PROTOCOL is not known: http/protobuf is spoken', { advice })
   }
-  // The packages tell of variables that they cannot use while they read them.
+  // Set first: the packages report unusable variables while they read them.
   diag.setLogger(namesOnly(log), DiagLogLevel.WARN)
   try {
     return telemetryOver(await createExporters(settings), options)
@@ -55,7 +55,7 @@ export async function openTelemetry(options: TelemetryOptions): Promise<Telemetr
   }
 }
 
-/** The packages' own words hold values, and one may be a secret: of these only the variables' names are told, once each. */
+/** Logs only the names of unusable variables, each once: the packages' own messages contain values, which may be secrets. */
 function namesOnly(log: Log): DiagLogger {
   const told = new Set<string>()
   const tell = (message: string) => {
@@ -92,11 +92,11 @@ export function telemetryOver({ spans, metrics }: Exporters, options: TelemetryO
     request: (source) => traceRequest(tools, source),
     async flush() {
       await Promise.all([traces.forceFlush(), meters.forceFlush()])
-      // Of a batch that was on its way already.
+      // Also waits for a batch that was being sent already.
       await spans.forceFlush?.()
     },
     close() {
-      // What could not be sent by now is dropped, and the log has told of it.
+      // What could not be sent by now is dropped; the log says so already.
       for (const provider of [traces, meters]) provider.shutdown().catch(() => {})
     },
   }

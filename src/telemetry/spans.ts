@@ -23,12 +23,12 @@ export interface SpanSettings {
 
 export type SpanTools = ReturnType<typeof createSpanTools>
 
-/** Ends that are no error: the caller was answered, told to wait, or is answered by another message. */
+/** Endings that are not errors: the caller was answered, told to wait, or is answered through another message. */
 const FINE = new Set(['success', 'refused', 'duplicate'])
 /** Bounds for the histograms, as the conventions give them. */
 const SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 const TOKENS = Array.from({ length: 14 }, (_, power) => 4 ** power)
-/** What may be a model's name: a server could answer with anything, and no text must reach an attribute. */
+/** What may be a model's name. A server could answer with any text, and no text of a request may reach an attribute. */
 const MODEL_NAME = /^[\w.:/@+-]{1,100}$/
 
 /** @returns what all requests share */
@@ -36,7 +36,7 @@ export function createSpanTools(tracer: Tracer, meter: Meter, settings: SpanSett
   const { hostname, port, protocol } = new URL(settings.baseUrl)
   const client: Attributes = {
     'gen_ai.operation.name': 'chat',
-    // The conventions want the one whose API is spoken; the address tells whose server it is.
+    // The conventions want the provider whose API is used; the address tells whose server it is.
     'gen_ai.provider.name': 'openai',
     'gen_ai.request.model': settings.model,
     'server.address': hostname,
@@ -112,7 +112,7 @@ class RequestSpans implements RequestTrace {
     const [topic] = topics
     const [operation, type] = topic === undefined ? ['commit', 'settle'] : ['send', 'send']
     const destination = topic ?? this.#source.topic
-    // CLIENT, not PRODUCER: what is published carries the context of the request's producer on, not that of this span.
+    // CLIENT, not PRODUCER: the published messages carry the trace context of the request's producer, not that of this span.
     this.#publication = this.#child(`${operation} ${destination}`, SpanKind.CLIENT, performance.now(), {
       'messaging.system': 'kafka',
       'messaging.operation.name': operation,
@@ -125,7 +125,7 @@ class RequestSpans implements RequestTrace {
   ended(outcome: string, id: bigint | null): void {
     this.#publication?.end()
     this.#request.setAttribute('resume_scoring.outcome', outcome)
-    // As text: not every backend keeps 64 bits.
+    // As a string, because not every backend keeps 64-bit integers.
     if (id !== null) this.#request.setAttribute('resume_scoring.processing_id', id.toString())
     if (!FINE.has(outcome)) {
       this.#request.setAttribute('error.type', outcome)
@@ -162,9 +162,9 @@ function record(tokens: Histogram, count: number, shared: Attributes, type: 'inp
 }
 
 /**
- * The messaging conventions let a span that processes a single message be the child of the message's creation context, and want a
- * link to it as well. A request is one message and one span, with no other span around it, so both are given: the trace reads
- * from the producer to the result. `tracestate` is left out: it is the producer's free text.
+ * By the messaging conventions, a span that processes a single message may be a child of the message's creation context and should link
+ * to it. A request is one message and one span without an outer span, so it does both: the trace then runs from the producer to the
+ * result. `tracestate` is left out, because it is free text of the producer.
  */
 function creationOf(headers: Headers): { context: Context; links: Link[] } {
   const held = Object.entries(headers).find(([name]) => name.toLowerCase() === 'traceparent')?.[1]

@@ -5,10 +5,9 @@ import { VERSION } from '../lib/version.ts'
 import type { Telemetry } from './trace.ts'
 
 /**
- * Waits for no collector.
- * @param worker names this process among all
- * @returns null when no endpoint is set; or when the packages do not start with their variables, which the log tells: requests are
- * answered all the same
+ * Starts telemetry; does not wait for the collector.
+ * @param worker this process's unique name
+ * @returns null when no endpoint is set, and when the packages fail to start, which is logged; requests are answered all the same
  */
 export async function startTelemetry(config: Config, worker: string, log: Log): Promise<Telemetry | null> {
   const { telemetry: settings, kafka, provider } = config

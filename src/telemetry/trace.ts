@@ -1,17 +1,20 @@
-/** What the pipeline tells of a request for its trace; nothing here knows OpenTelemetry, which is loaded only when it is used. */
+/** What the pipeline reports for a request's trace. Does not import OpenTelemetry, which is loaded only when it is used. */
 import type { SourceMessage } from '../kafka/messages.ts'
 import type { Usage } from '../provider/reply.ts'
 
 export interface Telemetry {
   /** Begins the trace of one request, now. */
   request(source: SourceMessage): RequestTrace
-  /** Sends what is not sent yet; resolves when the collector has taken it. @throws what the exporters throw */
+  /**
+   * Sends what is not sent yet; resolves when the collector has taken it.
+   * @throws what the exporters throw
+   */
   flush(): Promise<void>
   /** Ends timers and connections; waits for nothing. */
   close(): void
 }
 
-/** What came of a wait for the budget. */
+/** How a wait for the budget ended. */
 export type WaitResult = 'granted' | 'refused' | 'too_long' | 'held_again'
 
 /** One HTTP request to the model. Times are on performance.now()'s clock, ms. */
@@ -19,27 +22,36 @@ export interface ModelCall {
   sinceMs: number
   tookMs: number
   maxCompletionTokens: number
-  /** As the provider names it; null: it did not. */
+  /** The model's name in the provider's answer; null: it gave none. */
   model: string | null
-  /** As billed; null: not told. */
+  /** Billed tokens; null: the provider did not say. */
   usage: Usage | null
   /** A code of errors.ts, or `aborted`; null: a usable answer. */
   failure: string | null
 }
 
 /**
- * The trace of one request, from the consumed message to the commit. It takes ids, names, codes and counts only: nothing of a
- * text, a name or a key, and no message of an exception.
+ * The trace of one request, from the consumed message to the commit. It takes only ids, codes, counts and names of topics and models:
+ * no text of a request, no personal name, no key, no exception's message.
  */
 export interface RequestTrace {
-  /** A wait at the gate and for the budget has ended just now. @param sinceMs when it began, on performance.now()'s clock */
+  /**
+   * A wait at the gate and for the budget has just ended.
+   * @param sinceMs when it began, on performance.now()'s clock
+   */
   waited(sinceMs: number, result: WaitResult): void
   called(call: ModelCall): void
   /** An answer has been verified just now. */
   verified(sinceMs: number): void
-  /** The handler is done. @param topics to which the outcome is to be published; empty for a skip */
+  /**
+   * The handler is done.
+   * @param topics the topics that the outcome will be published to; empty for a skip
+   */
   answered(topics: readonly string[]): void
-  /** The outcome and the offset are committed. @param outcome as in the log line */
+  /**
+   * The outcome and the offset are committed.
+   * @param outcome its name in the log line
+   */
   ended(outcome: string, id: bigint | null): void
   /** The message goes back to Kafka, or to the partition's next owner. */
   handedBack(): void

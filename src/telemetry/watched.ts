@@ -1,4 +1,4 @@
-/** Tells the log when a collector takes nothing: at the first failure, then at growing intervals, and when it takes data again. */
+/** Logs when a collector takes no data: at the first failure, then at growing intervals, and when it takes data again. */
 import type { ExportResult } from '@opentelemetry/core'
 import { ExportResultCode } from '@opentelemetry/core'
 import type { Log } from '../logging/log.ts'

@@ -121,7 +121,7 @@ describe('a Redis that refuses', () => {
     await redis.config('SET', ...off)
     expect(await Promise.all(writes)).toEqual(['OK', 'OK', 'OK'])
     expect(said('warn').map(({ fields }) => fields['reason'])).toEqual([code])
-    expect(said('info').map((line) => line.message)).toEqual(['Redis does it again'])
+    expect(said('info').map((line) => line.message)).toEqual(['Redis accepts commands again'])
   })
 
   test('as a replica does: the writes go through once it is a master again', async () => {

@@ -96,5 +96,5 @@ test('a Redis that goes away meanwhile is not the end of the worker', async () =
   redis.disconnect()
   const log = memoryLog()
   await preflightRedis(redis, redisKeys(''), loadConfig({ OPENAI_KEY: 'sk-test' }), log)
-  expect(log.lines).toMatchObject([{ level: 'debug', message: 'not looked at before the work' }])
+  expect(log.lines).toMatchObject([{ level: 'debug', message: 'a check at the start could not be made' }])
 })

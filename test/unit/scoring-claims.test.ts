@@ -67,5 +67,5 @@ test('the same holds of rare professions and hard turns of phrase, a quarter of 
 
 test('a line of claims that is none is named', () => {
   expect(() => readClaims('\n{"id":"a"}')).toThrow(/^line 2 of the claims: /)
-  expect(() => readClaims('{')).toThrow('line 1 of the claims is no JSON')
+  expect(() => readClaims('{')).toThrow('line 1 of the claims is not valid JSON')
 })

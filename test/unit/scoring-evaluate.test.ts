@@ -113,7 +113,7 @@ describe('a labelled set', () => {
   })
 
   test.each([
-    ['{', 'line 2 of the set is no JSON'],
+    ['{', 'line 2 of the set is not valid JSON'],
     ['{"id":"x"}', 'line 2 of the set: '],
     [text.split('\n')[0] ?? '', 'line 2 of the set: the id'],
     [(text.split('\n')[1] ?? '').replace('[0, 20]', '[20, 0]'), 'line 2 of the set: '],

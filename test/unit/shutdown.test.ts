@@ -53,9 +53,9 @@ test('a release that throws, rejects or hangs is named and keeps no other from i
   expect(released).toEqual(['first'])
   expect(told).toMatchObject({ aborted: true })
   expect(warnings).toEqual([
-    'not released: hangs: it takes too long',
-    'not released: rejects: gone',
-    'not released: throws: no such thing',
+    'could not release: hangs: it takes too long',
+    'could not release: rejects: gone',
+    'could not release: throws: no such thing',
   ])
 })
 

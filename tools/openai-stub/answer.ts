@@ -21,10 +21,10 @@ const MAX_QUOTE_CHARS = 160
 /** The share of a requirement's weighted words that the resume must contain for the requirement to count as met. */
 const SHARE_OF_WORDS = 0.6
 
-/** One of the alternatives is enough. */
+/** Separates alternatives, of which one is enough. */
 const ALTERNATIVES = /\s(или|либо|or)\s/i
 
-/** Words that every vacancy uses and that prove nothing. */
+/** Words that every vacancy uses. They prove nothing. */
 const EMPTY_WORDS = new Set(
   (
     'опыт опыта работы работа работать знание знания знать умение уверенное уверенный владение понимание принципов навыки ' +
@@ -44,7 +44,7 @@ function stem(word: string): string {
   return /^[a-z]{4,}s$/.test(lower) ? lower.slice(0, -1) : lower
 }
 
-/** Names of technologies weigh more than the words around them. */
+/** @returns the weight of these words: Latin ones, mostly names of technologies, count double */
 const weightOf = (words: readonly string[]) => words.reduce((sum, word) => sum + (/^[a-z]/.test(word) ? 2 : 1), 0)
 
 function telling(requirement: string): string[] {
@@ -128,8 +128,8 @@ function recommend(findings: readonly Finding[], score: number): string {
 }
 
 /**
- * Reads a resume against a vacancy: a requirement counts as met when at least 60 % of its telling words (Latin ones
- * count double) stand in the resume, in whatever inflection, or one of them where it names alternatives.
+ * Compares a resume with a vacancy. A requirement counts as met when the resume contains at least 60 % of its significant words (Latin
+ * ones count double), in any inflection; or one alternative where it names alternatives.
  * @returns the answer in the worker's own schema; equal texts give equal answers
  */
 export function answer({ requirements, resume }: Texts): Answer {

@@ -1,4 +1,4 @@
-/** The log of what arrived: bounded, without a text, for tests and audits. */
+/** A bounded log of the requests that arrived, without their texts, for tests and audits. */
 
 export interface Arrival {
   /** Counts from 1 since the start; entries that were dropped from the log keep their numbers. */
@@ -11,9 +11,9 @@ export interface Arrival {
   texts: string
   /** The text after `ref:` in the prompt. */
   ref: string | null
-  /** The beginning of a hash of the key it came with. */
+  /** The beginning of a hash of the request's API key. */
   key: string
-  /** null while it is unanswered; 0 when the connection was cut instead of an answer */
+  /** null while it is unanswered; 0 when the connection was cut instead of answering */
   status: number | null
   promptTokens: number
   completionTokens: number
@@ -34,7 +34,7 @@ export function createArrivals(capacity: number) {
   let billed = 0
 
   return {
-    /** Notes an arrival; the caller fills the entry in as it learns more. */
+    /** Adds an arrival; the caller fills the entry in as it learns more. */
     open(entry: Omit<Arrival, 'n'>): Arrival {
       total += 1
       const arrival = { n: total, ...entry }

@@ -21,13 +21,13 @@ export interface Completion {
   hasChoice: boolean
 }
 
-/** @returns tokens of the prompt, the answer's schema included */
+/** @returns tokens of the prompt including the answer's schema */
 export function promptTokensOf({ messages, schema }: ChatRequest): number {
   const contents = messages.map(({ text }) => text)
   return countPromptTokens(contents, schema === null ? '' : JSON.stringify(schema))
 }
 
-/** @returns the answer; one that needs more tokens than the request allows is cut, as the real ones are */
+/** @returns the answer; it is cut off when it needs more tokens than the request allows, like a real model's */
 export function complete(request: ChatRequest, texts: Texts, profile: Profile, promptTokens: number): Completion {
   const opinion = answer(texts)
   const whole = JSON.stringify(request.schema === null ? opinion : conform(request.schema, opinion))

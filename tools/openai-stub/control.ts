@@ -59,7 +59,7 @@ function parsed<T>(schema: z.ZodType<T>, text: string, use: (value: T) => unknow
   try {
     json = JSON.parse(text)
   } catch {
-    return bad('the body is no JSON')
+    return bad('the body is not valid JSON')
   }
   const result = schema.safeParse(json)
   return result.success ? { status: 200, body: use(result.data) } : bad(z.prettifyError(result.error))

@@ -35,7 +35,7 @@ export interface Decision {
   reply: Reply
   delivery: Delivery | null
   waitMs: number
-  /** of a trickle */
+  /** ms between two bytes of a trickle */
   byteDelayMs: number
 }
 
@@ -97,14 +97,14 @@ function limitProblem({ limits, now }: Brain, { model }: ChatRequest, tokens: nu
 }
 
 /**
- * Answers at once with what will be sent; the arrival is filled in and counted in the windows.
+ * Decides at once what will be sent. Fills the arrival in and counts it in the windows.
  * @param path without its query; Azure's names the deployment
  */
 export function decide(brain: Brain, arrival: Arrival, key: string, path: string, body: string): Decision {
   const { profile, settings, limits, misbehaviour, now } = brain
   const denied = keyProblem(key, settings.keys)
   const request = denied ?? readRequest(body, profile, deploymentOf(path), settings.models)
-  // Counted after the limits are checked: a request must not be refused because of itself.
+  // The limits are checked before the request is counted, so that it is not refused because of itself.
   const counted = (decision: Decision, billedTokens = 0): Decision => {
     limits.countRequest(now())
     if (billedTokens > 0) limits.countTokens(now(), billedTokens)
@@ -165,7 +165,7 @@ function answerWith(
     arrival.completionTokens = told.completionTokens
   }
   const done = counted(decision, billed ? billedTokens : 0)
-  // After the counting: the headers report what remains after this request.
+  // Added after the counting, so that the headers report what remains after this request.
   done.reply.headers = { ...commonHeaders(brain, arrival.id), ...done.reply.headers }
   return done
 }

@@ -1,4 +1,4 @@
-/** Writes a reply to its connection, intact or spoiled as the fault asks. */
+/** Writes a reply to its connection, intact or broken in the way that the fault names. */
 import type { ServerResponse } from 'node:http'
 import type { Delivery, Reply } from './faults.ts'
 

@@ -43,9 +43,9 @@ export type Fault =
   | { problem: (facts: Facts) => Problem | null }
   /** Another answer, billed as usual. */
   | { completion: (completion: Completion, facts: Facts) => Completion }
-  /** Other bytes; billed when the status is 200. */
+  /** Other bytes instead of the reply; billed when the status is 200. */
   | { reply: (reply: Reply, facts: Facts) => Reply }
-  /** The right bytes, badly delivered; billed, because the model did the work. */
+  /** The right bytes, badly delivered; billed, because the model has answered. */
   | { delivery: Delivery }
   | { slow: true }
 
@@ -117,7 +117,7 @@ const ERRORS = {
   billing_not_active: problem(() => problems.billingNotActive),
   billing_hard_limit: problem(() => problems.billingHardLimit),
   unauthorized: problem(({ key }) => problems.unauthorized(key)),
-  /** The whole key stands in the error, as careless servers have it. */
+  /** The error contains the whole key, as with careless servers. */
   echo_key: problem(({ key }) => problems.unauthorized(key, true)),
   territory: problem(() => problems.territory),
   model_not_found: problem(({ request }) => problems.modelNotFound(request.model)),

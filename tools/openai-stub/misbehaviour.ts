@@ -1,8 +1,8 @@
-/** Decides which request meets which fault. */
+/** Decides which fault each request gets. */
 import type { Fault, FaultName, FaultOptions } from './faults.ts'
 import { FAULTS } from './faults.ts'
 
-/** A spell of trouble. It ends when any of its bounds is reached; without one it lasts until it is lifted. */
+/** A period with a fault. It ends when any of its bounds is reached; without bounds it lasts until it is lifted. */
 export interface Spell extends FaultOptions {
   fault: FaultName
   /** How many requests it affects. */
@@ -23,7 +23,7 @@ export interface Trouble {
   options: FaultOptions
 }
 
-/** What decides about a request. */
+/** The facts of a request that decide which fault it gets. */
 export interface Suspect {
   /** All texts of its prompt. */
   texts: readonly string[]
@@ -72,8 +72,9 @@ export function createMisbehaviour(now: () => number) {
     },
     active: () => spells.map(({ id, fault, match, left, seen }) => ({ id, fault, match, left, seen })),
     /**
-     * The fault that this request meets, and counts it: the one it asks for first, else that of the oldest matching spell.
-     * @param applies false when the fault has nothing to do with the request: then it is not counted
+     * Finds and counts the fault of a request: the one that its prompt asks for, else that of the oldest matching spell.
+     * @param applies tells whether a fault can apply to the request; one that cannot is not counted
+     * @returns the fault; null for none
      */
     meet: (suspect: Suspect, applies: (trouble: Trouble) => boolean): Trouble | null => {
       const own = wished(suspect)

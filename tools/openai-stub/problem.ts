@@ -1,6 +1,6 @@
-/** An error of the server, whatever form it is written in. */
+/** An error of the server, independent of the form in which it is written. */
 
-/** Something to tell the client with an error status, in OpenAI's words; `render` puts it into the server's own form. */
+/** An error status and message in OpenAI's words; `render` puts them into the server's own form. */
 export interface Problem {
   status: number
   message: string

@@ -1,4 +1,4 @@
-/** The servers that this one can be: what each understands, and how each words its errors. */
+/** The servers that this one can imitate: what each understands, and how it words its errors. */
 import type { Gateway } from './gateways.ts'
 import { GATEWAYS } from './gateways.ts'
 import type { Problem } from './problem.ts'
@@ -131,13 +131,13 @@ export function renderProblem(profile: ProfileName, problem: Problem): string {
   return JSON.stringify({ error: { message, type, param, code } }, null, 2)
 }
 
-/** Azure names its deployment in the path as well: `/openai/deployments/NAME/chat/completions`. */
+/** @returns the deployment in Azure's path, `/openai/deployments/NAME/chat/completions`; null for other paths */
 export function deploymentOf(path: string): string | null {
   const found = /\/openai\/deployments\/([^/]+)\/chat\/completions$/.exec(path)
   return found?.[1] === undefined ? null : decodeURIComponent(found[1])
 }
 
-/** The model that a deployment of Azure stands for: what comes back is the model's name, not the deployment's. */
+/** The model behind Azure's deployments. Azure's answers name the model, not the deployment. */
 const AZURE_MODEL = 'gpt-4.1-mini-2025-04-14'
 
 /** @returns the model's name in the answer */

@@ -3,7 +3,7 @@
 const MAX_REQUIREMENTS = 7
 const MAX_REQUIREMENT_CHARS = 160
 
-/** Characters of a vacancy that are read: the rest of an over-long one adds no key requirement. */
+/** How many characters of a vacancy are read; the rest of a longer one is ignored. */
 const MAX_CHARS_READ = 20_000
 
 const WANTED = /(требован|ожида|нужн|необходим|ищем|requirement|must have|looking for|you have|qualification)/i
@@ -44,8 +44,8 @@ function split(lines: readonly string[], separator: RegExp): string[] {
 }
 
 /**
- * The points under a heading that speaks of requirements, where there is one, else all points; a running text is split
- * by sentences, and where these are fewer than three by commas.
+ * Takes the points under a heading about requirements if there is one, else all points. Running text is split into sentences, or at
+ * commas when there are fewer than three sentences.
  * @returns at most 7 requirements, in their order, none twice; none for an empty text
  */
 export function splitRequirements(text: string): string[] {

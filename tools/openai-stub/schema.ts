@@ -1,4 +1,4 @@
-/** The answer's JSON schema: what a strict one must look like, and how an answer is brought into its shape. */
+/** The answer's JSON schema: checks what strict mode accepts, and brings an answer into the schema's shape. */
 
 type Schema = Record<string, unknown>
 
@@ -92,8 +92,8 @@ function conformArray(schema: Schema, value: unknown, root: Schema): unknown[] {
 }
 
 /**
- * Brings a value into a schema's shape, in the schema's own order of keys: what the schema does not name is left out,
- * what it asks for beyond the value gets the plainest value that fits.
+ * Brings a value into a schema's shape, in the schema's order of keys. Keys that the schema does not name are left out; missing ones get
+ * the simplest value that fits.
  */
 export function conform(node: unknown, value: unknown, root: Schema = isObject(node) ? node : {}): unknown {
   const schema = resolve(node, root)

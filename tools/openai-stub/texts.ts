@@ -31,8 +31,8 @@ function find(name: string, messages: readonly Message[]): string | null {
 }
 
 /**
- * The delimited blocks where a prompt has them; else the first user message is the vacancy and the last one the resume.
- * @returns empty texts when no user says anything
+ * Takes the prompt's delimited blocks if it has them; else the first user message is the vacancy and the last one the resume.
+ * @returns the texts, empty when there is no user message
  */
 export function findTexts(messages: readonly Message[]): Texts {
   const users = messages.filter(({ role }) => role === 'user')
@@ -52,7 +52,7 @@ export function hashTexts({ requirements, resume }: Texts): string {
     .slice(0, 16)
 }
 
-/** A test's own name for a request, written anywhere in its texts: `ref:abc-1`. It stands in the log of arrivals. */
+/** A test's own name for a request, anywhere in its texts: `ref:abc-1`. The log of arrivals shows it. */
 const REFERENCE = /\bref:([\w-]{1,64})/
 
 /** @returns the name, or null */

@@ -1,4 +1,4 @@
-/** Reads the body of a chat completion as the real servers do: what they refuse is refused here, in their words. */
+/** Reads the body of a chat completion request, and refuses what the real servers refuse, in their words. */
 import { modelNotFound, unsupportedParameter } from './problems.ts'
 import type { Problem, Profile } from './profiles.ts'
 import { invalid } from './profiles.ts'
@@ -151,7 +151,7 @@ function parameterProblem(body: Record<string, unknown>, model: string, profile:
   return invalid(message, 'temperature', 'unsupported_value')
 }
 
-/** Tells a refusal from a request. */
+/** @returns whether this is an error rather than a request */
 export const isProblem = (value: unknown): value is Problem => isObject(value) && 'status' in value
 
 /**

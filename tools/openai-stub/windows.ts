@@ -1,7 +1,7 @@
 /** Counts arrivals in rolling windows, as a provider does: to enforce limits, and to report the maximum to an audit. */
 import type { Axis } from './problems.ts'
 
-/** What is enforced; null or absent: no limit. */
+/** The enforced limits; null or absent: no limit. */
 export interface Limits {
   rpm?: number | null
   rpd?: number | null
@@ -12,7 +12,7 @@ export interface Limits {
 }
 
 /**
- * A rolling window: a weight that arrived at t counts until t + windowMs.
+ * Makes a rolling window: a weight that arrived at t counts until t + windowMs.
  * @param stepMs weights that arrive within one step count as one entry, at the time of the last one: this bounds the memory,
  *   and makes the window up to one step too strict
  */
@@ -94,7 +94,7 @@ export interface AxisStatus {
   most: number
 }
 
-/** The limit that headers show where none is enforced: more than any client sends. */
+/** The limit that headers show when none is enforced: more than any client sends. */
 const BOUNDLESS = { requests: 1_000_000, tokens: 1_000_000_000 }
 
 /** All axes of one server. Times are ms of one clock that does not go back. */

@@ -54,7 +54,7 @@ export function readClaims(text: string): ClaimedCase[] {
     try {
       value = JSON.parse(json)
     } catch {
-      throw new Error(`line ${index + 1} of the claims is no JSON`)
+      throw new Error(`line ${index + 1} of the claims is not valid JSON`)
     }
     const parsed = line.safeParse(value)
     if (!parsed.success) throw new Error(`line ${index + 1} of the claims: ${z.prettifyError(parsed.error)}`)

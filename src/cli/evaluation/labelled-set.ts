@@ -30,7 +30,7 @@ export function readSet(text: string): Labelled[] {
     try {
       value = JSON.parse(line)
     } catch {
-      throw new Error(`line ${number} of the set is no JSON`)
+      throw new Error(`line ${number} of the set is not valid JSON`)
     }
     const parsed = labelled.safeParse(value)
     if (!parsed.success) throw new Error(`line ${number} of the set: ${z.prettifyError(parsed.error)}`)
