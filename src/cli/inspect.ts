@@ -16,7 +16,9 @@ import { findCopies, headerOf, readFields, scoringHeaders } from './copies.ts'
 import { defineCommand, readDuration, readId } from './define.ts'
 import type { Obstacles } from './inspect-lines.ts'
 import { inspectLines } from './inspect-lines.ts'
-import { holdsOfPartition } from '../ops/fleet.ts'
+import { holdsOfPartition, scopesOfPartition } from '../ops/fleet.ts'
+import { failuresOf } from '../provider/holds.ts'
+import type { Hold } from '../provider/holds.ts'
 import type { RedisHalf } from '../ops/fleet-status.ts'
 import { readRedisHalf } from '../ops/fleet-status.ts'
 import { shownKey } from '../ops/foreign-keys.ts'
@@ -41,11 +43,13 @@ export const run: Command = defineCommand(
   async ({ values, positionals, config, signal }) => {
     const id = readId('ID', positionals[0] ?? '')
     const sinceMs = Date.now() - readDuration('--since', values.since)
-    const { record, fleet } = await withRedis(config.redis, signal, (redis, keys) => readRedis(redis, keys, config, id))
+    const { record, fleet, failing } = await withRedis(config.redis, signal, (redis, keys) =>
+      readRedis(redis, keys, config, id),
+    )
     const facts = await readKafka(config, { id, record, sinceMs, signal })
     const conclusion = conclude(facts)
     const isHeld = conclusion.state === 'waiting' || conclusion.state === 'in_backlog'
-    const obstacles = obstaclesOf(facts, fleet, config.kafka.groupId)
+    const obstacles = obstaclesOf(facts, fleet, failing, config.kafka.groupId)
     const document = { processingId: id, ...conclusion, ...facts, ...(isHeld ? { obstacles } : {}) }
     return { document, lines: inspectLines(id, conclusion, facts, isHeld ? obstacles : null) }
   },
@@ -56,11 +60,13 @@ async function readRedis(redis: Redis, keys: RedisKeys, config: Config, id: bigi
     inspectId(redis, keys, id),
     readRedisHalf(redis, keys, config, promptVersion),
   ])
-  return { record, fleet }
+  const partition = record.claim?.owner.partition
+  const scopes = partition === undefined ? null : scopesOfPartition(fleet.workers, config.kafka.groupId, partition)
+  return { record, fleet, failing: scopes === null ? [] : await failuresOf(redis, keys, scopes, id) }
 }
 
-/** @returns what the request waits for: holds of the worker that has its partition, the budget, or a worker for its partition */
-function obstaclesOf({ claim, requests }: Facts, fleet: RedisHalf, group: string): Obstacles {
+/** @returns what the request waits for: holds of the worker that has its partition, its failures, the budget, or a worker for its partition */
+function obstaclesOf({ claim, requests }: Facts, fleet: RedisHalf, failing: readonly Hold[], group: string): Obstacles {
   const { workers, current, old, budget } = fleet
   const due = requests.find(({ standing, foreignKey }) => standing === 'due' && foreignKey === null)
   const partition = claim?.owner.partition ?? due?.partition ?? 0
@@ -68,7 +74,7 @@ function obstaclesOf({ claim, requests }: Facts, fleet: RedisHalf, group: string
   const isServed = workers.some(({ settings, partitions }) => settings === null || partitions.includes(partition))
   return {
     // A worker of an older version does not report its scopes, so count every hold that concerns more than one request.
-    holds: own ?? current.filter(({ holdsOthers }) => holdsOthers),
+    holds: [...(own ?? current.filter(({ holdsOthers }) => holdsOthers)), ...failing],
     budget,
     unservedPartition: isServed ? null : partition,
   }

@@ -6,9 +6,11 @@ import type { KafkaClients } from '../kafka/clients.ts'
 import { createOffsetsView } from '../kafka/offsets-view.ts'
 import { pause } from '../lib/abortable.ts'
 import { silent } from '../logging/log.ts'
-import { holdsOfPartition } from '../ops/fleet.ts'
+import { holdsOfPartition, scopesOfPartition } from '../ops/fleet.ts'
 import type { RedisHalf } from '../ops/fleet-status.ts'
 import { readRedisHalf } from '../ops/fleet-status.ts'
+import type { Hold } from '../provider/holds.ts'
+import { failuresOf } from '../provider/holds.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import { promptVersion } from '../scoring/prompt-version.ts'
 import { withRedis } from './connections.ts'
@@ -82,7 +84,10 @@ async function look(
   if (claim !== null && claim.state !== 'open') return line('answered', 'it is answered, and about to be published')
   const here = backlog.find((each) => each.partition === partition)
   const before = here === undefined ? 0n : offset - (here.committed ?? here.low)
-  return whyItWaits(fleet, { group: kafka.groupId, partition, before: claim === null ? before : null }, Date.now())
+  const scopes = scopesOfPartition(fleet.workers, kafka.groupId, partition)
+  const failing = scopes === null ? [] : await failuresOf(redis, keys, scopes, id)
+  const waiting = { group: kafka.groupId, partition, before: claim === null ? before : null, failing }
+  return whyItWaits(fleet, waiting, Date.now())
 }
 
 export interface Waiting {
@@ -90,10 +95,16 @@ export interface Waiting {
   partition: number
   /** Uncommitted messages before it in its partition; null: a worker has taken it. */
   before: bigint | null
+  /** Scopes in which its calls fail, though no other request is held. */
+  failing: readonly Hold[]
 }
 
-/** @returns what a request that is not being asked waits for: a worker, a hold, the budget, or those before it */
-export function whyItWaits(fleet: RedisHalf, { group, partition, before }: Waiting, nowMs: number): StandingLine {
+/** @returns what a request that is not being asked waits for: a worker, a hold, an end of its failures, the budget, or those before it */
+export function whyItWaits(
+  fleet: RedisHalf,
+  { group, partition, before, failing }: Waiting,
+  nowMs: number,
+): StandingLine {
   const { workers, current, budget } = fleet
   if (workers.length === 0) return line('nobody', 'it waits in the backlog: no worker is alive')
   const holds = holdsOfPartition(workers, current, group, partition) ?? current.filter(({ holdsOthers }) => holdsOthers)
@@ -101,6 +112,7 @@ export function whyItWaits(fleet: RedisHalf, { group, partition, before }: Waiti
   if (hold !== undefined && hold.code === null)
     return line('paused', 'paused by the operator: `npm run resume` ends it')
   if (hold !== undefined) return line(`hold ${hold.code}`, `calls are held (${hold.code}): ${hold.remedy}`)
+  if (failing[0] !== undefined) return failingLine(failing[0])
   if (!budget.open) return line('shut', 'the budget is shut until a worker has opened or rebuilt it')
   const blockedMs = budget.axes
     .filter(({ free }) => free === 0)
@@ -118,5 +130,8 @@ export function whyItWaits(fleet: RedisHalf, { group, partition, before }: Waiti
     return line('backlog', `it waits in the backlog, with ${before < 0n ? 0n : before} messages before it`)
   return line('taken', 'a worker has it, and waits for its turn')
 }
+
+const failingLine = ({ code, cause, remedy }: Hold) =>
+  line(`fails ${code}`, `calls fail (${code}: ${cause}) and are repeated${remedy === '' ? '' : `; ${remedy}`}`)
 
 const line = (kind: string, text: string): StandingLine => ({ kind, line: text, turnAtMs: null })

@@ -142,9 +142,13 @@ export function holdsOfPartition(
   group: string,
   partition: number,
 ): Hold[] | null {
-  const owner = workers.find((each) => each.settings?.group === group && each.partitions.includes(partition))
-  return owner?.scopes == null ? null : holdsOf(owner.scopes, holds)
+  const identity = scopesOfPartition(workers, group, partition)
+  return identity === null ? null : holdsOf(identity, holds)
 }
+
+/** @returns the scopes that calls for a partition's requests pass; null when no known live worker has the partition */
+export const scopesOfPartition = (workers: readonly LiveWorker[], group: string, partition: number) =>
+  workers.find((each) => each.settings?.group === group && each.partitions.includes(partition))?.scopes ?? null
 
 /** Settings that are compared between live workers and this machine, with their names for people. */
 const COMPARED: Record<keyof FleetSettings, string> = {

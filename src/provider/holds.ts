@@ -89,27 +89,48 @@ export async function readHolds(redis: Redis, keys: RedisKeys): Promise<Hold[]> 
   const holds: Hold[] = isPaused ? [pauseHold(pause)] : []
   const found = await Promise.all(scopes.toSorted().map((scope) => redis.hgetall(keys.hold(scope))))
   for (const [index, fields] of found.entries()) {
-    const code = fields['code'] as FailureCode | undefined
+    const hold = holdFrom(scopes.toSorted()[index] ?? '', fields)
     // The hash has expired and its name has not: no call has been made for an hour.
-    if (code === undefined) continue
-    const count = (name: string) => Number(fields[name] ?? 0)
+    if (hold === null) continue
     // A probe under way may wait long for the budget; its lease is renewed meanwhile.
-    const dueAtMs = Math.max(count('next'), count('probeUntil'))
-    holds.push({
-      scope: scopes.toSorted()[index] ?? '',
-      code,
-      cause: fields['cause'] ?? '',
-      holdsOthers: 'held' in fields,
-      sinceMs: count('since'),
-      requests: count('requests'),
-      failures: count('failures'),
-      probes: count('probes'),
-      nextProbeAtMs: 'next' in fields ? count('next') : null,
-      abandoned: 'held' in fields && !isPaused && dueAtMs < overdueBeforeMs,
-      remedy: FAILURES[code].remedy ?? '',
-    })
+    const dueAtMs = Math.max(Number(fields['next'] ?? 0), Number(fields['probeUntil'] ?? 0))
+    holds.push({ ...hold, abandoned: hold.holdsOthers && !isPaused && dueAtMs < overdueBeforeMs })
   }
   return holds
+}
+
+/**
+ * @param identity of the worker that has the request
+ * @returns why its calls fail although no call is held: it has failed in this scope, or nothing can succeed there until the cause is mended
+ * @throws as ioredis does
+ */
+export async function failuresOf(redis: Redis, keys: RedisKeys, identity: Identity, id: bigint): Promise<Hold[]> {
+  const scopes = Object.values(identity)
+  const found = await Promise.all(scopes.map((scope) => redis.hgetall(keys.hold(scope))))
+  return found.flatMap((fields, index) => {
+    const hold = holdFrom(scopes[index] ?? '', fields)
+    return hold !== null && !hold.holdsOthers && (`f:${id}` in fields || isForGood(hold)) ? [hold] : []
+  })
+}
+
+/** @returns null for no fields; whether it is abandoned is not looked at */
+function holdFrom(scope: string, fields: Record<string, string>): Hold | null {
+  const code = fields['code'] as FailureCode | undefined
+  if (code === undefined) return null
+  const count = (name: string) => Number(fields[name] ?? 0)
+  return {
+    scope,
+    code,
+    cause: fields['cause'] ?? '',
+    holdsOthers: 'held' in fields,
+    sinceMs: count('since'),
+    requests: count('requests'),
+    failures: count('failures'),
+    probes: count('probes'),
+    nextProbeAtMs: 'next' in fields ? count('next') : null,
+    abandoned: false,
+    remedy: FAILURES[code].remedy ?? '',
+  }
 }
 
 function pauseHold(fields: Record<string, string>): Hold {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Pass } from '../../src/provider/gate-scripts.ts'
 import type { Identity, Outcome } from '../../src/provider/holds.ts'
-import { holdsOf, pauseFleet, resumeFleet } from '../../src/provider/holds.ts'
+import { failuresOf, holdsOf, pauseFleet, resumeFleet } from '../../src/provider/holds.ts'
 import { waitUntil } from '../support/wait.ts'
 import { call, holds, keys, later, never, outage, prefix, redis, scopes, through, waiting, worker } from './gates.ts'
 
@@ -32,6 +32,15 @@ describe('what begins a hold', () => {
     expect(gate.lines.filter((line) => line.includes('one request fails again and again'))).toHaveLength(1)
     expect((await call(gate, 'other', 'answered')).pass.probe).toBeNull()
     expect(await holds()).toEqual([])
+  })
+
+  test('one request alone: its own failures are told of it, and of others when nothing can succeed there', async () => {
+    const failing = async (id: bigint) => (await failuresOf(redis, keys, scopes(), id)).map(({ code }) => code)
+    const gate = worker()
+    await call(gate, '1', 'outage')
+    expect([await failing(1n), await failing(2n)]).toEqual([['outage'], []])
+    await call(gate, '1', 'unauthorized')
+    expect([await failing(1n), await failing(2n)]).toEqual([['unauthorized'], ['unauthorized']])
   })
 
   test('a bad text among answered ones never does', async () => {

@@ -75,6 +75,15 @@ test.each<[string, Partial<RedisHalf>, Partial<Waiting>, string]>([
     'it waits in the backlog, with 4 messages before it',
   ],
   [
+    'an end of its own failures, before the budget',
+    { budget: spent },
+    {
+      before: null,
+      failing: [{ ...hold('unauthorized', 'key:a'), holdsOthers: false, cause: 'HTTP 401 at https://m/v1, attempt 3' }],
+    },
+    'calls fail (unauthorized: HTTP 401 at https://m/v1, attempt 3) and are repeated; mend it',
+  ],
+  [
     'a shut budget',
     { budget: { ...budget, open: false } },
     {},
@@ -94,5 +103,7 @@ test.each<[string, Partial<RedisHalf>, Partial<Waiting>, string]>([
   ],
   ['its turn', {}, { before: null }, 'a worker has it, and waits for its turn'],
 ])('it waits for %s', (_name, fields, waiting, told) => {
-  expect(whyItWaits(fleet(fields), { group: 'g', partition: 0, before: 4n, ...waiting }, NOON).line).toBe(told)
+  expect(whyItWaits(fleet(fields), { group: 'g', partition: 0, before: 4n, failing: [], ...waiting }, NOON).line).toBe(
+    told,
+  )
 })

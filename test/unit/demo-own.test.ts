@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { tellTroubles } from '../../tools/demo/own.ts'
+import { costLine, tellTroubles } from '../../tools/demo/own.ts'
 
 test('each warning and error of the worker is told once, and nothing else', () => {
   const dir = mkdtempSync(join(tmpdir(), 'demo-own-'))
@@ -20,4 +20,17 @@ test('each warning and error of the worker is told once, and nothing else', () =
   log('WARN ', 'calls are held')
   look()
   expect(told.slice(1)).toEqual(['  the worker says: calls are held'])
+})
+
+test('before a live run the model and its address are named, whatever they are', () => {
+  const provider = {
+    model: 'qwen3',
+    maxCompletionTokens: 1_000,
+    responseFormat: 'json_schema',
+    baseUrl: 'https://gateway.example/v1?key=secret',
+  }
+  const stage = { config: { provider, verdictMinScore: 50 } } as unknown as Parameters<typeof costLine>[1]
+  expect(costLine({ resume: 'Kafka', requirements: 'Kafka' }, stage)).toMatch(
+    /^qwen3 at https:\/\/gateway\.example\/v1 answers: one call of about \d+ prompt tokens/,
+  )
 })

@@ -44,7 +44,7 @@ const INTRO = [
 
 const USAGE = `usage: npm run demo [-- --resume FILE --requirements FILE [--live]]
   FILE is a text (.txt, .md), .pdf or .docx; - is standard input
-  --live  GPT answers instead of the stand-in, with the OPENAI_KEY and other OPENAI_ settings of the environment`
+  --live  the model of OPENAI_MODEL at OPENAI_BASE_URL answers instead of the stand-in; needs OPENAI_KEY`
 
 const NEXT = [
   'What to try next:',

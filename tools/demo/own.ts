@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KafkaClients } from '../../src/kafka/clients.ts'
 import { abortable } from '../../src/lib/abortable.ts'
+import { shownAddress } from '../../src/lib/address.ts'
 import { stringifyExact } from '../../src/lib/json.ts'
 import { sanitize } from '../../src/lib/sanitize.ts'
 import type { Texts } from '../../src/lib/sanitize.ts'
@@ -25,10 +26,10 @@ const LOOK_MS = 1_000
 
 /** @returns a sentence for before a live run, which says what it costs at most */
 export function costLine(texts: Texts, { config }: Stage): string {
-  const { model, maxCompletionTokens, responseFormat } = config.provider
+  const { model, maxCompletionTokens, responseFormat, baseUrl } = config.provider
   const prompt = buildPrompt(sanitize(texts).texts, { responseFormat, verdictMinScore: config.verdictMinScore })
   const { tokens } = createTokenEstimator(model).estimate(prompt)
-  return `GPT answers: ${model}, one call of about ${tokens} prompt tokens and at most ${maxCompletionTokens} completion tokens (a second one if the answer is unusable), billed to your OPENAI_KEY.`
+  return `${model} at ${shownAddress(baseUrl)} answers: one call of about ${tokens} prompt tokens and at most ${maxCompletionTokens} completion tokens (a second one if the answer is unusable), billed to your OPENAI_KEY.`
 }
 
 /** @returns whether it was scored; @throws Error when nothing comes in time */
