@@ -124,7 +124,7 @@ describe.concurrent('a worker that is killed', () => {
       expect(world.notifications().every(({ success }) => success)).toBe(true)
       expect(await world.redis.exists(...IDS.map((id) => `${world.keyPrefix}processed_messages:${id}`))).toBe(5)
       const calls = callsById(stub.arrivals())
-      expect(calls.get(`${TARGET}`)).toBe(point.calls)
+      expect(calls.get(`${TARGET}`), evidence(world, stub)).toBe(point.calls)
       for (const id of IDS.map(String)) {
         const paid = before.called.get(id) ?? 0
         expect(calls.get(id), `calls for ${id}`).toBe(before.kept.has(id) ? paid : paid + 1)
@@ -141,6 +141,12 @@ async function stateAfterDeath(world: World, stub: Stub) {
     if (state === 'answered') kept.add(id)
   }
   return { called: callsById(stub.arrivals()), kept }
+}
+
+/** @returns the calls of the target and what the workers said, for a failure that does not come twice */
+function evidence(world: World, stub: Stub): string {
+  const calls = stub.arrivals().filter(({ ref }) => ref === `${TARGET}`)
+  return [JSON.stringify(calls), ...world.workers.map(({ lines }) => lines.join('\n'))].join('\n---\n')
 }
 
 /** Resolves when the worker has seen all ids once more: what it would publish twice, it has published then. */
