@@ -124,7 +124,7 @@ describe.concurrent('a worker that is killed', () => {
       expect(world.notifications().every(({ success }) => success)).toBe(true)
       expect(await world.redis.exists(...IDS.map((id) => `${world.keyPrefix}processed_messages:${id}`))).toBe(5)
       const calls = callsById(stub.arrivals())
-      expect(calls.get(`${TARGET}`), evidence(world, stub)).toBe(point.calls)
+      expect(calls.get(`${TARGET}`), `calls: ${evidence(world, stub)}`).toBe(point.calls)
       for (const id of IDS.map(String)) {
         const paid = before.called.get(id) ?? 0
         expect(calls.get(id), `calls for ${id}`).toBe(before.kept.has(id) ? paid : paid + 1)
