@@ -73,7 +73,11 @@ export async function startGuarded(spec: GuardedSpec, signal: AbortSignal): Prom
       return child.pid ?? 0
     },
     dir: spec.dir,
-    stop: guard.close,
+    stop: async () => {
+      await guard.close()
+      // The guard has killed it: until this process has noticed, its id still counts as taken.
+      await ended(child, GRACE_MS)
+    },
     kill: async (name) => {
       child.kill(name)
       if (name !== 'SIGSTOP' && name !== 'SIGCONT') await ended(child, GRACE_MS)
