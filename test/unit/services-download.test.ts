@@ -11,7 +11,7 @@ test.each([
   ['status code: 407, reason phrase: Proxy Authentication Required', /behind a proxy, name it in/],
   // What Maven says of no network at all, when it has never downloaded anything.
   [
-    "\u001B[0m[ERROR] No plugin found for prefix 'dependency' in the current project and in the plugin groups [org.apache.maven.plugins] available from the repositories [local (/root/.m2), central (https://repo.maven.apache.org/maven2)] -> [Help 1]\n[ERROR] \n[ERROR] Re-run Maven using the -X switch",
+    "\u001B[0m[ERROR] No plugin found for prefix 'dependency' in the current project and in the plugin groups [org.apache.maven.plugins] available from the repositories [local (/home/someone/.m2), central (https://repo.maven.apache.org/maven2)] -> [Help 1]\n[ERROR] \n[ERROR] Re-run Maven using the -X switch",
     /behind a proxy, name it in .*HTTPS_PROXY/,
   ],
   ['PKIX path building failed', /the certificate is not trusted/],
