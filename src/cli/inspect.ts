@@ -62,7 +62,7 @@ async function readRedis(redis: Redis, keys: RedisKeys, config: Config, id: bigi
   ])
   const partition = record.claim?.owner.partition
   const scopes = partition === undefined ? null : scopesOfPartition(fleet.workers, config.kafka.groupId, partition)
-  return { record, fleet, failing: scopes === null ? [] : await failuresOf(redis, keys, scopes, id) }
+  return { record, fleet, failing: await failuresOf(redis, keys, scopes, id) }
 }
 
 /** @returns what the request waits for: holds of the worker that has its partition, its failures, the budget, or a worker for its partition */

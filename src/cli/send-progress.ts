@@ -85,7 +85,7 @@ async function look(
   const here = backlog.find((each) => each.partition === partition)
   const before = here === undefined ? 0n : offset - (here.committed ?? here.low)
   const scopes = scopesOfPartition(fleet.workers, kafka.groupId, partition)
-  const failing = scopes === null ? [] : await failuresOf(redis, keys, scopes, id)
+  const failing = await failuresOf(redis, keys, scopes, id)
   const waiting = { group: kafka.groupId, partition, before: claim === null ? before : null, failing }
   return whyItWaits(fleet, waiting, Date.now())
 }

@@ -30,8 +30,11 @@ const INVISIBLE_ASTRAL = /\ud82f[\udca0-\udca3]|\ud834[\udd73-\udd7a]|[\udb40-\u
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 /** Of each UTF-16 unit: 1 when a text with it needs a closer look. Most texts have none, and a table finds that out soonest. */
 const suspicious = (() => {
-  const anyOf = new RegExp(`[${INVISIBLE_RANGES.join('')}\\u200c\\ud800-\\udfff]`)
-  return Uint8Array.from({ length: 65_536 }, (_, code) => Number(anyOf.test(String.fromCharCode(code))))
+  const anyOf = new RegExp(`[${INVISIBLE_RANGES.join('')}\\u200c\\ud800-\\udfff]+`, 'g')
+  const units = Buffer.from(Uint16Array.from({ length: 65_536 }, (_, code) => code).buffer).toString('utf16le')
+  const table = new Uint8Array(units.length)
+  for (const { index, 0: run } of units.matchAll(anyOf)) table.fill(1, index, index + run.length)
+  return table
 })()
 
 function isSuspicious(text: string): boolean {

@@ -19,7 +19,16 @@ import { createOpenaiCall, isSuccess } from './openai-call.ts'
 import type { Question, Reply, Said, Usage } from './reply.ts'
 import type { Exchange, Transport } from './transport.ts'
 import type { Trial } from './trial.ts'
-import { afterRefusal, afterThinking, firstTrial, isBarest, knownForm, learnedForm, sentForm } from './trial.ts'
+import {
+  afterRefusal,
+  afterThinking,
+  firstTrial,
+  isBarest,
+  isPlain,
+  knownForm,
+  learnedForm,
+  sentForm,
+} from './trial.ts'
 
 export interface ProviderOptions {
   settings: Config['provider']
@@ -93,13 +102,13 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
 
   // The plainest form lacks everything that can be refused.
   const turn = async (trial: Trial | null, signal: AbortSignal) => {
-    if (trial?.plain !== true) await search.turn(signal)
+    if (trial === null || !isPlain(trial)) await search.turn(signal)
   }
 
   async function ask(question: Question): Promise<Reply> {
     const reply = await send(question)
     const isTold = reply.kind === 'answer' || (reply.kind === 'failure' && reply.next !== null)
-    if (!isTold && question.trial?.plain !== true) search.failed()
+    if (!isTold && (question.trial === null || !isPlain(question.trial))) search.failed()
     return reply
   }
 

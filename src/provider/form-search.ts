@@ -12,6 +12,7 @@ import { abortable } from '../lib/abortable.ts'
 import type { Form } from './form.ts'
 import { further, isSame } from './form.ts'
 import type { Trial } from './trial.ts'
+import { isPlain } from './trial.ts'
 
 /** How long a request waits for others that try forms, and how long one of them may keep the others waiting, ms. */
 const WAIT_MS = 2_000
@@ -87,8 +88,8 @@ export class FormSearch {
   }
 
   /** The server took a request. @param trial of that request: the plainest form says nothing of the one that is searched for */
-  taken({ plain }: Trial): void {
-    if (!plain) this.#end()
+  taken(trial: Trial): void {
+    if (!isPlain(trial)) this.#end()
   }
 
   /** A request that was refused a part was turned away for its text after that: the part may have been refused for the text too. */

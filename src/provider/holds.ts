@@ -100,12 +100,17 @@ export async function readHolds(redis: Redis, keys: RedisKeys): Promise<Hold[]> 
 }
 
 /**
- * @param identity of the worker that has the request
+ * @param identity of the worker that has the request; null: none has it, and nothing fails
  * @returns why its calls fail although no call is held: it has failed in this scope, or nothing can succeed there until the cause is mended
  * @throws as ioredis does
  */
-export async function failuresOf(redis: Redis, keys: RedisKeys, identity: Identity, id: bigint): Promise<Hold[]> {
-  const scopes = Object.values(identity)
+export async function failuresOf(
+  redis: Redis,
+  keys: RedisKeys,
+  identity: Identity | null,
+  id: bigint,
+): Promise<Hold[]> {
+  const scopes = Object.values(identity ?? {})
   const found = await Promise.all(scopes.map((scope) => redis.hgetall(keys.hold(scope))))
   return found.flatMap((fields, index) => {
     const hold = holdFrom(scopes[index] ?? '', fields)

@@ -5,6 +5,7 @@
  * A text made to cost more than it looks (random letters) is billed up to four times its estimate: that is settled as a debt.
  */
 import type { Question } from './reply.ts'
+import { remember } from '../lib/remember.ts'
 
 /** The parts of a question that are billed as its prompt. */
 type Prompt = Pick<Question, 'messages' | 'schema'>
@@ -119,7 +120,7 @@ function count(text: string): Costs {
 
 /** Instructions and schema are the same in all prompts of a configuration, so they are counted once. */
 const MAX_KNOWN = 8
-const known = new Map<string, Costs>()
+const countOnce = remember(count, MAX_KNOWN)
 
 const schemaTexts = new WeakMap<object, string>()
 
@@ -130,15 +131,6 @@ function textOf(schema: { schema: object }): string {
     schemaTexts.set(schema.schema, text)
   }
   return text
-}
-
-function countOnce(text: string): Costs {
-  const before = known.get(text)
-  if (before !== undefined) return before
-  if (known.size >= MAX_KNOWN) known.clear()
-  const costs = count(text)
-  known.set(text, costs)
-  return costs
 }
 
 /** What the chat format adds to each message and to the whole. */

@@ -16,8 +16,6 @@ export interface Trial {
   era: number
   /** The server refused one name of the cap to this request: it keeps the other one, whatever the fleet uses. */
   capRefused: boolean
-  /** The request is sent in the plainest form now; after two refusals in the barest. */
-  plain: boolean
   /** The server did not say what it refuses: the plainest form is all that is known to work. */
   unnamed: boolean
   /** The cap of the answer was raised for a model that thinks. */
@@ -36,7 +34,6 @@ export const firstTrial = (form: Form, era: number): Trial => ({
   era,
   refusals: 0,
   capRefused: false,
-  plain: false,
   unnamed: false,
   raised: false,
 })
@@ -49,12 +46,15 @@ export function knownForm(fleet: Form, { form, capRefused }: Trial): Form {
 /** @returns whether the request gives up all that it can */
 export const isBarest = ({ refusals }: Trial): boolean => refusals >= REFUSALS_BEFORE_BAREST
 
+/** @returns whether the request is sent in the plainest form now, or in the barest */
+export const isPlain = (trial: Trial): boolean => trial.unnamed || isBarest(trial)
+
 /**
  * @param likelyCap the name of the cap that the server is likeliest to know; null: not better known than the one in use
  * @returns the form in which the request is sent now
  */
 export function sentForm(known: Form, trial: Trial, likelyCap: Form['cap'] | null): Form {
-  if (!trial.plain) return known
+  if (!isPlain(trial)) return known
   const form = isBarest(trial) ? barest(known) : plainest(known)
   return { ...form, cap: trial.capRefused ? known.cap : (likelyCap ?? known.cap) }
 }
@@ -74,7 +74,6 @@ export function afterRefusal(
     form: refused.reduce((form, part) => without(form, part, schema), base),
     refusals,
     capRefused: trial.capRefused || refused.includes('cap'),
-    plain: refusals >= REFUSALS_BEFORE_BAREST || refused.includes('unnamed'),
     unnamed: trial.unnamed || refused.includes('unnamed'),
   }
 }

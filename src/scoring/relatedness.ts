@@ -5,6 +5,7 @@
  */
 import { stemmer as english } from '@orama/stemmers/english'
 import { stemmer as russian } from '@orama/stemmers/russian'
+import { remember } from '../lib/remember.ts'
 import { foldWords } from './fold.ts'
 
 /** Of a requirement so many words tell enough. */
@@ -20,31 +21,18 @@ interface Stem {
   folded: string
 }
 
-const known = new Map<string, Stem>()
-
-function stemOf(word: string): Stem {
-  const before = known.get(word)
-  if (before !== undefined) return before
+const stemOf = remember((word): Stem => {
   let stem = /[а-я]/.test(word) ? russian(word) : /^[a-z]+$/.test(word) ? english(word) : word
   // "опыт" is taken for a form of a verb "оп".
   if (stem.length < 3) stem = word
-  const made = { stem, folded: foldWords(stem) }
-  if (known.size >= MAX_KNOWN) known.clear()
-  known.set(word, made)
-  return made
-}
+  return { stem, folded: foldWords(stem) }
+}, MAX_KNOWN)
 
-/** The stem of a word of a sentence, '' where it tells nothing; kept in mind like the others. */
-const ownStems = new Map<string, string>()
-
-function ownStemOf(word: string): string {
-  const before = ownStems.get(word)
-  if (before !== undefined) return before
-  const stem = wordsOf(word.replaceAll('-', ' ')).filter(isTelling).map(stemOf)[0]?.stem ?? ''
-  if (ownStems.size >= MAX_KNOWN) ownStems.clear()
-  ownStems.set(word, stem)
-  return stem
-}
+/** The stem of a word of a sentence; '' where it tells nothing. */
+const ownStemOf = remember(
+  (word) => wordsOf(word.replaceAll('-', ' ')).filter(isTelling).map(stemOf)[0]?.stem ?? '',
+  MAX_KNOWN,
+)
 
 export interface Subject {
   /** Whether a word is a form of one of the requirement's. */

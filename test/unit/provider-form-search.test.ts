@@ -126,7 +126,7 @@ describe('one request tries a form while others wait', () => {
     const { search, pass } = await begun()
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
     expect(search.formFor(usual, 1)).toEqual(usual)
-    search.taken({ ...withoutSeed, plain: true })
+    search.taken({ ...withoutSeed, refusals: 2 })
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
     await pass(59_000)
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
@@ -149,7 +149,7 @@ describe('one request tries a form while others wait', () => {
 
   test('a refusal that names nothing is not laid at the others', async () => {
     const search = new FormSearch(() => 0)
-    search.refused(firstTrial(usual, 0), { ...withoutSeed, unnamed: true, plain: true }, false)
+    search.refused(firstTrial(usual, 0), { ...withoutSeed, unnamed: true }, false)
     expect(search.formFor(usual, 0)).toEqual(usual)
     await search.turn(signal)
   })
