@@ -119,8 +119,7 @@ function count(text: string): Costs {
 }
 
 /** Instructions and schema are the same in all prompts of a configuration, so they are counted once. */
-const MAX_KNOWN = 8
-const countOnce = remember(count, MAX_KNOWN)
+const countOnce = remember(count, { most: 8, maxChars: Infinity })
 
 const schemaTexts = new WeakMap<object, string>()
 
