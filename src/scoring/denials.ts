@@ -19,8 +19,11 @@ const NEGATIVE = within(NEGATION)
 /** Beside one of these a negation may affirm: "не только", "дня не работал без Excel". */
 const AMBIGUOUS = within('только|лишь|кроме|просто|only|just|without|except|но и')
 
-/** Ends a sentence. The end of a line does not where the text goes on in small letters. */
-const SENTENCE_END = '[!?;•<>]|(?<!(?<!\\p{L})[Nn]o)\\.(?=\\s|$)|\\n(?=\\s*(?:[^\\s\\p{Ll}]|$))'
+/**
+ * Ends a sentence. The end of a line does not where the text goes on in small letters. Each pattern begins with the character that
+ * it needs and looks back from there: that is tried several times faster.
+ */
+const SENTENCE_END = '[!?;•<>]|\\.(?=\\s|$)(?<!(?<!\\p{L})[Nn]o\\.)|\\n(?=\\s*(?:[^\\s\\p{Ll}]|$))'
 /**
  * Ends a clause. A comma within a number does not, nor the end of a long line that goes on in small letters, nor a dash or a colon
  * before a negation, which has its subject there: "Terraform — нет".
@@ -28,9 +31,9 @@ const SENTENCE_END = '[!?;•<>]|(?<!(?<!\\p{L})[Nn]o)\\.(?=\\s|$)|\\n(?=\\s*(?:
 const CLAUSE_END = [
   SENTENCE_END,
   ',(?!\\d)(?=\\s|$)',
-  `(?<=:|\\s[-–—])(?=\\s)(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?(?:${NEGATION})(?!\\p{L}))`,
-  '(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])(?=\\s)',
-  '(?<!\\n[^\\n]{40,})\\n',
+  `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?(?:${NEGATION})(?!\\p{L}))`,
+  '(?=\\s)(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])',
+  '\\n(?<!\\n[^\\n]{40,}\\n)',
   '\\s(?=(?:а|но|зато|but)\\s)',
 ].join('|')
 const [SENTENCE_ENDS, CLAUSE_ENDS] = [new RegExp(SENTENCE_END, 'u'), new RegExp(CLAUSE_END, 'u')]
