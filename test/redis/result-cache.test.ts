@@ -121,7 +121,7 @@ describe('the result cache', () => {
   })
 })
 
-describe('what the token estimate learned', () => {
+describe('the learned token ratios', () => {
   const ratios = createTokenRatios(redis, keys, 'gpt-x', log)
   const prompt = { messages: [{ role: 'user' as const, content: 'Опыт работы с базами данных' }], schema: null }
 
