@@ -127,7 +127,7 @@ describe('what a server refuses', () => {
       given: 'no response_format',
     },
     { name: 'a gateway that looks for another header', refuses: wantsHeader, given: 'in the headers' },
-    { name: 'a model that thinks long', refuses: longThinking, given: 'answers may take' },
+    { name: 'a model that thinks long', refuses: longThinking, given: 'answers may have' },
     {
       name: 'one that refuses all of it, one after the other',
       refuses: first(
@@ -144,7 +144,7 @@ describe('what a server refuses', () => {
   /** As `forget --adaptations` has it: the worker hears of it when it asks next. */
   async function asNew(): Promise<void> {
     model.refuses = () => null
-    const forgotten = () => worker.lines.filter((line) => line.includes('was forgotten')).length
+    const forgotten = () => worker.lines.filter((line) => line.includes('the learned form of requests was deleted')).length
     const known = forgotten()
     const learned = await world.redis.keys(`${world.keyPrefix}adaptation:*`)
     if (learned.length === 0) return

@@ -137,7 +137,7 @@ describe('the learned token ratios', () => {
   test('is forgotten when it cannot be read', async () => {
     await redis.hset(keys.tokenRatio('gpt-x'), 'latin', '{"mean":-1}')
     expect(await ratios.load()).toEqual({})
-    expect(said.at(-1)).toContain('was not read')
+    expect(said.at(-1)).toContain('could not read')
   })
 
   test('of nothing is not saved', async () => {
