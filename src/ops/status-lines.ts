@@ -1,6 +1,7 @@
 /** Renders the fleet's status for people. */
-import type { BudgetStatus } from '../budget/status.ts'
-import { duration, section, table, time } from '../lib/text.ts'
+import type { Block, BudgetStatus } from '../budget/status.ts'
+import { blocksOf } from '../budget/status.ts'
+import { clockTime, duration, section, table, time } from '../lib/text.ts'
 import type { Hold } from '../provider/holds.ts'
 import type { Difference, LiveWorker } from './fleet.ts'
 import type { Backlog, BacklogTime, FleetStatus, RedisHalf, Unread } from './fleet-status.ts'
@@ -50,17 +51,37 @@ const NAMES: Record<string, string> = {
 }
 
 function budgetLines(budget: BudgetStatus & { name: string }): string[] {
-  const { name, open, axes, waiting, heldForMs, closedForMs } = budget
+  const { name, open, axes, waiting } = budget
   const rows = axes.map(({ axis, limit, used, usedElsewhere, free, nextFreeInMs }) => {
     const next = nextFreeInMs === null ? null : duration(nextFreeInMs)
     return [NAMES[axis] ?? axis, limit ?? 'none', used, usedElsewhere, limit === null ? 'any' : free, next]
   })
   return [
-    `budget "${name}": ${open ? `open, workers in line: ${waiting}` : 'shut (never used, or lost and not rebuilt yet): nothing is granted'}`,
+    `budget "${name}": ${open ? `open, workers in line: ${waiting}` : blockReason({ kind: 'shut' })}`,
     ...indented(table(['axis', 'limit', 'used', 'other', 'free', 'next in'], rows)),
-    ...(heldForMs > 0 ? [`  held by the provider's retry-after for ${duration(heldForMs)}`] : []),
-    ...(closedForMs > 0 ? [`  closed after lost data for ${duration(closedForMs)}`] : []),
+    ...indented(blocksOf(budget).flatMap((block) => (OF_TABLE.has(block.kind) ? [] : [blockLine(block, Date.now())]))),
   ]
+}
+
+/** The budget's first line and its table show these already. */
+const OF_TABLE: ReadonlySet<Block['kind']> = new Set(['shut', 'spent'])
+
+/** @returns why the budget grants nothing */
+export function blockReason(block: Block): string {
+  if (block.kind === 'spent') return `its ${NAMES[block.axis] ?? block.axis} are spent`
+  return REASONS[block.kind]
+}
+
+const REASONS: Record<Exclude<Block['kind'], 'spent'>, string> = {
+  shut: 'it is shut until a worker opens it (when it is new) or rebuilds it (when Redis lost it)',
+  held: "the provider's retry-after holds it",
+  closed: 'it is closed, since Redis does not know what the last minute took (data lost, or a new REDIS_KEY_PREFIX)',
+}
+
+/** @returns why the budget grants nothing, and until when */
+export function blockLine(block: Block, nowMs: number): string {
+  if (block.kind === 'shut') return blockReason(block)
+  return `until ${clockTime(nowMs + block.forMs, nowMs)} (${duration(block.forMs)}): ${blockReason(block)}`
 }
 
 /** @returns a line that says what is held, since when, why, and what to do about it */
