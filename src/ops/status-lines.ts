@@ -13,7 +13,19 @@ export function statusLines(status: FleetStatus, times: BacklogTime): string[] {
     ...('error' in redis ? [`budget, holds and workers: unknown. ${redis.error}`] : redisLines(redis)),
     ...('error' in redis ? [] : [reviewLine(reviews)]),
     ...('error' in backlog ? [`backlog: unknown. ${backlog.error}`] : backlogLines(backlog, times)),
+    ...unreportedLines(redis, backlog),
   ]
+}
+
+/** Workers that use another Redis, or another part of it, would otherwise look as if none lived. */
+function unreportedLines(redis: FleetStatus['redis'], backlog: FleetStatus['backlog']): string[] {
+  if ('error' in redis || 'error' in backlog || redis.workers.length > 0 || backlog.members === 0) return []
+  const { group, members } = backlog
+  return section('WARNING: no worker reports to this Redis', [
+    `Kafka's group ${group} has ${members} ${members === 1 ? 'member' : 'members'}:`,
+    'check REDIS_HOST, REDIS_PORT, REDIS_DB and REDIS_KEY_PREFIX,',
+    'unless it has started or died within the last minute',
+  ])
 }
 
 function redisLines(redis: RedisHalf): string[] {
@@ -103,14 +115,21 @@ function backlogLines(backlog: Backlog, times: BacklogTime): string[] {
     const ms = times?.partitions[index]?.ms ?? null
     return [partition, committed ?? 'none', high, here, ms === null ? null : duration(ms)]
   })
-  const all = times === null || times.ms === null ? 'unknown while the budget is' : duration(times.ms)
-  const bound = times?.axis == null ? '' : `, bound by ${NAMES[times.axis] ?? times.axis}`
   return [
-    `backlog of ${group} on ${topic}: at most ${waiting} messages; the budget takes ${all}${bound}`,
-    `  (reckoned with ${times?.tokensEach ?? '?'} tokens each, none of them answered from the cache)`,
+    `backlog of ${group} on ${topic}: at most ${waiting} messages${budgetTakes(waiting, times)}`,
     ...indented(table(['partition', 'committed', 'end', 'waiting', 'budget takes'], rows)),
     `  consumer group: ${groupState}, ${members} ${members === 1 ? 'member' : 'members'}`,
   ]
+}
+
+/** @returns how long the budget takes for the backlog and how that is reckoned; nothing when nothing waits or the budget is unknown */
+function budgetTakes(waiting: bigint, times: BacklogTime): string {
+  if (waiting === 0n || times === null) return ''
+  const { ms, axis, tokensEach, isAssumed } = times
+  if (ms === null) return '; how long the budget takes is not known while it is shut'
+  const bound = axis === null ? '' : `, bound by ${NAMES[axis] ?? axis}`
+  const why = isAssumed ? 'assumed, since nothing was billed in the last day' : 'the average of the last day'
+  return `; the budget takes about ${duration(ms)}${bound}, at ${tokensEach} tokens each (${why})`
 }
 
 function workerLines(workers: readonly LiveWorker[]): string[] {
