@@ -72,23 +72,19 @@ function kindOf(bytes: Buffer): keyof typeof MAGIC | null {
 export async function textOf(bytes: Buffer): Promise<string> {
   if (bytes.length === 0) throw new Unreadable('it is empty')
   if (bytes.length > MOST_BYTES) throw new Unreadable('it has more than 20 MB: give a file that holds only the text')
-  switch (kindOf(bytes)) {
-    case 'pdf':
-      return visible(await pdfText(bytes), SCAN)
-    case 'zip':
-      return visible(await wordText(bytes), 'it is a Word file without text')
-    case 'doc':
-      throw new Unreadable('it is a Word file of the old kind: save it as .docx or .pdf')
-    case 'rtf':
-      throw new Unreadable('it is RTF: save it as .docx, .pdf or .txt')
-    case 'gzip':
-      throw new Unreadable('it is compressed (gzip): unpack it first')
-    case null: {
-      const found = await decodeText(bytes)
-      if (found === null) throw new Unreadable('it is no text, PDF or Word file (.txt, .md, .pdf, .docx)')
-      return visible(found.text, 'it holds nothing but white space')
-    }
-  }
+  const kind = kindOf(bytes)
+  if (kind === 'pdf') return visible(await pdfText(bytes), SCAN)
+  if (kind === 'zip') return visible(await wordText(bytes), 'it is a Word file without text')
+  if (kind !== null) throw new Unreadable(`it is ${NAMES[kind]}: ${REMEDIES[kind]}`)
+  const found = await decodeText(bytes)
+  if (found === null) throw new Unreadable('it is no text, PDF or Word file (.txt, .md, .pdf, .docx)')
+  return visible(found.text, 'it holds nothing but white space')
+}
+
+const REMEDIES = {
+  doc: 'save it as .docx or .pdf',
+  rtf: 'save it as .docx, .pdf or .txt',
+  gzip: 'unpack it first',
 }
 
 const SCAN = 'it is a PDF without text, a scan perhaps: make its text selectable first (OCR)'

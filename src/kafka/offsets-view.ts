@@ -7,6 +7,7 @@ import { readCommitted } from './committed.ts'
 import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
 import { decodeDone } from './offset-metadata.ts'
 import { isDone } from './progress.ts'
+import { createSettling } from './settling.ts'
 import type { Watermarks } from './start-offset.ts'
 import { readPartitions, readWatermarks } from './start-offset.ts'
 
@@ -70,7 +71,9 @@ export function createOffsetsView(
   log: Log,
 ): OffsetsView {
   const cache = new Map<string, { atMs: number; snapshot: Promise<Snapshot | null> }>()
-  let away = false
+  /** How the trouble was last logged; null: there is none. */
+  let told: 'info' | 'warn' | null = null
+  const settling = createSettling()
 
   function snapshot(of: { group: string; topic: string }): Promise<Snapshot | null> {
     const key = JSON.stringify([of.group, of.topic])
@@ -101,12 +104,15 @@ export function createOffsetsView(
           }
         }
         const standing = await living(place, standingOf(place, seen))
-        if (away) log.info('offsets can be read again')
-        away = false
+        if (told !== null) log.info('offsets can be read again')
+        told = null
+        settling.over()
         return standing
       } catch (error) {
-        if (!away) log.warn('offsets cannot be read: waiting', { topic: place.topic, reason: kafkaReason(error) })
-        away = true
+        const level = settling.levelOf(error)
+        if (told === null || (told === 'info' && level === 'warn'))
+          log[level]('offsets cannot be read: waiting', { topic: place.topic, reason: kafkaReason(error) })
+        told = level
       }
       await pause(RETRY_MS, signal)
     }
