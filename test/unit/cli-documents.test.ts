@@ -148,7 +148,7 @@ test.each([
   [
     'an old Word file',
     Buffer.from('d0cf11e0a1b11ae1', 'hex'),
-    'it is a Word file of the old kind: save it as .docx or .pdf',
+    'it is a Word file of the old kind (.doc): save it as .docx or .pdf',
   ],
   ['RTF', Buffer.from('{\\rtf1 a}'), 'it is RTF: save it as .docx, .pdf or .txt'],
   [
