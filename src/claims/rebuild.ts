@@ -139,7 +139,10 @@ export function createRebuild(options: RebuildOptions) {
         if (error === DEPOSED) throw error
         const level = settling.levelOf(error)
         if (said === null || (said === 'info' && level === 'warn'))
-          log[level]('the recovery waits', { what, reason: kafkaReason(error) })
+          log[level](level === 'info' ? 'Kafka is not ready yet: waiting' : 'the recovery waits', {
+            what,
+            reason: kafkaReason(error),
+          })
         said = level
       }
       await pause(retryMs, signal)

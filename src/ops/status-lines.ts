@@ -116,20 +116,21 @@ function backlogLines(backlog: Backlog, times: BacklogTime): string[] {
     return [partition, committed ?? 'none', high, here, ms === null ? null : duration(ms)]
   })
   return [
-    `backlog of ${group} on ${topic}: at most ${waiting} messages${budgetTakes(waiting, times)}`,
+    `backlog of ${group} on ${topic}: at most ${waiting} ${waiting === 1n ? 'message' : 'messages'}`,
+    ...indented(waiting === 0n ? [] : budgetTakes(times)),
     ...indented(table(['partition', 'committed', 'end', 'waiting', 'budget takes'], rows)),
     `  consumer group: ${groupState}, ${members} ${members === 1 ? 'member' : 'members'}`,
   ]
 }
 
-/** @returns how long the budget takes for the backlog and how that is reckoned; nothing when nothing waits or the budget is unknown */
-function budgetTakes(waiting: bigint, times: BacklogTime): string {
-  if (waiting === 0n || times === null) return ''
+/** @returns how long the budget takes for the backlog, and how that is reckoned; nothing when the budget cannot be read */
+function budgetTakes(times: BacklogTime): string[] {
+  if (times === null) return []
   const { ms, axis, tokensEach, isAssumed } = times
-  if (ms === null) return '; how long the budget takes is not known while it is shut'
+  if (ms === null) return ['how long the budget takes is not known while it is shut']
   const bound = axis === null ? '' : `, bound by ${NAMES[axis] ?? axis}`
-  const why = isAssumed ? 'assumed, since nothing was billed in the last day' : 'the average of the last day'
-  return `; the budget takes about ${duration(ms)}${bound}, at ${tokensEach} tokens each (${why})`
+  const why = isAssumed ? 'assumed: nothing was billed in the last day' : 'the average of the last day'
+  return [`the budget takes about ${duration(ms)}${bound},`, `at ${tokensEach} tokens each (${why})`]
 }
 
 function workerLines(workers: readonly LiveWorker[]): string[] {
