@@ -144,7 +144,8 @@ describe('what a server refuses', () => {
   /** As `forget --adaptations` has it: the worker hears of it when it asks next. */
   async function asNew(): Promise<void> {
     model.refuses = () => null
-    const forgotten = () => worker.lines.filter((line) => line.includes('the learned form of requests was deleted')).length
+    const forgotten = () =>
+      worker.lines.filter((line) => line.includes('the learned form of requests was deleted')).length
     const known = forgotten()
     const learned = await world.redis.keys(`${world.keyPrefix}adaptation:*`)
     if (learned.length === 0) return
