@@ -1,4 +1,5 @@
 /** The sentence and the clauses that a quote stands in. */
+import { PARAGRAPH, readable } from './letters.ts'
 import type { Span } from './spans.ts'
 
 /** How far around the quote its clause may reach, in UTF-16 units. */
@@ -13,10 +14,15 @@ export const within = (pattern: string) => new RegExp(`(?<!\\p{L})(?:${pattern})
 export const NEGATION = "не|нет|отсутству[ею]т|no|not|never|none|cannot|[a-z]+n['’]t"
 
 /**
- * Ends a sentence. The end of a line does not where the text goes on in small letters. Each pattern begins with the character that
- * it needs and looks back from there: that is tried several times faster.
+ * Ends a sentence. The end of a line does not where the text goes on in small letters, nor a question that is answered with no.
+ * Each pattern begins with the character that it needs and looks back from there: that is tried several times faster.
  */
-const SENTENCE_END = '[!?;•<>]|\\.(?=\\s|$)(?<!(?<!\\p{L})[Nn]o\\.)|\\n(?=\\s*(?:[^\\s\\p{Ll}]|$))'
+const SENTENCE_END = [
+  `[!;•<>${PARAGRAPH}]`,
+  '\\?(?!\\s*(?:[Нн]ет?|[Nn]o|[Nn]ot|[Nn]one|[Nn]ever)(?!\\p{L}))',
+  '\\.(?=\\s|$)(?<!(?<!\\p{L})[Nn]o\\.)',
+  '\\n(?=\\s*(?:[^\\s\\p{Ll}]|$))',
+].join('|')
 /**
  * Ends a clause. A comma within a number does not, nor the end of a long line that goes on in small letters, nor a dash or a colon
  * before a negation, which has its subject there: "Terraform — нет".
@@ -44,17 +50,13 @@ interface Passage {
 
 /** @returns the quote at this span with its sentence, of which it keeps {@link CONTEXT_CHARS} to each side */
 export function passageOf(source: string, { start, end }: Span): Passage {
+  const part = (from: number, to: number) => readable(source.slice(Math.max(0, from), to))
   const before =
-    source
-      .slice(Math.max(0, start - CONTEXT_CHARS), start)
+    part(start - CONTEXT_CHARS, start)
       .split(SENTENCE_ENDS)
       .at(-1) ?? ''
-  const after = source.slice(end, end + CONTEXT_CHARS).split(SENTENCE_ENDS, 1)[0] ?? ''
-  return {
-    before: plain(before),
-    quote: plain(source.slice(start, Math.min(end, start + MAX_CHARS))),
-    after: plain(after),
-  }
+  const after = part(end, end + CONTEXT_CHARS).split(SENTENCE_ENDS, 1)[0] ?? ''
+  return { before: plain(before), quote: plain(part(start, Math.min(end, start + MAX_CHARS))), after: plain(after) }
 }
 
 /** @returns the clauses that the quote stands in, whole; and what follows the last one */

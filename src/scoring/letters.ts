@@ -105,22 +105,34 @@ const HYPHENATION = /[-‐‑¬](?<=\p{L}.)\s{0,9}\n\s{0,9}(?=\p{Ll})/gu
 const SOFT_HYPHEN = '\xad'
 
 /**
+ * @param blank what is shown in the place of a tag
  * @returns a text as its reader sees it: spaces in the place of tags and of entities of punctuation, letters in that of theirs, and
  * words that are not hyphenated. All else stays in its place.
  */
-function shownOf(source: string): string {
+function shownOf(source: string, blank = (tag: string) => ' '.repeat(tag.length)): string {
   // Without the u flag it is known much sooner that there is none.
   const joined = /[-‐‑¬]\s{0,9}\n/.test(source)
     ? source.replace(HYPHENATION, (hyphen) => SOFT_HYPHEN.repeat(hyphen.length))
     : source
   if (!/[<&]/.test(joined)) return joined
   return joined
-    .replace(TAG, (tag) => ' '.repeat(tag.length))
+    .replace(TAG, blank)
     .replace(ENTITY, (entity: string, decimal?: string, hexadecimal?: string, letter?: string) => {
       const code = decimal === undefined ? Number.parseInt(hexadecimal ?? '20', 16) : Number(decimal)
       const shown = letter ?? (code > 0 && code < 0xd800 ? String.fromCharCode(code) : ' ')
       return shown + (shown === ' ' ? ' ' : SOFT_HYPHEN).repeat(entity.length - 1)
     })
+}
+
+/** Tags within a line. */
+const INLINE = /^<\/?(?:a|b|em|font|i|mark|small|span|strong|sub|sup|u)\b/i
+/** Stands for any other tag: it ends a sentence. */
+export const PARAGRAPH = '\u2029'
+
+/** @returns a part of a text as its reader reads it, not in the places of the source */
+export function readable(part: string): string {
+  if (!/[<&\xad]|[-‐‑¬]\s{0,9}\n/.test(part)) return part
+  return shownOf(part, (tag) => (INLINE.test(tag) ? '' : PARAGRAPH)).replaceAll(SOFT_HYPHEN, '')
 }
 
 const SHOWN_SLICE = 32_768

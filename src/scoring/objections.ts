@@ -7,18 +7,29 @@ import type { Subject } from './relatedness.ts'
 /** The clause denies it or only plans it; or both sides state years or a language level, and the quote's are lower. */
 export type Objection = 'denied' | 'planned' | 'falls_short'
 
-const DURATION =
-  /(\d{1,2}(?:[.,]\d)?)[-\s]?(?:х|ти|и)?\+?\s*(лет|год(?:а|у|ов)?|years?|yrs?|месяц\p{L}*|мес|months?)(?!\p{L})/giu
-const UNIT = /(?<!\p{L})(?:лет|год\p{L}*|years?|yrs?|месяц\p{L}*|мес|months?)(?!\p{L})/giu
+const YEAR = 'г\\.?|л\\.?|лет|год(?:а|у|ов)?|рок(?:и|ів|у)|жыл|years?|yrs?|jahre?n?|años?|ans|anni|lat'
+const MONTH = 'месяц\\p{L}*|мес|місяц\\p{L}*|months?|monate?n?|meses|mes|mois|mesi'
+/** Those of Chinese, Japanese and Korean need no space behind them. */
+const UNSPACED = '年|年間|个月|個月|년|개월'
+const DURATION = new RegExp(
+  `(?<!\\d)(\\d{1,2}(?:[.,]\\d)?)[-\\s]?(?:х|ти|и)?\\+?\\s*(?:(?:(${MONTH})|${YEAR})(?!\\p{L})|(?:${UNSPACED}))`,
+  'giu',
+)
+/** A number, in digits or in words, and a unit: where one of them is no part of a duration in figures, the length is not known. */
+const NUMBER =
+  '\\d|(?<!\\p{L})(?:дв[ае]|три|четыре|пять|шесть|семь|восемь|девять|десять|полтор\\p{L}|пол\\p{L}*год\\p{L}*|two|three|four|five|six|seven|eight|nine|ten|half|decades?)(?!\\p{L})'
+const LEFT = new RegExp(`${NUMBER}|(?<!\\p{L})(?:${YEAR.replace('г\\.?|л\\.?|', '')}|${MONTH})(?!\\p{L})`, 'iu')
 /** Beside them a number of years is no length of experience, or not all of it. */
 const NO_LENGTH =
-  /(?:19|20)\d\d|\d\+|(?<!\p{L})(?:за|более|больше|свыше|почти|около|последн\p{L}*|прошл\p{L}*|назад|кажд\p{L}*|раз|возраст\p{L}*|ребен\p{L}*|дет[еия]\p{L}*|сын\p{L}*|доч\p{L}*|гаранти\p{L}*|старше|мне|over|more|last|past|ago|every|each|within|aged?|old)(?!\p{L})/iu
+  /\d\+|[超多近]|(?<!\p{L})(?:за|более|больше|свыше|почти|около|последн\p{L}*|прошл\p{L}*|назад|кажд\p{L}*|раз|возраст\p{L}*|ребен\p{L}*|дет[еия]\p{L}*|сын\p{L}*|доч\p{L}*|гаранти\p{L}*|старше|мне|over|more|last|past|ago|every|each|within|aged?|old|über|mehr|letzten|alt|más|últim\p{L}*|plus|понад|більше|останні\p{L}*)(?!\p{L})/iu
 /** A bound from above. */
-const AT_MOST = /(?<!\p{L})(?:до|возраст\p{L}*|не (?:более|старше|больше)|младше|up to|under|at most|aged?)(?!\p{L})/iu
+const AT_MOST =
+  /(?<!\p{L})(?:до|возраст\p{L}*|не (?:более|старше|больше)|младше|up to|under|at most|aged?|bis|höchstens|hasta|máximo|maximum)(?!\p{L})/iu
 
 const yearsOf = (text: string) =>
   [...text.matchAll(DURATION)].map(
-    ([, number = '', unit = '']) => Number(number.replace(',', '.')) / (/^(?:мес|mon)/i.test(unit) ? 12 : 1),
+    ([found, number = '', month]) =>
+      Number(number.replace(',', '.')) / (month !== undefined || /[个個개]/.test(found) ? 12 : 1),
   )
 
 /** Whether both sides state years and the quote fewer, all of them together. */
@@ -26,8 +37,8 @@ function lacksYears(requirement: string, quote: string): boolean {
   const wanted = yearsOf(requirement)
   if (wanted.length === 0 || AT_MOST.test(requirement)) return false
   const stated = yearsOf(quote)
-  const isAllInFigures = stated.length > 0 && stated.length === (quote.match(UNIT)?.length ?? 0)
-  if (!isAllInFigures || NO_LENGTH.test(quote.replaceAll('ё', 'е'))) return false
+  if (stated.length === 0 || LEFT.test(quote.replace(DURATION, ' ')) || NO_LENGTH.test(quote.replaceAll('ё', 'е')))
+    return false
   return stated.reduce((sum, years) => sum + years, 0) < Math.min(...wanted)
 }
 
@@ -42,12 +53,16 @@ const levelsOf = (text: string) =>
     .map((level) => level.replace(/[АВС]/, (letter) => LATIN[letter] ?? letter))
     .toSorted()
 
+const FLUENT = /свободн|родной|носител|fluent|native/i
+/** The score of another test: what it is worth in levels is not ours to know. */
+const OTHER_SCORE = /\d[.,]\d|(?<!\d)\d{2,3}(?!\d)/
+
 /** Whether both sides state a level of the Common European Framework and the quote none that is high enough. */
 function lacksLevel(requirement: string, quote: string): boolean {
   const [lowest] = levelsOf(requirement)
   if (lowest === undefined || /категори|\bcategory/i.test(requirement)) return false
   const highest = levelsOf(quote).at(-1)
-  return highest !== undefined && highest < lowest && !/свободн|родной|носител|fluent|native/i.test(quote)
+  return highest !== undefined && highest < lowest && !OTHER_SCORE.test(quote) && !FLUENT.test(quote)
 }
 
 /** Requirements with none of these ask for no years and no level. */

@@ -115,7 +115,8 @@ export async function findProofs(
     )
     if (typeof found === 'string') return { quote: null, why: found }
     const span = 'span' in found ? found.span : found
-    return { quote: source.slice(span.start, span.end), why: 'span' in found ? found.objection : null }
+    const own = source.slice(span.start, span.end)
+    return { quote: own, why: 'span' in found ? found.objection : objectionOfGlued(requirement, subject, quoted, own) }
   }
 
   const findings: { subject: Subject; finding: Finding }[] = []
@@ -134,6 +135,14 @@ export async function findProofs(
     else if (isProved(finding)) known.finding = finding
   }
   return findings.map(({ finding }) => finding)
+}
+
+/** Where a text's words run together, only the model's quote has them apart. */
+function objectionOfGlued(requirement: string, subject: Subject, quoted: Quote, own: string): Objection | null {
+  const given = quoted.letters.source
+  const wordsIn = (text: string) => text.split(/\s+/).length
+  if (wordsIn(given) <= wordsIn(own)) return null
+  return objectionOf(requirement, subject, given, { start: 0, end: given.length })
 }
 
 const UNCLAIMED = { quote: null, why: null }

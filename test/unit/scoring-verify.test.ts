@@ -97,6 +97,14 @@ describe('the quote’s own words', () => {
     ['Kubernetes', 'Кластер (Kubernetes) вёл подрядчик, я в этом не участвовал'],
     ['Английский язык', 'Английским не владею'],
     ['Опыт продаж', 'Опыта в продажах нет'],
+    // As the reader sees the text, whatever its file made of it.
+    ['Kubernetes', 'Kubernetes не знаю', '<p>Kubernetes не&nbsp;знаю</p>'],
+    ['Kubernetes', 'Kubernetes не знаю', '<p>Kubernetes <b>не</b> знаю</p>'],
+    ['Kubernetes', 'Kubernetes не использовал', 'Kubernetes не ис-\nпользовал'],
+    ['Kubernetes', 'Нет опыта с Kubernetes', 'НетопытасKubernetes'],
+    ['C++', 'no C++', 'Go, Rust,&nbsp;no&nbsp;C++'],
+    ['Millinery', 'Millinery? No'],
+    ['Удостоверение сварщика', 'Удостоверение сварщика? Нет'],
   ])('%s is denied: %s', async (requirement, quote, resume = quote) => {
     expect(await why(requirement, quote, resume)).toBe('denied')
   })
@@ -115,6 +123,10 @@ describe('the quote’s own words', () => {
     ['Немецкий C1', 'Deutsch: В2'],
     ['Опыт вождения от 5 лет', 'Стаж 1 год'],
     ['Опыт от 6 месяцев', 'опыт 3 мес.'],
+    ['Опыт от 5 лет', 'Стаж: 2 г. 4 мес.'],
+    ['Mindestens 10 Jahre Erfahrung', 'Erfahrung: 6 Jahre'],
+    ['Experiencia de 5 años', '3 años de experiencia'],
+    ['五年以上经验，至少5年', '3年经验'],
     ['Английский Upper-Intermediate', 'английский Pre-Intermediate'],
   ])('%s falls short: %s', async (requirement, quote) => {
     expect(await why(requirement, quote, quote)).toBe('falls_short')
@@ -141,6 +153,14 @@ describe('the quote’s own words', () => {
     ['Английский B1', 'Английский — C1, немецкий — A2'],
     ['Возраст до 35 лет', 'мне 30 лет'],
     ['Опыт от 3 лет', '2 года в банке, 2 года в страховой'],
+    ['Опыт от 1 года', 'Стаж 2 г. 4 мес.'],
+    ['Опыт от 6 месяцев', 'Контракты: 6 + 6 + 4 мес.'],
+    ['Опыт от 1 года', '3, 4 и 5 месяцев на трёх судах'],
+    ['Опыт от 3 лет', 'Два сезона и 1 год'],
+    ['2+ years of experience', 'A decade in banks, 6 months at sea'],
+    ['Опыт от 1 года', 'три с половиной года и 2 месяца'],
+    ['English B2', 'IELTS 7.5, school certificate B1'],
+    ['English B2', 'TOEFL 105, B1 at school'],
   ])('%s is not contradicted: %s', async (requirement, quote, resume = quote) => {
     expect(await why(requirement, quote, resume)).toBeNull()
   })
