@@ -43,7 +43,17 @@ export interface Subject {
    */
   isIn: (text: string, folded: string) => boolean | null
   stems: string[]
+  /** Numbers and single letters, which tell a kind from another: "OSHA 30", "Категория B". */
+  figures: string
 }
+
+const FIGURE = /(?<![\p{L}\p{N}])(?:\p{L}?[-.]?\d[\d.,/]*|(?<=\s)\p{Lu})(?![\p{L}\p{N}])/gu
+
+const figuresOf = (text: string): string =>
+  (text.normalize('NFKC').match(FIGURE) ?? [])
+    .map((figure) => foldWords(figure))
+    .toSorted()
+    .join(' ')
 
 const wordsOf = (text: string) =>
   (
@@ -89,11 +99,17 @@ export function subjectOf(text: string): Subject {
       return isNamed || (CYRILLIC.test(text) && CYRILLIC.test(other)) ? false : null
     },
     stems: stems.length > 0 ? stems : foldWords(text).split(' ').filter(Boolean),
+    figures: figuresOf(text),
   }
 }
 
-/** @returns whether two requirements are one: the same words, or the same names with more words around them ("Знание Python") */
-export function isSameSubject({ stems: some }: Subject, { stems: others }: Subject): boolean {
+/**
+ * @returns whether two requirements are one: the same words, or the same names with more words around them ("Знание Python"),
+ * unless both have figures and differ in them
+ */
+export function isSameSubject(one: Subject, other: Subject): boolean {
+  if (one.figures !== '' && other.figures !== '' && one.figures !== other.figures) return false
+  const [some, others] = [one.stems, other.stems]
   const [fewer, more] = some.length <= others.length ? [some, others] : [others, some]
   if (!fewer.every((stem) => more.includes(stem))) return false
   return (

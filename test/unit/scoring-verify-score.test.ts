@@ -62,6 +62,26 @@ describe('the score', () => {
     expect(corrections).toContain('requirements_repeated')
   })
 
+  test.each([
+    ['OSHA 10', 'OSHA 30'],
+    ['Разряд не ниже 4', 'Разряд не ниже 6'],
+    ['Категория B', 'Категория C'],
+    ['Аттестация А1', 'Аттестация Б.9'],
+    ['3/3 rotation', '2/2 rotation'],
+  ])('counts %s and %s apart: they differ in a figure', async (one, other) => {
+    const { findings } = await verify(answerOf([[one, 'Python 3']], { unmet: [other] }))
+    expect(findings.map(({ requirement }) => requirement)).toEqual([one, other])
+  })
+
+  test.each([
+    ['Python 3', 'Знание Python'],
+    ['Опыт продаж от 3 лет', 'опыт продаж от 3 лет'],
+    ['С опытом на Python', 'Опыт на Python'],
+  ])('counts %s and %s once', async (one, other) => {
+    const { findings } = await verify(answerOf([[one, 'Python 3']], { unmet: [other] }))
+    expect(findings.map(({ requirement }) => requirement)).toEqual([one])
+  })
+
   test('takes a repeated requirement for proved when one of its quotes proves it', async () => {
     const { score } = await verify(
       answerOf([
