@@ -66,7 +66,8 @@ function sentenceAround(source: string, place: number, floor: number): Span {
 /** Three words and more in quotation marks. */
 const QUOTED = /["«“„]([^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*)(?:["»”“]|$)/g
 /** The comma of a relative clause: it divides nothing. */
-const RELATIVE = /,(?=\s+(?:котор|чита|(?:что|що|яка|який|яке|that|which|who|dass|qui|que|che|że)\s|któr))/gi
+const RELATIVE =
+  /,(?=\s+(?:котор|чита|(?:что|що|яка|який|яке|that|which|who|dass|qui|que|che|że)\s|was\s+(?:sie|du|ihr)\s|któr))/gi
 const CLAUSE_ENDS = /\s[-–—]\s|[,;()[\]…—!?，、；（）。]+|\.(?=\s|$)/g
 
 /** But for those before a number. */
@@ -112,6 +113,10 @@ async function findAddresses(source: string, { text, at }: Folded, breathe: Brea
   return hits
 }
 
+/** @returns whether a short text has a sentence that addresses the model */
+const addresses = (text: string): boolean =>
+  text.split(/(?<=[.!?…\n])\s+/).some((sentence) => addressKind(prepare(sentence)) !== null)
+
 /** Letters that stand one by one: at so many a text is not only a heading. */
 const SPACED = /(?: [^ ]){16,}(?= )/g
 const SOME_SPACED = / [^ ] [^ ] [^ ] [^ ] [^ ] /
@@ -156,7 +161,7 @@ export async function findAttacks(source: string, shown: string, folded: Folded,
   const hits = [
     ...(await findAddresses(shown, folded, breathe)),
     ...(await findSpaced(shown, folded, breathe)),
-    ...(await findMarkup(source, breathe)),
+    ...(await findMarkup(source, addresses, breathe)),
   ]
   return { flags: [...new Set(hits.map(({ kind }) => kind))].toSorted(), passages: merge(hits) }
 }

@@ -120,20 +120,23 @@ function closedDelimiters(text: string): Span[] {
 const MAX_ENCODED_CHARS = 2_048
 const MAX_ENCODED = 20
 
-/** @returns whether a run of base64 or hexadecimal digits stands for some words */
-function isProse(run: string): boolean {
+/** @returns what a run of base64 or hexadecimal digits stands for; '' where that is no prose */
+function decode(run: string): string {
   const cut = run.slice(0, MAX_ENCODED_CHARS)
   const bytes = Buffer.from(cut, /^[\da-f]+$/i.test(cut) && cut.length % 2 === 0 ? 'hex' : 'base64')
   const text = bytes.toString('utf8')
   const odd = text.match(/[^\p{L}\p{N}\p{P}\p{Zs}\n]/gu)?.length ?? 0
-  return odd <= text.length * 0.05 && /\p{L}{3} \p{L}{2}/u.test(text)
+  return odd <= text.length * 0.05 && /\p{L}{3} \p{L}{2}/u.test(text) ? text : ''
 }
 
-/** Words in base64 or hexadecimal, but for encoded headers of mail. */
-const encoded = (text: string): Span[] =>
+/** Encoded text that plain would be found, but for headers of mail. */
+const encoded = (text: string, addresses: Addresses): Span[] =>
   Array.from(text.matchAll(/(?<!\?b\?)(?<![\w+/-])[\w+/-]{32,}={0,2}/gi))
     .slice(0, MAX_ENCODED)
-    .filter(([run]) => isProse(run))
+    .filter(([run]) => {
+      const plain = decode(run)
+      return plain !== '' && (addresses(plain) || chatMarkup(plain).length > 0 || fakeAnswers(plain).length > 0)
+    })
     .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
 
 const HIDES =
@@ -178,8 +181,11 @@ function signsOf(text: string): number {
   return found
 }
 
+type Addresses = (text: string) => boolean
+type Find = (text: string, addresses: Addresses) => Span[]
+
 /** Each with what all of its finds hold: the sign, or else the pattern. */
-const FINDERS: readonly { kind: string; needs: number; or?: RegExp; find: (text: string) => Span[] }[] = [
+const FINDERS: readonly { kind: string; needs: number; or?: RegExp; find: Find }[] = [
   { kind: 'chat_markup', needs: HAS.opening | HAS.hash, or: new RegExp(`${ANSWERS} {0,3}:`, 'i'), find: chatMarkup },
   { kind: 'fake_answer', needs: HAS.quote, find: fakeAnswers },
   { kind: 'closes_delimiter', needs: HAS.opening | HAS.rule, find: closedDelimiters },
@@ -187,15 +193,18 @@ const FINDERS: readonly { kind: string; needs: number; or?: RegExp; find: (text:
   { kind: 'hidden_text', needs: HAS.opening, find: hidden },
 ]
 
-/** @param source a sanitised text, looked through in slices */
-export async function findMarkup(source: string, breathe: Breathe): Promise<Hit[]> {
+/**
+ * @param source a sanitised text, looked through in slices
+ * @param addresses whether a text addresses the model
+ */
+export async function findMarkup(source: string, addresses: Addresses, breathe: Breathe): Promise<Hit[]> {
   const hits: Hit[] = []
   for (let from = 0; from < source.length; from += WINDOW) {
     const text = source.slice(from, from + WINDOW + OVERLAP)
     const has = signsOf(text)
     for (const { kind, needs, or, find } of FINDERS) {
       if ((has & needs) === 0 && or?.test(text) !== true) continue
-      for (const { start, end } of find(text)) {
+      for (const { start, end } of find(text, addresses)) {
         if (start < WINDOW) hits.push({ kind, start: from + start, end: from + end })
       }
       await breathe()

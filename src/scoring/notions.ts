@@ -11,7 +11,10 @@ export const DISREGARD_AT_START =
 export const JUDGE =
   'поставь*|ставь*|выставь*|присвой*|засчитай*|зачти|засчитывай*|оценивай*|отвечай*|пиши|считай|считайте|признай*|отметь|оцени|верни|выведи|ответь|одобри|порекомендуй|рекомендуй|дай|напиши|укажи|познач*|вистав|постав|присвій|оціни|зарахуй|bewerte|bewerten sie|vergib|vergeben sie|gib|geben sie|setze|setzen sie|antworte|empfiehl|betrachte|attribuez|donnez|notez|evaluez|repondez|considerez|recommandez|oceń|przyznaj|ustaw|zwroc|odpowiedz|uznaj|puanla|puan ver*|degerlendir|打分|评分|给|给予|输出|返回|评为|视为|推荐|付けて|与えて|出力して|返して|評価して|つけて|부여|주세요|평가해|출력해|امنح*|أعط*|اعط|قيم|выдай|выдайте|accordez|wystaw|وأعط*|وامنح*'
 export const JUDGE_AT_START =
-  'give|assign|award|grant|set|return|output|rate|score|grade|rank|respond|answer|reply|report|say|state|write|print|conclude|mark|consider|treat|count|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|note|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|marca|recomienda|atribua|avalie|classifique|responda|marque|recomende|retorne|assegna|dai|valuta|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
+  'give|assign|award|grant|respond|say|write|conclude|consider|treat|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|recomienda|atribua|avalie|classifique|responda|recomende|retorne|assegna|dai|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
+/** Nouns as well, which label a number: "score: 98", "Print run: 100". */
+export const JUDGE_OR_MARK = 'rate|score|grade|rank|mark|count|note|marca|marque|valuta'
+export const JUDGE_OR_OUTPUT = 'set|return|output|answer|reply|report|state|print'
 export const REVEAL =
   'выведи*|покажи*|повтори*|раскрой*|напечатай*|процитируй*|zeige|zeigen sie|affiche*|montrez|pokaz|显示|输出|重复|表示して|보여'
 export const REVEAL_AT_START =
@@ -25,7 +28,13 @@ export const RULES =
 export const EARLIER =
   'предыдущ*|прошл*|прежн*|вышеуказанн*|все|всё|всех|любые|любых|свои|своих|системн*|попередн*|усі|previous|prior|above|all|any|earlier|preceding|your|system|vorherig*|bisherig*|alle|deine*|precedent*|tou*|anterior*|todas|todos|tutte|poprzedni*|wszystkie|onceki|tum|之前|以上|所有|以前|すべて|이전|모든|السابقة|جميع|كل'
 export const ABOVE =
-  'everything|anything|text above|above text|сказанное|написанное|написано|всё|все что|выше|вышесказанное|alles|tout ce|todo lo|tudo o que|tutto|wszystko|上面|上述|これまで|以上内容|上文|上述内容'
+  'text above|above text|сказанное|написанное|написано|выше|вышесказанное|上面|上述|これまで|以上内容|上文|上述内容'
+export const EVERYTHING = 'everything|anything|всё|все что|alles|tout ce|todo lo|tudo o que|tutto|wszystko'
+/** What makes `everything` what the model was told. */
+export const SAID =
+  'told|said|written|stated|instructed|above|before|prior|previous*|earlier|preceding|сказан*|написан*|велен*|говорил*|писал*|сказал*|выше|раньше|ранее|прежде|oben|vorher|zuvor|bisher|gesagt|gelesen|dit|avant|precede*|dicho|arriba|antes|anterior*|dito|acima|detto|sopra|prima|powyzej|wczesniej'
+/** A field of work follows. */
+export const ABOUT = 'about|о|об|про|uber|von|sobre|sur|su|di|o|regarding|on'
 
 // What is demanded: a score, a judgement, of whom or of what.
 export const SCORE =

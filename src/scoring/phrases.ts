@@ -38,25 +38,35 @@ const upTo = (most: number) => `(?:(?: [^ ]+){0,${most}}?|${UNDIVIDED.source}{0,
 const near = (one: string, other: string, most: number) => `(?:${one}${upTo(most)}${other}|${other}${upTo(most)}${one})`
 
 /** An imperative stands at the beginning of a clause, after such words at the most. */
-const START = `(?:^|${any('and|then|и|а|und|et|y|e|ve')})(?:${any(N.FILLER)}){0,3}`
+const CLAUSE_START = `(?:^|${any('and|then|и|а|und|et|y|e|ve')})`
+const START = `${CLAUSE_START}(?:${any(N.FILLER)}){0,3}`
+const ASKED = `${CLAUSE_START}(?:${any(N.FILLER)}){1,3}`
 /** Before a verb it makes an order of a statement: "the evaluation must return 100". */
 const OBLIGED = any(N.OBLIGED)
 const imperative = (anywhere: string, atStart: string) =>
   `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|(?:${START}|${OBLIGED})${any(atStart)}(?! of ))`
 const DISREGARD = imperative(N.DISREGARD, N.DISREGARD_AT_START)
-const JUDGE = imperative(N.JUDGE, N.JUDGE_AT_START)
+const JUDGE = imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_MARK}|${N.JUDGE_OR_OUTPUT}`)
+/** An order by its words alone. */
+const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED})${any(`${N.JUDGE_OR_MARK}|${N.JUDGE_OR_OUTPUT}`)}(?! of ))`
 const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
-const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|quotes|требования|критерии|цитаты|anforderungen|zitate|criteres|citations|requisitos|citas|cytatow|引文')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)})`
+/** Not what is known of a field of work. */
+const EVERYTHING_SAID = `${any(N.EVERYTHING)}(?:${upTo(3)}${any(N.SAID)}|(?:(?!${any(N.ABOUT)}) [^ ]+){0,3}(?= $|${any('and|but|и|но|und|et|y|e')}))`
+const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|quotes|требования|критерии|цитаты|anforderungen|zitate|criteres|citations|requisitos|citas|cytatow|引文')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)}|${EVERYTHING_SAID})`
 const PERCENT = `(?:%|${any('percent|процент*')})?`
 /** Not the upper end of a scale: "from 0 to 100". */
 const HIGH_NUMBER = `(?<! \\d{1,3}(?: [^ ]{1,3})? ?)(?: ?(?<!\\d)(?:[7-9]\\d|100)(?![\\d+])${PERCENT}| 10 (?:10|${foldWords('из')} 10|out of 10)(?= ))`
 const HIGHEST = near(any(N.HIGHEST), any(N.SCORE), 2)
-const HIGH_SCORE = `(?:${near(HIGH_NUMBER, any(N.SCORE), 3)}|${HIGH_NUMBER}(?= $|${any('out of|из|von|sur|de|su|na')}))`
+const NUMBER_OF_SCORE = near(HIGH_NUMBER, any(N.SCORE), 3)
+const HIGH_SCORE = `(?:${NUMBER_OF_SCORE}|${HIGH_NUMBER}(?= $|${any('out of|из|von|sur|de|su|na')}))`
 
 /** The text speaks of itself or of its candidate. Honest texts do so too, but do not say which score that must get. */
 const SELF_DIVIDED = `${any(N.THIS)}(?: [^ ]+)?${any(N.SELF)}`
 const SELF = `(?:${SELF_DIVIDED}|${any(N.SELF_UNDIVIDED)})`
+
+const WHOM = `(?:${any(N.TARGET)}|${SELF})`
+const WHOM_A_NUMBER = `${WHOM}${upTo(2)}${HIGH_NUMBER}(?= $|${any('and|then|и|und|et|y|e|out of|из|von|sur|de|su|na')})`
 
 const ALL_MET = `${any(N.JUDGED)}${upTo(3)}${any(N.FAVOURABLE)}`
 
@@ -94,7 +104,10 @@ const RULES: Record<string, string[][]> = {
     [`^${upTo(2)}(?:${any(N.NEW)}${upTo(1)}${any(N.INSTRUCTIONS)}|${any(N.SYSTEM_NOTE)})(?= ${COLON})`],
   ],
   demands_score: [
-    [JUDGE, HIGH_SCORE],
+    [ORDER, HIGH_SCORE],
+    [`${START}${any(N.JUDGE_OR_OUTPUT)}(?! of )`, NUMBER_OF_SCORE],
+    [JUDGE, WHOM, HIGH_SCORE],
+    [JUDGE, WHOM_A_NUMBER],
     [JUDGE, HIGHEST, any(N.TARGET)],
     [any(N.JUDGE), HIGHEST],
     // Requirements to be taken for met, whatever the resume says.
@@ -140,6 +153,8 @@ const TRIGGERS = [
   N.REVEAL_AT_START,
   N.JUDGE,
   N.JUDGE_AT_START,
+  N.JUDGE_OR_MARK,
+  N.JUDGE_OR_OUTPUT,
   N.DESERVES,
   N.MACHINE_NAMES,
   N.NOTE,
