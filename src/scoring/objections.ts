@@ -32,14 +32,12 @@ const yearsOf = (text: string) =>
       Number(number.replace(',', '.')) / (month !== undefined || /[个個개]/.test(found) ? 12 : 1),
   )
 
-/** Whether both sides state years and the quote fewer, all of them together. */
-function lacksYears(requirement: string, quote: string): boolean {
-  const wanted = yearsOf(requirement)
-  if (wanted.length === 0 || AT_MOST.test(requirement)) return false
+/** Whether a quote states years in figures, fewer than these, all of them together. */
+function isShorter(quote: string, wanted: number): boolean {
   const stated = yearsOf(quote)
   if (stated.length === 0 || LEFT.test(quote.replace(DURATION, ' ')) || NO_LENGTH.test(quote.replaceAll('ё', 'е')))
     return false
-  return stated.reduce((sum, years) => sum + years, 0) < Math.min(...wanted)
+  return stated.reduce((sum, years) => sum + years, 0) < wanted
 }
 
 const LEVEL = /(?<![\p{L}\p{N}])[ABCАВС][12](?![\p{L}\p{N}])|(?:upper[-\s]?|pre[-\s]?)?intermediate/giu
@@ -57,22 +55,41 @@ const FLUENT = /свободн|родной|носител|fluent|native/i
 /** The score of another test: what it is worth in levels is not ours to know. */
 const OTHER_SCORE = /\d[.,]\d|(?<!\d)\d{2,3}(?!\d)/
 
-/** Whether both sides state a level of the Common European Framework and the quote none that is high enough. */
-function lacksLevel(requirement: string, quote: string): boolean {
-  const [lowest] = levelsOf(requirement)
-  if (lowest === undefined || /категори|\bcategory/i.test(requirement)) return false
+/** Whether a quote states a level of the Common European Framework, and none as high as this one. */
+function isLower(quote: string, lowest: string): boolean {
   const highest = levelsOf(quote).at(-1)
   return highest !== undefined && highest < lowest && !OTHER_SCORE.test(quote) && !FLUENT.test(quote)
 }
 
-/** Requirements with none of these ask for no years and no level. */
-const MAY_ASK_FIGURES = /\d|intermediate/i
+/** What a requirement asks for in figures: so many years, such a level; null: none. */
+export interface Least {
+  years: number | null
+  level: string | null
+}
+
+const NO_LEAST: Least = { years: null, level: null }
+
+/** @returns what of a requirement a quote can fall short of */
+export function leastOf(requirement: string): Least {
+  if (!/\d|intermediate/i.test(requirement)) return NO_LEAST
+  const years = AT_MOST.test(requirement) ? [] : yearsOf(requirement)
+  const [level] = /категори|\bcategory/i.test(requirement) ? [] : levelsOf(requirement)
+  return { years: years.length === 0 ? null : Math.min(...years), level: level ?? null }
+}
+
+/** A requirement as the rules read it. */
+export interface Asked {
+  requirement: string
+  subject: Subject
+  least: Least
+}
 
 /** @returns what the quote's own words say against its requirement; null: nothing that can be known */
-export function objectionOf(requirement: string, subject: Subject, source: string, span: Span): Objection | null {
-  if (MAY_ASK_FIGURES.test(requirement)) {
+export function objectionOf({ requirement, subject, least }: Asked, source: string, span: Span): Objection | null {
+  const { years, level } = least
+  if (years !== null || level !== null) {
     const quote = source.slice(span.start, Math.min(span.end, span.start + MAX_CHARS))
-    if (lacksYears(requirement, quote) || lacksLevel(requirement, quote)) return 'falls_short'
+    if ((years !== null && isShorter(quote, years)) || (level !== null && isLower(quote, level))) return 'falls_short'
   }
   return findDenial(requirement, subject, source, span)
 }

@@ -52,7 +52,7 @@ const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED
 const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
 /** Not what is known of a field of work. */
-const EVERYTHING_SAID = `${any(N.EVERYTHING)}(?:${upTo(3)}${any(N.SAID)}|(?:(?!${any(N.ABOUT)}) [^ ]+){0,3}(?= $|${any('and|but|и|но|und|et|y|e')}))`
+const EVERYTHING_SAID = `${any(N.EVERYTHING)}(?:${upTo(3)}${any(N.SAID)}(?!${any(N.ABOUT)})|(?:(?!${any(N.ABOUT)}) [^ ]+){0,3}(?= $|${any('and|but|и|но|und|et|y|e')}))`
 const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|quotes|требования|критерии|цитаты|anforderungen|zitate|criteres|citations|requisitos|citas|cytatow|引文')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)}|${EVERYTHING_SAID})`
 const PERCENT = `(?:%|${any('percent|процент*')})?`
 /** Not the upper end of a scale: "from 0 to 100". */

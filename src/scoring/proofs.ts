@@ -6,8 +6,8 @@ import type { Folded } from './fold.ts'
 import { foldInSlices } from './fold.ts'
 import type { Searchable } from './letters.ts'
 import { lettersOf, showInSlices } from './letters.ts'
-import type { Objection } from './objections.ts'
-import { objectionOf } from './objections.ts'
+import type { Asked, Objection } from './objections.ts'
+import { leastOf, objectionOf } from './objections.ts'
 import type { NotFound, Quote } from './quotes.ts'
 import { findQuote, quoteOf } from './quotes.ts'
 import { tidy } from './recommendation.ts'
@@ -77,9 +77,9 @@ export async function examine(source: string, breathe: Breathe): Promise<Examine
 }
 
 /** A requirement as the model names it, made ready to be held against texts. */
-const readRequirement = remember((said) => {
+const readRequirement = remember((said): Asked => {
   const requirement = tidy(said, MATCH_MAX_CHARS)
-  return { requirement, subject: subjectOf(requirement) }
+  return { requirement, subject: subjectOf(requirement), least: leastOf(requirement) }
 }, KNOWN_REQUIREMENTS)
 
 /** A vacancy, and what of the model's requirements comes from it. */
@@ -106,27 +106,28 @@ export async function findProofs(
   const text: Searchable = { source, letters: lettersOf(source, folded) }
   const inPassage = (span: Span) => passages.some(({ start, end }) => start < span.end && span.start < end)
 
-  async function look(requirement: string, quoted: Quote, subject: Subject) {
+  async function look(asked: Asked, quoted: Quote) {
     const found = await findQuote(
       text,
       quoted,
-      (span) => (inPassage(span) ? 'addresses_model' : objectionOf(requirement, subject, source, span)),
+      (span) => (inPassage(span) ? 'addresses_model' : objectionOf(asked, source, span)),
       breathe,
     )
     if (typeof found === 'string') return { quote: null, why: found }
     const span = 'span' in found ? found.span : found
     const own = source.slice(span.start, span.end)
-    return { quote: own, why: 'span' in found ? found.objection : objectionOfGlued(requirement, subject, quoted, own) }
+    return { quote: own, why: 'span' in found ? found.objection : objectionOfGlued(asked, quoted, own) }
   }
 
   const findings: { subject: Subject; finding: Finding }[] = []
   for (const { requirement: said, quote, evidence } of answer.requirements) {
     await breathe()
-    const { requirement, subject } = readRequirement(said)
+    const asked = readRequirement(said)
+    const { requirement, subject } = asked
     const known = findings.find((each) => isSameSubject(each.subject, subject))
     if (subject.stems.length === 0 || (known !== undefined && isProved(known.finding))) continue
     const quoted = quoteOf(quote)
-    const looked = evidence === 'stated' ? await look(requirement, quoted, subject) : UNCLAIMED
+    const looked = evidence === 'stated' ? await look(asked, quoted) : UNCLAIMED
     const given = quote.slice(0, MAX_GIVEN_CHARS).toWellFormed()
     const related = given === '' ? null : subject.isIn(given, quoted.letters.folded.text)
     const ofVacancy = vacancy.names(said)
@@ -138,11 +139,11 @@ export async function findProofs(
 }
 
 /** Where a text's words run together, only the model's quote has them apart. */
-function objectionOfGlued(requirement: string, subject: Subject, quoted: Quote, own: string): Objection | null {
+function objectionOfGlued(asked: Asked, quoted: Quote, own: string): Objection | null {
   const given = quoted.letters.source
   const wordsIn = (text: string) => text.split(/\s+/).length
-  if (wordsIn(given) <= wordsIn(own)) return null
-  return objectionOf(requirement, subject, given, { start: 0, end: given.length })
+  if (given.length <= own.length || wordsIn(given) <= wordsIn(own)) return null
+  return objectionOf(asked, given, { start: 0, end: given.length })
 }
 
 const UNCLAIMED = { quote: null, why: null }
