@@ -16,8 +16,11 @@ interface Passage {
 const fixtures = new URL('../fixtures/', import.meta.url)
 const read = <T>(file: string) => JSON.parse(readFileSync(new URL(file, fixtures), 'utf8')) as T[]
 
-/** The rules were written with the tuned part in view; the fresh part when they were final, the held one before they were changed. */
-const PARTS = ['tuned', 'fresh', 'held'] as const
+/**
+ * The rules were written with the tuned part in view; the fresh part when they were final, the held one and the stranger's before
+ * they were changed.
+ */
+const PARTS = ['tuned', 'fresh', 'held', 'stranger'] as const
 const honest = PARTS.map((part) => [part, read<Passage>(`texts/honest-${part}.json`)] as const)
 const attacks = PARTS.map((part) => [part, read<Passage>(`texts/attacks-${part}.json`)] as const)
 

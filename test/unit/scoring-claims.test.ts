@@ -65,6 +65,18 @@ test('the same holds of rare professions and hard turns of phrase, a quarter of 
   expect(suitableRefused.count).toBe(0)
 })
 
+test('of a stranger’s set next to no true claim is rejected, no invented one passes, and of the denials at most half', async () => {
+  const report = await judgeClaims(casesOf('claims-held.jsonl'), 'careless', 50)
+  const { trueRejected, falsePublished, suitableRefused, wrong } = report
+  expect(trueRejected.of).toBe(489)
+  expect({ isRare: trueRejected.count / trueRejected.of <= 0.01, wrong }).toMatchObject({ isRare: true })
+  const { count, of } = falsePublished['denies'] ?? { count: NaN, of: NaN }
+  expect(of).toBe(159)
+  expect(count / of).toBeLessThanOrEqual(0.5)
+  expect(falsePublished['invented']).toEqual({ count: 0, of: 110 })
+  expect(suitableRefused.count).toBe(0)
+})
+
 test('a line of claims that is none is named', () => {
   expect(() => readClaims('\n{"id":"a"}')).toThrow(/^line 2 of the claims: /)
   expect(() => readClaims('{')).toThrow('line 1 of the claims is not valid JSON')
