@@ -102,7 +102,8 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
 
   // The plainest form lacks everything that can be refused.
   const turn = async (trial: Trial | null, signal: AbortSignal) => {
-    if (trial === null || !isPlain(trial)) await search.turn(signal)
+    if (trial !== null && isPlain(trial)) return
+    await search.turn(adaptations.isProved() ? null : adaptations.era(), signal)
   }
 
   async function ask(question: Question): Promise<Reply> {
@@ -145,8 +146,9 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     const isLarger = trial.raised && isAnswer
     const capTokens = isLarger ? question.maxCompletionTokens : adaptations.form().capTokens
     const form = { ...learnedForm(known, sent, trial), capTokens }
-    adaptations.worked(form, isSame(form, { ...sent, capTokens }), trial.era)
-    search.taken(trial)
+    const asSent = isSame(form, { ...sent, capTokens })
+    adaptations.worked(form, asSent, trial.era)
+    search.taken(asSent)
   }
 
   /** A failure, with the way to ask again where the form or the cap of the request is to blame. */

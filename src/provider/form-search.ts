@@ -2,7 +2,8 @@
  * Lets one request at a time find out what else a server refuses, while the other requests of this worker wait for it.
  *
  * Without this, every request in flight would meet every refusal itself: each costs a call and a place in the requests per
- * minute. A search begins with a refusal that names a part of the form and ends when the server takes a request. In between:
+ * minute. A search begins with a refusal that names a part of the form and ends when the server takes a request. At a server of
+ * which nothing is known it begins with the first request, once and for at most `WAIT_MS`. In between:
  * - what was refused is left out of every call that this worker sends, so that a refusal is met once and not by each request;
  * - a request that is about to be asked waits for the call of the one before it, but at most `WAIT_MS` in all: a refusal comes
  *   sooner than that, and a server that still works on the call has probably taken its form.
@@ -12,7 +13,6 @@ import { abortable } from '../lib/abortable.ts'
 import type { Form } from './form.ts'
 import { further, isSame } from './form.ts'
 import type { Trial } from './trial.ts'
-import { isPlain } from './trial.ts'
 
 /** How long a request waits for others that try forms, and how long one of them may keep the others waiting, ms. */
 const WAIT_MS = 2_000
@@ -29,6 +29,9 @@ export class FormSearch {
   #keptUntilMs = 0
   /** Until then the other requests wait for the one that tries the form. */
   #triedUntilMs = 0
+  /** The last era in which a first request was sent ahead at a server that nobody knew, and until when that is a search. */
+  #newIn = -1
+  #newUntilMs = 0
   /** Requests that were refused a part since the server last took one. */
   #requests = 0
   readonly #waiting = new Set<() => void>()
@@ -41,11 +44,17 @@ export class FormSearch {
   /**
    * Waits while another request tries a form, at most `WAIT_MS`; then the caller is the one that tries. To be awaited before the
    * caller asks for a place in the budget: a grant would lapse meanwhile.
+   * @param newIn nobody knows yet what the server takes, in this era; null: its form is known
    * @throws the signal's reason when it aborts first
    */
-  async turn(signal: AbortSignal): Promise<void> {
+  async turn(newIn: number | null, signal: AbortSignal): Promise<void> {
     const dueMs = this.#now() + WAIT_MS
-    while (this.#current() !== null) {
+    if (newIn !== null && newIn !== this.#newIn) {
+      this.#newIn = newIn
+      this.#newUntilMs = dueMs
+      this.#triedUntilMs = 0
+    }
+    while (this.#isOn()) {
       const nowMs = this.#now()
       if (nowMs >= dueMs) return
       if (nowMs >= this.#triedUntilMs) {
@@ -87,9 +96,9 @@ export class FormSearch {
     if (form === null || !isSame(form, found)) this.#next()
   }
 
-  /** The server took a request. @param trial of that request: the plainest form says nothing of the one that is searched for */
-  taken(trial: Trial): void {
-    if (!isPlain(trial)) this.#end()
+  /** The server took a request. @param asSent it was sent in the form that the fleet uses from now on: nothing is left to find out */
+  taken(asSent: boolean): void {
+    if (asSent) this.#end()
   }
 
   /** A request that was refused a part was turned away for its text after that: the part may have been refused for the text too. */
@@ -104,8 +113,13 @@ export class FormSearch {
 
   #end(): void {
     this.#form = null
+    this.#newUntilMs = 0
     this.#requests = 0
     this.#next()
+  }
+
+  #isOn(): boolean {
+    return this.#current() !== null || this.#now() < this.#newUntilMs
   }
 
   #current(): Form | null {

@@ -4,7 +4,7 @@ import { firstForm } from '../../src/provider/form.ts'
 import { FormSearch } from '../../src/provider/form-search.ts'
 import type { Trial } from '../../src/provider/trial.ts'
 import { firstTrial } from '../../src/provider/trial.ts'
-import { question } from '../support/provider.ts'
+import { memory, question } from '../support/provider.ts'
 import { providerOf, refusing, settle, settleMany } from '../support/refusing-server.ts'
 
 test.for([
@@ -12,17 +12,38 @@ test.for([
   ['response_format', 'seed'],
   ['response_format', 'seed', 'cap'],
   ['response_format', 'seed', 'cap', 'temperature'],
-])('of 32 requests in flight, all meet the first refusal and one each of the others: %j', async (parts) => {
-  const { provider, adaptations, counts } = providerOf(refusing(...parts), 32)
-  const settled = await settleMany(provider)
-  expect(settled.map(({ ended }) => ended)).toEqual(settled.map(() => 'answer'))
-  expect(Math.max(...settled.map(({ calls }) => calls))).toBeLessThanOrEqual(3)
-  expect(counts).toEqual({ refused: 32 + parts.length - 1, taken: 32 })
-  expect(adaptations.isProved()).toBe(true)
-  // The next ones are asked in a form that the server takes.
-  await settleMany(provider, 8)
-  expect(counts).toEqual({ refused: 32 + parts.length - 1, taken: 40 })
+])(
+  'of 32 requests at a server that nobody knows, only one at a time is refused, and each part once: %j',
+  async (parts) => {
+    const { provider, counts } = providerOf(refusing(...parts))
+    const settled = await settleMany(provider)
+    expect(settled.map(({ ended }) => ended)).toEqual(settled.map(() => 'answer'))
+    expect(Math.max(...settled.map(({ calls }) => calls))).toBeLessThanOrEqual(3)
+    expect(counts).toEqual({ refused: parts.length, taken: 32 })
+  },
+)
+
+test('of a fleet that starts at once, each worker is refused each part once', async () => {
+  const redis = memory()
+  const workers = [1, 2, 3].map(() => providerOf(refusing('seed', 'cap'), 1, undefined, redis))
+  await Promise.all(workers.map(({ provider }) => settleMany(provider)))
+  expect(workers.map(({ counts }) => counts)).toEqual(workers.map(() => ({ refused: 2, taken: 32 })))
 })
+
+test.for([['seed'], ['response_format', 'seed', 'cap', 'temperature']])(
+  'where a refusal comes late, all of 32 meet the first one, and one each of the others: %j',
+  async (parts) => {
+    const { provider, adaptations, counts } = providerOf(refusing(...parts), 32)
+    const settled = await settleMany(provider)
+    expect(settled.map(({ ended }) => ended)).toEqual(settled.map(() => 'answer'))
+    expect(Math.max(...settled.map(({ calls }) => calls))).toBeLessThanOrEqual(3)
+    expect(counts).toEqual({ refused: 32 + parts.length - 1, taken: 32 })
+    expect(adaptations.isProved()).toBe(true)
+    // The next ones are asked in a form that the server takes.
+    await settleMany(provider, 8)
+    expect(counts).toEqual({ refused: 32 + parts.length - 1, taken: 40 })
+  },
+)
 
 test('a request that was in the line of the budget already leaves out what another one was refused', async () => {
   const { provider, bodies } = providerOf(refusing('seed', 'cap'))
@@ -72,9 +93,9 @@ describe('one request tries a form while others wait', () => {
     let nowMs = 0
     const search = new FormSearch(() => nowMs)
     search.refused(firstTrial(usual, 0), withoutSeed, false)
-    await search.turn(signal)
+    await search.turn(null, signal)
     const went: string[] = []
-    const enter = (name: string) => void search.turn(signal).then(() => went.push(name))
+    const enter = (name: string) => void search.turn(null, signal).then(() => went.push(name))
     /** Timers run by the given clock. */
     const pass = async (ms: number) => {
       nowMs += ms
@@ -100,7 +121,7 @@ describe('one request tries a form while others wait', () => {
     search.failed()
     await pass(10)
     expect(went).toEqual(['a', 'b'])
-    search.taken(withoutBoth)
+    search.taken(true)
     await pass(10)
     expect(went).toEqual(['a', 'b', 'c', 'd'])
   })
@@ -114,10 +135,39 @@ describe('one request tries a form while others wait', () => {
     expect(went).toEqual(['a', 'b', 'c'])
   })
 
+  test('at a server that nobody knows, one request goes first, and the others wait for it once and for two seconds at most', async () => {
+    let nowMs = 0
+    const search = new FormSearch(() => nowMs)
+    const went: string[] = []
+    const enter = (name: string, era: number) => void search.turn(era, signal).then(() => went.push(name))
+    const pass = async (ms: number) => {
+      nowMs += ms
+      await vi.advanceTimersByTimeAsync(ms)
+    }
+    for (const name of ['a', 'b', 'c']) enter(name, 0)
+    await pass(1_900)
+    expect(went).toEqual(['a'])
+    search.failed()
+    await pass(10)
+    expect(went).toEqual(['a', 'b'])
+    await pass(200)
+    expect(went).toEqual(['a', 'b', 'c'])
+    enter('d', 0)
+    await pass(1)
+    expect(went.at(-1)).toBe('d')
+    // What was learned was forgotten: the server is new again.
+    for (const name of ['e', 'f']) enter(name, 1)
+    await pass(10)
+    expect(went.at(-1)).toBe('e')
+    search.taken(true)
+    await pass(1)
+    expect(went.at(-1)).toBe('f')
+  })
+
   test('a wait ends with its signal', async () => {
     const { search } = await begun()
     const stop = new AbortController()
-    const waiting = search.turn(stop.signal)
+    const waiting = search.turn(null, stop.signal)
     stop.abort(new Error('stop'))
     await expect(waiting).rejects.toThrow('stop')
   })
@@ -126,14 +176,14 @@ describe('one request tries a form while others wait', () => {
     const { search, pass } = await begun()
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
     expect(search.formFor(usual, 1)).toEqual(usual)
-    search.taken({ ...withoutSeed, refusals: 2 })
+    search.taken(false)
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
     await pass(59_000)
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
     await pass(2_000)
     expect(search.formFor(usual, 0)).toEqual(usual)
     search.refused(firstTrial(usual, 0), withoutSeed, false)
-    search.taken(withoutSeed)
+    search.taken(true)
     expect(search.formFor(usual, 0)).toEqual(usual)
   })
 
@@ -151,6 +201,6 @@ describe('one request tries a form while others wait', () => {
     const search = new FormSearch(() => 0)
     search.refused(firstTrial(usual, 0), { ...withoutSeed, unnamed: true }, false)
     expect(search.formFor(usual, 0)).toEqual(usual)
-    await search.turn(signal)
+    await search.turn(null, signal)
   })
 })
