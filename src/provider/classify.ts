@@ -36,12 +36,20 @@ export const verdict = (code: FailureCode, detail: string): Verdict => ({
 const PLAIN: Readonly<Record<number, FailureCode>> = {
   401: 'unauthorized',
   402: 'quota',
+  404: 'bad_configuration',
+  405: 'bad_configuration',
+  406: 'bad_configuration',
   407: 'proxy_refused',
   // Passing troubles of a gateway: timeout, conflict, too early, closed by the client.
   408: 'outage',
   409: 'outage',
+  410: 'bad_configuration',
   413: 'too_long',
+  415: 'bad_configuration',
+  421: 'bad_configuration',
+  424: 'outage',
   425: 'outage',
+  426: 'bad_configuration',
   429: 'rate_limited',
   451: 'territory',
   499: 'outage',
@@ -54,12 +62,15 @@ const PLAIN: Readonly<Record<number, FailureCode>> = {
  */
 export function classifyStatus(status: number, body: string, parts: readonly Part[] = []): Verdict {
   const error = readErrorBody(body)
-  const told = meaningOf(status, error)
-  // A message about what a model cannot do names the model as well.
-  const refused =
-    told === null || told === 'bad_configuration' || told === 'unauthorized' ? findRefusals(status, error, parts) : []
+  const meant = meantStatus(status)
+  const told = meaningOf(meant, error)
+  const refused = findRefusals(
+    meant,
+    error,
+    parts.filter((part) => mayBeRefused(part, told)),
+  )
   return {
-    code: refused.length > 0 ? 'parameter_refused' : (told ?? codeOfStatus(status, error)),
+    code: refused.length > 0 ? 'parameter_refused' : (told ?? codeOfStatus(meant, error)),
     detail: describeError(status, error),
     refused,
     isCapTooLarge: told === null && isCapTooLarge(error),
@@ -67,19 +78,33 @@ export function classifyStatus(status: number, body: string, parts: readonly Par
   }
 }
 
+function mayBeRefused(part: Part, told: FailureCode | null): boolean {
+  // A schema that is too deep is no text that is too long: nobody must be told so.
+  if (told === 'too_long') return part === 'format' || part === 'seed' || part === 'temperature'
+  // A message about what a model cannot do names the model as well.
+  return told === null || told === 'bad_configuration' || told === 'unauthorized'
+}
+
+/** A gateway's own 4xx (446, 498) says only that the request was turned away. */
+const meantStatus = (status: number): number =>
+  status > 400 && status < 500 && status !== 403 && PLAIN[status] === undefined ? 400 : status
+
 function codeOfStatus(status: number, error: ErrorBody): FailureCode {
-  if (status === 400 || status === 422) return codeOfBadRequest(error)
+  if (status === 400) return codeOfBadRequest(error)
   if (status === 403) return codeOfForbidden(error)
   // Redirects are not followed: the address is wrong.
-  return PLAIN[status] ?? (status >= 300 && status < 500 ? 'bad_configuration' : 'outage')
+  return PLAIN[status] ?? (status < 400 ? 'bad_configuration' : 'outage')
 }
 
 function codeOfForbidden({ isJson, message, codes }: ErrorBody): FailureCode {
   // A page of a gateway in between: it blocks this way out, not this key.
   if (!isJson) return 'territory'
   // An error that speaks of something else may be due to the text: it must not hold the key for all.
+  if (ABOUT_THE_TEXT.test(message)) return 'unclear_rejection'
   return message === '' || ACCESS.test(`${message} ${codes.join(' ')}`) ? 'unauthorized' : 'unclear_rejection'
 }
+
+const ABOUT_THE_TEXT = /\b(?:prompt|content|input)\b/
 
 const ACCESS =
   /\bkey\b|api_?key|auth|permi(?:t|ss)|access|forbidden|credential|token|account|organi[sz]ation|project|member|subscri|plan\b|role|denied|allowed|scope|\bip\b/
@@ -87,9 +112,8 @@ const ACCESS =
 function codeOfBadRequest(error: ErrorBody): FailureCode {
   const [field] = error.fields
   // A role or an order of messages that the server does not know: the same with every text.
-  if (field?.endsWith('role') === true || error.codes.some((code) => code.startsWith('unsupported_'))) {
-    return 'bad_configuration'
-  }
+  if (field?.endsWith('role') === true) return 'bad_configuration'
+  if (field !== undefined && /^(?:api_?)?key$/.test(field)) return 'unauthorized'
   if (field === undefined) return isCapTooLarge(error) ? 'bad_configuration' : 'unclear_rejection'
   return /^(?:body\W+)?(?:messages|prompt|input)\b/.test(field) ? 'rejected_text' : 'bad_configuration'
 }

@@ -21,43 +21,39 @@ const NAMES: Record<Part, RegExp> = {
   key: /^(?:x-)?api-key$/,
 }
 
-/** The same in the words of a text, where a word alone proves nothing: texts are echoed. */
-const WORDS: Partial<Record<Part, RegExp>> = {
-  format:
-    /response[ _]?(?:format|mime|schema)|json[ _](?:schema|object|mode)|structured (?:output|generation|response)s?|guided (?:decoding|json)|constrained (?:decoding|generation)|\bgrammar|['"`]schema['"`]/g,
-  seed: /\bseed\b/g,
-  temperature: /\btemperature\b/g,
-  cap: /max_?completion_?tokens|max_?tokens|max_?output_?tokens|max_?new_?tokens/g,
-  system:
-    /['"`]system['"`]|\b(?:system|developer)['"`]? (?:role|message|prompt|instruction)s?\b|\brole['"`]?:? ['"`]?system\b|only (?:the )?['"`]?user['"`]?(?:,| and)|(?:rolle|рол[ьи]|角色)[^\n]{0,12}\bsystem\b|\bsystem\b[^\n]{0,12}(?:rolle|рол[ьи]|角色)/g,
-  roles: /\broles?\b|\bmessages?\b|\b(?:user|assistant)\b|\brollen?\b|рол[ьи]|角色/g,
-}
-
 /**
- * The names that only a request has, and the two that are words as well: these count where servers say what is wrong, at the
- * beginning, before anything that they quote.
+ * The names that only a request has: these count wherever they stand in an error. Words that have other meanings as well count
+ * where servers say what is wrong, at the beginning, before anything that they quote.
  */
 const IDENTIFIERS: Partial<Record<Part, RegExp>> = {
   format: /response_?(?:format|mime|schema)|json_schema|json_object|guided_json/,
   cap: NAMES.cap,
 }
-const SPOKEN: Partial<Record<Part, RegExp>> = { seed: /\bseed\b/, temperature: /\btemperature\b/ }
+const SPOKEN: Partial<Record<Part, RegExp>> = {
+  format:
+    /response (?:format|mime|schema)|\bjson (?:schema|object|mode)|structured (?:output|generation|response)s?|guided (?:decoding|json)|constrained (?:decoding|generation)|\bgrammar\b|\bschema\b/,
+  seed: /\bseed\b/,
+  temperature: /\btemperature\b/,
+}
 const SPOKEN_WITHIN_CHARS = 160
-const QUOTED_WORDS = /«[^»]*\s[^»]*(?:»|$)|“[^”]*\s[^”]*(?:”|$)|"[^"]*\s[^"]*(?:"|$)/g
+const QUOTED = /«[^»]*(?:»|$)|“[^”]*(?:”|$)|"[^"]*(?:"|$)/g
 
-/** What is said of something that is refused. */
-const REFUSED =
-  /not (?:\w+ )?(?:support|permit|allow|enabl|recogni|accept|implement|available|a valid|valid\b|been implemented)|n't (?:support|allow|accept)|unsupported|unrecogni[sz]ed|unknown|unavailable|unexpected|invalid|forbidden|extra_forbidden|extra inputs|cannot find|no such|deprecated|removed|only (?:the )?(?:default|[\d.]+|user)|(?:must|should|can|has to|have to) (?:only )?be|cannot|expected|enabled only|fail(?:ed|s|ure)?\b|literal_error|instead|one of|requires? |missing|strictly|ignored|disabled|не поддерж|недопуст|неизвест|запрещ|недоступ|nicht (?:\w+ )?(?:unterstützt|erlaubt|zulässig|bekannt)|ungültig|unbekannt|不支持|无效|未知|不允许/
+const SYSTEM =
+  /['"`]system['"`]|\b(?:system|developer)['"`]? (?:role|message|prompt|instruction)s?\b|\brole['"`]?:? ['"`]?system\b|only (?:the )?['"`]?user['"`]?(?:,| and)|(?:rolle|рол[ьи]|角色)[^\n]{0,12}\bsystem\b|\bsystem\b[^\n]{0,12}(?:rolle|рол[ьи]|角色)/
+const ROLES = /\broles?\b|\bmessages?\b|\b(?:user|assistant)\b|\brollen?\b|рол[ьи]|角色/
 /** What is said of two messages of one role that follow each other. */
 const SAME_ROLE =
   /alternat|consecutive|successive|adjacent|in a row|same role|чередова|подряд|abwechsel|aufeinander|交替|\b(user|assistant) after \1\b/
-/** So far from its name is what is said of a part, within its sentence. */
-const BEFORE = 80
-const AFTER = 160
 const SENTENCE_END = /[.!?;]\s/
 
+/** Names in a row, with nothing said of each. */
+const LIST = /(?:['"`]?\b[\w.]{1,40}['"`]?(?:\s*,\s*|\s+(?:and|or)\s+)){2,}['"`]?[\w.]{1,40}/g
+
+/** The field of a text: whatever the error says is said of it. */
+const TEXT = /^(?:body\W+)?(?:messages\b.*\b(?:content|text)|prompt|input)\b/
+
 /** With these, a server speaks of the request; with 500 only when it says so. */
-const STATUSES = [400, 404, 405, 415, 422, 501]
+const STATUSES = [400, 404, 405, 415, 501]
 const VALIDATION =
   /validat|input should be|literal_error|extra_forbidden|extra inputs|not permitted|unexpected keyword|unsupported|not supported|unrecogni[sz]ed|invalid (?:type|value|parameter|argument|request)|template|jinja|must alternate|not (?:implemented|available)/
 
@@ -78,49 +74,41 @@ export function findRefusals(status: number, error: ErrorBody, parts: readonly P
   const names = [...error.fields, ...error.subjects, ...error.codes]
   const named = possible.filter((part) => names.some((name) => isField(name, part)))
   if (named.length > 0) return named
-  const told = possible.filter((part) => part !== 'key' && isToldRefused(error.message, part))
-  // Whoever does not take the system's role says so in words that speak of roles, too.
-  if (told.includes('system')) return told.filter((part) => part !== 'roles')
-  if (told.length > 0) return told
-  if (error.fields.length > 0) return []
-  const spoken = possible.filter((part) => isNamed(error.message, part))
-  // More than one is a list of what the server does take.
-  if (spoken.length === 1) return spoken
+  if (error.fields.some((field) => TEXT.test(field))) return []
+  const told = possible.filter((part) => isToldRefused(error.message, part))
+  // Whoever wants alternating roles may speak of the system's, too.
+  if (told.length > 0) return told.includes('roles') ? told.filter((part) => part !== 'system') : told
   const isUnnamed = UNNAMED.test(error.message) || error.codes.some((code) => UNNAMED.test(code))
   return isUnnamed && status !== 405 ? ['unnamed'] : []
 }
 
 function isField(field: string, part: Part): boolean {
   const path = field.toLowerCase()
-  if (part === 'roles' || part === 'system') return part === 'system' && NAMES.roles.test(path)
+  if (part === 'roles') return /(?:message|role)s?_order/.test(path)
+  if (part === 'system') return NAMES.roles.test(path)
   // `body.response_format.type`: one of its steps is the name; a message or schema may have fields of any name.
   if (/^(?:body\.)?messages\b/.test(path)) return false
   return path.split('.').some((step) => NAMES[part].test(step))
 }
 
 /**
- * An error about the request that has no other meaning and names a parameter is about that parameter, in whatever words or
- * language. Where it only quoted a text, the next call fails in the same way, and nothing is learned.
+ * An error about the request that has no other meaning and names a part is about that part, in whatever words or language. Where
+ * it only quoted a text, the next call fails in the same way, and nothing is learned.
  */
-function isNamed(message: string, part: Part): boolean {
-  if (IDENTIFIERS[part]?.test(message) === true) return true
-  return SPOKEN[part]?.test(message.slice(0, SPOKEN_WITHIN_CHARS).replaceAll(QUOTED_WORDS, ' ')) === true
+function isToldRefused(message: string, part: Part): boolean {
+  if (part === 'roles') return message.split(SENTENCE_END).some((said) => ROLES.test(said) && SAME_ROLE.test(said))
+  if (part === 'system') return SYSTEM.test(message)
+  const said = message.replaceAll(LIST, (names) => (isListOfParts(names) ? ' ' : names))
+  if (IDENTIFIERS[part]?.test(said) === true) return true
+  return SPOKEN[part]?.test(said.slice(0, SPOKEN_WITHIN_CHARS).replaceAll(QUOTED, withoutSentence)) === true
 }
 
-function isToldRefused(message: string, part: Part): boolean {
-  for (const match of message.matchAll(WORDS[part] ?? /$^/g)) {
-    const end = match.index + match[0].length
-    const before =
-      message
-        .slice(Math.max(0, match.index - BEFORE), match.index)
-        .split(SENTENCE_END)
-        .at(-1) ?? ''
-    const after = message.slice(end, end + AFTER).split(SENTENCE_END)[0] ?? ''
-    const around = before + match[0] + after
-    if (part === 'roles' ? SAME_ROLE.test(around) : REFUSED.test(around)) return true
-  }
-  return false
-}
+/** One word in quotation marks may be a name; more of them are a text. */
+const withoutSentence = (quoted: string) => (/\S\s+\S/.test(quoted.slice(1, -1).trim()) ? ' ' : quoted)
+
+/** It lists what the server does take. */
+const isListOfParts = (names: string) =>
+  [NAMES.format, NAMES.cap, ...Object.values(SPOKEN)].filter((name) => name.test(names)).length > 2
 
 /** It says that no key came, though one was sent: it looks for it elsewhere. */
 function isKeyUnseen({ message }: ErrorBody): boolean {
