@@ -65,6 +65,8 @@ interface Put {
   /** What is known of the form that the server takes. */
   known: Form
   sent: Form
+  /** A plainer form had been taken when it was sent. */
+  afterPlainer: boolean
 }
 
 /**
@@ -96,6 +98,8 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
   const search = new FormSearch()
   const { model, maxCompletionTokens: configuredCap } = settings
   let likelyCap: Form['cap'] | null = commonCap(model, settings.baseUrl)
+  /** A plainer form was taken where it was only supposed that the usual one was refused. */
+  let isPlainerTaken = false
 
   const capOf = (trial: Trial | null) =>
     Math.max(configuredCap, adaptations.form().capTokens ?? 0, trial?.form.capTokens ?? 0)
@@ -121,7 +125,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     const trial = question.trial ?? firstTrial(fleet, era)
     const known = knownForm(fleet, trial)
     const sent = sentForm(known, trial, likelyCap)
-    const put = { question, trial, known, sent }
+    const put = { question, trial, known, sent, afterPlainer: isPlainerTaken }
     const { exchange, parsed } = await call(keyHeaders(sent, apiKey.value), bodyOf(model, sent, question), question)
     if (exchange.kind === 'not_sent' || exchange.kind === 'aborted') return exchange
     if (exchange.kind !== 'answered') {
@@ -143,16 +147,22 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
 
   /** The form is shared with the fleet; a cap only once there was an answer within it. */
   function took({ question, trial, known, sent }: Put, isAnswer: boolean): void {
+    // The server may have refused everything for a while: the next request shows whether it is the form.
+    if (trial.supposed) {
+      isPlainerTaken = true
+      return
+    }
     const isLarger = trial.raised && isAnswer
     const capTokens = isLarger ? question.maxCompletionTokens : adaptations.form().capTokens
     const form = { ...learnedForm(known, sent, trial), capTokens }
     const asSent = isSame(form, { ...sent, capTokens })
+    if (asSent) isPlainerTaken = false
     adaptations.worked(form, asSent, trial.era)
     search.taken(asSent)
   }
 
   /** A failure, with the way to ask again where the form or the cap of the request is to blame. */
-  function refused(found: Verdict, { question, trial, known, sent }: Put, said: Said): Reply {
+  function refused(found: Verdict, { question, trial, known, sent, afterPlainer }: Put, said: Said): Reply {
     const told = { sent: true, retryAfterMs: retryAfterMs(said.limits) ?? found.retryAfterMs }
     // That the server refuses a raised cap says nothing about the text or the settings.
     const isRaiseRefused = trial.raised && (found.code === 'too_long' || found.isCapTooLarge)
@@ -173,7 +183,8 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
       return failure(isDoubtful ? found : { ...found, code: 'bad_configuration' }, said, told)
     }
     if (parts.includes('cap') && sent.cap === likelyCap) likelyCap = null
-    const next = afterRefusal(trial, known, sent, parts, question.schema)
+    const supposed = trial.supposed || (isDoubtful && !afterPlainer)
+    const next = { ...afterRefusal(trial, known, sent, parts, question.schema), supposed }
     search.refused(trial, next, adaptations.isProved())
     return failure({ ...found, code: 'parameter_refused' }, said, { ...told, next })
   }

@@ -78,6 +78,7 @@ export function findRefusals(status: number, error: ErrorBody, parts: readonly P
   const told = possible.filter((part) => isToldRefused(error.message, part))
   // Whoever wants alternating roles may speak of the system's, too.
   if (told.length > 0) return told.includes('roles') ? told.filter((part) => part !== 'system') : told
+  if (error.fields.length > 0) return []
   const isUnnamed = UNNAMED.test(error.message) || error.codes.some((code) => UNNAMED.test(code))
   return isUnnamed && status !== 405 ? ['unnamed'] : []
 }

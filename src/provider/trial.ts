@@ -18,6 +18,8 @@ export interface Trial {
   capRefused: boolean
   /** The server did not say what it refuses: the plainest form is all that is known to work. */
   unnamed: boolean
+  /** It was only supposed that the form was refused: the error did not say so, and no plainer form had been taken before. */
+  supposed: boolean
   /** The cap of the answer was raised for a model that thinks. */
   raised: boolean
 }
@@ -35,6 +37,7 @@ export const firstTrial = (form: Form, era: number): Trial => ({
   refusals: 0,
   capRefused: false,
   unnamed: false,
+  supposed: false,
   raised: false,
 })
 

@@ -44,7 +44,8 @@ test('all at once: the second call has none of it', async () => {
 test('a server that does not say what it refuses is asked in barer forms until it answers', async () => {
   const hasSystem = (body: Sent) => JSON.stringify(body['messages']).includes('"system"')
   const { provider } = providerOf((body) => (hasSystem(body) ? { status: 400, error: 'Некорректный запрос' } : 'taken'))
-  expect(await inTurn(provider, 3)).toEqual([3, 1, 1])
+  // The second one shows that it was the form, and not a moment in which the server refused everything.
+  expect(await inTurn(provider, 4)).toEqual([3, 3, 1, 1])
 })
 
 test.for([

@@ -2,9 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { firstForm } from '../../src/provider/form.ts'
 import { FormSearch } from '../../src/provider/form-search.ts'
+import type { Provider } from '../../src/provider/client.ts'
 import type { Trial } from '../../src/provider/trial.ts'
 import { firstTrial } from '../../src/provider/trial.ts'
 import { memory, question } from '../support/provider.ts'
+import type { Sent } from '../support/refusing-server.ts'
 import { providerOf, refusing, settle, settleMany } from '../support/refusing-server.ts'
 
 test.for([
@@ -80,6 +82,39 @@ test('a server that refuses from now on what it took before is searched by one r
   // next refusal beside the one that searches.
   expect(counts.refused).toBeLessThanOrEqual(32 + 3)
   expect(counts.taken).toBe(33)
+})
+
+describe('a server that nobody knows and that refuses without a reason', () => {
+  const hasFormat = (body: Sent) => 'response_format' in body
+
+  test('is not thought to refuse the form when it refused everything for a while, such as a key', async () => {
+    let isMended = false
+    const { provider, adaptations, bodies } = providerOf(() =>
+      isMended ? 'taken' : { status: 400, error: 'No connected db.' },
+    )
+    const trials = await Promise.all([1, 2].map(() => refusedOnce(provider)))
+    isMended = true
+    for (const trial of trials) expect(await provider.ask(question({ trial }))).toMatchObject({ kind: 'answer' })
+    expect(adaptations.isProved()).toBe(false)
+    expect(await settle(provider)).toEqual({ calls: 1, ended: 'answer' })
+    expect(hasFormat(bodies.at(-1) ?? {})).toBe(true)
+    expect(adaptations.isProved()).toBe(true)
+  })
+
+  test('is known to refuse the form once it did so after it had taken a plainer one', async () => {
+    const { provider, bodies } = providerOf((body) =>
+      hasFormat(body) ? { status: 400, error: 'Некорректный запрос' } : 'taken',
+    )
+    const calls: number[] = []
+    for (let request = 0; request < 4; request += 1) calls.push((await settle(provider)).calls)
+    expect(calls).toEqual([2, 2, 1, 1])
+    expect(hasFormat(bodies.at(-1) ?? {})).toBe(false)
+  })
+
+  async function refusedOnce(provider: Provider) {
+    const reply = await provider.ask(question())
+    return reply.kind === 'failure' ? reply.next : null
+  }
 })
 
 describe('one request tries a form while others wait', () => {
