@@ -7,10 +7,14 @@ import { readCommitted } from './committed.ts'
 import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
 import { decodeDone } from './offset-metadata.ts'
 import { isDone } from './progress.ts'
+import { createSettling } from './settling.ts'
 import type { Watermarks } from './start-offset.ts'
 import { readPartitions, readWatermarks } from './start-offset.ts'
 
-/** Many messages ask at once, so a reading is reused for this time. Only `due` can become outdated, and callers ask again then. */
+/**
+ * Many messages ask at once, so a reading is reused for this time. It may be outdated in two ways: a `due` message may be committed by
+ * now, and then callers ask again; and a message may have come since, which therefore is not `gone`.
+ */
 const CACHE_MS = 200
 const RETRY_MS = 1_000
 /** A topic or partition that is missing for this time is gone for good. */
@@ -70,12 +74,16 @@ export function createOffsetsView(
   log: Log,
 ): OffsetsView {
   const cache = new Map<string, { atMs: number; snapshot: Promise<Snapshot | null> }>()
-  let away = false
+  /** How the trouble was last logged; null: there is none. */
+  let told: 'info' | 'warn' | null = null
+  const settling = createSettling()
 
-  function snapshot(of: { group: string; topic: string }): Promise<Snapshot | null> {
+  /** @param notBeforeMs no reading from before this time is reused, performance.now() ms */
+  function snapshot(of: { group: string; topic: string }, notBeforeMs: number): Promise<Snapshot | null> {
     const key = JSON.stringify([of.group, of.topic])
     const cached = cache.get(key)
-    if (cached !== undefined && performance.now() - cached.atMs < CACHE_MS) return cached.snapshot
+    const isFresh = cached !== undefined && performance.now() - cached.atMs < CACHE_MS && cached.atMs >= notBeforeMs
+    if (isFresh) return cached.snapshot
     const fresh = readSnapshot(clients, of.group, of.topic)
     cache.set(key, { atMs: performance.now(), snapshot: fresh })
     // A failed reading is not reused: only those who wait for it get the failure, and the next caller reads again.
@@ -85,10 +93,12 @@ export function createOffsetsView(
 
   async function standing(place: Place, signal: AbortSignal): Promise<Standing> {
     let missingSinceMs: number | null = null
+    const askedMs = performance.now()
+    let notBeforeMs = 0
     for (;;) {
       signal.throwIfAborted()
       try {
-        const seen = await snapshot(place)
+        const seen = await snapshot(place, notBeforeMs)
         if (seen?.log.has(place.partition) !== true) {
           // A broker may not know an existing topic for a moment, while metadata spreads or a leader moves.
           missingSinceMs ??= performance.now()
@@ -100,13 +110,21 @@ export function createOffsetsView(
             throw new Error(`partition ${place.partition} has no leader`)
           }
         }
-        const standing = await living(place, standingOf(place, seen))
-        if (away) log.info('offsets can be read again')
-        away = false
+        const found = standingOf(place, seen)
+        if (found === 'gone' && notBeforeMs < askedMs) {
+          notBeforeMs = askedMs
+          continue
+        }
+        const standing = await living(place, found)
+        if (told !== null) log.info('offsets can be read again')
+        told = null
+        settling.over()
         return standing
       } catch (error) {
-        if (!away) log.warn('offsets cannot be read: waiting', { topic: place.topic, reason: kafkaReason(error) })
-        away = true
+        const level = settling.levelOf(error)
+        if (told === null || (told === 'info' && level === 'warn'))
+          log[level]('offsets cannot be read: waiting', { topic: place.topic, reason: kafkaReason(error) })
+        told = level
       }
       await pause(RETRY_MS, signal)
     }

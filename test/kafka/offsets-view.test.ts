@@ -39,6 +39,17 @@ describe('where a message stands', () => {
     calls.finish('held', [])
   })
 
+  it('does not take a message for gone that has come since the last reading', async () => {
+    const view = createOffsetsView(world.clients, { group: world.group, topic: world.requests }, world.log)
+    const standing = (offset: bigint) =>
+      view.standing({ group: world.group, topic: world.requests, partition: 0, offset }, never)
+    for (let offset = 0n; offset < 5n; offset++) {
+      expect(await standing(offset)).toBe('gone')
+      await world.send(['new'])
+      expect(await standing(offset)).toBe('due')
+    }
+  })
+
   it('tells a new group and an empty topic from used ones', async () => {
     const view = createOffsetsView(world.clients, { group: world.group, topic: world.requests }, world.log)
     expect(await view.groupHasCommitted()).toBe(false)

@@ -1,7 +1,7 @@
 /** Topics, messages and readers for tests of the Kafka layer; everything is named uniquely and removed by `close`. */
 import '../../src/kafka/mended.ts'
 import { randomUUID } from 'node:crypto'
-import type { IHeaders } from 'kafkajs'
+import type { FetchOffsetsPartition, IHeaders } from 'kafkajs'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import type { KafkaClients } from '../../src/kafka/clients.ts'
 import { createKafkaClients } from '../../src/kafka/clients.ts'
@@ -68,6 +68,24 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
     () => producer.disconnect(),
   ]
 
+  /** Waits while a broker that has just started loads its groups. */
+  async function fetchOffsets(): Promise<FetchOffsetsPartition[]> {
+    let found: FetchOffsetsPartition[] = []
+    const isFound = () =>
+      admin.fetchOffsets({ groupId: names.group, topics: [names.requests] }).then(
+        ([answer]) => {
+          found = answer?.partitions ?? []
+          return true
+        },
+        (error: Error & { type?: string }) => {
+          if (error.type !== 'GROUP_LOAD_IN_PROGRESS') throw error
+          return false
+        },
+      )
+    await until('the groups are loaded', isFound)
+    return found
+  }
+
   async function removeTopics(): Promise<void> {
     await admin.deleteTopics({ topics: (await admin.listTopics()).filter((each) => each.endsWith(id)) })
   }
@@ -113,8 +131,7 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
       return reader
     },
     async committed(): Promise<{ offset: bigint; metadata: string }[]> {
-      const [answer] = await admin.fetchOffsets({ groupId: names.group, topics: [names.requests] })
-      return (answer?.partitions ?? [])
+      return (await fetchOffsets())
         .toSorted((a, b) => a.partition - b.partition)
         .map(({ offset, metadata }) => ({ offset: BigInt(offset), metadata: metadata ?? '' }))
     },

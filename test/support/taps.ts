@@ -12,17 +12,61 @@ export type Moment = (direction: Direction, chunk: Buffer) => boolean
 /** Kafka's request types (its protocol's "API keys") that make up a transaction. */
 const KAFKA_API_KEYS = { Produce: 0, AddPartitionsToTxn: 24, AddOffsetsToTxn: 25, EndTxn: 26, TxnOffsetCommit: 28 }
 
-/** @returns a request to Kafka of this type, with this text in it; kafkajs writes each request as one piece: length, type, ... */
+/** @returns a request to Kafka of this type, with this text in it */
 export const kafkaRequest =
   (type: keyof typeof KAFKA_API_KEYS, text = ''): Moment =>
   (direction, chunk) =>
-    direction === 'up' && chunk.length > 8 && chunk.readInt16BE(4) === KAFKA_API_KEYS[type] && chunk.includes(text)
+    direction === 'up' &&
+    kafkaRequestsIn(chunk).some(
+      (request) => request.length > 4 && request.readInt16BE(0) === KAFKA_API_KEYS[type] && request.includes(text),
+    )
 
 /** @returns the call of a script, with this text (a key) among its arguments */
 export const scriptCall =
   (script: { digest: string }, text = ''): Moment =>
   (direction, chunk) =>
-    direction === 'up' && chunk.includes(script.digest) && chunk.includes(text)
+    direction === 'up' &&
+    redisCommandsIn(chunk).some((command) => command.includes(script.digest) && command.includes(text))
+
+/** kafkajs writes each request as one piece, its length first; several may arrive together. */
+function kafkaRequestsIn(chunk: Buffer): Buffer[] {
+  const requests: Buffer[] = []
+  for (let at = 0; at + 4 < chunk.length;) {
+    const end = at + 4 + Math.max(0, chunk.readInt32BE(at))
+    requests.push(chunk.subarray(at + 4, end))
+    at = end
+  }
+  return requests
+}
+
+/** Commands that are sent in one turn of the event loop arrive together. */
+function redisCommandsIn(chunk: Buffer): Buffer[] {
+  const commands: Buffer[] = []
+  for (let at = 0; at < chunk.length;) {
+    const end = endOfCommand(chunk, at)
+    commands.push(chunk.subarray(at, end))
+    at = end
+  }
+  return commands
+}
+
+/** @returns where the command ends: `*`, the number of its words, and each word after `$` and its length; or the chunk's end */
+function endOfCommand(chunk: Buffer, from: number): number {
+  let at = from
+  const number = () => {
+    const end = chunk.indexOf('\r\n', at)
+    const value = end === -1 ? NaN : Number(chunk.toString('latin1', at + 1, end))
+    at = end + 2
+    return value
+  }
+  const words = number()
+  for (let word = 0; word < words; word++) {
+    const length = number()
+    at += length + 2
+    if (!(at <= chunk.length)) return chunk.length
+  }
+  return words > 0 ? at : chunk.length
+}
 
 /** @returns a chunk in this direction that contains this text */
 export const bytes =

@@ -119,7 +119,7 @@ describe('a server that nobody knows and that refuses without a reason', () => {
 
 describe('one request tries a form while others wait', () => {
   const usual = firstForm('https://provider.example/v1')
-  const withoutSeed: Trial = { ...firstTrial({ ...usual, seed: false }, 0), refusals: 1 }
+  const withoutSeed: Trial = { ...firstTrial({ ...usual, seed: false }, 0), refusedCalls: 1 }
   const withoutBoth: Trial = { ...withoutSeed, form: { ...withoutSeed.form, temperature: false } }
   const { signal } = new AbortController()
 
@@ -156,7 +156,7 @@ describe('one request tries a form while others wait', () => {
     search.failed()
     await pass(10)
     expect(went).toEqual(['a', 'b'])
-    search.taken(true)
+    search.accepted(true)
     await pass(10)
     expect(went).toEqual(['a', 'b', 'c', 'd'])
   })
@@ -194,7 +194,7 @@ describe('one request tries a form while others wait', () => {
     for (const name of ['e', 'f']) enter(name, 1)
     await pass(10)
     expect(went.at(-1)).toBe('e')
-    search.taken(true)
+    search.accepted(true)
     await pass(1)
     expect(went.at(-1)).toBe('f')
   })
@@ -211,14 +211,14 @@ describe('one request tries a form while others wait', () => {
     const { search, pass } = await begun()
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
     expect(search.formFor(usual, 1)).toEqual(usual)
-    search.taken(false)
+    search.accepted(false)
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
     await pass(59_000)
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
     await pass(2_000)
     expect(search.formFor(usual, 0)).toEqual(usual)
     search.refused(firstTrial(usual, 0), withoutSeed, false)
-    search.taken(true)
+    search.accepted(true)
     expect(search.formFor(usual, 0)).toEqual(usual)
   })
 
