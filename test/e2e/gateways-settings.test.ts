@@ -91,7 +91,7 @@ describe('an address of Azure’s older form', () => {
       expect(heldSince(0).join('\n')).toContain(FAILURES.territory.remedy)
       const status = async () =>
         (await runCommand({ ...world.env, OPENAI_BASE_URL: url, BUDGET_NAME: 'azure' }, 'status')).out
-      await expect.poll(status, { timeout: 20_000 }).toMatch(/held by the provider's retry-after for (?:\d+s|1m)$/m)
+      await expect.poll(status, { timeout: 20_000 }).toMatch(/ \((?:\d+s|1m)\): the provider's retry-after holds it$/m)
     },
   )
 })
