@@ -106,7 +106,7 @@ export const FAILURES = {
     most: OUTLASTS_AN_OUTAGE,
     hold: 'config',
     message: 'Модель не приняла этот текст. Проверьте резюме и требования.',
-    remedy: 'the provider refuses requests without naming a reason: check OPENAI_MODEL and OPENAI_BASE_URL',
+    remedy: 'the provider refuses requests without naming a reason: check the key, OPENAI_MODEL and OPENAI_BASE_URL',
   },
   /** 500 to 599, a reset connection, a DNS or TLS failure, a proxy that is down. */
   outage: {

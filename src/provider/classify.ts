@@ -36,12 +36,20 @@ export const classified = (code: FailureCode, detail: string): Classified => ({
 const BY_STATUS: Readonly<Record<number, FailureCode>> = {
   401: 'unauthorized',
   402: 'quota',
+  404: 'bad_configuration',
+  405: 'bad_configuration',
+  406: 'bad_configuration',
   407: 'proxy_refused',
   // Temporary errors of a gateway: timeout, conflict, too early, closed by the client.
   408: 'outage',
   409: 'outage',
+  410: 'bad_configuration',
   413: 'too_long',
+  415: 'bad_configuration',
+  421: 'bad_configuration',
+  424: 'outage',
   425: 'outage',
+  426: 'bad_configuration',
   429: 'rate_limited',
   451: 'territory',
   499: 'outage',
@@ -54,14 +62,12 @@ const BY_STATUS: Readonly<Record<number, FailureCode>> = {
  */
 export function classifyStatus(status: number, body: string, parts: readonly Part[] = []): Classified {
   const error = readErrorBody(body)
-  const meaning = meaningOf(status, error)
-  // An error about a parameter often names the model too, and then reads like one about the model or the key.
-  const refused =
-    meaning === null || meaning === 'bad_configuration' || meaning === 'unauthorized'
-      ? findRefusedParts(status, error, parts)
-      : []
+  const readAs = statusToRead(status)
+  const meaning = meaningOf(readAs, error)
+  const possible = parts.filter((part) => mayBeRefused(part, meaning))
+  const refused = findRefusedParts(readAs, error, possible)
   return {
-    code: refused.length > 0 ? 'parameter_refused' : (meaning ?? codeOfStatus(status, error)),
+    code: refused.length > 0 ? 'parameter_refused' : (meaning ?? codeOfStatus(readAs, error)),
     detail: describeError(status, error),
     refused,
     isCapTooLarge: meaning === null && isCapTooLarge(error),
@@ -69,19 +75,33 @@ export function classifyStatus(status: number, body: string, parts: readonly Par
   }
 }
 
+function mayBeRefused(part: Part, meaning: FailureCode | null): boolean {
+  // An error about a schema that is too deep may read like one about a text that is too long.
+  if (meaning === 'too_long') return part === 'format' || part === 'seed' || part === 'temperature'
+  // An error about a parameter often names the model too, and then reads like one about the model or the key.
+  return meaning === null || meaning === 'bad_configuration' || meaning === 'unauthorized'
+}
+
+/** @returns 400 for a 4xx that some gateway made up (446, 498): it means only that the request was rejected */
+const statusToRead = (status: number): number =>
+  status > 400 && status < 500 && status !== 403 && BY_STATUS[status] === undefined ? 400 : status
+
 function codeOfStatus(status: number, error: ErrorBody): FailureCode {
-  if (status === 400 || status === 422) return codeOfBadRequest(error)
+  if (status === 400) return codeOfBadRequest(error)
   if (status === 403) return codeOfForbidden(error)
   // The worker follows no redirect: one means that the address is wrong.
-  return BY_STATUS[status] ?? (status >= 300 && status < 500 ? 'bad_configuration' : 'outage')
+  return BY_STATUS[status] ?? (status < 400 ? 'bad_configuration' : 'outage')
 }
 
 function codeOfForbidden({ isJson, message, codes }: ErrorBody): FailureCode {
   // A page of a gateway in between, which blocks this route rather than this key.
   if (!isJson) return 'territory'
   // An error about something else may be due to this text, so it must not hold the key for all requests.
+  if (ABOUT_THE_TEXT.test(message)) return 'unclear_rejection'
   return message === '' || ACCESS.test(`${message} ${codes.join(' ')}`) ? 'unauthorized' : 'unclear_rejection'
 }
+
+const ABOUT_THE_TEXT = /\b(?:prompt|content|input)\b/
 
 const ACCESS =
   /\bkey\b|api_?key|auth|permi(?:t|ss)|access|forbidden|credential|token|account|organi[sz]ation|project|member|subscri|plan\b|role|denied|allowed|scope|\bip\b/
@@ -89,9 +109,8 @@ const ACCESS =
 function codeOfBadRequest(error: ErrorBody): FailureCode {
   const [field] = error.fields
   // The server does not know a role or an order of messages, whatever the text.
-  if (field?.endsWith('role') === true || error.codes.some((code) => code.startsWith('unsupported_'))) {
-    return 'bad_configuration'
-  }
+  if (field?.endsWith('role') === true) return 'bad_configuration'
+  if (field !== undefined && /^(?:api_?)?key$/.test(field)) return 'unauthorized'
   if (field === undefined) return isCapTooLarge(error) ? 'bad_configuration' : 'unclear_rejection'
   return /^(?:body\W+)?(?:messages|prompt|input)\b/.test(field) ? 'rejected_text' : 'bad_configuration'
 }

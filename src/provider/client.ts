@@ -65,6 +65,8 @@ interface SentQuestion {
   /** The form that the server is known to accept so far. */
   known: Form
   sent: Form
+  /** The server had accepted a plainer form before this was sent. */
+  afterPlainer: boolean
 }
 
 /**
@@ -96,13 +98,16 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
   const search = new FormSearch()
   const { model, maxCompletionTokens: configuredCap } = settings
   let likelyCap: Form['cap'] | null = commonCap(model, settings.baseUrl)
+  /** The server accepted a plainer form after an error that did not say whether it refused the usual one. */
+  let isPlainerAccepted = false
 
   const capOf = (trial: Trial | null) =>
     Math.max(configuredCap, adaptations.form().capTokens ?? 0, trial?.form.capTokens ?? 0)
 
   // A request in the plainest form need not wait: it has no part left to be refused.
   const turn = async (trial: Trial | null, signal: AbortSignal) => {
-    if (trial === null || !isPlain(trial)) await search.turn(signal)
+    if (trial !== null && isPlain(trial)) return
+    await search.turn(adaptations.isProved() ? null : adaptations.era(), signal)
   }
 
   async function ask(question: Question): Promise<Reply> {
@@ -120,7 +125,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     const trial = question.trial ?? firstTrial(fleet, era)
     const known = knownForm(fleet, trial)
     const sent = sentForm(known, trial, likelyCap)
-    const asked: SentQuestion = { question, trial, known, sent }
+    const asked: SentQuestion = { question, trial, known, sent, afterPlainer: isPlainerAccepted }
     const { exchange, parsed } = await call(keyHeaders(sent, apiKey.value), bodyOf(model, sent, question), question)
     if (exchange.kind === 'not_sent' || exchange.kind === 'aborted') return exchange
     if (exchange.kind !== 'answered') {
@@ -142,15 +147,23 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
 
   /** Shares the accepted form with the fleet. A larger cap is shared only once an answer fitted into it. */
   function accepted({ question, trial, known, sent }: SentQuestion, isAnswer: boolean): void {
+    // The server may have refused everything for a while: the next request shows whether it refuses the form.
+    if (trial.supposed) {
+      isPlainerAccepted = true
+      return
+    }
     const isLarger = trial.raised && isAnswer
     const capTokens = isLarger ? question.maxCompletionTokens : adaptations.form().capTokens
     const form = { ...learnedForm(known, sent, trial), capTokens }
-    adaptations.accepted(form, isSame(form, { ...sent, capTokens }), trial.era)
-    search.accepted(trial)
+    const asSent = isSame(form, { ...sent, capTokens })
+    if (asSent) isPlainerAccepted = false
+    adaptations.accepted(form, asSent, trial.era)
+    search.accepted(asSent)
   }
 
   /** @returns a failure, with the next trial where the form or the cap of the request is to blame */
-  function refused(found: Classified, { question, trial, known, sent }: SentQuestion, said: Said): Reply {
+  function refused(found: Classified, asked: SentQuestion, said: Said): Reply {
+    const { question, trial, known, sent, afterPlainer } = asked
     const rest = { sent: true, retryAfterMs: retryAfterMs(said.limits) ?? found.retryAfterMs }
     // A refused larger cap says nothing about the text or the settings.
     const isRaiseRefused = trial.raised && (found.code === 'too_long' || found.isCapTooLarge)
@@ -171,7 +184,8 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
       return failure(isDoubtful ? found : { ...found, code: 'bad_configuration' }, said, rest)
     }
     if (parts.includes('cap') && sent.cap === likelyCap) likelyCap = null
-    const next = afterRefusal(trial, known, sent, parts, question.schema)
+    const supposed = trial.supposed || (isDoubtful && !afterPlainer)
+    const next = { ...afterRefusal(trial, known, sent, parts, question.schema), supposed }
     search.refused(trial, next, adaptations.isProved())
     return failure({ ...found, code: 'parameter_refused' }, said, { ...rest, next })
   }

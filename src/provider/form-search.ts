@@ -3,7 +3,8 @@
  * wait. Otherwise each request in flight would find out by itself, at the price of a call and of a place in the requests per
  * minute for each refused part.
  *
- * A search begins when the server refuses a named part, and ends when it accepts a request. In between:
+ * A search begins when the server refuses a named part, and ends when it accepts a request. At a server of which the fleet knows
+ * nothing, the first request begins one, once and for at most `WAIT_MS`. In between:
  * - every call of this worker leaves out what was refused, so that each part is refused only once;
  * - each request waits for the call before it, but at most `WAIT_MS` in all: a server refuses a form sooner than that, and one
  *   that is still busy with the call has probably accepted its form.
@@ -13,7 +14,6 @@ import { abortable } from '../lib/abortable.ts'
 import type { Form } from './form.ts'
 import { further, isSame } from './form.ts'
 import type { Trial } from './trial.ts'
-import { isPlain } from './trial.ts'
 
 /** How long a request waits for others that try a form, and how long one of them may keep others waiting, ms. */
 const WAIT_MS = 2_000
@@ -33,6 +33,10 @@ export class FormSearch {
   #keptUntilMs = 0
   /** When the other requests stop waiting for the one that tries the form. */
   #triedUntilMs = 0
+  /** The last era in which the server was unknown and one request was sent ahead. */
+  #newIn = -1
+  /** When the others stop waiting for the request that was sent ahead. */
+  #newUntilMs = 0
   /** How many requests had a part refused since the server last accepted one. */
   #refusedRequests = 0
   readonly #waiting = new Set<() => void>()
@@ -45,11 +49,17 @@ export class FormSearch {
   /**
    * Waits at most `WAIT_MS` while another request tries a form; then it is the caller's turn to try. Await it before asking the
    * budget for a grant, which would expire meanwhile.
+   * @param newIn the era, when the fleet does not know yet which form the server accepts; null: it knows the form
    * @throws the signal's reason when it aborts first
    */
-  async turn(signal: AbortSignal): Promise<void> {
+  async turn(newIn: number | null, signal: AbortSignal): Promise<void> {
     const dueMs = this.#now() + WAIT_MS
-    while (this.#current() !== null) {
+    if (newIn !== null && newIn !== this.#newIn) {
+      this.#newIn = newIn
+      this.#newUntilMs = dueMs
+      this.#triedUntilMs = 0
+    }
+    while (this.#isOn()) {
       const nowMs = this.#now()
       if (nowMs >= dueMs) return
       if (nowMs >= this.#triedUntilMs) {
@@ -91,9 +101,12 @@ export class FormSearch {
     if (form === null || !isSame(form, found)) this.#next()
   }
 
-  /** The server accepted a request. In the plainest form this proves nothing about the form that is searched for. */
-  accepted(trial: Trial): void {
-    if (!isPlain(trial)) this.#end()
+  /**
+   * The server accepted a request.
+   * @param asSent the request was sent in the form that the fleet uses from now on, so nothing is left to find out
+   */
+  accepted(asSent: boolean): void {
+    if (asSent) this.#end()
   }
 
   /** A request that had a part refused was then rejected for its text, so its text may have caused the refused part too. */
@@ -108,8 +121,13 @@ export class FormSearch {
 
   #end(): void {
     this.#form = null
+    this.#newUntilMs = 0
     this.#refusedRequests = 0
     this.#next()
+  }
+
+  #isOn(): boolean {
+    return this.#current() !== null || this.#now() < this.#newUntilMs
   }
 
   #current(): Form | null {

@@ -17,11 +17,17 @@ const near = (subject: string, says: string, whole = '(?!)') =>
   new RegExp(`(?:${subject})[^\\n]{0,120}?(?:${says})|(?:${says})[^\\n]{0,60}?(?:${subject})|${whole}`)
 
 const NOT_SERVED =
-  '\\bnot\\b|cannot|n.t\\b|unsupported|unavailable|restricted|blocked|denied|forbidden|prohibited|banned|disallowed|sanctioned|\\bnicht\\b|gesperrt|недоступ|запрещ|не (?:поддерж|обслуж)|不支持|不可用|不提供|限制|禁止'
+  '\\bnot\\b|cannot|n.t\\b|unsupported|unavailable|restricted|blocked|denied|forbidden|prohibited|banned|disallowed|sanctioned|\\bnicht\\b|gesperrt|недоступ|запрещ|не (?:поддерж|обслуж)|不.?支持|不可用|不提供|限制|禁止'
 const PLACES =
   '\\b(?:countr(?:y|ies)|regions?|territor(?:y|ies)|locat(?:ion|ed)|geo\\w+|jurisdiction|land|standort)\\b|стран[аеуы]|регион|地区|国家'
 const OVER =
   'is only \\d|überschreit|übersteig|zu (?:lang|groß|viele)|превы[шс]|слишком (?:длин|больш|много)|过长|exceed|overflow|not fit|too (?:long|large|big|many)|(?:longer|larger|greater|more|fewer|less|smaller) than|at most|must be <|should be \\[|maximum|limit|not enough|does not fit|超'
+
+const SPENT =
+  /billing[^\n]{0,20} limit|payment method|\barrears?\b|spending cap|(?:out of|no (?:more|remaining|prepaid)) (?:\w+ )?credits?|余额不足|欠费|недостаточно средств|баланс[^\n]{0,40}(?:исчерпан|недостаточ|пополн)|guthaben[^\n]{0,40}(?:aufgebraucht|erschöpft|reicht)|exceeded your current quota|account is not active|spend(ing)? limit|usage limit|credit balance|insufficient (quota|balance|credit|funds)|(balance|credits?) (is |are )?(too low|insufficient|exhausted|used up)/
+
+const SPENT_CODES =
+  'insufficient_(?:quota|balance|funds?|credits?)|(?:quota|balance|credits?|budget)_?(?:exceeded|exhausted|depleted)|billing|payment_required|spend(?:ing)?_limit|arrear|account_(?:inactive|deactivated|suspended)'
 
 interface Meaning {
   code: FailureCode
@@ -44,7 +50,7 @@ const MEANINGS: readonly Meaning[] = [
     // Some gateways answer another status than 429 when the limit of a minute is exceeded.
     code: 'rate_limited',
     statuses: [400, 403, 503],
-    codes: /rate_?limit|throttl|too_?many_?requests/,
+    codes: /rate_?limit|throttl|too_?many_?requests|capacity_?exceeded/,
     words: /(?!)/,
   },
   {
@@ -55,26 +61,38 @@ const MEANINGS: readonly Meaning[] = [
   },
   {
     code: 'quota',
-    statuses: [400, 401, 403, 422, 429],
-    codes:
-      /insufficient_(quota|balance|funds?|credits?)|(quota|balance|credits?)_?(exceeded|exhausted|depleted)|billing|payment_required|spend(ing)?_limit|arrear|account_(inactive|deactivated|suspended)/,
-    words:
-      /billing|payment method|\barrears?\b|spending cap|(?:out of|no (?:more|remaining|prepaid)) (?:\w+ )?credits?|余额不足|欠费|недостаточно средств|баланс[^\n]{0,40}(?:исчерпан|недостаточ|пополн)|guthaben[^\n]{0,40}(?:aufgebraucht|erschöpft|reicht)|exceeded your current quota|account is not active|spend(ing)? limit|usage limit|credit balance|insufficient (quota|balance|credit|funds)|(balance|credits?) (is |are )?(too low|insufficient|exhausted|used up)/,
+    statuses: [400, 401, 403],
+    codes: new RegExp(`quota|payment|(?:organi[sz]ation|project|team)_(?:suspended|restricted)|${SPENT_CODES}`),
+    words: SPENT,
+  },
+  // With 400 the error may quote a text, and with 429 it may mean the quota of a minute.
+  { code: 'quota', statuses: [401, 403], codes: /(?!)/, words: /\b(?:quota|balance)\b|billing/ },
+  { code: 'quota', statuses: [429], codes: new RegExp(SPENT_CODES), words: new RegExp(`billing|${SPENT.source}`) },
+  {
+    // Some servers answer a limit of an hour or a day with a status for wrong requests. It is no limit of a text's length.
+    code: 'rate_limited',
+    statuses: [400, 403],
+    codes: /(?!)/,
+    words: near(
+      '\\b(?:hourly|daily|weekly|monthly|today)\\b|\\b(?:per|an?|this) (?:minute|hour|day|month)\\b',
+      'limit|exceed|reached',
+    ),
   },
   {
     code: 'content_filter',
-    statuses: [400, 403, 422, 451],
+    statuses: [400, 403, 451],
     codes:
-      /content_?filter|content_policy|responsibleaipolicyviolation|invalid_prompt|moderation|data_inspection|prohibited_content|safety|guardrail|sensitive_|harmful|unsafe|polic(?:y|ies)_violat|violat\w*_polic/,
+      /content_?filter|content_policy|responsibleaipolicyviolation|invalid_prompt|moderation|data_inspection|prohibited_content|safety|guardrail|sensitive(?:_|content)|harmful|unsafe|polic(?:y|ies)_violat|violat\w*_polic/,
     words: near(
       '\\b(?:content|input|prompt|text|request|message|eingabe|anfrage|inhalt)s?\\b|内容|输入|текст|запрос|содержим',
-      'violat\\w+ [^\\n]{0,20}polic|harmful|harm (?:filter|categor)|sensitive (?:content|words?|topics?)|敏感|违规|不安全|модераци|richtlinie|flagged|moderation|content management policy|usage polic|content polic|safety|inappropriate|guardrail|exists risk',
+      'violat\\w+ [^\\n]{0,20}polic|harmful|harm (?:filter|categor)|sensitive (?:content|words?|topics?)|敏感|违规|不安全|модераци|richtlinie|flagged|moderation|content management policy|usage polic|content polic|safety|inappropriate|exists risk',
+      'guardrail|content[ -]filter',
     ),
   },
   {
     // The model did not write valid JSON; the request is not to blame.
     code: 'unusable_answer',
-    statuses: [400, 422, 500],
+    statuses: [400, 500],
     codes: /json_validate_failed|failed_generation|output_parse|model_output|tool_use_failed|invalid_model_output/,
     words:
       /(?:fail(?:ed|ure) to|could not|cannot|unable to) (?:generate|produce|validate|parse)(?![^\n]{0,40}(?:request|body))[^\n]{0,60}json|(?:generated|produced|model(?:.s)? (?:output|json|response|answer|reply|completion)|(?:output|answer|completion) of the model)[^\n]{0,80}(?:valid|malformed|match|pars)/,
@@ -88,13 +106,13 @@ const MEANINGS: readonly Meaning[] = [
   },
   {
     code: 'too_long',
-    statuses: [400, 404, 422, 429, 500],
+    statuses: [400, 404, 429, 500],
     codes:
       /context_length|context_size|context_overflow|string_above_max_length|tokens_limit_reached|context_window|request_too_large|prompt_too_long|max_tokens_exceeded/,
     words: near(
       '\\b(?:context|model|its|the) (?:length|window|size)|context the overflows|\\b(?:prompt|inputs?(?! should be)|sequence|messages?)\\b(?: \\w+)?(?: length| tokens?)?|\\btokens? (?:count|limit)|model length|requested tokens|request (?:\\([^)]*\\) )?exceed|request too large|kontext|eingabe|контекст|текст|промпт|длин[аы]|输入|上下文',
       OVER,
-      // Of two counts of tokens one is what came, the other one what goes.
+      // An error with two counts of tokens states what the request has and what the model allows.
       'too many (?:\\w+ )?tokens|zu lang|слишком (?:длин|много токен)|过长|超长|(?=[^\\n]*(?:\\btokens\\b|токен|令牌|词元))(?:^|[^\\w-])\\d{3,}[^\\w-][^\\n]*?[^\\w-]\\d{3,}',
     ),
   },
@@ -102,17 +120,20 @@ const MEANINGS: readonly Meaning[] = [
     code: 'unauthorized',
     statuses: [400],
     codes:
-      /api_key_invalid|invalid_api_key|invalid_authentication|authentication_(?:error|failed|required)|unauthenticated|unauthorized|invalid_token|(?:token|key)_?expired|permission_(?:denied|error)/,
-    words:
-      /api key (is )?(not valid|invalid|expired|missing)|invalid api key|authentication fail|\btoken has (?:expired|been revoked)/,
+      /api_key_invalid|invalid_api_key|invalid_authentication|authentication_(?:error|failed|required)|unauthenticated|unauthorized|credential|invalid_token|(?:token|key)_?expired|permission_(?:denied|error)/,
+    words: near(
+      '\\bapi[ _-]?key\\b(?![^\\n]*\\b(?:prompt|content|input|message|text)s?\\b)',
+      '\\b(?:not|no|in(?:valid|correct|active)|wrong|missing|expired|revoked|disabled|required|provided)\\b',
+      'authentication fail|\\btoken has (?:expired|been revoked)',
+    ),
   },
   {
     code: 'bad_configuration',
-    statuses: [400, 403, 404, 422],
+    statuses: [400, 403, 404],
     codes:
       /model_not_found|deploymentnotfound|(unknown|invalid)_model|model_(?:not_(?:supported|available)|decommissioned|deprecated|retired|unavailable)/,
     words:
-      /not have access to (the )?model|model .{0,100}(does not exist|not found|is not (available|supported))|(no|unknown|invalid) (such )?model\b|not a valid model|model .{0,100}(?:decommissioned|retired|discontinued)|модел[ьи] .{0,100}не (?:найден|существует)|modell .{0,100}(?:unbekannt|existiert nicht|nicht gefunden)|模型.{0,40}不存在/,
+      /not have access to (the )?model|model .{0,100}(not exist|not found|is not (available|supported))|(no|unknown|invalid) (such )?model\b|not a valid model|model .{0,100}(?:decommissioned|retired|discontinued)|модел[ьи] .{0,100}не (?:найден|существует)|modell .{0,100}(?:unbekannt|existiert nicht|nicht gefunden)|模型.{0,40}不存在/,
   },
 ]
 
@@ -120,7 +141,7 @@ const MEANINGS: readonly Meaning[] = [
 const ABOUT_THE_CAP = /max_(?:completion_|output_|new_)?tokens|maxoutputtokens|(?:completion|output) tokens/
 const ABOUT_THE_PROMPT = /context|prompt|input|messages?\b|sequence/
 
-const LENGTH_STATUSES: ReadonlySet<number> = new Set([400, 422, 500])
+const LENGTH_STATUSES: ReadonlySet<number> = new Set([400, 500])
 
 /** @returns what the error means, whatever was asked; null: only its status has a meaning */
 export function meaningOf(status: number, error: ErrorBody): FailureCode | null {
@@ -149,7 +170,7 @@ const COUNTS = /^(?:n_)?(?:prompt|input)_tokens$|^n_ctx$|^(?:max_)?context_(?:le
 
 function isCredible(code: FailureCode, status: number, error: ErrorBody, said: string): boolean {
   // A gateway's page may mention the request that it blocks.
-  if (code === 'content_filter') return error.isJson
+  if (code === 'content_filter') return error.isJson && (status !== 403 || !ABOUT_ACCESS.test(said))
   if (code === 'quota' && status === 429) return !isRateLimit(error)
   if (code !== 'too_long') return true
   if (status === 429) return /too large|too long|must be reduced/.test(said)
@@ -162,6 +183,9 @@ const TOO_LONG_AT_500 = near(
   'context|prompt|inputs?|tokens',
   'exceed|too (?:long|large|many)|(?:longer|larger|greater) than',
 )
+
+/** A policy on who may use what is no filter of texts. */
+const ABOUT_ACCESS = /\baccess\b|\bproject\b|organi[sz]ation/
 
 /** Whether a 429 passes by itself, even when its text mentions plans and billing. */
 function isRateLimit({ codes, message, retryAfterMs }: ErrorBody): boolean {

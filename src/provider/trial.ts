@@ -21,6 +21,8 @@ export interface Trial {
   capRefused: boolean
   /** The server did not say what it refuses: the request uses the plainest form. */
   unnamed: boolean
+  /** The error did not say that the form was refused, and the server had not accepted a plainer one before: it is only supposed. */
+  supposed: boolean
   /** The cap of the answer was raised for a model that thinks first. */
   raised: boolean
 }
@@ -39,6 +41,7 @@ export const firstTrial = (form: Form, era: number): Trial => ({
   refusedCalls: 0,
   capRefused: false,
   unnamed: false,
+  supposed: false,
   raised: false,
 })
 

@@ -2,10 +2,8 @@
  * Servers of other makers, one worker, live traffic: what a server refuses is learned within three calls, and holds nobody else.
  */
 import { describe, expect, test } from 'vitest'
-import { FAILURES } from '../../src/errors.ts'
 import { readAdaptation } from '../../src/provider/adaptations.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
-import { runCommand } from '../support/command.ts'
 import type { Call, Said, Script } from '../support/scripted-model.ts'
 import { completion } from '../support/scripted-model.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -16,7 +14,6 @@ import {
   google,
   heldSince,
   model,
-  nextIds,
   plainly,
   start,
   scored,
@@ -195,46 +192,4 @@ describe('what a server refuses', () => {
     expect(ids.map(callsOf)).toEqual([1, 1, 1, 1, 1])
     for (const id of ids) expect(told(id)).toMatchObject([scored])
   })
-})
-
-describe('an address of Azure’s older form', () => {
-  const isOurs = ({ path, headers }: Call) =>
-    path === '/openai/deployments/ours/chat/completions?api-version=2024-10-21' && headers['api-key'] === 'sk-test'
-  const moments = {
-    elsewhere: google('User location is not supported for the API use.', 'FAILED_PRECONDITION'),
-    tomorrow: error(429, { error: { message: 'Rate limit reached for requests' } }, { 'retry-after': '36000' }),
-  }
-
-  test(
-    'gets the key in its header; a territory holds the way out, and hours of waiting become a probe',
-    {
-      timeout: 90_000,
-    },
-    async () => {
-      expect(await worker.end('SIGTERM')).toBe(0)
-      model.refuses = (call) => (isOurs(call) ? null : error(401, 'no'))
-      const url = `${model.baseUrl.replace(/\/v1$/, '')}/openai/deployments/ours?api-version=2024-10-21`
-      await start({ OPENAI_BASE_URL: url, BUDGET_NAME: 'azure' })
-      const ids = await send(3)
-      await world.answered(ids, 30_000)
-      for (const id of ids) expect(told(id)).toMatchObject([scored])
-      expect(ids.map(callsOf)).toEqual([1, 1, 1])
-      // All are on their way before one is answered. Two of the first kind show that it is not one request's own.
-      const [far, further, late] = nextIds(3) as [number, number, number]
-      const all = () =>
-        waitUntil(
-          () => [far, further, late].every((id) => callsOf(id) > 0),
-          20_000,
-          () => 'not all were asked',
-        )
-      for (const id of [far, further]) model.scripts.set(String(id), () => all().then(() => moments.elsewhere))
-      model.scripts.set(String(late), () => all().then(() => moments.tomorrow))
-      await send(3)
-      await worker.saw('calls are held', 20_000)
-      expect(heldSince(0).join('\n')).toContain(FAILURES.territory.remedy)
-      const status = async () =>
-        (await runCommand({ ...world.env, OPENAI_BASE_URL: url, BUDGET_NAME: 'azure' }, 'status')).out
-      await expect.poll(status, { timeout: 20_000 }).toMatch(/held by the provider's retry-after for (?:\d+s|1m)$/m)
-    },
-  )
 })

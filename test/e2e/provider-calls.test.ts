@@ -156,6 +156,8 @@ describe('a server of another kind is asked in the form that it takes', () => {
     })
     const provider = providerOf(baseUrl)
     expect(await askOut(provider)).toEqual(['parameter_refused', 'answer'])
+    // The second request shows that it is the form, and not a moment in which the server refused everything.
+    expect(await askOut(provider)).toEqual(['parameter_refused', 'answer'])
     expect(await askOut(provider)).toEqual(['answer'])
 
     const { baseUrl: silent } = await rawServer((_req, res) => res.writeHead(400).end('{"error":"Bad request"}'))

@@ -44,6 +44,25 @@ test.for(cases)(
   },
 )
 
+test(
+  'a fleet that starts at once is refused each part once per worker, not once per request',
+  { timeout: 120_000 },
+  async ({ onTestFinished }) => {
+    // Refuses the schema and the cap's name, one after the other.
+    const start = [{}, {}, {}]
+    const { stub, world, workers, send } = await startFleet(onTestFinished, { stub: { profile: 'vllm' }, start })
+    const ids = range(60)
+    await send(ids)
+    await world.answered(ids)
+    expect(world.notifications().map(({ success }) => success)).toEqual(ids.map(() => true))
+    const { arrivals, byStatus } = stub.summary()
+    expect(byStatus['400']).toBeLessThanOrEqual(start.length * 2)
+    expect(arrivals).toBe(ids.length + (byStatus['400'] ?? 0))
+    const held = workers.flatMap(({ lines }) => lines.filter((line) => line.includes('calls are held')))
+    expect(held).toEqual([])
+  },
+)
+
 test('a restart learns nothing again, until it is told to', { timeout: 120_000 }, async ({ onTestFinished }) => {
   const { stub, world, workers, send } = await startFleet(onTestFinished, { stub: { profile: 'reasoning' } })
   await send([1])

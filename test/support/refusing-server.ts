@@ -58,8 +58,13 @@ function refusal(parts: string[]): Said {
 }
 
 /** A provider whose server says this, and how often it said what. @param together it answers once so many calls have come
- * @param takes how long an answer and a refusal take, ms */
-export function providerOf(says: (body: Sent) => Said, together = 1, takes = { taken: 60, refused: 10 }) {
+ * @param takes how long an answer and a refusal take, ms @param redis providers on the same one share what they have learned */
+export function providerOf(
+  says: (body: Sent) => Said,
+  together = 1,
+  takes = { taken: 60, refused: 10 },
+  redis = memory(),
+) {
   const haveCome = Promise.withResolvers<void>()
   const bodies: Sent[] = []
   const counts = { refused: 0, taken: 0 }
@@ -94,7 +99,7 @@ export function providerOf(says: (body: Sent) => Said, together = 1, takes = { t
     proxyUrl: null,
   } as const
   const { log } = recordedLog()
-  const adaptations = createAdaptations({ redis: memory(), keys: redisKeys(''), server: settings, log })
+  const adaptations = createAdaptations({ redis, keys: redisKeys(''), server: settings, log })
   const key = () => Promise.resolve({ value: KEY, fingerprint: 'f' })
   const provider = createProvider({ settings, key, transport: { post } as unknown as Transport, adaptations })
   return { provider, adaptations, bodies, counts }
