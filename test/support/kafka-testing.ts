@@ -68,7 +68,7 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
     () => producer.disconnect(),
   ]
 
-  /** Waits while a broker that has just started loads its groups. */
+  /** Waits while a broker that has just started does not know yet that it coordinates the group, or still loads it. */
   async function fetchOffsets(): Promise<FetchOffsetsPartition[]> {
     let found: FetchOffsetsPartition[] = []
     const isFound = () =>
@@ -77,12 +77,12 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
           found = answer?.partitions ?? []
           return true
         },
-        (error: Error & { type?: string }) => {
-          if (error.type !== 'GROUP_LOAD_IN_PROGRESS') throw error
+        (error: Error & { retriable?: boolean }) => {
+          if (error.retriable !== true) throw error
           return false
         },
       )
-    await until('the groups are loaded', isFound)
+    await until('the group is loaded', isFound)
     return found
   }
 
