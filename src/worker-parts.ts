@@ -16,7 +16,7 @@ import { createAdaptations } from './provider/adaptations.ts'
 import { createProvider } from './provider/client.ts'
 import { createGate } from './provider/gate.ts'
 import { createKeySource } from './provider/key.ts'
-import { askStanding } from './provider/standing.ts'
+import { checkAccess } from './provider/check-access.ts'
 import { createTokenRatios } from './provider/token-ratios.ts'
 import { createTokenEstimator } from './provider/tokens.ts'
 import { createTransport } from './provider/transport.ts'
@@ -72,7 +72,7 @@ export async function connectProvider({ config, redis, keys, worker, log, secret
   const provider = createProvider({ settings, key, transport, adaptations })
   const providerCheck = startProviderCheck({
     settings,
-    ask: (signal) => askStanding({ settings, key, transport }, signal),
+    ask: (signal) => checkAccess({ settings, key, transport }, signal),
     log,
     signal: rest.ended,
   })
@@ -118,7 +118,7 @@ export async function createScorer(base: Base) {
   const estimator = createTokenEstimator(provider.model, await ratios.load())
   const saveRatios = () => ratios.save(estimator.learned())
   const saving = setInterval(() => void saveRatios(), SAVE_RATIOS_EVERY_MS)
-  releases.defer('what the token estimate learned', () => clearInterval(saving))
+  releases.defer('the learned token ratios', () => clearInterval(saving))
   return { scoring: createScoring({ config, cache, reviews, estimator, metrics, log }), saveRatios }
 }
 

@@ -175,8 +175,8 @@ async function saveLast({ telemetry, log, ended }: Base, { dedupe }: Claims, { s
     dedupe
       .releaseAll(AbortSignal.timeout(leasesMs))
       .catch(saidUnless(ended, log, 'could not release all leases: they will expire')),
-    within(leasesMs, 'saving what the token estimate learned', saveRatios()).catch(
-      told('stopping before what the token estimate learned was saved'),
+    within(leasesMs, 'saving the learned token ratios', saveRatios()).catch(
+      told('stopping before the learned token ratios were saved'),
     ),
     within(leasesMs, 'sending the last traces', traces).catch(told('stopping before the last traces were sent')),
   ])

@@ -44,6 +44,22 @@ export function readStatus(reply: (string | number)[], limits: BudgetLimits): Bu
   return { open, axes, waiting: at(2), heldForMs: at(3), closedForMs: at(4) }
 }
 
+/** What keeps the budget from granting anything now, and for how long as things stand. */
+export type Block =
+  { kind: 'shut' } | { kind: 'closed' | 'held'; forMs: number } | { kind: 'spent'; axis: Axis; forMs: number }
+
+/** @returns everything that blocks the budget, the longest last; none when it could grant a small call */
+export function blocksOf({ open, axes, heldForMs, closedForMs }: BudgetStatus): Block[] {
+  if (!open) return [{ kind: 'shut' }]
+  const spent = axes.filter(({ free }) => free === 0)
+  const blocks: Exclude<Block, { kind: 'shut' }>[] = [
+    ...spent.map(({ axis, nextFreeInMs }) => ({ kind: 'spent' as const, axis, forMs: nextFreeInMs ?? 0 })),
+    ...(heldForMs > 0 ? [{ kind: 'held' as const, forMs: heldForMs }] : []),
+    ...(closedForMs > 0 ? [{ kind: 'closed' as const, forMs: closedForMs }] : []),
+  ]
+  return blocks.toSorted((a, b) => a.forMs - b.forMs)
+}
+
 const WINDOW_MS: Record<Axis, number> = {
   requestsPerMinute: 60_000,
   tokensPerMinute: 60_000,

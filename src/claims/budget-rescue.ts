@@ -1,6 +1,7 @@
 /** Rebuilds a budget that recovery.ts does not restore: it alone was lost, or recovery ran for another budget's name. */
 import { pause } from '../lib/abortable.ts'
 import type { Budget } from '../budget/budget.ts'
+import { kafkaReason } from '../kafka/kafka-error.ts'
 import type { Log } from '../logging/log.ts'
 import type { FleetState } from './trusted-state.ts'
 import type { OutcomeRecord } from '../outcomes/read-back.ts'
@@ -50,7 +51,7 @@ export function createBudgetRescue({ budget, state, readOutcomes, log, signal }:
         await rebuild()
       } catch (error) {
         signal.throwIfAborted()
-        log.warn('the budget cannot be rebuilt yet', { reason: (error as Error).message })
+        log.warn('the budget cannot be rebuilt yet', { reason: kafkaReason(error) })
       }
     }
   }

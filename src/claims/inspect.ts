@@ -50,6 +50,39 @@ function describe(fields: Record<string, string>, nowMs: number): KnownClaim | n
 }
 
 /**
+ * How far a message is whose outcome has not been read yet. `unclaimed`: no worker has taken it; `taken`: one has, and no call for its id
+ * is in flight; `dead`: dead-lettered; `duplicate`: an earlier message with its id has its outcome. Of the last two nothing follows.
+ */
+export type Stage = 'unclaimed' | 'taken' | 'asked' | 'answered' | 'refused' | 'dead' | 'duplicate'
+
+/** @returns the stage of each message, in their order @throws what ioredis throws */
+export async function readStages(
+  redis: Redis,
+  keys: RedisKeys,
+  messages: readonly (Pick<ClaimOwner, 'topic' | 'partition' | 'offset'> & { id: bigint })[],
+): Promise<Stage[]> {
+  const [found, [seconds]] = await Promise.all([
+    Promise.all(
+      messages.map(({ id }) =>
+        Promise.all([redis.hmget(keys.claim(id), 'owner', 'state', 'until'), redis.exists(keys.mark(id))]),
+      ),
+    ),
+    redis.time(),
+  ])
+  return found.map(([[owner, state, until], marked], index): Stage => {
+    const message = messages[index]
+    const its = owner == null || message === undefined ? null : parseOwner(owner)
+    const isOurs =
+      its?.topic === message?.topic && its?.partition === message?.partition && its?.offset === message?.offset
+    if (marked === 1 && !isOurs) return 'duplicate'
+    if (state === 'open') return Number(until ?? 0) > Number(seconds) * 1_000 ? 'asked' : 'taken'
+    // Any message may take over another's claim that is refused or dead.
+    const isFree = state == null || (!isOurs && state !== 'answered')
+    return isFree ? 'unclaimed' : (state as Stage)
+  })
+}
+
+/**
  * @returns what is stored about how an id was scored, as the pipeline wrote it: `reasons` when it is published, `outcome` before that
  * @throws what ioredis throws
  */

@@ -1,5 +1,7 @@
 /** Rebuilds the marks and the budget, in the worker that leads a recovery. */
 import { pause } from '../lib/abortable.ts'
+import { kafkaReason } from '../kafka/kafka-error.ts'
+import { createSettling } from '../kafka/settling.ts'
 import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { OutcomeRecord, Spending } from '../outcomes/read-back.ts'
@@ -128,13 +130,20 @@ export function createRebuild(options: RebuildOptions) {
 
   /** Repeats `operation` until it succeeds or the term ends, because Kafka may be away too; logs that once. */
   async function untilDone<T>(what: string, operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    for (let said = false; ; said = true) {
+    const settling = createSettling()
+    for (let said: string | null = null; ;) {
       try {
         return await operation()
       } catch (error) {
         signal.throwIfAborted()
         if (error === DEPOSED) throw error
-        if (!said) log.warn('the recovery waits', { what, reason: (error as Error).message })
+        const level = settling.levelOf(error)
+        if (said === null || (said === 'info' && level === 'warn'))
+          log[level](level === 'info' ? 'Kafka is not ready yet: waiting' : 'the recovery waits', {
+            what,
+            reason: kafkaReason(error),
+          })
+        said = level
       }
       await pause(retryMs, signal)
     }

@@ -9,8 +9,8 @@ import { createProvider } from '../provider/client.ts'
 import type { KeySource } from '../provider/key.ts'
 import { createKeySource } from '../provider/key.ts'
 import type { Reply } from '../provider/reply.ts'
-import type { ProviderStanding } from '../provider/standing.ts'
-import { askStanding } from '../provider/standing.ts'
+import type { ProviderAccess } from '../provider/check-access.ts'
+import { checkAccess } from '../provider/check-access.ts'
 import type { Transport } from '../provider/transport.ts'
 import { createTransport } from '../provider/transport.ts'
 import type { Trial } from '../provider/trial.ts'
@@ -27,23 +27,23 @@ export async function checkProvider(
   const transport = createTransport(config.provider.proxyUrl)
   const key = createKeySource(config.provider, silent)
   try {
-    const standing = await askStanding({ settings: config.provider, key, transport }, signal)
-    const checks = [standingCheck(standing, config.provider.model)]
-    if (!isPaid || standing.kind === 'refused') return checks
+    const access = await checkAccess({ settings: config.provider, key, transport }, signal)
+    const checks = [accessCheck(access, config.provider.model)]
+    if (!isPaid || access.kind === 'refused') return checks
     return [...checks, await paidCheck(config, { key, transport, signal })]
   } finally {
     await transport.close()
   }
 }
 
-function standingCheck(standing: ProviderStanding, model: string): Check {
-  const { kind, detail } = standing
-  if (kind === 'refused') return fail('provider', `${detail}: ${FAILURES[standing.code].remedy ?? standing.code}`)
+function accessCheck(access: ProviderAccess, model: string): Check {
+  const { kind, detail } = access
+  if (kind === 'refused') return fail('provider', `${detail}: ${FAILURES[access.code].remedy ?? access.code}`)
   if (kind === 'unreachable') return fail('provider', `cannot be reached: ${detail}`)
-  if (kind === 'untold') return warn('provider', `${detail}; whether it takes the key shows with --paid`)
-  if (standing.knowsModel === false)
+  if (kind === 'unknown') return warn('provider', `${detail}; whether it takes the key shows with --paid`)
+  if (access.knowsModel === false)
     return fail('provider', `does not list the model ${model}: check OPENAI_MODEL. ${detail}`)
-  return ok('provider', `${detail}; model ${model}${standing.knowsModel === null ? ' (not listed there)' : ''}`)
+  return ok('provider', `${detail}; model ${model}${access.knowsModel === null ? ' (not listed there)' : ''}`)
 }
 
 /** More tokens than the prompt with the shortest texts and its answer need. */

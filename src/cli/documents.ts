@@ -1,16 +1,10 @@
 /**
- * Reads a resume or requirements from a person's own file: text, PDF or Word. For commands only: the worker gets plain text in its
- * messages, and loads none of these libraries.
+ * Reads a resume or requirements from a person's own file: text, PDF or Word; and the files of JSON that other commands take. For commands
+ * only: the worker gets plain text in its messages, and loads none of these libraries.
  */
-import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { buffer } from 'node:stream/consumers'
 import { stripInvisible } from '../lib/sanitize.ts'
+import { readInput } from './input.ts'
 
-/** As a path: standard input. */
-export const STDIN = '-'
-
-const STDIN_DESCRIPTOR = 0
 const MOST_BYTES = 20_000_000
 /** What chardet may name: the 8-bit encodings in which Russian texts are kept. */
 const CYRILLIC = ['windows-1251', 'KOI8-R', 'ISO-8859-5']
@@ -27,33 +21,70 @@ class Unreadable extends Error {}
  * @throws Error with one sentence that names the option, the path, and what to do
  */
 export async function readDocument(option: string, path: string): Promise<string> {
+  const bytes = await readInput(option, path)
   try {
-    const bytes = path === STDIN ? await buffer(createReadStream('', { fd: STDIN_DESCRIPTOR })) : await readFile(path)
     return await textOf(bytes)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const reason = error instanceof Unreadable ? message : (REASONS[code ?? ''] ?? code ?? message)
-    throw new Error(`${option} ${path} cannot be read: ${reason}`, { cause: error })
+    if (!(error instanceof Unreadable)) throw error
+    throw new Error(`${option} ${path} cannot be read: ${error.message}`, { cause: error })
   }
 }
 
-const REASONS: Record<string, string> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'it is a directory',
-  EACCES: 'its permissions forbid it',
+/**
+ * Reads a file of JSON, which must be UTF-8.
+ * @returns the text, without a byte order mark
+ * @throws Error with one sentence that names the option, the path, what the file seems to be and what helps
+ */
+export async function readJsonText(option: string, path: string): Promise<string> {
+  const bytes = await readInput(option, path)
+  const other = await unlikeJson(bytes)
+  if (other !== null) throw new Error(`${option} ${path} cannot be read: ${other}`)
+  return bytes.toString().replace(/^\ufeff/, '')
+}
+
+/** @returns what a file seems to be that should hold JSON in UTF-8, and what helps; null when it is UTF-8 text */
+export async function unlikeJson(bytes: Buffer): Promise<string | null> {
+  if (bytes.length === 0) return 'it is empty'
+  const kind = kindOf(bytes)
+  if (kind !== null) return `it seems to be ${NAMES[kind]}: JSON is needed, as UTF-8 text`
+  const found = await decodeText(bytes)
+  if (found === null) return 'it is no text: JSON is needed, as UTF-8 text'
+  if (found.encoding === 'UTF-8') return null
+  return `it seems to be text in ${found.encoding}: save it as UTF-8 (iconv -f ${found.encoding} -t UTF-8)`
+}
+
+const MAGIC = { pdf: '%PDF', zip: 'PK\u{3}\u{4}', doc: '\u{d0}\u{cf}\u{11}\u{e0}', rtf: '{\\rtf', gzip: '\u{1f}\u{8b}' }
+const NAMES: Record<keyof typeof MAGIC, string> = {
+  pdf: 'a PDF',
+  zip: 'a Word file (.docx) or another archive',
+  doc: 'a Word file of the old kind (.doc)',
+  rtf: 'RTF',
+  gzip: 'compressed (gzip)',
+}
+
+/** @returns the kind that the first bytes tell; null when they tell none */
+function kindOf(bytes: Buffer): keyof typeof MAGIC | null {
+  const head = bytes.subarray(0, 8).toString('latin1')
+  return (Object.keys(MAGIC) as (keyof typeof MAGIC)[]).find((kind) => head.startsWith(MAGIC[kind])) ?? null
 }
 
 /** @throws Unreadable */
 export async function textOf(bytes: Buffer): Promise<string> {
   if (bytes.length === 0) throw new Unreadable('it is empty')
   if (bytes.length > MOST_BYTES) throw new Unreadable('it has more than 20 MB: give a file that holds only the text')
-  const begins = (...head: number[]) => bytes.subarray(0, head.length).equals(Buffer.from(head))
-  if (begins(0x25, 0x50, 0x44, 0x46)) return visible(await pdfText(bytes), SCAN)
-  if (begins(0x50, 0x4b)) return visible(await wordText(bytes), 'it is a Word file without text')
-  if (begins(0xd0, 0xcf, 0x11, 0xe0))
-    throw new Unreadable('it is a Word file of the old kind: save it as .docx or .pdf')
-  if (begins(0x7b, 0x5c, 0x72, 0x74, 0x66)) throw new Unreadable('it is RTF: save it as .docx, .pdf or .txt')
-  return visible(await plainText(bytes), 'it holds nothing but white space')
+  const kind = kindOf(bytes)
+  if (kind === 'pdf') return visible(await pdfText(bytes), SCAN)
+  if (kind === 'zip') return visible(await wordText(bytes), 'it is a Word file without text')
+  if (kind !== null) throw new Unreadable(`it is ${NAMES[kind]}: ${REMEDIES[kind]}`)
+  const found = await decodeText(bytes)
+  if (found === null) throw new Unreadable('it is no text, PDF or Word file (.txt, .md, .pdf, .docx)')
+  return visible(found.text, 'it holds nothing but white space')
+}
+
+const REMEDIES = {
+  doc: 'save it as .docx or .pdf',
+  rtf: 'save it as .docx, .pdf or .txt',
+  gzip: 'unpack it first',
 }
 
 const SCAN = 'it is a PDF without text, a scan perhaps: make its text selectable first (OCR)'
@@ -88,19 +119,28 @@ async function wordText(bytes: Buffer): Promise<string> {
   }
 }
 
-async function plainText(bytes: Buffer): Promise<string> {
-  const utf8 = decode(bytes, 'utf-8')
-  if (utf8 !== null && isText(utf8)) return utf8
+/** @returns the text and its encoding, as iconv names it; null when the bytes are no text */
+async function decodeText(bytes: Buffer): Promise<{ text: string; encoding: string } | null> {
+  const utf8 = decode(bytes, 'UTF-8')
+  // By chance bytes of another encoding are no UTF-8, or hold control characters.
+  if (utf8 !== null && !CONTROLS.test(utf8)) return { text: utf8, encoding: 'UTF-8' }
+  const marked = MARKS.find(({ mark }) => bytes.subarray(0, 2).equals(mark))?.encoding
   // A text of 8-bit characters has no NUL; in UTF-16 every space has one.
-  const wide = ['utf-16le', 'utf-16be'].map((name) => decode(bytes, name)).find((text) => text !== null && isText(text))
-  const hasMark = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)
-  if (wide !== undefined && wide !== null && (hasMark || bytes.includes(0))) return wide
+  const wide = marked === undefined && bytes.includes(0) ? MARKS.map(({ encoding }) => encoding) : [marked]
+  for (const encoding of wide.filter((each) => each !== undefined)) {
+    const text = decode(bytes, encoding)
+    if (text !== null && (marked === undefined ? isText(text) : !CONTROLS.test(text))) return { text, encoding }
+  }
   const [{ default: chardet }, { default: iconv }] = await Promise.all([import('chardet'), import('iconv-lite')])
-  const guess = chardet.analyse(bytes).find(({ name }) => CYRILLIC.includes(name))
-  const text = iconv.decode(bytes, guess?.name ?? FALLBACK)
-  if (!isText(text)) throw new Unreadable('it is no text, PDF or Word file (.txt, .md, .pdf, .docx)')
-  return text
+  const encoding = chardet.analyse(bytes).find(({ name }) => CYRILLIC.includes(name))?.name ?? FALLBACK
+  const text = iconv.decode(bytes, encoding)
+  return isText(text) ? { text, encoding } : null
 }
+
+const MARKS = [
+  { encoding: 'UTF-16LE', mark: Buffer.from([0xff, 0xfe]) },
+  { encoding: 'UTF-16BE', mark: Buffer.from([0xfe, 0xff]) },
+]
 
 /** @returns null when the bytes are not of this encoding; a byte order mark is left out */
 function decode(bytes: Buffer, encoding: string): string | null {

@@ -19,7 +19,7 @@ import type { ClaimsReport } from './evaluation/claims.ts'
 import { claimsLines, judgeClaims, readClaims, READERS } from './evaluation/claims.ts'
 import { openBudget, withFleet } from './evaluation/fleet.ts'
 import type { Asked, Results } from './evaluation/results.ts'
-import { readInput } from './input.ts'
+import { readJsonText } from './documents.ts'
 import { openResults } from './evaluation/results.ts'
 
 export const run: Command = defineCommand(
@@ -58,7 +58,7 @@ export const run: Command = defineCommand(
     if (path === undefined) throw new UsageError('Missing --set FILE.jsonl or --claims FILE.jsonl')
     if (path === '-' && values.out === undefined)
       throw new UsageError('Missing --out FILE.json: the set comes from standard input')
-    const text = await readText('--set', path)
+    const text = await readJsonText('--set', path)
     const set = readSet(text)
     const asked = askedOf(config, text)
     const out = values.out ?? defaultOut(path, config.provider.model)
@@ -147,14 +147,10 @@ function lineOf({ id, variant, repeat, score, verdict, failure }: Result): strin
 
 /** Judges the verification with both readers of a claims file: see evaluation/claims.ts. */
 async function judgeFile(path: string, verdictMinScore: number) {
-  const cases = readClaims(await readText('--claims', path))
+  const cases = readClaims(await readJsonText('--claims', path))
   const reports: ClaimsReport[] = []
   for (const reader of READERS) reports.push(await judgeClaims(cases, reader, verdictMinScore))
   return { document: { claims: path, cases: cases.length, reports }, lines: reports.flatMap(claimsLines) }
-}
-
-async function readText(option: string, path: string): Promise<string> {
-  return (await readInput(option, path)).toString('utf8')
 }
 
 /** @returns null when none are given */

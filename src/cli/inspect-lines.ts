@@ -1,7 +1,8 @@
 /** Renders the output of `inspect`. */
 import type { BudgetStatus } from '../budget/status.ts'
+import { blocksOf } from '../budget/status.ts'
 import type { Hold } from '../provider/holds.ts'
-import { holdLine } from '../ops/status-lines.ts'
+import { blockLine, holdLine } from '../ops/status-lines.ts'
 import { duration, section, table, time } from '../lib/text.ts'
 import type { Facts, OutcomeCopy, RequestCopy } from './verdict.ts'
 import { foreignText } from './verdict.ts'
@@ -43,15 +44,8 @@ function rows(heading: string, head: string[], cells: (string | number | bigint)
 function obstacleLines({ holds, budget, unservedPartition }: Obstacles): string[] {
   const unserved = `  no living worker has partition ${unservedPartition}: start one, or wait for the group to assign it`
   const held = [...(unservedPartition === null ? [] : [unserved]), ...holds.map((hold) => `  ${holdLine(hold)}`)]
-  if (!budget.open) return [...held, '  the budget is shut: nothing is granted until a worker has opened or rebuilt it']
-  const blocked = budget.axes.filter(({ free }) => free === 0)
-  const axes = blocked.map(
-    ({ axis, nextFreeInMs }) => `  budget: no ${axis} left, next in ${duration(nextFreeInMs ?? 0)}`,
-  )
-  const { heldForMs, closedForMs } = budget
-  if (heldForMs > 0) axes.push(`  budget: held by the provider's retry-after for ${duration(heldForMs)}`)
-  if (closedForMs > 0) axes.push(`  budget: closed after lost data for ${duration(closedForMs)}`)
-  return [...held, ...axes]
+  const blocks = blocksOf(budget).map((block) => `  budget: ${blockLine(block, Date.now())}`)
+  return [...held, ...blocks]
 }
 
 function claimLine({ claim, ownerStanding }: Facts): string {

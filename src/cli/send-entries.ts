@@ -4,8 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decodeRequest } from '../contracts.ts'
 import { NumberText, parseExact, stringifyExact } from '../lib/json.ts'
-import { readDocument } from './documents.ts'
-import { readInput } from './input.ts'
+import { readDocument, readJsonText } from './documents.ts'
 
 /** The top-level domain `.invalid` never resolves, so a callback reaches nobody. */
 export const NO_CALLBACK = 'https://resume-scoring-worker-send.invalid/'
@@ -59,7 +58,7 @@ export async function readEntries({ resumes, requirements, requests, callbackUrl
   }
   const seen = new Set<bigint>()
   for (const path of requests) {
-    const text = (await readInput('--requests', path)).toString('utf8').replace(/^\ufeff/, '')
+    const text = await readJsonText('--requests', path)
     for (const [index, line] of text.split(/\r?\n/).entries()) {
       if (line.trim() === '') continue
       const from = `${path}:${index + 1}`

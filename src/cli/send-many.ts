@@ -9,6 +9,8 @@ import { lastReason } from './connections.ts'
 import { processingIdIn, readFields } from './copies.ts'
 import type { Report } from './define.ts'
 import { EXIT } from './exit-codes.ts'
+import type { Sent } from './send-progress.ts'
+import { tellStanding, wordsOfMany } from './send-progress.ts'
 import type { BadEntry, Entries, Entry } from './send-entries.ts'
 
 export interface SendingMany extends Entries {
@@ -18,7 +20,7 @@ export interface SendingMany extends Entries {
   progress: (line: string) => void
   /** The end of the notifications topic before anything is sent, by partition. */
   from: ReadonlyMap<number, bigint>
-  publish: (entries: Entry[]) => Promise<void>
+  publish: (requests: Entry['request'][]) => Promise<Sent[]>
 }
 
 export type OutcomeOfOne = 'success' | 'failure' | 'refused' | 'none'
@@ -39,10 +41,11 @@ export async function sendMany(clients: KafkaClients, config: Config, sending: S
   if (entries.length === 0) return summary([], bad)
   const open = new Map(entries.map((entry) => [entry.request.processing_id, entry]))
   const told: Told[] = []
+  const answered = new AbortController()
   const silence = new AbortController()
   const lapse = () => silence.abort(new Error('no result came'))
   let timer = setTimeout(lapse, timeoutMs)
-  const onStop = () => progress('the requests go on without this command; where one stands: npm run inspect -- ID')
+  const onStop = () => leftAlone([...open.values()]).forEach(progress)
   const pick = (message: ReadBack): true | null => {
     const id = message.key?.toString() === NOTIFICATION_KEY ? processingIdIn(message.value) : null
     const entry = id === null ? undefined : open.get(id)
@@ -55,10 +58,20 @@ export async function sendMany(clients: KafkaClients, config: Config, sending: S
     timer = setTimeout(lapse, timeoutMs)
     return open.size === 0 ? true : null
   }
+  signal.addEventListener('abort', onStop, { once: true })
   try {
-    await publish(entries)
-    progress(`sent ${entries.length} requests; waiting for their results`)
-    signal.addEventListener('abort', onStop, { once: true })
+    const sent = await publish(entries.map(({ request }) => request))
+    progress(`sent ${entries.length} ${entries.length === 1 ? 'request' : 'requests'}; waiting for the results`)
+    const ended = AbortSignal.any([signal, silence.signal, answered.signal])
+    const words = wordsOfMany(entries.length, () => told.length)
+    void tellStanding({
+      clients,
+      config,
+      open: () => sent.filter(({ id }) => open.has(id)),
+      words,
+      signal: ended,
+      progress,
+    })
     await waitForMessage({
       clients,
       topic: config.kafka.topics.notifications,
@@ -72,10 +85,25 @@ export async function sendMany(clients: KafkaClients, config: Config, sending: S
     if (signal.aborted || !silence.signal.aborted) throw error
     progress(`no result came for ${duration(timeoutMs)}`)
   } finally {
+    answered.abort(new Error('the waiting is over'))
     clearTimeout(timer)
     signal.removeEventListener('abort', onStop)
   }
   return summary([...told, ...[...open.values()].map(unanswered)], bad)
+}
+
+/** Requests that are named when `send` is stopped. */
+const NAMED = 5
+
+/** @returns what is said of requests whose results have not come when the user stops `send` */
+export function leftAlone(open: readonly Entry[]): string[] {
+  const named = open.slice(0, NAMED)
+  const more = open.length - named.length
+  return [
+    `${open.length} ${open.length === 1 ? 'request goes' : 'requests go'} on without this command; all in all: npm run status; one by one:`,
+    ...named.map(({ from, request }) => `  ${from}: npm run inspect -- ${request.processing_id}`),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ]
 }
 
 function resultOf({ from, request }: Entry, { value }: ReadBack): Told {

@@ -1,14 +1,18 @@
-/** Prints where a request stands while `send` waits for its result. */
+/** Prints where requests stand while `send` waits for their results. */
 import type { Redis } from 'ioredis'
-import { inspectId } from '../claims/inspect.ts'
+import { blocksOf } from '../budget/status.ts'
+import type { Stage } from '../claims/inspect.ts'
+import { readStages } from '../claims/inspect.ts'
 import type { Config } from '../config.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { createOffsetsView } from '../kafka/offsets-view.ts'
 import { pause } from '../lib/abortable.ts'
+import { clockTime } from '../lib/text.ts'
 import { silent } from '../logging/log.ts'
 import { holdsOfPartition, scopesOfPartition } from '../ops/fleet.ts'
 import type { RedisHalf } from '../ops/fleet-status.ts'
 import { readRedisHalf } from '../ops/fleet-status.ts'
+import { blockReason } from '../ops/status-lines.ts'
 import type { Hold } from '../provider/holds.ts'
 import { failuresOf } from '../provider/holds.ts'
 import type { RedisKeys } from '../redis/keys.ts'
@@ -17,77 +21,127 @@ import { withRedis } from './connections.ts'
 
 /** Nothing is printed for an answer that comes sooner. */
 const FIRST_LOOK_MS = 3_000
-const LOOK_EVERY_MS = 2_000
+/** Each look scans Redis's keys, so they become rarer. */
+const LOOK_EVERY_MS = { first: 2_000, last: 10_000, growth: 1.2 }
 /** A turn is printed again only when it moves by at least this. */
 const MOVED_MS = 15_000
+/** Other changes within one kind, such as how many are before it, are printed this often. */
+const TELL_AGAIN_MS = 30_000
 
+/** A published request. */
 export interface Sent {
   id: bigint
   partition: number
   offset: bigint
 }
 
-/** Where a request stands. A line is printed when `kind` changes, or `turnAtMs` (ms since the epoch) moves. */
+/** Where requests stand. A line is printed when `kind` changes, or `turnAtMs` (ms since the epoch) moves. */
 export interface StandingLine {
   kind: string
   line: string
   turnAtMs: number | null
 }
 
+export interface Telling {
+  clients: KafkaClients
+  config: Config
+  /** @returns the requests whose results have not come, in the order of sending */
+  open: () => readonly Sent[]
+  /** @param why what the first of the waiting ones waits for; null when none waits */
+  words: (stages: readonly Stage[], why: StandingLine | null) => StandingLine
+  signal: AbortSignal
+  progress: (line: string) => void
+}
+
 /**
- * Looks every 2 s until the signal aborts, and prints what has changed. Never rejects: while Redis or Kafka is away it prints
+ * Looks every 2 to 10 s until the signal aborts, and prints what has changed. Never rejects: while Redis or Kafka is away it prints
  * nothing, and `send` goes on waiting.
  */
-export async function tellStanding(
-  clients: KafkaClients,
-  config: Config,
-  sent: Sent,
-  signal: AbortSignal,
-  progress: (line: string) => void,
-): Promise<void> {
+export async function tellStanding(telling: Telling): Promise<void> {
+  const { config, signal, progress } = telling
   try {
     await pause(FIRST_LOOK_MS, signal)
     await withRedis(config.redis, signal, async (redis, keys) => {
       let told: StandingLine | null = null
-      for (;;) {
-        const now = await look(redis, keys, clients, config, sent)
-        if (now !== null && isNews(told, now)) {
+      let toldAtMs = 0
+      for (
+        let everyMs = LOOK_EVERY_MS.first;
+        ;
+        everyMs = Math.min(everyMs * LOOK_EVERY_MS.growth, LOOK_EVERY_MS.last)
+      ) {
+        const now = await look(redis, keys, telling)
+        signal.throwIfAborted()
+        if (now !== null && isNews(told, now, performance.now() - toldAtMs)) {
           progress(now.line)
           told = now
+          toldAtMs = performance.now()
         }
-        await pause(LOOK_EVERY_MS, signal)
+        await pause(everyMs, signal)
       }
     })
   } catch {
-    // The request has ended, or Redis or Kafka is away.
+    // The requests have ended, or Redis or Kafka is away.
   }
 }
 
-const isNews = (told: StandingLine | null, { kind, turnAtMs }: StandingLine) =>
-  told?.kind !== kind || Math.abs((turnAtMs ?? 0) - (told.turnAtMs ?? 0)) > MOVED_MS
+/** @param agoMs since `told` was printed */
+export function isNews(told: StandingLine | null, now: StandingLine, agoMs: number): boolean {
+  if (told?.kind !== now.kind || Math.abs((now.turnAtMs ?? 0) - (told.turnAtMs ?? 0)) > MOVED_MS) return true
+  return told.line !== now.line && agoMs >= TELL_AGAIN_MS
+}
 
-async function look(
-  redis: Redis,
-  keys: RedisKeys,
-  clients: KafkaClients,
-  config: Config,
-  { id, partition, offset }: Sent,
-): Promise<StandingLine | null> {
+async function look(redis: Redis, keys: RedisKeys, telling: Telling): Promise<StandingLine | null> {
+  const { clients, config, open, words } = telling
   const { kafka } = config
-  const view = createOffsetsView(clients, { group: kafka.groupId, topic: kafka.topics.requests }, silent)
-  const [{ claim }, fleet, backlog] = await Promise.all([
-    inspectId(redis, keys, id),
+  const sent = open()
+  const topic = kafka.topics.requests
+  const view = createOffsetsView(clients, { group: kafka.groupId, topic }, silent)
+  const messages = sent.map((each) => ({ ...each, topic }))
+  const [stages, fleet, backlog] = await Promise.all([
+    readStages(redis, keys, messages),
     readRedisHalf(redis, keys, config, promptVersion),
     view.backlog(),
   ])
-  if (claim?.isAsked === true) return line('asked', 'the model is being asked')
-  if (claim !== null && claim.state !== 'open') return line('answered', 'it is answered, and about to be published')
+  const index = stages.findIndex((stage) => stage === 'unclaimed' || stage === 'taken')
+  const first = sent[index]
+  if (first === undefined) return sent.length === 0 ? null : words(stages, null)
+  const { id, partition, offset } = first
   const here = backlog.find((each) => each.partition === partition)
-  const before = here === undefined ? 0n : offset - (here.committed ?? here.low)
-  const scopes = scopesOfPartition(fleet.workers, kafka.groupId, partition)
-  const failing = await failuresOf(redis, keys, scopes, id)
-  const waiting = { group: kafka.groupId, partition, before: claim === null ? before : null, failing }
-  return whyItWaits(fleet, waiting, Date.now())
+  const ahead = here === undefined ? 0n : offset - (here.committed ?? here.low)
+  const failing = await failuresOf(redis, keys, scopesOfPartition(fleet.workers, kafka.groupId, partition), id)
+  const before = stages[index] === 'taken' ? null : ahead < 0n ? 0n : ahead
+  return words(stages, whyItWaits(fleet, { group: kafka.groupId, partition, before, failing }, Date.now()))
+}
+
+/** @returns how `send` says where its only request stands */
+export function wordsOfOne(id: bigint): Telling['words'] {
+  const lines: Partial<Record<Stage, string>> = {
+    asked: 'the model is being asked',
+    answered: 'it is answered, and about to be published',
+    refused: 'it is refused for lack of budget, and about to be told so',
+    dead: `it was dead-lettered, so no result will come; why: npm run inspect -- ${id}`,
+    duplicate: `its id was answered before, so no other result will come; see: npm run inspect -- ${id}`,
+  }
+  return ([stage = 'unclaimed'], why) =>
+    why === null ? line(stage, lines[stage] ?? stage) : { ...why, line: `it waits ${why.line}` }
+}
+
+/** @returns how `send` says where several requests stand @param done how many results have come */
+export function wordsOfMany(total: number, done: () => number): Telling['words'] {
+  return (stages, why) => {
+    const count = (...wanted: Stage[]) => stages.filter((stage) => wanted.includes(stage)).length
+    const parts: [number, string][] = [
+      [count('asked'), 'being asked'],
+      [count('answered', 'refused'), 'about to be published'],
+      [count('dead'), 'dead-lettered: no result will come'],
+      [count('duplicate'), 'with an id that was answered before: no other result will come'],
+    ]
+    const shown = parts.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`)
+    const waiting = count('unclaimed', 'taken')
+    if (why !== null) shown.push(`${waiting} ${waiting === 1 ? 'waits' : 'wait'} ${why.line}`)
+    const kind = why?.kind ?? 'none waits'
+    return { kind, line: `${done()} of ${total} done; ${shown.join(', ')}`, turnAtMs: why?.turnAtMs ?? null }
+  }
 }
 
 export interface Waiting {
@@ -99,39 +153,35 @@ export interface Waiting {
   failing: readonly Hold[]
 }
 
-/** @returns what a request that is not being asked waits for: a worker, a hold, an end of its failures, the budget, or those before it */
-export function whyItWaits(
-  fleet: RedisHalf,
-  { group, partition, before, failing }: Waiting,
-  nowMs: number,
-): StandingLine {
-  const { workers, current, budget } = fleet
-  if (workers.length === 0) return line('nobody', 'it waits in the backlog: no worker is alive')
+/**
+ * @returns what a request that is not being asked waits for: a worker, the rebuilding of lost data, a hold, an end of its failures, the
+ *   budget, or those before it. The line continues "it waits".
+ */
+export function whyItWaits(fleet: RedisHalf, waiting: Waiting, nowMs: number): StandingLine {
+  const { workers, current, budget, claims } = fleet
+  const { group, partition, before, failing } = waiting
+  if (workers.length === 0) return line('nobody', 'for a worker: none is alive on this Redis and REDIS_KEY_PREFIX')
   const holds = holdsOfPartition(workers, current, group, partition) ?? current.filter(({ holdsOthers }) => holdsOthers)
   const hold = holds[0]
   if (hold !== undefined && hold.code === null)
-    return line('paused', 'paused by the operator: `npm run resume` ends it')
-  if (hold !== undefined) return line(`hold ${hold.code}`, `calls are held (${hold.code}): ${hold.remedy}`)
+    return line('paused', 'because the operator has paused all calls: `npm run resume` ends it')
+  if (claims.status === 'lost' || claims.status === 'recovering')
+    return line('recovering', 'until a worker has rebuilt, from the published outcomes, what Redis lost')
+  if (hold !== undefined) return line(`hold ${hold.code}`, `because calls are held (${hold.code}): ${hold.remedy}`)
   if (failing[0] !== undefined) return failingLine(failing[0])
-  if (!budget.open) return line('shut', 'the budget is shut until a worker has opened or rebuilt it')
-  const blockedMs = budget.axes
-    .filter(({ free }) => free === 0)
-    .reduce(
-      (longest, { nextFreeInMs }) => Math.max(longest, nextFreeInMs ?? 0),
-      Math.max(budget.heldForMs, budget.closedForMs),
-    )
-  if (blockedMs > 0) {
-    const turnAtMs = nowMs + blockedMs
-    const at = new Date(turnAtMs).toTimeString().slice(0, 8)
-    const many = before === null || before <= 0n ? '' : `, with ${before} messages before it`
-    return { kind: 'budget', line: `it waits for the budget, which has room again at about ${at}${many}`, turnAtMs }
+  const behind = before === null || before === 0n ? '' : `, behind ${before} ${before === 1n ? 'message' : 'messages'}`
+  const block = blocksOf(budget).at(-1)
+  if (block?.kind === 'shut') return line('shut', `for the budget: ${blockReason(block)}`)
+  if (block !== undefined) {
+    const turnAtMs = nowMs + block.forMs
+    const text = `for the budget until about ${clockTime(turnAtMs, nowMs)}${behind}: ${blockReason(block)}`
+    return { kind: `budget ${block.kind}`, line: text, turnAtMs }
   }
-  if (before !== null)
-    return line('backlog', `it waits in the backlog, with ${before < 0n ? 0n : before} messages before it`)
-  return line('taken', 'a worker has it, and waits for its turn')
+  if (before !== null) return line('backlog', `in the backlog${behind}`)
+  return line('taken', 'for its turn: a worker has it')
 }
 
 const failingLine = ({ code, cause, remedy }: Hold) =>
-  line(`fails ${code}`, `calls fail (${code}: ${cause}) and are repeated${remedy === '' ? '' : `; ${remedy}`}`)
+  line(`fails ${code}`, `because calls fail (${code}: ${cause}) and are repeated${remedy === '' ? '' : `; ${remedy}`}`)
 
 const line = (kind: string, text: string): StandingLine => ({ kind, line: text, turnAtMs: null })

@@ -13,12 +13,14 @@ import { lastReason, withKafka } from './connections.ts'
 import { processingIdIn, readFields, scoringHeaders } from './copies.ts'
 import type { Report } from './define.ts'
 import { defineCommand, readCount, readId, UsageError } from './define.ts'
-import { readDocument, STDIN } from './documents.ts'
+import { readDocument } from './documents.ts'
 import { EXIT } from './exit-codes.ts'
+import { STDIN } from './input.ts'
 import type { Request } from './send-entries.ts'
 import { newId, NO_CALLBACK, readEntries } from './send-entries.ts'
 import { sendMany } from './send-many.ts'
-import { tellStanding } from './send-progress.ts'
+import type { Sent } from './send-progress.ts'
+import { tellStanding, wordsOfOne } from './send-progress.ts'
 import { duration } from '../lib/text.ts'
 
 export const run: Command = defineCommand(
@@ -62,15 +64,8 @@ export const run: Command = defineCommand(
         const { topics, groupId } = config.kafka
         await endsOf(clients, topics.requests, 'KAFKA_TOPIC_FOR_AI_HANDLER')
         const from = await endsOf(clients, topics.notifications, 'KAFKA_TOPIC_FOR_NOTIFICATIONS')
-        const publishAll = async (entries: { request: Request }[]) => {
-          await publish(
-            clients,
-            topics.requests,
-            groupId,
-            entries.map((entry) => entry.request),
-          )
-        }
-        return await sendMany(clients, config, { ...found, timeoutMs, signal, progress, from, publish: publishAll })
+        const send = (all: Request[]) => publish(clients, topics.requests, groupId, all)
+        return await sendMany(clients, config, { ...found, timeoutMs, signal, progress, from, publish: send })
       })
     }
     const idOf = (name: (typeof IDS)[number]) => {
@@ -144,13 +139,14 @@ async function ask(clients: KafkaClients, config: Config, asking: Asking): Promi
   // Read the ends before sending, so that no answer comes too early to be seen.
   const from = await endsOf(clients, topics.notifications, 'KAFKA_TOPIC_FOR_NOTIFICATIONS')
   const startedMs = performance.now()
-  const place = await publish(clients, topics.requests, groupId, [request])
+  const sent = await publish(clients, topics.requests, groupId, [request])
   progress(`sent ${id} to ${topics.requests}; waiting for its result in ${topics.notifications}`)
   const onStop = () => progress(`it goes on without this command; where it stands: npm run inspect -- ${id}`)
   signal.addEventListener('abort', onStop, { once: true })
   const timeout = AbortSignal.timeout(timeoutMs)
   const answered = new AbortController()
-  void tellStanding(clients, config, { id, ...place }, AbortSignal.any([signal, timeout, answered.signal]), progress)
+  const ended = AbortSignal.any([signal, timeout, answered.signal])
+  void tellStanding({ clients, config, open: () => sent, words: wordsOfOne(id), signal: ended, progress })
   try {
     const notification = await waitForMessage({
       clients,
@@ -186,21 +182,22 @@ async function endsOf(clients: KafkaClients, topic: string, setting: string): Pr
   }
 }
 
-/** @returns partition and offset of the first request */
-async function publish(clients: KafkaClients, topic: string, group: string, requests: Request[]) {
+/** @returns where each request stands in the topic, in their order */
+async function publish(clients: KafkaClients, topic: string, group: string, requests: Request[]): Promise<Sent[]> {
   // Without a transaction: its marker would count as backlog for ever. A request that is sent twice is only a duplicate.
   const producer = clients.producer(`${group}.send`)
   try {
     await producer.connect()
-    let place: { partition: number; offset: bigint } | null = null
+    const sent: Sent[] = []
     for (let at = 0; at < requests.length; at += AT_ONCE) {
-      const messages = requests
-        .slice(at, at + AT_ONCE)
-        .map((request) => ({ key: REQUEST_KEY, value: stringifyExact(request) }))
-      const [sent] = await producer.send({ topic, messages })
-      place ??= { partition: sent?.partition ?? 0, offset: BigInt(sent?.baseOffset ?? 0) }
+      const some = requests.slice(at, at + AT_ONCE)
+      const messages = some.map((request) => ({ key: REQUEST_KEY, value: stringifyExact(request) }))
+      // One key, so all of them go to one partition, in their order.
+      const [record] = await producer.send({ topic, messages })
+      const [partition, base] = [record?.partition ?? 0, BigInt(record?.baseOffset ?? 0)]
+      sent.push(...some.map(({ processing_id: id }, index) => ({ id, partition, offset: base + BigInt(index) })))
     }
-    return place ?? { partition: 0, offset: 0n }
+    return sent
   } finally {
     clients.discard(producer)
   }

@@ -6,6 +6,7 @@ import { createTokenEstimator } from '../provider/tokens.ts'
 import type { Config } from '../config.ts'
 import type { Command, Report } from './define.ts'
 import { defineCommand } from './define.ts'
+import { unlikeJson } from './documents.ts'
 import { EXIT } from './exit-codes.ts'
 import { readInput } from './input.ts'
 
@@ -20,15 +21,19 @@ export const run: Command = defineCommand(
     options: {},
     names: ['FILE'],
   },
-  async ({ positionals: [path = ''], config }) => report(await readInput('FILE', path), config),
+  async ({ positionals: [path = ''], config }) => {
+    const value = await readInput('FILE', path)
+    return report(value, await unlikeJson(value), config)
+  },
 )
 
-function report(value: Buffer, config: Config): Report {
-  const decoded = decodeRequest(value)
+/** @param other what the file seems to be instead of JSON in UTF-8; null when it is UTF-8 text */
+function report(value: Buffer, other: string | null, config: Config): Report {
+  const decoded = decodeRequest(value, config.maxRequestBytes)
   if (decoded.kind === 'unanswerable') {
     return bad(
       'dead_lettered',
-      `it would be dead-lettered, its caller hears nothing (${decoded.reason}): ${decoded.detail}`,
+      `it would be dead-lettered, its caller hears nothing (${decoded.reason}): ${other ?? decoded.detail}`,
     )
   }
   if (decoded.kind === 'invalid') return bad('failed', `it would be answered with a failure: ${decoded.problem}`)

@@ -20,6 +20,7 @@ import { progressOf } from './progress.ts'
 import type { Publisher, Source } from './publisher.ts'
 import type { LastCommit, Note, Position } from './reconcile.ts'
 import { NOTES } from './reconcile.ts'
+import { createSettling } from './settling.ts'
 import type { StartOffsets } from './start-offset.ts'
 
 const ACQUIRE_RETRY_MIN_MS = 100
@@ -68,6 +69,8 @@ export class Assignment {
   readonly #revoked = new AbortController()
   #state: AssignmentState = { kind: 'acquiring', remembered: null, rejoined: false }
   #trouble: string | null = null
+  #toldLevel: 'info' | 'warn' = 'info'
+  readonly #settling = createSettling()
 
   constructor(options: AssignmentOptions) {
     this.#options = options
@@ -108,7 +111,7 @@ export class Assignment {
         if (this.#isUpToDate()) return this.#own(acquired)
         acquired.publisher.close()
       } catch (error) {
-        if (!this.revoked.aborted) this.warn('the partition cannot be acquired yet', error)
+        if (!this.revoked.aborted) this.tell('the partition cannot be acquired yet', error)
       }
       await pause(delayMs, this.revoked).catch(() =>
         log.debug('stopped acquiring: the partition was revoked', this.#where()),
@@ -172,12 +175,14 @@ export class Assignment {
     this.#revoked.abort(reason)
   }
 
-  /** Logs why there is no progress; the same reason is logged once in a row. */
-  warn(what: string, error: unknown): void {
+  /** Logs why there is no progress, as a warning unless Kafka only gets ready; the same reason is logged once in a row. */
+  tell(what: string, error: unknown): void {
     const reason = kafkaReason(error)
-    if (this.#trouble === reason) return
+    const level = this.#remembered() === null ? this.#settling.levelOf(error) : 'warn'
+    if (this.#trouble === reason && this.#toldLevel === level) return
     this.#trouble = reason
-    this.#options.log.warn(`${what}: trying again`, { ...this.#where(), reason })
+    this.#toldLevel = level
+    this.#options.log[level](`${what}: trying again`, { ...this.#where(), reason })
   }
 
   /** Whether what this attempt has read may be used: no join has come in between. */
@@ -194,7 +199,7 @@ export class Assignment {
 
   #own(acquired: Acquired): void {
     const { publisher, committed, base, next, ahead, note } = acquired
-    this.#tell(note, { base, next })
+    this.#tellNote(note, { base, next })
     const last = this.#remembered()?.last ?? null
     const stands = last?.after.offset === committed.offset && last.after.metadata === committed.metadata
     const position = { base, next, ahead }
@@ -231,7 +236,7 @@ export class Assignment {
     }
   }
 
-  #tell(note: Note, { base, next }: { base: bigint; next: bigint }): void {
+  #tellNote(note: Note, { base, next }: { base: bigint; next: bigint }): void {
     const { level, text } = NOTES[note]
     this.#options.log[level](text, { ...this.#where(), committed: base, offset: next })
   }

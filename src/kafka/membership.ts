@@ -6,11 +6,16 @@ import type { KafkaClients } from './clients.ts'
 import type { Fetched } from './fetched.ts'
 import { readFetched } from './fetched.ts'
 import { kafkaReason } from './kafka-error.ts'
+import { createSettling } from './settling.ts'
 import { within } from './time-limit.ts'
 import type { Timings } from '../timings.ts'
 
 const RESTART_MIN_MS = 200
 const RESTART_MAX_MS = 2_000
+const ENDED = {
+  info: 'Kafka is not ready for the group yet: joining again',
+  warn: 'the consumer ended: making another',
+}
 /** How long disconnecting one consumer may take before the next one is made. */
 const CLOSE_LIMIT_MS = 5_000
 
@@ -71,18 +76,16 @@ export class Membership {
    */
   async run(signal: AbortSignal, leaveLimitMs: () => number): Promise<void> {
     const { topic, group, log, events } = this.#options
-    let told: string | null = null
+    const settling = createSettling()
     for (let delayMs = RESTART_MIN_MS; ; delayMs = Math.min(delayMs * 2, RESTART_MAX_MS)) {
       this.#joined = false
       const reason = await this.#session(signal, leaveLimitMs)
       if (signal.aborted) return
       events.onRestart(reason)
-      if (this.#joined) {
-        told = null
-        delayMs = RESTART_MIN_MS
-      }
-      if (told !== reason) log.warn('the consumer ended: making another', { topic, group, reason })
-      told = reason
+      if (this.#joined) delayMs = RESTART_MIN_MS
+      // While a new Kafka gets ready the first joins fail; a member that it drops later is worth a warning.
+      const level = this.#memberId === null ? settling.levelOf(reason) : 'warn'
+      log[level](ENDED[level], { topic, group, reason })
       await pause(delayMs, signal).catch(() => log.debug('stopped between two consumers', { topic }))
       if (signal.aborted) return
     }
@@ -222,11 +225,9 @@ export class Membership {
   }
 
   async #close(consumer: Consumer, limitMs: number): Promise<void> {
-    try {
-      await within(limitMs, 'leaving the group', consumer.disconnect())
-    } catch (error) {
-      this.#options.log.debug('could not disconnect the consumer', { reason: kafkaReason(error) })
-    }
+    await within(limitMs, 'leaving the group', consumer.disconnect()).catch((error: unknown) =>
+      this.#options.log.debug('could not disconnect the consumer', { reason: kafkaReason(error) }),
+    )
   }
 }
 

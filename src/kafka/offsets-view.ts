@@ -7,6 +7,7 @@ import { readCommitted } from './committed.ts'
 import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
 import { decodeDone } from './offset-metadata.ts'
 import { isDone } from './progress.ts'
+import { createSettling } from './settling.ts'
 import type { Watermarks } from './start-offset.ts'
 import { readPartitions, readWatermarks } from './start-offset.ts'
 
@@ -73,7 +74,9 @@ export function createOffsetsView(
   log: Log,
 ): OffsetsView {
   const cache = new Map<string, { atMs: number; snapshot: Promise<Snapshot | null> }>()
-  let away = false
+  /** How the trouble was last logged; null: there is none. */
+  let told: 'info' | 'warn' | null = null
+  const settling = createSettling()
 
   /** @param notBeforeMs no reading from before this time is reused, performance.now() ms */
   function snapshot(of: { group: string; topic: string }, notBeforeMs: number): Promise<Snapshot | null> {
@@ -113,12 +116,15 @@ export function createOffsetsView(
           continue
         }
         const standing = await living(place, found)
-        if (away) log.info('offsets can be read again')
-        away = false
+        if (told !== null) log.info('offsets can be read again')
+        told = null
+        settling.over()
         return standing
       } catch (error) {
-        if (!away) log.warn('offsets cannot be read: waiting', { topic: place.topic, reason: kafkaReason(error) })
-        away = true
+        const level = settling.levelOf(error)
+        if (told === null || (told === 'info' && level === 'warn'))
+          log[level]('offsets cannot be read: waiting', { topic: place.topic, reason: kafkaReason(error) })
+        told = level
       }
       await pause(RETRY_MS, signal)
     }

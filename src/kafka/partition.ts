@@ -233,7 +233,7 @@ export class Partition {
     const reacquire = this.#assignment.suspect(publisher)
     // Null: a join came in between, and the partition is being acquired again already.
     if (reacquire === null) return
-    if (!(error instanceof PublishRefused)) return this.#assignment.warn('publishing is interrupted', error)
+    if (!(error instanceof PublishRefused)) return this.#assignment.tell('publishing is interrupted', error)
     await this.#outbox.refused(error, items)
     reacquire()
   }

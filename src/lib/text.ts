@@ -17,6 +17,15 @@ export function duration(ms: number): string {
 
 export const time = (ms: number): string => new Date(ms).toISOString()
 
+/** @returns the local time of day, such as `12:04:31`, with the date before it when that is another day than `nowMs` */
+export function clockTime(ms: number, nowMs: number): string {
+  const [at, now] = [new Date(ms), new Date(nowMs)]
+  const timeOfDay = at.toTimeString().slice(0, 8)
+  if (at.toDateString() === now.toDateString()) return timeOfDay
+  const [month, day] = [at.getMonth() + 1, at.getDate()].map((part) => String(part).padStart(2, '0'))
+  return `${at.getFullYear()}-${month}-${day} ${timeOfDay}`
+}
+
 type Cell = string | number | bigint | null
 
 /** A narrow terminal, with room for an indent. */

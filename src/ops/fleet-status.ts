@@ -140,9 +140,15 @@ export function timeFor({ redis, backlog }: FleetStatus, { provider }: Config) {
   if ('error' in redis || 'error' in backlog) return null
   const { budget } = redis
   const { partitions } = backlog
-  const tokensEach = usualTokens(budget) ?? USUAL_PROMPT_TOKENS + provider.maxCompletionTokens
+  const billedEach = usualTokens(budget)
+  const tokensEach = billedEach ?? USUAL_PROMPT_TOKENS + provider.maxCompletionTokens
   const of = (requests: bigint) => timeForBacklog(budget, Number(requests), tokensEach)
-  return { tokensEach, ...of(sum(partitions)), partitions: partitions.map((each) => timeOf(each, of)) }
+  return {
+    tokensEach,
+    isAssumed: billedEach === null,
+    ...of(sum(partitions)),
+    partitions: partitions.map((each) => timeOf(each, of)),
+  }
 }
 
 export type BacklogTime = ReturnType<typeof timeFor>
@@ -154,9 +160,9 @@ const timeOf = <T>({ partition, waiting }: PartitionBacklog, of: (requests: bigi
   ...of(waiting),
 })
 
-/** @returns what a request of the last day was billed on average; null without any */
+/** @returns what a request of the last day was billed on average; null when none was billed */
 function usualTokens({ axes }: BudgetStatus): number | null {
   const used = (axis: string) => axes.find((each) => each.axis === axis)?.used ?? 0
-  const requests = used('requestsPerDay')
-  return requests === 0 ? null : Math.ceil(used('tokensPerDay') / requests)
+  const [requests, tokens] = [used('requestsPerDay'), used('tokensPerDay')]
+  return requests === 0 || tokens === 0 ? null : Math.ceil(tokens / requests)
 }

@@ -5,6 +5,8 @@ import type { Log } from '../logging/log.ts'
 const MAX_KEYS = 20
 const SHOWN_CHARS = 40
 const TELL_EVERY_MS = 60_000
+/** How long the first line waits for more, since a backlog is skipped over several turns of the event loop and several fetches. */
+const FIRST_AFTER_MS = 1_000
 const REST = 'others'
 
 export interface ForeignKeys {
@@ -12,29 +14,32 @@ export interface ForeignKeys {
   count(key: Buffer | null): void
   /** @returns messages that this worker has skipped since its start, by the key as shown to people */
   counts(): Record<string, number>
-  /** Stops the warnings. */
+  /** Tells what is not told yet, and stops the warnings. */
   close(): void
 }
 
 /**
  * @param expected the key that is ours
- * @returns a counter that warns at the first message, and then once a minute, with the count since, while more come
+ * @returns a counter that warns a second after the first message, and then once a minute, with the count since, while more come
  */
-export function createForeignKeys(expected: string, log: Log, tellEveryMs = TELL_EVERY_MS): ForeignKeys {
+export function createForeignKeys(expected: string, log: Log): ForeignKeys {
   const counts = new Map<string, number>()
   let total = 0
   let toldTotal = 0
   let timer: NodeJS.Timeout | null = null
 
   function tell(): void {
-    if (total === toldTotal) {
-      if (timer !== null) clearInterval(timer)
-      timer = null
-      return
-    }
+    timer = null
+    if (total === toldTotal) return
     const byKey = [...counts].map(([key, count]) => `${key}: ${count}`).join(', ')
     log.warn(`messages are skipped: their key is not ${expected}`, { skipped: total - toldTotal, sinceStart: byKey })
     toldTotal = total
+    tellIn(TELL_EVERY_MS)
+  }
+
+  function tellIn(ms: number): void {
+    timer = setTimeout(tell, ms)
+    timer.unref()
   }
 
   return {
@@ -43,15 +48,14 @@ export function createForeignKeys(expected: string, log: Log, tellEveryMs = TELL
       const name = counts.has(shown) || counts.size < MAX_KEYS ? shown : REST
       counts.set(name, (counts.get(name) ?? 0) + 1)
       total++
-      if (timer !== null) return
-      timer = setInterval(tell, tellEveryMs)
-      timer.unref()
-      // Wait for the rest of this fetch, so that one line counts all of its messages.
-      setImmediate(tell)
+      if (timer === null) tellIn(FIRST_AFTER_MS)
     },
     counts: () => Object.fromEntries(counts),
     close() {
-      if (timer !== null) clearInterval(timer)
+      if (timer !== null) clearTimeout(timer)
+      tell()
+      if (timer !== null) clearTimeout(timer)
+      timer = null
     },
   }
 }

@@ -11,7 +11,7 @@ import { createReading } from './reading.ts'
 import type { Check, Readiness } from './server.ts'
 import { CHECK_LIMIT_MS, readinessOf, startOpsServer } from './server.ts'
 import type { Hold, Identity } from '../provider/holds.ts'
-import { holdsOf, isForGood, readHolds } from '../provider/holds.ts'
+import { holdsOf, needsRepair, readHolds } from '../provider/holds.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 
 /** Kafka answers a heartbeat every second, so a shorter silence is only a slow broker. */
@@ -106,7 +106,7 @@ function checksOf({ redis, consumer, providerTrouble }: OpsParts, held: Promise<
       ),
     provider: () =>
       held.then(
-        (holds) => holds.filter(isForGood).map(sayHold)[0] ?? providerTrouble(),
+        (holds) => holds.filter(needsRepair).map(sayHold)[0] ?? providerTrouble(),
         () => providerTrouble() ?? 'not known without Redis',
       ),
   }
@@ -129,7 +129,7 @@ const ownHolds = async ({ redis, keys, identity }: OpsParts) => {
 }
 
 /** Holds that are worth a note but no alarm: an outage passes by itself, and the operator knows about a pause. */
-const passing = (holds: Hold[]) => holds.filter((hold) => !isForGood(hold)).map(sayHold)
+const passing = (holds: Hold[]) => holds.filter((hold) => !needsRepair(hold)).map(sayHold)
 
 const sayHold = ({ code, remedy }: Hold) => (code === null ? remedy : `calls are held (${code}): ${remedy}`)
 

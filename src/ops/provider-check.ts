@@ -3,14 +3,14 @@ import type { Config } from '../config.ts'
 import { FAILURES } from '../errors.ts'
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
-import type { ProviderStanding } from '../provider/standing.ts'
+import type { ProviderAccess } from '../provider/check-access.ts'
 
 /** A repaired key is noticed after this time at most. */
 const AGAIN_MS = 15_000
 
 export interface ProviderCheckParts {
   settings: Pick<Config['provider'], 'model'>
-  ask: (signal: AbortSignal) => Promise<ProviderStanding>
+  ask: (signal: AbortSignal) => Promise<ProviderAccess>
   log: Log
   signal: AbortSignal
   againMs?: number
@@ -29,30 +29,30 @@ export function startProviderCheck(parts: ProviderCheckParts): ProviderCheck {
   let trouble: string | null = null
   let said: string | null = null
 
-  function tell(standing: ProviderStanding): void {
-    const { kind, detail } = standing
+  function tell(access: ProviderAccess): void {
+    const { kind, detail } = access
     const line = `${kind} ${detail}`
     if (line === said) return
     const before = said
     said = line
     if (kind === 'refused') {
-      const todo = FAILURES[standing.code].remedy
-      log.error('the provider refuses: no request can be scored', { code: standing.code, detail, todo })
+      const todo = FAILURES[access.code].remedy
+      log.error('the provider refuses: no request can be scored', { code: access.code, detail, todo })
     } else if (kind === 'unreachable') {
       log.warn('the provider cannot be reached: requests wait for it', { detail })
-    } else if (kind === 'untold') log.debug('the provider does not tell whether it takes the key', { detail })
-    else if (standing.knowsModel === false) {
+    } else if (kind === 'unknown') log.debug('the provider does not tell whether it takes the key', { detail })
+    else if (access.knowsModel === false) {
       log.warn('the provider does not list the model: check OPENAI_MODEL', { model: settings.model, detail })
     } else log[before === null ? 'debug' : 'info']('the provider accepts the key', { detail })
   }
 
   async function run(): Promise<void> {
     for (;;) {
-      const standing = await ask(signal)
+      const access = await ask(signal)
       if (signal.aborted) return
-      tell(standing)
-      trouble = standing.kind === 'refused' ? `calls are refused (${standing.code}): ${standing.detail}` : null
-      if (standing.kind === 'well' || standing.kind === 'untold') return
+      tell(access)
+      trouble = access.kind === 'refused' ? `calls are refused (${access.code}): ${access.detail}` : null
+      if (access.kind === 'accepted' || access.kind === 'unknown') return
       await pause(againMs, signal)
     }
   }

@@ -1,6 +1,7 @@
 /** Renders the fleet's status for people. */
-import type { BudgetStatus } from '../budget/status.ts'
-import { duration, section, table, time } from '../lib/text.ts'
+import type { Block, BudgetStatus } from '../budget/status.ts'
+import { blocksOf } from '../budget/status.ts'
+import { clockTime, duration, section, table, time } from '../lib/text.ts'
 import type { Hold } from '../provider/holds.ts'
 import type { Difference, LiveWorker } from './fleet.ts'
 import type { Backlog, BacklogTime, FleetStatus, RedisHalf, Unread } from './fleet-status.ts'
@@ -12,7 +13,19 @@ export function statusLines(status: FleetStatus, times: BacklogTime): string[] {
     ...('error' in redis ? [`budget, holds and workers: unknown. ${redis.error}`] : redisLines(redis)),
     ...('error' in redis ? [] : [reviewLine(reviews)]),
     ...('error' in backlog ? [`backlog: unknown. ${backlog.error}`] : backlogLines(backlog, times)),
+    ...unreportedLines(redis, backlog),
   ]
+}
+
+/** Workers that use another Redis, or another part of it, would otherwise look as if none lived. */
+function unreportedLines(redis: FleetStatus['redis'], backlog: FleetStatus['backlog']): string[] {
+  if ('error' in redis || 'error' in backlog || redis.workers.length > 0 || backlog.members === 0) return []
+  const { group, members } = backlog
+  return section('WARNING: no worker reports to this Redis', [
+    `Kafka's group ${group} has ${members} ${members === 1 ? 'member' : 'members'}:`,
+    'check REDIS_HOST, REDIS_PORT, REDIS_DB and REDIS_KEY_PREFIX,',
+    'unless it has started or died within the last minute',
+  ])
 }
 
 function redisLines(redis: RedisHalf): string[] {
@@ -50,17 +63,37 @@ const NAMES: Record<string, string> = {
 }
 
 function budgetLines(budget: BudgetStatus & { name: string }): string[] {
-  const { name, open, axes, waiting, heldForMs, closedForMs } = budget
+  const { name, open, axes, waiting } = budget
   const rows = axes.map(({ axis, limit, used, usedElsewhere, free, nextFreeInMs }) => {
     const next = nextFreeInMs === null ? null : duration(nextFreeInMs)
     return [NAMES[axis] ?? axis, limit ?? 'none', used, usedElsewhere, limit === null ? 'any' : free, next]
   })
   return [
-    `budget "${name}": ${open ? `open, workers in line: ${waiting}` : 'shut (never used, or lost and not rebuilt yet): nothing is granted'}`,
+    `budget "${name}": ${open ? `open, workers in line: ${waiting}` : blockReason({ kind: 'shut' })}`,
     ...indented(table(['axis', 'limit', 'used', 'other', 'free', 'next in'], rows)),
-    ...(heldForMs > 0 ? [`  held by the provider's retry-after for ${duration(heldForMs)}`] : []),
-    ...(closedForMs > 0 ? [`  closed after lost data for ${duration(closedForMs)}`] : []),
+    ...indented(blocksOf(budget).flatMap((block) => (OF_TABLE.has(block.kind) ? [] : [blockLine(block, Date.now())]))),
   ]
+}
+
+/** The budget's first line and its table show these already. */
+const OF_TABLE: ReadonlySet<Block['kind']> = new Set(['shut', 'spent'])
+
+/** @returns why the budget grants nothing */
+export function blockReason(block: Block): string {
+  if (block.kind === 'spent') return `its ${NAMES[block.axis] ?? block.axis} are spent`
+  return REASONS[block.kind]
+}
+
+const REASONS: Record<Exclude<Block['kind'], 'spent'>, string> = {
+  shut: 'it is shut until a worker opens it (when it is new) or rebuilds it (when Redis lost it)',
+  held: "the provider's retry-after holds it",
+  closed: 'it is closed, since Redis does not know what the last minute took (data lost, or a new REDIS_KEY_PREFIX)',
+}
+
+/** @returns why the budget grants nothing, and until when */
+export function blockLine(block: Block, nowMs: number): string {
+  if (block.kind === 'shut') return blockReason(block)
+  return `until ${clockTime(nowMs + block.forMs, nowMs)} (${duration(block.forMs)}): ${blockReason(block)}`
 }
 
 /** @returns a line that says what is held, since when, why, and what to do about it */
@@ -82,14 +115,22 @@ function backlogLines(backlog: Backlog, times: BacklogTime): string[] {
     const ms = times?.partitions[index]?.ms ?? null
     return [partition, committed ?? 'none', high, here, ms === null ? null : duration(ms)]
   })
-  const all = times === null || times.ms === null ? 'unknown while the budget is' : duration(times.ms)
-  const bound = times?.axis == null ? '' : `, bound by ${NAMES[times.axis] ?? times.axis}`
   return [
-    `backlog of ${group} on ${topic}: at most ${waiting} messages; the budget takes ${all}${bound}`,
-    `  (reckoned with ${times?.tokensEach ?? '?'} tokens each, none of them answered from the cache)`,
+    `backlog of ${group} on ${topic}: at most ${waiting} ${waiting === 1n ? 'message' : 'messages'}`,
+    ...indented(waiting === 0n ? [] : budgetTakes(times)),
     ...indented(table(['partition', 'committed', 'end', 'waiting', 'budget takes'], rows)),
     `  consumer group: ${groupState}, ${members} ${members === 1 ? 'member' : 'members'}`,
   ]
+}
+
+/** @returns how long the budget takes for the backlog, and how that is reckoned; nothing when the budget cannot be read */
+function budgetTakes(times: BacklogTime): string[] {
+  if (times === null) return []
+  const { ms, axis, tokensEach, isAssumed } = times
+  if (ms === null) return ['how long the budget takes is not known while it is shut']
+  const bound = axis === null ? '' : `, bound by ${NAMES[axis] ?? axis}`
+  const why = isAssumed ? 'assumed: nothing was billed in the last day' : 'the average of the last day'
+  return [`the budget takes about ${duration(ms)}${bound},`, `at ${tokensEach} tokens each (${why})`]
 }
 
 function workerLines(workers: readonly LiveWorker[]): string[] {

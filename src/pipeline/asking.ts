@@ -3,7 +3,7 @@ import { pause } from '../lib/abortable.ts'
 import type { FailureCode } from '../errors.ts'
 import type { HandlerSignals } from '../kafka/messages.ts'
 import { countWait } from '../outcomes/effort.ts'
-import type { Failure } from '../provider/attempts.ts'
+import type { FailedCall } from '../provider/attempts.ts'
 import type { Step } from '../provider/attempts.ts'
 import { nextStep } from '../provider/attempts.ts'
 import type { Trial } from '../provider/trial.ts'
@@ -24,7 +24,7 @@ export interface AskingPort {
 }
 
 /** `cause`: for the log, see call.ts. `attempt`: its number, from 1. */
-export type FailedAttempt = Failure & { cause: string; attempt: number }
+export type FailedAttempt = FailedCall & { cause: string; attempt: number }
 
 export type Settled =
   | Extract<Attempt, { kind: 'answer' }>
@@ -43,7 +43,7 @@ export async function askUntilSettled(
   { ask, capOf, mostTokens, onFailure, outlast }: AskingPort,
   signals: HandlerSignals,
 ): Promise<Settled> {
-  const failures: Failure[] = []
+  const failures: FailedCall[] = []
   let trial: Trial | null = null
   /** Multiplies the cap on the answer: 2 after an answer that was cut off. */
   let times = 1

@@ -5,10 +5,11 @@
 import type { Budget, Reservation } from '../budget/budget.ts'
 import { countGrant, countWait } from '../outcomes/effort.ts'
 import type { HandlerSignals } from '../kafka/messages.ts'
-import type { Evidence, Gate } from '../provider/gate.ts'
+import type { FleetEvidence } from '../provider/gate-reports.ts'
+import type { Gate } from '../provider/gate.ts'
 import type { Provider } from '../provider/client.ts'
 import type { Pass } from '../provider/gate-scripts.ts'
-import type { Outcome as GateOutcome } from '../provider/holds.ts'
+import type { CallResult } from '../provider/holds.ts'
 import { aftermath, warned } from './aftermath.ts'
 import type { Asked, Called, CallParts } from './call.ts'
 import { Calls } from './call.ts'
@@ -22,7 +23,7 @@ export interface AskParts extends CallParts {
 
 export type Attempt =
   | Exclude<Called, { kind: 'failure' }>
-  | (Extract<Called, { kind: 'failure' }> & { evidence: Evidence })
+  | (Extract<Called, { kind: 'failure' }> & { evidence: FleetEvidence })
   | { kind: 'refused'; waitMs: number }
   | { kind: 'too_long' }
 
@@ -59,8 +60,8 @@ class Attempts {
     if (budget.neverFits(asked.tokens)) return { kind: 'too_long' }
     const queuedMs = performance.now()
     const pass = await gate.enter(asked.id.toString(), signals.wait)
-    const report = (outcome: GateOutcome, cause = '') =>
-      aftermath(signals.call, (signal) => gate.report(pass, outcome, signal, cause)).catch((error: unknown) => {
+    const report = (result: CallResult, cause = '') =>
+      aftermath(signals.call, (signal) => gate.report(pass, result, signal, cause)).catch((error: unknown) => {
         warned(log, 'could not report to the gate', asked.id)(error)
         return NO_EVIDENCE
       })
@@ -76,7 +77,7 @@ class Attempts {
     try {
       const { called, accounted } = await this.#calls.make(asked, turn, signals).catch(unusedAfter)
       const cause = called.kind === 'failure' ? `${called.cause}, attempt ${asked.attempt}` : ''
-      const [evidence] = await Promise.all([report(outcomeOf(called), cause), accounted])
+      const [evidence] = await Promise.all([report(resultOf(called), cause), accounted])
       return called.kind === 'failure' ? { ...called, evidence } : called
     } finally {
       // The gate must know of the failure first. Otherwise the next call would begin and probably fail too.
@@ -114,10 +115,10 @@ class Attempts {
 }
 
 /** @returns what to report to the gate about a call */
-function outcomeOf(called: Called): GateOutcome {
+function resultOf(called: Called): CallResult {
   if (called.kind === 'failure') return called.code
   return called.kind === 'answer' ? 'answered' : 'unused'
 }
 
 /** Used when Redis cannot tell how other workers fare: without evidence the failure is not blamed on the request. */
-const NO_EVIDENCE: Evidence = { held: false, scopes: '', successes: 0 }
+const NO_EVIDENCE: FleetEvidence = { held: false, scopes: '', successes: 0 }

@@ -1,6 +1,6 @@
 /**
- * What the fleet has learned about the form of requests that a server takes for a model: shared by Redis, kept over restarts.
- * Only a form in which the server took a request is shared: an error may have been caused by one text.
+ * The form of requests that a server accepts for a model, as the fleet has learned it: shared through Redis, kept over restarts.
+ * Only a form in which the server accepted a request is shared, because one text may have caused an error.
  */
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
@@ -12,7 +12,7 @@ import { FORMATS, differences, firstForm, further, isSame } from './form.ts'
 
 /** How long a learned form is kept, ms; see redis/keys.ts. */
 const KEPT_MS = 30 * 86_400_000
-/** How much later this worker notices what other workers learned, or that it was forgotten, ms. */
+/** How often this worker reads what others have learned, ms. */
 const FRESH_MS = 1_000
 
 const stored = z.object({
@@ -25,7 +25,7 @@ const stored = z.object({
     key: z.enum(['bearer', 'every_header']),
     capTokens: z.int().positive().nullable(),
   }),
-  /** true: the server took a request in exactly this form. false: the request that it took gave up more. */
+  /** true: the server accepted a request in exactly this form. false: the accepted request left out more. */
   isProved: z.boolean(),
   sinceMs: z.number(),
 })
@@ -45,19 +45,20 @@ export interface Server {
 }
 
 export interface Adaptations {
-  /** The form for the next request; what others have learned meanwhile is read in the background. */
+  /** @returns the form for the next request; reads in the background what others have learned */
   form(): Form
-  /** Whether the server has taken a request in this form. */
+  /** Whether the server has accepted a request in this form. */
   isProved(): boolean
-  /** How often the learned form was forgotten; see `worked`. */
+  /** How often the learned form was deleted from Redis; see `accepted`. */
   era(): number
   /**
-   * The server took a request: the fleet uses this form from now on.
+   * The server accepted a request: the fleet uses this form from now on.
    * @param asSent the request was sent in exactly this form
-   * @param era when the request was first asked; a request from before the form was forgotten teaches nothing, as it builds on that form
+   * @param era when the request was first asked. After the form was deleted, requests of an earlier era are ignored: they
+   *   build on the deleted form
    */
-  worked(form: Form, asSent: boolean, era: number): void
-  /** Reads what the fleet has learned. Never rejects: without Redis it is learned anew. */
+  accepted(form: Form, asSent: boolean, era: number): void
+  /** Reads what the fleet has learned. Never rejects: without Redis, this worker learns it anew. */
   load(): Promise<void>
 }
 
@@ -69,81 +70,81 @@ export function createAdaptations({
   now = () => performance.now(),
 }: AdaptationsOptions): Adaptations {
   const first = firstForm(server.baseUrl)
-  const key = keyOf(keys, server)
+  const store = createStore(redis, keyOf(keys, server))
   let known = first
   let isProved = false
   let isKept = false
   /** This worker has learned something that Redis does not hold yet. */
   let unsaved = false
-  let lookedAtMs = now()
+  let exchangedAtMs = now()
   let busy = false
   let era = 0
 
   async function exchange(): Promise<void> {
     if (busy) return
     busy = true
-    lookedAtMs = now()
+    exchangedAtMs = now()
     try {
       await (unsaved ? save() : read())
     } catch (error) {
-      log.debug('what was learned about the server is not shared now', { reason: (error as Error).message })
+      log.debug('could not exchange the learned form of requests with Redis: a later request tries again', {
+        reason: (error as Error).message,
+      })
     } finally {
       busy = false
     }
   }
 
   async function read(): Promise<void> {
-    const found = parse(await redis.get(key))
-    // This worker learned something meanwhile, which is saved next and must not be overwritten.
+    const found = await store.read()
+    // This worker has learned something meanwhile: it is saved next, and must not be overwritten.
     if (unsaved) return
     if (found === null && isKept) {
       era += 1
-      log.info('what was learned about the server was forgotten')
+      log.info('the learned form of requests was deleted: it is learned anew')
     }
     isKept = found !== null
     isProved = found?.isProved ?? false
-    take(found?.form ?? first, 'requests are sent as this server was found to take them')
+    use(found?.form ?? first)
   }
 
   async function save(): Promise<void> {
-    const others = parse(await redis.get(key))
-    const [seconds] = await redis.time()
     unsaved = false
-    const form = others === null ? known : { ...further(others.form, known), cap: known.cap }
-    const sinceMs = others !== null && isSame(others.form, form) ? others.sinceMs : Number(seconds) * 1_000
     try {
-      await redis.set(key, JSON.stringify({ form, isProved, sinceMs }), 'PX', KEPT_MS)
+      const form = await store.add(known, isProved)
+      // Unless this worker has learned something meanwhile: that is saved next.
+      if (!unsaved) use(form)
     } catch (error) {
       unsaved = true
       throw error
     }
     isKept = true
-    take(form, 'requests are sent as this server was found to take them')
   }
 
-  function take(form: Form, message: string): void {
+  function use(form: Form): void {
     if (isSame(form, known)) return
     known = form
-    const given = differences(first, form)
-    if (given.length > 0) log.info(message, { model: server.model, instead: given.join('; ') })
+    const instead = differences(first, form).join('; ')
+    if (instead !== '')
+      log.info('using the form of requests that this server is known to accept', { model: server.model, instead })
   }
 
   return {
     form() {
-      if (now() - lookedAtMs >= FRESH_MS) void exchange()
+      if (now() - exchangedAtMs >= FRESH_MS) void exchange()
       return known
     },
     isProved: () => isProved,
     era: () => era,
-    worked(form, asSent, begunIn) {
+    accepted(form, asSent, begunIn) {
       if (begunIn !== era) return
       if (isSame(form, known) && (isProved || !asSent)) return
       isProved = asSent || (isProved && isSame(form, known))
-      const given = differences(first, form)
-      if (!isSame(form, known) && given.length > 0) {
-        log.warn('the server refuses the usual form of requests: another one is used from now on', {
+      const instead = differences(first, form).join('; ')
+      if (!isSame(form, known) && instead !== '') {
+        log.warn('the server refuses the usual form of requests: using another one from now on', {
           model: server.model,
-          instead: given.join('; '),
+          instead,
         })
       }
       known = form
@@ -154,6 +155,23 @@ export function createAdaptations({
   }
 }
 
+/** The learned form in Redis. */
+function createStore(redis: AdaptationsOptions['redis'], key: string) {
+  const read = async () => parse(await redis.get(key))
+
+  /** Saves a form together with what other workers have saved. @returns the saved form */
+  async function add(learned: Form, isProved: boolean): Promise<Form> {
+    const others = await read()
+    const [seconds] = await redis.time()
+    const form = others === null ? learned : { ...further(others.form, learned), cap: learned.cap }
+    const sinceMs = others !== null && isSame(others.form, form) ? others.sinceMs : Number(seconds) * 1_000
+    await redis.set(key, JSON.stringify({ form, isProved, sinceMs }), 'PX', KEPT_MS)
+    return form
+  }
+
+  return { read, add }
+}
+
 const keyOf = (keys: Pick<RedisKeys, 'adaptation'>, { baseUrl, model }: Server) =>
   keys.adaptation(createHash('sha256').update(baseUrl).digest('hex').slice(0, 12), model)
 
@@ -162,13 +180,13 @@ function parse(value: string | null): z.infer<typeof stored> | null {
   try {
     return stored.parse(JSON.parse(value))
   } catch {
-    // Of another version, or not ours: learned anew.
+    // Another version's, or not ours: the form is learned anew.
     return null
   }
 }
 
 /**
- * @returns what was learned about a server, a line for each thing that is given up, and since when; null: nothing
+ * @returns the learned form, since when it is used, and a line for each difference from the usual one; null: none was learned
  * @throws as ioredis does
  */
 export async function readAdaptation(redis: Redis, keys: RedisKeys, server: Server) {
@@ -176,7 +194,7 @@ export async function readAdaptation(redis: Redis, keys: RedisKeys, server: Serv
   return found === null ? null : { ...found, instead: differences(firstForm(server.baseUrl), found.form) }
 }
 
-/** Forgets the learned form, so that the next requests are sent in the usual one. @returns false when nothing was learned */
+/** Deletes the learned form, so that the next requests are sent in the usual one. @returns false when none was learned */
 export async function forgetAdaptation(redis: Redis, keys: RedisKeys, server: Server): Promise<boolean> {
   return (await redis.unlink(keyOf(keys, server))) > 0
 }

@@ -1,33 +1,34 @@
 /**
- * How a request goes on after a failed attempt. Pure. The bounds, which end every request however the provider behaves:
+ * Decides whether a request is asked again after a failed call. Pure. Every request ends, however the provider behaves:
  *
- * - a failure that would only repeat itself (too long, refused, filtered, this text rejected) ends it at once;
- * - an unusable answer and one that was cut off are each asked for once more: 3 model calls that are billed in full, at the
- *   most; one whose cap a model's thinking used up twice more, with a larger cap each time;
- * - a refused part of the form is given up at once, and after the second refusal all parts that can be: 3 calls (trial.ts);
- * - an answer that is no completion at all is asked for once more, too, unless other requests meet the same: then the gate holds
- *   all of them, and none ends;
- * - three failures, with others answered since the first, end it: the request is to blame, not the provider. Failures while the
- *   gate holds its calls do not count;
- * - 40 refusals for the rate limit, 120 failures or timeouts with nobody else answered (some two hours, at a minute each);
- * - a key, way out or configuration that is refused ends no request by itself, however often it is probed: nothing is billed
- *   for it, and the gate lets one probe a minute of the whole fleet through. Only where others are answered with the same key,
- *   way and configuration in between, three such refusals are the request's own, like any three failures.
+ * - a failure that would only repeat itself (too long, refused, filtered, this text rejected) ends the request at once;
+ * - after an unusable answer or a cut-off one, the worker asks once more: at most 3 calls that are billed in full. When a
+ *   model's thinking used up the cap, it asks twice more, with a larger cap each time;
+ * - when the server refuses a part of the form, the worker asks again without it, and after the second refusal without all
+ *   parts that can be left out: 3 calls (trial.ts);
+ * - after an answer that is no completion, the worker asks once more. When other requests get the same, the gate holds all of
+ *   them, and none ends;
+ * - three failures end a request when others were answered since its first: the request is to blame, not the provider. Failures
+ *   while the gate holds its calls do not count;
+ * - 40 rate limits, or 120 failures or timeouts while no other request is answered (some two hours, at a minute each);
+ * - a refused key, route or configuration ends no request, however often it is probed: such a call costs nothing, and the gate
+ *   lets one probe a minute of the whole fleet through. But when others are answered with the same key, route and configuration,
+ *   three such failures end the request, like any three.
  *
- * A restart of the worker starts the count anew; how often a request may start is bounded by its claim.
+ * The count starts anew when the worker restarts; the claim bounds how often a request may be started.
  */
 import type { FailureCode } from '../errors.ts'
 import { FAILURES } from '../errors.ts'
-import type { Evidence } from './gate.ts'
+import type { FleetEvidence } from './gate-reports.ts'
 import type { Trial } from './trial.ts'
 
-/** One attempt that failed. */
-export interface Failure {
+/** A call that failed. */
+export interface FailedCall {
   code: FailureCode
-  /** As the provider told, null for nothing told. */
+  /** As the provider asked for; null: it asked for no delay. */
   retryAfterMs: number | null
-  evidence: Evidence
-  /** How to ask in another form or with a larger cap; null: there is no other way, or no need. */
+  evidence: FleetEvidence
+  /** How to ask in another form or with a larger cap; null: that is impossible or not needed. */
   next: Trial | null
 }
 
@@ -36,14 +37,14 @@ export type Step =
   { kind: 'retry'; afterMs: number; longer: boolean } | { kind: 'give_up'; code: FailureCode }
 
 const BACKOFF_MS = [2_000, 8_000, 30_000, 60_000]
-/** How many failures, while others are answered, are blamed on the request. */
+/** After this many failures while others are answered, the request itself is to blame. */
 const OWN_FAILURES = 3
 
 /**
  * @param failures of this request in this worker, oldest first, at least one
  * @param random 0 to 1
  */
-export function nextStep(failures: readonly Failure[], random: () => number = Math.random): Step {
+export function nextStep(failures: readonly FailedCall[], random: () => number = Math.random): Step {
   const last = failures.at(-1)
   if (last === undefined) throw new TypeError('nothing has failed')
   const { retry, most } = FAILURES[last.code]
@@ -51,7 +52,7 @@ export function nextStep(failures: readonly Failure[], random: () => number = Ma
   const shared = last.code === 'no_completion' && last.evidence.held && times < FAILURES.outage.most
   if (last.code === 'thought_out' && last.next === null) return { kind: 'give_up', code: last.code }
   if (most !== null && times >= most && !shared) return { kind: 'give_up', code: last.code }
-  // Others are answered with the same configuration, so the provider rejects this text.
+  // When others are answered with the same configuration, the provider rejects this text.
   const configurationWorks = last.evidence.successes > 0
   if (last.code === 'unclear_rejection' && configurationWorks) return { kind: 'give_up', code: 'rejected_text' }
   if (isOwn(failures)) return { kind: 'give_up', code: last.code === 'bad_configuration' ? 'rejected_text' : last.code }
@@ -59,11 +60,11 @@ export function nextStep(failures: readonly Failure[], random: () => number = Ma
   return { kind: 'retry', afterMs: retry === 'at_once' && !shared ? 0 : waitMs(last, times, random()), longer }
 }
 
-/** Whether the request has failed three times outside of holds, and others were answered since it failed first. */
-function isOwn(failures: readonly Failure[]): boolean {
+/** Whether the request failed three times while not held, and others were answered since its first failure. */
+function isOwn(failures: readonly FailedCall[]): boolean {
   const comparable = failures.filter(({ code, evidence }) => {
     const { retry, hold } = FAILURES[code]
-    // A rate limit says nothing about the text: all requests share it.
+    // All requests share a rate limit, so it says nothing about this text.
     return retry === 'backoff' && hold !== 'budget' && evidence.scopes === failures.at(-1)?.evidence.scopes
   })
   const last = comparable.at(-1)
@@ -73,12 +74,12 @@ function isOwn(failures: readonly Failure[]): boolean {
   return outsideHolds.length >= OWN_FAILURES && othersAnswered
 }
 
-function waitMs({ code, retryAfterMs, evidence }: Failure, times: number, random: number): number {
+function waitMs({ code, retryAfterMs, evidence }: FailedCall, times: number, random: number): number {
   const backoffMs = (BACKOFF_MS[Math.min(times, BACKOFF_MS.length) - 1] ?? 0) * (0.5 + random / 2)
-  // The gate sets the pace, and the request goes to the end of its line.
+  // The gate sets the pace; the request goes to the end of its line.
   if (evidence.held) return 250 * random
-  // The budget already holds every request for so long, this one included.
+  // The budget already holds every request, this one included, for the delay that the provider asked for.
   if (code === 'rate_limited' && retryAfterMs !== null && times === 1) return 0
-  const toldMs = code === 'rate_limited' ? 0 : (retryAfterMs ?? 0)
-  return Math.max(backoffMs, Math.min(toldMs, BACKOFF_MS.at(-1) ?? 0))
+  const askedMs = code === 'rate_limited' ? 0 : (retryAfterMs ?? 0)
+  return Math.max(backoffMs, Math.min(askedMs, BACKOFF_MS.at(-1) ?? 0))
 }

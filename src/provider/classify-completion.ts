@@ -1,31 +1,31 @@
-/** What an answer with 200 holds: a completion, a failure of it, or what a gateway says in its place. Pure. */
+/** Reads an answer with status 200: a completion, a failed one, or a gateway's error in its place. Pure. */
 import type { FailureCode } from '../errors.ts'
-import type { Verdict } from './classify.ts'
-import { classifyStatus, verdict } from './classify.ts'
+import type { Classified } from './classify.ts'
+import { classified, classifyStatus } from './classify.ts'
 import { readErrorBody } from './error-body.ts'
 import { END_OF_THINKING } from './find-answer.ts'
 import type { Usage } from './reply.ts'
 
-export type Completion =
+export type ReadCompletion =
   | { ok: true; content: string; model: string; usage: Usage | null }
-  | { ok: false; verdict: Verdict; usage: Usage | null }
+  | { ok: false; failure: Classified; usage: Usage | null }
 
-/** How servers call the end of an answer at its cap, and one that their filter took away; in lower case. */
+/** Servers' `finish_reason` for an answer that reached its cap, and for one that their filter removed; in lower case. */
 const CUT_OFF = /^(?:length|max_?(?:output_?)?tokens|model_length)$/
 const FILTERED = /^(?:content_?filter|safety|prohibited_content|blocklist|recitation|spii|sensitive)$/
 
-/** @param body of an answer with 200, parsed; anything, since gateways answer 200 with pages and errors of their own */
-export function classifyCompletion(body: unknown): Completion {
+/** @param body of an answer with 200, parsed; it may be anything, since gateways answer 200 with errors and pages of their own */
+export function classifyCompletion(body: unknown): ReadCompletion {
   const usage = readUsage(field(body, 'usage'))
-  const failed = (found: Verdict): Completion => ({ ok: false, verdict: found, usage })
-  const failure = (code: FailureCode, detail: string) => failed(verdict(code, detail))
+  const failed = (found: Classified): ReadCompletion => ({ ok: false, failure: found, usage })
+  const failure = (code: FailureCode, detail: string) => failed(classified(code, detail))
   const choices = field(body, 'choices')
   const choice: unknown = Array.isArray(choices) ? choices[0] : undefined
   const upstream = upstreamErrors(body, choice)
     .map(statedError)
     .find((found) => found !== null)
   if (upstream !== undefined) return failed(upstream)
-  if (!Array.isArray(choices) && upstreamErrors(body, choice).some(isTold)) {
+  if (!Array.isArray(choices) && upstreamErrors(body, choice).some(isError)) {
     return failure('outage', 'HTTP 200 with an error and no completion')
   }
   if (!Array.isArray(choices)) return failure('no_completion', 'HTTP 200 with no completion')
@@ -35,21 +35,21 @@ export function classifyCompletion(body: unknown): Completion {
   const content = textOf(field(message, 'content'))
   const finish = String(field(choice, 'finish_reason')).toLowerCase()
   if (finish === 'error' || isObject(field(choice, 'error')) || isObject(field(message, 'error')))
-    return failure('outage', 'HTTP 200 with an error of the upstream')
-  // Before the content is looked at: a cut-off answer may parse by chance.
+    return failure('outage', 'HTTP 200 with an upstream error')
+  // Before reading the content, since a cut-off answer may be valid JSON by chance.
   if (CUT_OFF.test(finish)) {
     return failure(isThoughtOut(body, message, content) ? 'thought_out' : 'cut_off', 'finish_reason length')
   }
   if (FILTERED.test(finish)) return failure('content_filter', 'finish_reason content_filter')
   if (typeof refusal === 'string' && refusal !== '') return failure('refused_by_model', 'the model refused')
-  // Some servers return the whole answer as reasoning, parsed, or as the arguments of a function.
-  const said = content.trim() === '' ? allTexts(message) : content
-  if (said.trim() === '') return failure('unusable_answer', 'HTTP 200 with no content')
+  // Some servers return the whole answer as reasoning, as a parsed object, or as a function's arguments.
+  const text = content.trim() === '' ? allTexts(message) : content
+  if (text.trim() === '') return failure('unusable_answer', 'HTTP 200 with no content')
   const model = field(body, 'model')
-  return { ok: true, content: said, model: typeof model === 'string' ? model : '', usage }
+  return { ok: true, content: text, model: typeof model === 'string' ? model : '', usage }
 }
 
-/** @returns where a gateway tells of an error, under 200 */
+/** @returns the places in which gateways report an error despite status 200 */
 const upstreamErrors = (body: unknown, choice: unknown): unknown[] => [
   ...[Array.isArray(body) ? (body[0] as unknown) : body, choice].flatMap((of) => [
     field(of, 'error'),
@@ -58,22 +58,22 @@ const upstreamErrors = (body: unknown, choice: unknown): unknown[] => [
   field(field(choice, 'message'), 'error'),
 ]
 
-const isTold = (error: unknown): boolean =>
+const isError = (error: unknown): boolean =>
   (typeof error === 'string' && error !== '') || (isObject(error) && Object.keys(error).length > 0)
 
-/** OpenRouter and its like: the status of whom they asked is in the body, under 200. @returns null for no error with a status */
-function statedError(error: unknown): Verdict | null {
+/** OpenRouter and others answer 200 and put the upstream's status into the body. @returns null for an error without a status */
+function statedError(error: unknown): Classified | null {
   if (Array.isArray(error)) return statedError(error[0])
   if (!isObject(error)) return null
   const status = Number(field(error, 'code') ?? field(error, 'status'))
   if (status >= 400 && status <= 599) return classifyStatus(status, JSON.stringify({ error }))
   const { codes } = readErrorBody(JSON.stringify({ error }))
-  return codes.some((code) => /rate_?limit/.test(code)) ? verdict('rate_limited', 'HTTP 200, a rate limit') : null
+  return codes.some((code) => /rate_?limit/.test(code)) ? classified('rate_limited', 'HTTP 200, a rate limit') : null
 }
 
 /**
- * @returns the text of a message's content: it may be a list of parts, of which those that think are left out, or one part, or
- * the answer itself as an object
+ * @returns the text of a message's content, which may be a string, a part, a list of parts (those with reasoning are left out),
+ *   or the answer itself as an object
  */
 function textOf(content: unknown): string {
   if (typeof content === 'string') return content
@@ -91,23 +91,23 @@ function textOf(content: unknown): string {
   return texts.join('')
 }
 
-/** @returns all that a message holds beside its role, a text a line; objects as JSON */
+/** @returns all texts in a message, one on each line; objects as JSON */
 function allTexts(message: unknown): string {
   const texts: string[] = []
-  const open: [key: string, value: unknown][] = isObject(message) ? Object.entries(message).toReversed() : []
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+  const pending: [key: string, value: unknown][] = isObject(message) ? Object.entries(message).toReversed() : []
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const [key, value] = next
-    if (typeof value === 'string' && !NO_ANSWERS.has(key)) texts.push(value)
+    if (typeof value === 'string' && !NOT_ANSWERS.has(key)) texts.push(value)
     if (!isObject(value)) continue
     if (key === 'parsed' || key === 'arguments' || key === 'input') texts.push(JSON.stringify(value))
-    else for (const child of Object.entries(value)) open.push(child)
+    else for (const child of Object.entries(value)) pending.push(child)
   }
   return texts.join('\n')
 }
 
-const NO_ANSWERS: ReadonlySet<string> = new Set(['role', 'refusal', 'content', 'type', 'id', 'name', 'signature'])
+const NOT_ANSWERS: ReadonlySet<string> = new Set(['role', 'refusal', 'content', 'type', 'id', 'name', 'signature'])
 
-/** The answer holds reasoning only, or so much of it that the next answer will be cut off in the same way. */
+/** Whether the answer is only reasoning, or so much of it that the next answer would be cut off in the same way. */
 function isThoughtOut(body: unknown, message: unknown, content: string): boolean {
   const text = content.trim()
   const end = [...text.matchAll(END_OF_THINKING)].at(-1)
@@ -122,10 +122,10 @@ function isThoughtOut(body: unknown, message: unknown, content: string): boolean
   return within.length + apart.length > answer.length
 }
 
-/** The mark that opens the thinking, whole. */
+/** The whole mark that begins the thinking. */
 const TAG = /^[<[◁][^>\]▷]{0,40}[>\]▷]/
 
-/** The notations of find-answer.ts's `END_OF_THINKING`, where they open. */
+/** The counterparts of find-answer.ts's `END_OF_THINKING`. */
 const START_OF_THINKING =
   /^(?:<[|]?[^<>\s/]{0,20}(?:think|thought|reason|reflect|analysis)|\[think|◁think|<\|channel\|>analysis)/i
 

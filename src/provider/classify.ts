@@ -1,31 +1,31 @@
 /**
- * What an answer of the provider means: every row of the table in errors.ts, for OpenAI, Azure, vLLM and their like.
- * Pure. Providers echo keys and texts in their messages, so those are looked at and never handed on.
+ * Maps an error of the provider or the connection to a failure code of errors.ts, for OpenAI, Azure, vLLM and similar servers.
+ * Pure. Providers echo keys and texts in their messages, so messages are read here and never passed on.
  *
  * Sources: platform.openai.com/docs/guides/error-codes, learn.microsoft.com/azure/ai-services/openai (content filtering),
- * and what the servers named answer.
+ * and recorded answers of these servers.
  */
 import type { FailureCode } from '../errors.ts'
 import type { ErrorBody } from './error-body.ts'
 import { describeError, readErrorBody } from './error-body.ts'
 import { meaningOf } from './meanings.ts'
-import type { Part, Refusal } from './refusals.ts'
-import { findRefusals, isCapTooLarge } from './refusals.ts'
+import type { Part, RefusedPart } from './refused-parts.ts'
+import { findRefusedParts, isCapTooLarge } from './refused-parts.ts'
 import { isSocksRefusal } from './socks.ts'
 
-export interface Verdict {
+export interface Classified {
   code: FailureCode
   /** For the log: status, codes and names of fields only. */
   detail: string
-  /** The parts of the request that were refused and can be asked for in another way. */
-  refused: readonly Refusal[]
-  /** The cap of the answer is above what the model can. */
+  /** The refused parts of the request that can be left out or sent in another way. */
+  refused: readonly RefusedPart[]
+  /** The cap of the answer exceeds the model's own limit. */
   isCapTooLarge: boolean
-  /** As the body tells; null for nothing told. */
+  /** The delay that the body asks for; null for none. */
   retryAfterMs: number | null
 }
 
-export const verdict = (code: FailureCode, detail: string): Verdict => ({
+export const classified = (code: FailureCode, detail: string): Classified => ({
   code,
   detail,
   refused: [],
@@ -33,11 +33,11 @@ export const verdict = (code: FailureCode, detail: string): Verdict => ({
   retryAfterMs: null,
 })
 
-const PLAIN: Readonly<Record<number, FailureCode>> = {
+const BY_STATUS: Readonly<Record<number, FailureCode>> = {
   401: 'unauthorized',
   402: 'quota',
   407: 'proxy_refused',
-  // Passing troubles of a gateway: timeout, conflict, too early, closed by the client.
+  // Temporary errors of a gateway: timeout, conflict, too early, closed by the client.
   408: 'outage',
   409: 'outage',
   413: 'too_long',
@@ -50,19 +50,21 @@ const PLAIN: Readonly<Record<number, FailureCode>> = {
 /**
  * @param status not 200 to 299
  * @param body as it came, JSON or not
- * @param parts of the request that could be asked for in another way
+ * @param parts of the request that could be left out or sent in another way
  */
-export function classifyStatus(status: number, body: string, parts: readonly Part[] = []): Verdict {
+export function classifyStatus(status: number, body: string, parts: readonly Part[] = []): Classified {
   const error = readErrorBody(body)
-  const told = meaningOf(status, error)
-  // A message about what a model cannot do names the model as well.
+  const meaning = meaningOf(status, error)
+  // An error about a parameter often names the model too, and then reads like one about the model or the key.
   const refused =
-    told === null || told === 'bad_configuration' || told === 'unauthorized' ? findRefusals(status, error, parts) : []
+    meaning === null || meaning === 'bad_configuration' || meaning === 'unauthorized'
+      ? findRefusedParts(status, error, parts)
+      : []
   return {
-    code: refused.length > 0 ? 'parameter_refused' : (told ?? codeOfStatus(status, error)),
+    code: refused.length > 0 ? 'parameter_refused' : (meaning ?? codeOfStatus(status, error)),
     detail: describeError(status, error),
     refused,
-    isCapTooLarge: told === null && isCapTooLarge(error),
+    isCapTooLarge: meaning === null && isCapTooLarge(error),
     retryAfterMs: error.retryAfterMs,
   }
 }
@@ -70,14 +72,14 @@ export function classifyStatus(status: number, body: string, parts: readonly Par
 function codeOfStatus(status: number, error: ErrorBody): FailureCode {
   if (status === 400 || status === 422) return codeOfBadRequest(error)
   if (status === 403) return codeOfForbidden(error)
-  // Redirects are not followed: the address is wrong.
-  return PLAIN[status] ?? (status >= 300 && status < 500 ? 'bad_configuration' : 'outage')
+  // The worker follows no redirect: one means that the address is wrong.
+  return BY_STATUS[status] ?? (status >= 300 && status < 500 ? 'bad_configuration' : 'outage')
 }
 
 function codeOfForbidden({ isJson, message, codes }: ErrorBody): FailureCode {
-  // A page of a gateway in between: it blocks this way out, not this key.
+  // A page of a gateway in between, which blocks this route rather than this key.
   if (!isJson) return 'territory'
-  // An error that speaks of something else may be due to the text: it must not hold the key for all.
+  // An error about something else may be due to this text, so it must not hold the key for all requests.
   return message === '' || ACCESS.test(`${message} ${codes.join(' ')}`) ? 'unauthorized' : 'unclear_rejection'
 }
 
@@ -86,7 +88,7 @@ const ACCESS =
 
 function codeOfBadRequest(error: ErrorBody): FailureCode {
   const [field] = error.fields
-  // A role or an order of messages that the server does not know: the same with every text.
+  // The server does not know a role or an order of messages, whatever the text.
   if (field?.endsWith('role') === true || error.codes.some((code) => code.startsWith('unsupported_'))) {
     return 'bad_configuration'
   }
@@ -94,19 +96,19 @@ function codeOfBadRequest(error: ErrorBody): FailureCode {
   return /^(?:body\W+)?(?:messages|prompt|input)\b/.test(field) ? 'rejected_text' : 'bad_configuration'
 }
 
-/** A connection that could not be made, or broke. @param error of undici or node:net, tls, dns */
-export function classifyBroken(error: Error): Verdict {
+/** Classifies a connection that failed or broke. @param error of undici or node:net, tls, dns */
+export function classifyBroken(error: Error): Classified {
   const proxyStatus = /^Proxy response \((\d{3})\)/.exec(error.message)?.[1]
   if (proxyStatus !== undefined) {
-    // The proxy itself refuses the tunnel; its 5xx means that it cannot reach the provider.
+    // A 4xx is the proxy's own refusal; a 5xx means that it cannot reach the provider.
     const code = Number(proxyStatus) < 500 ? 'proxy_refused' : 'outage'
-    return verdict(code, `the proxy answered ${proxyStatus} to CONNECT`)
+    return classified(code, `the proxy answered ${proxyStatus} to CONNECT`)
   }
   if (error.message.startsWith('Proxy Authentication Required')) {
-    return verdict('proxy_refused', 'the proxy answered 407')
+    return classified('proxy_refused', 'the proxy answered 407')
   }
-  if (isSocksRefusal(error)) return verdict('proxy_refused', 'the SOCKS5 proxy refused')
-  return verdict('outage', `connection failed: ${errorCode(error)}`)
+  if (isSocksRefusal(error)) return classified('proxy_refused', 'the SOCKS5 proxy refused the connection')
+  return classified('outage', `connection failed: ${errorCode(error)}`)
 }
 
 /** @returns the innermost code, such as ECONNREFUSED: messages hold addresses, so they are left out */

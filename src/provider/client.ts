@@ -1,4 +1,4 @@
-/** Asks the model once: from a question to a reply that says what happened. */
+/** Sends one question to the model and classifies what comes back. */
 import { createHash } from 'node:crypto'
 import type { RateHeaders } from '../budget/rate-headers.ts'
 import { retryAfterMs } from '../budget/rate-headers.ts'
@@ -7,8 +7,8 @@ import type { FailureCode } from '../errors.ts'
 import { FAILURES } from '../errors.ts'
 import { shownAddress } from '../lib/address.ts'
 import type { Adaptations } from './adaptations.ts'
-import type { Verdict } from './classify.ts'
-import { classifyBroken, classifyStatus, verdict } from './classify.ts'
+import type { Classified } from './classify.ts'
+import { classified, classifyBroken, classifyStatus } from './classify.ts'
 import { classifyCompletion } from './classify-completion.ts'
 import type { Form } from './form.ts'
 import { bodyOf, commonCap, isSame, keyHeaders, partsOf } from './form.ts'
@@ -39,39 +39,39 @@ export interface ProviderOptions {
 
 export interface Provider {
   /**
-   * Waits while another request finds out what a server refuses, two seconds at the most. To be awaited before each attempt asks
-   * for a place in the budget.
-   * @param trial what earlier calls of the request taught; null for its first
+   * Waits at most two seconds while another request finds out what the server refuses. Await it before each call, before its
+   * grant is asked of the budget.
+   * @param trial what the request's earlier calls found out; null before its first
    * @throws the signal's reason when it aborts first
    */
   turn: (trial: Trial | null, signal: AbortSignal) => Promise<void>
   /**
-   * One HTTP request at the most, without any retry. Never rejects but for a fault of ours (TypeError and its like).
+   * Sends at most one HTTP request, without a retry. Rejects only because of a bug (TypeError and the like).
    * @returns within OPENAI_TIMEOUT_SECONDS
    */
   ask: (question: Question) => Promise<Reply>
-  /** @returns the cap of an answer, tokens: the setting, or what a model that thinks was found to need */
+  /** @returns the cap of an answer, tokens: the setting, or a larger one that a thinking model was found to need */
   capOf: (trial: Trial | null) => number
-  /** Where calls go, without query and credentials: for the log. */
+  /** The server's address for the log, without query and credentials. */
   address: string
-  /** The scopes of this worker's calls as they are now; see gate.ts. */
+  /** @returns the current scopes of this worker's calls; see gate.ts */
   identity: () => Promise<Identity>
 }
 
-/** A request as it was put. */
-interface Put {
+/** A question and the form in which it was sent. */
+interface SentQuestion {
   question: Question
   trial: Trial
-  /** What is known of the form that the server takes. */
+  /** The form that the server is known to accept so far. */
   known: Form
   sent: Form
 }
 
 /**
- * An error status of these kinds turns a request away before the model sees it: nothing is billed. A content filter may bill what it
- * read, and some servers count the tokens of requests that their rate limit refused.
+ * With these errors the server turns a request away before the model sees it, so nothing is billed. Not among them: a content
+ * filter, which may bill what it read, and rate limits, since some servers count the tokens of requests that they refuse.
  */
-const BEFORE_ANY_WORK: ReadonlySet<FailureCode> = new Set([
+const NEVER_BILLED: ReadonlySet<FailureCode> = new Set([
   'unauthorized',
   'quota',
   'territory',
@@ -82,8 +82,8 @@ const BEFORE_ANY_WORK: ReadonlySet<FailureCode> = new Set([
   'unclear_rejection',
 ])
 
-/** With these outcomes the server has accepted the form of the request. */
-const TAKEN: ReadonlySet<FailureCode> = new Set([
+/** With these failures the server has still accepted the form of the request. */
+const ACCEPTED: ReadonlySet<FailureCode> = new Set([
   'unusable_answer',
   'cut_off',
   'thought_out',
@@ -100,15 +100,15 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
   const capOf = (trial: Trial | null) =>
     Math.max(configuredCap, adaptations.form().capTokens ?? 0, trial?.form.capTokens ?? 0)
 
-  // The plainest form lacks everything that can be refused.
+  // A request in the plainest form need not wait: it has no part left to be refused.
   const turn = async (trial: Trial | null, signal: AbortSignal) => {
     if (trial === null || !isPlain(trial)) await search.turn(signal)
   }
 
   async function ask(question: Question): Promise<Reply> {
     const reply = await send(question)
-    const isTold = reply.kind === 'answer' || (reply.kind === 'failure' && reply.next !== null)
-    if (!isTold && (question.trial === null || !isPlain(question.trial))) search.failed()
+    const isDecided = reply.kind === 'answer' || (reply.kind === 'failure' && reply.next !== null)
+    if (!isDecided && (question.trial === null || !isPlain(question.trial))) search.failed()
     return reply
   }
 
@@ -120,92 +120,92 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     const trial = question.trial ?? firstTrial(fleet, era)
     const known = knownForm(fleet, trial)
     const sent = sentForm(known, trial, likelyCap)
-    const put = { question, trial, known, sent }
+    const asked: SentQuestion = { question, trial, known, sent }
     const { exchange, parsed } = await call(keyHeaders(sent, apiKey.value), bodyOf(model, sent, question), question)
     if (exchange.kind === 'not_sent' || exchange.kind === 'aborted') return exchange
     if (exchange.kind !== 'answered') {
       const wasSent = exchange.kind === 'too_big' || exchange.sent
-      return failure(verdictOf(exchange), nothingSaid(apiKey), { sent: wasSent })
+      return failure(classifyExchange(exchange), nothingSaid(apiKey), { sent: wasSent })
     }
     const limits = rateHeaders(exchange.headers)
     const said = (usage: Usage | null): Said => ({ usage, limits, keyFingerprint: apiKey.fingerprint })
     if (!isSuccess(exchange.status)) {
       const parts = partsOf(sent, question.schema, trial.capRefused)
       const found = classifyStatus(exchange.status, exchange.body, parts)
-      return refused(found, put, said(BEFORE_ANY_WORK.has(found.code) ? NOT_BILLED : null))
+      return refused(found, asked, said(NEVER_BILLED.has(found.code) ? NOT_BILLED : null))
     }
     const completion = classifyCompletion(parsed)
-    if (completion.ok || TAKEN.has(completion.verdict.code)) took(put, completion.ok)
-    if (!completion.ok) return refused(completion.verdict, put, said(completion.usage))
+    if (completion.ok || ACCEPTED.has(completion.failure.code)) accepted(asked, completion.ok)
+    if (!completion.ok) return refused(completion.failure, asked, said(completion.usage))
     return { kind: 'answer', content: completion.content, model: completion.model, ...said(completion.usage) }
   }
 
-  /** The form is shared with the fleet; a cap only once there was an answer within it. */
-  function took({ question, trial, known, sent }: Put, isAnswer: boolean): void {
+  /** Shares the accepted form with the fleet. A larger cap is shared only once an answer fitted into it. */
+  function accepted({ question, trial, known, sent }: SentQuestion, isAnswer: boolean): void {
     const isLarger = trial.raised && isAnswer
     const capTokens = isLarger ? question.maxCompletionTokens : adaptations.form().capTokens
     const form = { ...learnedForm(known, sent, trial), capTokens }
-    adaptations.worked(form, isSame(form, { ...sent, capTokens }), trial.era)
-    search.taken(trial)
+    adaptations.accepted(form, isSame(form, { ...sent, capTokens }), trial.era)
+    search.accepted(trial)
   }
 
-  /** A failure, with the way to ask again where the form or the cap of the request is to blame. */
-  function refused(found: Verdict, { question, trial, known, sent }: Put, said: Said): Reply {
-    const told = { sent: true, retryAfterMs: retryAfterMs(said.limits) ?? found.retryAfterMs }
-    // That the server refuses a raised cap says nothing about the text or the settings.
+  /** @returns a failure, with the next trial where the form or the cap of the request is to blame */
+  function refused(found: Classified, { question, trial, known, sent }: SentQuestion, said: Said): Reply {
+    const rest = { sent: true, retryAfterMs: retryAfterMs(said.limits) ?? found.retryAfterMs }
+    // A refused larger cap says nothing about the text or the settings.
     const isRaiseRefused = trial.raised && (found.code === 'too_long' || found.isCapTooLarge)
-    if (isRaiseRefused) return failure({ ...found, code: 'thought_out' }, said, told)
+    if (isRaiseRefused) return failure({ ...found, code: 'thought_out' }, said, rest)
     if (found.code === 'thought_out') {
       const next = afterThinking(trial, known, question.maxCompletionTokens, configuredCap)
-      return failure(found, said, { ...told, next })
+      return failure(found, said, { ...rest, next })
     }
-    // It is not known yet whether this server takes such requests at all, so the form is doubted before the text.
+    // The server has not yet accepted any request in this form, so suspect the form before the text.
     const isDoubtful = found.code === 'unclear_rejection' && !adaptations.isProved()
     const parts = isDoubtful ? (['unnamed'] as const) : found.refused
     if (parts.length === 0) {
-      if (trial.refusals > 0 && FAILURES[found.code].hold === 'none') search.doubted()
-      return failure(found, said, told)
+      if (trial.refusedCalls > 0 && FAILURES[found.code].hold === 'none') search.doubted()
+      return failure(found, said, rest)
     }
-    // Nothing is left that could be given up.
+    // Nothing is left to leave out.
     if (isBarest(trial) && parts.every((part) => part === 'unnamed')) {
-      return failure(isDoubtful ? found : { ...found, code: 'bad_configuration' }, said, told)
+      return failure(isDoubtful ? found : { ...found, code: 'bad_configuration' }, said, rest)
     }
     if (parts.includes('cap') && sent.cap === likelyCap) likelyCap = null
     const next = afterRefusal(trial, known, sent, parts, question.schema)
     search.refused(trial, next, adaptations.isProved())
-    return failure({ ...found, code: 'parameter_refused' }, said, { ...told, next })
+    return failure({ ...found, code: 'parameter_refused' }, said, { ...rest, next })
   }
 
-  const server = digest(settings.baseUrl)
-  const way = settings.proxyUrl === null ? 'direct' : digest(new URL(settings.proxyUrl).host)
-  const config = `config:${digest(settings.baseUrl, settings.model, settings.responseFormat, String(settings.maxCompletionTokens))}`
+  return { turn, ask, capOf, address: shownAddress(settings.baseUrl), identity: identityOf(settings, key) }
+}
 
-  async function identity(): Promise<Identity> {
-    const { fingerprint } = await key()
-    return {
-      outage: `outage:${server}:${way}`,
-      route: `route:${server}:${way}`,
-      key: `key:${server}:${fingerprint}`,
-      // Every setting that the remedy of a bad configuration names: a worker with mended settings is not held by the others.
-      config,
-    }
-  }
-
-  return { turn, ask, capOf, address: shownAddress(settings.baseUrl), identity }
+/** @returns a function that names the current scopes of this worker's calls */
+function identityOf(settings: ProviderOptions['settings'], key: KeySource): () => Promise<Identity> {
+  const { baseUrl, proxyUrl, model, responseFormat, maxCompletionTokens } = settings
+  const server = digest(baseUrl)
+  const route = proxyUrl === null ? 'direct' : digest(new URL(proxyUrl).host)
+  // All settings that the remedy for a bad configuration names, so that a worker with corrected settings is not held by the others.
+  const config = `config:${digest(baseUrl, model, responseFormat, String(maxCompletionTokens))}`
+  return async () => ({
+    outage: `outage:${server}:${route}`,
+    route: `route:${server}:${route}`,
+    key: `key:${server}:${(await key()).fingerprint}`,
+    config,
+  })
 }
 
 const NOT_BILLED: Usage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 }
 
-const NO_KEY = verdict('unauthorized', 'OPENAI_KEY_FILE gives no key')
+const NO_KEY = classified('unauthorized', 'OPENAI_KEY_FILE holds no key')
 
-function verdictOf(exchange: Exchange & { kind: 'timeout' | 'too_big' | 'broken' }): Verdict {
+function classifyExchange(exchange: Exchange & { kind: 'timeout' | 'too_big' | 'broken' }): Classified {
   if (exchange.kind === 'broken') return classifyBroken(exchange.error)
-  if (exchange.kind === 'timeout') return verdict('timeout', 'no whole answer in time')
-  return verdict('no_completion', 'an answer without end')
+  if (exchange.kind === 'timeout') return classified('timeout', 'no complete answer in time')
+  return classified('no_completion', 'the answer is too large')
 }
 
 function failure(
-  { code, detail }: Verdict,
+  { code, detail }: Classified,
   said: Said,
   {
     sent,

@@ -1,6 +1,6 @@
-/** How many tokens, prompt and answer together, a model can take at all, where that is known. */
+/** The context windows of OpenAI's models: how many tokens prompt and answer may have together. */
 
-/** By the beginning of the name, first match; from platform.openai.com/docs/models. */
+/** The first match counts. From platform.openai.com/docs/models. */
 const WINDOWS: readonly (readonly [RegExp, number])[] = [
   [/^gpt-4\.1/, 1_047_576],
   [/^gpt-5/, 400_000],
@@ -11,5 +11,5 @@ const WINDOWS: readonly (readonly [RegExp, number])[] = [
   [/^gpt-3\.5-turbo/, 16_385],
 ]
 
-/** @returns tokens; null for a model that is not known: its server says when it is too much */
+/** @returns tokens; null for an unknown model, whose server rejects what is too long */
 export const contextWindowOf = (model: string): number | null => WINDOWS.find(([name]) => name.test(model))?.[1] ?? null

@@ -1,28 +1,28 @@
 /**
- * Reads an error in whatever form a server writes it: OpenAI's object, Gemini's list, FastAPI's `detail`, one text, an error
- * inside another as text. Pure. Servers echo keys and texts in their errors: what is read here decides, and is never handed on.
+ * Reads an error body in any of the forms that servers use: OpenAI's object, Gemini's list, FastAPI's `detail`, a plain text, an
+ * error nested in another as text. Pure. Servers echo keys and texts in errors, so the texts are never passed on.
  */
 
 export interface ErrorBody {
-  /** All that it says, in lower case, without addresses: a rate limit may link to a page on billing. */
+  /** All texts of the error, in lower case, without links: a rate limit may link to a page on billing. */
   message: string
-  /** Codes, types and names of errors, in lower case, outermost first. */
+  /** Error codes, types and names, in lower case, outermost first. */
   codes: string[]
-  /** Names of fields that are to blame, with their whole path (`messages.0.role`), as they came. */
+  /** The fields that the error blames, with their whole path (`messages.0.role`), as received. */
   fields: string[]
-  /** Names of keys with a text, or a list of texts, beside the usual ones, in lower case: `{"errors": {"seed": ["unknown"]}}`. */
+  /** Keys that hold a text or a list of texts, in lower case: `seed` in `{"errors": {"seed": ["unknown"]}}`. */
   subjects: string[]
-  /** Names of all keys that the error has a value for, in lower case: servers list what they could have said, too. */
+  /** All keys with a value, in lower case. Servers list empty ones too. */
   keys: ReadonlySet<string>
-  /** What a server tells to wait in the body (Gemini's `retryDelay`), ms; null: nothing. */
+  /** The delay that the body asks for (Gemini's `retryDelay`), ms; null: none. */
   retryAfterMs: number | null
-  /** false: a page of some gateway instead of an API's answer. */
+  /** false: probably a gateway's page instead of an API's answer. */
   isJson: boolean
 }
 
-/** Longer errors say what they mean before they list the request. */
-const MOST_CHARS = 4_000
-const MOST_VALUES = 500
+/** Longer errors state their reason first and quote the request after it. */
+const MAX_CHARS = 4_000
+const MAX_VALUES = 500
 
 const CODE_KEYS = new Set([
   'code',
@@ -37,7 +37,7 @@ const CODE_KEYS = new Set([
   'error',
 ])
 const FIELD_KEYS = new Set(['param', 'loc', 'field', 'parameter', 'path', 'fieldviolations'])
-/** Of the request or the answer, not of the error: texts that may say anything. */
+/** Keys that quote the request or the answer, with texts that may say anything. */
 const ECHO_KEYS = new Set([
   'input',
   'failed_generation',
@@ -49,11 +49,11 @@ const ECHO_KEYS = new Set([
   '@type',
 ])
 
-/** What some servers write for nothing: one of these words, or signs alone. */
+/** What some servers write for a missing value: one of these words, or only punctuation. */
 const ABSENT = /^(?:none|null|undefined|nil|n\/a|[^\p{L}\p{N}]*)$/iu
 const IDENTIFIER = /^[a-zA-Z][\w.-]{0,63}$/
 
-/** @param body as it came, JSON or not */
+/** @param body as received, JSON or not */
 export function readErrorBody(body: string): ErrorBody {
   const parsed = parse(body)
   const found = {
@@ -69,15 +69,15 @@ export function readErrorBody(body: string): ErrorBody {
 
   const visit = (value: unknown, key: string): void => {
     values += 1
-    if (values > MOST_VALUES || ECHO_KEYS.has(key)) return
+    if (values > MAX_VALUES || ECHO_KEYS.has(key)) return
     if (typeof value === 'string' || typeof value === 'number') return leaf(String(value).trim(), key)
     if (typeof value !== 'object' || value === null) return
     if (FIELD_KEYS.has(key) && Array.isArray(value)) return leaf(value.join('.'), key)
     for (const [name, child] of Object.entries(value)) {
-      // The places of a list have no names of their own.
+      // Items of a list have the name of the list.
       const childKey = Array.isArray(value) ? key : name.toLowerCase()
       if (!isEmpty(child)) found.keys.add(childKey)
-      if (isTold(child)) found.subjects.push(childKey)
+      if (isText(child)) found.subjects.push(childKey)
       visit(child, childKey)
     }
   }
@@ -86,7 +86,7 @@ export function readErrorBody(body: string): ErrorBody {
     const nested = /^[[{]/.test(text) ? parse(text) : null
     if (typeof nested === 'object' && nested !== null) return visit(nested, key)
     if (key === 'retrydelay') retryAfterMs = secondsToMs(text)
-    // A status once more, or a number that says nothing to others.
+    // The status again, or a number that means something to this server only.
     if (CODE_KEYS.has(key) && /^\d+$/.test(text)) return
     if (FIELD_KEYS.has(key)) found.fields.push(text)
     else if (CODE_KEYS.has(key) && IDENTIFIER.test(text)) found.codes.push(text.toLowerCase())
@@ -96,7 +96,7 @@ export function readErrorBody(body: string): ErrorBody {
   visit(parsed, '')
   const message = isJson ? found.texts.join('\n') : body
   return {
-    message: withoutAddresses(message.slice(0, MOST_CHARS).toLowerCase()),
+    message: withoutAddresses(message.slice(0, MAX_CHARS).toLowerCase()),
     codes: found.codes,
     fields: found.fields,
     subjects: found.subjects,
@@ -109,8 +109,8 @@ export function readErrorBody(body: string): ErrorBody {
 const isEmpty = (value: unknown) =>
   !value || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
 
-/** A request that is quoted holds numbers and objects under the names of its parameters; a complaint is a text. */
-const isTold = (value: unknown) => typeof (Array.isArray(value) ? value[0] : value) === 'string'
+/** A quoted request has numbers and objects under the names of its parameters; an error message is a text. */
+const isText = (value: unknown) => typeof (Array.isArray(value) ? value[0] : value) === 'string'
 
 function parse(text: string): unknown {
   try {
@@ -125,14 +125,14 @@ function secondsToMs(text: string): number | null {
   return seconds === undefined ? null : Math.ceil(Number(seconds) * 1_000)
 }
 
-/** Without links, also those whose beginning was cut off (`console.example.com/settings/billing`). */
+/** Removes links, also those without a scheme (`console.example.com/settings/billing`). */
 const withoutAddresses = (text: string) => text.replaceAll(/\bhttps?:\/\/\S+|\b[\w-]+(?:\.[\w-]+)+\/\S*/g, ' ')
 
-/** Names that servers use for errors; whatever looks otherwise may be an echo of the request. */
+/** What error codes look like. Anything else may quote the request. */
 const NAME = /^[a-zA-Z][a-zA-Z0-9_]{0,63}$|^\d{1,4}$/
 const FIELD = /^[a-z_]{1,40}(\[\d{1,3}\])?(\.[a-z_\d]{1,40}){0,3}$/
 
-/** @returns status, codes and names of fields for the log, none of the server's own words */
+/** @returns status, codes and names of fields for the log, without the server's own texts */
 export function describeError(status: number, { codes, fields, isJson }: ErrorBody): string {
   const named = [...new Set(codes)].filter((code) => NAME.test(code) && code !== String(status)).slice(0, 3)
   const params = fields.filter((field) => FIELD.test(field)).slice(0, 2)

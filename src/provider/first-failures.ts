@@ -1,18 +1,18 @@
-/** Which requests have failed in this worker, and how many others had been answered when each of them failed first. */
+/** Remembers how many calls had been answered when each failing request of this worker first failed. */
 
-/** How many requests are remembered. Older ones were given up long ago. */
+/** How many requests are remembered. Older ones have ended long ago. */
 const REMEMBERED = 10_000
 
 export class FirstFailures {
   readonly #failures = new Map<string, { scopes: string; successes: number }>()
 
-  /** @returns how many calls of these scopes had been answered then; null when the request has not failed in them before */
+  /** @returns how many calls of these scopes had been answered at its first failure; null: it has not failed in these scopes */
   successes(id: string, scopes: string): number | null {
     const first = this.#failures.get(id)
     return first?.scopes === scopes ? first.successes : null
   }
 
-  /** Keeps the first failure in these scopes. */
+  /** Later failures in the same scopes change nothing. */
   remember(id: string, scopes: string, successes: number): void {
     if (this.successes(id, scopes) !== null) return
     this.#failures.delete(id)

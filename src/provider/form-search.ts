@@ -1,12 +1,13 @@
 /**
- * Lets one request at a time find out what else a server refuses, while the other requests of this worker wait for it.
+ * While a server refuses parts of a request's form, one request at a time tries a form, and the other requests of this worker
+ * wait. Otherwise each request in flight would find out by itself, at the price of a call and of a place in the requests per
+ * minute for each refused part.
  *
- * Without this, every request in flight would meet every refusal itself: each costs a call and a place in the requests per
- * minute. A search begins with a refusal that names a part of the form and ends when the server takes a request. In between:
- * - what was refused is left out of every call that this worker sends, so that a refusal is met once and not by each request;
- * - a request that is about to be asked waits for the call of the one before it, but at most `WAIT_MS` in all: a refusal comes
- *   sooner than that, and a server that still works on the call has probably taken its form.
- * Nothing is shared with the fleet here: that follows when the server has taken a request; see adaptations.ts.
+ * A search begins when the server refuses a named part, and ends when it accepts a request. In between:
+ * - every call of this worker leaves out what was refused, so that each part is refused only once;
+ * - each request waits for the call before it, but at most `WAIT_MS` in all: a server refuses a form sooner than that, and one
+ *   that is still busy with the call has probably accepted its form.
+ * The fleet learns the form only once the server has accepted a request; see adaptations.ts.
  */
 import { abortable } from '../lib/abortable.ts'
 import type { Form } from './form.ts'
@@ -14,33 +15,36 @@ import { further, isSame } from './form.ts'
 import type { Trial } from './trial.ts'
 import { isPlain } from './trial.ts'
 
-/** How long a request waits for others that try forms, and how long one of them may keep the others waiting, ms. */
+/** How long a request waits for others that try a form, and how long one of them may keep others waiting, ms. */
 const WAIT_MS = 2_000
-/** A search without another refusal for this long is over, ms: the server may have changed since. */
+/** A search ends when no part was refused for this time, ms: the server may have changed. */
 const KEPT_MS = 60_000
-/** In a form that the server has taken before, the refusal of one request may be due to its text. That of a second one is not. */
-const REFUSED_OF_A_PROVED_FORM = 2
+/**
+ * The server has accepted this form before, so a single refused request may be refused for its text. A search begins only when
+ * this many requests are refused.
+ */
+const REFUSED_IN_PROVED_FORM = 2
 
 export class FormSearch {
   readonly #now: () => number
-  /** Without everything that was refused since the search began; null: there is no search. */
+  /** The form without everything that was refused in this search; null: there is no search. */
   #form: Form | null = null
   #era = 0
   #keptUntilMs = 0
-  /** Until then the other requests wait for the one that tries the form. */
+  /** When the other requests stop waiting for the one that tries the form. */
   #triedUntilMs = 0
-  /** Requests that were refused a part since the server last took one. */
-  #requests = 0
+  /** How many requests had a part refused since the server last accepted one. */
+  #refusedRequests = 0
   readonly #waiting = new Set<() => void>()
 
-  /** @param now the time in ms; it never goes back */
+  /** @param now a monotonic clock, ms */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now
   }
 
   /**
-   * Waits while another request tries a form, at most `WAIT_MS`; then the caller is the one that tries. To be awaited before the
-   * caller asks for a place in the budget: a grant would lapse meanwhile.
+   * Waits at most `WAIT_MS` while another request tries a form; then it is the caller's turn to try. Await it before asking the
+   * budget for a grant, which would expire meanwhile.
    * @throws the signal's reason when it aborts first
    */
   async turn(signal: AbortSignal): Promise<void> {
@@ -58,8 +62,8 @@ export class FormSearch {
 
   /**
    * @param fleet the form that the fleet uses
-   * @param era see adaptations.ts: a search that began before everything was forgotten is over
-   * @returns that form, without what was refused since
+   * @param era see adaptations.ts: a search of an earlier era is over
+   * @returns the fleet's form, without what was refused in this search
    */
   formFor(fleet: Form, era: number): Form {
     const form = this.#era === era ? this.#current() : null
@@ -67,44 +71,44 @@ export class FormSearch {
   }
 
   /**
-   * The server refused parts of a request's form by name.
-   * @param before the request's trial until now
-   * @param next its form is without the parts
-   * @param isProved the server has taken requests in the fleet's form before
+   * To be called when the server refused parts of a request's form.
+   * @param before the trial that was refused
+   * @param next the same without these parts
+   * @param isProved the server has accepted requests in the fleet's form before
    */
   refused(before: Trial, next: Trial, isProved: boolean): void {
-    // The form of such a trial lacks more than what was refused.
+    // The server named no part, so the next form leaves out more than what was refused.
     if (next.unnamed) return this.failed()
     const form = this.#era === next.era ? this.#current() : null
-    if (before.refusals === 0) this.#requests += 1
-    if (form === null && isProved && this.#requests < REFUSED_OF_A_PROVED_FORM) return
+    if (before.refusedCalls === 0) this.#refusedRequests += 1
+    if (form === null && isProved && this.#refusedRequests < REFUSED_IN_PROVED_FORM) return
     const found =
       form === null ? next.form : { ...further(form, next.form), cap: next.capRefused ? next.form.cap : form.cap }
     this.#form = found
     this.#era = next.era
     this.#keptUntilMs = this.#now() + KEPT_MS
-    // A refusal that was known already tells nothing about the form that is being tried.
+    // When the refusal is not new, the form that is being tried may still be accepted.
     if (form === null || !isSame(form, found)) this.#next()
   }
 
-  /** The server took a request. @param trial of that request: the plainest form says nothing of the one that is searched for */
-  taken(trial: Trial): void {
+  /** The server accepted a request. In the plainest form this proves nothing about the form that is searched for. */
+  accepted(trial: Trial): void {
     if (!isPlain(trial)) this.#end()
   }
 
-  /** A request that was refused a part was turned away for its text after that: the part may have been refused for the text too. */
+  /** A request that had a part refused was then rejected for its text, so its text may have caused the refused part too. */
   doubted(): void {
-    if (this.#requests === 1) this.#end()
+    if (this.#refusedRequests === 1) this.#end()
   }
 
-  /** A call that was to try a form ended without telling whether the server takes it. */
+  /** A call that tried a form ended, and it is still unknown whether the server accepts the form. */
   failed(): void {
     this.#next()
   }
 
   #end(): void {
     this.#form = null
-    this.#requests = 0
+    this.#refusedRequests = 0
     this.#next()
   }
 
@@ -112,13 +116,13 @@ export class FormSearch {
     return this.#now() < this.#keptUntilMs ? this.#form : null
   }
 
-  /** The first of those that wait tries next. */
+  /** Lets the first waiting request try next. */
   #next(): void {
     this.#triedUntilMs = 0
     for (const wake of this.#waiting) wake()
   }
 
-  /** Waits until a call tells something, or for `ms`. */
+  /** Waits until a call has a result, at most `ms`. */
   async #change(ms: number, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, ms)

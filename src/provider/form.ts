@@ -1,9 +1,9 @@
 /**
- * The form in which a request is put: what it has beside its messages, and how these and the key are sent. Pure. A form goes
- * from what is asked for to what every server takes, one part after the other; what is given up for it is named.
+ * The form of a request: the parameters beside its messages, and how messages and key are sent. Pure. Where a server refuses
+ * parts of the usual form, they are left out or sent in another way, one after the other, down to a form that every server accepts.
  */
 import type OpenAI from 'openai'
-import type { Part, Refusal } from './refusals.ts'
+import type { Part, RefusedPart } from './refused-parts.ts'
 
 export type Body = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming
 
@@ -15,7 +15,7 @@ export interface ChatMessage {
 /** The strict JSON schema of the answer; null where the prompt holds it (OPENAI_RESPONSE_FORMAT=json_object). */
 export type AnswerSchema = { name: string; schema: Record<string, unknown> } | null
 
-/** What is asked, whatever its form. */
+/** A question without a form. */
 export interface Content {
   messages: readonly ChatMessage[]
   schema: AnswerSchema
@@ -23,11 +23,11 @@ export interface Content {
 }
 
 /**
- * From what is asked for to what every server takes. `schema_in_object`: `json_object` with a `schema` beside its type, which
- * llama.cpp, its Python server, Together and Fireworks hold the model to.
+ * From the strictest format to the one that every server accepts. `schema_in_object`: `json_object` with a `schema` beside its
+ * type, which llama.cpp, its Python server, Together and Fireworks enforce.
  */
 export const FORMATS = ['json_schema', 'schema_in_object', 'json_object', 'none'] as const
-/** As they are; adjacent messages of one role as one; the system's words as the user's, too. */
+/** Unchanged; adjacent messages of one role joined; besides, the system's messages sent as the user's. */
 const MESSAGES = ['separate', 'merged', 'folded'] as const
 const CAPS = ['max_completion_tokens', 'max_tokens'] as const
 const KEYS = ['bearer', 'every_header'] as const
@@ -36,15 +36,15 @@ export interface Form {
   format: (typeof FORMATS)[number]
   seed: boolean
   temperature: boolean
-  /** The name of the answer's cap. */
+  /** The parameter that caps the answer. */
   cap: (typeof CAPS)[number]
   messages: (typeof MESSAGES)[number]
   key: (typeof KEYS)[number]
-  /** The answer's cap where the model thinks first and needs a larger one than the setting's, tokens; null: the setting's. */
+  /** A larger cap than the setting's, for a model that thinks before it answers, tokens; null: the setting's. */
   capTokens: number | null
 }
 
-/** @param baseUrl of the server: Azure's own addresses take the key in a header of their own */
+/** @param baseUrl of the server: Azure expects the key in its own header */
 export function firstForm(baseUrl: string): Form {
   return {
     format: 'json_schema',
@@ -62,13 +62,13 @@ function isAzure({ hostname, pathname, searchParams }: URL): boolean {
   return isHost || pathname.includes('/openai/deployments/') || searchParams.has('api-version')
 }
 
-/** A question in this form. @param form's `key` and `capTokens` are not the body's: see `keyHeaders` and the question's cap */
+/** @returns the body of a question in this form; `key` belongs to the headers, and the question has the cap already */
 export function bodyOf(model: string, form: Form, { messages, schema, maxCompletionTokens }: Content): Body {
   const format = formatOf(form, schema)
-  const told = schema === null || format === 'json_schema' ? messages : withSchema(messages, schema.schema)
+  const withHint = schema === null || format === 'json_schema' ? messages : withSchema(messages, schema.schema)
   return {
     model,
-    messages: joined(told, form.messages),
+    messages: joined(withHint, form.messages),
     ...(form.temperature ? { temperature: 0 } : {}),
     ...(form.seed ? { seed: 1 } : {}),
     [form.cap]: maxCompletionTokens,
@@ -82,7 +82,7 @@ function responseFormat(format: Form['format'], schema: AnswerSchema): Pick<Body
   if (format === 'json_schema') {
     return { response_format: { type: 'json_schema', json_schema: { ...schema, strict: true } } }
   }
-  // A value of its own: the package's types know no `schema` here.
+  // A variable, because the package's types allow no `schema` in a literal.
   const withSchemaInIt = { type: 'json_object', schema: schema.schema } as const
   return { response_format: withSchemaInIt }
 }
@@ -91,7 +91,7 @@ function formatOf({ format }: Form, schema: AnswerSchema): Form['format'] {
   return schema === null && format !== 'none' ? 'json_object' : format
 }
 
-/** For servers that know no schemas, or may not hold the model to one: as OPENAI_RESPONSE_FORMAT=json_object has it, at the end of the system message. */
+/** Adds the schema to the system message, as OPENAI_RESPONSE_FORMAT=json_object does, for servers that may not enforce one. */
 function withSchema(messages: readonly ChatMessage[], schema: Record<string, unknown>): ChatMessage[] {
   const hint = `\n\nОтвет — один объект JSON по этой схеме, без пояснений:\n${JSON.stringify(schema)}`
   return messages.map((message, index) => (index === 0 ? { ...message, content: message.content + hint } : message))
@@ -115,8 +115,8 @@ export function keyHeaders(form: Form, apiKey: string): Record<string, string> {
 }
 
 /**
- * @param capRefused the cap's other name was refused already
- * @returns the parts of a request in this form that could be sent in another
+ * @param capRefused the server has refused the cap's other name already
+ * @returns the parts of a request in this form that can be left out or sent in another way
  */
 export function partsOf(form: Form, schema: AnswerSchema, capRefused: boolean): Part[] {
   const parts: Part[] = []
@@ -130,8 +130,8 @@ export function partsOf(form: Form, schema: AnswerSchema, capRefused: boolean): 
   return parts
 }
 
-/** @returns the form in which the refused part is not sent any more, or in another way */
-export function without(form: Form, refused: Refusal, schema: AnswerSchema): Form {
+/** @returns the form with the refused part left out or sent in another way */
+export function without(form: Form, refused: RefusedPart, schema: AnswerSchema): Form {
   switch (refused) {
     case 'format':
       return { ...form, format: after(FORMATS, formatOf(form, schema)) }
@@ -152,23 +152,23 @@ export function without(form: Form, refused: Refusal, schema: AnswerSchema): For
   }
 }
 
-/** @returns what nearly every server takes, with the schema in the prompt */
+/** @returns a form that nearly every server accepts, with the schema in the prompt */
 export function plainest(form: Form): Form {
   const messages = furthest(MESSAGES, form.messages, 'merged')
   return { ...form, format: 'none', seed: false, temperature: false, messages }
 }
 
-/** @returns the plainest form, with all in one message of the user and the key in every header: nothing is left to refuse but the cap */
+/** @returns the plainest form, with one message of the user and the key in all headers: only the cap is left to refuse */
 export const barest = (form: Form): Form => ({ ...plainest(form), messages: 'folded', key: 'every_header' })
 
-/** @returns the name of the cap that is likeliest to be known there: OpenAI's own models know one, everybody else's the other */
+/** @returns the name of the cap that this server most likely knows: OpenAI's models know one, nearly all others the other */
 export function commonCap(model: string, baseUrl: string): Form['cap'] {
   const url = new URL(baseUrl)
   const isOpenai = url.hostname === 'api.openai.com' || isAzure(url) || /(?:^|\/)(?:o\d|gpt-[5-9])/.test(model)
   return isOpenai ? 'max_completion_tokens' : 'max_tokens'
 }
 
-/** @returns of each part what was given up in either form */
+/** @returns a form that leaves out or changes everything that either form does */
 export function further(one: Form, other: Form): Form {
   return {
     format: furthest(FORMATS, one.format, other.format),
@@ -184,7 +184,7 @@ export function further(one: Form, other: Form): Form {
 export const isSame = (one: Form, other: Form): boolean =>
   (Object.keys(one) as (keyof Form)[]).every((part) => one[part] === other[part])
 
-/** @returns in words what a form gives up or adds against the first one, a line each; none for the first one */
+/** @returns a line for each difference of a form from the first one, in words */
 export function differences(first: Form, form: Form): string[] {
   const lines: (string | null)[] = [
     form.format === first.format ? null : FORMAT_WORDS[form.format],
@@ -192,18 +192,18 @@ export function differences(first: Form, form: Form): string[] {
     form.temperature ? null : 'no temperature: answers to the same texts may differ more',
     form.cap === first.cap ? null : 'max_tokens instead of max_completion_tokens',
     form.messages === 'merged' ? 'adjacent messages of one role are sent as one' : null,
-    form.messages === 'folded' ? 'the instructions are sent in the message of the user' : null,
+    form.messages === 'folded' ? 'the instructions are sent in the user message' : null,
     form.key === first.key ? null : 'the key is sent in the headers authorization, api-key and x-api-key',
-    form.capTokens === null ? null : `answers may take ${form.capTokens} tokens, as the model thinks first`,
+    form.capTokens === null ? null : `answers may have ${form.capTokens} tokens, because the model thinks first`,
   ]
   return lines.filter((line) => line !== null)
 }
 
 const FORMAT_WORDS: Record<Form['format'], string> = {
   json_schema: 'the strict schema',
-  schema_in_object: 'json_object instead of a strict schema: the schema stands in it, and in the prompt',
-  json_object: 'json_object instead of a strict schema: the schema stands in the prompt',
-  none: 'no response_format: the schema stands in the prompt, nothing holds the model to it',
+  schema_in_object: 'json_object instead of a strict schema: the schema is in it, and in the prompt',
+  json_object: 'json_object instead of a strict schema: the schema is in the prompt',
+  none: 'no response_format: the schema is only in the prompt, and the server does not enforce it',
 }
 
 const after = <T>(order: readonly T[], value: T): T => order[order.indexOf(value) + 1] ?? value

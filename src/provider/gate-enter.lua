@@ -1,11 +1,12 @@
--- Tells whether a call of these scopes may begin. provider/gate.ts explains holds. Times are Redis's own, in ms.
+-- Decides whether a call of these scopes may begin. provider/gate.ts explains holds. Times are Redis's own, in ms.
 -- KEYS  1 pause, 2-5 the holds of outage, route, key, config
--- ARGV  1 id of the request that wants to probe, '' for none   2 a name for its probe   3 the lease of a probe, ms
---       4 the name of a probe of this worker that is under way, to be renewed, '' for none   5 how much later than the others a request that has failed may probe, ms
--- returns {state, wait ms, now ms, number of the scope that is waited for (1-4, 0 for none), its code, its cause as ARGV 18 of gate-report.lua}
---   state: 'open'   nothing is held
---          'probe'  something is held, and this request is the one that may try
---          'held'   something is held: wait for at most `wait ms`, then ask again
+-- ARGV  1 id of the request that would probe, '' for none   2 a name for its probe   3 the lease of a probe, ms
+--       4 the name of this worker's probe that is under way, to renew its lease, '' for none
+--       5 how much later than others a request that has failed may probe, ms
+-- returns {state, wait ms, now ms, number of the held scope (1-4, 0 for none), its code, its cause as ARGV 18 of gate-report.lua}
+--   state: 'closed' nothing is held
+--          'probe'  a scope is held, and this request is to probe
+--          'held'   a scope is held: wait for at most `wait ms`, then ask again
 --          'paused' the operator has paused all calls
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -36,7 +37,7 @@ for scope = 1, 4 do
 end
 
 if #held == 0 then
-  return { 'open', 0, now, 0, '', '' }
+  return { 'closed', 0, now, 0, '', '' }
 end
 if wait > 0 or id == '' then
   return { 'held', wait, now, unpack(first) }

@@ -4,15 +4,15 @@ import type { FailureCode } from '../errors.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { loadScript } from '../redis/scripts.ts'
-import type { Identity, Outcome, Scope } from './holds.ts'
+import type { Identity, CallResult, Scope } from './holds.ts'
 import { SCOPES, blamedScope, provedScopes } from './holds.ts'
 
 export interface Pass {
   /** The request's. */
   id: string
-  /** null: nothing is held; else the name of the probe that it is. */
+  /** The name of the probe that this call is; null: the gate is closed, and it is none. */
   probe: string | null
-  /** Aborts when calls are held again before this one has begun: for waits between the gate and the call, not for the call. */
+  /** Aborts when calls are held before this one has begun: for waits between the gate and the call, not for the call. */
   held: AbortSignal
   identity: Identity
   /** Redis's time, ms. */
@@ -20,39 +20,44 @@ export interface Pass {
 }
 
 export interface GateTimings {
-  /** A waiting worker asks Redis so often, and no oftener, ms. */
-  lookMs: number
-  /** A probe whose worker died is free for others after so long, ms. */
+  /** How often a waiting worker asks Redis, ms. */
+  checkMs: number
+  /** A probe whose worker died passes to others after this time, ms. */
   leaseMs: number
+  /** The first and the longest gap between probes, ms. */
   firstGapMs: number
   longestGapMs: number
 }
 
-export interface Look {
-  state: 'open' | 'probe' | 'held' | 'paused'
-  /** The name of the probe that was granted. */
+export interface GateState {
+  /** `closed`: calls are let through. `probe`: calls are held, and this request is to probe. */
+  state: 'closed' | 'probe' | 'held' | 'paused'
+  /** The name of the probe. */
   probe: string | null
-  /** At the most so long until a probe is due. */
+  /** A probe is due after this time at the latest. */
   waitMs: number
   /** Redis's time. */
   nowMs: number
-  /** What is waited for; null for none, and for the pause. */
+  /** The hold to wait for; null: there is none, or the operator has paused. */
   held: { scope: Scope; code: FailureCode; cause: string } | null
 }
 
-export interface Told {
-  /** Of the blamed scope: held; held just now; or just now worth a line: one request fails again and again, no other is there. */
-  state: '' | 'held' | 'opened' | 'alone'
+export interface Reported {
+  /**
+   * Of the blamed scope. `newly_held`: held since this report. `one_request`: only one request fails, again and again; returned
+   * once, so that it is logged once.
+   */
+  state: '' | 'held' | 'newly_held' | 'one_request'
   failures: number
   successes: number
   lifted: { scope: Scope; code: string }[]
 }
 
-/** Requests that have not failed yet have so long to take a probe before those that have, ms. */
+/** How long a due probe is reserved for requests that have not failed yet, ms. */
 const FRESH_FIRST_MS = 1_000
-/** What nobody touches is forgotten, ms. */
+/** Redis forgets failures, holds and counts that have not changed for this time, ms. */
 const FORGET_MS = 3_600_000
-/** So many failures in a row, of two requests at least, open a hold. Servers fail by chance, keys and ways out do not. */
+/** This many failures in a row, of at least two requests, set a hold. Servers fail by chance; keys and routes do not. */
 const LEAST_FAILURES: Record<Scope, number> = { outage: 3, route: 2, key: 2, config: 2 }
 
 export interface GateScriptsOptions {
@@ -64,25 +69,30 @@ export interface GateScriptsOptions {
   timings: GateTimings
 }
 
-/** All reject with the signal's reason when it aborts, and wait while Redis is away. */
+/** Both operations wait while Redis is away, and reject with the signal's reason when it aborts. */
 export function createGateScripts({ redis, keys, worker, retry, timings }: GateScriptsOptions) {
   const enterScript = loadScript(redis, new URL('gate-enter.lua', import.meta.url), 5)
   const reportScript = loadScript(redis, new URL('gate-report.lua', import.meta.url), 6)
-  let looks = 0
+  let checks = 0
   const holdKeys = (identity: Identity) => SCOPES.map((scope) => keys.hold(identity[scope]))
   const successesKey = (identity: Identity) => keys.successes(scopesOf(identity))
 
   /**
    * @param id of the request that would probe, '' for none
-   * @param underWay the probe of this worker that is under way, whose lease is renewed; null for none
+   * @param underWay this worker's probe that is under way: its lease is renewed; null for none
    */
-  async function look(identity: Identity, id: string, underWay: string | null, signal: AbortSignal): Promise<Look> {
-    // The same in all attempts at this look, so that a reply that was lost does not cost the probe.
-    const probe = `${worker}:${++looks}`
+  async function check(
+    identity: Identity,
+    id: string,
+    underWay: string | null,
+    signal: AbortSignal,
+  ): Promise<GateState> {
+    // Retries use the same name, so that a lost reply does not lose the probe.
+    const probe = `${worker}:${++checks}`
     const args = [id, probe, timings.leaseMs, underWay ?? '', FRESH_FIRST_MS]
     const call = () => enterScript([keys.pause, ...holdKeys(identity)], args)
     const [state, waitMs, nowMs, number, code, cause] = (await retry('the gate', call, signal)) as [
-      Look['state'],
+      GateState['state'],
       number,
       number,
       number,
@@ -100,27 +110,27 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
   }
 
   /**
-   * @param failedFirst successes when the request failed first, null when it has not failed before
+   * @param failedFirst how many calls had been answered when the request first failed; null: it has not failed before
    * @param cause of a failure, for the log: address, status, codes; nothing personal
-   * @param calls how many calls this tells of: more than one only when all were answered, and `pass` began last
+   * @param calls how many calls are reported: several only when all were answered; `pass` is then the one that began last
    */
   async function report(
     pass: Pass,
-    outcome: Outcome,
+    result: CallResult,
     failedFirst: number | null,
     signal: AbortSignal,
     { calls = 1, cause = '' }: { calls?: number; cause?: string } = {},
-  ): Promise<Told> {
+  ): Promise<Reported> {
     const { identity } = pass
-    const blamed = blamedScope(outcome)
+    const blamed = blamedScope(result)
     const args = [
       pass.id,
       pass.probe ?? '',
       pass.startedAtMs,
       blamed === null ? 0 : SCOPES.indexOf(blamed) + 1,
-      outcome === 'unused' ? '' : outcome,
-      provedScopes(outcome),
-      outcome === 'answered' ? 1 : 0,
+      result === 'unused' ? '' : result,
+      provedScopes(result),
+      result === 'answered' ? 1 : 0,
       blamed === null ? 0 : LEAST_FAILURES[blamed],
       timings.firstGapMs,
       timings.longestGapMs,
@@ -131,24 +141,26 @@ export function createGateScripts({ redis, keys, worker, retry, timings }: GateS
       cause,
     ]
     const call = () => reportScript([...holdKeys(identity), successesKey(identity), keys.holds], args)
-    const [successes, state, failures, ...rest] = (await retry('the gate', call, signal)) as [
-      number,
-      Told['state'],
-      number,
-      ...(number | string)[],
-    ]
-    const lifted: Told['lifted'] = []
-    for (let at = 0; at < rest.length; at += 2) {
-      const scope = SCOPES[Number(rest[at]) - 1]
-      if (scope !== undefined) lifted.push({ scope, code: String(rest[at + 1]) })
-    }
-    return { state, failures, successes, lifted }
+    return readReport(await retry('the gate', call, signal))
   }
 
-  return { look, report }
+  return { check, report }
 }
 
-/** One name for all scopes of a call together. */
+export type GateScripts = ReturnType<typeof createGateScripts>
+
+/** @param reply of gate-report.lua */
+function readReport(reply: unknown): Reported {
+  const [successes, state, failures, ...rest] = reply as [number, Reported['state'], number, ...(number | string)[]]
+  const lifted: Reported['lifted'] = []
+  for (let at = 0; at < rest.length; at += 2) {
+    const scope = SCOPES[Number(rest[at]) - 1]
+    if (scope !== undefined) lifted.push({ scope, code: String(rest[at + 1]) })
+  }
+  return { state, failures, successes, lifted }
+}
+
+/** @returns one name for all scopes of a call together */
 export function scopesOf(identity: Identity): string {
   return SCOPES.map((scope) => identity[scope]).join('|')
 }

@@ -1,41 +1,29 @@
 /**
- * Holds calls back, fleet-wide, while they would only burn budget: an outage, a key without credit, a way out that is refused,
- * a wrong configuration, or the operator's pause. Each hold belongs to a scope, so that workers with another key go on.
+ * Holds calls back, fleet-wide, while they would only burn budget: an outage, a key without credit, a refused route, a wrong
+ * configuration, or the operator's pause. A hold belongs to one scope, so workers with another key, for example, go on.
  *
- * nothing held → held: different requests fail with no success in between. One request alone never holds the others: while it is
- *   the only one that fails, it is logged, and waits for its own backoff (attempts.ts). Requests that failed while others
+ * closed → held: different requests fail with no success in between. One request alone never holds the others: while only that
+ *   one fails, the failure is logged and the request waits for its own backoff (attempts.ts). Requests that failed while others
  *   succeeded do not prove an outage either.
- * held: one call of the fleet at a time is let through as a probe, at growing gaps of up to a minute. Each probe is made by
- *   another waiting request: one that failed goes to the end of its worker's line, behind those that have not failed yet.
- * held → nothing held: a probe proves that the scope works, or a late answer proves that the server is back.
+ * held: one call of the fleet at a time is let through as a probe, at growing gaps of up to a minute. Each probe is another
+ *   waiting request: one that failed goes to the end of its worker's line, behind those that have not failed yet.
+ * held → closed: a probe proves that the scope works, or a late answer proves that the server is back.
  *
- * The probe of a worker that dies is free for others after its lease. When Redis loses the holds, new failures set them again.
+ * The probe of a worker that dies passes to others when its lease ends. When Redis loses the holds, new failures set them again.
  */
 import type { Redis } from 'ioredis'
-import type { FailureCode } from '../errors.ts'
-import { FAILURES } from '../errors.ts'
 import type { Log } from '../logging/log.ts'
 import { abortable } from '../lib/abortable.ts'
 import { groupCommit } from '../redis/group-commit.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
-import type { GateTimings, Look, Pass, Told } from './gate-scripts.ts'
-import { FirstFailures } from './first-failures.ts'
+import type { FleetEvidence } from './gate-reports.ts'
+import { createGateReports, holdFields } from './gate-reports.ts'
+import type { GateState, GateTimings, Pass, Reported } from './gate-scripts.ts'
 import { createGateScripts, scopesOf } from './gate-scripts.ts'
-import type { Identity, Outcome } from './holds.ts'
-import { blamedScope } from './holds.ts'
+import type { CallResult, Identity } from './holds.ts'
 
-/** What the fleet knows about a failure, for attempts.ts. */
-export interface Evidence {
-  /** The gate holds the calls of its scope: it paces them, no further backoff is needed. */
-  held: boolean
-  /** The scopes of the call; evidence of different scopes says nothing about one another. */
-  scopes: string
-  /** How many calls of the fleet in these scopes were answered in the last hour; all of them were other requests'. */
-  successes: number
-}
-
-const TIMINGS: GateTimings = { lookMs: 500, leaseMs: 10_000, firstGapMs: 1_000, longestGapMs: 60_000 }
+const TIMINGS: GateTimings = { checkMs: 500, leaseMs: 10_000, firstGapMs: 1_000, longestGapMs: 60_000 }
 
 export interface GateOptions {
   redis: Redis
@@ -55,46 +43,47 @@ interface Waiter {
 
 export interface Gate {
   /**
-   * Waits until a call may begin. Every pass is to be reported, whatever becomes of it.
+   * Waits until a call may begin. The caller must report every pass, whatever becomes of it.
    * @throws the signal's reason
    */
   enter(id: string, signal: AbortSignal): Promise<Pass>
   /**
    * @param cause of a failure, for the log: address, status, codes; nothing personal
-   * @throws the signal's reason while Redis is away
+   * @throws the signal's reason when it aborts while Redis is away
    */
-  report(pass: Pass, outcome: Outcome, signal: AbortSignal, cause?: string): Promise<Evidence>
-  /** Ends the gate's own waiting; those in `enter` end by their signals. */
+  report(pass: Pass, result: CallResult, signal: AbortSignal, cause?: string): Promise<FleetEvidence>
+  /** Stops the gate's background work; callers of `enter` stop by their own signals. */
   close(): void
 }
 
+/** One piece: `enter`, the watch and `report` share the waiting requests and the passes. */
 export function createGate(options: GateOptions): Gate {
   const { identity, log } = options
   const timings = { ...TIMINGS, ...options.timings }
   const scripts = createGateScripts({ ...options, timings })
-  /** First come, first let through; a request that comes back after a failure is last. */
+  /** First come, first served; a request that comes back after a failure is last. */
   const waiters: Waiter[] = []
   const passes = new Map<Pass, AbortController>()
   const closing = new AbortController()
-  const failedFirst = new FirstFailures()
+  const reports = createGateReports(scripts, log, closing.signal)
   let watching = false
   let wake = () => {}
-  let said: Look['state'] = 'open'
+  let logged: GateState['state'] = 'closed'
 
-  async function look(who: Identity, id: string, signal: AbortSignal): Promise<Look> {
+  async function check(who: Identity, id: string, signal: AbortSignal): Promise<GateState> {
     const probe = [...passes.keys()].find((pass) => pass.probe !== null)?.probe ?? null
-    const seen = await scripts.look(who, probe === null ? id : '', probe, signal)
+    const seen = await scripts.check(who, probe === null ? id : '', probe, signal)
     const now = seen.state === 'probe' ? 'held' : seen.state
-    if (now !== said) {
-      if (now === 'open') log.info('calls go on')
+    if (now !== logged) {
+      if (now === 'closed') log.info('calls are let through again')
       else if (now === 'paused') log.warn('paused by the operator: no call begins until `npm run resume`')
       else if (seen.held !== null) log.error('calls are held', holdFields(seen.held, who[seen.held.scope]))
     }
-    said = now
+    logged = now
     return seen
   }
 
-  function admit(id: string, who: Identity, { probe, nowMs }: Look): Pass {
+  function admit(id: string, who: Identity, { probe, nowMs }: GateState): Pass {
     const controller = new AbortController()
     const pass = { id, identity: who, startedAtMs: nowMs, probe, held: controller.signal }
     passes.set(pass, controller)
@@ -102,37 +91,28 @@ export function createGate(options: GateOptions): Gate {
     return pass
   }
 
-  /** One look for all that come while an earlier one is under way. Where one may probe, it is the first. */
-  const lookTogether = groupCommit(async (ids: readonly string[]) => {
+  /** One check for all requests that arrive while an earlier check is under way. A probe goes to the first of them. */
+  const checkTogether = groupCommit(async (ids: readonly string[]) => {
     const who = await identity()
-    const seen = await look(who, ids[0] ?? '', closing.signal)
-    const others: Look = seen.state === 'probe' ? { ...seen, state: 'held', probe: null } : seen
+    const seen = await check(who, ids[0] ?? '', closing.signal)
+    const others: GateState = seen.state === 'probe' ? { ...seen, state: 'held', probe: null } : seen
     return ids.map((_, index) => ({ who, seen: index === 0 ? seen : others }))
   })
 
-  /** Calls that were answered are told together; those of one identity are one report, as of the call that began last. */
-  const tellAnswered = groupCommit(async (answered: readonly Pass[]) => {
-    const told = new Map<Pass, Told>()
-    for (const group of Map.groupBy(answered, ({ identity: who }) => scopesOf(who)).values()) {
-      const last = group.reduce((latest, pass) => (pass.startedAtMs > latest.startedAtMs ? pass : latest))
-      const reply = await scripts.report(last, 'answered', null, closing.signal, { calls: group.length })
-      for (const pass of group) told.set(pass, pass === last ? reply : { ...reply, lifted: [] })
-    }
-    return answered.map((pass) => told.get(pass) as Told)
-  })
-
   async function enter(id: string, signal: AbortSignal): Promise<Pass> {
-    const looking = lookTogether(id)
-    const { who, seen } = await abortable(looking, signal).catch((error: unknown) => {
-      // A probe that was granted all the same is for others.
-      looking
+    const checking = checkTogether(id)
+    const { who, seen } = await abortable(checking, signal).catch((error: unknown) => {
+      // The check goes on without this request. If it returns a probe, give the probe back at once for others to use.
+      checking
         .then((late) =>
           late.seen.state === 'probe' ? report(admit(id, late.who, late.seen), 'unused', closing.signal) : null,
         )
-        .catch((reason: Error) => log.debug('a probe is left to expire', { reason: reason.message }))
+        .catch((reason: Error) =>
+          log.debug('could not give back an unused probe: it expires by itself', { reason: reason.message }),
+        )
       throw error
     })
-    if (seen.state === 'open' || seen.state === 'probe') return admit(id, who, seen)
+    if (seen.state === 'closed' || seen.state === 'probe') return admit(id, who, seen)
     const { promise, resolve, reject } = Promise.withResolvers<Pass>()
     const waiter = { id, admit: resolve }
     const leave = () => {
@@ -146,19 +126,23 @@ export function createGate(options: GateOptions): Gate {
     return await promise.finally(() => signal.removeEventListener('abort', leave))
   }
 
-  /** One look for all that wait here and all that have not begun their call; ends when there are none. */
+  /** Checks for all waiting requests and all passes whose call has not ended; stops when there are none. */
   async function watch(): Promise<void> {
     if (watching) return
     watching = true
     try {
-      let waitMs = timings.lookMs
+      let waitMs = timings.checkMs
       while ((waiters.length > 0 || passes.size > 0) && !closing.signal.aborted) {
         await pause(waitMs)
-        waitMs = await lookForAll()
+        waitMs = await checkForAll()
       }
     } catch (error) {
-      // Only by close(), or a fault of ours: then the next to enter watches again.
-      if (!closing.signal.aborted) log.error('the gate cannot look', { reason: (error as Error).message })
+      // Only close() or a bug ends up here; after a bug, the next `enter` starts the watch again.
+      if (!closing.signal.aborted) {
+        log.error('checking for holds failed: waiting requests wait until the next one arrives', {
+          reason: (error as Error).message,
+        })
+      }
     } finally {
       watching = false
     }
@@ -171,62 +155,48 @@ export function createGate(options: GateOptions): Gate {
     return promise.finally(() => clearTimeout(timer))
   }
 
-  /** @returns when to look again, ms */
-  async function lookForAll(): Promise<number> {
-    const { lookMs } = timings
+  /** @returns when to check again, ms */
+  async function checkForAll(): Promise<number> {
+    const { checkMs } = timings
     const who = await identity()
     const first = waiters[0]
-    const seen = await look(who, first?.id ?? '', closing.signal)
-    if (seen.state === 'open') {
+    const seen = await check(who, first?.id ?? '', closing.signal)
+    if (seen.state === 'closed') {
       for (const waiter of waiters.splice(0)) waiter.admit(admit(waiter.id, who, seen))
-      return lookMs
+      return checkMs
     }
     if (seen.state === 'probe' && first !== undefined) {
       const pass = admit(first.id, who, seen)
-      // It may have left in the meantime; then another one probes.
+      // The waiter may have left in the meantime; then give the probe back for another request.
       if (remove(waiters, first)) first.admit(pass)
       else await report(pass, 'unused', closing.signal)
-      return lookMs
+      return checkMs
     }
     turnBack()
-    return seen.state === 'held' ? Math.max(1, Math.min(lookMs, seen.waitMs)) : lookMs
+    return seen.state === 'held' ? Math.max(1, Math.min(checkMs, seen.waitMs)) : checkMs
   }
 
-  /** Those that have a pass and wait for the budget come back to the gate. */
+  /** Sends requests that have a pass and still wait for the budget back to the gate. */
   function turnBack(): void {
     const reason = new Error('calls are held')
     for (const [pass, controller] of passes) if (pass.probe === null) controller.abort(reason)
   }
 
-  async function report(pass: Pass, outcome: Outcome, signal: AbortSignal, cause = ''): Promise<Evidence> {
-    const { identity: who } = pass
-    const blamed = blamedScope(outcome)
-    const scopes = scopesOf(who)
-    if (outcome === 'unused' && pass.probe === null) {
+  async function report(pass: Pass, result: CallResult, signal: AbortSignal, cause = ''): Promise<FleetEvidence> {
+    if (result === 'unused' && pass.probe === null) {
       passes.delete(pass)
-      return { held: false, scopes, successes: 0 }
+      return { held: false, scopes: scopesOf(pass.identity), successes: 0 }
     }
-    let told: Told
+    let reported: Reported & { evidence: FleetEvidence }
     try {
-      told =
-        outcome === 'answered' && pass.probe === null
-          ? await abortable(tellAnswered(pass), signal)
-          : await scripts.report(pass, outcome, failedFirst.successes(pass.id, scopes), signal, { cause })
+      reported = await reports.send(pass, result, signal, cause)
     } finally {
-      // Until then a probe's lease is renewed.
+      // Only now: the watch renews the lease of a probe for as long as its pass is listed.
       passes.delete(pass)
     }
-    if (told.state === 'alone' && blamed !== null) {
-      const fields = { ...holdFields({ code: outcome as FailureCode, cause }, who[blamed]), failures: told.failures }
-      log.error('one request fails again and again, and no other is answered', fields)
-    }
-    for (const { scope, code } of told.lifted) log.info('a hold is lifted', { scope: who[scope], code })
-    const held = told.state === 'held' || told.state === 'opened'
-    if (held) turnBack()
-    if (told.state === 'opened' || told.lifted.length > 0) wake()
-    if (blamed === null) failedFirst.forget(pass.id)
-    else failedFirst.remember(pass.id, scopes, told.successes)
-    return { held, scopes, successes: told.successes }
+    if (reported.evidence.held) turnBack()
+    if (reported.state === 'newly_held' || reported.lifted.length > 0) wake()
+    return reported.evidence
   }
 
   function close(): void {
@@ -235,10 +205,6 @@ export function createGate(options: GateOptions): Gate {
   }
 
   return { enter, report, close }
-}
-
-function holdFields({ code, cause }: { code: FailureCode; cause: string }, scope: string) {
-  return { scope, code, ...(cause === '' ? {} : { cause }), todo: FAILURES[code].remedy }
 }
 
 function remove<T>(list: T[], item: T): boolean {

@@ -3,13 +3,13 @@ import { createHash } from 'node:crypto'
 import { readFile as readFileFromDisk } from 'node:fs/promises'
 import type { Log } from '../logging/log.ts'
 
-/** How much later a rotated key is used at most, ms. */
+/** A rotated key is used after this time at most, ms. */
 const FRESH_MS = 1_000
 
 export interface ApiKey {
-  /** null: none could be read so far. */
+  /** null: no key has been read so far. */
   value: string | null
-  /** Tells keys apart in logs and in Redis without giving them away. */
+  /** Distinguishes keys in logs and in Redis without disclosing them. */
   fingerprint: string
 }
 
@@ -22,7 +22,7 @@ export interface KeySettings {
 }
 
 export interface KeyOptions {
-  /** Told of each key that the file held, so that none of them stands in a log. */
+  /** Called with each key read from the file, so that the log can redact it. */
   learned?: (key: string) => void
   readFile?: (path: string) => Promise<string>
   /** performance.now() */
@@ -30,10 +30,10 @@ export interface KeyOptions {
 }
 
 /**
- * The file is read anew when it is asked for, at most once a second: change events miss what Kubernetes does (a directory's
- * symbolic link is swapped), and so do modification times on some file systems. While it cannot be read, is empty or holds
- * no key, the last good key stays in use and the log says so once.
- * @returns a function that gives the key as it is now; never rejects
+ * The file is read again when the key is needed, at most once a second. File events do not show what Kubernetes does (it swaps a
+ * directory's symbolic link), nor do modification times on some file systems. While the file cannot be read or holds no key, the
+ * last good key stays in use, and the log says so once.
+ * @returns a function that returns the current key; never rejects
  */
 export function createKeySource(settings: KeySettings, log: Log, options: KeyOptions = {}): KeySource {
   const { readFile = (path) => readFileFromDisk(path, 'utf8'), now = () => performance.now() } = options
@@ -56,7 +56,7 @@ export function createKeySource(settings: KeySettings, log: Log, options: KeyOpt
     readAtMs = now()
     if (typeof found === 'string') {
       if (trouble !== found)
-        log.error('OPENAI_KEY_FILE is of no use: the last key that was read goes on, if there was one', {
+        log.error('OPENAI_KEY_FILE gives no key: the last key that was read, if any, stays in use', {
           reason: found,
         })
       trouble = found
@@ -81,9 +81,9 @@ export function createKeySource(settings: KeySettings, log: Log, options: KeyOpt
 
 const NO_KEY: ApiKey = { value: null, fingerprint: 'none' }
 
-/** @returns null for a text that cannot be a key: empty, or with characters that no header carries */
+/** @returns null for a text that cannot be a key: empty, or with characters that a header cannot have */
 function parseKey(text: string): ApiKey | null {
-  // trim() removes a byte order mark, too.
+  // trim() also removes a byte order mark.
   const value = text.trim()
   if (!/^[\x21-\x7e]+$/.test(value)) return null
   return { value, fingerprint: createHash('sha256').update(value).digest('hex').slice(0, 12) }

@@ -1,18 +1,18 @@
 /**
- * What an error says, by its codes and by the meaning of its words. Pure.
+ * Finds out what an error means, by its codes and its words. Pure.
  *
- * Not a list of the texts of servers: each meaning is what it speaks of together with what it says of it, near one another, so
- * that a server that nobody here has met is understood as well; in English, and in the words of Russian, Chinese and German
- * servers where a mistake would hold others. Codes count before words: words may quote a resume that speaks of quotas and
- * context windows, so only their beginning counts. What is said in any other way is an unclear rejection, which loses nothing.
+ * This is no list of servers' messages. Each meaning is a subject and a statement near each other, so that the messages of
+ * unknown servers are understood too: in English, and where a mistake would hold other requests, also in Russian, Chinese and
+ * German. Codes count before words. Only the beginning of a message counts, since the rest may quote a resume that mentions
+ * quotas or context windows. Any other message is an unclear rejection, after which the request is asked again.
  */
 import type { FailureCode } from '../errors.ts'
 import type { ErrorBody } from './error-body.ts'
 
-/** What a server quotes comes after what it says. */
-const SAYS_CHARS = 300
+/** Servers state the reason first and quote the request after it. */
+const REASON_CHARS = 300
 
-/** @returns a pattern for `subject` and `says` within one sentence, in either order, or for `whole` */
+/** @returns a pattern for `subject` and `says` within one line, in either order, or for `whole` */
 const near = (subject: string, says: string, whole = '(?!)') =>
   new RegExp(`(?:${subject})[^\\n]{0,120}?(?:${says})|(?:${says})[^\\n]{0,60}?(?:${subject})|${whole}`)
 
@@ -26,12 +26,12 @@ const OVER =
 interface Meaning {
   code: FailureCode
   statuses: readonly number[]
-  /** Of a code or type of the error. */
+  /** A code or type of the error. */
   codes: RegExp
   words: RegExp
 }
 
-/** The first that fits counts. */
+/** The first match counts. */
 const MEANINGS: readonly Meaning[] = [
   {
     code: 'territory',
@@ -41,7 +41,7 @@ const MEANINGS: readonly Meaning[] = [
     words: near(PLACES, NOT_SERVED),
   },
   {
-    // Some gateways turn the minute's surplus away with another status than 429.
+    // Some gateways answer another status than 429 when the limit of a minute is exceeded.
     code: 'rate_limited',
     statuses: [400, 403, 503],
     codes: /rate_?limit|throttl|too_?many_?requests/,
@@ -72,7 +72,7 @@ const MEANINGS: readonly Meaning[] = [
     ),
   },
   {
-    // The model's own words did not become the JSON that was asked for: no fault of the request's.
+    // The model did not write valid JSON; the request is not to blame.
     code: 'unusable_answer',
     statuses: [400, 422, 500],
     codes: /json_validate_failed|failed_generation|output_parse|model_output|tool_use_failed|invalid_model_output/,
@@ -80,7 +80,7 @@ const MEANINGS: readonly Meaning[] = [
       /(?:fail(?:ed|ure) to|could not|cannot|unable to) (?:generate|produce|validate|parse)(?![^\n]{0,40}(?:request|body))[^\n]{0,60}json|(?:generated|produced|model(?:.s)? (?:output|json|response|answer|reply|completion)|(?:output|answer|completion) of the model)[^\n]{0,80}(?:valid|malformed|match|pars)/,
   },
   {
-    // Reasoning models answer 400 when they have thought up to the cap.
+    // Some servers answer 400 when a model's thinking has reached the cap.
     code: 'thought_out',
     statuses: [400],
     codes: /^$/,
@@ -116,17 +116,17 @@ const MEANINGS: readonly Meaning[] = [
   },
 ]
 
-/** A cap of the answer that is itself too large is no text that is. */
+/** An error about a too large cap of the answer is not about a too long text. */
 const ABOUT_THE_CAP = /max_(?:completion_|output_|new_)?tokens|maxoutputtokens|(?:completion|output) tokens/
 const ABOUT_THE_PROMPT = /context|prompt|input|messages?\b|sequence/
 
 const LENGTH_STATUSES: ReadonlySet<number> = new Set([400, 422, 500])
 
-/** @returns what the error says, whatever was asked; null where only its status says something */
+/** @returns what the error means, whatever was asked; null: only its status has a meaning */
 export function meaningOf(status: number, error: ErrorBody): FailureCode | null {
   if (isModeration(status, error)) return 'content_filter'
   if (error.keys.has('failed_generation')) return 'unusable_answer'
-  const said = error.message.slice(0, SAYS_CHARS)
+  const said = error.message.slice(0, REASON_CHARS)
   const possible = MEANINGS.filter(
     ({ statuses, code }) => statuses.includes(status) && isCredible(code, status, error, said),
   )
@@ -135,7 +135,7 @@ export function meaningOf(status: number, error: ErrorBody): FailureCode | null 
   return (byCode ?? possible.find(({ words }) => words.test(said)))?.code ?? null
 }
 
-/** The error lists the reasons for which one text was flagged, as OpenRouter's does: not those for which a field or a key is refused. */
+/** Whether the error lists why the text was flagged, as OpenRouter's does, and not why a field or a key was refused. */
 function isModeration(status: number, { keys, fields, codes, message }: ErrorBody): boolean {
   if ((status !== 403 && status !== 400) || fields.length > 0) return false
   return [...keys].some((key) => REASONS.test(key)) && !ABOUT_THE_KEY.test(`${message} ${codes.join(' ')}`)
@@ -144,16 +144,16 @@ function isModeration(status: number, { keys, fields, codes, message }: ErrorBod
 const REASONS =
   /^(?:flagged\w*|reasons|violations|categories|moderation\w*|content_?filter_?results?|block_?reason|safety_?ratings)$/
 const ABOUT_THE_KEY = /api[ _-]?key|credential|unauthori[sz]ed|authenticat|permission/
-/** Only an error about its length counts the prompt, or names what the model has room for. */
+/** Only an error about the length states the prompt's tokens or the size of the context. */
 const COUNTS = /^(?:n_)?(?:prompt|input)_tokens$|^n_ctx$|^(?:max_)?context_(?:length|size|window)$/
 
 function isCredible(code: FailureCode, status: number, error: ErrorBody, said: string): boolean {
-  // A page of some gateway speaks of the request that it blocks, too.
+  // A gateway's page may mention the request that it blocks.
   if (code === 'content_filter') return error.isJson
   if (code === 'quota' && status === 429) return !isRateLimit(error)
   if (code !== 'too_long') return true
   if (status === 429) return /too large|too long|must be reduced/.test(said)
-  // An outage may speak of anything.
+  // The message of an outage may mention anything.
   if (status === 500) return TOO_LONG_AT_500.test(said)
   return !ABOUT_THE_CAP.test(said) || ABOUT_THE_PROMPT.test(said)
 }
@@ -163,12 +163,12 @@ const TOO_LONG_AT_500 = near(
   'exceed|too (?:long|large|many)|(?:longer|larger|greater) than',
 )
 
-/** One that passes by itself, though its text may speak of plans and billing. */
+/** Whether a 429 passes by itself, even when its text mentions plans and billing. */
 function isRateLimit({ codes, message, retryAfterMs }: ErrorBody): boolean {
   if (codes.includes('rate_limit_exceeded')) return true
   if (codes.some((code) => /insufficient_quota|billing/.test(code))) return false
   if (retryAfterMs !== null || codes.some((code) => code.includes('rate_limit'))) return true
-  // LiteLLM passes a spent account on as throttled.
+  // LiteLLM reports an account without credit as throttled.
   if (codes.some((code) => code.includes('throttl')) && !message.includes('current quota')) return true
   return RATE_LIMIT.test(message)
 }

@@ -1,4 +1,4 @@
-/** One chat completion by the `openai` package, over our own transport. */
+/** Makes one chat completion with the `openai` package, over our own transport. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import OpenAI from 'openai'
 import type { Config } from '../config.ts'
@@ -6,26 +6,26 @@ import type { Body } from './form.ts'
 import type { Question } from './reply.ts'
 import type { Exchange, Transport } from './transport.ts'
 
-/** The package's own limit must never come first: it counts by the wall clock, which may jump. */
+/** The package's time limit uses the wall clock, which may jump, so it must never apply before ours. */
 const PACKAGE_TIMEOUT_MS = 24 * 3_600_000
 const USER_AGENT = 'resume-scoring-worker'
 
-/** A call that is under way. */
+/** A call in flight. */
 interface Call {
   keyInHeaders: Record<string, string>
   question: Pick<Question, 'sendByMs' | 'onSent' | 'signal'>
-  /** null: not ended. */
+  /** null until the exchange has ended. */
   exchange: Exchange | null
 }
 
-/** `parsed`: the completion; null when there is none, or none that is JSON. */
+/** `parsed`: the body of a success as JSON; null when there is none. */
 export type OpenaiCall = (
   keyInHeaders: Record<string, string>,
   body: Body,
   question: Call['question'],
 ) => Promise<{ exchange: Exchange; parsed: unknown }>
 
-/** @returns what makes one HTTP request, without any retry; it rejects for a fault of ours only */
+/** @returns a function that makes one HTTP request, without a retry; it rejects only because of a bug */
 export function createOpenaiCall({
   settings,
   transport,
@@ -34,7 +34,7 @@ export function createOpenaiCall({
   transport: Transport
 }): OpenaiCall {
   const base = splitBaseUrl(settings.baseUrl)
-  // One client for all calls, since making one takes longer than a call of it; its fetch finds here what its call is about.
+  // All calls share one client, because creating one takes longer than a call. Its fetch finds its call here.
   const calls = new AsyncLocalStorage<Call>()
 
   async function fetch(url: string | URL | Request, init?: RequestInit): Promise<Response> {
@@ -55,7 +55,7 @@ export function createOpenaiCall({
     return new TextResponse(exchange.body)
   }
 
-  // The key is not sent: see `requestHeaders`.
+  // This key is never sent: see `requestHeaders`.
   const client = new OpenAI({ ...packageSettings, apiKey: 'none', baseURL: base.url, defaultQuery: base.query, fetch })
 
   return async (keyInHeaders, body, question) => {
@@ -64,7 +64,7 @@ export function createOpenaiCall({
       const parsed: unknown = await calls.run(call, () => client.chat.completions.create(body))
       if (call.exchange !== null) return { exchange: call.exchange, parsed }
     } catch (error) {
-      // No completion, or none that is JSON: what came says the rest.
+      // No completion, or no JSON: the exchange has the details.
       if (call.exchange !== null) return { exchange: call.exchange, parsed: null }
       throw error
     }
@@ -74,18 +74,18 @@ export function createOpenaiCall({
 
 class NoCompletion extends Error {}
 
-/** A text that is there already: a Response's own body is a stream, which costs more than all that the package does with it. */
+/** A Response whose text is known. A usual body is a stream, which costs more than all that the package does with it. */
 class TextResponse extends Response {
   override readonly text: () => Promise<string>
 
   constructor(text: string) {
-    // Some servers name another type; what is no JSON is found out by parsing it.
+    // Always JSON, because some servers name another type for it; parsing shows whether it is.
     super(null, { headers: { 'content-type': 'application/json' } })
     this.text = () => Promise.resolve(text)
   }
 }
 
-/** All that the package would otherwise take from environment variables of its own, or log. */
+/** Settings that the package would otherwise read from its own environment variables, and no logging of its own. */
 const packageSettings = {
   adminAPIKey: null,
   organization: null,
@@ -96,7 +96,7 @@ const packageSettings = {
   logLevel: 'off',
 } as const
 
-/** Instead of the package's own headers: OPENAI_CUSTOM_HEADERS would change those. */
+/** Replace the package's own headers, which OPENAI_CUSTOM_HEADERS could change. */
 const requestHeaders = {
   'content-type': 'application/json',
   accept: 'application/json',
@@ -104,7 +104,7 @@ const requestHeaders = {
   'user-agent': USER_AGENT,
 }
 
-/** Azure's older addresses end in `?api-version=...`; the package takes a query apart from the base. */
+/** Azure's older addresses end in `?api-version=...`, and the package expects the query separately. */
 function splitBaseUrl(baseUrl: string): { url: string; query: Record<string, string> } {
   const url = new URL(baseUrl)
   const query = Object.fromEntries(url.searchParams)

@@ -1,13 +1,13 @@
-/** What passes between the pipeline and the provider. */
+/** The questions that the pipeline asks, and the provider's replies. */
 import type { RateHeaders } from '../budget/rate-headers.ts'
 import type { FailureCode } from '../errors.ts'
 import type { Content } from './form.ts'
 import type { Trial } from './trial.ts'
 
 export interface Question extends Content {
-  /** What earlier calls of this request taught of the form that the server takes; null for its first. */
+  /** What the request's earlier calls found out about the form; null before its first. */
   trial: Trial | null
-  /** The request's first byte is written before this, on performance.now()'s clock, or never. */
+  /** After this time, on performance.now()'s clock, the request is not sent any more. */
   sendByMs: number
   /** Called right before the request's first byte is written. */
   onSent?: () => void
@@ -21,12 +21,12 @@ export interface Usage {
   totalTokens: number
 }
 
-/** What the provider said, of use to the budget and the gate whatever the outcome. */
+/** What the budget and the gate need of every reply. */
 export interface Said {
-  /** null: not told, so the estimate stands. Zero of a request that was turned away before any work. */
+  /** null: unknown, so the estimate stands. Zero for a request that was turned away before any work. */
   usage: Usage | null
   limits: RateHeaders
-  /** Of the key that the call was made with. */
+  /** Fingerprint of the key that the call was made with. */
   keyFingerprint: string
 }
 
@@ -36,14 +36,14 @@ export type Reply =
       kind: 'failure'
       code: FailureCode
       retryAfterMs: number | null
-      /** For the log: status, codes and names of fields only, never the provider's own words. */
+      /** For the log: status, codes and names of fields only, never the provider's own texts. */
       detail: string
       /** false: no byte of the request was written, so nothing can have been billed. */
       sent: boolean
-      /** How to ask again after a refused form or a cap that the thinking used up; null: no other way is left, or needed. */
+      /** How to ask again after a refused form or a used-up cap; null: that is impossible or not needed. */
       next: Trial | null
     } & Said)
-  /** `sendByMs` had passed; nothing was written, and the connection is ready for the next call. */
+  /** `sendByMs` had passed: nothing was written, and the connection is ready for the next call. */
   | { kind: 'not_sent' }
-  /** `sent`: the provider may bill it. */
+  /** `sent`: the provider may bill the call. */
   | { kind: 'aborted'; sent: boolean }

@@ -1,4 +1,4 @@
-/** SOCKS5 proxies: undici's own agent for them is experimental and has no limits of ours. */
+/** Connects through SOCKS5 proxies. undici's own agent for them is experimental and does not apply our time limits. */
 import type { SocksProxy } from 'socks'
 import { SocksClient } from 'socks'
 import { buildConnector } from 'undici'
@@ -8,9 +8,9 @@ const DEFAULT_PORT = 1080
 export const isSocks = (proxyUrl: string): boolean => /^socks5h?:/i.test(proxyUrl)
 
 /**
- * @param proxyUrl `socks5://`, with or without credentials; names are resolved by the proxy, as with `socks5h://`, since the
- *   names that this machine asks for would tell where it goes
- * @param timeoutMs for the tunnel, and for TLS within it, each
+ * @param proxyUrl `socks5://`, with or without credentials. As with `socks5h://`, the proxy resolves host names: a DNS query of
+ *   this machine would disclose where it connects to
+ * @param timeoutMs for the tunnel and for TLS within it, each
  * @returns a connector for undici
  */
 export function socksConnector(proxyUrl: string, timeoutMs: number): buildConnector.connector {
@@ -35,10 +35,10 @@ export function socksConnector(proxyUrl: string, timeoutMs: number): buildConnec
   }
 }
 
-/** An IPv6 address as sockets want it. */
+/** @returns an IPv6 address without brackets, as sockets expect it */
 const unbracketed = (host: string) => host.replace(/^\[(.*)\]$/, '$1')
 
-/** What a proxy says that does not want us, as against one that cannot reach the provider. */
+/** Errors of a proxy that refuses this client, as opposed to one that cannot reach the provider. */
 const REFUSED = /^Socks5 Authentication failed|no accepted authentication type|rejected connection - NotAllowed/
 
 export const isSocksRefusal = ({ message }: Error): boolean => REFUSED.test(message)

@@ -1,16 +1,16 @@
 /**
- * Estimates how many tokens a prompt will be billed as. Not by a tokenizer: BPE needs seconds for texts that are made for it,
- * and has to be the model's own. Instead runs of characters are counted by their kind, with weights that err high by some
- * percent for OpenAI's o200k_base (gpt-4o and all later ones) on resumes, and the sum is corrected by what was billed before.
- * A text made to cost more than it looks (random letters) is billed up to four times its estimate: that is settled as a debt.
+ * Estimates how many tokens a prompt will be billed as. A tokenizer would have to be the model's own, and BPE takes seconds for
+ * texts that are crafted against it. Instead, runs of characters are weighted by their kind, and the sum is corrected by what was
+ * billed before. For resumes and OpenAI's o200k_base (gpt-4o and later), the weights are some percent too high. A text that is
+ * crafted to cost more (random letters) is billed up to four times its estimate: the budget settles that as a debt.
  */
 import type { Question } from './reply.ts'
 import { remember } from '../lib/remember.ts'
 
 /** The parts of a question that are billed as its prompt. */
-type Prompt = Pick<Question, 'messages' | 'schema'>
+type PromptParts = Pick<Question, 'messages' | 'schema'>
 
-/** The script that a prompt is mostly written in. Errors differ by it: other tokenizers know less Russian than English. */
+/** The script of most of a prompt. Estimates are corrected for each, since other tokenizers know less Russian than English. */
 export type Writing = 'latin' | 'cyrillic' | 'other'
 
 export interface Estimate {
@@ -21,7 +21,7 @@ export interface Estimate {
   writing: Writing
 }
 
-/** What billed usage told: billed tokens per raw one. */
+/** Billed tokens for each raw token. */
 export interface Ratio {
   mean: number
   /** Mean absolute deviation. */
@@ -64,26 +64,26 @@ function kindOf(code: number): number {
   return code >= 0x2e80 ? WIDE : LETTER
 }
 
-/** Of each UTF-16 unit. */
+/** The kind of each UTF-16 code unit. */
 const kinds = Uint8Array.from({ length: 65_536 }, (_, code) => kindOf(code))
 
-/** Tokens of a run of `length` characters of one kind; `next` begins with the run after it. Measured on o200k_base. */
+/** @returns the tokens of a run of characters of one kind, measured on o200k_base */
 function costOf(kind: number, length: number, nextIsDigit: boolean): number {
   switch (kind) {
     case SPACE:
-      // One space belongs to the word that follows, but not to a number.
+      // A single space is part of the next word's token, but not of a number's.
       return length > 1 ? 1 + length / 64 : nextIsDigit ? 1 : 0
     case LINE:
       return 1 + length / 32
     case LOWER:
-      // Words are one token up to eight letters or so; beyond sixteen it is none of a language.
+      // A word of up to about eight letters is one token; more than sixteen letters are no word of a language.
       return length <= 16 ? 1 + Math.max(0, length - 7) * 0.12 : length / 2
     case UPPER:
       return 1 + Math.max(0, length - 4) * 0.25
     case DIGIT:
       return Math.ceil(length / 3)
     case SIGN:
-      // Longer runs are mostly lines of one character.
+      // Longer runs are mostly one repeated character, such as a line of dashes.
       return length <= 3 ? length * 0.85 : 2.5 + Math.min(length - 3, 64) / 4 + Math.max(0, length - 67) / 32
     case CYRILLIC:
       return length <= 24 ? 1.05 + Math.max(0, length - 3) * 0.2 : length / 2
@@ -100,7 +100,7 @@ function costOf(kind: number, length: number, nextIsDigit: boolean): number {
 
 type Costs = Float64Array
 
-/** @returns the tokens of a text by the kind of its characters */
+/** @returns the tokens of a text for each kind of character */
 function count(text: string): Costs {
   const costs = new Float64Array(HALF + 1)
   let start = 0
@@ -108,7 +108,7 @@ function count(text: string): Costs {
   for (let i = 1; i <= text.length; i += 1) {
     const next = i < text.length ? (kinds[text.charCodeAt(i)] ?? SPACE) : -1
     if (next === kind) continue
-    // A capital letter counts with its word.
+    // A capital letter belongs to the word that it begins.
     if (!(kind === UPPER && next === LOWER && i - start === 1)) {
       costs[kind] = (costs[kind] ?? 0) + costOf(kind, i - start, next === DIGIT)
       start = i
@@ -119,8 +119,7 @@ function count(text: string): Costs {
 }
 
 /** Instructions and schema are the same in all prompts of a configuration, so they are counted once. */
-const MAX_KNOWN = 8
-const countOnce = remember(count, MAX_KNOWN)
+const countOnce = remember(count, { most: 8, maxChars: Infinity })
 
 const schemaTexts = new WeakMap<object, string>()
 
@@ -133,11 +132,11 @@ function textOf(schema: { schema: object }): string {
   return text
 }
 
-/** What the chat format adds to each message and to the whole. */
+/** Tokens that the chat format adds to each message and to the whole prompt. */
 const PER_MESSAGE = 4
 const PER_PROMPT = 3
 
-function measure({ messages, schema }: Prompt): { raw: number; writing: Writing } {
+function measure({ messages, schema }: PromptParts): { raw: number; writing: Writing } {
   const parts = messages.map(({ role, content }) => (role === 'system' ? countOnce(content) : count(content)))
   if (schema !== null) parts.push(countOnce(textOf(schema)))
   const sum = (...of: number[]) =>
@@ -149,34 +148,36 @@ function measure({ messages, schema }: Prompt): { raw: number; writing: Writing 
   return { raw, writing: other > cyrillic + latin ? 'other' : cyrillic > latin ? 'cyrillic' : 'latin' }
 }
 
-/** Models of OpenAI whose tokenizer the weights are made for. */
+/** The models whose tokenizer the weights were measured on. */
 const O200K = /^(?:chatgpt-4o|gpt-4o|gpt-4\.[15]|gpt-[5-9]|o\d)/
 const FIRST_FACTOR: Record<Writing, number> = { latin: 1.05, cyrillic: 1.08, other: 1.2 }
-/** Older and foreign tokenizers need up to twice the tokens for Russian. */
+/** Other tokenizers need up to twice as many tokens for Russian. */
 const FIRST_FACTOR_UNKNOWN: Record<Writing, number> = { latin: 1.2, cyrillic: 1.8, other: 2 }
 
 /** The estimate is this many mean deviations above the mean. */
 const DEVIATIONS = 3
-/** How many of the last prompts the ratio is learned from. */
+/** About how many recent prompts the ratio is averaged over. */
 const MEMORY = 16
-/** The bounds of a ratio that one prompt may teach, whatever the server bills. */
+/** The bounds of a ratio that is learned from one prompt, whatever the server bills. */
 const RATIO_MIN = 0.2
 const RATIO_MAX = 6
 
-/** A prompt that was billed as less than this share of its usual tokens was cut; before and after the tokenizer is known. */
+/** A prompt that was billed as less than this share of its expected tokens was cut off by the server. */
 const CUT_BELOW = 0.5
+/** The same once the ratio was learned from `KNOWN_AFTER` prompts. */
 const CUT_BELOW_KNOWN = 0.7
 const KNOWN_AFTER = 4
 
 const bound = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value))
 
-function update(known: Ratio | undefined, told: number): Ratio {
+function update(known: Ratio | undefined, billed: number): Ratio {
   if (known === undefined) {
-    const mean = bound(told, RATIO_MIN, RATIO_MAX)
+    const mean = bound(billed, RATIO_MIN, RATIO_MAX)
     return { mean, deviation: mean * 0.05, count: 1 }
   }
-  // One odd text must not raise the estimates of all others for long.
-  const ratio = known.count < 4 ? bound(told, RATIO_MIN, RATIO_MAX) : bound(told, known.mean / 1.5, known.mean * 1.5)
+  // One unusual text must not raise the estimates of all others for long.
+  const ratio =
+    known.count < 4 ? bound(billed, RATIO_MIN, RATIO_MAX) : bound(billed, known.mean / 1.5, known.mean * 1.5)
   const weight = Math.max(1 / (known.count + 1), 1 / MEMORY)
   const mean = known.mean + weight * (ratio - known.mean)
   const deviation = known.deviation + weight * (Math.abs(ratio - known.mean) - known.deviation)
@@ -184,30 +185,30 @@ function update(known: Ratio | undefined, told: number): Ratio {
 }
 
 /**
- * @param model as configured: what is known of its tokenizer before the first answer
- * @param learned by an earlier estimator of this model
+ * @param model as configured: its name decides the first estimates
+ * @param learned ratios of an earlier estimator for this model
  */
 export function createTokenEstimator(model: string, learned: Learned = {}) {
   const ratios: Learned = { ...learned }
   const first = O200K.test(model) ? FIRST_FACTOR : FIRST_FACTOR_UNKNOWN
 
-  /** Takes some 10 ms for a million characters of whatever kind. */
-  function estimate(prompt: Prompt): Estimate {
+  /** Takes about 10 ms for a million characters of any kind. */
+  function estimate(prompt: PromptParts): Estimate {
     const { raw, writing } = measure(prompt)
     const ratio = ratios[writing]
     const factor = ratio === undefined ? first[writing] : ratio.mean + DEVIATIONS * ratio.deviation
     return { tokens: Math.ceil(raw * factor), raw, writing }
   }
 
-  /** @param promptTokens as billed; what is no positive number teaches nothing */
+  /** @param promptTokens as billed; ignored unless positive */
   function learn({ raw, writing }: Estimate, promptTokens: number): void {
     if (!Number.isFinite(promptTokens) || promptTokens <= 0) return
     ratios[writing] = update(ratios[writing], promptTokens / raw)
   }
 
   /**
-   * Whether a prompt was billed as so much less than it is that the server must have cut it off, as some do without a word.
-   * Texts and tokenizers make up for less of a difference than this.
+   * Whether so few tokens were billed that the server must have cut the prompt off, as some do without an error. Texts and
+   * tokenizers alone do not differ by that much.
    */
   function isCut({ raw, writing }: Estimate, promptTokens: number): boolean {
     const { mean, count } = ratios[writing] ?? { mean: 1, count: 0 }

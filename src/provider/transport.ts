@@ -1,28 +1,29 @@
-/** One HTTP exchange on undici: the one place that opens connections to the provider. */
+/** HTTP exchanges over undici. No other file opens connections to the provider. */
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { Agent, Pool, ProxyAgent } from 'undici'
 import { isSocks, socksConnector } from './socks.ts'
 
-/** For TCP, TLS and the proxy's tunnel each; longer ones are outages, not slow answers. */
+/** Limit for TCP, TLS and the proxy's tunnel, each. A connection that takes longer is an outage, not a slow answer. */
 const CONNECT_TIMEOUT_MS = 10_000
 /**
- * An idle connection lives so long, unless the server announces less: longer than the gap between two calls at one a minute,
- * so that not every call needs a new one, and shorter than the 5 minutes after which gateways forget a connection.
+ * How long an idle connection is kept, unless the server announces less: more than the gap between calls at one a minute, so that
+ * not every call needs a new one, and less than the 5 minutes after which gateways drop a connection.
  */
 const IDLE_MS = 65_000
-/** The largest answer that is read, bytes. One of a few thousand tokens has some 20 KB. */
+/** Larger answers are cut off, bytes. An answer of a few thousand tokens has some 20 KB. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
-/** A time limit that is noticed this late passed while the process stood still. What arrived meanwhile is read first, for so long. */
+/** A timer that fires this late shows that the process was blocked or frozen. */
 const STALL_MS = 50
+/** After such a stall, an answer that has arrived in the meantime may still be read for this long. */
 const READ_WITHIN_MS = 250
 
 export interface Send {
   url: URL
   headers: Record<string, string>
   body: string
-  /** On performance.now()'s clock, compared when a connection is ready, right before the first byte is written. */
+  /** On performance.now()'s clock; checked once a connection is ready, right before the first byte is written. */
   sendByMs: number
   /** Called right before the first byte is written. */
   onSent?: (() => void) | undefined
@@ -33,7 +34,7 @@ export interface Send {
 
 export type Fetch = Pick<Send, 'url' | 'headers' | 'timeoutMs' | 'signal'>
 
-/** How an exchange ended; `sent`: at least a part of the request may have reached the provider. */
+/** How an exchange ended. `sent`: a part of the request may have reached the provider. */
 export type Exchange =
   | { kind: 'answered'; status: number; headers: Record<string, string>; body: string }
   | { kind: 'not_sent' }
@@ -43,11 +44,11 @@ export type Exchange =
   | { kind: 'broken'; sent: boolean; error: Error }
 
 export interface Transport {
-  /** Posts once: no retry, no redirect, no other way than the proxy if there is one. Never rejects. */
+  /** Posts once, without retry or redirect, and only through the proxy if there is one. Never rejects. */
   post(send: Send): Promise<Exchange>
   /** Gets in the same way. Never rejects. */
   get(fetch: Fetch): Promise<Exchange>
-  /** Cuts all connections. */
+  /** Closes all connections at once. */
   close(): Promise<void>
 }
 
@@ -62,13 +63,13 @@ export function createTransport(proxyUrl: string | null): Transport {
 }
 
 const poolOptions = {
-  // One connection per call in flight, so that one that stalls stalls no other.
+  // One connection per call in flight, so that a stalled one does not stall others.
   allowH2: false,
   pipelining: 1,
   connectTimeout: CONNECT_TIMEOUT_MS,
   keepAliveTimeout: IDLE_MS,
   keepAliveMaxTimeout: IDLE_MS,
-  // exchange() limits the whole exchange.
+  // No limits here: exchange() limits the whole exchange.
   headersTimeout: 0,
   bodyTimeout: 0,
 }
@@ -79,14 +80,14 @@ function dispatcherFor(uri: string | null): Dispatcher {
   return new ProxyAgent({
     ...poolOptions,
     uri,
-    // ProxyAgent does not hand its options on to these two. The first asks the proxy for tunnels, and only for those.
+    // ProxyAgent does not pass its options on to these two. The first only asks the proxy for tunnels.
     clientFactory: (origin, options) =>
       new Pool(origin, { ...options, ...poolOptions, headersTimeout: CONNECT_TIMEOUT_MS }),
     factory: (origin, options: object) => new Pool(origin, { ...options, ...poolOptions }),
   })
 }
 
-/** Stops undici before it writes; thrown, not aborted, since an abort would close the connection. */
+/** Thrown to stop undici before it writes. Aborting instead would close the connection. */
 class NotWanted extends Error {}
 
 function exchange(dispatcher: Dispatcher, method: 'GET' | 'POST', send: Send): Promise<Exchange> {
@@ -106,7 +107,7 @@ function exchange(dispatcher: Dispatcher, method: 'GET' | 'POST', send: Send): P
   const onAbort = () => finish({ kind: 'aborted', sent })
   const dueMs = performance.now() + send.timeoutMs
   const giveUp = () => finish({ kind: 'timeout', sent })
-  // After a stall Node runs timers first, while a paid answer that came in time may still be unread.
+  // After a stall, Node runs timers before it reads sockets, where a paid answer may wait that came in time.
   const onTime = () => {
     if (performance.now() < dueMs + STALL_MS) giveUp()
     else timer = setTimeout(giveUp, READ_WITHIN_MS)
@@ -161,7 +162,7 @@ function exchange(dispatcher: Dispatcher, method: 'GET' | 'POST', send: Send): P
 
 type Decode = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>
 
-/** The standard's `deflate` has zlib's header and checksum. Some servers leave both out. */
+/** Standard `deflate` has zlib's header and checksum, which some servers leave out. */
 const inflateEither: Decode = async (body, options) => {
   try {
     return await promisify(inflate)(body, options)
@@ -171,14 +172,14 @@ const inflateEither: Decode = async (body, options) => {
   }
 }
 
-/** Without a checksum a plain text may look like a short stream: only what is one to its last byte is taken for it. */
+/** Without a checksum, a plain text may begin like a stream, so the stream must end with the last byte. */
 function wholeRaw(body: Buffer, options: { maxOutputLength: number }): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   inflateRaw(body, { ...options, info: true }, (error, result) => {
     if (error !== null) return reject(error)
     const { buffer, engine } = result as unknown as { buffer: Buffer; engine: { bytesWritten: number } }
     if (engine.bytesWritten === body.length) resolve(buffer)
-    else reject(new Error('no deflate stream'))
+    else reject(new Error('not a deflate stream'))
   })
   return promise
 }
@@ -192,7 +193,8 @@ const DECODERS = new Map<string, Decode>([
 ])
 
 /**
- * Some gateways compress although `identity` was asked for. What cannot be decoded stays as it came: it is no JSON.
+ * Some gateways compress although the request asks for `identity`. A body that cannot be decoded is returned as received; it is no
+ * JSON then.
  * @returns null for an answer that is too big once it is decoded
  */
 async function decoded(body: Buffer, encoding = ''): Promise<Buffer | null> {
@@ -210,7 +212,7 @@ async function decoded(body: Buffer, encoding = ''): Promise<Buffer | null> {
   return plain
 }
 
-/** @returns the headers by lower-case name; of a header that came several times, the first */
+/** @returns the headers by lower-case name; of a repeated header, the first */
 function plainHeaders(fields: Record<string, string | string[] | undefined>): Record<string, string> {
   const plain: Record<string, string> = {}
   for (const [name, value] of Object.entries(fields)) {

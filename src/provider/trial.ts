@@ -1,57 +1,61 @@
 /**
- * How one request finds the form that a server takes, within three calls: the first in the form that the fleet knows, the second
- * without what was refused (in the plainest form, when the server does not say what), the third in the barest form. A fourth is
- * made only where that one's name of the cap is refused. Pure: a trial travels with its request. What was refused by name is
- * given up for good once the server takes the request; what else the barest form leaves out is tried again by the next request.
+ * Finds the form that a server accepts within three calls of one request: the first in the form that the fleet knows, the second
+ * without the refused part (in the plainest form, when the server names no part), the third in the barest form. A fourth call is
+ * made only if the server then refuses the name of the cap. Pure: a trial travels with its request.
+ *
+ * Once the server accepts the request, parts that it refused by name are left out for good. What else the barest form left out,
+ * the next request tries again.
  */
 import type { AnswerSchema, Form } from './form.ts'
 import { barest, further, plainest, without } from './form.ts'
-import type { Refusal } from './refusals.ts'
+import type { RefusedPart } from './refused-parts.ts'
 
 export interface Trial {
-  /** Without what this request was refused so far, and with the cap that it needs. */
+  /** Without what the server has refused to this request, and with the cap that it needs. */
   form: Form
-  refusals: number
-  /** See adaptations.ts: what the fleet knew when this request was first asked. */
+  /** How many calls of this request were refused for their form. */
+  refusedCalls: number
+  /** When this request was first asked; see adaptations.ts. */
   era: number
-  /** The server refused one name of the cap to this request: it keeps the other one, whatever the fleet uses. */
+  /** The server refused this request for one name of the cap: it keeps the other name, whatever the fleet uses. */
   capRefused: boolean
-  /** The server did not say what it refuses: the plainest form is all that is known to work. */
+  /** The server did not say what it refuses: the request uses the plainest form. */
   unnamed: boolean
-  /** The cap of the answer was raised for a model that thinks. */
+  /** The cap of the answer was raised for a model that thinks first. */
   raised: boolean
 }
 
-/** After this many refusals of one request, it gives up every part that can be given up. */
-const REFUSALS_BEFORE_BAREST = 2
-/** By what factor a cap that was too small for a model's thinking is raised at a time, and at most, from the setting's. */
+/** After this many refused calls, a request leaves out every part that can be left out. */
+const REFUSED_CALLS_BEFORE_BAREST = 2
+/** By what factor a cap that a model's thinking used up is raised each time. */
 const RAISE = 4
-const MOST_RAISE = 16
+/** The largest cap, as a multiple of the setting's. */
+const MAX_RAISE = 16
 
-/** @returns the trial of a request that was not asked yet */
+/** @returns the trial of a request that has not been asked yet */
 export const firstTrial = (form: Form, era: number): Trial => ({
   form,
   era,
-  refusals: 0,
+  refusedCalls: 0,
   capRefused: false,
   unnamed: false,
   raised: false,
 })
 
-/** @returns what is known of the form that the server takes: by this request's calls and, meanwhile, by others */
+/** @returns the form that the server accepts, as far as this request and, meanwhile, the fleet have found out */
 export function knownForm(fleet: Form, { form, capRefused }: Trial): Form {
   return { ...further(fleet, form), cap: capRefused ? form.cap : fleet.cap }
 }
 
-/** @returns whether the request gives up all that it can */
-export const isBarest = ({ refusals }: Trial): boolean => refusals >= REFUSALS_BEFORE_BAREST
+/** @returns whether the request leaves out all that it can */
+export const isBarest = ({ refusedCalls }: Trial): boolean => refusedCalls >= REFUSED_CALLS_BEFORE_BAREST
 
-/** @returns whether the request is sent in the plainest form now, or in the barest */
+/** @returns whether the request is now sent in the plainest or the barest form */
 export const isPlain = (trial: Trial): boolean => trial.unnamed || isBarest(trial)
 
 /**
- * @param likelyCap the name of the cap that the server is likeliest to know; null: not better known than the one in use
- * @returns the form in which the request is sent now
+ * @param likelyCap the name of the cap that the server most likely knows; null: unknown, so the current name stays
+ * @returns the form in which to send the request now
  */
 export function sentForm(known: Form, trial: Trial, likelyCap: Form['cap'] | null): Form {
   if (!isPlain(trial)) return known
@@ -59,32 +63,31 @@ export function sentForm(known: Form, trial: Trial, likelyCap: Form['cap'] | nul
   return { ...form, cap: trial.capRefused ? known.cap : (likelyCap ?? known.cap) }
 }
 
-/** @param sent the form that was refused */
+/** @param sent the form that was refused @returns the next trial, without the refused parts */
 export function afterRefusal(
   trial: Trial,
   known: Form,
   sent: Form,
-  refused: readonly Refusal[],
+  refused: readonly RefusedPart[],
   schema: AnswerSchema,
 ): Trial {
   const base = refused.includes('cap') ? { ...known, cap: sent.cap } : known
-  const refusals = trial.refusals + 1
   return {
     ...trial,
     form: refused.reduce((form, part) => without(form, part, schema), base),
-    refusals,
+    refusedCalls: trial.refusedCalls + 1,
     capRefused: trial.capRefused || refused.includes('cap'),
     unnamed: trial.unnamed || refused.includes('unnamed'),
   }
 }
 
 /**
- * @returns the form that the fleet is to use now that the server took the request; the cap that it needs is the caller's to add
+ * @returns the form that the fleet should use now that the server has accepted the request; the caller adds the cap
  */
 export const learnedForm = (known: Form, sent: Form, { unnamed }: Trial): Form => (unnamed ? sent : known)
 
-/** @returns the trial with a larger cap; null when it is as large as it may become */
+/** @returns the trial with a larger cap; null: the cap is already the largest allowed */
 export function afterThinking(trial: Trial, known: Form, cap: number, configuredCap: number): Trial | null {
-  const capTokens = Math.min(cap * RAISE, configuredCap * MOST_RAISE)
+  const capTokens = Math.min(cap * RAISE, configuredCap * MAX_RAISE)
   return capTokens <= cap ? null : { ...trial, form: { ...known, capTokens }, raised: true }
 }

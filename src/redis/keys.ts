@@ -16,7 +16,7 @@
  * | `cache:{hash}` | string | RESULT_CACHE_TTL_SECONDS | the published fields of an earlier result, and why it got its score |
  * | `adaptation:{server}:{model}` | string, JSON | 30 days from when it was learned: after that the server is asked once more for all that it refused, as it may have been renewed | the form of requests that this server takes, see provider/form.ts |
  * | `reviews` | sorted set by ms since the epoch | 3 days after the last | ids of results that a person should look at, at most 100 |
- * | `token_ratio:{model}` | hash | 30 days | what the token estimate learned from billed usage |
+ * | `token_ratio:{model}` | hash | 30 days | the learned ratios of billed to estimated tokens |
  */
 export function redisKeys(prefix: string) {
   // Escaped, so that a prefix such as `a*:` does not match foreign keys when it is used in a pattern.

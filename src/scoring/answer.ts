@@ -1,7 +1,7 @@
 /** The answer that the model is made to give: its schema, and the reading of what it gave. */
 import { z } from 'zod'
 import type { Log } from '../logging/log.ts'
-import type { Reading } from '../provider/find-answer.ts'
+import type { AnswerSearch } from '../provider/find-answer.ts'
 import { findAnswer } from '../provider/find-answer.ts'
 
 export const SCHEMA_NAME = 'resume_score'
@@ -51,7 +51,7 @@ export const answerSchema: Record<string, unknown> = object({
   recommendation: { type: 'string' },
 })
 
-export type Interpretation = Reading<ModelAnswer>
+export type Interpretation = AnswerSearch<ModelAnswer>
 
 /**
  * Reads an answer: the object is looked for wherever it stands (find-answer.ts), and keys unknown to the schema are ignored. A

@@ -17,7 +17,7 @@ import { digestFields } from './text-key.ts'
 import { verdictOf } from './verify.ts'
 
 /** To be raised when the verification changes, so that results of the old one are not taken over. */
-const RULES = 'rules-3'
+const RULES = 'rules-4'
 
 /** What besides the texts decides a result. */
 export interface CacheSettings {

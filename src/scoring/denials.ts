@@ -3,68 +3,19 @@
  * Russian and English and no subject: the clause names what is required, and its negation stands where it denies just that ("X нет",
  * "нет опыта с X", "X не делал", "no X", "X: none", "never did X"). Everything else is the model's to judge.
  */
+import { clausesOf, CONTEXT_CHARS, MAX_CHARS, NEGATION, passageOf, within } from './clauses.ts'
 import type { Subject } from './relatedness.ts'
 import type { Span } from './spans.ts'
 
-/** How far around the quote its clause may reach, in UTF-16 units. */
-const CONTEXT_CHARS = 120
-/** How much of a quote is held against its requirement, in UTF-16 units: an honest one has some 150. */
-export const MAX_CHARS = 1_000
-
-const within = (pattern: string) => new RegExp(`(?<!\\p{L})(?:${pattern})(?!\\p{L})`, 'u')
 const words = (text: string) => text.split(' ')
 
-const NEGATION = "не|нет|отсутству[ею]т|no|not|never|none|cannot|[a-z]+n['’]t"
 const NEGATIVE = within(NEGATION)
-/** Beside one of these a negation may affirm: "не только", "дня не работал без Excel". */
-const AMBIGUOUS = within('только|лишь|кроме|просто|only|just|without|except|но и')
-
-/** Ends a sentence. The end of a line does not where the text goes on in small letters. */
-const SENTENCE_END = '[!?;•<>]|(?<!(?<!\\p{L})[Nn]o)\\.(?=\\s|$)|\\n(?=\\s*(?:[^\\s\\p{Ll}]|$))'
-/**
- * Ends a clause. A comma within a number does not, nor the end of a long line that goes on in small letters, nor a dash or a colon
- * before a negation, which has its subject there: "Terraform — нет".
- */
-const CLAUSE_END = [
-  SENTENCE_END,
-  ',(?!\\d)(?=\\s|$)',
-  `(?<=:|\\s[-–—])(?=\\s)(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?(?:${NEGATION})(?!\\p{L}))`,
-  '(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])(?=\\s)',
-  '(?<!\\n[^\\n]{40,})\\n',
-  '\\s(?=(?:а|но|зато|but)\\s)',
-].join('|')
-const [SENTENCE_ENDS, CLAUSE_ENDS] = [new RegExp(SENTENCE_END, 'u'), new RegExp(CLAUSE_END, 'u')]
-
-const plain = (text: string) => text.toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
-
-/** The quote and what stands around it in its sentence, in small letters. */
-interface Passage {
-  before: string
-  quote: string
-  after: string
-}
-
-function passageOf(source: string, { start, end }: Span): Passage {
-  const before =
-    source
-      .slice(Math.max(0, start - CONTEXT_CHARS), start)
-      .split(SENTENCE_ENDS)
-      .at(-1) ?? ''
-  const after = source.slice(end, end + CONTEXT_CHARS).split(SENTENCE_ENDS, 1)[0] ?? ''
-  return {
-    before: plain(before),
-    quote: plain(source.slice(start, Math.min(end, start + MAX_CHARS))),
-    after: plain(after),
-  }
-}
-
-/** @returns the clauses that the quote stands in, whole; and what follows the last one */
-function clausesOf({ before, quote, after }: Passage): { clauses: string[]; rest: string } {
-  const own = after.split(CLAUSE_ENDS, 1)[0] ?? ''
-  const text = (`\n${before}`.split(CLAUSE_ENDS).at(-1) ?? '') + quote + own
-  const clauses = text.split(CLAUSE_ENDS).map((clause) => clause.trim())
-  return { clauses: clauses.filter((clause) => clause !== ''), rest: after.slice(own.length) }
-}
+/** Beside one of these a negation may affirm, or deny only a bound or a time: "не только", "not more than", "не работал бы", "до 2021". */
+const AMBIGUOUS = within(
+  "только|лишь|кроме|просто|бы|но и|до (?:19|20)\\d\\d|only|just|without|except|than|had not|hadn't|(?:before|until) (?:19|20)\\d\\d",
+)
+/** Somebody is left out of a denial: "Никто, кроме меня, не вёл сайт". */
+const EXCEPT = within('кроме|помимо|except|besides')
 
 /** The absence of something is required: a denial proves it. */
 const ABSENCE = within(
@@ -74,6 +25,9 @@ const ABSENCE = within(
 const WISH_WANTED = within(
   'желани\\p{L}*|готовност\\p{L}*|готов\\p{L}*|студент\\p{L}*|учащ\\p{L}*|обуча\\p{L}*|не(?:о|за)конч\\p{L}*|student\\p{L}*|trainee\\p{L}*|стремлени\\p{L}*|мотиваци\\p{L}*|интерес\\p{L}*|want\\p{L}*|will\\p{L}*|desire|interest\\p{L}*|ready|readiness|motivat\\p{L}*',
 )
+
+/** Readiness is required: experience need not be there. */
+const READINESS = within('готов\\p{L}*|willing\\p{L}*|ready|readiness')
 
 const PREPOSITIONS = new Set(
   words('с со к ко в во на по о об обо от до из для при у за над под про with in of on for to at by about'),
@@ -89,7 +43,7 @@ const MASTERY =
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 /** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 const HARM =
-  /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|problem|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid)/
+  /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|problem|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|ceas|defect)/
 
 const NOT = /^(?:не|not|never|cannot|\p{L}+n't)$/u
 const NONE = /^(?:нет|отсутству[ею]т|no|none)$/
@@ -97,6 +51,19 @@ const HAD = /^(?:име[еюл]|был[аио]?$|have$|has$|had$|own$)/
 /** A Russian verb or short participle by its ending: "работал", "шью", "сдан". Nouns that end so are rare after "не". */
 const VERB =
   /^готов|^знаком[аы]?$|^мо[еия]$|(?:[аеиуыюя]л[аои]?|[аеиуюя](?:шь|т|те)|[еи]м|[юу]|ть|чь|ти)(?:ся|сь)?$|(?<!^од)(?:[аеи]н|[аяиы]т)[аоы]?$/
+/** A thing is the subject, or nobody is named: "просрочена", "требуется", "истекло", "отбирали". */
+const OF_THING = /(?:[аеи]н|[аяиы]т)[аоы]?$|(?:л[аои]?|[еиуюя]т)с[яь]$|л[ои]$/
+/** What one does with a thing or a skill, and how one comes by it. A thing that has not come to harm ("не просрочена") is there. */
+const GAINS = new RegExp(
+  `^(?:${[
+    '(?:по|ис|при|про|за|вы|от|до|из|на|об|о|с|у|во)?(?:работ|дела|бра|зна|уч[аеи]|ве[дсл]|води|владе|польз|мен|ним|ход|йд|й[дт]|луч|да[лнтвю]|дан|сво|сваи|им[ае]|кры|форм|кон[чь]|верш|тренир|сталк|каса|стажир|аттест|сертифиц|чит|пис|держ|служ|став)',
+    '(?:had?|have|kn[eo]w|work|do$|did|done|doing|h[eo]ld|touch|tr(?:y|ied)$|own|been$|learn|stud|finish|complet|pass|manag|dr[io]v|certif|licen|train|qualif|experienc|yet$|tak|took|g[eo]t$|attend|obtain|gain|issued|sign|play|pursu|incl|t(?:each|aught)|sp[eo]k|wr[io]t|us(?:e|ed|ing)$|available|willing|able$|familiar|fluent|proficient)',
+  ].join('|')})`,
+)
+/** A verb of the past tense: it denies experience, and not readiness. */
+const PAST = /л[аои]?(?:сь|ся)?$|ed$/
+const AUXILIARY = /^(?:is|are|was|were|am|be|been|do|does|did|have|has|had|will|would|can|could|should|may|might)$/
+const PERFECT = /^(?:have|has|had|did)(?:n't)?$|^never$/
 const PARTICIPLE = /^(?:\p{L}+(?:[аеи]н|[аяиы]т)[аоы]?|\p{L}+ed)$/u
 
 interface Clause {
@@ -130,9 +97,11 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number, after: nu
 }
 
 /** Whether a clause denies the subject, or what the clause before it names: "я в этом не участвовал". */
-function isDenied(clause: Clause, previous?: Clause): boolean {
+function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): boolean {
   const { words: said, about, isAbout, text } = clause
-  if (AMBIGUOUS.test(text)) return false
+  if (AMBIGUOUS.test(text) || (previous !== undefined && EXCEPT.test(previous.text))) return false
+  // "There is no formula I haven't used."
+  if (said.filter((word) => /^(?:no|not|never|[a-z]+n't)$/.test(word)).length > 1) return false
   const isHarm = (at: number) => said.slice(Math.max(0, at - 2), at + 3).some((word) => HARM.test(word))
   const none = said.findIndex((word, i) => NONE.test(word) && !/^\d/.test(said[i + 1] ?? ''))
   if (none >= 0 && !isHarm(none) && isAbsent(clause, none, none + 1, previous)) return true
@@ -141,12 +110,19 @@ function isDenied(clause: Clause, previous?: Clause): boolean {
   if (without >= 0)
     return not < 0 && isAbout && isAbsent(clause, without, without + 1) && MASTERY.test(said[without + 1] ?? '')
   if (not < 0 || isHarm(not)) return false
+  const isRussian = said[not] === 'не'
   const next = said[not + 1] ?? ''
   const verb = /^(?:очень|\p{L}{3,}о)$/u.test(next) && !HAD.test(next) ? (said[not + 2] ?? next) : next
   if (HAD.test(verb)) return isAbsent(clause, not, not + 2, previous)
-  if (said[not] === 'не' && !VERB.test(verb)) return false
+  if (isRussian && !VERB.test(verb)) return false
+  if (wantsReadiness && (PAST.test(verb) || [said[not - 1], said[not]].some((word) => PERFECT.test(word ?? ''))))
+    return false
+  // "Licence not expired" against "not licensed", and "millinery, wouldn't call it a skill".
+  const isNamedAfter = said.some((word, i) => i > not && i < not + 6 && (about[i] === true || PRONOUNS.has(word)))
+  const isOfThing = isRussian ? OF_THING.test(verb) : not < said.length - 1 && !isNamedAfter
+  if (isOfThing && !said.slice(not + 1, not + 4).some((word, i) => GAINS.test(word) || about[not + 1 + i])) return false
   // In English a negation further off belongs to another verb: "I speak French and will not be shy".
-  if (said[not] === 'не' ? isAbout : about.slice(Math.max(0, not - 3)).includes(true)) return true
+  if (isRussian ? isAbout : about.slice(Math.max(0, not - 3)).includes(true)) return true
   const refersBack = said.some((word) => PRONOUNS.has(word)) || (not === 0 && PARTICIPLE.test(verb))
   return refersBack && previous?.isAbout === true
 }
@@ -170,18 +146,31 @@ const PLAN = within(
 )
 /** With one of these it is there after all: it goes on, or what was planned has been done since. */
 const THERE = within(
-  'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|further|continue|deepen|improve|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|passed|took|completed',
+  'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|втор\\p{L}*|трет\\p{L}*|further|continue|deepen|improve|more|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|passed|took|completed',
 )
+
+const RELATIVE = new RegExp(
+  `^[\\s,]*(?:\\p{L}{1,3}\\s)?(?:котор|that|which|who)\\p{L}*\\s.*(?<!\\p{L})(?:${NEGATION})`,
+  'u',
+)
+
+/** Whether the next clause turns a denial: "не 1С, а SAP", "not five but fifteen", "нет CRM, с которой я не работал". */
+function undoes(next: string, { words: said }: Clause): boolean {
+  if (/^[\s,–—-]*а\s(?!вот)/.test(next) || RELATIVE.test(next)) return true
+  const not = said.indexOf('not')
+  return not >= 0 && said[not + 1] !== 'yet' && !AUXILIARY.test(said[not - 1] ?? '') && /^[\s,–—-]*but\s/.test(next)
+}
 
 function denialOf(requirement: string, subject: Subject, texts: string[], rest: string): 'denied' | 'planned' | null {
   const clauses = texts.map((text) => clauseOf(text, subject))
   const wanted = requirement.toLowerCase()
   const [wantsAbsence, wantsWish] = [ABSENCE.test(wanted), WISH_WANTED.test(wanted)]
+  const wantsReadiness = READINESS.test(wanted)
   const isThere = () => THERE.test([...texts, rest].join(' '))
   const isHead = (i: number) => /[:–—-]$/.test(texts[i] ?? '')
   const found = clauses.map((clause, i) => {
-    const isContrast = /^[\s,–—-]*а\s(?!вот)/.test(texts[i + 1] ?? rest)
-    if (!wantsAbsence && !isContrast && isDenied(clause, clauses[i - 1])) return 'denied'
+    const isUndone = undoes(texts[i + 1] ?? rest, clause)
+    if (!wantsAbsence && !isUndone && isDenied(clause, wantsReadiness, clauses[i - 1])) return 'denied'
     const isNamed = clause.isAbout || (isHead(i - 1) && clauses[i - 1]?.isAbout === true)
     return !wantsWish && isNamed && PLAN.test(clause.text) && !isThere() ? 'planned' : null
   })

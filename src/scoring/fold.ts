@@ -5,11 +5,14 @@
  */
 import type { Breathe } from '../lib/slices.ts'
 
+/** Places in a text, rising. Those of a short text are an array, which takes less to make; see `placesOf`. */
+export type Places = Int32Array | number[]
+
 export interface Folded {
   /** ` word word ... word `: one space between words, before the first and after the last; a lone space when there is none. */
   text: string
   /** For each character of `text` the place in the source that it came from, rising; one longer than `text`. */
-  at: Int32Array
+  at: Places
 }
 
 /** Values of the table below BLANK, the lowest character, are none; 0 is what has not been looked up yet. */
@@ -95,10 +98,18 @@ const shared = newRoom(SLICE)
 /** @returns room for what a text of so many characters is folded to; the same for all short ones: to allocate takes longer than to fold */
 export const roomFor = (chars: number): Room => (chars <= SLICE ? shared : newRoom(chars))
 
+/** So many places are an array. */
+const FEW = 400
+
 /** @returns what was put there */
 export const textOf = ({ bytes }: Room, length: number): string => bytes.toString('utf16le', 0, length * 2)
-export const placesOf = ({ at }: Room, length: number): Int32Array =>
-  at === shared.at ? at.slice(0, length) : at.subarray(0, length)
+export function placesOf({ at }: Room, length: number): Places {
+  if (at !== shared.at) return at.subarray(0, length)
+  if (length > FEW) return at.slice(0, length)
+  const places: number[] = []
+  for (let i = 0; i < length; i += 1) places.push(at[i] ?? 0)
+  return places
+}
 
 /** A text of which a part is folded. */
 interface Folding extends Room {

@@ -3,7 +3,7 @@
  * in brackets; also without ligatures. Each letter knows its place in the source.
  */
 import type { Breathe } from '../lib/slices.ts'
-import { fold, type Folded, placesOf, roomFor, textOf } from './fold.ts'
+import { fold, type Folded, type Places, placesOf, roomFor, textOf } from './fold.ts'
 import type { Span } from './spans.ts'
 
 export interface Letters {
@@ -12,7 +12,7 @@ export interface Letters {
   /** The letters alone, in folded form. */
   text: string
   /** For each letter its index in the folded text: where two are further apart than one, something stands between. */
-  index: Int32Array
+  index: Places
 }
 
 /** What a unit is for the question where words end. */

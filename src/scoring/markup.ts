@@ -145,13 +145,46 @@ const hidden = (text: string): Span[] =>
     .filter(([, tag = '', content = '']) => HIDES.test(tag) && /(?:\S+\s+){3}/.test(content))
     .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
 
-/** Each with what all of its finds hold, which is looked for first. */
-const FINDERS: readonly { kind: string; needs: RegExp; find: (text: string) => Span[] }[] = [
-  { kind: 'chat_markup', needs: /[<[]|#\s|ssistant|ссистент|AI:/, find: chatMarkup },
-  { kind: 'fake_answer', needs: /["'“”«»`]\s{0,9}[:=]/, find: fakeAnswers },
-  { kind: 'closes_delimiter', needs: /[<＜]|[=*#~-]{3}/, find: closedDelimiters },
-  { kind: 'encoded_text', needs: /(?:^|[^\w+/-])[\w+/-]{32}/, find: encoded },
-  { kind: 'hidden_text', needs: /style/i, find: hidden },
+/** What a window holds, in bits: to ask for all of it in one pass takes less than a RegExp for each. */
+const HAS = { opening: 1, hash: 2, quote: 4, colon: 8, rule: 16, digits: 32 }
+/** Of each character what it is, and whether it is a mark that three of make a rule (RULE), or a digit of base64 (DIGIT). */
+const [RULE, DIGIT] = [64, 128]
+const signs = new Uint8Array(65_536)
+for (const [characters, bits] of [
+  ['<＜[', HAS.opening],
+  ['#', HAS.hash],
+  ['"\'“”«»`', HAS.quote],
+  [':=', HAS.colon],
+  ['=*#~-', RULE],
+  ['0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_+/-', DIGIT],
+] as const)
+  for (const character of characters) signs[character.charCodeAt(0)]! |= bits
+
+const RULE_MARKS = 3
+const ENCODED_DIGITS = 32
+
+/** @returns bits of HAS */
+function signsOf(text: string): number {
+  let found = 0
+  let [marks, digits] = [0, 0]
+  for (let i = 0; i < text.length; i += 1) {
+    const sign = signs[text.charCodeAt(i)] ?? 0
+    found |= sign
+    marks = (sign & RULE) === 0 ? 0 : marks + 1
+    digits = (sign & DIGIT) === 0 ? 0 : digits + 1
+    if (marks === RULE_MARKS) found |= HAS.rule
+    if (digits === ENCODED_DIGITS) found |= HAS.digits
+  }
+  return found
+}
+
+/** Each with what all of its finds hold: the sign, or else the pattern. */
+const FINDERS: readonly { kind: string; needs: number; or?: RegExp; find: (text: string) => Span[] }[] = [
+  { kind: 'chat_markup', needs: HAS.opening | HAS.hash, or: new RegExp(`${ANSWERS} {0,3}:`, 'i'), find: chatMarkup },
+  { kind: 'fake_answer', needs: HAS.quote, find: fakeAnswers },
+  { kind: 'closes_delimiter', needs: HAS.opening | HAS.rule, find: closedDelimiters },
+  { kind: 'encoded_text', needs: HAS.digits, find: encoded },
+  { kind: 'hidden_text', needs: HAS.opening, find: hidden },
 ]
 
 /** @param source a sanitised text, looked through in slices */
@@ -159,8 +192,9 @@ export async function findMarkup(source: string, breathe: Breathe): Promise<Hit[
   const hits: Hit[] = []
   for (let from = 0; from < source.length; from += WINDOW) {
     const text = source.slice(from, from + WINDOW + OVERLAP)
-    for (const { kind, needs, find } of FINDERS) {
-      if (!needs.test(text)) continue
+    const has = signsOf(text)
+    for (const { kind, needs, or, find } of FINDERS) {
+      if ((has & needs) === 0 && or?.test(text) !== true) continue
       for (const { start, end } of find(text)) {
         if (start < WINDOW) hits.push({ kind, start: from + start, end: from + end })
       }

@@ -1,5 +1,6 @@
 /** What the words of a quote themselves say against its requirement. These rules are narrow on purpose: the rest is the model's to judge. */
-import { findDenial, MAX_CHARS } from './denials.ts'
+import { MAX_CHARS } from './clauses.ts'
+import { findDenial } from './denials.ts'
 import type { Span } from './spans.ts'
 import type { Subject } from './relatedness.ts'
 

@@ -4,6 +4,7 @@
  * to. Neither half is enough: resumes hold imperatives ("Give trainings"), and people work with prompts and scores. The words are
  * those of notions.ts.
  */
+import { remember } from '../lib/remember.ts'
 import { foldWords } from './fold.ts'
 import * as N from './notions.ts'
 
@@ -65,6 +66,25 @@ const SURELY_MACHINE = `(?:${any(N.MACHINE_NAMES)}){1,2}(?:${any(N.MACHINE_KINDS
 const MACHINE = `(?:${SURELY_MACHINE}|${any(N.MACHINE_ROLES)}(?:${any(N.MACHINE_KINDS)})?)${NOUN_ENDS}`
 const MACHINE_UNDIVIDED = `(?:ai(?=${UNDIVIDED.source})|人工智能|语言模型|大模型|人工知能|${foldWords('인공지능')})`
 
+/** Rules of clauses that name a machine: those of all others are passed over at once. */
+const NAMES_MACHINE = new RegExp(`${any(`${N.MACHINE_NAMES}|${N.MACHINE_ROLES}`)}|${MACHINE_UNDIVIDED}`, 'u')
+const TO_A_MACHINE = [
+  [`${START}${upTo(1)}${any(N.GREETING)}${upTo(2)}${SURELY_MACHINE}${NOUN_ENDS}`],
+  [`${START}${upTo(2)}${any(N.NOTE)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
+  [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?(?: [^ ]+)?${MACHINE}`],
+  [`^${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any(N.READERS)}${upTo(2)}(?= ${COLON})`],
+  // A machine that reads this very text; of one by its role only what it is obliged to.
+  [`(?:${SURELY_MACHINE}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
+  [any(N.MACHINE_ROLES), any(N.READS), SELF, OBLIGED],
+  [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${ALL_MET})`],
+  [
+    `${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}(?:${any(N.READS)}${upTo(3)}${MACHINE}|${SURELY_MACHINE}${upTo(2)}${any(N.READS)})`,
+  ],
+  [`^${any(N.YOU_ARE)}${upTo(3)}${SURELY_MACHINE}${NOUN_ENDS}`],
+  [`(?:致|给|向) ?(?:所有)?${MACHINE_UNDIVIDED}`],
+  [`${MACHINE_UNDIVIDED}(?:${UNDIVIDED.source}{0,6}(?:请|必须|应当|应该)|${['へ', '에게'].map(foldWords).join('|')})`],
+]
+
 /** Kinds of address: each rule holds of a clause that has all of its parts, in any order. */
 const RULES: Record<string, string[][]> = {
   overrides_instructions: [
@@ -85,31 +105,27 @@ const RULES: Record<string, string[][]> = {
     [SELF, OBLIGED, `(?:${HIGH_NUMBER}|${HIGHEST}|${ALL_MET})`],
   ],
   addresses_model: [
-    [`${START}${upTo(1)}${any(N.GREETING)}${upTo(2)}${SURELY_MACHINE}${NOUN_ENDS}`],
-    [`${START}${upTo(2)}${any(N.NOTE)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
-    [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?(?: [^ ]+)?${MACHINE}`],
-    [`^${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any(N.READERS)}${upTo(2)}(?= ${COLON})`],
-    // A machine that reads this very text; of one by its role only what it is obliged to.
-    [`(?:${SURELY_MACHINE}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
-    [any(N.MACHINE_ROLES), any(N.READS), SELF, OBLIGED],
-    [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${ALL_MET})`],
-    [
-      `${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}(?:${any(N.READS)}${upTo(3)}${MACHINE}|${SURELY_MACHINE}${upTo(2)}${any(N.READS)})`,
-    ],
     [`^(?:${any(N.YOU_ARE)}${any(N.NOW)}|${any(N.NOW)}${any(N.YOU_ARE)})`],
-    [`^${any(N.YOU_ARE)}${upTo(3)}${SURELY_MACHINE}${NOUN_ENDS}`],
     [`${any(N.FROM_NOW_ON)}${any(N.YOU)}`],
     [`${START}${any(N.PRETEND)}(?:${any('that|что|как будто|dass|que|ze')})?${any(N.YOU)}`],
-    [`(?:致|给|向) ?(?:所有)?${MACHINE_UNDIVIDED}`],
-    [
-      `${MACHINE_UNDIVIDED}(?:${UNDIVIDED.source}{0,6}(?:请|必须|应当|应该)|${['へ', '에게'].map(foldWords).join('|')})`,
-    ],
   ],
 }
 
-const RULES_OF_ADDRESS = Object.entries(RULES).flatMap(([kind, rules]) =>
-  rules.map((parts) => ({ kind, parts: parts.map((part) => new RegExp(part, 'u')) })),
-)
+interface Rule {
+  kind: string
+  parts: RegExp[]
+  namesMachine: boolean
+}
+
+/** The same part is one RegExp in all rules. */
+const partOf = remember((source) => new RegExp(source, 'u'), { most: Infinity, maxChars: Infinity })
+const compile = (kind: string, rules: string[][], namesMachine: boolean): Rule[] =>
+  rules.map((parts) => ({ kind, parts: parts.map(partOf), namesMachine }))
+const RULES_OF_ADDRESS: Rule[] = [
+  ...Object.entries(RULES).flatMap(([kind, rules]) => compile(kind, rules, false)),
+  ...compile('addresses_model', TO_A_MACHINE, true),
+]
+
 /** The model's answer in the words of its schema. */
 const ANSWER = new RegExp(
   `${any('verdict|вердикт')} ${COLON}${any('подходит|suitable|hire')}| met ${COLON} true(?= )| evidence(?: [^ ]+){0,2} stated(?= )`,
@@ -138,9 +154,12 @@ const DIVIDED = TRIGGERS.split('|').filter((each) => !UNDIVIDED.test(each))
 const DIVIDED_TRIGGER = new RegExp(`${any(DIVIDED.join('|'))}|${SELF_DIVIDED}`, 'y')
 const ALL_TRIGGERS = new RegExp(`${any(TRIGGERS)}|${SELF}|${MACHINE_UNDIVIDED}`, 'g')
 
-const beginningAt = (text: string, place: number) => text.charCodeAt(place) * 65_536 + text.charCodeAt(place + 1)
-/** The first two characters of each trigger: most words of a text begin otherwise, and are passed over several times faster. */
-const BEGINNINGS = new Set([...DIVIDED, ...N.THIS.split('|')].map((each) => beginningAt(`${foldWords(each)} `, 0)))
+/** A number of 16 bits for the three characters at a place: other ones may share it. */
+const beginningAt = (text: string, place: number) =>
+  ((text.charCodeAt(place) * 31 + text.charCodeAt(place + 1)) * 31 + text.charCodeAt(place + 2)) & 0xffff
+/** Of each beginning of a word: 1 when a trigger has it. Most words of a text begin otherwise, and are passed over several times faster. */
+const BEGINNINGS = new Uint8Array(65_536)
+for (const each of [...DIVIDED, ...N.THIS.split('|')]) BEGINNINGS[beginningAt(`${foldWords(each)} `, 0)] = 1
 
 /** @returns where the words stand in a folded text without one of which no rule holds, in order */
 export function* findTriggers(folded: string): Generator<number> {
@@ -148,19 +167,22 @@ export function* findTriggers(folded: string): Generator<number> {
     for (const { index, 0: found } of folded.matchAll(ALL_TRIGGERS)) yield found.startsWith(' ') ? index + 1 : index
     return
   }
-  let space = 0
-  while (space >= 0) {
-    let end = space + 1
-    if (BEGINNINGS.has(beginningAt(folded, space + 1))) {
-      DIVIDED_TRIGGER.lastIndex = space
-      const found = DIVIDED_TRIGGER.exec(folded)
-      if (found !== null) {
-        yield space + 1
-        end = space + found[0].length
-      }
-    }
-    space = folded.indexOf(' ', end)
+  for (let space = nextToLook(folded, 0); space >= 0; space = nextToLook(folded, space)) {
+    DIVIDED_TRIGGER.lastIndex = space
+    const found = DIVIDED_TRIGGER.exec(folded)
+    if (found !== null) yield space + 1
+    space += found?.[0].length ?? 1
   }
+}
+
+const SPACE = 0x20
+
+/** @returns the next space, from a place on, with a word behind it that begins as a trigger does; -1: there is none */
+function nextToLook(folded: string, from: number): number {
+  for (let i = from; i < folded.length; i += 1) {
+    if (folded.charCodeAt(i) === SPACE && BEGINNINGS[beginningAt(folded, i + 1)] === 1) return i
+  }
+  return -1
 }
 
 const hasTrigger = (folded: string): boolean => findTriggers(folded).next().done === false
@@ -174,20 +196,29 @@ export function addressKind(sentence: string): string | null {
   for (const { index, 0: words } of sentence.matchAll(/(?: (?!##? )[^ ]+)+(?: ##(?= ))?/g)) {
     const clause = `${words} `
     if (!hasTrigger(clause)) continue
-    const found = RULES_OF_ADDRESS.find(({ parts }) => holdsAll(clause, parts))
+    const found = findRule(clause)
     if (found !== undefined && !TOLD.test(`${sentence.slice(0, index + clause.search(found.parts[0] as RegExp))} `))
       return found.kind
   }
   return null
 }
 
-/** Whether a clause has all parts, each in words of its own: in "score от 0 до 100" the score is no order to score. */
-function holdsAll(clause: string, parts: RegExp[]): boolean {
-  let rest = clause
-  return parts.every((part) => {
-    const found = part.exec(rest)
-    if (found === null) return false
-    rest = rest.slice(0, found.index) + rest.slice(found.index + found[0].length)
-    return true
+/** @returns the first rule of which a clause has all parts, each in words of its own: in "score от 0 до 100" the score is no order to score */
+function findRule(clause: string): Rule | undefined {
+  const namesMachine = NAMES_MACHINE.test(clause)
+  // Many rules begin with the same part.
+  const missing = new Set<RegExp>()
+  return RULES_OF_ADDRESS.find((rule) => {
+    if (rule.namesMachine && !namesMachine) return false
+    let rest = clause
+    return rule.parts.every((part) => {
+      const found = missing.has(part) ? null : part.exec(rest)
+      if (found === null) {
+        if (rest === clause) missing.add(part)
+        return false
+      }
+      rest = rest.slice(0, found.index) + rest.slice(found.index + found[0].length)
+      return true
+    })
   })
 }

@@ -13,7 +13,9 @@ import { findQuote, quoteOf } from './quotes.ts'
 import { tidy } from './recommendation.ts'
 import type { Subject } from './relatedness.ts'
 import { isSameSubject, subjectOf } from './relatedness.ts'
+import { remember } from '../lib/remember.ts'
 import type { Breathe } from '../lib/slices.ts'
+import { createBreathe } from '../lib/slices.ts'
 
 /** A match is a line in a list. */
 export const MATCH_MAX_CHARS = 120
@@ -21,6 +23,11 @@ export const MATCH_MAX_CHARS = 120
 const MAX_GIVEN_CHARS = 300
 /** Of a vacancy so much is looked at for its requirements. */
 const VACANCY_CHARS = 20_000
+/** Vacancies that are kept in mind: most requests of an hour are for a few of them. A hundred longer ones would take more than 5 MB. */
+const KNOWN_VACANCIES = { most: 100, maxChars: 5_000 }
+/** Requirements that are kept in mind: models name those of a vacancy alike, resume after resume. */
+const KNOWN_REQUIREMENTS = { most: 2_000, maxChars: 200 }
+const KNOWN_OF_VACANCY = { most: 50, maxChars: 200 }
 
 /** Why a requirement that the model took for met is not proved. */
 export type Rejection =
@@ -69,32 +76,34 @@ export async function examine(source: string, breathe: Breathe): Promise<Examine
   return { source, folded, ...(await findAttacks(source, shown, folded, breathe)) }
 }
 
-/** Vacancies whose examination is kept in mind: most requests of an hour are for a few of them. */
-const MAX_KNOWN = 100
-/** Of longer ones a hundred would take more than 5 MB. In UTF-16 units. */
-const MAX_KNOWN_CHARS = 5_000
-const known = new Map<string, Examined>()
+/** A requirement as the model names it, made ready to be held against texts. */
+const readRequirement = remember((said) => {
+  const requirement = tidy(said, MATCH_MAX_CHARS)
+  return { requirement, subject: subjectOf(requirement) }
+}, KNOWN_REQUIREMENTS)
 
-/** The same for a vacancy, which comes with many resumes. Long ones are examined each time. */
-export async function examineVacancy(source: string, breathe: Breathe): Promise<Examined> {
-  const before = known.get(source)
-  if (before !== undefined) return before
-  const examined = await examine(source, breathe)
-  if (known.size >= MAX_KNOWN) known.clear()
-  if (source.length <= MAX_KNOWN_CHARS) known.set(source, examined)
-  return examined
+/** A vacancy, and what of the model's requirements comes from it. */
+export interface Vacancy extends Examined {
+  /** Whether a requirement shares a word with the vacancy; null: it is in another script. */
+  names: (said: string) => boolean | null
 }
+
+/** The same as `examine` for a vacancy, which comes with many resumes. */
+export const examineVacancy = remember(async (source): Promise<Vacancy> => {
+  const examined = await examine(source, createBreathe())
+  const [text, folded] = [source.slice(0, VACANCY_CHARS), examined.folded.text.slice(0, VACANCY_CHARS)]
+  return { ...examined, names: remember((said) => readRequirement(said).subject.isIn(text, folded), KNOWN_OF_VACANCY) }
+}, KNOWN_VACANCIES)
 
 /** @returns one finding per requirement, in the model's order; of those that say the same one that is proved */
 export async function findProofs(
   answer: ModelAnswer,
-  vacancy: Examined,
+  vacancy: Vacancy,
   resume: Examined,
   breathe: Breathe,
 ): Promise<Finding[]> {
   const { source, folded, passages } = resume
   const text: Searchable = { source, letters: lettersOf(source, folded) }
-  const wanted = { source: vacancy.source.slice(0, VACANCY_CHARS), folded: vacancy.folded.text.slice(0, VACANCY_CHARS) }
   const inPassage = (span: Span) => passages.some(({ start, end }) => start < span.end && span.start < end)
 
   async function look(requirement: string, quoted: Quote, subject: Subject) {
@@ -112,15 +121,14 @@ export async function findProofs(
   const findings: { subject: Subject; finding: Finding }[] = []
   for (const { requirement: said, quote, evidence } of answer.requirements) {
     await breathe()
-    const requirement = tidy(said, MATCH_MAX_CHARS)
-    const subject = subjectOf(requirement)
+    const { requirement, subject } = readRequirement(said)
     const known = findings.find((each) => isSameSubject(each.subject, subject))
     if (subject.stems.length === 0 || (known !== undefined && isProved(known.finding))) continue
     const quoted = quoteOf(quote)
     const looked = evidence === 'stated' ? await look(requirement, quoted, subject) : UNCLAIMED
     const given = quote.slice(0, MAX_GIVEN_CHARS).toWellFormed()
     const related = given === '' ? null : subject.isIn(given, quoted.letters.folded.text)
-    const ofVacancy = subject.isIn(wanted.source, wanted.folded)
+    const ofVacancy = vacancy.names(said)
     const finding: Finding = { requirement, evidence, given, ...looked, related, ofVacancy }
     if (known === undefined) findings.push({ subject, finding })
     else if (isProved(finding)) known.finding = finding

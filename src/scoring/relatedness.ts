@@ -13,7 +13,7 @@ const MAX_WORDS = 24
 /** Stems of so many letters share a run of letters rather than all: `грузоперевозк` and `автоперевозк`. */
 const RUN = 5
 /** Words whose stems are kept in mind: stemming takes microseconds a word. */
-const MAX_KNOWN = 5_000
+const KNOWN_WORDS = { most: 5_000, maxChars: 40 }
 
 interface Stem {
   stem: string
@@ -26,12 +26,12 @@ const stemOf = remember((word): Stem => {
   // "опыт" is taken for a form of a verb "оп".
   if (stem.length < 3) stem = word
   return { stem, folded: foldWords(stem) }
-}, MAX_KNOWN)
+}, KNOWN_WORDS)
 
 /** The stem of a word of a sentence; '' where it tells nothing. */
 const ownStemOf = remember(
   (word) => wordsOf(word.replaceAll('-', ' ')).filter(isTelling).map(stemOf)[0]?.stem ?? '',
-  MAX_KNOWN,
+  KNOWN_WORDS,
 )
 
 export interface Subject {

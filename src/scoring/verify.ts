@@ -110,7 +110,7 @@ function conclude(answer: ModelAnswer, findings: Finding[], verdictMinScore: num
  */
 export async function verifyAnswer(answer: ModelAnswer, texts: Texts, verdictMinScore: number): Promise<Verified> {
   const breathe = createBreathe()
-  const vacancy = await examineVacancy(texts.requirements, breathe)
+  const vacancy = await examineVacancy(texts.requirements)
   const resume = await examine(texts.resume, breathe)
   const flags = [
     ...vacancy.flags.map((flag) => `requirements:${flag}`),

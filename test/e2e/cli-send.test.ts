@@ -51,6 +51,18 @@ describe('send', () => {
     expect(performance.now() - sinceMs).toBeLessThan(10_000)
   })
 
+  test('says of several what they wait for, and when it is interrupted, that they go on and how to look', async () => {
+    const path = file('waiting.jsonl', '{"processing_id":21,"resume":"Go"}\n{"processing_id":22,"resume":"Go"}\n')
+    const { child, ended } = startCommand(world.env, 'send', '--requests', path, '--requirements', requirements)
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (chunk.includes('0 of 2 done; 2 wait for a worker: none is alive')) child.kill('SIGINT')
+    })
+    const { code, out } = await ended
+    expect(out).toContain('2 requests go on without this command')
+    expect(out).toContain(`  ${path}:2: npm run inspect -- 22`)
+    expect(code).toBe(130)
+  })
+
   test('shows the result of a request with the largest id there is, to the last digit', async () => {
     world.start()
     const id = '9223372036854775807'

@@ -77,7 +77,7 @@ describe('what a server refuses', () => {
     {
       name: 'llama-cpp-python: no schema, under 500, but one in json_object',
       refuses: noSchema(plainly(500, literal, { type: 'internal_server_error' })),
-      given: 'the schema stands in it',
+      given: 'the schema is in it',
     },
     {
       name: 'one that takes json_object with nothing in it',
@@ -85,7 +85,7 @@ describe('what a server refuses', () => {
         noSchema(error(422, { detail: 'json_schema is not supported' })),
         refusing(holdsSchema, error(422, { detail: 'unknown field `schema`' })),
       ),
-      given: 'instead of a strict schema: the schema stands in the prompt',
+      given: 'instead of a strict schema: the schema is in the prompt',
     },
     {
       name: 'Gemma behind vLLM: adjacent roles',
@@ -98,7 +98,7 @@ describe('what a server refuses', () => {
         refusing(({ roles }) => roles.includes('system'), plainly(500, 'Jinja Exception: System role not supported')),
         noRepeats(plainly(500, `Jinja Exception: ${alternate}`)),
       ),
-      given: 'in the message of the user',
+      given: 'in the user message',
     },
     {
       name: 'Gemini: no seed',
@@ -127,7 +127,7 @@ describe('what a server refuses', () => {
       given: 'no response_format',
     },
     { name: 'a gateway that looks for another header', refuses: wantsHeader, given: 'in the headers' },
-    { name: 'a model that thinks long', refuses: longThinking, given: 'answers may take' },
+    { name: 'a model that thinks long', refuses: longThinking, given: 'answers may have' },
     {
       name: 'one that refuses all of it, one after the other',
       refuses: first(
@@ -144,7 +144,8 @@ describe('what a server refuses', () => {
   /** As `forget --adaptations` has it: the worker hears of it when it asks next. */
   async function asNew(): Promise<void> {
     model.refuses = () => null
-    const forgotten = () => worker.lines.filter((line) => line.includes('was forgotten')).length
+    const forgotten = () =>
+      worker.lines.filter((line) => line.includes('the learned form of requests was deleted')).length
     const known = forgotten()
     const learned = await world.redis.keys(`${world.keyPrefix}adaptation:*`)
     if (learned.length === 0) return

@@ -78,7 +78,7 @@ describe('what only an operator can end', () => {
       stub.lift(spell)
       await world.answered(range(40, 101), 60_000)
       expect(world.notifications().filter(({ success }) => !success)).toEqual([])
-      await workers[0]?.saw('calls go on')
+      await workers[0]?.saw('calls are let through again')
       expect(answered(stub)).toHaveLength(44)
     },
   )

@@ -9,7 +9,7 @@ const cases: { profile: ProfileName; given: string }[] = [
   { profile: 'deepseek', given: 'json_object instead of a strict schema' },
   { profile: 'gemini', given: 'no seed' },
   { profile: 'groq', given: 'json_object instead of a strict schema' },
-  { profile: 'reasoning', given: 'answers may take 4000 tokens' },
+  { profile: 'reasoning', given: 'answers may have 4000 tokens' },
   { profile: 'llamacpp', given: 'json_object instead of a strict schema' },
   { profile: 'openrouter', given: 'no response_format' },
 ]

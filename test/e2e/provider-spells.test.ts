@@ -6,7 +6,7 @@ import { afterAll, describe, expect, inject, test } from 'vitest'
 import type { FaultName } from '../../tools/openai-stub/faults.ts'
 import type { Stub } from '../../tools/openai-stub/server.ts'
 import { startStub } from '../../tools/openai-stub/server.ts'
-import type { Failure } from '../../src/provider/attempts.ts'
+import type { FailedCall } from '../../src/provider/attempts.ts'
 import { nextStep } from '../../src/provider/attempts.ts'
 import type { Gate } from '../../src/provider/gate.ts'
 import { createGate } from '../../src/provider/gate.ts'
@@ -52,7 +52,7 @@ function workersOf(stub: Stub): [Worker, Worker] {
 
 /** One attempt after the other, as pipeline.ts has it. @returns 'answered' or the failure's code */
 async function request({ gate, provider }: Worker, text: string, slot: <T>(work: () => Promise<T>) => Promise<T>) {
-  const failures: Failure[] = []
+  const failures: FailedCall[] = []
   for (;;) {
     const failure = await slot(async () => {
       const pass = await gate.enter(text, signal)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { forgetResult, inspectId, readKeptResult } from '../../src/claims/inspect.ts'
+import { forgetResult, inspectId, readKeptResult, readStages } from '../../src/claims/inspect.ts'
 import type { Fleet, FleetWorker } from './fleet.ts'
 import { message, outcomeOf, soon, startFleet } from './fleet.ts'
 
@@ -43,6 +43,33 @@ test('an id on its way: waiting, asked, answered, published', async () => {
   const { markedForMs, claim } = await look(id)
   expect(markedForMs).toBeGreaterThan(0)
   expect(claim).toMatchObject({ state: 'answered', hasAnswer: false })
+})
+
+test('a message on its way to its outcome, and a copy of it', async () => {
+  const { id, owner } = await claimed()
+  const stages = () =>
+    readStages(fleet.admin, fleet.keys, [
+      { id, ...owner },
+      { id, ...message() },
+    ])
+  expect(await stages()).toEqual(['taken', 'taken'])
+  await worker.begin(id, owner, true, soon())
+  expect(await stages()).toEqual(['asked', 'asked'])
+  await worker.store(id, owner, 'answer', soon())
+  expect(await stages()).toEqual(['answered', 'answered'])
+  await worker.finish([outcomeOf({ id, owner })], 'known', soon())
+  expect(await stages()).toEqual(['answered', 'duplicate'])
+  expect(await readStages(fleet.admin, fleet.keys, [{ id: lastId++, ...message() }])).toEqual(['unclaimed'])
+})
+
+test('a message whose id was refused as another message is not claimed yet', async () => {
+  const { id, owner } = await claimed()
+  await worker.refuse(id, owner, soon())
+  const stages = await readStages(fleet.admin, fleet.keys, [
+    { id, ...owner },
+    { id, ...message() },
+  ])
+  expect(stages).toEqual(['refused', 'unclaimed'])
 })
 
 test('an id that was refused', async () => {

@@ -22,7 +22,7 @@ describe('while calls are held', () => {
   })
 
   test('of several that come at the same moment one is let through', async () => {
-    const gate = worker({ timings: { firstGapMs: 1, lookMs: 60_000 } })
+    const gate = worker({ timings: { firstGapMs: 1, checkMs: 60_000 } })
     await outage(gate)
     await later(20)
     const all = Array.from({ length: 10 }, (_, index) => waiting(gate, `fresh-${index}`))
@@ -55,7 +55,7 @@ describe('while calls are held', () => {
     expect(await holds()).toEqual([])
     for (const gate of fleet) {
       expect(gate.lines.filter((line) => line.startsWith('calls are held'))).toHaveLength(1)
-      expect(gate.lines.filter((line) => line.startsWith('calls go on'))).toHaveLength(1)
+      expect(gate.lines.filter((line) => line.startsWith('calls are let through again'))).toHaveLength(1)
     }
   })
 

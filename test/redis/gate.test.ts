@@ -1,7 +1,7 @@
 /** What begins and ends a hold of the fleet, on a real Redis. */
 import { describe, expect, test } from 'vitest'
 import type { Pass } from '../../src/provider/gate-scripts.ts'
-import type { Identity, Outcome } from '../../src/provider/holds.ts'
+import type { Identity, CallResult } from '../../src/provider/holds.ts'
 import { failuresOf, holdsOf, pauseFleet, resumeFleet } from '../../src/provider/holds.ts'
 import { waitUntil } from '../support/wait.ts'
 import { call, holds, keys, later, never, outage, prefix, redis, scopes, through, waiting, worker } from './gates.ts'
@@ -16,7 +16,7 @@ describe('what begins a hold', () => {
     expect(await holds()).toMatchObject([{ scope: 'outage:a', holdsOthers: true, requests: 3, failures: 3 }])
   })
 
-  test.each<Outcome>(['unauthorized', 'quota', 'territory', 'bad_configuration'])('two of %s', async (code) => {
+  test.each<CallResult>(['unauthorized', 'quota', 'territory', 'bad_configuration'])('two of %s', async (code) => {
     const gate = worker()
     await call(gate, 'a', code)
     expect(await call(gate, 'b', code)).toMatchObject({ held: true })

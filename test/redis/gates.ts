@@ -5,7 +5,7 @@ import { afterEach, beforeEach, inject } from 'vitest'
 import type { Gate, GateOptions } from '../../src/provider/gate.ts'
 import type { Pass } from '../../src/provider/gate-scripts.ts'
 import { createGate } from '../../src/provider/gate.ts'
-import type { Identity, Outcome } from '../../src/provider/holds.ts'
+import type { Identity, CallResult } from '../../src/provider/holds.ts'
 import { readHolds } from '../../src/provider/holds.ts'
 import type { RedisKeys } from '../../src/redis/keys.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
@@ -56,7 +56,7 @@ export function worker(options: Partial<GateOptions> = {}): GateWorker {
     retry: createRetryWhileAway({ log, redis: connection }),
     log,
     ...options,
-    timings: { lookMs: 10, leaseMs: 5_000, firstGapMs: 50, longestGapMs: 60_000, ...options.timings },
+    timings: { checkMs: 10, leaseMs: 5_000, firstGapMs: 50, longestGapMs: 60_000, ...options.timings },
   })
   const crash = () => {
     gate.close()
@@ -67,7 +67,7 @@ export function worker(options: Partial<GateOptions> = {}): GateWorker {
 }
 
 /** One call from the gate to its outcome. */
-export async function call(gate: Gate, id: string, outcome: Outcome) {
+export async function call(gate: Gate, id: string, outcome: CallResult) {
   const pass = await gate.enter(id, never)
   return { pass, ...(await gate.report(pass, outcome, never)) }
 }

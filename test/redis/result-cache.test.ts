@@ -121,7 +121,7 @@ describe('the result cache', () => {
   })
 })
 
-describe('what the token estimate learned', () => {
+describe('the learned token ratios', () => {
   const ratios = createTokenRatios(redis, keys, 'gpt-x', log)
   const prompt = { messages: [{ role: 'user' as const, content: 'Опыт работы с базами данных' }], schema: null }
 
@@ -137,7 +137,7 @@ describe('what the token estimate learned', () => {
   test('is forgotten when it cannot be read', async () => {
     await redis.hset(keys.tokenRatio('gpt-x'), 'latin', '{"mean":-1}')
     expect(await ratios.load()).toEqual({})
-    expect(said.at(-1)).toContain('was not read')
+    expect(said.at(-1)).toContain('could not read')
   })
 
   test('of nothing is not saved', async () => {

@@ -18,7 +18,7 @@ export const BUDGET = { prefix: KEYS.budget('b'), sentinel: KEYS.state }
 export const TOPICS = { requests: 'in', notifications: 'out', records: 'rec', deadLetters: 'dead', decisions: null }
 
 /** A gate that never closes looks less often here: its looks would be most of what a life does. */
-export const GATE_TIMINGS = { lookMs: 5_000 }
+export const GATE_TIMINGS = { checkMs: 5_000 }
 
 /** A stand-in for what judges texts: the answer is the outcome. */
 export const SCORING = {

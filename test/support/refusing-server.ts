@@ -1,7 +1,7 @@
 /** A provider whose server refuses parts of requests, and requests that are asked as the pipeline does. */
 import { pause } from '../../src/lib/abortable.ts'
 import { createAdaptations } from '../../src/provider/adaptations.ts'
-import type { Failure } from '../../src/provider/attempts.ts'
+import type { FailedCall } from '../../src/provider/attempts.ts'
 import { nextStep } from '../../src/provider/attempts.ts'
 import type { Provider } from '../../src/provider/client.ts'
 import { createProvider } from '../../src/provider/client.ts'
@@ -102,7 +102,7 @@ export function providerOf(says: (body: Sent) => Said, together = 1, takes = { t
 
 /** Asks as the pipeline does, until the request is settled. @returns how many calls it took, and how it ended */
 export async function settle(provider: Provider, signal = new AbortController().signal) {
-  const failures: Failure[] = []
+  const failures: FailedCall[] = []
   let trial: Trial | null = null
   for (let calls = 1; ; calls += 1) {
     await provider.turn(trial, signal)

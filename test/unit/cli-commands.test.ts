@@ -120,20 +120,30 @@ test('every exit code is in the table of docs/commands.md, and no other', async 
   expect(told).toEqual(Object.values(EXIT).toSorted((a, b) => a - b))
 })
 
-test.each([
+const VALID = {
+  callback_url: 'https://c/',
+  processing_id: 1,
+  user_id: 1,
+  resume_id: 2,
+  requirements_id: 3,
+  requirements: 'Go',
+  resume: 'Go',
+}
+
+test.each<[string, string | Buffer, number, string]>([
+  ['a request', JSON.stringify(VALID), 0, 'it would be scored: processing_id 1'],
+  ['an empty text', JSON.stringify({ ...VALID, resume: ' ' }), 1, '«resume»'],
+  ['a wrong id', '{"callback_url":"https://c/","processing_id":"1"}', 1, 'dead-lettered'],
+  ['half of it', '{"callback_url":', 1, 'the value is not JSON'],
+  ['a PDF', '%PDF-1.7', 1, 'its caller hears nothing (not_json_object): it seems to be a PDF'],
   [
-    '{"callback_url":"https://c/","processing_id":1,"user_id":1,"resume_id":2,"requirements_id":3,"requirements":"Go","resume":"Go"}',
-    0,
-    'it would be scored: processing_id 1',
-  ],
-  [
-    '{"callback_url":"https://c/","processing_id":1,"user_id":1,"resume_id":2,"requirements_id":3,"requirements":"Go","resume":" "}',
+    'another encoding',
+    Buffer.from([0x22, 0xcf, 0xff, 0xe8, 0x22]),
     1,
-    '«resume»',
+    '(not_utf8): it seems to be text in windows-125',
   ],
-  ['{"callback_url":"https://c/","processing_id":"1"}', 1, 'dead-lettered'],
-  ['{"callback_url":', 1, 'the value is not JSON'],
-])('validate says what would become of a message: %s', async (value, code, told) => {
+  ['too much', JSON.stringify({ ...VALID, resume: 'x'.repeat(1_100_000) }), 1, 'MAX_REQUEST_BYTES'],
+])('validate says what would become of a message: %s', async (_name, value, code, told) => {
   const path = join(await mkdtemp(join(tmpdir(), 'message-')), 'message.json')
   await writeFile(path, value)
   const { code: ended, out } = await runNamed(WITHOUT_KEY, 'validate', path)

@@ -1,11 +1,11 @@
-import { deflateRawSync, crc32 } from 'node:zlib'
+import { deflateRawSync, crc32, gzipSync } from 'node:zlib'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import iconv from 'iconv-lite'
 import { expect, onTestFinished, test } from 'vitest'
-import { readDocument, textOf } from '../../src/cli/documents.ts'
+import { readDocument, textOf, unlikeJson } from '../../src/cli/documents.ts'
 
 const TEXT = `Иванов, инженер-программист.
 Пять лет пишу на TypeScript, отвечал за обмен событиями через Kafka.
@@ -23,6 +23,35 @@ test.each([
   ['Windows line ends', Buffer.from(TEXT.replaceAll('\n', '\r\n'))],
 ])('a text in %s is read', async (_name, bytes) => {
   expect(await textOf(bytes)).toBe(TEXT)
+})
+
+test.each([
+  ['UTF-8', Buffer.from('五年 Kafka')],
+  ['UTF-16 LE with a mark', iconv.encode('五年 Kafka', 'utf-16le', { addBOM: true })],
+])('a Chinese text in %s is read', async (_name, bytes) => {
+  expect(await textOf(bytes)).toBe('五年 Kafka')
+})
+
+const JSON_TEXT = '{"resume":"Пять лет пишу на TypeScript"}'
+
+test.each([
+  ['plain', JSON_TEXT],
+  ['with a mark', `\uFEFF${JSON_TEXT}`],
+  ['Chinese', '{"resume":"五年"}'],
+])('JSON in UTF-8 is what it should be: %s', async (_name, text) => {
+  expect(await unlikeJson(Buffer.from(text))).toBeNull()
+})
+
+test.each([
+  ['nothing', Buffer.alloc(0), 'it is empty'],
+  ['a PDF', pdf(''), 'it seems to be a PDF: JSON is needed, as UTF-8 text'],
+  ['a Word file', zip({ a: 'b' }), 'it seems to be a Word file (.docx) or another archive'],
+  ['gzip', gzipSync(JSON_TEXT), 'it seems to be compressed (gzip)'],
+  ['UTF-16', iconv.encode(JSON_TEXT, 'utf-16le'), 'it seems to be text in UTF-16LE: save it as UTF-8'],
+  ['Windows-1251', iconv.encode(JSON_TEXT, 'windows-1251'), 'it seems to be text in windows-1251: save it as UTF-8'],
+  ['noise', Buffer.from([1, 2, 3, 0, 0xff]), 'it is no text'],
+])('of a file that should be JSON it is told what it seems to be, and what helps: %s', async (_name, bytes, told) => {
+  expect(await unlikeJson(bytes)).toContain(told)
 })
 
 test('a short English text in Windows-1252 is read', async () => {
@@ -119,7 +148,7 @@ test.each([
   [
     'an old Word file',
     Buffer.from('d0cf11e0a1b11ae1', 'hex'),
-    'it is a Word file of the old kind: save it as .docx or .pdf',
+    'it is a Word file of the old kind (.doc): save it as .docx or .pdf',
   ],
   ['RTF', Buffer.from('{\\rtf1 a}'), 'it is RTF: save it as .docx, .pdf or .txt'],
   [

@@ -57,7 +57,7 @@ test('services that are away are named', async () => {
 
 test('a set that is not there, and a line of it that is wrong, are named before anything is asked', async () => {
   await expect(evaluate(context(['--set', join(folder, 'no.jsonl')]))).rejects.toThrow(
-    /no\.jsonl cannot be read: ENOENT/,
+    /no\.jsonl cannot be read: there is no such file/,
   )
   writeFileSync(join(folder, 'set.jsonl'), '\n{"id": "a"}')
   await expect(evaluate(context(['--set', join(folder, 'set.jsonl')]))).rejects.toThrow(/^line 2 of the set: /)

@@ -1,7 +1,8 @@
 /** What `send` says while its request waits. */
 import { expect, test } from 'vitest'
 import type { Waiting } from '../../src/cli/send-progress.ts'
-import { whyItWaits } from '../../src/cli/send-progress.ts'
+import { leftAlone } from '../../src/cli/send-many.ts'
+import { isNews, whyItWaits, wordsOfMany, wordsOfOne } from '../../src/cli/send-progress.ts'
 import type { LiveWorker } from '../../src/ops/fleet.ts'
 import type { RedisHalf } from '../../src/ops/fleet-status.ts'
 import type { Hold } from '../../src/provider/holds.ts'
@@ -64,16 +65,18 @@ const hold = (code: Hold['code'], scope: string): Hold => ({
 const spent = { ...budget, axes: [{ ...axis, used: 3, free: 0, nextFreeInMs: 31_000 }] }
 const NOON = new Date(2026, 0, 1, 12, 4, 0).getTime()
 
+const PAUSED = 'because the operator has paused all calls: `npm run resume` ends it'
+
 test.each<[string, Partial<RedisHalf>, Partial<Waiting>, string]>([
-  ['no worker', { workers: [] }, {}, 'it waits in the backlog: no worker is alive'],
-  ['a pause', { current: [hold(null, 'operator')] }, {}, 'paused by the operator: `npm run resume` ends it'],
-  ['a hold of its worker', { current: [hold('unauthorized', 'key:a')] }, {}, 'calls are held (unauthorized): mend it'],
+  ['no worker', { workers: [] }, {}, 'for a worker: none is alive on this Redis and REDIS_KEY_PREFIX'],
+  ['a pause', { current: [hold(null, 'operator')] }, {}, PAUSED],
   [
-    'a hold of another’s key',
-    { current: [hold('unauthorized', 'key:b')] },
+    'a hold of its worker',
+    { current: [hold('unauthorized', 'key:a')] },
     {},
-    'it waits in the backlog, with 4 messages before it',
+    'because calls are held (unauthorized): mend it',
   ],
+  ['a hold of another’s key', { current: [hold('unauthorized', 'key:b')] }, {}, 'in the backlog, behind 4 messages'],
   [
     'an end of its own failures, before the budget',
     { budget: spent },
@@ -81,29 +84,80 @@ test.each<[string, Partial<RedisHalf>, Partial<Waiting>, string]>([
       before: null,
       failing: [{ ...hold('unauthorized', 'key:a'), holdsOthers: false, cause: 'HTTP 401 at https://m/v1, attempt 3' }],
     },
-    'calls fail (unauthorized: HTTP 401 at https://m/v1, attempt 3) and are repeated; mend it',
+    'because calls fail (unauthorized: HTTP 401 at https://m/v1, attempt 3) and are repeated; mend it',
+  ],
+  [
+    'a recovery',
+    { claims: { status: 'recovering', epoch: 'e' }, budget: { ...budget, open: false } },
+    {},
+    'until a worker has rebuilt, from the published outcomes, what Redis lost',
   ],
   [
     'a shut budget',
     { budget: { ...budget, open: false } },
     {},
-    'the budget is shut until a worker has opened or rebuilt it',
+    'for the budget: it is shut until a worker opens it (when it is new) or rebuilds it (when Redis lost it)',
   ],
   [
     'a spent budget',
     { budget: spent },
     {},
-    'it waits for the budget, which has room again at about 12:04:31, with 4 messages before it',
+    'for the budget until about 12:04:31, behind 4 messages: its requests/minute are spent',
   ],
   [
-    'a spent budget, first in line',
-    { budget: spent },
+    'a budget that is closed, and spent for a shorter time',
+    { budget: { ...spent, closedForMs: 45_000 } },
     { before: null },
-    'it waits for the budget, which has room again at about 12:04:31',
+    'for the budget until about 12:04:45: it is closed, since Redis does not know what the last minute took (data lost, or a new REDIS_KEY_PREFIX)',
   ],
-  ['its turn', {}, { before: null }, 'a worker has it, and waits for its turn'],
+  [
+    'the provider, which said when to come again',
+    { budget: { ...budget, heldForMs: 86_400_000 } },
+    { before: 1n },
+    "for the budget until about 2026-01-02 12:04:00, behind 1 message: the provider's retry-after holds it",
+  ],
+  ['its turn', {}, { before: null }, 'for its turn: a worker has it'],
 ])('it waits for %s', (_name, fields, waiting, told) => {
   expect(whyItWaits(fleet(fields), { group: 'g', partition: 0, before: 4n, failing: [], ...waiting }, NOON).line).toBe(
     told,
   )
+})
+
+const why = { kind: 'paused', line: PAUSED, turnAtMs: null }
+
+test('one request: what is done with it, or what it waits for', () => {
+  const words = wordsOfOne(7n)
+  expect(words(['asked'], null).line).toBe('the model is being asked')
+  expect(words(['dead'], null).line).toContain('npm run inspect -- 7')
+  expect(words(['duplicate'], null).line).toContain('its id was answered before')
+  expect(words(['taken'], why).line).toBe(`it waits ${PAUSED}`)
+})
+
+test('several requests: how many are done, asked, about to be published, and wait for what', () => {
+  const words = wordsOfMany(9, () => 3)
+  expect(words(['asked', 'answered', 'asked', 'taken', 'unclaimed', 'unclaimed'], why).line).toBe(
+    `3 of 9 done; 2 being asked, 1 about to be published, 3 wait ${PAUSED}`,
+  )
+  expect(words(['dead'], null).line).toBe('3 of 9 done; 1 dead-lettered: no result will come')
+})
+
+test('a line is news when its kind or its turn changes, or another text when some time has passed', () => {
+  const told = { kind: 'budget', line: 'a', turnAtMs: 60_000 }
+  expect(isNews(null, told, 0)).toBe(true)
+  expect(isNews(told, { ...told, kind: 'paused' }, 0)).toBe(true)
+  expect(isNews(told, { ...told, turnAtMs: 90_000 }, 0)).toBe(true)
+  expect(isNews(told, { ...told, line: 'b', turnAtMs: 61_000 }, 10_000)).toBe(false)
+  expect(isNews(told, { ...told, line: 'b', turnAtMs: 61_000 }, 40_000)).toBe(true)
+  expect(isNews(told, told, 1e6)).toBe(false)
+})
+
+test('who stops waiting is told that the requests go on, and how to look at them', () => {
+  const entries = Array.from({ length: 7 }, (_, index) => ({
+    from: `${index}.txt`,
+    request: { processing_id: BigInt(index) },
+  }))
+  const lines = leftAlone(entries)
+  expect(lines[0]).toContain('7 requests go on without this command')
+  expect(lines).toContain('  4.txt: npm run inspect -- 4')
+  expect(lines.at(-1)).toBe('  and 2 more')
 })

@@ -2,11 +2,17 @@ import { EventEmitter } from 'node:events'
 import type { Consumer, EachBatchPayload } from 'kafkajs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { KafkaClients } from '../../src/kafka/clients.ts'
+import type { LogFields } from '../../src/logging/log.ts'
 import { Membership } from '../../src/kafka/membership.ts'
 import { TIMINGS } from '../../src/timings.ts'
 
 const ignore = () => {}
-const log = { error: ignore, warn: ignore, info: ignore, debug: ignore }
+const told: string[] = []
+const keep =
+  (level: string) =>
+  (message: string, fields: LogFields = {}) =>
+    void told.push(`${level} ${message} ${String(fields['reason'])}`)
+const log = { error: keep('error'), warn: keep('warn'), info: keep('info'), debug: ignore }
 const { sessionMs } = TIMINGS.group
 
 /** A membership over consumers that a test speaks for; `done` is what was done and told, in order. */
@@ -64,7 +70,10 @@ const batchFrom = (fetchedOffset: string, offsets: string[]) =>
   }) as unknown as EachBatchPayload['batch']
 
 describe('membership of the consumer group', () => {
-  beforeEach(() => void vi.useFakeTimers())
+  beforeEach(() => {
+    told.splice(0)
+    vi.useFakeTimers()
+  })
   afterEach(() => void vi.useRealTimers())
 
   it('pauses the partitions of a join before it tells of them, so that nothing is fetched first', async () => {
@@ -122,6 +131,28 @@ describe('membership of the consumer group', () => {
     void membership.run(new AbortController().signal, () => 0)
     await vi.waitFor(() => expect(done).toContainEqual(expect.stringMatching(/^restart .*no broker/)))
     await vi.waitFor(() => expect(consumers.length).toBeGreaterThan(1))
+  })
+
+  const LOADING = Object.assign(new Error('loading'), { type: 'GROUP_LOAD_IN_PROGRESS' })
+
+  it('does not warn while a new Kafka gets ready for the first join, but does when that lasts', async () => {
+    const { membership } = membershipOf(() => Promise.reject(LOADING))
+    void membership.run(new AbortController().signal, () => 0)
+    await vi.waitFor(() => expect(told).toHaveLength(2))
+    expect(told).toEqual(
+      Array(2).fill('info Kafka is not ready for the group yet: joining again GROUP_LOAD_IN_PROGRESS'),
+    )
+    vi.advanceTimersByTime(15_000)
+    await vi.waitFor(() => expect(told.at(-1)).toBe('warn the consumer ended: making another GROUP_LOAD_IN_PROGRESS'))
+  })
+
+  it('warns when a consumer ends that had joined', async () => {
+    const { membership, join, emit } = membershipOf()
+    void membership.run(new AbortController().signal, () => 0)
+    join('a', [0])
+    emit('consumer.crash', { error: LOADING })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(told).toEqual(['warn the consumer ended: making another GROUP_LOAD_IN_PROGRESS'])
   })
 
   it('leaves the group when it is stopped, and is done then', async () => {

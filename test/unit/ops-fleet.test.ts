@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import type { Config } from '../../src/config.ts'
 import type { FleetSettings, LiveWorker } from '../../src/ops/fleet.ts'
 import { differences, holdsOfPartition, partHolds, skippedByFleet } from '../../src/ops/fleet.ts'
+import type { Backlog, RedisHalf } from '../../src/ops/fleet-status.ts'
+import { timeFor } from '../../src/ops/fleet-status.ts'
 import { statusLines } from '../../src/ops/status-lines.ts'
 import type { Hold } from '../../src/provider/holds.ts'
 
@@ -87,30 +90,71 @@ test('messages that were skipped are summed by key', () => {
   ])
 })
 
-test('the half that can be reached is shown, and why the other cannot', () => {
-  const backlog = {
-    topic: 'in',
-    group: 'g',
-    groupState: 'Stable' as const,
-    members: 1,
-    partitions: [{ partition: 0, low: 0n, high: 9n, committed: 2n, waiting: 7n }],
-    waiting: 7n,
+const backlog = {
+  topic: 'in',
+  group: 'g',
+  groupState: 'Stable' as const,
+  members: 1,
+  partitions: [{ partition: 0, low: 0n, high: 9n, committed: 2n, waiting: 7n }],
+  waiting: 7n,
+}
+const AXES = ['requestsPerMinute', 'tokensPerMinute', 'requestsPerDay', 'tokensPerDay'] as const
+const used = (requests: number, tokens: number) =>
+  AXES.map((axis) => {
+    const count = axis.startsWith('tokens') ? tokens : requests
+    return { axis, limit: 100_000, used: count, usedElsewhere: 0, free: 100_000 - count, nextFreeInMs: null }
+  })
+const budget = { name: 'gpt', open: true, axes: used(2, 5_000), waiting: 0, heldForMs: 0, closedForMs: 0 }
+const redisHalf = (fields: Partial<RedisHalf>): RedisHalf => ({
+  settings,
+  differences: [],
+  budget,
+  current: [],
+  old: [],
+  adaptation: null,
+  claims: { status: 'open', epoch: 'e' },
+  workers: [good],
+  skipped: [],
+  redisVersion: '7.0.0',
+  version: '1.2.3',
+  ...fields,
+})
+const config = { provider: { maxCompletionTokens: 1_000 } } as Config
+const shown = (fields: Partial<RedisHalf>, also: Partial<Backlog> = {}) => {
+  const status = { redis: redisHalf(fields), backlog: { ...backlog, ...also }, reviews: [] }
+  return statusLines(status, timeFor(status, config)).join('\n')
+}
+
+test('the time for the backlog is reckoned with what was billed, and says so when nothing was', () => {
+  expect(shown({})).toContain('at 2500 tokens each (the average of the last day)')
+  for (const axes of [used(0, 0), used(2, 0)]) {
+    expect(shown({ budget: { ...budget, axes } })).toContain('at 4000 tokens each (assumed: nothing was billed')
   }
+  expect(shown({}, { waiting: 0n })).not.toContain('the budget takes')
+  expect(shown({ budget: { ...budget, open: false } })).toContain('is not known while it is shut')
+})
+
+test('a closed or held budget says why and until when', () => {
+  const lines = shown({ budget: { ...budget, closedForMs: 43_000, heldForMs: 5_000 } })
+  expect(lines).toMatch(/until .*\d\d:\d\d:\d\d \(5s\): the provider's retry-after holds it/)
+  expect(lines).toMatch(/until .*\d\d:\d\d:\d\d \(43s\): it is closed, since .* a new REDIS_KEY_PREFIX/)
+})
+
+test('members of the group that report to another Redis are told', () => {
+  expect(shown({ workers: [] })).toContain('WARNING: no worker reports to this Redis')
+  expect(shown({})).not.toContain('no worker reports')
+  expect(shown({ workers: [] }, { members: 0 })).not.toContain('no worker reports')
+})
+
+test('the half that can be reached is shown, and why the other cannot', () => {
   const withoutRedis = statusLines({ redis: { error: 'Redis is away' }, backlog, reviews: [] }, null).join('\n')
   expect(withoutRedis).toContain('unknown. Redis is away')
   expect(withoutRedis).toMatch(/0 +2 +9 +7/)
-  const redis = {
-    settings,
+  const redis = redisHalf({
     differences: differences({ ...settings, model: 'other' }, [good]),
-    budget: { name: 'gpt', open: true, axes: [], waiting: 0, heldForMs: 0, closedForMs: 0 },
     ...partHolds([good], holds),
-    adaptation: null,
-    claims: { status: 'open', epoch: 'e' },
-    workers: [good],
     skipped: skippedByFleet([{ ...good, skipped: { none: 3 } }]),
-    redisVersion: '7.0.0',
-    version: '1.2.3',
-  }
+  })
   const withoutKafka = statusLines({ redis, backlog: { error: 'Kafka is away' }, reviews: ['7'] }, null).join('\n')
   expect(withoutKafka).toContain('backlog: unknown. Kafka is away')
   expect(withoutKafka).toContain('OPENAI_MODEL: other here, gpt there')

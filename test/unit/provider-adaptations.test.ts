@@ -33,7 +33,7 @@ test('what one worker learned, another knows, with each part of it', async () =>
     capTokens: 4_000,
   } as const
   const one = worker()
-  one.worked(form, true, one.era())
+  one.accepted(form, true, one.era())
   await expect.poll(() => one.isProved()).toBe(true)
   const other = worker()
   await other.load()
@@ -43,7 +43,7 @@ test('what one worker learned, another knows, with each part of it', async () =>
 test('a request that began before all was forgotten does not teach it again', async () => {
   const { values, worker } = fleetOf()
   const adaptations = worker()
-  adaptations.worked(learned, true, adaptations.era())
+  adaptations.accepted(learned, true, adaptations.era())
   await expect.poll(() => values.size).toBe(1)
   await adaptations.load()
   const begunIn = adaptations.era()
@@ -51,8 +51,8 @@ test('a request that began before all was forgotten does not teach it again', as
   await adaptations.load()
   expect(adaptations.form()).toEqual(usual)
 
-  adaptations.worked(learned, true, begunIn)
+  adaptations.accepted(learned, true, begunIn)
   expect(adaptations.form()).toEqual(usual)
-  adaptations.worked(learned, true, adaptations.era())
+  adaptations.accepted(learned, true, adaptations.era())
   expect(adaptations.form()).toEqual(learned)
 })

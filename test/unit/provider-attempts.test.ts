@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { FailureCode } from '../../src/errors.ts'
 import { FAILURES } from '../../src/errors.ts'
-import type { Failure } from '../../src/provider/attempts.ts'
+import type { FailedCall } from '../../src/provider/attempts.ts'
 import { nextStep } from '../../src/provider/attempts.ts'
 import { firstForm } from '../../src/provider/form.ts'
 import { firstTrial } from '../../src/provider/trial.ts'
@@ -13,10 +13,10 @@ function failed(
   more: { held?: boolean; scopes?: string; retryAfterMs?: number } = {},
 ) {
   const { held = false, scopes = 's', retryAfterMs = null } = more
-  return { code, retryAfterMs, next: null, evidence: { held, scopes, successes } } satisfies Failure
+  return { code, retryAfterMs, next: null, evidence: { held, scopes, successes } } satisfies FailedCall
 }
-const step = (failures: Failure[]) => nextStep(failures, () => 1)
-const repeat = (times: number, make: (index: number) => Failure) =>
+const step = (failures: FailedCall[]) => nextStep(failures, () => 1)
+const repeat = (times: number, make: (index: number) => FailedCall) =>
   Array.from({ length: times }, (_, index) => make(index))
 
 test('three failures with others answered since the first end a request', () => {

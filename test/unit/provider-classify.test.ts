@@ -180,7 +180,7 @@ describe('answers with 200', () => {
   })
   const code = (body: unknown) => {
     const found = classifyCompletion(body)
-    return found.ok ? 'ok' : found.verdict.code
+    return found.ok ? 'ok' : found.failure.code
   }
 
   test('an answer comes with its content, model and billed tokens', () => {
@@ -200,7 +200,7 @@ describe('answers with 200', () => {
     const refusal = classifyCompletion(
       completion({ finish_reason: 'stop', message: { content: null, refusal: 'No.' } }),
     )
-    expect(refusal).toMatchObject({ ok: false, verdict: { code: 'refused_by_model' }, usage: { totalTokens: 15 } })
+    expect(refusal).toMatchObject({ ok: false, failure: { code: 'refused_by_model' }, usage: { totalTokens: 15 } })
     expect(code(completion({ finish_reason: 'content_filter', message: { content: 'x' } }))).toBe('content_filter')
   })
 

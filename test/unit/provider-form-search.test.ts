@@ -63,7 +63,7 @@ test('a server that refuses from now on what it took before is searched by one r
 
 describe('one request tries a form while others wait', () => {
   const usual = firstForm('https://provider.example/v1')
-  const withoutSeed: Trial = { ...firstTrial({ ...usual, seed: false }, 0), refusals: 1 }
+  const withoutSeed: Trial = { ...firstTrial({ ...usual, seed: false }, 0), refusedCalls: 1 }
   const withoutBoth: Trial = { ...withoutSeed, form: { ...withoutSeed.form, temperature: false } }
   const { signal } = new AbortController()
 
@@ -100,7 +100,7 @@ describe('one request tries a form while others wait', () => {
     search.failed()
     await pass(10)
     expect(went).toEqual(['a', 'b'])
-    search.taken(withoutBoth)
+    search.accepted(withoutBoth)
     await pass(10)
     expect(went).toEqual(['a', 'b', 'c', 'd'])
   })
@@ -126,14 +126,14 @@ describe('one request tries a form while others wait', () => {
     const { search, pass } = await begun()
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
     expect(search.formFor(usual, 1)).toEqual(usual)
-    search.taken({ ...withoutSeed, refusals: 2 })
+    search.accepted({ ...withoutSeed, refusedCalls: 2 })
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
     await pass(59_000)
     expect(search.formFor(usual, 0)).toEqual(withoutSeed.form)
     await pass(2_000)
     expect(search.formFor(usual, 0)).toEqual(usual)
     search.refused(firstTrial(usual, 0), withoutSeed, false)
-    search.taken(withoutSeed)
+    search.accepted(withoutSeed)
     expect(search.formFor(usual, 0)).toEqual(usual)
   })
 

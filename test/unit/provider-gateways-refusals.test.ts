@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { FailureCode } from '../../src/errors.ts'
 import { classifyStatus } from '../../src/provider/classify.ts'
-import type { Refusal } from '../../src/provider/refusals.ts'
+import type { RefusedPart } from '../../src/provider/refused-parts.ts'
 import { classify, gemini } from '../support/classified.ts'
 
 const pydantic = (field: string, msg: string) => ({
@@ -13,7 +13,7 @@ const pydantic = (field: string, msg: string) => ({
 })
 
 describe('a refused part of the request', () => {
-  test.each<[string, number, unknown, Refusal[]]>([
+  test.each<[string, number, unknown, RefusedPart[]]>([
     [
       'DeepSeek',
       400,

@@ -1,10 +1,10 @@
 /** How servers of other makers refuse the roles of a request's messages. */
 import { describe, expect, test } from 'vitest'
-import type { Refusal } from '../../src/provider/refusals.ts'
+import type { RefusedPart } from '../../src/provider/refused-parts.ts'
 import { classify, gemini } from '../support/classified.ts'
 
 describe('a refused part of the request', () => {
-  test.each<[string, number, unknown, Refusal[]]>([
+  test.each<[string, number, unknown, RefusedPart[]]>([
     [
       'Gemma behind vLLM',
       400,

@@ -142,7 +142,7 @@ describe('blame where it belongs', () => {
 describe('completions', () => {
   const read = (message: unknown, rest: object = {}) => {
     const found = classifyCompletion({ choices: [{ finish_reason: 'stop', message, ...rest }] })
-    return found.ok ? found.content : found.verdict.code
+    return found.ok ? found.content : found.failure.code
   }
   const thinking = { type: 'thinking', thinking: [{ type: 'text', text: 'hm {"a":1}' }] }
 

@@ -121,5 +121,5 @@ const completions: [string, unknown, string][] = [
 ]
 test.each(completions)('under 200: %s', (_name, body, expected) => {
   const read = classifyCompletion(body)
-  expect(read.ok ? read.content.match(/\{.*\}/)?.[0] : read.verdict.code).toBe(expected)
+  expect(read.ok ? read.content.match(/\{.*\}/)?.[0] : read.failure.code).toBe(expected)
 })

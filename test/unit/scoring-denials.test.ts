@@ -31,6 +31,14 @@ describe('the clause of a quote denies its requirement', () => {
     ['Docker', 'I have never used Docker'],
     ['Weekend shifts', 'nights ok – weekends no'],
     ['Rust', 'No hands-on Rust'],
+    ['Диплом повара', 'Диплом повара не получен'],
+    ['Допуск к госуправлению', 'Допуск не оформлен'],
+    ['Опыт холодных звонков', 'С холодными звонками не сталкивалась'],
+    ['Scaffolding card', 'Scaffolding card not yet obtained'],
+    ['Водительские права', 'Прав нет,но готов учиться'],
+    ['Опыт с каменными столешницами', 'Каменную столешницу не ставлю—весит много,без напарника'],
+    ['Готовность к вахте', 'На вахту не поеду'],
+    ['Kubernetes', 'Kubernetes I have not used, only Docker Swarm'],
   ])('%s ← %s', (requirement, text) => {
     expect(denialIn(requirement, text)).toBe('denied')
   })
@@ -70,6 +78,35 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Ирригация', 'ирригация, дренаж\nопыта с бюджетом нет'],
     ['Студент технического вуза', 'Учусь на 3 курсе технического вуза'],
     ['GDC registration', 'GDC No. 291, registered technician'],
+    // A thing that has come to no harm is there.
+    ['Медицинская книжка', 'Медкнижка не просрочена, медицинская книжка не утеряна'],
+    ['Действующая лицензия', 'Лицензия не отзывалась и не приостанавливалась'],
+    ['Удостоверение сварщика', 'Удостоверение сварщика не истекло'],
+    ['Допуск по электробезопасности', 'Допуск ни разу не аннулировали'],
+    ['Forklift licence', 'My forklift licence has not expired'],
+    ['Security clearance', 'Security clearance not revoked since 2012'],
+    ['Немецкий язык', 'Немецкий не забыл, читаю каждый день'],
+    ['Spanish', 'I never stopped practising Spanish'],
+    ['Сертификат 1С', 'Сертификат 1С (пересдавать не требуется)'],
+    // What is denied is something else, or a bound.
+    ['Perforce', 'Perforce not Git'],
+    ['Managing 10+ people', 'I managed not five people but fifteen'],
+    ['Commute under 45 minutes', 'My commute is not more than 30 minutes'],
+    ['Rust', "I hadn't touched Rust before 2022"],
+    ['Опыт работы с алалией', 'с алаликами не работала до 2021 года, сейчас их у меня пятеро'],
+    // Two negations affirm.
+    ['Excel', "There is no Excel formula I haven't used"],
+    ['CRM', 'Нет такой CRM, с которой я не работал'],
+    ['Bitrix', 'Никто, кроме меня, не вёл сайт на Bitrix'],
+    ['AutoCAD', 'Не припомню дня, когда не работал бы в AutoCAD'],
+    // Readiness is asked for, and experience denied.
+    ['Готовность к удалённой работе', 'Удалённо не работала, но не возражаю'],
+    ['Готовность к командировкам', 'В командировки пока не ездил, готов хоть завтра'],
+    ['Willingness to travel', 'Have not travelled for work so far; happy to'],
+    // A plan beyond what is there already.
+    ['IELTS', 'Собираюсь сдать IELTS в третий раз, последний 7.0'],
+    ['Высшее образование', 'Планирую получить второе высшее образование, первое — МГУ 2010'],
+    ['SAP', 'I plan to learn even more about SAP; seven years in it so far'],
   ])('%s ← %s', (requirement, text) => {
     expect(denialIn(requirement, text)).toBe(null)
   })

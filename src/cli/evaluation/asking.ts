@@ -11,7 +11,7 @@ import { FAILURES } from '../../errors.ts'
 import type { Journey } from '../../outcomes/effort.ts'
 import { startJourney } from '../../outcomes/effort.ts'
 import type { Log } from '../../logging/log.ts'
-import type { Failure } from '../../provider/attempts.ts'
+import type { FailedCall } from '../../provider/attempts.ts'
 import type { Provider } from '../../provider/client.ts'
 import type { Gate } from '../../provider/gate.ts'
 import { readAnswer } from '../../scoring/answer.ts'
@@ -117,7 +117,7 @@ const NOBODY: ClaimOwner = { group: '', topic: '', partition: 0, offset: 0n, tim
 const leaseOf = (id: bigint, owner: ClaimOwner) => ({ id, owner, token: randomUUID(), alone: false })
 
 /** A worker waits while key, way out or configuration are refused; an evaluation ends, because its user can mend them. */
-function endIfHopeless({ code, evidence }: Failure): void {
+function endIfHopeless({ code, evidence }: FailedCall): void {
   const { most, remedy } = FAILURES[code]
   if (most !== null || (evidence.successes > 0 && !evidence.held)) return
   throw new Error(`the provider takes no call (${code}): ${remedy}; what is answered is kept, start again to go on`)

@@ -6,8 +6,8 @@ import { startStub } from '../../tools/openai-stub/server.ts'
 import type { Log } from '../../src/logging/log.ts'
 import { startProviderCheck } from '../../src/ops/provider-check.ts'
 import { createKeySource } from '../../src/provider/key.ts'
-import type { ProviderStanding } from '../../src/provider/standing.ts'
-import { askStanding } from '../../src/provider/standing.ts'
+import type { ProviderAccess } from '../../src/provider/check-access.ts'
+import { checkAccess } from '../../src/provider/check-access.ts'
 import { createTransport } from '../../src/provider/transport.ts'
 
 const quiet = () => {}
@@ -15,12 +15,12 @@ const never = new AbortController().signal
 const GOOD = 'sk-good-key-000000'
 const MODEL = 'gpt-4.1-mini-2025-04-14'
 
-async function standing(baseUrl: string, key = GOOD, model = MODEL): Promise<ProviderStanding> {
+async function access(baseUrl: string, key = GOOD, model = MODEL): Promise<ProviderAccess> {
   const transport = createTransport(null)
   const log: Log = { error: quiet, warn: quiet, info: quiet, debug: quiet }
   const source = createKeySource({ key, keyFile: null }, log)
   try {
-    return await askStanding({ settings: { baseUrl, model }, key: source, transport }, never)
+    return await checkAccess({ settings: { baseUrl, model }, key: source, transport }, never)
   } finally {
     await transport.close()
   }
@@ -37,40 +37,40 @@ async function serve(status: number, body: string): Promise<string> {
 test('a good key and a listed model are told from a refused key, a model that is not listed and a wrong address', async () => {
   const stub = await startStub({ keys: [GOOD], models: [MODEL] })
   onTestFinished(() => stub.stop())
-  expect(await standing(stub.baseUrl)).toMatchObject({ kind: 'well', knowsModel: true })
-  expect(await standing(stub.baseUrl, GOOD, 'gpt-5')).toMatchObject({ kind: 'well', knowsModel: false })
-  expect(await standing(stub.baseUrl, 'sk-bad-key-11111111')).toMatchObject({
+  expect(await access(stub.baseUrl)).toMatchObject({ kind: 'accepted', knowsModel: true })
+  expect(await access(stub.baseUrl, GOOD, 'gpt-5')).toMatchObject({ kind: 'accepted', knowsModel: false })
+  expect(await access(stub.baseUrl, 'sk-bad-key-11111111')).toMatchObject({
     kind: 'refused',
     code: 'unauthorized',
     detail: expect.stringMatching(/^HTTP 401, .*code invalid_api_key.* at http:\/\/127\.0\.0\.1:\d+\/v1$/) as string,
   })
-  expect(await standing(`${stub.baseUrl}/v1`)).toMatchObject({ kind: 'untold' })
+  expect(await access(`${stub.baseUrl}/v1`)).toMatchObject({ kind: 'unknown' })
   // It costs nothing, and is no call.
   expect(stub.arrivals()).toEqual([])
 })
 
 test('a server that is not there is unreachable, with the socket’s error and without the query', async () => {
-  expect(await standing('http://user:secret@127.0.0.1:1/v1?api-version=1')).toEqual({
+  expect(await access('http://user:secret@127.0.0.1:1/v1?api-version=1')).toEqual({
     kind: 'unreachable',
     detail: 'connection failed: ECONNREFUSED at http://127.0.0.1:1/v1',
   })
 })
 
 test.each([
-  ['a key that may call and not list', 403, '{"error":{"message":"Missing scopes: api.model.read"}}', 'untold'],
-  ['the same, as it is told elsewhere', 401, '{"error":{"message":"insufficient permissions"}}', 'untold'],
+  ['a key that may call and not list', 403, '{"error":{"message":"Missing scopes: api.model.read"}}', 'unknown'],
+  ['the same, as it is told elsewhere', 401, '{"error":{"message":"insufficient permissions"}}', 'unknown'],
   ['a country that is not served', 403, '{"error":{"code":"unsupported_country_region_territory"}}', 'refused'],
-  ['no list', 404, '{"detail":"Not Found"}', 'untold'],
-  ['a page', 200, '<html>', 'untold'],
-  ['another document', 200, '{}', 'well'],
+  ['no list', 404, '{"detail":"Not Found"}', 'unknown'],
+  ['a page', 200, '<html>', 'unknown'],
+  ['another document', 200, '{}', 'accepted'],
   ['a server in trouble', 503, '', 'unreachable'],
 ])('%s: %d', async (_name, status, body, kind) => {
-  expect((await standing(await serve(status, body))).kind).toBe(kind)
+  expect((await access(await serve(status, body))).kind).toBe(kind)
 })
 
 test('what is refused is told once, shown until it is mended, and looked at until then', async () => {
-  const refused: ProviderStanding = { kind: 'refused', code: 'unauthorized', detail: 'HTTP 401 at http://m/v1' }
-  const answers: ProviderStanding[] = [refused, refused, { kind: 'well', knowsModel: true, detail: 'fine' }]
+  const refused: ProviderAccess = { kind: 'refused', code: 'unauthorized', detail: 'HTTP 401 at http://m/v1' }
+  const answers: ProviderAccess[] = [refused, refused, { kind: 'accepted', knowsModel: true, detail: 'fine' }]
   const lines: string[] = []
   const say = (level: string) => (message: string) => lines.push(`${level} ${message}`)
   const log: Log = { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') }

@@ -1,0 +1,36 @@
+/** Tells what Kafka answers while it gets ready, which ends by itself, from trouble that somebody has to mend. */
+import { kafkaErrorType } from './kafka-error.ts'
+
+/** A broker is loading a group or a transaction's state, another one has just taken it over, or a topic is new. */
+const SETTLING = new Set([
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'CONCURRENT_TRANSACTIONS',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+])
+/** A first start takes a few seconds on a slow machine. */
+const SETTLES_WITHIN_MS = 15_000
+
+export interface Settling {
+  /** @param error what was thrown, or its kafkaReason @returns how to log it: `warn` when it is other trouble, or lasts too long */
+  levelOf(error: unknown): 'info' | 'warn'
+  /** Kafka has answered well. */
+  over(): void
+}
+
+/** @returns a judge of the failures of one operation that is repeated until it succeeds @param now ms since any fixed point */
+export function createSettling(now: () => number = () => performance.now()): Settling {
+  let sinceMs: number | null = null
+  return {
+    levelOf(error) {
+      const type = typeof error === 'string' ? error : kafkaErrorType(error)
+      if (type === null || !SETTLING.has(type)) return 'warn'
+      sinceMs ??= now()
+      return now() - sinceMs < SETTLES_WITHIN_MS ? 'info' : 'warn'
+    },
+    over: () => (sinceMs = null),
+  }
+}

@@ -1,0 +1,66 @@
+/** The sentence and the clauses that a quote stands in. */
+import type { Span } from './spans.ts'
+
+/** How far around the quote its clause may reach, in UTF-16 units. */
+export const CONTEXT_CHARS = 120
+/** How much of a quote is held against its requirement, in UTF-16 units: an honest one has some 150. */
+export const MAX_CHARS = 1_000
+
+/** @returns a pattern of whole words; for text in small letters */
+export const within = (pattern: string) => new RegExp(`(?<!\\p{L})(?:${pattern})(?!\\p{L})`, 'u')
+
+/** Words that negate. */
+export const NEGATION = "не|нет|отсутству[ею]т|no|not|never|none|cannot|[a-z]+n['’]t"
+
+/**
+ * Ends a sentence. The end of a line does not where the text goes on in small letters. Each pattern begins with the character that
+ * it needs and looks back from there: that is tried several times faster.
+ */
+const SENTENCE_END = '[!?;•<>]|\\.(?=\\s|$)(?<!(?<!\\p{L})[Nn]o\\.)|\\n(?=\\s*(?:[^\\s\\p{Ll}]|$))'
+/**
+ * Ends a clause. A comma within a number does not, nor the end of a long line that goes on in small letters, nor a dash or a colon
+ * before a negation, which has its subject there: "Terraform — нет".
+ */
+const CLAUSE_END = [
+  SENTENCE_END,
+  ',(?!\\d)(?=\\s|$|\\p{L})',
+  '[–—](?=\\p{L})',
+  `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?(?:${NEGATION})(?!\\p{L}))`,
+  '(?=\\s)(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])',
+  '\\n(?<!\\n[^\\n]{40,}\\n)',
+  '\\s(?=(?:а|но|зато|but)\\s)',
+].join('|')
+const [SENTENCE_ENDS, CLAUSE_ENDS] = [new RegExp(SENTENCE_END, 'u'), new RegExp(CLAUSE_END, 'u')]
+
+/** @returns the text in small letters, with one form of a letter and of an apostrophe that have two */
+const plain = (text: string) => text.toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
+
+/** The quote and what stands around it in its sentence, in small letters. */
+interface Passage {
+  before: string
+  quote: string
+  after: string
+}
+
+/** @returns the quote at this span with its sentence, of which it keeps {@link CONTEXT_CHARS} to each side */
+export function passageOf(source: string, { start, end }: Span): Passage {
+  const before =
+    source
+      .slice(Math.max(0, start - CONTEXT_CHARS), start)
+      .split(SENTENCE_ENDS)
+      .at(-1) ?? ''
+  const after = source.slice(end, end + CONTEXT_CHARS).split(SENTENCE_ENDS, 1)[0] ?? ''
+  return {
+    before: plain(before),
+    quote: plain(source.slice(start, Math.min(end, start + MAX_CHARS))),
+    after: plain(after),
+  }
+}
+
+/** @returns the clauses that the quote stands in, whole; and what follows the last one */
+export function clausesOf({ before, quote, after }: Passage): { clauses: string[]; rest: string } {
+  const own = after.split(CLAUSE_ENDS, 1)[0] ?? ''
+  const text = (`\n${before}`.split(CLAUSE_ENDS).at(-1) ?? '') + quote + own
+  const clauses = text.split(CLAUSE_ENDS).map((clause) => clause.trim())
+  return { clauses: clauses.filter((clause) => clause !== ''), rest: after.slice(own.length) }
+}
