@@ -3,6 +3,7 @@ import '../../src/kafka/mended.ts'
 import { randomUUID } from 'node:crypto'
 import type { FetchOffsetsPartition, IHeaders } from 'kafkajs'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { openSocket } from '../../src/kafka/addresses.ts'
 import type { KafkaClients } from '../../src/kafka/clients.ts'
 import { createKafkaClients } from '../../src/kafka/clients.ts'
 import type { Log, LogFields } from '../../src/logging/log.ts'
@@ -46,7 +47,7 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
   const names = { group: `g.${id}`, requests: `in.${id}`, out: `out.${id}`, records: `rec.${id}` }
   const log = keepingLog()
   const clients: KafkaClients = createKafkaClients({ brokers, tls: null, sasl: null }, log)
-  const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING })
+  const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING, socketFactory: openSocket })
   const admin = kafka.admin()
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
   await admin.connect()
