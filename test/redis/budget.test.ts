@@ -3,9 +3,10 @@ import { Redis } from 'ioredis'
 import { afterAll, expect, inject, test } from 'vitest'
 import { paceOf } from '../../src/budget/limits.ts'
 import { budgetScripts } from '../../src/budget/scripts.ts'
+import { startLocalRedis } from '../support/services.ts'
 import { waitUntil } from '../support/wait.ts'
 import { fleetOfEachTest } from './budget-of-each-test.ts'
-import { grantOf } from './budget-support.ts'
+import { createFleet, grantOf } from './budget-support.ts'
 
 const redisUrl = inject('redisUrl')
 const redis = new Redis(redisUrl)
@@ -181,11 +182,21 @@ test('a provider that counts what is known here narrows nothing', async () => {
   expect((await budget.status()).axes[0]).toMatchObject({ used: 2, usedElsewhere: 0, free: 1 })
 })
 
-test('SCRIPT FLUSH changes nothing', async () => {
-  const budget = fleet.worker({ limits: { requestsPerMinute: 2 }, maxWaitMs: 0 })
+test('SCRIPT FLUSH changes nothing', async ({ onTestFinished }) => {
+  // Not the shared Redis: tests that run beside this one kill a worker when its script has reached Redis, which must know it then.
+  const server = await startLocalRedis()
+  const own = createFleet(server.url)
+  const direct = new Redis(server.url)
+  onTestFinished(async () => {
+    direct.disconnect()
+    await own.close()
+    await server.stop()
+  })
+  await own.trust()
+  const budget = own.worker({ limits: { requestsPerMinute: 2 }, maxWaitMs: 0 })
   await budget.open(signal)
   grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
-  await redis.script('FLUSH')
+  await direct.script('FLUSH')
   grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   expect((await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal)).kind).toBe('refused')
 })

@@ -3,6 +3,7 @@ import '../../src/kafka/mended.ts'
 import { randomUUID } from 'node:crypto'
 import type { FetchOffsetsPartition, IHeaders } from 'kafkajs'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { openSocket } from '../../src/kafka/addresses.ts'
 import type { KafkaClients } from '../../src/kafka/clients.ts'
 import { createKafkaClients } from '../../src/kafka/clients.ts'
 import type { Log, LogFields } from '../../src/logging/log.ts'
@@ -46,7 +47,7 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
   const names = { group: `g.${id}`, requests: `in.${id}`, out: `out.${id}`, records: `rec.${id}` }
   const log = keepingLog()
   const clients: KafkaClients = createKafkaClients({ brokers, tls: null, sasl: null }, log)
-  const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING })
+  const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING, socketFactory: openSocket })
   const admin = kafka.admin()
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
   await admin.connect()
@@ -68,7 +69,7 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
     () => producer.disconnect(),
   ]
 
-  /** Waits while a broker that has just started loads its groups. */
+  /** Waits while a broker that has just started does not know yet that it coordinates the group, or still loads it. */
   async function fetchOffsets(): Promise<FetchOffsetsPartition[]> {
     let found: FetchOffsetsPartition[] = []
     const isFound = () =>
@@ -77,12 +78,12 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
           found = answer?.partitions ?? []
           return true
         },
-        (error: Error & { type?: string }) => {
-          if (error.type !== 'GROUP_LOAD_IN_PROGRESS') throw error
+        (error: Error & { retriable?: boolean }) => {
+          if (error.retriable !== true) throw error
           return false
         },
       )
-    await until('the groups are loaded', isFound)
+    await until('the group is loaded', isFound)
     return found
   }
 
