@@ -26,6 +26,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores: a broker, Redis and workers already share them with the tests.
     maxWorkers: 2,
+    globalSetup: ['test/support/temporary.ts'],
     sequence: { sequencer: HeavyFirst },
     // kafkajs 2.2.4 schedules its checks with negative delays.
     execArgv: ['--disable-warning=TimeoutNegativeWarning'],

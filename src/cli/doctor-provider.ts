@@ -40,7 +40,10 @@ function accessCheck(access: ProviderAccess, model: string): Check {
   const { kind, detail } = access
   if (kind === 'refused') return fail('provider', `${detail}: ${FAILURES[access.code].remedy ?? access.code}`)
   if (kind === 'unreachable') return fail('provider', `cannot be reached: ${detail}`)
-  if (kind === 'unknown') return warn('provider', `${detail}; whether it takes the key shows with --paid`)
+  if (kind === 'unknown') {
+    const what = access.advice ?? 'whether it takes the key shows with --paid'
+    return warn('provider', `${detail}; ${what}`)
+  }
   if (access.knowsModel === false)
     return fail('provider', `does not list the model ${model}: check OPENAI_MODEL. ${detail}`)
   return ok('provider', `${detail}; model ${model}${access.knowsModel === null ? ' (not listed there)' : ''}`)

@@ -12,10 +12,8 @@ import type { Timings } from '../timings.ts'
 
 const RESTART_MIN_MS = 200
 const RESTART_MAX_MS = 2_000
-const ENDED = {
-  info: 'Kafka is not ready for the group yet: joining again',
-  warn: 'the consumer ended: making another',
-}
+const NOT_READY = 'Kafka is not ready for the group yet: joining again'
+const ENDED = 'the consumer ended: making another'
 /** How long disconnecting one consumer may take before the next one is made. */
 const CLOSE_LIMIT_MS = 5_000
 
@@ -77,15 +75,16 @@ export class Membership {
   async run(signal: AbortSignal, leaveLimitMs: () => number): Promise<void> {
     const { topic, group, log, events } = this.#options
     const settling = createSettling()
-    for (let delayMs = RESTART_MIN_MS; ; delayMs = Math.min(delayMs * 2, RESTART_MAX_MS)) {
+    for (let delayMs = RESTART_MIN_MS, isSaid = false; ; delayMs = Math.min(delayMs * 2, RESTART_MAX_MS)) {
       this.#joined = false
       const reason = await this.#session(signal, leaveLimitMs)
       if (signal.aborted) return
       events.onRestart(reason)
       if (this.#joined) delayMs = RESTART_MIN_MS
-      // While a new Kafka gets ready the first joins fail; a member that it drops later is worth a warning.
+      // While a new Kafka gets ready the first joins fail, which is said once: the logger sums up only warnings.
       const level = this.#memberId === null ? settling.levelOf(reason) : 'warn'
-      log[level](ENDED[level], { topic, group, reason })
+      if (level === 'warn' || !isSaid) log[level](level === 'info' ? NOT_READY : ENDED, { topic, group, reason })
+      isSaid ||= level === 'info'
       await pause(delayMs, signal).catch(() => log.debug('stopped between two consumers', { topic }))
       if (signal.aborted) return
     }

@@ -40,8 +40,11 @@ export function startProviderCheck(parts: ProviderCheckParts): ProviderCheck {
       log.error('the provider refuses: no request can be scored', { code: access.code, detail, todo })
     } else if (kind === 'unreachable') {
       log.warn('the provider cannot be reached: requests wait for it', { detail })
-    } else if (kind === 'unknown') log.debug('the provider does not tell whether it takes the key', { detail })
-    else if (access.knowsModel === false) {
+    } else if (kind === 'unknown') {
+      const { advice } = access
+      const fields = { detail, ...(advice === null ? {} : { advice }) }
+      log[advice === null ? 'info' : 'warn']('whether the provider takes the key shows at the first request', fields)
+    } else if (access.knowsModel === false) {
       log.warn('the provider does not list the model: check OPENAI_MODEL', { model: settings.model, detail })
     } else log[before === null ? 'debug' : 'info']('the provider accepts the key', { detail })
   }

@@ -119,7 +119,8 @@ function backlogLines(backlog: Backlog, times: BacklogTime): string[] {
     `backlog of ${group} on ${topic}: at most ${waiting} ${waiting === 1n ? 'message' : 'messages'}`,
     ...indented(waiting === 0n ? [] : budgetTakes(times)),
     ...indented(table(['partition', 'committed', 'end', 'waiting', 'budget takes'], rows)),
-    `  consumer group: ${groupState}, ${members} ${members === 1 ? 'member' : 'members'}`,
+    // Kafka calls a group dead that it does not know.
+    `  consumer group: ${groupState === 'Dead' ? 'none yet' : groupState}, ${members} ${members === 1 ? 'member' : 'members'}`,
   ]
 }
 

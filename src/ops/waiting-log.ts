@@ -1,7 +1,9 @@
 /** Logs while requests wait for the budget, and every five minutes how many requests ended in which way. */
 import type { Budget } from '../budget/budget.ts'
 import type { BudgetStatus } from '../budget/status.ts'
+import { blocksOf } from '../budget/status.ts'
 import type { Log, LogFields } from '../logging/log.ts'
+import { blockReason } from './status-lines.ts'
 
 const TICK_MS = 1_000
 /** Shorter waits come from the budget's even pace and are not worth a line. */
@@ -29,9 +31,9 @@ export function createWaitingTeller({ budget, waiting, log, now = () => performa
   let tellAtMs = 0
 
   async function tell(nextInMs: number, waitedMs: number): Promise<void> {
-    const spent = await budget.status().then(spentOf, () => undefined)
+    const cause = await budget.status().then(causeOf, () => ({}))
     const next = { waiting: waiting(), nextInSeconds: Math.ceil(nextInMs / 1_000) }
-    log.info('requests wait for the budget', { ...next, ...(spent === undefined ? {} : { spent }), ...since(waitedMs) })
+    log.info('requests wait for the budget', { ...next, ...cause, ...since(waitedMs) })
   }
 
   return () => {
@@ -56,11 +58,26 @@ export function createWaitingTeller({ budget, waiting, log, now = () => performa
 
 const since = (ms: number): LogFields => (ms < 1_000 ? {} : { forSeconds: Math.round(ms / 1_000) })
 
-/** @returns the exhausted axes, such as `requestsPerMinute 3/3`; undefined when there are none */
-function spentOf({ axes }: BudgetStatus): string | undefined {
-  const spent = axes.filter(({ free }) => free === 0)
-  return spent.length === 0 ? undefined : spent.map(usedText).join(', ')
+/**
+ * @returns `spent`: the exhausted axes, such as `requestsPerMinute 3/3`; `because`: why it is held or closed; `used`: how full it is,
+ * when neither is the cause (the rest is too small for the next request, or the pace is even)
+ */
+function causeOf(status: BudgetStatus): LogFields {
+  const spent = status.axes.filter(({ free }) => free === 0)
+  const others = blocksOf(status).filter(({ kind }) => kind !== 'spent')
+  if (spent.length + others.length === 0) return { used: usedTexts(status) }
+  return {
+    ...(spent.length === 0 ? {} : { spent: spent.map(usedText).join(', ') }),
+    ...(others.length === 0 ? {} : { because: others.map(blockReason).join('; ') }),
+  }
 }
+
+/** Axes without a limit are left out. */
+const usedTexts = ({ axes }: BudgetStatus) =>
+  axes
+    .filter(({ limit }) => limit !== null)
+    .map(usedText)
+    .join(', ') || 'unlimited'
 
 const usedText = ({ axis, used, usedElsewhere, limit }: BudgetStatus['axes'][number]) =>
   `${axis} ${used + usedElsewhere}/${limit ?? 'unlimited'}`
@@ -97,15 +114,8 @@ export function startWaitingLog(parts: SummaryParts): () => void {
     const after = totals()
     const fields = summaryOf(before, after)
     before = after
-    const used = await budget.status().then(
-      ({ axes }) => axes.filter(({ limit }) => limit !== null).map(usedText),
-      () => ['unknown'],
-    )
-    log.info('the last five minutes', {
-      ...fields,
-      waiting: waiting(),
-      budget: used.length === 0 ? 'unlimited' : used.join(', '),
-    })
+    const used = await budget.status().then(usedTexts, () => 'unknown')
+    log.info('the last five minutes', { ...fields, waiting: waiting(), budget: used })
   }
   const summary = setInterval(() => void summarise(), SUMMARY_EVERY_MS)
   return () => {

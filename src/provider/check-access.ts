@@ -15,8 +15,8 @@ export type ProviderAccess =
   /** The provider refuses the key, the route or the account, as it would refuse a call. */
   | { kind: 'refused'; code: FailureCode; detail: string }
   | { kind: 'unreachable'; detail: string }
-  /** The provider has no list of models: only a call shows whether it accepts the key. */
-  | { kind: 'unknown'; detail: string }
+  /** The provider has no list of models: only a call shows whether it accepts the key. `advice`: when the address seems wrong. */
+  | { kind: 'unknown'; detail: string; advice: string | null }
 
 export interface AccessParts {
   settings: Pick<Config['provider'], 'baseUrl' | 'model'>
@@ -44,7 +44,8 @@ export async function checkAccess(
       const isRefused = code === 'unauthorized' || code === 'quota' || code === 'territory' || code === 'proxy_refused'
       if (isRefused && !isOnlyOfList) return { kind: 'refused', code, detail: detail + where }
       if (code === 'outage' || code === 'rate_limited') return { kind: 'unreachable', detail: detail + where }
-      return { kind: 'unknown', detail: `no list of models: ${detail}${where}` }
+      const advice = exchange.status === 404 ? adviceOn(settings.baseUrl) : null
+      return { kind: 'unknown', detail: `no list of models: ${detail}${where}`, advice }
     }
     case 'broken': {
       const { code, detail } = classifyBroken(exchange.error)
@@ -54,9 +55,15 @@ export async function checkAccess(
     case 'timeout':
       return { kind: 'unreachable', detail: `no answer within ${LIMIT_MS / 1_000} s${where}` }
     default:
-      return { kind: 'unknown', detail: `no list of models${where}` }
+      return { kind: 'unknown', detail: `no list of models${where}`, advice: null }
   }
 }
+
+const NO_API = 'a web page seems to answer instead of a model server: check OPENAI_BASE_URL and the proxy'
+
+/** @returns what to look at when nothing is found there; null when the path looks as such addresses do */
+const adviceOn = (baseUrl: string): string | null =>
+  /\/v\d|\/openai/.test(new URL(baseUrl).pathname) ? null : 'check OPENAI_BASE_URL: such addresses usually end in /v1'
 
 /** Azure's older addresses end in a query, which stays at the end. */
 function modelsUrl(baseUrl: string): URL {
@@ -70,7 +77,7 @@ function readList(body: string, model: string, where: string): ProviderAccess {
   try {
     list = JSON.parse(body)
   } catch {
-    return { kind: 'unknown', detail: `no list of models: HTTP 200, not JSON${where}` }
+    return { kind: 'unknown', detail: `no list of models: HTTP 200, not JSON${where}`, advice: NO_API }
   }
   const data = typeof list === 'object' && list !== null && 'data' in list ? list.data : null
   if (!Array.isArray(data)) return { kind: 'accepted', knowsModel: null, detail: `the key is accepted${where}` }

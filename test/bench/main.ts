@@ -3,6 +3,7 @@
  * `npm run bench -- budget [NAME [MINUTES]]`: measures the shared budget.
  */
 import { parseArgs } from 'node:util'
+import { ownTemporary } from '../support/temporary.ts'
 import { budgetCost } from './budget/cost.ts'
 import { evenSpacing, fairness, held } from './budget/watch.ts'
 import { bench } from './worker/main.ts'
@@ -27,6 +28,7 @@ const { values, positionals } = parseArgs({
     keep: { type: 'boolean', default: false },
   },
 })
+process.once('exit', ownTemporary())
 const [what, name = 'cost', minutes] = positionals
 const forMinutes = minutes === undefined ? undefined : Number(minutes)
 const ofBudget = Object.hasOwn(BUDGET, name) ? BUDGET[name] : undefined

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeReport, isClean } from '../support/audit.ts'
+import { ownTemporary } from '../support/temporary.ts'
 import { runChaos } from './run.ts'
 
 const { values } = parseArgs({
@@ -19,12 +20,15 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed) || ![1, 3].includes(brokers)) 
   console.error('usage: npm run chaos -- --minutes N --seed S --brokers 1|3')
   process.exit(2)
 }
+/** Where the logs of a failed run stay. */
+const kept = tmpdir()
+process.once('exit', ownTemporary())
 console.log(`seed ${seed}, ${minutes} min, ${brokers === 1 ? 'one broker' : 'three brokers'}`)
 const { report, faults, logs } = await runChaos({ seed, minutes, brokers, say: (line) => console.log(line) })
 console.log(`\nseed ${seed}\n${describeReport(report)}`)
 for (const fault of faults) console.error(fault)
 if (!isClean(report) || faults.length > 0) {
-  const dir = mkdtempSync(join(tmpdir(), 'chaos-'))
+  const dir = mkdtempSync(join(kept, 'chaos-'))
   for (const { name, lines } of logs) writeFileSync(join(dir, `${name}.log`), `${lines.join('\n')}\n`)
   console.error(`the workers' logs: ${dir}`)
   process.exit(1)

@@ -135,15 +135,15 @@ describe('membership of the consumer group', () => {
 
   const LOADING = Object.assign(new Error('loading'), { type: 'GROUP_LOAD_IN_PROGRESS' })
 
-  it('does not warn while a new Kafka gets ready for the first join, but does when that lasts', async () => {
-    const { membership } = membershipOf(() => Promise.reject(LOADING))
+  it('says once that a new Kafka gets ready for the first join, and warns only when that lasts', async () => {
+    const { membership, consumers } = membershipOf(() => Promise.reject(LOADING))
     void membership.run(new AbortController().signal, () => 0)
-    await vi.waitFor(() => expect(told).toHaveLength(2))
-    expect(told).toEqual(
-      Array(2).fill('info Kafka is not ready for the group yet: joining again GROUP_LOAD_IN_PROGRESS'),
-    )
+    await vi.waitFor(() => expect(consumers.length).toBeGreaterThan(2))
+    // Memberships of tests before may still speak.
+    const ofThis = told.filter((line) => line.endsWith('GROUP_LOAD_IN_PROGRESS'))
+    expect(ofThis).toEqual(['info Kafka is not ready for the group yet: joining again GROUP_LOAD_IN_PROGRESS'])
     vi.advanceTimersByTime(15_000)
-    await vi.waitFor(() => expect(told.at(-1)).toBe('warn the consumer ended: making another GROUP_LOAD_IN_PROGRESS'))
+    await vi.waitFor(() => expect(told).toContain('warn the consumer ended: making another GROUP_LOAD_IN_PROGRESS'))
   })
 
   it('warns when a consumer ends that had joined', async () => {

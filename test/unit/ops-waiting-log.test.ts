@@ -24,10 +24,10 @@ const status: BudgetStatus = {
 }
 
 /** Seconds go by as the test says; `next` is what the budget told. */
-function createClock() {
+function createClock(told = status) {
   const at = { nowMs: 0, nextMs: null as number | null }
   const tick = createWaitingTeller({
-    budget: { nextTurnInMs: () => at.nextMs, status: () => Promise.resolve(status) },
+    budget: { nextTurnInMs: () => at.nextMs, status: () => Promise.resolve(told) },
     waiting: () => 18,
     log,
     now: () => at.nowMs,
@@ -58,6 +58,22 @@ describe('waiting for the budget', () => {
     await pass(5, null)
     expect(lines.at(-1)).toEqual(['no request waits for the budget any more', { forSeconds: 220 }])
     expect(lines).toHaveLength(5)
+  })
+
+  test('names a closing and a hold, which no spent axis explains', async () => {
+    const free = status.axes.map((each) => ({ ...each, used: 1, free: 2 }))
+    await createClock({ ...status, axes: free, closedForMs: 41_000, heldForMs: 5_000 })(1, 41_000)
+    expect(lines[0]?.[1]).toMatchObject({
+      nextInSeconds: 41,
+      because: expect.stringMatching(/retry-after holds it; it is closed, since Redis does not know/),
+    })
+    expect(lines[0]?.[1]).not.toHaveProperty('spent')
+  })
+
+  test('tells how full the budget is when the rest is too small for the next request', async () => {
+    const rest = status.axes.map((each) => ({ ...each, limit: 3, used: 2, free: 1 }))
+    await createClock({ ...status, axes: rest })(1, 12_000)
+    expect(lines[0]?.[1]).toMatchObject({ used: 'requestsPerMinute 2/3, requestsPerDay 2/3' })
   })
 
   test('is one wait although it is somebody’s turn now and then', async () => {

@@ -68,6 +68,28 @@ test.each([
   expect((await access(await serve(status, body))).kind).toBe(kind)
 })
 
+test('an address that seems wrong is told with what to look at, and a server without a list is not', async () => {
+  const page = await access(await serve(200, '<!DOCTYPE html><title>log in</title>'))
+  expect(page).toMatchObject({ advice: expect.stringMatching(/^a web page .* check OPENAI_BASE_URL/) as string })
+  const server = await serve(404, '{"detail":"Not Found"}')
+  expect(await access(server)).toMatchObject({ kind: 'unknown', advice: null })
+  expect(await access(server.replace('/v1', ''))).toMatchObject({
+    advice: expect.stringMatching(/end in \/v1$/) as string,
+  })
+})
+
+test.each([
+  ['a web page seems to answer', 'warn'],
+  [null, 'info'],
+])('that nobody knows whether the key is taken is told at the start: %s', async (advice, level) => {
+  const lines: string[] = []
+  const say = (at: string) => (message: string) => lines.push(`${at} ${message}`)
+  const log: Log = { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') }
+  const ask = () => Promise.resolve({ kind: 'unknown' as const, detail: 'no list of models: HTTP 404', advice })
+  await startProviderCheck({ settings: { model: MODEL }, ask, log, signal: never }).done
+  expect(lines).toEqual([`${level} whether the provider takes the key shows at the first request`])
+})
+
 test('what is refused is told once, shown until it is mended, and looked at until then', async () => {
   const refused: ProviderAccess = { kind: 'refused', code: 'unauthorized', detail: 'HTTP 401 at http://m/v1' }
   const answers: ProviderAccess[] = [refused, refused, { kind: 'accepted', knowsModel: true, detail: 'fine' }]

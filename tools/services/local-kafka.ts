@@ -132,7 +132,9 @@ async function startNode(
       .map(([name, value]) => `${name}=${value}\n`)
       .join(''),
   )
-  const java = [ofNodes.length === 1 ? HEAP : CLUSTER_HEAP, ...JVM, QUIET, '-cp', classPath]
+  const heap = ofNodes.length === 1 ? HEAP : CLUSTER_HEAP
+  // The codecs unpack native libraries there, and a killed broker does not remove them.
+  const java = [heap, ...JVM, QUIET, `-Djava.io.tmpdir=${dir}`, '-cp', classPath]
   const format = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterId, '--config', file]
   for (const { name, password, mechanism } of options.scramUsers ?? []) {
     format.push('--add-scram', `${mechanism}=[name="${name}",password="${password}"]`)
