@@ -112,7 +112,7 @@ describe('in live traffic', () => {
       cleanups.push(() => stub.stop())
       setTimeout(() => stub.misbehave({ fault, forMs: 1_500 }), 500)
       expect(await traffic(stub, (index) => `ref:${index}`)).toEqual(Array.from({ length: REQUESTS }, () => 'answered'))
-      // Those that were under way, those that had passed the gate, and the probes.
+      // The calls in flight, the requests that had passed the gate, and the probes.
       expect(burned(stub)).toBeGreaterThan(2)
       expect(burned(stub)).toBeLessThan(2 * SLOTS + 12)
     },
