@@ -12,8 +12,8 @@ export type Hold = 'none' | 'budget' | 'key' | 'route' | 'config' | 'outage'
 export interface FailureRule {
   retry: Retry
   /**
-   * This many failures of the kind end a request (provider/attempts.ts says when they do not yet). null: no number of them does,
-   * because the text cannot be the cause, a failure costs nothing, and the gate lets only one probe a minute through.
+   * This many failures of the kind end a request (provider/attempts.ts lists the exceptions). null: failures never end it, because
+   * its text cannot be the cause, a failure costs nothing, and the gate lets only one probe a minute through.
    */
   most: number | null
   hold: Hold

@@ -1,4 +1,4 @@
-/** A sleep that can be cut short; a ring while nobody sleeps ends the next sleep at once. */
+/** A sleep that `ring` ends early. A ring while nobody sleeps ends the next sleep at once. */
 export function createAlarm() {
   let rung = false
   let wake: () => void = () => {}

@@ -130,7 +130,7 @@ export function createBudget(options: BudgetOptions) {
     await retryWhileAway('the hold', () => scripts.hold(ms, why), signal)
   }
 
-  /** Takes the user's share before waiting for a turn, so that nobody waits for a turn that it may not use. */
+  /** Takes the user's share before waiting for a turn, so that no request waits for a turn that it may not use. */
   async function withinShare(
     all: UserShare,
     user: string,
@@ -198,8 +198,8 @@ export function createBudget(options: BudgetOptions) {
     closeFor: (ms: number, signal: AbortSignal) => hold(ms, 'closed', signal),
 
     /**
-     * @returns whether an answer's headers change what may be spent: the provider reports less left than is known here, or lifts such a
-     * report of before
+     * @returns whether an answer's headers change what may be spent: the provider reports less left than is known here, or it lifts
+     * an earlier report of a shortage
      */
     narrows: (grant: Grant, headers: RateHeaders): boolean => hasNarrowed || tellsLess(grant, remainingOf(headers)),
 
@@ -224,8 +224,9 @@ export function createBudget(options: BudgetOptions) {
     },
 
     /**
-     * Adds what the budget lost, and opens it; leaves an open one alone. It grants nothing for a minute from when the loss was found,
-     * and live workers add what nobody has published yet. Several workers may rebuild at once.
+     * Adds the spendings that the budget lost and opens it; does nothing to an open budget. Until a minute after the loss was found the
+     * budget grants nothing. Live workers add what they spent on outcomes that are not published yet. Several workers may rebuild at
+     * once.
      * @param published the spendings that outcomes of the last day account for; those after what the budget still knows are enough
      */
     async rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<void> {

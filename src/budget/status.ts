@@ -68,7 +68,7 @@ const WINDOW_MS: Record<Axis, number> = {
 }
 
 /**
- * How long the budget needs for a backlog, to show to people: it takes each limit as spread evenly over its window.
+ * How long the budget needs for a backlog, to show to people. It assumes that each limit is spread evenly over its window.
  * @param tokensEach billed tokens of a request
  * @returns ms, and the axis that binds (null when none does); null ms when the budget is not open
  */

@@ -25,7 +25,7 @@ export interface BudgetRescueParts {
 }
 
 /**
- * @returns a function to call whenever the budget is found lost. It waits for recovery; if the budget is still shut then, it rebuilds
+ * @returns a function to call whenever the budget is found lost. It waits for recovery; if the budget is still lost then, it rebuilds
  * the spending from the last day's outcomes. It tries until the budget is open, and rejects only with the signal's reason. Calls during
  * a run share its promise.
  */

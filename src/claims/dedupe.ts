@@ -36,7 +36,7 @@ export type { Claim } from './claim.ts'
 export type { Item } from './held.ts'
 export type { ClaimOwner, Intent, OwnerStanding } from './judge.ts'
 
-/** A message, what its transaction publishes, and, with an outcome, why it got its score: opaque here, null for none. */
+/** A message and what its transaction publishes. `reasons`: why it got its score, opaque here; null when it has no score. */
 export type Ended = Item & { publishes: Intent; reasons?: string | null }
 
 /** `changed`: the claim was changed meanwhile and the message must not be refused; claim again to see its state. */
@@ -47,7 +47,7 @@ export interface DedupeOptions extends Pick<Parts, 'keys' | 'state' | 'log'> {
   redis: Redis
   /** The marks' life. */
   processedTtlMs: number
-  /** Where an owner's message stands; waits for Kafka by itself, rejects with the signal's reason only. */
+  /** Finds out where an owner's message stands. It waits while Kafka is away, and rejects only with the signal's reason. */
   ownerStanding: Parts['ownerStanding']
   timings?: Partial<Timings['claims']>
 }
@@ -112,8 +112,8 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
   const keysOf = (id: bigint) => [keys.mark(id), keys.claim(id)]
 
   /**
-   * After the commit: marks what was published with success or a final failure, closes what was refused (only a later message
-   * takes the id on) or dead-lettered (any other message does); either takes over an answer that is stored.
+   * Call it after the commit. Marks the ids with a published success or final failure. Closes the claims of refused and dead-lettered
+   * messages: a later message may take a refused id over, any other message a dead-lettered one, each with the stored answer.
    * @param how when `learned`, another worker may have published something else
    */
   async function finish(items: Ended[], how: Certainty, signal: AbortSignal): Promise<void> {
@@ -130,7 +130,7 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
   }
 
   /**
-   * Keeps the outcome until it is published; the lease ends with it.
+   * Stores the outcome until it is published, and ends the lease.
    * @param outcome of a success or a final failure, opaque here, not empty
    * @returns the outcome to publish: the one that was stored first; `duplicate`: nothing is to be published
    */

@@ -1,6 +1,6 @@
 -- Finishes claims after the commit: marks what was published, and closes what was refused or dead-lettered, so that a worker that was
--- taken for dead cannot go on with it. Runs in every state of the fleet. A paid answer that could not be published stays, for when the
--- message is sent again.
+-- taken for dead cannot go on with it. Runs in every state of the fleet. A paid answer that could not be published stays: it is
+-- published when the message is sent again.
 --
 -- KEYS     state, then mark and claim per item
 -- ARGV[4]  the mark's life, ms   [5] the claim's life, ms

@@ -43,7 +43,7 @@ export interface HeldClaim {
   readonly startsAlone: number
   /** performance.now() of the last renewal. */
   readonly renewedAtMs: number
-  /** How many runs of the message in this process hold it: a partition that comes back starts a second one. 0: it lingers. */
+  /** How many runs of the message in this process hold it: one more each time its partition is assigned again. 0: it lingers. */
   readonly runs: number
   /** performance.now() of the last run's end. */
   readonly letGoAtMs: number

@@ -51,7 +51,7 @@ function describe(fields: Record<string, string>, nowMs: number): KnownClaim | n
 
 /**
  * How far a message is whose outcome has not been read yet. `unclaimed`: no worker has taken it; `taken`: one has, and no call for its id
- * is in flight; `dead`: dead-lettered; `duplicate`: an earlier message with its id has its outcome. Of the last two nothing follows.
+ * is in flight; `dead`: dead-lettered; `duplicate`: an earlier message with its id has its outcome. The last two get no outcome.
  */
 export type Stage = 'unclaimed' | 'taken' | 'asked' | 'answered' | 'refused' | 'dead' | 'duplicate'
 

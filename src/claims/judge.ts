@@ -58,12 +58,12 @@ function samePlace(a: ClaimOwner, b: ClaimOwner): boolean {
   return a.group === b.group && a.topic === b.topic && a.partition === b.partition && a.offset === b.offset
 }
 
-/** @returns the owner as it stands in Redis; equal texts are the same message */
+/** @returns the owner as a text for Redis; two owners with equal texts are the same message */
 export function ownerText({ group, topic, partition, offset, timestampMs }: ClaimOwner): string {
   return JSON.stringify([group, topic, partition, offset.toString(), timestampMs])
 }
 
-/** @returns the intent as it stands in Redis */
+/** @returns the intent as a text for Redis */
 export const intentText = (intent: Intent): string =>
   intent.kind === 'refusal' ? `refusal ${intent.atMs}` : intent.kind
 

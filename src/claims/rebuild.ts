@@ -47,7 +47,7 @@ export interface RebuildOptions {
 }
 
 export interface Term {
-  /** Up to when Redis's data is complete, on its clock, ms; 0 when it has none. */
+  /** Redis's data is complete up to this time of its clock, ms; 0 when it has none. */
   fromMs: number
   /** Redis's time at the beginning of the term, ms. */
   nowMs: number
@@ -76,7 +76,7 @@ export function createRebuild(options: RebuildOptions) {
       return
     }
     const startedMs = performance.now()
-    log.warn('Redis lost data or was replaced: nothing is scored until that is made good from the published outcomes', {
+    log.warn('Redis lost data or was replaced: nothing is scored until it is rebuilt from the published outcomes', {
       knownUntil: fromMs === 0 ? 'nothing is left' : new Date(fromMs).toISOString(),
     })
     if (fromMs === 0) await persist('closing the budget', () => budget.closeFor(BUDGET_CLOSED_MS, signal))
@@ -89,7 +89,7 @@ export function createRebuild(options: RebuildOptions) {
     const newer = await persist('reading the last outcomes', () => restore(Math.max(sinceMs, splitMs), Infinity, term))
     const lost = (await step([], [], false)) || fromMs === 0
     if (lost) {
-      // No call has begun since the term began, so its time counts towards the minute.
+      // No worker has begun a call since the term began, so the time since then counts towards the minute.
       const closedMs = Math.max(0, BUDGET_CLOSED_MS - (performance.now() - startedMs))
       await persist('closing the budget', () => budget.closeFor(closedMs, signal))
       const lostMs = Math.max(fromMs, nowMs - DAY_MS)

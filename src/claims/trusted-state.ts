@@ -104,7 +104,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
   }
 
   return {
-    /** @returns a function that runs the script by itself */
+    /** @returns a function each of whose calls is one run of the script */
     alone:
       (script: Script): GuardedCall =>
       async (keys, args) => {

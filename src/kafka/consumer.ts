@@ -121,7 +121,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   function onAssigned(assigned: number[], memberChanged: boolean): void {
     const lost = [...partitions.keys()].filter((each) => !assigned.includes(each))
     const fresh = assigned.filter((each) => !partitions.has(each))
-    for (const each of lost) drop(each, new Error('the partition was taken away'))
+    for (const each of lost) drop(each, new Error('the partition was revoked'))
     partitions.forEach((each) => each.rejoined(memberChanged))
     for (const each of fresh) if (stopping === null) partitions.set(each, open(each))
     log.info('assigned', {

@@ -1,4 +1,4 @@
-/** Lets a topic's offsets be read while a partition has no leader; kafkajs asks for that one too and fails for all. */
+/** Reads a topic's offsets while one of its partitions has no leader: kafkajs asks for that partition too and fails for all. */
 import { NO_LEADER, saysMetadataAreStale } from './kafkajs-internals.ts'
 
 interface TopicPartitions {

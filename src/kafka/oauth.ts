@@ -106,7 +106,7 @@ async function requestToken(settings: OauthSettings, fetch: typeof globalThis.fe
   if (typeof value !== 'string' || !/^[\w.~+/-]+=*$/.test(value)) throw new Error('its answer holds no access_token')
   // Some servers send the number as a string.
   const life = Number(seconds)
-  if (!(life > 0)) throw new Error('its answer has an expires_in that is no time')
+  if (!(life > 0)) throw new Error('its answer has an expires_in that is not a positive number')
   return { value, lifeMs: life * 1_000 }
 }
 

@@ -195,7 +195,7 @@ function assertAcknowledged(topics: TopicMessages[], acknowledged: RecordMetadat
   const sent = new Set(topics.flatMap(({ topic, messages }) => messages.map((each) => `${topic}/${partitionOf(each)}`)))
   const seen = acknowledged.map(({ topicName, partition }) => `${topicName}/${partition}`)
   if (seen.length !== sent.size || seen.some((each) => !sent.has(each))) {
-    throw new Error('kafkajs did not get every partition acknowledged once')
+    throw new Error('Kafka did not acknowledge each partition exactly once')
   }
 }
 

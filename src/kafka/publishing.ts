@@ -18,7 +18,7 @@ export interface PublishingOptions {
   open: OpenMessages
   outbox: Outbox
   handler: Handler
-  /** The partition was taken away. */
+  /** The partition was revoked. */
   gone: AbortSignal
   log: Log
   /** @returns null while nothing may be published */
@@ -84,7 +84,7 @@ export function createPublishing(options: PublishingOptions): () => void {
   /** @throws Error when an item must not be published any more, or when that cannot be found out now */
   async function stillConfirmed({ publisher }: Ownership, items: OpenMessage[], sinceMs: number): Promise<void> {
     for (let askedMs = sinceMs; performance.now() - askedMs > validMs;) {
-      if (ownership()?.publisher !== publisher) throw new Error('the partition may be another worker’s meanwhile')
+      if (ownership()?.publisher !== publisher) throw new Error('another worker may own the partition by now')
       askedMs = performance.now()
       const asked = items.map(({ completion }) => completion)
       await bounded(gone, withinMs, (signal) => ask(items, signal))

@@ -1,4 +1,4 @@
-/** Tells what Kafka answers while it gets ready, which ends by itself, from trouble that somebody has to mend. */
+/** Distinguishes errors of a Kafka that is getting ready, which end by themselves, from trouble that somebody has to repair. */
 import { kafkaErrorType } from './kafka-error.ts'
 
 /** A broker is loading a group or a transaction's state, another one has just taken it over, or a topic is new. */

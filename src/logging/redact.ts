@@ -1,6 +1,6 @@
-/** The last line of defence: blackens a secret that reached a log line although none should. */
+/** The last line of defence: replaces a secret that has reached a log line, although none should. */
 
-/** Blackening shorter secrets would hit ordinary words and protect little. */
+/** Replacing shorter secrets would hit ordinary words and protect little. */
 const SECRET_MIN_LENGTH = 4
 /** Longest text, in characters. A line must be short enough to be appended in one write, since several processes share the file. */
 const TEXT_MAX_LENGTH = 4_000

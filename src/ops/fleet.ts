@@ -5,7 +5,7 @@ import type { Hold, Identity } from '../provider/holds.ts'
 import { holdsOf } from '../provider/holds.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 
-/** What decides how a worker works, equal in all workers of a fleet unless a rollout is under way. */
+/** What decides how a worker works, equal in all workers of a fleet unless a rollout is in progress. */
 export interface FleetSettings {
   model: string
   /** The prompt's version. */

@@ -41,7 +41,7 @@ const TRANSACTION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 1
 export interface Metrics {
   /** @param outcome success, refused, dead_letter, duplicate, or the code of a failure */
   requestFinished(outcome: string, took: { waitedMs: number; tookMs: number }): void
-  /** Requests completed since the start, by outcome. */
+  /** Requests finished since the start, by outcome. */
   totals: () => Totals
   /** One HTTP request to the provider. @param tookMs from its sending to the end of the answer */
   callFinished(status: FailureCode | 'answered' | 'aborted', tookMs: number, usage: Usage | null): void

@@ -41,7 +41,7 @@ export function createPicture(registry: Registry, prefix: string) {
     'kind',
     'reason',
   ])
-  const calls = gauge('calls_in_flight', 'Calls to the provider under way in this worker.')
+  const calls = gauge('calls_in_flight', 'Calls to the provider in flight in this worker.')
   const oldest = gauge('oldest_unfinished_message_age_seconds', 'Since it was produced; of those this worker has.')
 
   function showHolds(found: readonly Hold[]): void {

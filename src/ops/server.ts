@@ -60,7 +60,7 @@ export interface OpsServer {
 }
 
 /**
- * Serves probes, metrics and the page. Requests that come while a reading is under way share its result, so many at the same time cost
+ * Serves probes, metrics and the page. Requests that come during a reading share its result, so many at the same time cost
  * no more than one.
  * @throws Error that names OPS_HOST and OPS_PORT when the port cannot be opened
  */

@@ -82,13 +82,13 @@ const usedTexts = ({ axes }: BudgetStatus) =>
 const usedText = ({ axis, used, usedElsewhere, limit }: BudgetStatus['axes'][number]) =>
   `${axis} ${used + usedElsewhere}/${limit ?? 'unlimited'}`
 
-/** Requests completed since the start, by their outcome's name in the metrics. */
+/** Requests finished since the start, by their outcome's name in the metrics. */
 export type Totals = Readonly<Record<string, number>>
 
 /** Outcomes that do not count as failures. */
 const NO_FAILURE = new Set(['success', 'refused', 'duplicate', 'dead_letter'])
 
-/** @returns the fields of a line about the requests completed between two totals */
+/** @returns the fields of a line about the requests finished between two totals */
 export function summaryOf(before: Totals, after: Totals): LogFields {
   const gained = (outcome: string) => (after[outcome] ?? 0) - (before[outcome] ?? 0)
   const failed = Object.keys(after).reduce((sum, each) => sum + (NO_FAILURE.has(each) ? 0 : gained(each)), 0)

@@ -1,4 +1,4 @@
-/** Writes that must follow a call even when the partition was taken away or the worker stops. */
+/** Writes that must follow a call even when the partition was revoked or the worker stops. */
 import { bounded } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 

@@ -193,7 +193,7 @@ export class Pipeline implements Handler {
     })
   }
 
-  /** Its partition was taken away before it was published: the next owner publishes the stored answer. */
+  /** Its partition was revoked before it was published: the next owner publishes the stored answer. */
   abandoned(finished: Finished): void {
     this.#unfinished.delete(finished.source)
     finished.context.journey.trace?.handedBack()

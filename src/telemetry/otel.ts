@@ -43,8 +43,9 @@ const PROTOCOLS = ['http/protobuf', JSON_PROTOCOL]
 export async function openTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { settings, log } = options
   if (settings.protocol !== null && !PROTOCOLS.includes(settings.protocol)) {
-    const advice = 'OTLP is spoken over HTTP only: OTEL_EXPORTER_OTLP_ENDPOINT has to be the HTTP port, 4318 as a rule'
-    log.warn('OTEL_EXPORTER_OTLP_PROTOCOL is not known: http/protobuf is spoken', { advice })
+    const advice =
+      'the worker sends OTLP over HTTP only: OTEL_EXPORTER_OTLP_ENDPOINT has to be the HTTP port, usually 4318'
+    log.warn('OTEL_EXPORTER_OTLP_PROTOCOL is not supported: using http/protobuf', { advice })
   }
   // Set first: the packages report unusable variables while they read them.
   diag.setLogger(namesOnly(log), DiagLogLevel.WARN)

@@ -17,7 +17,7 @@ export interface SpanSettings {
   /** The consumer group. */
   group: string
   model: string
-  /** Of the provider. */
+  /** The provider's. */
   baseUrl: string
 }
 

@@ -1,4 +1,4 @@
-/** Workers that are started, killed, frozen and stopped; each has its own key, by which the model server's log names it. */
+/** Workers that are started, killed, frozen and stopped; each has its own key, so the model server's log shows who called. */
 import { hashKey } from '../../tools/openai-stub/decide.ts'
 import type { Happening } from '../support/audit.ts'
 import type { Worker } from '../support/worker.ts'

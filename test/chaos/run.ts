@@ -25,7 +25,7 @@ const DRAIN_LIMIT_MS = 240_000
 
 export interface ChaosOptions {
   seed: number
-  /** How long disturbances last; starting, draining and the audit come on top. */
+  /** How long disturbances go on. Starting, draining and the audit take more time. */
   minutes: number
   /** 1 or 3. */
   brokers?: number

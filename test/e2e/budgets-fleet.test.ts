@@ -24,7 +24,7 @@ function medianReuse(arrivals: readonly Arrival[], spent: number): number {
 const median = (values: readonly number[]) =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
-/** A unit that is spent again after so long is used for 97 % of the time. */
+/** A unit that is spent again this soon, ms, is in use for 97 % of the time. */
 const WELL_USED_MS = 60_000 / 0.97
 
 describe('a budget that several workers share', () => {
@@ -86,7 +86,7 @@ describe('a budget that several workers share', () => {
     { timeout: 180_000 },
     async ({ onTestFinished }) => {
       const tpm = 60_000
-      // The most that an answer may have is reserved, so that the last of a minute's tokens can hold no whole request.
+      // Each call reserves its longest answer, so the last tokens of a minute are too few for one more request.
       const env = { OPENAI_TPM: String(tpm), OPENAI_MAX_COMPLETION_TOKENS: '1000' }
       const { stub, world, send, arrived, spent } = await startFleet(onTestFinished, { start: [{}, {}], env })
       await send(range(200))
@@ -142,7 +142,7 @@ describe('a budget that several workers share', () => {
       expect(refused).toHaveLength(12 - stub.summary().arrivals)
       for (const { wait_seconds: seconds } of refused) {
         const admittedMs = Date.now() + (seconds ?? 0) * 1_000
-        // The refusal was up to some seconds ago.
+        // The refusal may be some seconds old.
         expect(admittedMs).toBeGreaterThan(firstMs + 86_400_000)
         expect(admittedMs).toBeLessThan(firstMs + 86_400_000 + 60_000)
       }

@@ -19,7 +19,7 @@ describe('while there is no budget', () => {
       const { stub, workers, world, send } = await startFleet(onTestFinished, { env })
       await send(range(3))
       await world.answered(range(3))
-      // More than there are slots, so that none is free.
+      // More than there are slots for calls, so that none is free.
       await send(range(6, 11))
       await send([21], () => ({ resume: resumeOf(1) }))
       await send([22], () => ({ resume: 'Пишу на TypeScript. '.repeat(20_000) }))
@@ -78,7 +78,7 @@ describe('while there is no budget', () => {
       expect(refused).toMatchObject({ success: false, wait_seconds: expect.any(Number) })
       const waitMs = (refused?.wait_seconds ?? 0) * 1_000
       const freeAtMs = (stub.arrivals()[0]?.atMs ?? 0) + 60_000
-      // Rounded up, with the margin; it was told some time between the two.
+      // `wait_seconds` is rounded up and includes the margin. The refusal was decided between the two readings of the clock.
       expect(answeredMs + waitMs).toBeGreaterThan(freeAtMs)
       expect(sentMs + waitMs).toBeLessThan(freeAtMs + 900 + 1_000 + 100)
       await sleep(waitMs)
@@ -158,7 +158,7 @@ describe('while there is no budget', () => {
       await world.answered(range(rpm + 20), 150_000)
       expect(stub.summary().windows.perMinute.most).toBeLessThanOrEqual(rpm)
       const late = stub.arrivals().filter(({ atMs }) => atMs > lostAtMs + 2_000)
-      // A minute, and what it takes to notice and to rebuild.
+      // The minute of the closed budget, and the time to notice the loss and to rebuild.
       expect((late[0]?.atMs ?? Infinity) - lostAtMs).toBeLessThan(60_000 + 25_000)
       expect(world.notifications().every(({ success }) => success)).toBe(true)
       expect(range(rpm + 20).filter((id) => callsFor(stub, id) > 2)).toEqual([])

@@ -1,13 +1,11 @@
 /** `adopt-offsets`: the cutover from the service before, whose group, marks and notifications are on the same Kafka and Redis. */
 import type { Consumer } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { beforeAll, expect, inject, test } from 'vitest'
 import { runCommand } from '../support/command.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { createWorld, request } from '../support/world.ts'
+import { request } from '../support/world.ts'
+import { world, worldOfTheFile } from '../support/worlds.ts'
 
 interface Document {
   adoptions: { partition: number; theirs: number | null; before: number | null }[]
@@ -15,21 +13,13 @@ interface Document {
   forgotten: number
 }
 
-let stub: Stub
-let world: World
 let old: { group: string; consumer: Consumer }
+
+worldOfTheFile({ stub: { latencyMs: 5 }, partitions: 2 })
 
 /** The service before: it has read up to 5 of 8 requests; 2 and 3 are answered, 4 is marked only, 1 is lost, 6 is marked too. */
 beforeAll(async () => {
-  stub = await startStub({ port: 0, latencyMs: 5 })
-  const brokers = inject('kafkaBrokers')
-  world = await createWorld({
-    kafkaBrokers: brokers,
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-    partitions: 2,
-  })
-  const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING })
+  const kafka = new Kafka({ brokers: inject('kafkaBrokers'), logLevel: logLevel.NOTHING })
   await world.send([1, 2, 3, 4, 5, 6, 7, 8].map((id) => ({ ...request(id), partition: 0 })))
   const producer = kafka.producer()
   await producer.connect()
@@ -51,10 +41,6 @@ beforeAll(async () => {
   await consumer.run({ autoCommit: false, eachMessage: async () => resolve() })
   await promise
   await consumer.commitOffsets([{ topic: world.topics.requests, partition: 0, offset: '5' }])
-})
-afterAll(async () => {
-  await world.close()
-  await stub.stop()
 })
 
 const adopt = (...args: string[]) => runCommand(world.env, 'adopt-offsets', '--from', old.group, ...args)
@@ -101,7 +87,7 @@ test('with the marks of unanswered requests removed, the worker goes on where th
   )
   expect(marks).toEqual([1, 0, 0])
   const worker = world.start()
-  // Not until they are scored: with outcomes of another service there, its budget opens a minute later.
+  // Do not wait for the scores: after another service's outcomes the budget opens a minute later.
   const claimed = () => world.redis.keys(`${world.keyPrefix}claim:*`)
   await waitUntil(
     async () => (await claimed()).length === 3,

@@ -1,32 +1,14 @@
 /** `doctor` as an operator runs it before the first worker, on real services. */
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { expect, test } from 'vitest'
 import { runCommand } from '../support/command.ts'
-import type { World } from '../support/world.ts'
-import { createWorld } from '../support/world.ts'
+import { stub, world, worldOfEachTest } from '../support/worlds.ts'
 
 interface Document {
   ok: boolean
   checks: { what: string; state: 'ok' | 'warn' | 'FAIL'; told: string }[]
 }
 
-let stub: Stub
-let world: World
-
-beforeAll(async () => {
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: 'http://127.0.0.1:1/v1',
-    partitions: 2,
-  })
-})
-beforeEach(async () => {
-  stub = await startStub({ port: 0, latencyMs: 5 })
-  return () => stub.stop()
-})
-afterAll(() => world.close())
+worldOfEachTest({ stub: { latencyMs: 5 }, partitions: 2 })
 
 const doctor = (...args: string[]) => doctorWith({}, ...args)
 
@@ -34,7 +16,7 @@ async function doctorWith(
   settings: Record<string, string>,
   ...args: string[]
 ): Promise<{ code: number | null; document: Document }> {
-  const env = { ...world.env, OPENAI_BASE_URL: stub.baseUrl, ...settings }
+  const env = { ...world.env, ...settings }
   const { code, out } = await runCommand(env, 'doctor', '--json', ...args)
   return { code, document: JSON.parse(out) as Document }
 }

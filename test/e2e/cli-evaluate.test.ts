@@ -116,7 +116,7 @@ test('each resume is asked as often as told, in both variants, from the shared b
   expect([texts.length, new Set(texts).size]).toEqual([12, 6])
   const billed = stub.arrivals().reduce((sum, { promptTokens: p, completionTokens: c }) => sum + 2 * p + 8 * c, 0)
   expect(report.cost).toBeCloseTo(billed / 1e6, 9)
-  // On a machine that stalls a grant may come too late to be sent, which is spent as well, and told.
+  // On a machine that stalls, a grant may come too late to be sent: it is spent all the same, and logged.
   const late = out.match(/a grant came too late/g)?.length ?? 0
   expect(await spentToday()).toBe(12 + late)
   // Neither resumes nor the key are written down.
@@ -143,7 +143,7 @@ test('killed in the middle, it goes on with what is left', async () => {
   expect(out).toContain(`${6 - before} questions to ask, ${before} answered before`)
   const keys = document().results.map(({ id, repeat }) => `${id} ${repeat}`)
   expect(keys.toSorted()).toEqual(SET.flatMap(({ id }) => [`${id} 1`, `${id} 2`]).toSorted())
-  // The one in flight at the kill was asked twice, no other.
+  // Only the question that was in flight at the kill was asked twice.
   expect(stub.arrivals().length).toBeLessThanOrEqual(7)
   const asked = stub.arrivals().length
   expect((await evaluate('--repeat', '2')).out).toContain('0 questions to ask, 6 answered before')

@@ -1,28 +1,18 @@
 /** What an operator is told of decisions that are published, by `explain` and `redecide`. */
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCommand } from '../support/command.ts'
-import type { World } from '../support/world.ts'
-import { createWorld, request } from '../support/world.ts'
+import { request } from '../support/world.ts'
+import { stub, world, worldOfTheFile } from '../support/worlds.ts'
 
 const BIG = 9_007_199_254_740_993n
 
-let stub: Stub
-let world: World
 let decisions: string
 
 /** Two of five requirements stand in it. */
 const partial = { resume: 'Пять лет пишу на TypeScript. Работал с Redis.' }
 
+worldOfTheFile({ stub: { latencyMs: 5 }, env: { VERDICT_MIN_SCORE: '50' } })
 beforeAll(async () => {
-  stub = await startStub({ port: 0, latencyMs: 5 })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-    env: { VERDICT_MIN_SCORE: '50' },
-  })
   decisions = `${world.groupId}.decisions`
   world.env['KAFKA_TOPIC_FOR_DECISIONS'] = decisions
   world.start()
@@ -32,11 +22,7 @@ beforeAll(async () => {
   await world.send([request(4, partial)])
   await world.answered([4])
 })
-afterAll(async () => {
-  await world.admin.deleteTopics({ topics: [decisions] })
-  await world.close()
-  await stub.stop()
-})
+afterAll(() => world.admin.deleteTopics({ topics: [decisions] }))
 
 async function command(expected: number, ...args: string[]): Promise<string> {
   const { code, out, err } = await runCommand(world.env, ...args)

@@ -1,11 +1,9 @@
 /** What an operator sees and does while a worker runs: status, inspect, pause, resume, forget. */
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { expect, test } from 'vitest'
 import { runCommand } from '../support/command.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { createWorld, idIn, request } from '../support/world.ts'
+import { idIn, request } from '../support/world.ts'
+import { stub, world, worldOfTheFile } from '../support/worlds.ts'
 
 interface Document {
   state: string
@@ -16,22 +14,10 @@ interface Document {
   obstacles?: { holds: { scope: string }[] }
 }
 
-let stub: Stub
-let world: World
-
-beforeAll(async () => {
-  stub = await startStub({ port: 0, latencyMs: 5 })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-    partitions: 2,
-    env: { OPENAI_RPM: '600', OPENAI_RPD: '5000', BUDGET_NAME: 'of this test' },
-  })
-})
-afterAll(async () => {
-  await world.close()
-  await stub.stop()
+worldOfTheFile({
+  stub: { latencyMs: 5 },
+  partitions: 2,
+  env: { OPENAI_RPM: '600', OPENAI_RPD: '5000', BUDGET_NAME: 'of this test' },
 })
 
 async function inspect(id: bigint | number): Promise<Document> {
@@ -105,7 +91,7 @@ test('an answered request is told with its score, and its copies with the reques
   const people = await command('inspect', '1')
   expect(people).toContain('request 1: published (success, score 100)')
   expect(people).toContain('duplicate of 1/0')
-  // Nothing of the texts.
+  // None of the texts is shown.
   expect(people).not.toContain('TypeScript')
 })
 

@@ -8,8 +8,8 @@ import { ownerText } from '../../src/claims/judge.ts'
 import { runCommand, startCommand } from '../support/command.ts'
 import { fuse, kafkaRequest, startKafkaProxy } from '../support/taps.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { createWorld, request } from '../support/world.ts'
+import { request } from '../support/world.ts'
+import { world, worldOfEachTest } from '../support/worlds.ts'
 
 interface Document {
   sent: number
@@ -17,20 +17,14 @@ interface Document {
   letters: { partition: number; offset: number; reason: string; fate: string; processingId: number | null }[]
 }
 
-let world: World
 let kafka: Kafka
 
-beforeEach(async () => {
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: 'http://localhost:1/v1',
-  })
+worldOfEachTest()
+beforeEach(() => {
   kafka = new Kafka({ brokers: inject('kafkaBrokers'), logLevel: logLevel.NOTHING })
 })
 afterEach(async () => {
   await world.admin.deleteTopics({ topics: [`${world.topics.deadLetters}_replayed`] }).catch(() => 'never made')
-  await world.close()
 })
 
 /** A message of the requests topic as it was consumed. */

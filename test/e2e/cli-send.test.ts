@@ -3,15 +3,12 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { describe, expect, test } from 'vitest'
 import { runCommand, startCommand } from '../support/command.ts'
-import type { World } from '../support/world.ts'
-import { createWorld, idIn } from '../support/world.ts'
+import { idIn } from '../support/world.ts'
+import { world, worldOfTheFile } from '../support/worlds.ts'
 
-let stub: Stub
-let world: World
+worldOfTheFile({ stub: { latencyMs: 5 } })
 const dir = mkdtempSync(join(tmpdir(), 'cli-send-'))
 const file = (name: string, text: string) => {
   writeFileSync(join(dir, name), text)
@@ -20,16 +17,6 @@ const file = (name: string, text: string) => {
 const resume = file('resume.txt', 'Пять лет пишу на TypeScript. Работал с Kafka.')
 const requirements = file('requirements.txt', 'TypeScript; Kafka; Redis')
 const texts = ['--resume', resume, '--requirements', requirements]
-
-beforeAll(async () => {
-  stub = await startStub({ port: 0, latencyMs: 5 })
-  const { baseUrl } = stub
-  world = await createWorld({ kafkaBrokers: inject('kafkaBrokers'), redisUrl: inject('redisUrl'), baseUrl })
-})
-afterAll(async () => {
-  await world.close()
-  await stub.stop()
-})
 
 describe('send', () => {
   test('says that nothing came when no worker runs, and where to look', async () => {

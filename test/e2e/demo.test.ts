@@ -130,7 +130,7 @@ test(
     expect(said).toMatch(/lost +0\n *doubled +0\n *dead letters +1 +not_json_object\n/)
     const [, calls, paid] = said.match(/model calls +(\d+) .*; (\d+) paid for outcomes/) ?? []
     expect(Number(calls)).toBeGreaterThanOrEqual(DIFFERENT_TEXTS)
-    // The twin of another's texts comes from the cache, unless both are asked at once. Calls that died with their worker are paid
+    // A request with the same texts as another comes from the cache, unless both are asked at once. Calls that died with their worker are paid
     // for by no outcome, and their number is audited.
     expect(Number(paid)).toBeLessThanOrEqual(DIFFERENT_TEXTS + 1)
     expect(said).toMatch(/ready after [\d.]+ s: Kafka \d+\.\d+\.\d+, Redis \d+\.\d+/)

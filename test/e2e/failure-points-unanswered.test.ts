@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { callsById, traceable } from '../support/audit.ts'
 import type { Point } from '../support/failure-point.ts'
-import { inTransaction, killAt, onClaim, TARGET, withWorld } from '../support/failure-point.ts'
+import { inTransaction, killAt, onClaim, TARGET } from '../support/failure-point.ts'
 import { waitUntil } from '../support/wait.ts'
+import { withWorld } from '../support/worlds.ts'
 
 const LIMIT_MS = 300_000
 const FIRST = 70_001
@@ -40,7 +41,7 @@ const ENDS: { name: string; point: Point; of: 'refusal' | 'dead letter' }[] = [
 
 describe.concurrent('a worker that is killed while it ends a request without an answer,', () => {
   test.each(ENDS)('$name: told once', { timeout: LIMIT_MS }, ({ point, of }) =>
-    withWorld(async (world, stub) => {
+    withWorld({ stub: { latencyMs: 50 } }, async (world, stub) => {
       const isRefusal = of === 'refusal'
       // One request's budget, which the first one takes, or wastes when the machine is too slow to send it in time.
       const env: Record<string, string> = isRefusal ? { OPENAI_RPD: '1', BUDGET_MAX_WAIT_SECONDS: '1' } : {}

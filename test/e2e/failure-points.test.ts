@@ -6,12 +6,13 @@ import { describe, expect, test } from 'vitest'
 import type { Stub } from '../../tools/openai-stub/server.ts'
 import { callsById, traceable } from '../support/audit.ts'
 import type { Point } from '../support/failure-point.ts'
-import { inTransaction, killAt, onClaim, TARGET, withWorld } from '../support/failure-point.ts'
+import { inTransaction, killAt, onClaim, TARGET } from '../support/failure-point.ts'
 import { bytes, claimScript, loadedScript, scriptCall } from '../support/taps.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { Worker } from '../support/worker.ts'
 import type { World } from '../support/world.ts'
 import { countById } from '../support/world.ts'
+import { withWorld } from '../support/worlds.ts'
 
 const LIMIT_MS = 300_000
 const IDS = [70_001, 70_002, TARGET, 70_004, 70_005]
@@ -111,7 +112,7 @@ const POINTS: NamedPoint[] = [
 
 describe.concurrent('a worker that is killed', () => {
   test.each(POINTS)('$name: one outcome, and no call twice that was not in flight', { timeout: LIMIT_MS }, (point) =>
-    withWorld(async (world, stub) => {
+    withWorld({ stub: { latencyMs: 50 } }, async (world, stub) => {
       await killAt(world, stub, point, () => world.send(IDS.map((id) => traceable(id))))
       const before = await stateAfterDeath(world, stub)
 
@@ -133,7 +134,7 @@ describe.concurrent('a worker that is killed', () => {
   )
 })
 
-/** What the dead worker has paid for, and which of it is kept. */
+/** The calls that the dead worker paid for, and the answers of them that are stored. */
 async function stateAfterDeath(world: World, stub: Stub) {
   const kept = new Set<string>()
   for (const id of IDS.map(String)) {
@@ -149,7 +150,7 @@ function evidence(world: World, stub: Stub): string {
   return [JSON.stringify(calls), ...world.workers.map(({ lines }) => lines.join('\n'))].join('\n---\n')
 }
 
-/** Resolves when the worker has seen all ids once more: what it would publish twice, it has published then. */
+/** Sends all ids again. Resolves when the worker has handled them: an outcome that it publishes twice is there by then. */
 async function sendAgain(world: World, worker: Worker): Promise<void> {
   await world.send(IDS.map((id) => traceable(id)))
   const duplicates = () => worker.lines.filter((line) => line.includes('outcome=duplicate')).length

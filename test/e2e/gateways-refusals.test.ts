@@ -41,7 +41,7 @@ describe('what a server refuses', () => {
   })
   const literal =
     "[{'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text' or 'json_object'\"}]"
-  /** One after the other, as a server that looks no further than the first fault. */
+  /** Names one fault at a time, like a server that stops checking at the first one. */
   const first =
     (...scripts: Script[]): Script =>
     (call) => {
@@ -167,7 +167,7 @@ describe('what a server refuses', () => {
       expect(told(id)).toMatchObject([scored])
       expect(callsOf(id)).toBeLessThanOrEqual(3)
     }
-    // What a server does not tell at once is found by the next ones, within three calls each.
+    // The next requests find what the server does not name at once, within three calls each.
     for (let wave = 0; wave < 3; wave++) {
       const next = await send(2)
       await world.answered(next)

@@ -136,7 +136,7 @@ describe('what one text or one moment causes', () => {
     row('DeepSeek: a risk', () => plainly(400, 'Content Exists Risk'), 'content_filter'),
   ]
 
-  // Two of these with nobody answered in between are taken for a fault of the settings or the server: so each comes alone.
+  // Two of these in a row without an answer between them count as a fault of the settings or the server, so send one at a time.
   const alone: Row[] = [
     ...[20, 260].map((length) =>
       row(

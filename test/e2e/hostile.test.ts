@@ -34,7 +34,7 @@ test('hostile messages are dead-lettered with the reason, beside them requests a
       records: [{ value: valueOf(3).replace('"processing_id":3', `"processing_id":${'9'.repeat(900_000)}`) }],
     },
     { codec: 'gzip' as const, records: [{ value: valueOf(4, { resume: 'x'.repeat(1_100_000) }) }] },
-    // In seconds, as if it were from 1970; without a time.
+    // A timestamp in seconds, which reads as 1970; then none at all.
     { records: [{ value: valueOf(FIRST + 1) }], timestamp: BigInt(Math.floor(Date.now() / 1_000)) },
     { records: [{ value: valueOf(FIRST + 2) }], timestamp: -1n },
     { records: [{ key: Buffer.from('"new_request"'), value: valueOf(5) }] },

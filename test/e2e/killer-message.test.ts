@@ -1,9 +1,9 @@
 /** A message whose processing ends its worker, again and again: it must not take the fleet, or its neighbours, with it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, inject, test } from 'vitest'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { expect, test } from 'vitest'
 import { callsById, traceable } from '../support/audit.ts'
-import { countById, createWorld } from '../support/world.ts'
+import { expectOneEach } from '../support/trouble.ts'
+import { withWorld } from '../support/worlds.ts'
 
 const KILLER = 1
 const NEIGHBOURS = [2, 3, 4]
@@ -13,14 +13,8 @@ const LIMIT_MS = 400_000
 test(
   'a message that kills every worker that asks for it runs alone, is dead-lettered, and costs its neighbours nothing',
   { timeout: LIMIT_MS },
-  async () => {
-    const stub = await startStub({ latencyMs: 1_000 })
-    const world = await createWorld({
-      kafkaBrokers: inject('kafkaBrokers'),
-      redisUrl: inject('redisUrl'),
-      baseUrl: stub.baseUrl,
-    })
-    try {
+  () =>
+    withWorld({ stub: { latencyMs: 1_000 } }, async (world, stub) => {
       await world.send([KILLER, ...NEIGHBOURS].map((id) => traceable(id)))
       let worker = world.start()
       /** How many other calls were in flight at each death. */
@@ -40,16 +34,11 @@ test(
         { key: 'new_request', headers: { 'dead-letter-reason': 'kills_the_worker' } },
       ])
       await world.answered(NEIGHBOURS)
-      expect(countById(world.seenNotifications())).toEqual(new Map(NEIGHBOURS.map((id) => [`${id}`, 1])))
-      expect(countById(world.seenRecords())).toEqual(new Map(NEIGHBOURS.map((id) => [`${id}`, 1])))
+      expectOneEach(world, NEIGHBOURS)
       // Three starts beside others, or more when those were through before: then three with nothing else in flight.
       expect(company.slice(-3)).toEqual([0, 0, 0])
       expect(callsById(stub.arrivals()).get(`${KILLER}`)).toBe(company.length)
       expect(company.length).toBeLessThanOrEqual(6)
       expect(await worker.end('SIGTERM')).toBe(0)
-    } finally {
-      await world.close()
-      await stub.stop()
-    }
-  },
+    }),
 )

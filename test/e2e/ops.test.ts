@@ -158,7 +158,7 @@ test('a refused key makes the workers that have it unready, and no others; a pau
   await refused.worker.saw('the provider refuses: no request can be scored')
   expect(stub.arrivals().filter(({ status }) => status === 401)).toEqual([])
   await world.send(range(8).map((id) => ({ ...request(id), partition: id % 2 })))
-  // The check at the start has made it unready; a request that met the refusal holds the key.
+  // The check at the start has made the worker unready. A request that the provider refused makes it hold calls with this key.
   await refused.until((reading) => holdsOf(reading).length > 0, 30_000)
   const held = await refused.read()
   expect(held.checks).toMatchObject({ kafka: 'ok', assigned: 'ok', redis: 'ok' })

@@ -54,7 +54,7 @@ describe('each fault of a server is told apart', () => {
     // One attempt at the server, whatever happens; the next one is none the worse.
     expect(stub.arrivals()).toHaveLength(1)
     expect(outcome(await ask(question()))).toBe('answer')
-    // Nothing of key or texts is handed on: an answer's content is the model's own.
+    // Neither the key nor the texts are passed on. An answer's content is exempt: the model wrote it.
     expect(JSON.stringify([reply.kind === 'answer' ? null : reply, lines])).not.toMatch(/sk-proj|Петров/)
   })
 

@@ -61,7 +61,7 @@ describe('what only an operator can end', () => {
       )
       await sleep(4_000)
       expect(world.notifications()).toHaveLength(4)
-      // Those that were under way in both workers, and the probes of the first seconds.
+      // The calls that were in flight in both workers, and the probes of the first seconds.
       expect(burned(stub)).toBeLessThanOrEqual(2 * SLOTS + 5)
       for (const { lines } of workers) {
         const said = lines.filter((line) => line.includes('calls are held'))

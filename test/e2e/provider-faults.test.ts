@@ -9,7 +9,7 @@ import { callsFor, range, resumeOf, startFleet } from '../support/fleet.ts'
 
 interface Row {
   fault: FaultName
-  /** For so many of its calls; for all of them without. */
+  /** How many of its calls meet the fault; all of them when it is not given. */
   times?: number
   outcome: 'success' | FailureCode
   /** At the most, or exactly these. */

@@ -114,7 +114,7 @@ describe('in live traffic', () => {
       cleanups.push(() => stub.stop())
       const [outcomes] = await Promise.all([traffic(stub, (index) => `ref:${index}`), spell(stub, fault)])
       expect(outcomes).toEqual(Array.from({ length: REQUESTS }, () => 'answered'))
-      // Those that were under way, those that had passed the gate, and the probes.
+      // The calls in flight, the requests that had passed the gate, and the probes.
       expect(burned(stub)).toBeLessThan(2 * SLOTS + 12)
     },
   )

@@ -1,43 +1,33 @@
-/** Redis loses all it held, under load: what is finished stays finished, whoever asks again. */
+/** Redis loses its data under load: an id that is finished stays finished, whoever sends it again. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigResourceTypes } from 'kafkajs'
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 // The observer reads what is compressed, too.
 import '../../src/kafka/mended.ts'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
 import { callsById, traceable } from '../support/audit.ts'
 import type { LocalRedis } from '../support/services.ts'
 import { startLocalRedis } from '../support/services.ts'
 import { called, expectUnharmed, linesWith, underLoad } from '../support/trouble.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { Worker } from '../support/worker.ts'
-import type { World } from '../support/world.ts'
-import { countById, createWorld } from '../support/world.ts'
+import { countById } from '../support/world.ts'
+import { stub, world, worldOfEachTest } from '../support/worlds.ts'
 
 const LIMIT_MS = 300_000
 
 let redis: LocalRedis
-let stub: Stub
-let world: World
 
 beforeEach(async () => {
   // A restart finds nothing.
   redis = await startLocalRedis({ persist: false })
-  stub = await startStub({ latencyMs: 150 })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: redis.url,
-    baseUrl: stub.baseUrl,
-    partitions: 2,
-    env: { MAX_CALLS_IN_FLIGHT: '3' },
-  })
 })
-afterEach(async () => {
-  await world.close()
-  await redis.stop()
-  await stub.stop()
-})
+afterEach(() => redis.stop())
+worldOfEachTest(() => ({
+  stub: { latencyMs: 150 },
+  redisUrl: redis.url,
+  partitions: 2,
+  env: { MAX_CALLS_IN_FLIGHT: '3' },
+}))
 
 /** Sends every id again, on both partitions, and waits until the workers have skipped the copies. */
 async function sendAgain(ids: number[], workers: Worker[]): Promise<void> {
@@ -53,7 +43,7 @@ async function sendAgain(ids: number[], workers: Worker[]): Promise<void> {
 async function fleetOf(count: number): Promise<Worker[]> {
   const workers = Array.from({ length: count }, () => world.start())
   const joined = (worker: Worker) => worker.lines.findLast((line) => line.includes('assigned topic'))
-  // One has both partitions, two have one each: a later rebalance would be another trouble.
+  // One worker has both partitions, two workers have one each. Wait for that: a later rebalance would disturb the test.
   const settled = count === 1 ? /partitions=0,1 / : /partitions=\d /
   await waitUntil(
     () => workers.every((worker) => settled.test(joined(worker) ?? '')),

@@ -1,30 +1,14 @@
 /** The way back that ops/README.md describes: the service before goes on where the worker has ended. */
 import kafkajs from 'kafkajs'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { expect, inject, test } from 'vitest'
 import { runCommand } from '../support/command.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { createWorld, idIn, request } from '../support/world.ts'
+import { idIn, request } from '../support/world.ts'
+import { world, worldOfTheFile } from '../support/worlds.ts'
 
 const { Kafka, logLevel } = kafkajs
 
-let stub: Stub
-let world: World
-
-beforeAll(async () => {
-  stub = await startStub({ port: 0, latencyMs: 300 })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-  })
-})
-afterAll(async () => {
-  await world.close()
-  await stub.stop()
-})
+worldOfTheFile({ stub: { latencyMs: 300 } })
 
 /** Reads as the service before does, up to the end: from its group's offset, and not what is marked as done. */
 async function serviceBefore(groupId: string, end: bigint): Promise<string[]> {

@@ -7,16 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { withKafka, withRedis } from '../../src/cli/connections.ts'
 import { loadConfig } from '../../src/config.ts'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { runCommand } from '../support/command.ts'
 import type { LocalKafka, LocalRedis } from '../support/services.ts'
 import { startLocalKafka, startLocalRedis } from '../support/services.ts'
 import type { TokenServer } from '../support/token-server.ts'
 import { startTokenServer } from '../support/token-server.ts'
-import type { World } from '../support/world.ts'
-import { countById, createWorld, request } from '../support/world.ts'
+import { countById, request } from '../support/world.ts'
+import { world, worldOfTheFile } from '../support/worlds.ts'
 
 const CLIENT = { clientId: 'scoring worker', clientSecret: 'client-s3cret/+%' }
 /** kafkajs renews a login 10 s before its token ends. */
@@ -26,8 +24,6 @@ let dir: string
 let tokens: TokenServer
 let kafka: LocalKafka
 let redis: LocalRedis
-let stub: Stub
-let world: World
 const file = (name: string) => join(dir, name)
 
 beforeAll(async () => {
@@ -40,7 +36,7 @@ beforeAll(async () => {
   }
   tokens = await startTokenServer({ ...CLIENT, audience: 'kafka', lifeSeconds: TOKEN_SECONDS })
   const mechanism = 'listener.name.client.oauthbearer'
-  ;[kafka, redis, stub] = await Promise.all([
+  ;[kafka, redis] = await Promise.all([
     startLocalKafka({
       jvm: [`-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=${tokens.jwksUrl}`],
       properties: {
@@ -64,20 +60,17 @@ beforeAll(async () => {
     startLocalRedis({
       tls: { certFile: file('server.crt'), keyFile: file('server.key'), caFile: file('worker.crt'), askClients: true },
     }),
-    startStub({ port: 0, latencyMs: 20 }),
   ])
-  world = await createWorld({
-    kafkaBrokers: kafka.insideBrokers,
-    redisUrl: `rediss://localhost:${redis.port}`,
-    redisTls: { ca: read('server.crt'), cert: read('worker.crt'), key: read('worker.key') },
-    baseUrl: stub.baseUrl,
-  })
 }, 120_000)
 afterAll(async () => {
-  await world.close()
-  await Promise.all([stub.stop(), kafka.stop(), redis.stop(), tokens.stop()])
+  await Promise.all([kafka.stop(), redis.stop(), tokens.stop()])
   await rm(dir, { recursive: true })
 })
+worldOfTheFile(() => ({
+  kafkaBrokers: kafka.insideBrokers,
+  redisUrl: `rediss://localhost:${redis.port}`,
+  redisTls: { ca: read('server.crt'), cert: read('worker.crt'), key: read('worker.key') },
+}))
 
 const read = (name: string) => readFileSync(file(name))
 
@@ -133,7 +126,7 @@ test('an operator comes in the same way', async () => {
   expect(out).toMatch(/workers/)
 })
 
-/** As an operator's command has them. */
+/** The settings of an operator's command. */
 const configOf = (wrong: Record<string, string>) => loadConfig({ ...settings(), ...wrong }, { needsKey: false })
 
 test.each<[string, () => Record<string, string>, RegExp]>([

@@ -3,19 +3,15 @@ import { readFileSync } from 'node:fs'
 import type { AclEntry } from 'kafkajs'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
 import type { Secured } from '../support/secured.ts'
 import { allow, login, PASSWORD, startSecured } from '../support/secured.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { createWorld, request } from '../support/world.ts'
+import { request } from '../support/world.ts'
+import { world, worldOfTheFile } from '../support/worlds.ts'
 
 const { AclOperationTypes, AclResourceTypes } = kafkajs
 
 let secured: Secured
-let stub: Stub
-let world: World
 
 interface Lack {
   settings?: () => Record<string, string>
@@ -23,7 +19,7 @@ interface Lack {
   kafka?: (entry: AclEntry) => boolean
   redis?: (rule: string) => boolean
   says: RegExp
-  /** It does not wait for the repair. */
+  /** The worker ends instead of waiting for the repair. */
   ends?: true
   /** Nothing may be written into the database that every connection begins in. */
   database?: true
@@ -109,13 +105,14 @@ async function keysIn(prefix: string): Promise<string[]> {
 
 beforeAll(async () => {
   secured = await startSecured(names.map((_, index) => `user${index}`))
-  stub = await startStub({ port: 0, latencyMs: 20 })
-  world = await createWorld({
-    kafkaBrokers: secured.kafka.insideBrokers,
-    redisUrl: `rediss://:${PASSWORD}@localhost:${secured.redis.port}`,
-    redisTls: { ca: readFileSync(secured.caFile) },
-    baseUrl: stub.baseUrl,
-  })
+}, 120_000)
+afterAll(() => secured.stop())
+worldOfTheFile(() => ({
+  kafkaBrokers: secured.kafka.insideBrokers,
+  redisUrl: `rediss://:${PASSWORD}@localhost:${secured.redis.port}`,
+  redisTls: { ca: readFileSync(secured.caFile) },
+}))
+beforeAll(async () => {
   // An outcome that is there already: Redis knows nothing of it, so that notifications have to be read back.
   await allow(world, { user: 'plain' })
   await world.send([request(1)])
@@ -124,11 +121,6 @@ beforeAll(async () => {
   await worker.end()
   await world.send([request(2)])
 }, 120_000)
-afterAll(async () => {
-  await world.close()
-  await stub.stop()
-  await secured.stop()
-})
 
 describe('without', () => {
   // Side by side, as each of them waits for most of its time; each has a group, a key prefix and users of its own.

@@ -3,39 +3,26 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { runCommand } from '../support/command.ts'
 import type { Mechanism, Secured } from '../support/secured.ts'
 import { allow, login, MECHANISMS, PASSWORD, startSecured } from '../support/secured.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { countById, createWorld, request } from '../support/world.ts'
+import { countById, request } from '../support/world.ts'
+import { world, worldOfEachTest } from '../support/worlds.ts'
 
 let secured: Secured
-let stub: Stub
-let world: World
 
 beforeAll(async () => {
   secured = await startSecured()
-  stub = await startStub({ port: 0, latencyMs: 20 })
 }, 120_000)
-afterAll(async () => {
-  await stub.stop()
-  await secured.stop()
-})
-beforeEach(async () => {
-  const { kafka, redis, caFile } = secured
-  world = await createWorld({
-    kafkaBrokers: kafka.insideBrokers,
-    redisUrl: `rediss://:${PASSWORD}@localhost:${redis.port}`,
-    redisTls: { ca: readFileSync(caFile) },
-    baseUrl: stub.baseUrl,
-  })
-  await world.redis.call('ACL', 'LOG', 'RESET')
-})
-afterEach(() => world.close())
+afterAll(() => secured.stop())
+worldOfEachTest(() => ({
+  kafkaBrokers: secured.kafka.insideBrokers,
+  redisUrl: `rediss://:${PASSWORD}@localhost:${secured.redis.port}`,
+  redisTls: { ca: readFileSync(secured.caFile) },
+}))
+beforeEach(() => world.redis.call('ACL', 'LOG', 'RESET'))
 
 /** @returns what users asked Redis for without the right to, as `context object` */
 async function refusedByRedis(): Promise<string[]> {
@@ -65,7 +52,7 @@ test.each(Object.keys(MECHANISMS) as Mechanism[])(
     expect(await worker.end()).toBe(0)
     const trouble = worker.lines.filter((line) => / (WARN|ERROR) /.test(line))
     expect(trouble).toEqual([expect.stringContaining('dead-lettered')])
-    // Asked for once at the start, and not needed.
+    // The worker asks for these once at the start and does not need them.
     expect(await refusedByRedis()).toEqual(['command config|get'])
   },
 )

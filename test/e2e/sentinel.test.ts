@@ -1,18 +1,15 @@
 /** A fleet that finds its Redis by three Sentinels, while the master dies with writes that its replica never got. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import { withRedis } from '../../src/cli/connections.ts'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
 import { traceable } from '../support/audit.ts'
 import type { LocalRedis } from '../support/services.ts'
 import { startLocalRedis, startLocalSentinel } from '../support/services.ts'
 import { expectUnharmed, linesWith } from '../support/trouble.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { createWorld } from '../support/world.ts'
+import { stub, world, worldOfTheFile } from '../support/worlds.ts'
 
 const PASSWORD = 'redis-password'
 const SENTINEL_PASSWORD = 'sentinel-password'
@@ -23,8 +20,6 @@ const DOWN_AFTER_MS = 2_000
 let master: LocalRedis
 let replica: LocalRedis
 let sentinels: LocalRedis[]
-let stub: Stub
-let world: World
 
 const auth = ['--requirepass', PASSWORD, '--masterauth', PASSWORD]
 
@@ -39,20 +34,15 @@ beforeAll(async () => {
     `sentinel failover-timeout ${NAME} 10000`,
   ]
   sentinels = await Promise.all([1, 2, 3].map(() => startLocalSentinel(config)))
-  stub = await startStub({ latencyMs: 150 })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    // The one that lives on.
-    redisUrl: `redis://:${PASSWORD}@127.0.0.1:${replica.port}`,
-    baseUrl: stub.baseUrl,
-    partitions: 2,
-    env: { ...settings(), MAX_CALLS_IN_FLIGHT: '4' },
-  })
 }, 60_000)
-afterAll(async () => {
-  await world.close()
-  await Promise.all([stub.stop(), master.stop(), replica.stop(), ...sentinels.map((each) => each.stop())])
-})
+afterAll(() => Promise.all([master, replica, ...sentinels].map((each) => each.stop())))
+worldOfTheFile(() => ({
+  stub: { latencyMs: 150 },
+  // The one that lives on.
+  redisUrl: `redis://:${PASSWORD}@127.0.0.1:${replica.port}`,
+  partitions: 2,
+  env: { ...settings(), MAX_CALLS_IN_FLIGHT: '4' },
+}))
 
 const settings = (): Record<string, string> => ({
   REDIS_SENTINELS: sentinels.map(({ port }) => `127.0.0.1:${port}`).join(','),
@@ -90,7 +80,7 @@ const sentinelsKnowAll = () =>
     () => 'the Sentinels do not know one another',
   )
 
-/** The replica gets nothing more, and looks well: asynchronous replication loses just so what was acknowledged last. */
+/** Cuts the replica off while it still looks well. That is how asynchronous replication loses the last acknowledged writes. */
 async function cutReplication(): Promise<void> {
   await asking(replica, PASSWORD, (redis) => redis.config('SET', 'masterauth', 'wrong'))
   await asking(master, PASSWORD, (redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'replica'))
@@ -125,7 +115,7 @@ test('a failover that loses marks and claims doubles nothing and loses nothing; 
   )
   await master.kill('SIGKILL')
   await sending
-  // On the other partition: the other worker knows them from Redis alone.
+  // On the other partition: its worker can know of them only from Redis.
   for (const id of ids) await send(id, (id + 1) % 2)
   await world.answered(ids, 120_000)
   const last = 1_000

@@ -1,9 +1,7 @@
 /** The broker dies, is cut off, goes silent or slow while requests are worked on; and what Kafka refuses to take. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigResourceTypes } from 'kafkajs'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { contentOf, traceable } from '../support/audit.ts'
 import type { LocalKafka } from '../support/services.ts'
 import { startLocalKafka } from '../support/services.ts'
@@ -11,14 +9,12 @@ import { startKafkaProxy } from '../support/taps.ts'
 import type { TcpProxy } from '../support/tcp-proxy.ts'
 import { expectUnharmed, linesWith, mostSaid, underLoad } from '../support/trouble.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { countById, createWorld, idIn } from '../support/world.ts'
+import { countById, idIn } from '../support/world.ts'
+import { stub, world, worldOfEachTest } from '../support/worlds.ts'
 
 const LIMIT_MS = 300_000
 
 let kafka: LocalKafka
-let stub: Stub
-let world: World
 let proxy: TcpProxy
 
 beforeAll(async () => {
@@ -26,20 +22,14 @@ beforeAll(async () => {
 })
 afterAll(() => kafka.stop())
 
+afterEach(() => proxy.stop())
+worldOfEachTest(() => ({
+  stub: { latencyMs: 150 },
+  kafkaBrokers: kafka.brokers,
+  env: { MAX_CALLS_IN_FLIGHT: '3' },
+}))
 beforeEach(async () => {
-  stub = await startStub({ latencyMs: 150 })
-  world = await createWorld({
-    kafkaBrokers: kafka.brokers,
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-    env: { MAX_CALLS_IN_FLIGHT: '3' },
-  })
   proxy = await startKafkaProxy(world.admin)
-})
-afterEach(async () => {
-  await world.close()
-  await proxy.stop()
-  await stub.stop()
 })
 
 async function started() {
@@ -86,7 +76,7 @@ describe('a worker whose Kafka', { timeout: LIMIT_MS }, () => {
     })
     expectUnharmed(world, stub, ids)
     expect(assigned).toBeGreaterThan(0)
-    // The broker had it out of the group meanwhile.
+    // The broker has removed the worker from the group meanwhile.
     expect(linesWith(worker, ' assigned ').length).toBeGreaterThan(assigned)
   })
 

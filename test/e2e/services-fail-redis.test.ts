@@ -1,25 +1,20 @@
 /** Redis dies, is cut off, goes silent, refuses writes, or is full, while requests are worked on. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { LocalRedis } from '../support/services.ts'
 import { startLocalRedis } from '../support/services.ts'
 import type { TcpProxy } from '../support/tcp-proxy.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { expectUnharmed, linesWith, underLoad } from '../support/trouble.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { createWorld } from '../support/world.ts'
+import { stub, world, worldOfEachTest } from '../support/worlds.ts'
 
 const LIMIT_MS = 300_000
 /** Each of the worker's two connections tells each reason once. */
 const FEW = 6
 
 let redis: LocalRedis
-let stub: Stub
 let proxy: TcpProxy
-let world: World
 
 beforeAll(async () => {
   redis = await startLocalRedis()
@@ -27,20 +22,14 @@ beforeAll(async () => {
 afterAll(() => redis.stop())
 
 beforeEach(async () => {
-  stub = await startStub({ latencyMs: 150 })
   proxy = await startTcpProxy({ to: { host: '127.0.0.1', port: redis.port } })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: redis.url,
-    baseUrl: stub.baseUrl,
-    env: { REDIS_HOST: '127.0.0.1', REDIS_PORT: `${proxy.port}`, MAX_CALLS_IN_FLIGHT: '3' },
-  })
 })
-afterEach(async () => {
-  await world.close()
-  await proxy.stop()
-  await stub.stop()
-})
+afterEach(() => proxy.stop())
+worldOfEachTest(() => ({
+  stub: { latencyMs: 150 },
+  redisUrl: redis.url,
+  env: { REDIS_HOST: '127.0.0.1', REDIS_PORT: `${proxy.port}`, MAX_CALLS_IN_FLIGHT: '3' },
+}))
 
 const started = async () => {
   const worker = world.start()

@@ -1,36 +1,19 @@
 /** What a collector gets of a worker's requests: the way of each, and none of their texts. */
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { expect, test } from 'vitest'
 import { attributesOf, startOtlpReceiver } from '../support/otlp-receiver.ts'
 import type { OtlpSpan } from '../support/otlp-receiver.ts'
-import type { World } from '../support/world.ts'
-import { createWorld, request } from '../support/world.ts'
+import { request } from '../support/world.ts'
+import { world, worldOfTheFile } from '../support/worlds.ts'
 
 /** In every text that must not be seen, and nowhere else. */
 const SECRET = 'Zyxwvut'
 const CLIENT = 3
 const CONSUMER = 5
-/** Long after a worker without traces has stopped, and before it is killed: the stuck collector would hold it for 10 s. */
+/** A worker without traces stops much sooner. One that waited for the stuck collector would take 10 s. */
 const STOP_LIMIT_MS = 8_000
 
-let stub: Stub
-let world: World
-
-beforeAll(async () => {
-  stub = await startStub({ latencyMs: 20 })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-    env: { OPENAI_KEY: `sk-${SECRET}`, OPENAI_RPM: '600' },
-  })
-})
-afterAll(async () => {
-  await world.close()
-  await stub.stop()
-})
+worldOfTheFile({ env: { OPENAI_KEY: `sk-${SECRET}`, OPENAI_RPM: '600' } })
 
 const texts = {
   callback_url: `https://callback.example/?token=${SECRET}`,
@@ -92,7 +75,7 @@ test('one request is followed from the incoming traceparent to the publication, 
     record?.headers['scoring-prompt-tokens'],
     record?.headers['scoring-completion-tokens'],
   ])
-  // As it came, whatever was traced here.
+  // The header is passed on as it came, whatever this worker traced.
   expect(record?.headers).toMatchObject({ ...headers })
 
   const invalid = spans.filter(({ kind, traceId: id }) => kind === CONSUMER && id !== traceId)

@@ -1,37 +1,18 @@
 /** The worker as its users run it: a child process on a real Kafka and Redis, read by a read-committed consumer. */
 import { readFileSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { describe, expect, test } from 'vitest'
+import { range } from '../support/fleet.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { countById, createWorld, idIn, request } from '../support/world.ts'
+import { countById, idIn, request } from '../support/world.ts'
+import { stub, world, worldOfEachTest } from '../support/worlds.ts'
 
-let stub: Stub
-let world: World
-
-beforeEach(async () => {
-  stub = await startStub({ port: 0, latencyMs: 20 })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-    partitions: 2,
-  })
-})
-
-afterEach(async () => {
-  await world.close()
-  await stub.stop()
-})
-
-const ids = (count: number, from = 1) => Array.from({ length: count }, (_, index) => from + index)
+worldOfEachTest({ partitions: 2 })
 
 describe('a worker', () => {
   test('scores requests side by side within one partition, and tells both topics in the words of the contract', async () => {
     world.start()
-    await world.send(ids(40).map((id) => ({ ...request(id), partition: 0 })))
-    await world.answered(ids(40))
+    await world.send(range(40).map((id) => ({ ...request(id), partition: 0 })))
+    await world.answered(range(40))
     expect(world.notifications()).toHaveLength(40)
     expect(world.records()).toHaveLength(40)
     const [first] = world.notifications()
@@ -153,7 +134,7 @@ describe('a worker', () => {
   test('stops on SIGTERM with its calls finished and published, hands the rest back, and the next one goes on', async () => {
     stub.configure({ latencyMs: 1_500 })
     const worker = world.start({ MAX_CALLS_IN_FLIGHT: '4' })
-    await world.send(ids(12).map((id) => request(id)))
+    await world.send(range(12).map((id) => request(id)))
     await waitUntil(
       () => stub.arrivals().length >= 4,
       30_000,
@@ -164,7 +145,7 @@ describe('a worker', () => {
     expect(world.records()).toHaveLength(4)
     stub.configure({ latencyMs: 0 })
     world.start()
-    await world.answered(ids(12))
+    await world.answered(range(12))
     expect(new Set(countById(world.seenNotifications()).values())).toEqual(new Set([1]))
     expect(stub.arrivals()).toHaveLength(12)
   })

@@ -1,59 +1,29 @@
 /** Workers that are frozen and come back after another has taken over; and rebalances, which must not repeat a call. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { callsById, traceable } from '../support/audit.ts'
+import { range } from '../support/fleet.ts'
 import { fuse, kafkaRequest, startKafkaProxy } from '../support/taps.ts'
 import type { TcpProxy } from '../support/tcp-proxy.ts'
+import { called, expectOneEach } from '../support/trouble.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { Worker } from '../support/worker.ts'
-import type { World } from '../support/world.ts'
-import { countById, createWorld } from '../support/world.ts'
+import { stub, world, worldOfEachTest } from '../support/worlds.ts'
 
 const LIMIT_MS = 300_000
 
-let stub: Stub
-let world: World
 let proxy: TcpProxy | null
 
-beforeEach(async () => {
+beforeEach(() => {
   proxy = null
-  stub = await startStub({ latencyMs: 50 })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-    partitions: 4,
-  })
 })
+afterEach(() => proxy?.stop())
+worldOfEachTest({ stub: { latencyMs: 50 }, partitions: 4 })
 
-afterEach(async () => {
-  await world.close()
-  await proxy?.stop()
-  await stub.stop()
-})
-
-const ids = (count: number, from: number) => Array.from({ length: count }, (_, index) => from + index)
 /** Spread over all partitions. */
 const spread = (list: number[]) => list.map((id) => ({ ...traceable(id), partition: id % 4 }))
 
-const arrived = (count: number) =>
-  waitUntil(
-    () => stub.arrivals().length >= count,
-    120_000,
-    () => `${stub.arrivals().length} of ${count} calls`,
-  )
-
-function expectOneEach(list: number[]): void {
-  const once = new Map(list.map((id) => [`${id}`, 1]))
-  const sorted = (counts: Map<string, number>) => new Map([...counts].toSorted(([a], [b]) => Number(a) - Number(b)))
-  expect(sorted(countById(world.seenNotifications()))).toEqual(once)
-  expect(sorted(countById(world.seenRecords()))).toEqual(once)
-  expect(world.notifications().every(({ success }) => success)).toBe(true)
-}
-
-/** Resolves when the worker has told of as many finished requests as `count`, duplicates not counted. */
+/** Resolves when the worker has logged `count` finished requests, duplicates not counted. */
 const finished = (worker: Worker, count: number) =>
   waitUntil(
     () => worker.lines.filter((line) => line.includes('outcome=success')).length >= count,
@@ -69,26 +39,26 @@ describe('a worker that is frozen past its session', () => {
       stub.configure({ latencyMs: 1_000 })
       const zombie = world.start()
       await zombie.saw('working')
-      await world.send(spread(ids(8, 100)))
-      await arrived(8)
+      await world.send(spread(range(8, 100)))
+      await called(stub, 8)
       zombie.kill('SIGSTOP')
       // Its session and its leases live for 10 s.
       const successor = world.start()
-      await world.answered(ids(8, 100), 90_000)
-      expectOneEach(ids(8, 100))
+      await world.answered(range(8, 100), 90_000)
+      expectOneEach(world, range(8, 100))
       zombie.kill('SIGCONT')
       await zombie.saw('assigned', 120_000)
       stub.configure({ latencyMs: 50 })
-      await world.send(spread(ids(8, 200)))
-      await world.answered(ids(8, 200))
+      await world.send(spread(range(8, 200)))
+      await world.answered(range(8, 200))
       expect(await successor.end()).toBe(0)
-      await world.send(spread(ids(8, 300)))
-      await world.answered(ids(8, 300))
+      await world.send(spread(range(8, 300)))
+      await world.answered(range(8, 300))
       await finished(zombie, 8)
-      expectOneEach([...ids(8, 100), ...ids(8, 200), ...ids(8, 300)])
+      expectOneEach(world, [...range(8, 100), ...range(8, 200), ...range(8, 300)])
       const calls = callsById(stub.arrivals())
-      for (const id of ids(8, 100)) expect(calls.get(`${id}`)).toBeLessThanOrEqual(2)
-      for (const id of [...ids(8, 200), ...ids(8, 300)]) expect(calls.get(`${id}`)).toBe(1)
+      for (const id of range(8, 100)) expect(calls.get(`${id}`)).toBeLessThanOrEqual(2)
+      for (const id of [...range(8, 200), ...range(8, 300)]) expect(calls.get(`${id}`)).toBe(1)
     },
   )
 
@@ -113,14 +83,14 @@ describe('a worker that is frozen past its session', () => {
       await finished(successor, 1)
       zombie.kill('SIGCONT')
       await zombie.saw('publishing is interrupted', 120_000)
-      await world.send(spread(ids(8, 500)))
-      await world.answered(ids(8, 500))
-      expectOneEach([400, ...ids(8, 500)])
+      await world.send(spread(range(8, 500)))
+      await world.answered(range(8, 500))
+      expectOneEach(world, [400, ...range(8, 500)])
       expect(stub.arrivals()).toHaveLength(9)
       expect(await successor.end()).toBe(0)
-      await world.send(spread(ids(4, 600)))
-      await world.answered(ids(4, 600))
-      expectOneEach([400, ...ids(8, 500), ...ids(4, 600)])
+      await world.send(spread(range(4, 600)))
+      await world.answered(range(4, 600))
+      expectOneEach(world, [400, ...range(8, 500), ...range(4, 600)])
     },
   )
 
@@ -128,13 +98,13 @@ describe('a worker that is frozen past its session', () => {
     stub.configure({ latencyMs: 500 })
     const worker = world.start()
     await worker.saw('working')
-    await world.send(spread(ids(8, 100)))
-    await arrived(8)
+    await world.send(spread(range(8, 100)))
+    await called(stub, 8)
     worker.kill('SIGSTOP')
     await sleep(3_000)
     worker.kill('SIGCONT')
-    await world.answered(ids(8, 100))
-    expectOneEach(ids(8, 100))
+    await world.answered(range(8, 100))
+    expectOneEach(world, range(8, 100))
     expect(stub.arrivals()).toHaveLength(8)
   })
 })
@@ -144,12 +114,12 @@ describe('a rebalance repeats no call', () => {
     stub.configure({ latencyMs: 4_000 })
     const first = world.start()
     await first.saw('working')
-    await world.send(spread(ids(16, 100)))
-    await arrived(16)
+    await world.send(spread(range(16, 100)))
+    await called(stub, 16)
     const joining = [world.start(), world.start()]
     for (const worker of joining) await worker.saw('assigned')
-    await world.answered(ids(16, 100))
-    expectOneEach(ids(16, 100))
+    await world.answered(range(16, 100))
+    expectOneEach(world, range(16, 100))
     expect(stub.arrivals()).toHaveLength(16)
   })
 
@@ -159,7 +129,7 @@ describe('a rebalance repeats no call', () => {
     for (const worker of fleet) await worker.saw('working')
     let sent = 0
     const send = async () => {
-      await world.send(spread(ids(8, 1_000 + sent)))
+      await world.send(spread(range(8, 1_000 + sent)))
       sent += 8
     }
     await send()
@@ -171,8 +141,8 @@ describe('a rebalance repeats no call', () => {
       await send()
       expect(await old.end()).toBe(0)
     }
-    await world.answered(ids(sent, 1_000))
-    expectOneEach(ids(sent, 1_000))
+    await world.answered(range(sent, 1_000))
+    expectOneEach(world, range(sent, 1_000))
     expect(stub.arrivals()).toHaveLength(sent)
   })
 })

@@ -1,20 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis } from 'ioredis'
-import { afterAll, expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { paceOf } from '../../src/budget/limits.ts'
 import { budgetScripts } from '../../src/budget/scripts.ts'
 import { waitUntil } from '../support/wait.ts'
-import { fleetOfEachTest } from './budget-of-each-test.ts'
+import { fleetOfEachTest, short } from './budget-of-each-test.ts'
 import { grantOf } from './budget-support.ts'
 
-const redisUrl = inject('redisUrl')
-const redis = new Redis(redisUrl)
 const { signal } = new AbortController()
-const fleet = fleetOfEachTest(redisUrl)
-afterAll(() => redis.disconnect())
-
-/** A "minute" short enough to wait for, with a margin that a busy machine keeps. */
-const short = { minuteMs: 1_500, dayMs: 60_000, marginMs: 200 }
+const fleet = fleetOfEachTest()
+const { redis } = fleet
 
 /** Loses this budget as a FLUSHALL does, the sentinel too. */
 async function loseEverything(): Promise<void> {

@@ -77,7 +77,7 @@ function expectNeverOver(limits: BudgetLimits, grants: { atMs: number; most: num
   }
 }
 
-/** Takes the steps at the scripts and at the model. Returns what each of the two answered. */
+/** Runs the steps on the scripts and on the model. Returns the answers of both. */
 async function takeAtBoth(limits: BudgetLimits, burst: number | null, steps: Step[]) {
   const real = await budgetWithClock(limits, burst)
   const model = createModel({ limits, windows: BUDGET_WINDOWS, pace: real.pace, renewalMs: RENEWAL_MS })
@@ -211,7 +211,7 @@ test('several requests in one call are granted as if each had been asked for alo
         const refused = requests.findIndex(
           ({ id, tokens }) => model.reserve(id, tokens, 0, real.now()).kind !== 'granted',
         )
-        // The model has been asked for one that was refused, which leaves nothing behind.
+        // One request was refused in the model too; a refusal leaves nothing behind.
         expected?.push(refused === -1 ? requests.length : refused)
         if (reply.kind !== 'granted') continue
         for (const [n, { atMs }] of reply.grants.entries()) {

@@ -1,4 +1,4 @@
-/** The budget as plain lists and searches over everything, to hold the scripts against. Times in ms. */
+/** The budget as plain lists that are searched from end to end, to compare the scripts with. Times in ms. */
 import type { BudgetLimits, BudgetWindows, Pace } from '../../src/budget/limits.ts'
 
 interface Spent {

@@ -1,5 +1,5 @@
-/** What a refusal before any work costs: the request that it was, and no tokens. On the real budget. */
-import { expect, inject, test } from 'vitest'
+/** A call that the provider refuses before any work costs one request and no tokens. On the real budget. */
+import { expect, test } from 'vitest'
 import type { Journey } from '../../src/outcomes/effort.ts'
 import { startJourney } from '../../src/outcomes/effort.ts'
 import { createAsk } from '../../src/pipeline/attempt.ts'
@@ -10,7 +10,7 @@ import { fleetOfEachTest } from './budget-of-each-test.ts'
 import { quiet } from './budget-support.ts'
 
 const { signal } = new AbortController()
-const fleet = fleetOfEachTest(inject('redisUrl'))
+const fleet = fleetOfEachTest()
 
 async function callWith(fault: FaultName): Promise<{ used: number[]; unsent: number; journey: Journey }> {
   const stub = await startStub({ port: 0 })

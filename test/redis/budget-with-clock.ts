@@ -11,8 +11,8 @@ const redis = new Redis(inject('redisUrl'))
 afterAll(() => redis.disconnect())
 
 /**
- * A budget whose clock stands where the test puts it. The scripts never let time go back: with `last` far ahead of Redis's
- * own clock they see a clock that stepped back, and go on from `last`.
+ * A budget whose clock the test sets. The scripts never let time go back: with `last` far ahead of Redis's own clock they see a
+ * clock that stepped back, and continue from `last`.
  */
 export async function budgetWithClock(limits: BudgetLimits, burst: number | null) {
   const prefix = `${tag}${randomUUID()}:`

@@ -1,21 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { afterAll, expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { paceOf } from '../../src/budget/limits.ts'
 import { budgetScripts } from '../../src/budget/scripts.ts'
 import { startLocalRedis } from '../support/services.ts'
 import { waitUntil } from '../support/wait.ts'
-import { fleetOfEachTest } from './budget-of-each-test.ts'
+import { fleetOfEachTest, short } from './budget-of-each-test.ts'
 import { createFleet, grantOf } from './budget-support.ts'
 
-const redisUrl = inject('redisUrl')
-const redis = new Redis(redisUrl)
 const { signal } = new AbortController()
-const fleet = fleetOfEachTest(redisUrl)
-afterAll(() => redis.disconnect())
-
-/** A "minute" short enough to wait for, with a margin that a busy machine keeps. */
-const short = { minuteMs: 1_500, dayMs: 60_000, marginMs: 200 }
+const fleet = fleetOfEachTest()
+const { redis } = fleet
 
 const waitingInFleet = (budget: ReturnType<typeof fleet.worker>, workers: number) =>
   waitUntil(
@@ -60,8 +55,8 @@ test('a turn at most the longest wait away is held, one further away is refused 
   await waitingInFleet(first, 1)
   const refused = await second.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal)
   expect(refused).toMatchObject({ kind: 'refused', waitMs: expect.closeTo(121_800, -3) as number })
-  leaving.abort(new Error('the partition was taken away'))
-  await expect(held).rejects.toThrow('the partition was taken away')
+  leaving.abort(new Error('the partition was revoked'))
+  await expect(held).rejects.toThrow('the partition was revoked')
   await waitingInFleet(first, 0)
   const next = second.reserve({ tokens: 1, user: '', urgent: false, alone: false }, AbortSignal.timeout(500))
   await waitingInFleet(first, 1)

@@ -1,10 +1,20 @@
 /** A Redis that is away, or refuses. */
+import type { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
 import { redisReady } from '../../src/redis/connection.ts'
 import { loadScript } from '../../src/redis/scripts.ts'
 import { waitUntil } from '../support/wait.ts'
 import { soon } from './fleet.ts'
 import { connect, localRedis, connectShared, proxied } from './connections.ts'
+
+async function isBack(redis: Redis): Promise<void> {
+  await waitUntil(
+    () => redis.status === 'ready',
+    10_000,
+    () => `the connection is ${redis.status}`,
+  )
+  await redis.ping()
+}
 
 describe('a Redis that is away', () => {
   test('at the start: said once, waited for, and said once that it is back', async () => {
@@ -36,12 +46,7 @@ describe('a Redis that is away', () => {
     )
     await expect(redis.incr(key)).rejects.toThrow("isn't writeable")
     proxy.heal()
-    await waitUntil(
-      () => redis.status === 'ready',
-      10_000,
-      () => `the connection is ${redis.status}`,
-    )
-    await redis.ping()
+    await isBack(redis)
     expect(await direct.exists(key)).toBe(0)
   })
 
@@ -57,12 +62,7 @@ describe('a Redis that is away', () => {
     proxy.cut()
     expect(await failure).toMatch(/closed|retries/i)
     proxy.heal()
-    await waitUntil(
-      () => redis.status === 'ready',
-      10_000,
-      () => `the connection is ${redis.status}`,
-    )
-    await redis.ping()
+    await isBack(redis)
     expect(await direct.get(key)).toBe('1')
   })
 

@@ -135,7 +135,7 @@ function createWorld(fleet: Fleet) {
       return
     }
     if (what === 'flush') {
-      // Once everything is as it was when the flush comes: the model is of what Redis holds, not of a flush at start.
+      // Flush only after the start: the model describes what Redis holds, not a flush during the start.
       await fleet.wipe()
       return
     }
@@ -149,7 +149,7 @@ function createWorld(fleet: Fleet) {
       const zombie = sent.zombies.find(({ phase }) => phase !== 'over')
       // Once it may have lost its membership it confirms nothing (partition.ts): this is one that thaws just in time.
       if (zombie === undefined || (confirms(zombie) && isConfirmed(sent))) return
-      // Where data was lost meanwhile, it waits for a recovery of its own, which a thawed worker has, and this one has not.
+      // After a loss of data it would wait for its own recovery, which a thawed worker runs and this one does not.
       const over = () => (zombie.phase = 'over')
       await step(sent, zombie, refuse, AbortSignal.timeout(200)).catch(over)
     } else if (what === 'learn') {

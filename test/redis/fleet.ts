@@ -119,7 +119,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
     }
     void recovery.run(stop.signal).catch(ended)
     void dedupe.run(stop.signal).catch(ended)
-    /** As SIGSTOP: nothing is renewed any more; what a test calls is what it does after it thawed. */
+    /** Like SIGSTOP: nothing is renewed any more. Calls that the test makes later are those of the thawed worker. */
     const freeze = () => stop.abort(new Error('frozen'))
     /** As SIGKILL: nothing is given back. */
     const die = () => {
@@ -142,7 +142,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
     meanwhile: (owner: ClaimOwner, happens: () => Promise<unknown>) => meanwhile.set(ownerText(owner), happens),
     stands: (owner: ClaimOwner, standing: OwnerStanding) => standings.set(ownerText(owner), standing),
 
-    /** @returns what puts every key back as it is now, as a copy of this moment would have it */
+    /** @returns a function that restores every key to its present value, like a copy of Redis taken now */
     async copy(): Promise<() => Promise<void>> {
       const found = await ownKeys()
       const dumps = await Promise.all(found.map((key) => admin.dumpBuffer(key)))
@@ -174,7 +174,7 @@ export function message(also: Partial<ClaimOwner> = {}): ClaimOwner {
   return { group: 'g', topic: 'AI_handler', partition: 0, offset: offsets, timestampMs: Date.now(), ...also }
 }
 
-/** With what most messages end. */
+/** The end of most messages. */
 export const outcomeOf = ({ id, owner }: Item): Ended => ({ id, owner, publishes: { kind: 'outcome' } })
 /** @param refused what `refuse` has said of it */
 export function refusalOf({ id, owner }: Item, refused: Refused): Ended {

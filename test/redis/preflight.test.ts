@@ -71,7 +71,7 @@ test('marks under the prefix are told from ours by what they hold, and by a refu
   releases.push(() => redis.del(keys.state, ...ids.map(keys.mark), ...ids.map(keys.claim)))
   await redis.hset(keys.state, 'epoch', 'e')
   for (const id of [1n, 2n, 3n, 4n]) await redis.set(keys.mark(id), '_', 'PX', DAY_MS)
-  // As our own stand beside their claims; 2: set before any of ours, or rebuilt, so that it has none.
+  // The marks of this service stand beside claims. Mark 2 has no claim: another service set it, or recovery rebuilt it.
   await redis.hset(keys.claim(1n), { state: 'answered' })
   // A refused request that was sent again, and answered by a worker that is about to tidy up.
   await redis.hset(keys.claim(3n), { state: 'refused' })

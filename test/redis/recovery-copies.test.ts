@@ -1,4 +1,4 @@
-/** What a fleet makes good of an older copy, and on a Redis of its own. */
+/** How a fleet repairs its data when Redis comes back as an older copy, without its data, or with all of it. */
 import { describe, expect, test } from 'vitest'
 import { startLocalRedis } from '../support/services.ts'
 import { waitUntil } from '../support/wait.ts'

@@ -1,6 +1,7 @@
 /** What a fleet makes good after a flush. */
 import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../support/wait.ts'
+import type { FleetWorker } from './fleet.ts'
 import { message, outcomeOf, refusalOf, soon } from './fleet.ts'
 import { HASH, MARKED, MINE, OUTCOME, newId } from './words.ts'
 import { DAY_MS, fleet, published, finish, leaders } from './recoveries.ts'
@@ -23,6 +24,16 @@ describe('a new system', () => {
     expect(worker.budget.closedForMs[0]).toBe(60_000)
   })
 })
+
+/** Empties Redis; resolves when one of the workers leads a recovery and reads the outcomes back. */
+async function wipeUntilRead(workers: Pick<FleetWorker, 'reads'>[]): Promise<void> {
+  await fleet.wipe()
+  await waitUntil(
+    () => workers.some(({ reads }) => reads.length > 0),
+    10_000,
+    () => 'nobody reads the outcomes back',
+  )
+}
 
 describe('a flush', () => {
   test('between a rebalance and the next owner’s look costs no answer: who got it writes it again', async () => {
@@ -120,7 +131,7 @@ describe('a flush', () => {
     await worker.claim(id, owner, HASH, soon())
     await worker.store(id, owner, OUTCOME, soon())
     await fleet.wipe()
-    // Another message with the id was published, as its outcome tells.
+    // The outcome shows that another message with the id was published.
     fleet.notifications.push(published(id))
     const items = [outcomeOf({ id, owner })]
     expect(await worker.confirm(items, soon())).toEqual(new Set(items))
@@ -159,12 +170,7 @@ describe('a flush', () => {
     const [one, two] = [await fleet.worker(), await fleet.worker()]
     const id = newId()
     await finish(one, id)
-    await fleet.wipe()
-    await waitUntil(
-      () => one.reads.length + two.reads.length > 0,
-      10_000,
-      () => 'nobody reads the outcomes back',
-    )
+    await wipeUntilRead([one, two])
     await fleet.wipe()
     expect(await two.claim(id, message(), HASH, soon())).toEqual(MARKED)
   })
@@ -173,12 +179,7 @@ describe('a flush', () => {
     const [one, two] = [await fleet.worker(), await fleet.worker()]
     const id = newId()
     await finish(one, id)
-    await fleet.wipe()
-    await waitUntil(
-      () => one.reads.length + two.reads.length > 0,
-      10_000,
-      () => 'nobody reads the outcomes back',
-    )
+    await wipeUntilRead([one, two])
     const [leader, other] = one.reads.length > 0 ? [one, two] : [two, one]
     leader.die()
     expect(await other.claim(id, message(), HASH, soon())).toEqual(MARKED)

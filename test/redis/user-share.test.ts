@@ -6,9 +6,8 @@ import { waitUntil } from '../support/wait.ts'
 import { fleetOfEachTest } from './budget-of-each-test.ts'
 import { connect, grantOf } from './budget-support.ts'
 
-const redisUrl = inject('redisUrl')
 const { signal } = new AbortController()
-const fleet = fleetOfEachTest(redisUrl)
+const fleet = fleetOfEachTest()
 
 type Worker = ReturnType<typeof fleet.worker>
 
@@ -67,7 +66,7 @@ test('a request that the budget refuses, or that gives up, takes nothing of its 
   gone.abort(new Error('gone'))
   await expect(waiting).rejects.toThrow('gone')
   const taken = async () => {
-    const { redis, close } = connect(redisUrl)
+    const { redis, close } = connect(inject('redisUrl'))
     const fields = await redis.hgetall(`${fleet.prefix}user:1`)
     close()
     return Object.values(fields).reduce((sum, value) => sum + Number(value), 0)

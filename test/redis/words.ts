@@ -10,5 +10,5 @@ export const DUPLICATE = { kind: 'duplicate', of: 'claim', conflict: false }
 export const MARKED = { kind: 'duplicate', of: 'mark', conflict: false }
 
 let lastId = 9_007_199_254_740_993n
-/** @returns one that no test of the file has had, beyond what a float holds */
+/** @returns an id that no test of the file has used, beyond 2^53 */
 export const newId = (): bigint => lastId++

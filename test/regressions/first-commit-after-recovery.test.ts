@@ -2,30 +2,13 @@
  * A worker on a new system commits where its partitions begin. Recovery takes a committed offset as the sign that the group has
  * worked before, so a new system whose recovery came second was taken for one whose Redis had lost everything.
  */
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { expect, test } from 'vitest'
 import { redisKeys } from '../../src/redis/keys.ts'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { createWorld, request } from '../support/world.ts'
+import { request } from '../support/world.ts'
+import { world, worldOfEachTest } from '../support/worlds.ts'
 
-let stub: Stub
-let world: World
-
-beforeEach(async () => {
-  stub = await startStub({ latencyMs: 0 })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-  })
-})
-
-afterEach(async () => {
-  await world.close()
-  await stub.stop()
-})
+worldOfEachTest()
 
 async function hasCommitted(): Promise<boolean> {
   const [answer] = await world.admin.fetchOffsets({ groupId: world.groupId, topics: [world.topics.requests] })

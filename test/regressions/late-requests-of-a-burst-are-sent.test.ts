@@ -32,7 +32,7 @@ test.each([
     tat = Math.max(tat, atMs) + spacingMs
   }
   const evenMs = 60_000 / rpm
-  // Those that were granted within the last `sendWithinMs` before some moment are all sent at that moment, the others at once.
+  // At that moment all calls are sent that were granted within the last `sendWithinMs`; the others are sent at once.
   for (const jamMs of grants) {
     const arrivals = grants.map((atMs) => (atMs < jamMs && atMs >= jamMs - sendWithinMs ? jamMs : atMs))
     let full = 0

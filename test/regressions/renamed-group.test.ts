@@ -1,26 +1,9 @@
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { expect, test } from 'vitest'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { countById, createWorld, request } from '../support/world.ts'
+import { countById, request } from '../support/world.ts'
+import { stub, world, worldOfEachTest } from '../support/worlds.ts'
 
-let stub: Stub
-let world: World
-
-beforeEach(async () => {
-  stub = await startStub({ port: 0, latencyMs: 60_000 })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-  })
-})
-
-afterEach(async () => {
-  await world.close()
-  await stub.stop()
-})
+worldOfEachTest({ stub: { latencyMs: 60_000 } })
 
 test('a group under a new name answers what the old one had claimed and never finished', async () => {
   const old = world.start()

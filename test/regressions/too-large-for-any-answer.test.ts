@@ -1,29 +1,12 @@
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
-import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
+import { expect, test } from 'vitest'
 import { waitUntil } from '../support/wait.ts'
-import type { World } from '../support/world.ts'
-import { createWorld, request } from '../support/world.ts'
+import { request } from '../support/world.ts'
+import { stub, world, worldOfEachTest } from '../support/worlds.ts'
 
 /** kafkajs's ConfigResourceTypes.TOPIC. */
 const TOPIC = 2
 
-let stub: Stub
-let world: World
-
-beforeEach(async () => {
-  stub = await startStub({ port: 0, latencyMs: 0 })
-  world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-  })
-})
-
-afterEach(async () => {
-  await world.close()
-  await stub.stop()
-})
+worldOfEachTest()
 
 const limitMessages = (bytes: number) =>
   world.admin.alterConfigs({

@@ -23,7 +23,7 @@ const START_MS = 1_780_000_000_000
 
 export class VirtualClock {
   nowMs = START_MS
-  /** Turns of the event loop that code in lanes has asked for and not had yet. */
+  /** How many turns of the event loop the code in lanes still waits for. */
   turns = 0
   readonly #lanes = new AsyncLocalStorage<Lane>()
   readonly #timers = new Map<object, Timer>()

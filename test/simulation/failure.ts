@@ -1,4 +1,4 @@
-/** What a person reads of a life that failed: the shortest plan that still fails, and what happened under it. */
+/** Describes a life that failed to a person: the shortest plan that still fails, and what happened under it. */
 import type { Scene, Verdict } from './life.ts'
 import { live } from './life.ts'
 import type { Deviation, Plan } from './plan.ts'

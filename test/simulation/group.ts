@@ -3,7 +3,7 @@ import { TIMINGS } from '../../src/timings.ts'
 import type { VirtualClock } from './clock.ts'
 import type { MemoryKafka } from './kafka.ts'
 import type { Operation, Scheduler } from './scheduler.ts'
-import type { SimulatedWorker } from './worker.ts'
+import type { GroupHooks, SimulatedWorker } from './worker.ts'
 
 /** Messages that one fetch brings at most. */
 const FETCHED_AT_ONCE = 2
@@ -12,18 +12,21 @@ export interface GroupParts {
   clock: VirtualClock
   scheduler: Scheduler
   kafka: MemoryKafka
-  makeWorker: (name: string) => SimulatedWorker
+  makeWorker: (name: string, hooks: GroupHooks) => SimulatedWorker
 }
 
 export class Group {
   readonly #parts: GroupParts
   readonly #workers: SimulatedWorker[] = []
   #made = 0
+  #membersMade = 0
   #generation = 0
+  /** Those that asked to join and have not left. */
+  readonly #members = new Set<SimulatedWorker>()
   #assignment = new Map<number, SimulatedWorker>()
   #heartbeatAtMs = 0
   readonly #heardAtMs = new Map<SimulatedWorker, number>()
-  /** Frozen for longer than their session. */
+  /** Silent for longer than their session. */
   readonly #expelled = new Set<SimulatedWorker>()
   readonly #thawAtStep = new Map<SimulatedWorker, number>()
 
@@ -40,31 +43,52 @@ export class Group {
   }
 
   start(): void {
-    const worker = this.#parts.makeWorker(`w${++this.#made}`)
+    const worker = this.#parts.makeWorker(`w${++this.#made}`, {
+      nextMemberId: () => this.#nextMemberId(),
+      joining: (joining) => this.#joining(joining),
+      left: (left) => this.#left(left),
+    })
     this.#workers.push(worker)
     this.#heardAtMs.set(worker, this.#parts.clock.nowMs)
   }
 
-  /**
-   * Deals the partitions out anew; each member hears of it when its turn comes.
-   * @param returning was out of the group, and comes back as another member
-   */
-  rebalance(returning: SimulatedWorker | null = null): void {
-    const members = this.alive().filter((each) => !this.#expelled.has(each))
-    if (members.length === 0) return
+  /** A join waits for the session of an owner that has died: the group does not know it yet. */
+  #joining(worker: SimulatedWorker): void {
+    this.#members.add(worker)
+    this.#expelled.delete(worker)
+    this.#heardAtMs.set(worker, this.#parts.clock.nowMs)
+    const owners = [...this.#assignment.values()]
+    if (owners.every(({ lane }) => lane.state !== 'dead')) this.rebalance()
+  }
+
+  #left(worker: SimulatedWorker): void {
+    if (this.#members.delete(worker)) this.rebalance()
+  }
+
+  #nextMemberId = () => `m${++this.#membersMade}`
+
+  /** Deals the partitions out anew; each member hears of it when its turn comes. */
+  rebalance(): void {
+    const members = this.alive().filter((each) => this.#members.has(each) && !this.#expelled.has(each))
+    if (members.length === 0) return this.#assignment.clear()
     const generation = ++this.#generation
     const owner = (partition: number) => members[(partition + generation) % members.length] as SimulatedWorker
     this.#assignment = new Map(this.#parts.kafka.log.map((_, partition) => [partition, owner(partition)]))
-    for (const worker of members) this.#tell(worker, worker === returning)
+    for (const worker of members) this.#tell(worker)
   }
 
-  #tell(worker: SimulatedWorker, memberChanged: boolean): void {
+  #tell(worker: SimulatedWorker): void {
     const { scheduler, clock } = this.#parts
-    const about = { service: 'group' as const, label: memberChanged ? 'joins as another member' : 'joins', lost: never }
+    const { consumer } = worker
+    if (consumer === null) return
+    const about = { service: 'group' as const, label: `joins as ${consumer.memberId}`, lost: never }
     const join = () => {
       const mine = [...this.#assignment].flatMap(([partition, each]) => (each === worker ? [partition] : []))
-      if (memberChanged) worker.returnedAtStep = scheduler.step
-      clock.inLane(worker.lane, () => worker.assigned(mine, this.#generation, memberChanged))
+      if (worker.consumer !== consumer) return mine
+      if (worker.lastMemberId !== null && worker.lastMemberId !== consumer.memberId)
+        worker.returnedAtStep = scheduler.step
+      worker.lastMemberId = consumer.memberId
+      clock.inLane(worker.lane, () => consumer.joined(mine, this.#generation))
       return mine
     }
     scheduler.park(worker.lane, about, join).catch(() => {})
@@ -80,7 +104,7 @@ export class Group {
       if (worker.lane.state !== 'running' || this.#expelled.has(worker)) continue
       this.#heardAtMs.set(worker, clock.nowMs)
       clock.inLane(worker.lane, () => {
-        if (worker.generation === this.#generation) worker.heard()
+        if (worker.consumer?.generation === this.#generation) worker.consumer.heard()
         worker.poke()
       })
     }
@@ -105,14 +129,15 @@ export class Group {
     return this.alive()
       .filter(({ lane }) => lane.state === 'running')
       .flatMap((worker) =>
-        [...worker.fetchers].flatMap(([partition, { isOn, at }]) =>
+        [...(worker.consumer?.fetchers ?? [])].flatMap(([partition, { isOn, at }]) =>
           isOn && Number(at) < (kafka.log[partition]?.length ?? 0) ? [this.#fetchOf(worker, partition)] : [],
         ),
       )
   }
 
   #fetchOf(worker: SimulatedWorker, partition: number): Operation {
-    const execute = () => this.#parts.clock.inLane(worker.lane, () => worker.fetch(partition, FETCHED_AT_ONCE))
+    const execute = () =>
+      this.#parts.clock.inLane(worker.lane, () => worker.consumer?.fetch(partition, FETCHED_AT_ONCE))
     const { lane } = worker
     return {
       lane,
@@ -135,6 +160,12 @@ export class Group {
     this.start()
   }
 
+  /** Its consumer ends by an error; the worker makes another, which joins as another member. */
+  endConsumer(worker: SimulatedWorker): void {
+    this.#parts.scheduler.say(`the consumer of ${worker.lane.name} ends`)
+    this.#parts.clock.inLane(worker.lane, () => worker.consumer?.crash())
+  }
+
   freeze(worker: SimulatedWorker, steps: number): void {
     worker.lane.state = 'frozen'
     this.#thawAtStep.set(worker, this.#parts.scheduler.step + steps)
@@ -155,9 +186,12 @@ export class Group {
     worker.lane.state = 'running'
     scheduler.say(`${worker.lane.name} is thawed`)
     clock.advanceTo(clock.nowMs)
-    if (!this.#expelled.delete(worker)) return
+    const { consumer } = worker
+    if (consumer === null || !this.#expelled.delete(worker)) return
+    // The group does not know it any more, so it joins as another.
+    consumer.memberId = this.#nextMemberId()
     this.#heardAtMs.set(worker, clock.nowMs)
-    this.rebalance(worker)
+    this.rebalance()
   }
 
   /** A stop with no time to drain: waits end, calls are aborted, leases given back. */
@@ -174,8 +208,8 @@ export class Group {
       if (mine !== undefined) await scheduler.carryOut(mine)
     }
     worker.lane.state = 'dead'
+    if (this.#members.delete(worker)) this.rebalance()
     this.start()
-    this.rebalance()
   }
 
   /** The life is over. */

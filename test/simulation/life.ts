@@ -14,6 +14,7 @@ import { planOf, TROUBLED_STEPS } from './plan.ts'
 import type { ScriptedRedis } from './redis.ts'
 import type { Operation } from './scheduler.ts'
 import { Scheduler } from './scheduler.ts'
+import type { GroupHooks } from './worker.ts'
 import { SimulatedWorker } from './worker.ts'
 import type { Workload } from './workload.ts'
 import { workloadOf } from './workload.ts'
@@ -69,14 +70,15 @@ class Life {
     const scheduler = new Scheduler(clock, () => redis.loading > 0, keepsTrace)
     const invariants = new Invariants(workload)
     const kafka = new MemoryKafka('in', PARTITIONS, {
-      now: () => ({ step: scheduler.step, ms: clock.nowMs }),
+      // Kafka keeps whole milliseconds.
+      now: () => ({ step: scheduler.step, ms: Math.floor(clock.nowMs) }),
       onCommit: () => invariants.committed(kafka),
       onFenced: (use) => invariants.fenced(use),
     })
     const { park } = scheduler
     const model = createModel({ clock, park, invariants, workload })
-    const makeWorker = (name: string) =>
-      new SimulatedWorker({ name, clock, redis, kafka, park, invariants, askModel: model, workload })
+    const makeWorker = (name: string, hooks: GroupHooks) =>
+      new SimulatedWorker({ name, clock, redis, kafka, park, invariants, askModel: model, workload }, hooks)
     this.#scheduler = scheduler
     this.#kafka = kafka
     this.#invariants = invariants
@@ -87,7 +89,6 @@ class Life {
   async run(): Promise<Verdict> {
     const { violations } = this.#invariants
     for (let index = 0; index < 2; index++) this.#group.start()
-    this.#group.rebalance()
     await this.#until(() => this.#scheduler.step >= TROUBLED_STEPS || this.#kafka.isDone())
     if (violations.length === 0) {
       this.#group.thawAll()
@@ -200,6 +201,8 @@ class Life {
         return first.service === 'group' ? null : disrupt(() => this.#lose(first, deviation.arrivesAfter))
       case 'crash':
         return disrupt(() => this.#group.crash(worker, deviation.carriedOut ? first : null))
+      case 'consumer ends':
+        return worker.consumer?.isMember === true ? () => this.#group.endConsumer(worker) : null
       case 'freeze':
         return disrupt(() => this.#group.freeze(worker, deviation.steps))
       case 'stop':

@@ -16,7 +16,7 @@ export interface ModelParts {
 export function createModel({ clock, park, invariants, workload }: ModelParts) {
   const lost = () => new Error('no answer')
 
-  /** @returns what the call is billed, tokens; null when it is not sent, being too late or not wanted any more */
+  /** @returns the tokens that the call is billed; null when it is not sent, because its grant has lapsed or it was aborted */
   function arrive(lane: Lane, id: string, { sendByMs, signal }: Question): number | null {
     const isLate = clock.inLane(lane, () => performance.now() >= sendByMs)
     if (isLate || signal.aborted) return null

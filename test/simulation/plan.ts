@@ -15,6 +15,8 @@ export type Deviation =
   | { kind: 'crash'; carriedOut: boolean }
   | { kind: 'freeze'; steps: number }
   | { kind: 'rebalance' }
+  /** The consumer of the operation's worker ends, and the worker makes another, which is another member of the group. */
+  | { kind: 'consumer ends' }
   /** The next commit is on its way for so many steps, and meanwhile the group deals its partitions out anew. */
   | { kind: 'handover'; steps: number }
   | { kind: 'slow'; ms: number }
@@ -47,6 +49,7 @@ export function planOf(seed: number): Plan {
         [3, { kind: 'delay', steps: dice.between(1, 40) }],
         [2, { kind: 'freeze', steps: dice.between(5, 150) }],
         [2, { kind: 'rebalance' }],
+        [2, { kind: 'consumer ends' }],
         [3, { kind: 'handover', steps: dice.between(1, 20) }],
         [2, { kind: 'slow', ms: dice.between(50, 15_000) }],
         [1, { kind: 'stop' }],

@@ -64,7 +64,7 @@ export class Scheduler {
       if (isAwaited && operation.lane.state !== 'dead') this.#pending.unshift(operation)
       else await this.#executeUnheard(operation, 'arrives late')
     }
-    // The dead ask for nothing more.
+    // Drop what dead workers have asked for.
     this.#pending = this.#pending.filter(({ lane }) => lane.state !== 'dead')
   }
 
@@ -127,7 +127,7 @@ export class Scheduler {
     this.#pending = this.#pending.filter((each) => each !== operation)
   }
 
-  /** What it replies, be it an error, reaches nobody. */
+  /** Its reply, even an error, reaches nobody. */
   async #executeUnheard({ execute, lane, label }: Operation, what: string): Promise<void> {
     this.say(`${lane.name} ${label}: ${what}`)
     try {

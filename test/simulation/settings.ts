@@ -17,7 +17,7 @@ export const PROCESSED_TTL_MS = 3 * 86_400_000
 export const BUDGET = { prefix: KEYS.budget('b'), sentinel: KEYS.state }
 export const TOPICS = { requests: 'in', notifications: 'out', records: 'rec', deadLetters: 'dead', decisions: null }
 
-/** A gate that never closes looks less often here: its looks would be most of what a life does. */
+/** The circuit breaker stays closed here, so it looks less often: most steps of a life would be its looks. */
 export const GATE_TIMINGS = { checkMs: 5_000 }
 
 /** A stand-in for what judges texts: the answer is the outcome. */

@@ -13,7 +13,7 @@ await redis.ping()
 const clock = new VirtualClock()
 const scene = { clock, redis: new ScriptedRedis(redis, clock) }
 clock.install()
-// A starved machine may take all of the time to begin: there is one life at least.
+// Live one life at least: on a busy machine the start may take all of the time.
 for (let index = database; index < lives && (index === database || Date.now() < endsAtMs); index += step) {
   const verdict = await live(scene, seed + index)
   const failure = verdict.violations.length === 0 ? null : await describeFailure(scene, seed + index, verdict)

@@ -1,76 +1,100 @@
-/** One simulated worker: its place in the group, and a product's partition for each that it is assigned. */
+/** One simulated worker: the product's membership of the group, and a product's partition for each that it is assigned. */
 import type { Completion } from '../../src/kafka/messages.ts'
+import type { KafkaClients } from '../../src/kafka/clients.ts'
+import { Membership } from '../../src/kafka/membership.ts'
 import { DEFAULT_BATCH_LIMITS } from '../../src/kafka/outbox.ts'
 import { Partition } from '../../src/kafka/partition.ts'
 import { createStartOffsets } from '../../src/kafka/start-offset.ts'
 import { createWindow } from '../../src/kafka/window.ts'
 import { TIMINGS } from '../../src/timings.ts'
 import type { Lane } from './clock.ts'
+import { SimulatedConsumer } from './consumer.ts'
 import { GROUP, PROCESSED_TTL_MS } from './settings.ts'
 import type { WorkerParts } from './product.ts'
 import { buildProduct } from './product.ts'
 
-/** Where the worker's fetching stands, as it has steered it. */
-interface Fetcher {
-  at: bigint
-  isOn: boolean
+/** What a worker tells its group. */
+export interface GroupHooks {
+  /** @returns the name that no member had before */
+  nextMemberId: () => string
+  joining: (worker: SimulatedWorker) => void
+  left: (worker: SimulatedWorker) => void
 }
 
 export class SimulatedWorker {
   readonly lane: Lane
   readonly partitions = new Map<number, Partition>()
-  readonly fetchers = new Map<number, Fetcher>()
-  /** The generation of the group that it has been told of; -1: none yet. */
-  generation = -1
+  /** The latest; null before the first, and between two. */
+  consumer: SimulatedConsumer | null = null
+  /** As which it was in the group the last time. */
+  lastMemberId: string | null = null
   /** The step of the life at which it came back to the group as another member; -1: it never did. */
   returnedAtStep = -1
-  #answeredAtMs = 0
   readonly #parts: WorkerParts
+  readonly #hooks: GroupHooks
   readonly #call = new AbortController()
+  readonly #leave = new AbortController()
+  readonly #membership: Membership
+  readonly #member: Promise<void>
   readonly #product: ReturnType<typeof buildProduct>
   readonly #open: (partition: number) => Partition
 
-  constructor(parts: WorkerParts) {
+  constructor(parts: WorkerParts, hooks: GroupHooks) {
     this.#parts = parts
+    this.#hooks = hooks
     this.lane = { name: parts.name, state: 'running' }
     this.#product = parts.clock.inLane(this.lane, () => buildProduct(parts, this))
+    this.#membership = parts.clock.inLane(this.lane, () => this.#makeMembership())
     this.#open = parts.clock.inLane(this.lane, () => this.#opener())
+    this.#member = parts.clock.inLane(this.lane, () =>
+      this.#membership.run(this.#leave.signal, () => TIMINGS.shutdown.leaveMs),
+    )
   }
 
-  /** The group answered a heartbeat of this worker. */
-  heard(): void {
-    this.#answeredAtMs = performance.now()
-    for (const each of this.partitions.values()) each.proven()
+  #makeMembership(): Membership {
+    const { kafka, park, invariants } = this.#parts
+    const connect = () => park(this.lane, { service: 'kafka', label: 'connects', lost: noConnection }, () => {})
+    const consumer = () => {
+      this.consumer = new SimulatedConsumer(this.#hooks.nextMemberId(), {
+        kafka,
+        connect,
+        onJoining: () => this.#hooks.joining(this),
+        onLeft: () => {
+          this.consumer = null
+          this.#hooks.left(this)
+        },
+        onError: (error) => invariants.violate(`${this.lane.name}: ${String(error)}`),
+      })
+      return this.consumer.asKafkajs()
+    }
+    return new Membership({
+      clients: { consumer } as unknown as KafkaClients,
+      group: GROUP,
+      topic: kafka.topic,
+      timeouts: TIMINGS.group,
+      log: this.#product.log,
+      events: {
+        onAssigned: (partitions, memberChanged) => this.#assigned(partitions, memberChanged),
+        onHeartbeat: () => this.partitions.forEach((each) => each.proven()),
+        onFetched: (partition, fetched) => this.partitions.get(partition)?.fetched(fetched) ?? false,
+        onPassed: () => {},
+        onRestart: () => {},
+      },
+    })
   }
 
   /** As consumer.ts does on a join. */
-  assigned(partitions: number[], generation: number, memberChanged: boolean): void {
-    this.generation = generation
-    this.#answeredAtMs = performance.now()
+  #assigned(partitions: number[], memberChanged: boolean): void {
     for (const [partition, held] of this.partitions) {
       if (partitions.includes(partition)) continue
       this.partitions.delete(partition)
-      this.fetchers.delete(partition)
-      held.drop(new Error('the partition was taken away'))
+      held.drop(new Error('the partition was revoked'))
     }
     for (const each of this.partitions.values()) each.rejoined(memberChanged)
     for (const partition of partitions) {
       if (this.partitions.has(partition)) continue
-      this.fetchers.set(partition, { at: 0n, isOn: false })
       this.partitions.set(partition, this.#open(partition))
     }
-  }
-
-  /** What a fetch brings, at most `most` messages. */
-  fetch(partition: number, most: number): void {
-    const fetcher = this.fetchers.get(partition)
-    if (fetcher === undefined) return
-    const from = fetcher.at
-    const messages = (this.#parts.kafka.log[partition] ?? []).slice(Number(from), Number(from) + most)
-    const to = from + BigInt(messages.length)
-    fetcher.at = to
-    const taken = this.partitions.get(partition)?.fetched({ from, to, messages, unreadable: null }) ?? false
-    if (!taken && fetcher.at === to) fetcher.at = from
   }
 
   poke(): void {
@@ -87,6 +111,8 @@ export class SimulatedWorker {
     const reason = new Error('the worker is stopping')
     this.#call.abort(reason)
     for (const each of this.partitions.values()) each.drop(reason)
+    this.#leave.abort(reason)
+    await this.#member
     await this.#product.dedupe.releaseAll(AbortSignal.timeout(TIMINGS.shutdown.leasesMs)).catch(() => {})
   }
 
@@ -106,23 +132,20 @@ export class SimulatedWorker {
         handler,
         window,
         flow: {
-          pause: () => this.#steer(partition, { isOn: false }),
-          resume: () => this.#steer(partition, { isOn: true }),
-          seek: (at) => this.#steer(partition, { at }),
+          pause: () => this.#membership.pause(partition),
+          resume: () => this.#membership.resume(partition),
+          seek: (at) => this.#membership.seek(partition, at),
         },
         startOffsets,
         call: this.#call.signal,
         batch: DEFAULT_BATCH_LIMITS,
         prefetch: 32,
         log,
-        isMember: () => performance.now() - this.#answeredAtMs < TIMINGS.group.sessionMs,
+        isMember: () => this.#membership.isMember(),
         onCommitted: tell,
         onFailed: () => {},
       })
   }
-
-  #steer(partition: number, change: Partial<Fetcher>): void {
-    const fetcher = this.fetchers.get(partition)
-    if (fetcher !== undefined) Object.assign(fetcher, change)
-  }
 }
+
+const noConnection = () => new Error('no connection')

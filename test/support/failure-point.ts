@@ -1,18 +1,14 @@
 /** Kills a worker at a moment that is recognised on the wire, by proxies between it and its services. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { inject } from 'vitest'
 import type { Stub } from '../../tools/openai-stub/server.ts'
-import { startStub } from '../../tools/openai-stub/server.ts'
 import type { Moment } from './taps.ts'
 import { claimScript, fuse, kafkaRequest, scriptCall, startKafkaProxy } from './taps.ts'
 import type { TcpProxy } from './tcp-proxy.ts'
 import { startTcpProxy } from './tcp-proxy.ts'
 import type { World } from './world.ts'
-import { createWorld } from './world.ts'
 
 /** The request at whose moment the worker dies. */
 export const TARGET = 70_003
-const LATENCY_MS = 50
 const MOMENT_LIMIT_MS = 120_000
 const QUIET_MS = 500
 
@@ -37,22 +33,6 @@ export const onClaim = (name: string) => async (world: World) => [
 export const inTransaction =
   (type: Parameters<typeof kafkaRequest>[0], text = `"processing_id":${TARGET}`) =>
   () => [kafkaRequest('Produce', text), ...(type === 'Produce' ? [] : [kafkaRequest(type)])]
-
-/** Runs with a model server and a world of its own, on the shared services. */
-export async function withWorld(run: (world: World, stub: Stub) => Promise<void>): Promise<void> {
-  const stub = await startStub({ latencyMs: LATENCY_MS })
-  const world = await createWorld({
-    kafkaBrokers: inject('kafkaBrokers'),
-    redisUrl: inject('redisUrl'),
-    baseUrl: stub.baseUrl,
-  })
-  try {
-    await run(world, stub)
-  } finally {
-    await world.close()
-    await stub.stop()
-  }
-}
 
 /** Starts a worker behind proxies that kill it at the point's last moment; resolves when it is dead and all is quiet. */
 export async function killAt(world: World, stub: Stub, point: Point, send: () => Promise<unknown>): Promise<void> {

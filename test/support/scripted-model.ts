@@ -29,7 +29,7 @@ export interface Said {
   isPacked?: boolean
 }
 
-/** @returns null where the call is nothing special */
+/** @returns null for the usual answer */
 export type Script = (call: Call) => Said | Promise<Said> | null
 
 export interface ScriptedModel {

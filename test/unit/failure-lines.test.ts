@@ -130,7 +130,7 @@ function expectNothingPersonal(lines: string[]): void {
 test.each<[FaultName, RegExp, boolean]>([
   ['context_length', /HTTP 400, .*code context_length_exceeded/, true],
   ['content_filter', /content_filter/, false],
-])('a call that is not repeated (%s) is told with its cause', async (fault, reason, isFree) => {
+])('a call that is not repeated (%s) is told with its cause and nothing personal', async (fault, reason, isFree) => {
   const stub = await stubWith(fault)
   const { lines, causes, settled } = await asked(stub.baseUrl)
   const line = lines.find((each) => each.startsWith('a call failed, and is not repeated')) ?? ''

@@ -124,7 +124,7 @@ describe('without a token the reason is told, and no secret', () => {
     [
       'a life that is none',
       () => Response.json({ access_token: 'x', expires_in: 'soon' }),
-      /expires_in that is no time/,
+      /expires_in that is not a positive number/,
     ],
     ['too much', () => new Response('x'.repeat(100_000)), /too large for a token/],
     [

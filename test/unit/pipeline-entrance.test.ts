@@ -62,8 +62,8 @@ test('one that gives up takes nobody’s place', async () => {
   const leaving = new AbortController()
   const gone = enter('a', 'gone', leaving.signal)
   const next = enter('a', 'next')
-  leaving.abort(new Error('taken away'))
-  await expect(gone).rejects.toThrow('taken away')
+  leaving.abort(new Error('revoked'))
+  await expect(gone).rejects.toThrow('revoked')
   expect(entrance.waiting()).toBe(1)
   await leave('a')
   await next

@@ -206,7 +206,7 @@ describe('around the transaction', () => {
     expect(done.at(-1)).toBe('finish 1 learned')
   })
 
-  it('leaves the answer of a partition that was taken away to its next owner', async () => {
+  it('leaves the answer of a revoked partition to its next owner', async () => {
     const { pipeline, handle, done } = pipelineOf()
     pipeline.abandoned(await handle())
     expect(done.at(-1)).toBe('let go')

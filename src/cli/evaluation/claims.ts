@@ -60,7 +60,7 @@ export function readClaims(text: string): ClaimedCase[] {
     if (!parsed.success) throw new Error(`line ${index + 1} of the claims: ${z.prettifyError(parsed.error)}`)
     const { answer, truth } = parsed.data
     if (answer.requirements.length === truth.length) return [parsed.data]
-    throw new Error(`line ${index + 1} of the claims: as many truths as requirements are needed`)
+    throw new Error(`line ${index + 1} of the claims: it needs one truth for each requirement`)
   })
 }
 
