@@ -147,7 +147,7 @@ export const requestHeadersSchema = z.object({
   traceparent: z.string().optional().meta({ description: 'W3C trace context. Passed on like every other header.' }),
 })
 
-/** Why a message cannot be answered; the last three are beyond MAX_REQUEST_BYTES and the bounds of kafka/bounds.ts. */
+/** Why a message cannot be answered; the last four are of what is not read: see docs/kafka.md. */
 export const DEAD_LETTER_REASONS = [
   'not_utf8',
   'not_json_object',
@@ -158,6 +158,7 @@ export const DEAD_LETTER_REASONS = [
   'request_too_large',
   'headers_too_large',
   'batch_too_large',
+  'batch_unreadable',
 ] as const
 
 /** Headers of a dead letter, beside those of the original message. */

@@ -1,6 +1,6 @@
 /** Reads a dead letter's headers, and restores the original message. Pure. */
 import { decodeRequest } from '../contracts.ts'
-import { DEAD_LETTER_HEADERS } from '../outcomes/dead-letter.ts'
+import { DEAD_LETTER_HEADERS, withoutLetterHeaders } from '../outcomes/dead-letter.ts'
 import type { ClaimOwner } from '../claims/dedupe.ts'
 import type { OutgoingMessage } from '../kafka/messages.ts'
 import type { Copy } from './copies.ts'
@@ -47,8 +47,7 @@ function sourceOf(topic: string | null, partition: string | null, offset: string
 
 /** @returns the message as it was first sent: its key, bytes and headers, without the letter's own headers */
 export function originalOf({ key, value, headers }: Copy, topic: string): OutgoingMessage {
-  const own = new Set<string>(Object.values(DEAD_LETTER_HEADERS))
-  return { topic, key, value, headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name))) }
+  return { topic, key, value, headers: withoutLetterHeaders(headers) }
 }
 
 /** @returns the id and owner of the claim that the letter may have left; null when it cannot have left one */

@@ -14,12 +14,17 @@ export type CodecName = 'gzip' | 'snappy' | 'lz4' | 'zstd'
 /** The codec's name by the lowest three bits of a batch's attributes; 0 is no compression. */
 const CODECS: Record<number, CodecName> = { 1: 'gzip', 2: 'snappy', 3: 'lz4', 4: 'zstd' }
 
-/** A batch cannot be unpacked: `too_large` because it exceeds the limit, `unreadable` because it is damaged or its codec is unknown. */
+/**
+ * Why a batch cannot be unpacked: it exceeds the limit; its bytes are not what its codec writes; or this worker lacks the codec (or
+ * the memory), which another may have.
+ */
+export type UnpackTrouble = 'too_large' | 'malformed' | 'unreadable'
+
 export class UnpackError extends Error {
-  readonly kind: 'too_large' | 'unreadable'
+  readonly kind: UnpackTrouble
   /** The codec's name, or `codec N` for an unknown one. */
   readonly codec: string
-  constructor(kind: UnpackError['kind'], codec: string, message: string, options?: ErrorOptions) {
+  constructor(kind: UnpackTrouble, codec: string, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'UnpackError'
     this.kind = kind
@@ -47,7 +52,8 @@ export async function unpack(codec: string, packed: Buffer, limit: number): Prom
     if (error instanceof TooLarge) throw tooLarge(codec, limit, error)
     const { code, message } = error as NodeJS.ErrnoException
     if (TOO_LARGE_CODES.has(code ?? '')) throw tooLarge(codec, limit, error)
-    throw new UnpackError('unreadable', codec, message, { cause: error })
+    const isOurs = error instanceof NoBinary || MEMORY_CODES.has(code ?? '')
+    throw new UnpackError(isOurs ? 'unreadable' : 'malformed', codec, message, { cause: error })
   }
 }
 
@@ -56,7 +62,19 @@ const tooLarge = (codec: string, limit: number, cause: unknown) =>
 
 class TooLarge extends Error {}
 
+class NoBinary extends Error {}
+
+/** @throws NoBinary where the package has no binary that fits the machine */
+async function loadBinary<Binding>(load: () => Promise<Binding>): Promise<Binding> {
+  try {
+    return await load()
+  } catch (error) {
+    throw new NoBinary((error as Error).message, { cause: error })
+  }
+}
+
 const TOO_LARGE_CODES = new Set(['ERR_BUFFER_TOO_LARGE', 'ZSTD_error_frameParameter_windowTooLarge'])
+const MEMORY_CODES = new Set(['Z_MEM_ERROR', 'ZSTD_error_memory_allocation'])
 
 type Unpack = (packed: Buffer, limit: number) => Promise<Buffer>
 
@@ -85,7 +103,7 @@ async function unpackSnappy(packed: Buffer, limit: number): Promise<Buffer> {
   const blocks = packed.subarray(0, XERIAL.length).equals(XERIAL) ? xerialBlocks(packed) : [packed]
   const total = blocks.reduce((sum, block) => sum + snappyLength(block), 0)
   if (total > limit) throw new TooLarge()
-  const { uncompress } = await import('snappy')
+  const { uncompress } = await loadBinary(() => import('snappy'))
   const parts: Buffer[] = []
   for (const block of blocks) parts.push((await uncompress(block)) as Buffer)
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
@@ -121,7 +139,7 @@ function snappyLength(block: Buffer): number {
 
 async function unpackLz4(packed: Buffer, limit: number): Promise<Buffer> {
   if (mostLz4Bytes(packed) > limit) throw new TooLarge()
-  const { decompressFrame } = await import('lz4-napi')
+  const { decompressFrame } = await loadBinary(() => import('lz4-napi'))
   const unpacked = await decompressFrame(packed)
   if (unpacked.length > limit) throw new TooLarge()
   return unpacked

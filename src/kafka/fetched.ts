@@ -44,17 +44,18 @@ export function readFetched(batch: Batch): Fetched | null {
   return { from: BigInt(fetchedOffset), to: BigInt(batch.lastOffset()) + 1n, messages, unreadable: null }
 }
 
-/** @returns why a batch cannot be read, when this message stands in for it; null for an ordinary message */
+/** @returns why this worker cannot read a batch that others may, when the message stands in for it; null for an ordinary message */
 export function unreadableIn(message: KafkaMessage): Unreadable | null {
   const { trouble } = added(message)
   return trouble?.kind === 'unreadable' ? { offset: trouble.from, reason: sayTrouble(trouble, message.offset) } : null
 }
 
-/** @returns why the message is beyond the bounds; null when it is not */
+/** @returns why the message is dead-lettered without being read; null when it is not */
 export function beyondBounds(message: KafkaMessage): BeyondBounds | null {
   const { tooManyHeaders, trouble } = added(message)
-  if (trouble?.kind === 'too_large') {
-    return { reason: 'batch_too_large', detail: sayTrouble(trouble, message.offset), fromOffset: trouble.from }
+  if (trouble !== undefined) {
+    const reason = trouble.kind === 'too_large' ? 'batch_too_large' : 'batch_unreadable'
+    return { reason, detail: sayTrouble(trouble, message.offset), fromOffset: trouble.from }
   }
   if (tooManyHeaders === undefined) return null
   const { count, bytes } = tooManyHeaders

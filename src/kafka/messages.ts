@@ -13,13 +13,13 @@ export interface SourceMessage {
   key: Buffer | null
   value: Buffer | null
   headers: Headers
-  /** Set when the message is beyond a bound and has to be dead-lettered. */
+  /** Set when the message is beyond a bound, or nobody can read it, and it has to be dead-lettered. */
   beyond?: BeyondBounds
 }
 
 /** Why a message is dead-lettered without being read. */
 export interface BeyondBounds {
-  reason: 'headers_too_large' | 'batch_too_large'
+  reason: 'headers_too_large' | 'batch_too_large' | 'batch_unreadable'
   /** For the operator. */
   detail: string
   /** The message stands in for all messages from this offset to its own; null: it stands for itself only. */

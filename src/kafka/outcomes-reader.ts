@@ -73,10 +73,10 @@ export async function readBack(options: ReadBackOptions): Promise<void> {
  * @throws Error that names the codec, for a batch that cannot be read: it may hold what is looked for
  */
 export function readBackOf(topic: string, partition: number, message: KafkaMessage, log: Log): ReadBack | null {
-  const unreadable = unreadableIn(message)
-  if (unreadable !== null) throw new Error(`partition ${partition} of ${topic} cannot be read: ${unreadable.reason}`)
   const { key, value, headers = {} } = message
   const beyond = beyondBounds(message)
+  const unreadable = unreadableIn(message)?.reason ?? (beyond?.reason === 'batch_unreadable' ? beyond.detail : null)
+  if (unreadable !== null) throw new Error(`partition ${partition} of ${topic} cannot be read: ${unreadable}`)
   if (beyond?.reason === 'batch_too_large') {
     log.warn('skipped a batch that is larger than any of ours', { topic, partition, reason: beyond.detail })
     return null

@@ -4,14 +4,17 @@
  */
 import { turn } from '../lib/turns.ts'
 import { MAX_RECORDS_PER_FETCH, MAX_UNPACKED_BYTES } from './bounds.ts'
+import type { UnpackTrouble } from './codecs.ts'
 import { codecOf, unpack, UnpackError } from './codecs.ts'
+import { crc32c } from './crc32c.ts'
 import type { HeadersFound } from './record-headers.ts'
 import { readRecordHeaders } from './record-headers.ts'
 import { ByteReader } from './byte-reader.ts'
 
 /** Why a batch is not delivered as its records. */
 export interface BatchTrouble {
-  kind: 'too_large' | 'unreadable'
+  /** `malformed`: as its producer sent it, so that nobody can read it. A batch that was damaged later is `unreadable`. */
+  kind: UnpackTrouble
   codec: string
   reason: string
   /** The first offset of the batch that is not delivered. The message that stands in for the batch has the last one. */
@@ -46,6 +49,9 @@ export const newAllowance = (): FetchAllowance => ({ bytes: MAX_UNPACKED_BYTES }
 const PREFIX_BYTES = 12
 const HEADER_BYTES = 61
 const MAGIC_AT = 16
+const CHECKSUM_AT = 17
+/** The checksum covers the batch from here on. */
+const ATTRIBUTES_AT = 21
 /** Decoding yields the event loop after this time. */
 const SLICE_MS = 10
 const RECORDS_BETWEEN_LOOKS = 32
@@ -84,9 +90,10 @@ export const areRecordBatches = (raw: Buffer) => raw.length > MAGIC_AT && raw.re
 type BatchHeader = ReturnType<typeof readBatchHeader>
 
 function readBatchHeader(batch: Buffer) {
-  const attributes = batch.readInt16BE(21)
+  const attributes = batch.readInt16BE(ATTRIBUTES_AT)
   const base = batch.readBigInt64BE(0)
   return {
+    bytes: batch,
     base,
     lastOffset: base + BigInt(batch.readInt32BE(23)),
     firstTimestamp: batch.readBigInt64BE(27),
@@ -113,7 +120,7 @@ async function readBatch(
     content = batch.codec === null ? batch.content : await unpack(batch.codec, batch.content, MAX_UNPACKED_BYTES)
   } catch (error) {
     if (!(error instanceof UnpackError)) throw error
-    return [troubled(batch, fetchOffset, error)]
+    return [await troubled(batch, fetchOffset, error)]
   }
   // The unpacked batch is dropped; the next fetch begins with it and has room.
   if (content.length > allowance.bytes && !isFirst) return 'later'
@@ -142,9 +149,9 @@ async function readRecords(
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    const damaged = new UnpackError('unreadable', batch.codec ?? 'none', `a record is damaged: ${error.message}`)
+    const damaged = new UnpackError('malformed', batch.codec ?? 'none', `a record is damaged: ${error.message}`)
     const next = records.at(-1)
-    return [...records, troubled(batch, next === undefined ? fetchOffset : BigInt(next.offset) + 1n, damaged)]
+    return [...records, await troubled(batch, next === undefined ? fetchOffset : BigInt(next.offset) + 1n, damaged)]
   }
   const last = records.at(-1)
   const isWhole = last !== undefined && last.offset === batch.lastOffset.toString()
@@ -181,10 +188,25 @@ function readRecord(batch: BatchHeader, reader: ByteReader, fetchOffset: bigint)
   }
 }
 
-function troubled(batch: BatchHeader, nextOffset: bigint, { kind, codec, message }: UnpackError): FetchedRecord {
+/** @returns a record that stands for the batch's offsets from `nextOffset` on */
+async function troubled(batch: BatchHeader, nextOffset: bigint, error: UnpackError): Promise<FetchedRecord> {
+  const { kind, codec, message: reason } = error
   const from = nextOffset > batch.base ? nextOffset : batch.base
-  return { ...standingFor(batch), trouble: { kind, codec, reason: message, from } }
+  const trouble: BatchTrouble =
+    kind === 'malformed' && !(await isAsSent(batch))
+      ? {
+          kind: 'unreadable',
+          codec,
+          reason: `${reason}; its checksum is wrong: it was damaged after it was sent`,
+          from,
+        }
+      : { kind, codec, reason, from }
+  return { ...standingFor(batch), trouble }
 }
+
+/** Brokers compare the checksum when a batch is sent, and not when it is fetched. */
+const isAsSent = async ({ bytes }: BatchHeader) =>
+  bytes.readUInt32BE(CHECKSUM_AT) === (await crc32c(bytes.subarray(ATTRIBUTES_AT)))
 
 /** A record without content at the last offset of a batch. */
 function standingFor({ lastOffset, maxTimestamp, context }: BatchHeader): FetchedRecord {

@@ -29,6 +29,7 @@ const DEAD_LETTER_REASONS: Record<DeadLetterReason, true> = {
   request_too_large: true,
   headers_too_large: true,
   batch_too_large: true,
+  batch_unreadable: true,
 }
 
 const REVIEW_REASONS = ['flagged', 'unrelated', 'asked_twice'] as const

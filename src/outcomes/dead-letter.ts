@@ -20,6 +20,12 @@ export const DEAD_LETTER_HEADERS = {
   valueSha256: 'dead-letter-value-sha256',
 } as const
 
+const NAMES = new Set<string>(Object.values(DEAD_LETTER_HEADERS))
+
+/** @returns the headers without those of a dead letter, which a message brings along that was one and was sent again */
+export const withoutLetterHeaders = <Value>(headers: Record<string, Value>): Record<string, Value> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !NAMES.has(name)))
+
 /**
  * @param detail for the operator; names of fields at the most, nothing of their values
  * @returns the message for the dead-letter topic: original key and value, original headers within bounds, and where it came from
@@ -32,7 +38,7 @@ export function deadLetter(
 ): OutgoingMessage {
   const fromOffset = source.beyond?.fromOffset ?? null
   const headers: Headers = {
-    ...boundHeaders(source.headers),
+    ...boundHeaders(withoutLetterHeaders(source.headers)),
     [DEAD_LETTER_HEADERS.reason]: reason,
     [DEAD_LETTER_HEADERS.detail]: detail,
     [DEAD_LETTER_HEADERS.topic]: source.topic,
@@ -47,8 +53,7 @@ export function deadLetter(
 /** @returns the dead letter with size and hash of its value instead of value, key and original headers: any may be too large */
 export function withoutValue(letter: OutgoingMessage): OutgoingMessage {
   const value = letter.value ?? Buffer.alloc(0)
-  const known = new Set<string>(Object.values(DEAD_LETTER_HEADERS))
-  const own = Object.entries(letter.headers).filter(([name]) => known.has(name))
+  const own = Object.entries(letter.headers).filter(([name]) => NAMES.has(name))
   return {
     topic: letter.topic,
     key: null,

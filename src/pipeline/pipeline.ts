@@ -225,9 +225,9 @@ export class Pipeline implements Handler {
 const addressOf = (decoded: Answerable) => (decoded.kind === 'request' ? decoded.request.address : decoded.address)
 const userOf = (decoded: Answerable) => addressOf(decoded).userId.toString()
 
-/** A record batch that is too large to read may hold requests, so the message that stands in for it counts as one. */
+/** A record batch that is not read may hold requests, so the message that stands in for it counts as one. */
 function isOurs({ key, beyond }: SourceMessage): boolean {
-  return beyond?.reason === 'batch_too_large' || key?.toString() === REQUEST_KEY
+  return (beyond !== undefined && beyond.fromOffset !== null) || key?.toString() === REQUEST_KEY
 }
 
 /** Decodes a request. A message beyond the bounds of the Kafka layer is unanswerable and is not read. */

@@ -39,6 +39,12 @@ test('hostile messages are dead-lettered with the reason, beside them requests a
     { records: [{ value: valueOf(FIRST + 2) }], timestamp: -1n },
     { records: [{ key: Buffer.from('"new_request"'), value: valueOf(5) }] },
     { records: [{ value: 'no JSON' }], timestamp: -1n },
+    {
+      codec: 'lz4' as const,
+      records: [{ value: valueOf(6) }],
+      // The broker does not verify the checksum of the content, which ends the frame.
+      tamper: (packed: Buffer) => void packed.writeUInt32LE(0xbad, packed.length - 4),
+    },
     { records: [{ value: valueOf(FIRST + 3) }] },
   ]
   for (const batch of batches) await produceRaw(servers.split(','), requests, 0, await rawBatch(batch))
@@ -52,6 +58,7 @@ test('hostile messages are dead-lettered with the reason, beside them requests a
     'bad_id',
     'request_too_large',
     'not_json_object',
+    'batch_unreadable',
   ]
   await waitUntil(
     () => reasons().length >= expected.length,

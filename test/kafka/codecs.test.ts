@@ -1,5 +1,5 @@
-/** Batches of Kafka's own client in every codec; batches that unpack to too much, and one that cannot be read. */
-import { describe, expect, it } from 'vitest'
+/** Batches of Kafka's own client in every codec; batches that unpack to too much, that nobody can read, or only this worker cannot. */
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { readBack } from '../../src/kafka/outcomes-reader.ts'
 import { sendWithJava } from '../support/java-producer.ts'
 import { answer, startConsumer, textOf } from '../support/kafka-consumer.ts'
@@ -85,26 +85,24 @@ describe('a batch that unpacks to 190 MB', () => {
 /** The broker does not verify the checksum of an lz4 frame's content, which ends it. */
 const spoilChecksum = (packed: Buffer) => void packed.writeUInt32LE(0xbad, packed.length - 4)
 
-describe('a batch that cannot be read', () => {
-  it('holds its own partition with its codec in the log, joins no group again, and lets the other partition go on', async () => {
+describe('a batch that nobody can read', () => {
+  it('is told as beyond the bounds, and what follows is read', async () => {
     await world.send(['before'])
-    const damaged = await rawBatch({ codec: 'lz4', records: [{ value: 'damaged' }], tamper: spoilChecksum })
+    const records = [{ value: 'one' }, { value: 'two' }]
+    const damaged = await rawBatch({ codec: 'lz4', records, tamper: spoilChecksum })
     await produceRaw(world.brokers, world.requests, 0, damaged)
-    const joined: number[][] = []
-    const hooks = { rebalanced: (partitions: number[]) => void joined.push(partitions) }
-    const { consumer, handled } = startConsumer(world, {}, { hooks })
-    const held = () => consumer.status().partitions.find(({ partition }) => partition === 0)?.unreadable ?? null
-    await until('what is before it is done', () => handled.includes('before'))
-    await until('it says so', () => held() !== null)
-    for (const value of ['one', 'two', 'three']) {
-      await world.send([value], 1)
-      await until(`${value} is handled beside it`, () => handled.includes(value), 10_000)
-    }
-    expect(held()).toMatch(/offsets 1 to 1, compressed with lz4: /)
-    const lines = world.log.lines.filter(({ message }) => message.startsWith('a batch cannot be read'))
-    expect(lines.map(({ level, fields }) => [level, fields['offset']])).toEqual([['error', 1n]])
-    expect(joined).toHaveLength(1)
-    expect(world.log.lines.filter(({ message }) => message.startsWith('the consumer ended'))).toEqual([])
+    await world.send(['after'])
+    const beyond: unknown[] = []
+    const { handled } = startConsumer(world, {
+      handle: (source) => {
+        if (source.beyond !== undefined) beyond.push(source.beyond)
+        return Promise.resolve(answer(source, [world.out], textOf(source)))
+      },
+    })
+    await until('all are committed', async () => (await world.committed())[0]?.offset === 4n)
+    expect(handled).toEqual(['before', '', 'after'])
+    const detail = expect.stringContaining('offsets 1 to 2, compressed with lz4: ')
+    expect(beyond).toEqual([{ reason: 'batch_unreadable', fromOffset: 1n, detail }])
   })
 
   it('ends a reader with its codec and place', async () => {
@@ -120,5 +118,32 @@ describe('a batch that cannot be read', () => {
       log: world.log,
     })
     await expect(reading).rejects.toThrow(`partition 0 of ${world.out} cannot be read: the batch of offsets 0 to 0, `)
+  })
+})
+
+describe('a batch that this worker cannot read', () => {
+  it('holds its own partition with its codec in the log, joins no group again, and lets the other partition go on', async () => {
+    await world.send(['before'])
+    await produceRaw(world.brokers, world.requests, 0, await rawBatch({ codec: 'lz4', records: [{ value: 'packed' }] }))
+    // As on a machine for which there is no binary.
+    vi.doMock('lz4-napi', () => {
+      throw new Error('no binary')
+    })
+    onTestFinished(() => void vi.doUnmock('lz4-napi'))
+    const joined: number[][] = []
+    const hooks = { rebalanced: (partitions: number[]) => void joined.push(partitions) }
+    const { consumer, handled } = startConsumer(world, {}, { hooks })
+    const held = () => consumer.status().partitions.find(({ partition }) => partition === 0)?.unreadable ?? null
+    await until('what is before it is done', () => handled.includes('before'))
+    await until('it says so', () => held() !== null)
+    for (const value of ['one', 'two', 'three']) {
+      await world.send([value], 1)
+      await until(`${value} is handled beside it`, () => handled.includes(value), 10_000)
+    }
+    expect(held()).toMatch(/offsets 1 to 1, compressed with lz4: /)
+    const lines = world.log.lines.filter(({ message }) => message.startsWith('a batch cannot be read'))
+    expect(lines.map(({ level, fields }) => [level, fields['offset']])).toEqual([['error', 1n]])
+    expect(joined).toHaveLength(1)
+    expect(world.log.lines.filter(({ message }) => message.startsWith('the consumer ended'))).toEqual([])
   })
 })

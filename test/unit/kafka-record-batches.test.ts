@@ -98,18 +98,34 @@ describe('record batches', () => {
     },
   )
 
-  it('that are damaged, or of a codec that Kafka has not defined, end what is read, and say so', async () => {
+  it('that nobody can read stand for all of their offsets, and what follows is read', async () => {
     const records = [{ value: 'x' }]
     const after = { records, base: 1n }
     const spoil = (packed: Buffer) => void packed.fill(0xff, 4)
     for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
       expect(await read([{ codec, records, tamper: spoil }, after])).toMatchObject([
-        { trouble: { kind: 'unreadable', codec } },
+        { offset: '0', value: null, trouble: { kind: 'malformed', codec, from: 0n } },
+        { offset: '1', value: Buffer.from('x') },
       ])
     }
-    expect(await read([{ records, attributes: 6 }, after])).toMatchObject([
-      { trouble: { kind: 'unreadable', codec: 'codec 6', reason: 'codec 6 is unknown' } },
-    ])
+  })
+
+  it('that were damaged after they were sent, or of a codec that Kafka has not defined, end what is read, and say so', async () => {
+    const records = [{ value: 'x'.repeat(40) }]
+    const after = await rawBatch({ records, base: 1n })
+    for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
+      const damaged = await rawBatch({ codec, records })
+      damaged.fill(0xff, 65)
+      expect(await readRecordBatches(Buffer.concat([damaged, after]), 0n, newAllowance())).toMatchObject([
+        { trouble: { kind: 'unreadable', codec, reason: expect.stringContaining('checksum is wrong') as string } },
+      ])
+    }
+    expect(
+      await read([
+        { records, attributes: 6 },
+        { records, base: 1n },
+      ]),
+    ).toMatchObject([{ trouble: { kind: 'unreadable', codec: 'codec 6', reason: 'codec 6 is unknown' } }])
   })
 
   it('with more headers than the bounds allow keep those of tracing, and tell how many there were', async () => {
