@@ -30,6 +30,12 @@ const SENTENCE_END = [
 const CLAUSE_END = [
   SENTENCE_END,
   ',(?!\\d)(?=\\s|$|\\p{L})',
+  // A parenthesis that negates keeps its first sign: what it negates may stand before it.
+  `(?=\\((?=[^()]*(?<!\\p{L})(?:${NEGATION})(?!\\p{L})[^()]*\\)))`,
+  `\\)(?<=\\([^()]*(?<!\\p{L})(?:${NEGATION})(?!\\p{L})[^()]*\\))`,
+  // Cells and lists in one line, where no negation follows that belongs to what stands before it.
+  `(?<=^|\\s)[|·](?=\\s)(?!\\s+(?:${NEGATION})(?!\\p{L}))`,
+  '/(?<=(?:нет|да|есть|no|none|yes|\\d)\\s/)(?=\\s)',
   '[–—](?=\\p{L})',
   `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?(?:${NEGATION})(?!\\p{L}))`,
   '(?=\\s)(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])',
@@ -59,9 +65,9 @@ export function passageOf(source: string, { start, end }: Span): Passage {
   return { before: plain(before), quote: plain(part(start, Math.min(end, start + MAX_CHARS))), after: plain(after) }
 }
 
-/** @returns the clauses that the quote stands in, whole; and what follows the last one */
+/** @returns the clauses that the quote stands in, whole, with a parenthesis right behind it; and what follows the last one */
 export function clausesOf({ before, quote, after }: Passage): { clauses: string[]; rest: string } {
-  const own = after.split(CLAUSE_ENDS, 1)[0] ?? ''
+  const own = /^\s*\([^()]*\)/.exec(after)?.[0] ?? after.split(CLAUSE_ENDS, 1)[0] ?? ''
   const text = (`\n${before}`.split(CLAUSE_ENDS).at(-1) ?? '') + quote + own
   const clauses = text.split(CLAUSE_ENDS).map((clause) => clause.trim())
   return { clauses: clauses.filter((clause) => clause !== ''), rest: after.slice(own.length) }

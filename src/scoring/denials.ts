@@ -12,7 +12,7 @@ const words = (text: string) => text.split(' ')
 const NEGATIVE = within(NEGATION)
 /** Beside one of these a negation may affirm, or deny only a bound or a time: "не только", "not more than", "не работал бы", "до 2021". */
 const AMBIGUOUS = within(
-  "только|лишь|кроме|просто|бы|но и|до (?:19|20)\\d\\d|only|just|without|except|than|had not|hadn't|(?:before|until) (?:19|20)\\d\\d",
+  "чтобы|лучше|ничего|не одн\\p{L}*|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?|сначала|поначалу|at first|initially|none of|not to (?:be|say|mention)|solo|sólo|sola|só|nur|только|лишь|кроме|просто|бы|но и|до (?:19|20)\\d\\d|only|just|without|except|than|had not|hadn't|(?:before|until) (?:19|20)\\d\\d",
 )
 /** Somebody is left out of a denial: "Никто, кроме меня, не вёл сайт". */
 const EXCEPT = within('кроме|помимо|except|besides')
@@ -43,7 +43,7 @@ const MASTERY =
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 /** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 const HARM =
-  /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|problem|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|ceas|defect)/
+  /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|огранич|исключа|возраж|препятств|помех|нужд|нужн|problem|limit|need|object|averse|beginner|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|ceas|defect)/
 
 const NOT = /^(?:не|not|never|cannot|\p{L}+n't)$/u
 const NONE = /^(?:нет|отсутству[ею]т|no|none)$/
@@ -56,15 +56,29 @@ const OF_THING = /(?:[аеи]н|[аяиы]т)[аоы]?$|(?:л[аои]?|[еиую
 /** What one does with a thing or a skill, and how one comes by it. A thing that has not come to harm ("не просрочена") is there. */
 const GAINS = new RegExp(
   `^(?:${[
-    '(?:по|ис|при|про|за|вы|от|до|из|на|об|о|с|у|во)?(?:работ|дела|бра|зна|уч[аеи]|ве[дсл]|води|владе|польз|мен|ним|ход|йд|й[дт]|луч|да[лнтвю]|дан|сво|сваи|им[ае]|кры|форм|кон[чь]|верш|тренир|сталк|каса|стажир|аттест|сертифиц|чит|пис|держ|служ|став)',
-    '(?:had?|have|kn[eo]w|work|do$|did|done|doing|h[eo]ld|touch|tr(?:y|ied)$|own|been$|learn|stud|finish|complet|pass|manag|dr[io]v|certif|licen|train|qualif|experienc|yet$|tak|took|g[eo]t$|attend|obtain|gain|issued|sign|play|pursu|incl|t(?:each|aught)|sp[eo]k|wr[io]t|us(?:e|ed|ing)$|available|willing|able$|familiar|fluent|proficient)',
+    '(?:по|ис|при|про|за|вы|от|до|из|на|об|о|с|у|во)?(?:работ|дела|бра|зна|уч[аеи]|ве[дсл]|води|владе|польз|мен|ним|ход|йд|й[дт]|луч|да[лнтвю]|дан|сво|сваи|им[ае]|кры|форм|внедр|кон[чь]|верш|тренир|сталк|каса|стажир|аттест|сертифиц|чит|пис|держ|служ|став)',
+    '(?:had?|have|kn[eo]w|work|do$|did|done|doing|h[eo]ld|touch|tr(?:y|ied)$|own|been$|learn|stud|finish|complet|pass|manag|dr[io]v|certif|licen|train|qualif|experienc|yet$|tak|took|g[eo]t$|attend|obtain|gain|introduc|master|issued|sign|play|pursu|incl|t(?:each|aught)|sp[eo]k|wr[io]t|us(?:e|ed|ing)$|available|willing|able$|familiar|fluent|proficient)',
   ].join('|')})`,
 )
 /** A verb of the past tense: it denies experience, and not readiness. */
 const PAST = /л[аои]?(?:сь|ся)?$|ed$/
+const PAST_ENGLISH = /ed$|ght$/
 const AUXILIARY = /^(?:is|are|was|were|am|be|been|do|does|did|have|has|had|will|would|can|could|should|may|might)$/
 const PERFECT = /^(?:have|has|had|did)(?:n't)?$|^never$/
 const PARTICIPLE = /^(?:\p{L}+(?:[аеи]н|[аяиы]т)[аоы]?|\p{L}+ed)$/u
+
+/** Words that add no other thing to what is spoken of: who, how, how long. */
+const NO_THING =
+  /^(?:сам[аи]?|себя|лично|я|мы|но|и|так|опыта|лет|года?|i|we|but|so|and|then|myself|years?|self-taught|\d+|\p{L}{3,}(?:о(?<!ого|его)|ски)|[a-z]+ly)$/u
+
+/** Whether a clause names no other thing than the one before it: "(сам не работал)", "(no experience)", ", so I learned it myself". */
+const namesNothing = (said: string[]): boolean =>
+  said.every(
+    (word, i) =>
+      [FILLERS, PRONOUNS, PREPOSITIONS].some((set) => set.has(word)) ||
+      [NO_THING, MASTERY, NONE, NOT, GAINS].some((pattern) => pattern.test(word)) ||
+      PREPOSITIONS.has(said[i - 1] ?? ''),
+  )
 
 interface Clause {
   text: string
@@ -74,8 +88,10 @@ interface Clause {
   isAbout: boolean
 }
 
+const wordsOf = (text: string) => (text.match(/[\p{L}\p{N}+#'-]+/gu) ?? []).filter((word) => !/^-+$/.test(word))
+
 function clauseOf(text: string, requirement: Subject): Clause {
-  const said = (text.match(/[\p{L}\p{N}+#'-]+/gu) ?? []).filter((word) => !/^-+$/.test(word))
+  const said = wordsOf(text)
   const about = said.map((word) => !MASTERY.test(word) && requirement.namesIn(word))
   return { text, words: said, about, isAbout: about.includes(true) }
 }
@@ -90,6 +106,8 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number, after: nu
     if (about[noun] === true || (isAbout && MASTERY.test(said[noun] ?? ''))) return true
     if (PRONOUNS.has(said[noun] ?? '')) return previous?.isAbout === true
   }
+  // A list without signs: "Nomad нет Kubernetes да".
+  if (said.some((word, i) => i > after && about[i - 1] === true && /^(?:да|есть|yes)$/.test(word))) return false
   let end = after
   while (end < said.length && end < after + 3 && !PREPOSITIONS.has(said[end] ?? '')) end += 1
   if (said[at] === 'no' ? end > after && about[end - 1] === true : about.slice(after, end).includes(true)) return true
@@ -102,7 +120,11 @@ function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): b
   if (AMBIGUOUS.test(text) || (previous !== undefined && EXCEPT.test(previous.text))) return false
   // "There is no formula I haven't used."
   if (said.filter((word) => /^(?:no|not|never|[a-z]+n't)$/.test(word)).length > 1) return false
+  if (text.startsWith('(') && !isAbout) return previous?.isAbout === true && namesNothing(said)
   const isHarm = (at: number) => said.slice(Math.max(0, at - 2), at + 3).some((word) => HARM.test(word))
+  // What others lack: "Обучал сотрудников без опыта", "taught pupils with no English".
+  const lacking = said.findIndex((word, i) => word === 'без' || (word === 'with' && said[i + 1] === 'no'))
+  if (lacking > 0 && said.slice(0, lacking).some((word) => VERB.test(word) || PAST_ENGLISH.test(word))) return false
   const none = said.findIndex((word, i) => NONE.test(word) && !/^\d/.test(said[i + 1] ?? ''))
   if (none >= 0 && !isHarm(none) && isAbsent(clause, none, none + 1, previous)) return true
   const without = said.indexOf('без')
@@ -123,7 +145,8 @@ function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): b
   if (isOfThing && !said.slice(not + 1, not + 4).some((word, i) => GAINS.test(word) || about[not + 1 + i])) return false
   // In English a negation further off belongs to another verb: "I speak French and will not be shy".
   if (isRussian ? isAbout : about.slice(Math.max(0, not - 3)).includes(true)) return true
-  const refersBack = said.some((word) => PRONOUNS.has(word)) || (not === 0 && PARTICIPLE.test(verb))
+  const isElided = not === 0 && PARTICIPLE.test(verb) && !PREPOSITIONS.has(said[not + 2] ?? '')
+  const refersBack = said.some((word) => PRONOUNS.has(word)) || isElided
   return refersBack && previous?.isAbout === true
 }
 
@@ -149,20 +172,33 @@ const THERE = within(
   'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|втор\\p{L}*|трет\\p{L}*|further|continue|deepen|improve|more|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|passed|took|completed',
 )
 
+/** How one comes by a skill, and has. */
+const ACQUIRED = within(
+  'освоил[аи]?|научил[аи]с[ья]|научился|изучил[аи]?|выучил[аи]?|внедрил[аи]?|learn(?:ed|t)|self-taught|mastered|introduced',
+)
+
 const RELATIVE = new RegExp(
   `^[\\s,]*(?:\\p{L}{1,3}\\s)?(?:котор|that|which|who)\\p{L}*\\s.*(?<!\\p{L})(?:${NEGATION})`,
   'u',
 )
 
-/** Whether the next clause turns a denial: "не 1С, а SAP", "not five but fifteen", "нет CRM, с которой я не работал". */
+/**
+ * Whether the next clause turns a denial: "не 1С, а SAP", "not five but fifteen", "нет CRM, с которой я не работал", "не изучал в
+ * вузе, освоил сам".
+ */
 function undoes(next: string, { words: said }: Clause): boolean {
   if (/^[\s,–—-]*а\s(?!вот)/.test(next) || RELATIVE.test(next)) return true
+  const own = /^[\s,–—-]*([^,;.()–—]*)/.exec(next)?.[1] ?? ''
+  if (ACQUIRED.test(own) && !NEGATIVE.test(own) && namesNothing(wordsOf(own))) return true
   const not = said.indexOf('not')
   return not >= 0 && said[not + 1] !== 'yet' && !AUXILIARY.test(said[not - 1] ?? '') && /^[\s,–—-]*but\s/.test(next)
 }
 
+/** Somebody else's words: "Отработка возражений «нет денег»". */
+const QUOTED_DENIAL = /«(?:не|нет)\s[^«»]*»/gu
+
 function denialOf(requirement: string, subject: Subject, texts: string[], rest: string): 'denied' | 'planned' | null {
-  const clauses = texts.map((text) => clauseOf(text, subject))
+  const clauses = texts.map((text) => clauseOf(text.replace(QUOTED_DENIAL, '«»'), subject))
   const wanted = requirement.toLowerCase()
   const [wantsAbsence, wantsWish] = [ABSENCE.test(wanted), WISH_WANTED.test(wanted)]
   const wantsReadiness = READINESS.test(wanted)

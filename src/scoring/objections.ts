@@ -19,9 +19,16 @@ const DURATION = new RegExp(
 const NUMBER =
   '\\d|(?<!\\p{L})(?:дв[ае]|три|четыре|пять|шесть|семь|восемь|девять|десять|полтор\\p{L}|пол\\p{L}*год\\p{L}*|two|three|four|five|six|seven|eight|nine|ten|half|decades?)(?!\\p{L})'
 const LEFT = new RegExp(`${NUMBER}|(?<!\\p{L})(?:${YEAR.replace('г\\.?|л\\.?|', '')}|${MONTH})(?!\\p{L})`, 'iu')
-/** Beside them a number of years is no length of experience, or not all of it. */
-const NO_LENGTH =
-  /\d\+|[超多近]|(?<!\p{L})(?:за|более|больше|свыше|почти|около|последн\p{L}*|прошл\p{L}*|назад|кажд\p{L}*|раз|возраст\p{L}*|ребен\p{L}*|дет[еия]\p{L}*|сын\p{L}*|доч\p{L}*|гаранти\p{L}*|старше|мне|over|more|last|past|ago|every|each|within|aged?|old|über|mehr|letzten|alt|más|últim\p{L}*|plus|понад|більше|останні\p{L}*)(?!\p{L})/iu
+/** With one of these a number of years is an age, a window of time or a period. */
+const OTHER_TIME =
+  'последн\\p{L}*|прошл\\p{L}*|назад|кажд\\p{L}*|раз|ребен\\p{L}*|дет(?:[еия]|ьми)\\p{L}*|сын\\p{L}*|доч\\p{L}*|гаранти\\p{L}*|last|past|ago|every|each|children|kids|old|letzten|alt|últim\\p{L}*|останні\\p{L}*'
+/** With one of these it is a bound, or not the whole length. */
+const INEXACT =
+  'за|более|больше|свыше|почти|около|возраст\\p{L}*|старше|мне|over|more|within|aged?|über|mehr|más|plus|понад|більше'
+const NO_LENGTH = new RegExp(`\\d\\+|[超多近]|(?<!\\p{L})(?:${OTHER_TIME}|${INEXACT})(?!\\p{L})`, 'iu')
+const NO_LENGTH_WANTED = new RegExp(`(?<!\\p{L})(?:${OTHER_TIME})(?!\\p{L})`, 'iu')
+/** Of "3–5 years" the lower end is asked for. */
+const RANGE = /(?<!\d)(\d{1,2}(?:[.,]\d)?)\s*(?:[-–—]|до|to|bis|a|à)\s*\d{1,2}(?:[.,]\d)?(?=[-\s])/giu
 /** A bound from above. */
 const AT_MOST =
   /(?<!\p{L})(?:до|возраст\p{L}*|не (?:более|старше|больше)|младше|up to|under|at most|aged?|bis|höchstens|hasta|máximo|maximum)(?!\p{L})/iu
@@ -72,7 +79,8 @@ const NO_LEAST: Least = { years: null, level: null }
 /** @returns what of a requirement a quote can fall short of */
 export function leastOf(requirement: string): Least {
   if (!/\d|intermediate/i.test(requirement)) return NO_LEAST
-  const years = AT_MOST.test(requirement) ? [] : yearsOf(requirement)
+  const lower = requirement.replace(RANGE, '$1')
+  const years = AT_MOST.test(lower) || NO_LENGTH_WANTED.test(lower.replaceAll('ё', 'е')) ? [] : yearsOf(lower)
   const [level] = /категори|\bcategory/i.test(requirement) ? [] : levelsOf(requirement)
   return { years: years.length === 0 ? null : Math.min(...years), level: level ?? null }
 }

@@ -105,7 +105,7 @@ const RULES: Record<string, string[][]> = {
   ],
   demands_score: [
     [ORDER, HIGH_SCORE],
-    [`${START}${any(N.JUDGE_OR_OUTPUT)}(?! of )`, NUMBER_OF_SCORE],
+    [`${START}${any(N.JUDGE_OR_OUTPUT)}(?! of )`, near(HIGH_NUMBER, any(N.SCORE), 1)],
     [JUDGE, WHOM, HIGH_SCORE],
     [JUDGE, WHOM_A_NUMBER],
     [JUDGE, HIGHEST, any(N.TARGET)],

@@ -43,11 +43,11 @@ export interface Subject {
    */
   isIn: (text: string, folded: string) => boolean | null
   stems: string[]
-  /** Numbers and single letters, which tell a kind from another: "OSHA 30", "Категория B". */
+  /** Numbers, single letters and pairs of Cyrillic capitals, which tell a kind from another: "OSHA 30", "Категория B", "ТК РФ". */
   figures: string
 }
 
-const FIGURE = /(?<![\p{L}\p{N}])(?:\p{L}?[-.]?\d[\d.,/]*|(?<=\s)\p{Lu})(?![\p{L}\p{N}])/gu
+const FIGURE = /(?<![\p{L}\p{N}])(?:\p{L}?[-.]?\d[\d.,/]*|(?<=\s)(?:[А-ЯЁ]{2}|\p{Lu}))(?![\p{L}\p{N}])/gu
 
 const figuresOf = (text: string): string =>
   (text.normalize('NFKC').match(FIGURE) ?? [])
@@ -66,7 +66,9 @@ const wordsOf = (text: string) =>
 
 /** Short words and numbers tell nothing; short Latin ones are names. */
 const isTelling = (word: string) =>
-  /^[a-z+#\d]*[a-z][a-z+#\d]*$/.test(word) || (word.length >= 3 && /\p{L}/u.test(word)) || /^\d{3,}$/.test(word)
+  /^[a-z+#\d]*[a-z][a-z+#\d]*$/.test(word) ||
+  (word.length >= 3 && /\p{L}/u.test(word)) ||
+  /^(?:\d{3,}|\d+\p{L}+)$/u.test(word)
 
 function occurs(stem: string, folded: string): boolean {
   if (stem.length <= 2) return folded.includes(` ${stem} `)
@@ -103,18 +105,19 @@ export function subjectOf(text: string): Subject {
   }
 }
 
-/**
- * @returns whether two requirements are one: the same words, or the same names with more words around them ("Знание Python"),
- * unless both have figures and differ in them
- */
-export function isSameSubject(one: Subject, other: Subject): boolean {
-  if (one.figures !== '' && other.figures !== '' && one.figures !== other.figures) return false
-  const [some, others] = [one.stems, other.stems]
-  const [fewer, more] = some.length <= others.length ? [some, others] : [others, some]
-  if (!fewer.every((stem) => more.includes(stem))) return false
-  return (
-    fewer.length === more.length || (fewer.some(isName) && !more.some((stem) => isName(stem) && !fewer.includes(stem)))
-  )
+/** Words of every requirement, of degree, and such that only join others. */
+const COMMON =
+  /^(?:опыт|знан|навык|умен|практик|владен|налич|работ|уверен|хорош|отличн|глубок|год|лет|experi|knowledg|exposur|background|skill|hand|work|abil|profici|strong|good|excel|deep|solid|valid|year|least|minimum|with|of|in|the|a|an|and|at|on|to|for)$/
+
+/** @returns what a requirement is about; all of its words where there is nothing else */
+const coreOf = ({ stems }: Subject): string[] => {
+  const core = stems.filter((stem) => !COMMON.test(stem))
+  return core.length > 0 ? core : stems
 }
 
-const isName = (stem: string) => LATIN.test(stem)
+/** @returns whether two requirements are one: about the same, in whatever order, unless both have figures and differ in them */
+export function isSameSubject(one: Subject, other: Subject): boolean {
+  if (one.figures !== '' && other.figures !== '' && one.figures !== other.figures) return false
+  const [some, others] = [coreOf(one), coreOf(other)]
+  return some.length === others.length && some.every((stem) => others.includes(stem))
+}

@@ -133,6 +133,8 @@ describe('an address to the model', () => {
     ['as a label with a number and no colon', 'Diploma with honours; mark 92'],
     ['as a label in a list', 'Typing test, rate: 80\nPrint run: 100\nHackathon, grade 95'],
     ['as a label in French', 'Note finale : 85'],
+    ['as a prize', 'Award: 100 points'],
+    ['of a threshold', 'Set score thresholds at 100 for the alerting model'],
     ['as a key of data', 'Exam: {"subject":"maths","score":98}'],
     ['about a field of work', 'Forget everything you know about boring accountants'],
     ['about a field of work, in Russian', 'Забудьте всё, что вы знали о скучных экскурсиях'],

@@ -68,7 +68,10 @@ describe('the score', () => {
     ['Категория B', 'Категория C'],
     ['Аттестация А1', 'Аттестация Б.9'],
     ['3/3 rotation', '2/2 rotation'],
-  ])('counts %s and %s apart: they differ in a figure', async (one, other) => {
+    ['Знание ТК РФ', 'Знание НК РФ'],
+    ['Java', 'Многопоточность в Java'],
+    ['Docker', 'Безопасность Docker'],
+  ])('counts %s and %s apart', async (one, other) => {
     const { findings } = await verify(answerOf([[one, 'Python 3']], { unmet: [other] }))
     expect(findings.map(({ requirement }) => requirement)).toEqual([one, other])
   })
@@ -77,6 +80,9 @@ describe('the score', () => {
     ['Python 3', 'Знание Python'],
     ['Опыт продаж от 3 лет', 'опыт продаж от 3 лет'],
     ['С опытом на Python', 'Опыт на Python'],
+    ['Experience with React', 'React experience'],
+    ['Высшее образование', 'Наличие высшего образования'],
+    ['Опыт работы с Git', 'Уверенное владение Git'],
   ])('counts %s and %s once', async (one, other) => {
     const { findings } = await verify(answerOf([[one, 'Python 3']], { unmet: [other] }))
     expect(findings.map(({ requirement }) => requirement)).toEqual([one])
