@@ -64,8 +64,7 @@ export function classifyStatus(status: number, body: string, parts: readonly Par
   const error = readErrorBody(body)
   const readAs = statusToRead(status)
   const meaning = meaningOf(readAs, error)
-  const possible = parts.filter((part) => mayBeRefused(part, meaning))
-  const refused = findRefusedParts(readAs, error, possible)
+  const refused = findRefusedParts(readAs, error, parts).filter((part) => mayBeRefused(part, meaning))
   return {
     code: refused.length > 0 ? 'parameter_refused' : (meaning ?? codeOfStatus(readAs, error)),
     detail: describeError(status, error),
@@ -75,7 +74,7 @@ export function classifyStatus(status: number, body: string, parts: readonly Par
   }
 }
 
-function mayBeRefused(part: Part, meaning: FailureCode | null): boolean {
+function mayBeRefused(part: RefusedPart, meaning: FailureCode | null): boolean {
   // An error about a schema that is too deep may read like one about a text that is too long.
   if (meaning === 'too_long') return part === 'format' || part === 'seed' || part === 'temperature'
   // An error about a parameter often names the model too, and then reads like one about the model or the key.

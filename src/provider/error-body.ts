@@ -6,7 +6,7 @@
 export interface ErrorBody {
   /** All texts of the error, in lower case, without links: a rate limit may link to a page on billing. */
   message: string
-  /** Error codes, types and names, in lower case, outermost first. */
+  /** Error codes, types and names, outermost first, in one spelling: `invalid_api_key` for `InvalidApiKey` too. */
   codes: string[]
   /** The fields that the error blames, with their whole path (`messages.0.role`), as received. */
   fields: string[]
@@ -89,7 +89,7 @@ export function readErrorBody(body: string): ErrorBody {
     // The status again, or a number that means something to this server only.
     if (CODE_KEYS.has(key) && /^\d+$/.test(text)) return
     if (FIELD_KEYS.has(key)) found.fields.push(text)
-    else if (CODE_KEYS.has(key) && IDENTIFIER.test(text)) found.codes.push(text.toLowerCase())
+    else if (CODE_KEYS.has(key) && IDENTIFIER.test(text)) found.codes.push(inSnakeCase(text))
     else found.texts.push(text)
   }
 
@@ -105,6 +105,9 @@ export function readErrorBody(body: string): ErrorBody {
     isJson,
   }
 }
+
+const inSnakeCase = (code: string) =>
+  code.replaceAll(/(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '_').toLowerCase()
 
 const isEmpty = (value: unknown) =>
   !value || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)

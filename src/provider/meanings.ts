@@ -17,14 +17,14 @@ const near = (subject: string, says: string, whole = '(?!)') =>
   new RegExp(`(?:${subject})[^\\n]{0,120}?(?:${says})|(?:${says})[^\\n]{0,60}?(?:${subject})|${whole}`)
 
 const NOT_SERVED =
-  '\\bnot\\b|cannot|n.t\\b|unsupported|unavailable|restricted|blocked|denied|forbidden|prohibited|banned|disallowed|sanctioned|\\bnicht\\b|gesperrt|недоступ|запрещ|не (?:поддерж|обслуж)|不.?支持|不可用|不提供|限制|禁止'
+  'n.t\\b|unsupported|unavailable|restricted|blocked|denied|forbidden|prohibited|banned|disallowed|sanctioned|\\bnicht\\b|gesperrt|недоступ|запрещ|не (?:поддерж|обслуж)|不.?支持|不可用|不提供|限制|禁止'
 const PLACES =
   '\\b(?:countr(?:y|ies)|regions?|territor(?:y|ies)|locat(?:ion|ed)|geo\\w+|jurisdiction|land|standort)\\b|стран[аеуы]|регион|地区|国家'
 const OVER =
   'is only \\d|überschreit|übersteig|zu (?:lang|groß|viele)|превы[шс]|слишком (?:длин|больш|много)|过长|exceed|overflow|not fit|too (?:long|large|big|many)|(?:longer|larger|greater|more|fewer|less|smaller) than|at most|must be <|should be \\[|maximum|limit|not enough|does not fit|超'
 
 const SPENT =
-  /billing[^\n]{0,20} limit|payment method|\barrears?\b|spending cap|(?:out of|no (?:more|remaining|prepaid)) (?:\w+ )?credits?|余额不足|欠费|недостаточно средств|баланс[^\n]{0,40}(?:исчерпан|недостаточ|пополн)|guthaben[^\n]{0,40}(?:aufgebraucht|erschöpft|reicht)|exceeded your current quota|account is not active|spend(ing)? limit|usage limit|credit balance|insufficient (quota|balance|credit|funds)|(balance|credits?) (is |are )?(too low|insufficient|exhausted|used up)/
+  /billing (?:\w+ )?limit|payment method|\barrears?\b|spending cap|(?:out of|no (?:more|remaining|prepaid)) (?:\w+ )?credits?|余额不足|欠费|недостаточно средств|баланс[^\n]{0,40}(?:исчерпан|недостаточ|пополн)|guthaben[^\n]{0,40}(?:aufgebraucht|erschöpft|reicht)|exceeded your current quota|account is not active|spend(ing)? limit|usage limit|credit balance|insufficient (quota|balance|credit|funds)|(balance|credits?) (is |are )?(too low|insufficient|exhausted|used up)/
 
 const SPENT_CODES =
   'insufficient_(?:quota|balance|funds?|credits?)|(?:quota|balance|credits?|budget)_?(?:exceeded|exhausted|depleted)|billing|payment_required|spend(?:ing)?_limit|arrear|account_(?:inactive|deactivated|suspended)'
@@ -82,7 +82,7 @@ const MEANINGS: readonly Meaning[] = [
     code: 'content_filter',
     statuses: [400, 403, 451],
     codes:
-      /content_?filter|content_policy|responsibleaipolicyviolation|invalid_prompt|moderation|data_inspection|prohibited_content|safety|guardrail|sensitive(?:_|content)|harmful|unsafe|polic(?:y|ies)_violat|violat\w*_polic/,
+      /content_?filter|content_policy|invalid_prompt|moderation|data_inspection|prohibited_content|safety|guardrail|sensitive|harmful|unsafe|polic(?:y|ies)_violat|violat\w*_polic/,
     words: near(
       '\\b(?:content|input|prompt|text|request|message|eingabe|anfrage|inhalt)s?\\b|内容|输入|текст|запрос|содержим',
       'violat\\w+ [^\\n]{0,20}polic|harmful|harm (?:filter|categor)|sensitive (?:content|words?|topics?)|敏感|违规|不安全|модераци|richtlinie|flagged|moderation|content management policy|usage polic|content polic|safety|inappropriate|exists risk',
@@ -93,7 +93,7 @@ const MEANINGS: readonly Meaning[] = [
     // The model did not write valid JSON; the request is not to blame.
     code: 'unusable_answer',
     statuses: [400, 500],
-    codes: /json_validate_failed|failed_generation|output_parse|model_output|tool_use_failed|invalid_model_output/,
+    codes: /json_validate_failed|failed_generation|output_parse|model_output|tool_use_failed/,
     words:
       /(?:fail(?:ed|ure) to|could not|cannot|unable to) (?:generate|produce|validate|parse)(?![^\n]{0,40}(?:request|body))[^\n]{0,60}json|(?:generated|produced|model(?:.s)? (?:output|json|response|answer|reply|completion)|(?:output|answer|completion) of the model)[^\n]{0,80}(?:valid|malformed|match|pars)/,
   },
@@ -108,7 +108,7 @@ const MEANINGS: readonly Meaning[] = [
     code: 'too_long',
     statuses: [400, 404, 429, 500],
     codes:
-      /context_length|context_size|context_overflow|string_above_max_length|tokens_limit_reached|context_window|request_too_large|prompt_too_long|max_tokens_exceeded/,
+      /context_(?:length|size|overflow|window)|above_max_length|tokens_limit_reached|(?:request|prompt|input|text|messages?)_too_l(?:arge|ong)|max_tokens_exceeded/,
     words: near(
       '\\b(?:context|model|its|the) (?:length|window|size)|context the overflows|\\b(?:prompt|inputs?(?! should be)|sequence|messages?)\\b(?: \\w+)?(?: length| tokens?)?|\\btokens? (?:count|limit)|model length|requested tokens|request (?:\\([^)]*\\) )?exceed|request too large|kontext|eingabe|контекст|текст|промпт|длин[аы]|输入|上下文',
       OVER,
@@ -119,8 +119,7 @@ const MEANINGS: readonly Meaning[] = [
   {
     code: 'unauthorized',
     statuses: [400],
-    codes:
-      /api_key_invalid|invalid_api_key|invalid_authentication|authentication_(?:error|failed|required)|unauthenticated|unauthorized|credential|invalid_token|(?:token|key)_?expired|permission_(?:denied|error)/,
+    codes: /api_?key|auth|credential|invalid_token|(?:token|key)_?expired|permission_(?:denied|error)/,
     words: near(
       '\\bapi[ _-]?key\\b(?![^\\n]*\\b(?:prompt|content|input|message|text)s?\\b)',
       '\\b(?:not|no|in(?:valid|correct|active)|wrong|missing|expired|revoked|disabled|required|provided)\\b',
@@ -131,7 +130,7 @@ const MEANINGS: readonly Meaning[] = [
     code: 'bad_configuration',
     statuses: [400, 403, 404],
     codes:
-      /model_not_found|deploymentnotfound|(unknown|invalid)_model|model_(?:not_(?:supported|available)|decommissioned|deprecated|retired|unavailable)/,
+      /(?:unknown|invalid)_model|(?:model|deployment)_(?:not_(?:found|supported|available)|decommissioned|deprecated|retired|unavailable)/,
     words:
       /not have access to (the )?model|model .{0,100}(not exist|not found|is not (available|supported))|(no|unknown|invalid) (such )?model\b|not a valid model|model .{0,100}(?:decommissioned|retired|discontinued)|модел[ьи] .{0,100}не (?:найден|существует)|modell .{0,100}(?:unbekannt|existiert nicht|nicht gefunden)|模型.{0,40}不存在/,
   },
@@ -190,8 +189,11 @@ const ABOUT_ACCESS = /\baccess\b|\bproject\b|organi[sz]ation/
 /** Whether a 429 passes by itself, even when its text mentions plans and billing. */
 function isRateLimit({ codes, message, retryAfterMs }: ErrorBody): boolean {
   if (codes.includes('rate_limit_exceeded')) return true
-  if (codes.some((code) => /insufficient_quota|billing/.test(code))) return false
-  if (retryAfterMs !== null || codes.some((code) => code.includes('rate_limit'))) return true
+  if (codes.some((code) => /insufficient|billing/.test(code))) return false
+  if (retryAfterMs !== null) return true
+  // Libraries give every 429 the class RateLimitError, also that of a spent account.
+  const named = codes.filter((code) => code.includes('rate_limit'))
+  if (named.some((code) => code !== 'rate_limit_error' || !SPENT.test(message))) return true
   // LiteLLM reports an account without credit as throttled.
   if (codes.some((code) => code.includes('throttl')) && !message.includes('current quota')) return true
   return RATE_LIMIT.test(message)

@@ -59,7 +59,7 @@ const VALIDATION =
 
 /** A router found no provider that supports all parameters. */
 const UNNAMED =
-  /(?:support|handle|accept)[^\n]{0,40}(?:requested|provided|given|these|those|the|all) parameters?|unsupported parameters?\b|invalid_parameters?\b/
+  /(?:support|handle|accept)[^\n]{0,40}(?:requested|provided|given|these|those|the|all) parameters?|unsupported[ _]param/
 
 /**
  * @param status of the answer
