@@ -129,7 +129,9 @@ describe('a batch that this worker cannot read', () => {
     vi.doMock('lz4-napi', () => {
       throw new Error('no binary')
     })
-    onTestFinished(() => void vi.doUnmock('lz4-napi'))
+    onTestFinished(() => {
+      vi.doUnmock('lz4-napi')
+    })
     const joined: number[][] = []
     const hooks = { rebalanced: (partitions: number[]) => void joined.push(partitions) }
     const { consumer, handled } = startConsumer(world, {}, { hooks })
