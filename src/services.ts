@@ -65,6 +65,7 @@ export async function connectServices(parts: ServiceParts) {
   releases.defer('Kafka', () => clients.close())
 
   await ensureTopics(clients, kafka, log, stop)
+  ops?.waitsFor('Redis')
   await redisReady(redis, log, stop)
   preflightProvider(config, log)
   await preflightRedis(redis, keys, config, log)
