@@ -10,7 +10,7 @@ import { createForeignKeys } from './ops/foreign-keys.ts'
 import type { Metrics } from './ops/metrics.ts'
 import { createMetrics } from './ops/metrics.ts'
 import { startOps } from './ops/ops.ts'
-import { preflightKafka, preflightProvider, preflightRedis } from './ops/preflight.ts'
+import { preflightFleet, preflightKafka, preflightProvider, preflightRedis } from './ops/preflight.ts'
 import type { Stranger } from './ops/settings-check.ts'
 import { connectRedis, redisReady } from './redis/connection.ts'
 import { redisKeys } from './redis/keys.ts'
@@ -65,9 +65,11 @@ export async function connectServices(parts: ServiceParts) {
   releases.defer('Kafka', () => clients.close())
 
   await ensureTopics(clients, kafka, log, stop)
+  ops?.waitsFor('Redis')
   await redisReady(redis, log, stop)
   preflightProvider(config, log)
   await preflightRedis(redis, keys, config, log)
+  void preflightFleet(redis, keys, config, log)
   // Nothing waits for it: where no transaction can be begun, it takes half a minute to find out.
   void preflightKafka(clients, config, log, stop)
   return { keys, redis, listener, clients, metrics, foreignKeys, telemetry, ops, info }

@@ -7,6 +7,7 @@ import { readKafkaFacts } from '../kafka/facts.ts'
 import { kafkaErrorType, kafkaReason } from '../kafka/kafka-error.ts'
 import { readBack } from '../kafka/outcomes-reader.ts'
 import { readWatermarks } from '../kafka/start-offset.ts'
+import { counted } from '../lib/text.ts'
 import { silent } from '../logging/log.ts'
 import { readRedisHalf } from '../ops/fleet-status.ts'
 import type { Finding } from '../ops/preflight.ts'
@@ -67,7 +68,7 @@ async function checkTopic(clients: KafkaClients, topic: string): Promise<Check> 
   try {
     const partitions = await readWatermarks(clients, topic)
     const kept = [...partitions.values()].reduce((sum, { low, high }) => sum + (high - low), 0n)
-    return ok('topics', `${topic}: ${partitions.size} partitions, at most ${kept} messages`)
+    return ok('topics', `${topic}: ${counted(partitions.size, 'partition')}, at most ${counted(kept, 'message')}`)
   } catch (error) {
     return fail('topics', `${topic} cannot be looked at: ${refusal(error)}`)
   }
@@ -80,7 +81,10 @@ async function checkGroup(clients: KafkaClients, group: string, topic: string | 
     const offsets = [...committed].filter(({ offset }) => offset !== null).length
     const described = await clients.withAdmin((admin) => admin.describeGroups([group]))
     const members = described.groups[0]?.members.length ?? 0
-    return ok('group', `${group}: ${members} members, ${offsets} partitions with a committed offset`)
+    return ok(
+      'group',
+      `${group}: ${counted(members, 'member')}, ${counted(offsets, 'partition')} with a committed offset`,
+    )
   } catch (error) {
     return fail('group', `${group} cannot be looked at: ${refusal(error)}`)
   }
@@ -100,7 +104,9 @@ async function checkReading(clients: KafkaClients, group: string, topic: string,
     const onMessage = async () => void read++
     await readBack({ clients, topic, groupPrefix: group, sinceMs, onMessage, signal, log: silent })
     const told =
-      read === 0 ? 'nothing to read just now, so reading was not tried' : `${read} messages read and unpacked`
+      read === 0
+        ? 'nothing to read just now, so reading was not tried'
+        : `${counted(read, 'message')} read and unpacked`
     return ok('reading', `${topic}: ${told}`)
   } catch (error) {
     signal.throwIfAborted()
@@ -147,6 +153,6 @@ export async function checkBudgets(redis: Redis, keys: RedisKeys, config: Config
   const differing = differences.map(({ setting, here, fleet }) => {
     return warn('budgets', `${setting} is ${here} here and ${fleet.join(' and ')} in living workers`)
   })
-  const same = ok('budgets', `as the ${workers.length} living workers have them`)
+  const same = ok('budgets', `as the living workers have them: ${workers.length}`)
   return [...(differing.length === 0 ? [same] : differing), ...holds]
 }

@@ -127,8 +127,8 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     log.info('assigned', {
       topic,
       group,
-      partitions: assigned.toSorted((a, b) => a - b).join(','),
-      lost: lost.join(','),
+      partitions: assigned.toSorted((a, b) => a - b).join(',') || 'none',
+      ...(lost.length === 0 ? {} : { lost: lost.join(',') }),
     })
     hooks.rebalanced?.(assigned)
   }

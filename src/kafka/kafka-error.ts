@@ -33,11 +33,11 @@ function brokerOf(error: unknown): string | null {
  */
 export function kafkaReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (error.message === UNANSWERED) return 'what is there does not answer as a Kafka does'
+  if (error.message === UNANSWERED) return 'what is there does not answer as a Kafka does: it hangs, or is none'
   const type = kafkaErrorType(error)
   if (type !== null) return type
   const { name, message } = error
-  if (!isKafkaFault(error)) return `${name}: ${message}`
+  if (!isKafkaFault(error)) return name === 'Error' ? message : `${name}: ${message}`
   const [told, broker] = [readableAddress(message), brokerOf(error)]
   return broker === null || told.includes(broker) ? told : `${told} (${broker})`
 }

@@ -66,3 +66,6 @@ function aligned(head: string[], rows: Cell[][]): string[] {
 export function section(heading: string, lines: string[], none = 'none'): string[] {
   return lines.length === 0 ? [`${heading}: ${none}`] : [`${heading}:`, ...lines.map((line) => `  ${line}`)]
 }
+
+/** @returns such as `1 message`, `2 messages` */
+export const counted = (n: number | bigint, what: string): string => `${n} ${what}${Number(n) === 1 ? '' : 's'}`

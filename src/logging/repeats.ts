@@ -12,8 +12,8 @@ export interface RepeatsOptions {
 
 export const REPEATS: Omit<RepeatsOptions, 'clock'> = { spanMs: 60_000, differing: 20 }
 
-/** Entries by their facts, each with the number of repeats that were not shown. */
-type Met = Map<string, { entry: Entry; again: number }>
+/** Entries by their facts, each with the number of repeats that were not shown, and when the last of them came. */
+type Met = Map<string, { entry: Entry; again: number; lastMs: number }>
 
 /** Key for all lines beyond `differing`; the last of them is shown for all. */
 const OTHERS = '\n'
@@ -29,9 +29,10 @@ export function createRepeats({ spanMs, differing, clock }: RepeatsOptions) {
     spans.set(key, { endsMs, met })
     const facts = factsOf(entry)
     const before = met.get(facts)
-    if (before !== undefined) before.again++
-    else if (met.size < differing) met.set(facts, { entry, again: 0 })
-    else met.set(OTHERS, { entry, again: (met.get(OTHERS)?.again ?? 0) + 1 })
+    const lastMs = clock()
+    if (before !== undefined) Object.assign(before, { again: before.again + 1, lastMs })
+    else if (met.size < differing) met.set(facts, { entry, again: 0, lastMs })
+    else met.set(OTHERS, { entry, again: (met.get(OTHERS)?.again ?? 0) + 1, lastMs })
     return before === undefined && !met.has(OTHERS)
   }
 
@@ -42,11 +43,17 @@ export function createRepeats({ spanMs, differing, clock }: RepeatsOptions) {
       const again = [...met].filter(([, each]) => each.again > 0)
       const fresh = again
         .filter(([facts]) => facts !== OTHERS)
-        .map(([facts, { entry }]) => [facts, { entry, again: 0 }] as const)
+        .map(([facts, met]) => [facts, { ...met, again: 0 }] as const)
       if (again.length === 0) spans.delete(key)
       else spans.set(key, { endsMs: clock() + spanMs, met: new Map(fresh) })
-      return again.map(([, { entry, again }]) => ({ ...entry, fields: { ...entry.fields, repeated: again } }))
+      return again.map(([, each]) => summaryOf(each))
     })
+  }
+
+  /** Tells how long ago the last repeat was: what it says may be over by now. */
+  function summaryOf({ entry, again, lastMs }: { entry: Entry; again: number; lastMs: number }): Entry {
+    const lastSecondsAgo = Math.round((clock() - lastMs) / 1_000)
+    return { ...entry, fields: { ...entry.fields, repeated: again, lastSecondsAgo } }
   }
 
   return { admits, summaries }

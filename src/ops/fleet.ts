@@ -182,4 +182,13 @@ export function differences(here: FleetSettings, workers: readonly LiveWorker[])
   })
 }
 
+const LIMITS = new Set(['OPENAI_RPM', 'OPENAI_RPD', 'OPENAI_TPM', 'OPENAI_TPD'])
+
+/** @returns the limits in which this machine differs from a live worker that shares its budget */
+export const limitDifferences = (here: FleetSettings, workers: readonly LiveWorker[]): Difference[] =>
+  differences(
+    here,
+    workers.filter((each) => each.settings?.budget === here.budget),
+  ).filter(({ setting }) => LIMITS.has(setting))
+
 const shown = (value: string | number | null) => (value === null ? 'no limit' : String(value))

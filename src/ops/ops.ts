@@ -12,6 +12,7 @@ import type { Check, Readiness } from './server.ts'
 import { CHECK_LIMIT_MS, readinessOf, startOpsServer } from './server.ts'
 import type { Hold, Identity } from '../provider/holds.ts'
 import { holdsOf, needsRepair, readHolds } from '../provider/holds.ts'
+import { reasonOf } from '../redis/explain.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 
 /** Kafka answers a heartbeat every second, so a shorter silence is only a slow broker. */
@@ -45,12 +46,17 @@ export interface About {
 }
 
 export interface Ops {
+  /** What the start waits for. */
+  waitsFor(service: 'Kafka' | 'Redis'): void
   /** Gives the parts to ask. Until then the worker is alive and not ready. */
   show(parts: OpsParts): void
   close(): Promise<void>
 }
 
-const STARTING: Readiness = { ready: false, checks: { start: 'waiting for Kafka and Redis' } }
+const startingWithout = (service: string): Readiness => ({
+  ready: false,
+  checks: { start: `waiting for ${service}, the log says why` },
+})
 
 /** Serves probes and metrics from the start of the process. @throws Error that names OPS_HOST and OPS_PORT when the port cannot be opened */
 export async function startOps(
@@ -60,8 +66,8 @@ export async function startOps(
   about: About,
 ): Promise<Ops> {
   let fleet = (): Promise<readonly string[]> => Promise.resolve([])
-  let readiness = (): Promise<Readiness> => Promise.resolve(STARTING)
-  metrics.showPicture(() => Promise.resolve({ ready: STARTING.ready }), log)
+  let readiness = (): Promise<Readiness> => Promise.resolve(startingWithout('Kafka'))
+  metrics.showPicture(() => Promise.resolve({ ready: false }), log)
   const page = async () =>
     renderPage({
       ...about,
@@ -72,6 +78,9 @@ export async function startOps(
     })
   const server = await startOpsServer({ ...place, metrics, readiness: () => readiness(), page, log })
   return {
+    waitsFor(service) {
+      readiness = () => Promise.resolve(startingWithout(service))
+    },
     show(parts) {
       readiness = () => readinessNow(parts)
       fleet = createReading(PAGE_FRESH_MS, parts.fleet)
@@ -102,7 +111,7 @@ function checksOf({ redis, consumer, providerTrouble }: OpsParts, held: Promise<
     redis: () =>
       redis.ping().then(
         (reply) => (reply === 'PONG' ? null : 'no answer from Redis'),
-        (error: Error) => `no answer from Redis: ${error.message}`,
+        (error: Error) => `no answer from Redis: ${reasonOf(error)}`,
       ),
     provider: () =>
       held.then(

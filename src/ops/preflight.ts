@@ -9,6 +9,9 @@ import type { KafkaClients } from '../kafka/clients.ts'
 import type { KafkaFacts, TopicFacts } from '../kafka/facts.ts'
 import { readKafkaFacts } from '../kafka/facts.ts'
 import type { Log, LogFields } from '../logging/log.ts'
+import type { Difference } from './fleet.ts'
+import { limitDifferences, readWorkers } from './fleet.ts'
+import { settingsOf } from './fleet-status.ts'
 import type { RedisFacts } from './redis-facts.ts'
 import { readRedisFacts } from './redis-facts.ts'
 import type { RedisKeys } from '../redis/keys.ts'
@@ -135,6 +138,20 @@ export function preflightProvider({ provider }: Config, log: Log): void {
 export async function preflightRedis(redis: Redis, keys: RedisKeys, config: Config, log: Log): Promise<void> {
   await look('Redis', log, async () => checkRedis(await readRedisFacts(redis, keys, config.processedTtlMs)))
 }
+
+/** Looks for living workers that share the budget under other limits, and logs which. Never rejects. */
+export async function preflightFleet(redis: Redis, keys: RedisKeys, config: Config, log: Log): Promise<void> {
+  await look('the fleet', log, async () =>
+    limitDifferences(settingsOf(config, ''), await readWorkers(redis, keys)).map(otherLimit),
+  )
+}
+
+const otherLimit = ({ setting, here, fleet }: Difference): Finding => ({
+  level: 'warn',
+  message:
+    'living workers share this budget under another limit: set the same everywhere, unless they are about to end',
+  fields: { setting, here, there: fleet.join(',') },
+})
 
 /** Checks Kafka and logs what is wrong. Takes about 1 s, or 30 s when no transaction can begin. Never rejects. */
 export async function preflightKafka(

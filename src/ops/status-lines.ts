@@ -1,7 +1,7 @@
 /** Renders the fleet's status for people. */
 import type { Block, BudgetStatus } from '../budget/status.ts'
 import { blocksOf } from '../budget/status.ts'
-import { clockTime, duration, section, table, time } from '../lib/text.ts'
+import { clockTime, counted, duration, section, table, time } from '../lib/text.ts'
 import type { Hold } from '../provider/holds.ts'
 import type { Difference, LiveWorker } from './fleet.ts'
 import type { Backlog, BacklogTime, FleetStatus, RedisHalf, Unread } from './fleet-status.ts'
@@ -22,7 +22,7 @@ function unreportedLines(redis: FleetStatus['redis'], backlog: FleetStatus['back
   if ('error' in redis || 'error' in backlog || redis.workers.length > 0 || backlog.members === 0) return []
   const { group, members } = backlog
   return section('WARNING: no worker reports to this Redis', [
-    `Kafka's group ${group} has ${members} ${members === 1 ? 'member' : 'members'}:`,
+    `Kafka's group ${group} has ${counted(members, 'member')}:`,
     'check REDIS_HOST, REDIS_PORT, REDIS_DB and REDIS_KEY_PREFIX,',
     'unless it has started or died within the last minute',
   ])
@@ -103,7 +103,7 @@ export function holdLine(hold: Hold): string {
   if (code === null) return `paused by the operator since ${time(sinceMs)}: \`npm run resume\` ends it`
   const what = holdsOthers ? `calls of ${scope} are held` : `one request fails at ${scope}, no other is held`
   const next = nextProbeAtMs === null ? '' : `, next at ${time(nextProbeAtMs)}`
-  const counts = `${failures} failures of ${requests} requests, ${probes} probes${next}`
+  const counts = `${counted(failures, 'failure')} of ${counted(requests, 'request')}, ${counted(probes, 'probe')}${next}`
   const nobody = abandoned ? ' No request waits for it.' : ''
   const last = cause === '' ? '' : `; last: ${cause}`
   return `${what} since ${time(sinceMs)}: ${code} (${counts}${last}).${nobody} ${remedy}`.trimEnd()
@@ -116,11 +116,11 @@ function backlogLines(backlog: Backlog, times: BacklogTime): string[] {
     return [partition, committed ?? 'none', high, here, ms === null ? null : duration(ms)]
   })
   return [
-    `backlog of ${group} on ${topic}: at most ${waiting} ${waiting === 1n ? 'message' : 'messages'}`,
+    `backlog of ${group} on ${topic}: at most ${counted(waiting, 'message')}`,
     ...indented(waiting === 0n ? [] : budgetTakes(times)),
     ...indented(table(['partition', 'committed', 'end', 'waiting', 'budget takes'], rows)),
     // Kafka calls a group dead that it does not know.
-    `  consumer group: ${groupState === 'Dead' ? 'none yet' : groupState}, ${members} ${members === 1 ? 'member' : 'members'}`,
+    `  consumer group: ${groupState === 'Dead' ? 'none yet' : groupState}, ${counted(members, 'member')}`,
   ]
 }
 

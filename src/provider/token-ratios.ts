@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { Log } from '../logging/log.ts'
+import { reasonOf } from '../redis/explain.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { Learned } from './tokens.ts'
 
@@ -15,7 +16,7 @@ const hash = z.object({ latin: ratio, cyrillic: ratio, other: ratio }).partial()
 export function createTokenRatios(redis: Redis, keys: RedisKeys, model: string, log: Log) {
   const key = keys.tokenRatio(model)
   const warn = (what: string) => (error: unknown) =>
-    log.warn(what, { reason: error instanceof Error ? error.message : String(error) })
+    log.warn(what, { reason: error instanceof Error ? reasonOf(error) : String(error) })
 
   /** @returns the saved ratios, or none when they cannot be read: the first estimates are then too high. Never rejects. */
   async function load(): Promise<Learned> {

@@ -63,5 +63,9 @@ const WANTS_NO_TLS = /ECONNRESET|EPIPE|SSL|TLS|connect ETIMEDOUT/
 export const checkTls = ({ tls }: Pick<Config['redis'], 'tls'>): string =>
   `check REDIS_TLS: it is ${tls === null ? 'off, and the port may want TLS' : 'on, and the port may not speak TLS, or may want another REDIS_TLS_CERT_FILE'}`
 
+/** @returns why a command failed; ioredis's words for a missing connection speak of its own options */
+export const reasonOf = ({ message }: Error): string =>
+  message.startsWith("Stream isn't writeable") ? 'there is no connection' : message
+
 const commandOf = (error: Error): string | null =>
   'command' in error ? ((error.command as { name?: string } | undefined)?.name ?? null) : null

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, expect, inject, onTestFinished, test } from 'vitest'
 import type { Stub } from '../../tools/openai-stub/server.ts'
 import { startStub } from '../../tools/openai-stub/server.ts'
 import type { Result } from '../../src/cli/evaluation/labelled-set.ts'
@@ -129,6 +129,7 @@ test('killed in the middle, it goes on with what is left', async () => {
   stub.misbehave({ fault: 'slow', delayMs: 300 })
   env['MAX_CALLS_IN_FLIGHT'] = '1'
   const first = startCommand(env, ...args('--repeat', '2'))
+  onTestFinished(() => void first.child.kill('SIGKILL'))
   await waitUntil(
     () => answered().length >= 2,
     30_000,
@@ -161,6 +162,7 @@ test('results of another model are not taken for those of this one', async () =>
 test('it never asks more than the budget has, and says what it waits for', async () => {
   Object.assign(env, { OPENAI_RPD: '2', BUDGET_MAX_WAIT_SECONDS: '1' })
   const running = startCommand(env, ...args('--repeat', '3'))
+  onTestFinished(() => void running.child.kill('SIGKILL'))
   let out = ''
   running.child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
   await waitUntil(

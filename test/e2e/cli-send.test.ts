@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { runCommand, startCommand } from '../support/command.ts'
 import { idIn } from '../support/world.ts'
 import { world, worldOfTheFile } from '../support/worlds.ts'
@@ -28,6 +28,7 @@ describe('send', () => {
 
   test('stops waiting at once when it is interrupted', async () => {
     const { child, ended } = startCommand(world.env, 'send', ...texts, '--timeout', '600')
+    onTestFinished(() => void child.kill('SIGKILL'))
     await once(child.stdout, 'data')
     const sinceMs = performance.now()
     child.kill('SIGINT')
@@ -41,6 +42,7 @@ describe('send', () => {
   test('says of several what they wait for, and when it is interrupted, that they go on and how to look', async () => {
     const path = file('waiting.jsonl', '{"processing_id":21,"resume":"Go"}\n{"processing_id":22,"resume":"Go"}\n')
     const { child, ended } = startCommand(world.env, 'send', '--requests', path, '--requirements', requirements)
+    onTestFinished(() => void child.kill('SIGKILL'))
     child.stdout.on('data', (chunk: Buffer) => {
       if (chunk.includes('0 of 2 done; 2 wait for a worker: none is alive')) child.kill('SIGINT')
     })

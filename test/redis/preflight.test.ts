@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { afterEach, expect, inject, test, vi } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
-import { preflightRedis } from '../../src/ops/preflight.ts'
+import { settingsOf } from '../../src/ops/fleet-status.ts'
+import { preflightFleet, preflightRedis } from '../../src/ops/preflight.ts'
 import { readRedisFacts } from '../../src/ops/redis-facts.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
 import { startLocalRedis } from '../support/services.ts'
@@ -97,4 +98,18 @@ test('a Redis that goes away meanwhile is not the end of the worker', async () =
   const log = memoryLog()
   await preflightRedis(redis, redisKeys(''), loadConfig({ OPENAI_KEY: 'sk-test' }), log)
   expect(log.lines).toMatchObject([{ level: 'debug', message: 'a check at the start could not be made' }])
+})
+
+test('a living worker that shares the budget under another limit is told at the start', async () => {
+  const redis = connect(inject('redisUrl'))
+  const keys = redisKeys(`test-${randomUUID()}:`)
+  const [here, there] = ['3', '6'].map((rpm) => loadConfig({ OPENAI_KEY: 'sk-test', OPENAI_RPM: rpm }))
+  if (here === undefined || there === undefined) throw new TypeError('two configurations')
+  releases.push(() => redis.del(keys.worker('other')))
+  await redis.hset(keys.worker('other'), { host: 'h', settings: JSON.stringify(settingsOf(there, 'prompt')) })
+  const log = memoryLog()
+  await preflightFleet(redis, keys, there, log)
+  expect(log.lines).toEqual([])
+  await preflightFleet(redis, keys, here, log)
+  expect(log.lines).toMatchObject([{ level: 'warn', fields: { setting: 'OPENAI_RPM', here: '3', there: '6' } }])
 })

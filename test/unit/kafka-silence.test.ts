@@ -35,6 +35,12 @@ test('on the admin client, at the start and for commands', async () => {
   expect(lines.filter((line) => line === 'Kafka does not answer yet: waiting')).toHaveLength(1)
 })
 
+test('on a connection whose first request is not answered, without calling it no Kafka', () => {
+  const reason = kafkaReason(new Error('Broker not connected'))
+  expect(reason).toMatch(/it hangs, or is none$/)
+  expect(settingsToCheck(reason)).toContain('KAFKA_BOOTSTRAP_SERVERS')
+})
+
 test('in a working member of the group, once, and when it is over', () => {
   let unansweredMs = 100
   lines.splice(0)

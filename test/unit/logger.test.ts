@@ -4,6 +4,7 @@ import fs, { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, utimes
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createRepeats } from '../../src/logging/repeats.ts'
 import { localDay } from '../../src/logging/today.ts'
 import { dir, start, today, read, dated, until, written, setTime } from '../support/logs.ts'
 
@@ -71,9 +72,20 @@ describe('lines', () => {
     expect(lines.filter((line) => line.includes('finished'))).toHaveLength(50)
     expect(
       lines.filter((line) => line.includes('dead-lettered')).map((line) => line.slice(line.indexOf(' id='))),
-    ).toEqual([' id=0', ' id=1', ' id=49 repeated=48'])
+    ).toEqual([' id=0', ' id=1', expect.stringMatching(/^ id=49 repeated=48 lastSecondsAgo=\d$/)])
     expect(lines.findLast((line) => line.includes('refuses'))).toContain('reason=OOM waitedMs=0 repeated=1')
   })
+})
+
+test('a summary of repeats tells how long ago the last one was: the fault may be over', () => {
+  let nowMs = 0
+  const { admits, summaries } = createRepeats({ spanMs: 60_000, differing: 2, clock: () => nowMs })
+  const entry = { level: 'warn', message: 'Kafka does not answer', fields: {} } as const
+  expect(admits(entry)).toBe(true)
+  nowMs = 40_000
+  expect(admits(entry)).toBe(false)
+  nowMs = 60_000
+  expect(summaries().map(({ fields }) => fields)).toEqual([{ repeated: 1, lastSecondsAgo: 20 }])
 })
 
 describe("today's log", () => {

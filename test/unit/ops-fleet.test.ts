@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Config } from '../../src/config.ts'
 import type { FleetSettings, LiveWorker } from '../../src/ops/fleet.ts'
-import { differences, holdsOfPartition, partHolds, skippedByFleet } from '../../src/ops/fleet.ts'
+import { differences, holdsOfPartition, limitDifferences, partHolds, skippedByFleet } from '../../src/ops/fleet.ts'
 import type { Backlog, RedisHalf } from '../../src/ops/fleet-status.ts'
 import { timeFor } from '../../src/ops/fleet-status.ts'
 import { statusLines } from '../../src/ops/status-lines.ts'
@@ -80,6 +80,12 @@ test('settings of this machine that a living worker has otherwise are named with
     { setting: 'OPENAI_RPM', here: '3', fleet: ['3', '500'] },
     { setting: 'OPENAI_TPD', here: 'no limit', fleet: ['no limit', '7'] },
   ])
+})
+
+test('limits are compared with the living workers of the same budget only', () => {
+  const other = worker('two', 'good', [1], { settings: { ...settings, requestsPerMinute: 500, model: 'gpt-next' } })
+  const elsewhere = worker('three', 'good', [1], { settings: { ...settings, budget: 'b', tokensPerMinute: 7 } })
+  expect(limitDifferences(settings, [other, elsewhere])).toEqual([{ setting: 'OPENAI_RPM', here: '3', fleet: ['500'] }])
 })
 
 test('messages that were skipped are summed by key', () => {
