@@ -39,7 +39,7 @@ test('with no worker: an id that nobody sent is unknown, one that waits in Kafka
   expect(await inspect(99)).toMatchObject({ state: 'unknown', claim: null, requests: [], outcomes: [] })
   expect(await inspect(1)).toMatchObject({ state: 'in_backlog', requests: [{ partition: 1, standing: 'due' }] })
   const status = await command('status')
-  expect(status).toContain('at most 1 messages')
+  expect(status).toContain('at most 1 message\n')
   expect(status).toContain('workers: none alive')
 })
 
