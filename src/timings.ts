@@ -67,7 +67,7 @@ export interface Timings {
     drainMs: number
     /** For handlers to give up once their calls are aborted. */
     graceMs: number
-    /** For the marks of the last commit. */
+    /** How long the marks of the last commit may take. */
     marksMs: number
     /** For leaving the group. */
     leaveMs: number

@@ -122,7 +122,7 @@ export async function createScorer(base: Base) {
   return { scoring: createScoring({ config, cache, reviews, estimator, metrics, log }), saveRatios }
 }
 
-/** @returns a function that reads the notifications topic back, to rebuild what Redis has lost */
+/** @returns a function that reads the notifications topic back, so that lost data of Redis can be rebuilt */
 function outcomesReader({ kafka }: Config, clients: KafkaClients, log: Log) {
   const topic = kafka.topics.notifications
   const groupPrefix = `${kafka.groupId}.read-back`

@@ -54,7 +54,7 @@ export interface DedupeOptions extends Pick<Parts, 'keys' | 'state' | 'log'> {
 
 export type Dedupe = ReturnType<typeof createDedupe>
 
-/** @returns the operations; `run` has to be running for claims and leases to be renewed */
+/** @returns the operations. Only `run` renews claims and leases, so keep it running */
 export function createDedupe({ redis, ...options }: DedupeOptions) {
   const timings = { ...TIMINGS.claims, ...options.timings }
   const claimTtlMs = Math.max(options.processedTtlMs, timings.claimTtlMinMs)

@@ -11,7 +11,7 @@ export interface Position {
   readonly base: bigint
   /** The offset to fetch from. */
   readonly next: bigint
-  /** What the commit's metadata says is done above the base. */
+  /** The finished offsets above the base, from the commit's metadata. */
   readonly ahead: readonly OffsetRange[]
 }
 

@@ -35,7 +35,7 @@ export interface FleetStatus {
   backlog: Backlog | Unread
 }
 
-/** @returns what decides how a worker with this configuration works */
+/** @returns the settings by which workers of one fleet must not differ */
 export function settingsOf({ kafka, provider, budget, verdictMinScore }: Config, prompt: string): FleetSettings {
   const { requestsPerMinute, requestsPerDay, tokensPerMinute, tokensPerDay } = budget
   return {

@@ -52,7 +52,7 @@ describe('while there is no budget', () => {
       await spent()
       await send([1_001, 1_002, 1_003], () => ({ user_id: 2 }))
       await world.answered([1_001, 1_002, 1_003], 150_000)
-      // In the second minute the two take turns.
+      // The two users take turns in the second minute.
       expect(stub.summary().arrivals).toBeLessThanOrEqual(12)
       expect(stub.summary().windows.perMinute.most).toBeLessThanOrEqual(6)
       // Those of one user are admitted in their order; results of one minute are published in any.

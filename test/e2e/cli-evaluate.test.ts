@@ -60,7 +60,7 @@ beforeEach(async () => {
     OPENAI_BASE_URL: stub.baseUrl,
     OPENAI_RPM: '600',
   }
-  // As a worker leaves it.
+  // The state that a worker leaves in Redis.
   await redis.hset(`${prefix}state`, { status: 'open', epoch: 'e', seq: 1 })
 })
 afterEach(async () => {
@@ -107,7 +107,7 @@ test('each resume is asked as often as told, in both variants, from the shared b
   expect(report.meanAbsoluteError).toBeCloseTo(20)
   expect(report.worst.map(({ id }) => id)).toEqual(['mislabelled'])
   expect(model).toBe('gpt-4.1-mini-2025-04-14')
-  // Written down in the order in which they were answered.
+  // The file holds the answers in the order in which they came.
   const name = ({ id, repeat, variant }: (typeof results)[number]) => `${id} ${repeat} ${variant}`
   const sorted = (list: typeof results) => list.toSorted((a, b) => name(a).localeCompare(name(b)))
   expect(sorted(results)).toEqual(sorted(answered()))

@@ -8,7 +8,7 @@ const BIG = 9_007_199_254_740_993n
 
 let decisions: string
 
-/** Two of five requirements stand in it. */
+/** It proves two of the five requirements. */
 const partial = { resume: 'Пять лет пишу на TypeScript. Работал с Redis.' }
 
 worldOfTheFile({ stub: { latencyMs: 5 }, env: { VERDICT_MIN_SCORE: '50' } })
@@ -18,7 +18,7 @@ beforeAll(async () => {
   world.start()
   await world.send([request(BIG), request(2, partial), request(3, { resume: '' })])
   await world.answered([BIG, 2, 3])
-  // The same texts, once there is a result of them.
+  // The same texts again, now that their result is cached.
   await world.send([request(4, partial)])
   await world.answered([4])
 })

@@ -20,7 +20,7 @@ interface Demo {
   child: ChildProcess
   /** Its working directory, with a .env that leads nowhere. */
   cwd: string
-  /** Where it, and all that it starts, put temporary files and work. */
+  /** The directory for temporary files and work of the demo and of all processes that it starts. */
   temporary: string
   output: () => string
   saw(text: string | RegExp, limitMs?: number): Promise<void>
@@ -100,7 +100,7 @@ function given(): Record<string, string> {
   }
 }
 
-/** What a run has left on services that stay. */
+/** The topics, groups and keys that a run has left behind on shared services. */
 async function tracesOf(tag: string): Promise<string[]> {
   const kafka = new kafkajs.Kafka({ brokers: inject('kafkaBrokers'), logLevel: kafkajs.logLevel.NOTHING })
   const admin = kafka.admin()
@@ -130,8 +130,8 @@ test(
     expect(said).toMatch(/lost +0\n *doubled +0\n *dead letters +1 +not_json_object\n/)
     const [, calls, paid] = said.match(/model calls +(\d+) .*; (\d+) paid for outcomes/) ?? []
     expect(Number(calls)).toBeGreaterThanOrEqual(DIFFERENT_TEXTS)
-    // A request with the same texts as another comes from the cache, unless both are asked at once. Calls that died with their worker are paid
-    // for by no outcome, and their number is audited.
+    // A request with the same texts as another comes from the cache, unless both are asked at once. No outcome pays for calls that died
+    // with their worker; their number is audited.
     expect(Number(paid)).toBeLessThanOrEqual(DIFFERENT_TEXTS + 1)
     expect(said).toMatch(/ready after [\d.]+ s: Kafka \d+\.\d+\.\d+, Redis \d+\.\d+/)
     expect(said).toMatch(/SIGKILL to worker 1 \(pid \d+\), [1-3] calls in flight\n/)

@@ -34,7 +34,7 @@ let lastId = 0
 /** @returns the ids that the next requests will have */
 export const nextIds = (count: number): number[] => range(count, lastId + 1)
 
-/** Sends so many requests. @returns their ids */
+/** Sends `count` requests. @returns their ids */
 export async function send(count: number): Promise<number[]> {
   const ids = nextIds(count)
   lastId += count

@@ -30,7 +30,7 @@ test('a rotated key ends the pause without a restart, and stops no worker that h
   stub.configure({ keys: [NEW] })
   await send(range(40, 11))
   await withOld?.saw('calls are held')
-  // One partition each: those of the worker with the new key.
+  // Each worker has one partition: these are the outcomes of the worker with the new key.
   await waitUntil(
     () => world.notifications().length >= 24,
     30_000,

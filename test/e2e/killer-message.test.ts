@@ -35,7 +35,7 @@ test(
       ])
       await world.answered(NEIGHBOURS)
       expectOneEach(world, NEIGHBOURS)
-      // Three starts beside others, or more when those were through before: then three with nothing else in flight.
+      // Up to three calls start beside others. Then three start with nothing else in flight.
       expect(company.slice(-3)).toEqual([0, 0, 0])
       expect(callsById(stub.arrivals()).get(`${KILLER}`)).toBe(company.length)
       expect(company.length).toBeLessThanOrEqual(6)

@@ -76,7 +76,7 @@ const worldOf = (options: { partitions?: number } = {}) =>
     ...options,
   })
 
-/** Long enough for many reconnections that fail: none of them is a sign of life. */
+/** Long enough for many failed reconnections, which must not count as signs of life. */
 async function staysDown(workers: readonly Probed[], check: string): Promise<void> {
   const endAt = performance.now() + 8_000
   while (performance.now() < endAt) {
@@ -101,7 +101,7 @@ test('a worker and its standby are ready while Kafka and Redis answer, and not w
   onTestFinished(() => world.close())
   // What a failure leaves dead or frozen is there again for the other tests.
   onTestFailed(async () => void (await Promise.all([kafka.restart(), redis.restart()])))
-  // One partition: one of the two has nothing assigned, and is a member of the group like the other.
+  // There is one partition, so one of the two is a member of the group without a partition.
   const fleet = [await startProbed(world), await startProbed(world)]
   await all(fleet, isReady, 60_000)
   await world.send(range(3).map((id) => request(id)))

@@ -10,7 +10,7 @@ import { range, resumeOf, startFleet } from '../support/fleet.ts'
 import { waitUntil } from '../support/wait.ts'
 
 const burned = (stub: Stub) => stub.arrivals().filter(({ fault }) => fault !== null).length
-/** Without those that a busy machine cut at their limit. */
+/** Leaves out calls that a busy machine cut at their time limit. */
 const answered = (stub: Stub) => stub.arrivals().filter(({ fault, aborted }) => fault === null && !aborted)
 const SLOTS = 4
 

@@ -16,7 +16,7 @@ interface Row {
   calls: number | readonly number[]
 }
 
-/** A failure that others do not have: three calls, and one more for each that came while calls were held. */
+/** A failure of this request alone: three calls, and one more for each that was made while calls were held. */
 const OWN_FAILURE = [3, 4, 5]
 const AGAIN = [2, 3, 4]
 
@@ -124,7 +124,7 @@ describe('in live traffic', () => {
   test('the neighbours are answered while others are still failing', () => {
     const order = fleet.world.notifications().map(({ response }) => response['processing_id'])
     for (const [row, { calls }] of ROWS.entries()) {
-      // Two backoffs, of some 2 and 8 s.
+      // Two backoffs of about 2 and 8 s.
       if (calls !== OWN_FAILURE) continue
       const failedAt = order.indexOf(idOf(row))
       const sooner = neighboursOf(row).filter((id) => order.indexOf(id) < failedAt)

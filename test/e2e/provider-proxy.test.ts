@@ -11,7 +11,7 @@ import { waitUntil } from '../support/wait.ts'
 
 const PASSWORD = 'p@ss:/wörd'
 
-/** Passes connections on to `port`, and notes from which port each of them came. */
+/** Forwards connections to `port`, and records the port that each came from. */
 async function startWitness(port: number) {
   const peers = new Set<number>()
   const sockets = new Set<Socket>()

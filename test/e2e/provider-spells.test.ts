@@ -91,7 +91,7 @@ function slotsOf(size: number) {
   }
 }
 
-/** @param textOf what a request's resume names */
+/** @param textOf a text that is added to a request's resume */
 async function traffic(stub: Stub, textOf: (index: number) => string) {
   const workers = workersOf(stub)
   const slots = workers.map(() => slotsOf(SLOTS))

@@ -113,7 +113,7 @@ worldOfTheFile(() => ({
   redisTls: { ca: readFileSync(secured.caFile) },
 }))
 beforeAll(async () => {
-  // An outcome that is there already: Redis knows nothing of it, so that notifications have to be read back.
+  // Publish one outcome first: each later worker has a key prefix of its own, so it has to read the notifications back.
   await allow(world, { user: 'plain' })
   await world.send([request(1)])
   const worker = world.start(login(secured, 'plain'))
@@ -138,7 +138,7 @@ describe('without', () => {
       30_000,
       () => `it does not say ${says}, but\n${worker.lines.join('\n')}`,
     )
-    // It tries again several times a second; one that cannot wait for the repair ends.
+    // The worker tries again several times a second, or ends when it cannot wait for the repair.
     const code = await Promise.race([worker.exited, new Promise((resolve) => setTimeout(resolve, 3_000, 'waiting'))])
     expect(code).toBe(ends ? 1 : 'waiting')
     expect(trouble().filter((line) => /^\s+at /.test(line))).toEqual([])

@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([master, replica, ...sentinels].map((each) => each.stop())))
 worldOfTheFile(() => ({
   stub: { latencyMs: 150 },
-  // The one that lives on.
+  // The replica, which survives the master.
   redisUrl: `redis://:${PASSWORD}@127.0.0.1:${replica.port}`,
   partitions: 2,
   env: { ...settings(), MAX_CALLS_IN_FLIGHT: '4' },

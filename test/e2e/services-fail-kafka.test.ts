@@ -161,7 +161,7 @@ describe('what Kafka refuses', { timeout: LIMIT_MS }, () => {
       120_000,
       () => `${world.notifications().length} outcomes, not 6`,
     )
-    // The observer stands where the topic that was deleted had ended.
+    // The world's observer still waits at the end of the deleted topic, so read the new one from its start.
     const read = await contentOf(kafka.brokers, [world.topics.records])
     expect(
       read

@@ -1,4 +1,4 @@
-/** The model server is gone for longer than a call may take, and nobody is told a failure for it. */
+/** The model server is away for longer than a call may take, and no request fails for it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { startTcpProxy } from '../support/tcp-proxy.ts'

@@ -10,7 +10,7 @@ import { waitUntil } from '../support/wait.ts'
 import { stub, world, worldOfEachTest } from '../support/worlds.ts'
 
 const LIMIT_MS = 300_000
-/** Each of the worker's two connections tells each reason once. */
+/** Each of the worker's two connections logs each reason once. */
 const FEW = 6
 
 let redis: LocalRedis
@@ -56,7 +56,7 @@ describe('a worker whose Redis', { timeout: LIMIT_MS }, () => {
     await started()
     const ids = await underLoad(world, async () => {
       proxy.cut()
-      // Calls that were in flight arrive.
+      // The calls that were in flight still arrive.
       let [asked, sinceMs] = [0, performance.now()]
       const standsStill = () => {
         if (stub.arrivals().length > asked) [asked, sinceMs] = [stub.arrivals().length, performance.now()]

@@ -1,4 +1,4 @@
-/** What stands against relying on Kafka, Redis, the clock or the log directory is told at the start, in one line each. */
+/** At the start a worker logs, in one line each, every reason not to rely on Kafka, Redis, the clock or the log directory. */
 import type { Admin } from 'kafkajs'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
@@ -32,7 +32,7 @@ async function worldOn(
 }
 
 const isTrouble = (line: string) => / (WARN|ERROR) |rror:|^\s+at /.test(line)
-/** Without time and worker. */
+/** The worker's warnings and errors, without time and worker. */
 const troubles = (worker: Worker) => worker.lines.filter(isTrouble).map((line) => line.replace(/^.*?\] /, ''))
 const toldAll = (worker: Worker, count: number) =>
   waitUntil(

@@ -1,4 +1,4 @@
-/** What a collector gets of a worker's requests: the way of each, and none of their texts. */
+/** A collector receives the steps of each request, and none of its texts. */
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { attributesOf, startOtlpReceiver } from '../support/otlp-receiver.ts'
@@ -21,7 +21,7 @@ const texts = {
   resume: `Инженер. Пять лет работаю с ${SECRET}. Знаю Kafka.`,
 }
 
-/** Not in the cache. */
+/** A request whose result is not in the cache. */
 const another = (id: number) => request(id, { ...texts, resume: `${texts.resume} ${id}` })
 
 const inOrder = (spans: OtlpSpan[]) =>

@@ -11,7 +11,7 @@ import { createFleet } from './budget-support.ts'
 const redisUrl = inject('redisUrl')
 /** A "minute" of six seconds. */
 const windows = { minuteMs: 6_000, dayMs: 60_000, marginMs: 200 }
-/** From one use of a unit to the next, at the earliest. */
+/** The shortest time from one use of a unit to the next, ms. */
 const REUSE_MS = windows.minuteMs + windows.marginMs
 const unlimited = { requestsPerMinute: null, requestsPerDay: null, tokensPerMinute: null, tokensPerDay: null }
 

@@ -10,7 +10,7 @@ const { signal } = new AbortController()
 const fleet = fleetOfEachTest()
 const { redis } = fleet
 
-/** Loses this budget as a FLUSHALL does, the sentinel too. */
+/** Deletes the budget and the sentinel, like a FLUSHALL. */
 async function loseEverything(): Promise<void> {
   await redis.del(...(await redis.keys(`${fleet.prefix}*`)))
 }
@@ -52,7 +52,7 @@ test('lost data closes the budget; rebuilt, it counts what was published and wha
   const [reservation, grantedMs] = await waiting
   grantOf(reservation)
   expect(grantedMs - lostMs).toBeGreaterThan(short.minuteMs)
-  // 8 were published, one was in flight, one is the new one.
+  // 8 published requests, one in flight and the new one.
   expect((await live.status()).axes.slice(2).map(({ used }) => used)).toEqual([10, 2_000 + 2_000 + 100])
   await live.settle(flying, 700, signal)
   expect((await live.status()).axes[3]?.used).toBe(2_000 + 700 + 100)

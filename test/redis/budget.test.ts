@@ -85,7 +85,7 @@ test('tokens that a settlement frees wake a waiter of another worker at once', a
   const waiting = other.reserve({ tokens: 500, user: '', urgent: false, alone: false }, AbortSignal.timeout(9_000))
   await waitingInFleet(one, 1)
   await one.settle(grant, 300, signal)
-  // Without that its turn would be a minute away.
+  // Otherwise its turn would be a minute away.
   expect((await waiting).kind).toBe('granted')
 })
 
@@ -198,7 +198,7 @@ test('SCRIPT FLUSH changes nothing', async ({ onTestFinished }) => {
 
 test('a grant that comes too late to be sent is spent, and another one is asked for', async () => {
   const limits = { requestsPerMinute: 5 }
-  // The reply is late by more than half the margin, once.
+  // One reply comes late, by more than half the margin.
   const slow = fleet.worker({
     limits,
     windows: { minuteMs: 20_000, dayMs: 60_000, marginMs: 2_000 },

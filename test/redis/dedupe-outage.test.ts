@@ -9,7 +9,7 @@ import { HASH, MINE, OUTCOME, newId } from './words.ts'
 
 let fleet: Fleet
 let proxy: TcpProxy
-/** Its way to Redis leads through the proxy. */
+/** It reaches Redis through the proxy. */
 let far: FleetWorker
 let near: FleetWorker
 

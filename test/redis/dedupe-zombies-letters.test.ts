@@ -1,4 +1,4 @@
-/** Two runs of one message, of which one dead-letters it. Whatever each of them writes, and when. */
+/** Two runs of one message, of which one dead-letters it: every order of their writes. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { letterOf, message, outcomeOf, soon } from './fleet.ts'
@@ -6,7 +6,7 @@ import { DUPLICATE, HASH, MARKED, MINE, OUTCOME, newId } from './words.ts'
 import { fleet, frozen, next, third } from './zombies.ts'
 
 describe('a dead letter', () => {
-  /** The successor claims, has an answer or not, and dead-letters the message. */
+  /** The successor claims the message, stores an answer if `answered`, and dead-letters the message. */
   async function letter({ answered }: { answered: boolean }) {
     const [id, owner] = [newId(), message()]
     await next.claim(id, owner, HASH, soon())

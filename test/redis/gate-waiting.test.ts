@@ -72,7 +72,7 @@ describe('while calls are held', () => {
       }
     }
     const loops = ['x', 'y', 'z'].map((id) => request(id).catch(() => id))
-    // From the second round on each is a second late, since all have failed.
+    // From the second round on each comes a second later, because all have failed.
     await waitUntil(
       () => probed.length >= 6,
       30_000,

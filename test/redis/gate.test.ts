@@ -106,7 +106,7 @@ describe('what ends a hold', () => {
   test('an answer of the provider of any kind shows that it is there', async () => {
     const gate = worker()
     await outage(gate)
-    // Reached, and refused for the key: the outage is over, the key is not.
+    // The provider was reached and refused the key: the outage is over, the hold of the key is not.
     await call(gate, 'x', 'unauthorized')
     expect((await holds()).map(({ scope }) => scope)).toEqual([])
     await call(gate, 'y', 'unauthorized')

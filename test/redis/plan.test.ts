@@ -1,4 +1,4 @@
-/** `npm run plan` on a real Redis: the budget's own scripts, by a clock that is set. */
+/** `npm run plan` on a real Redis: the budget's own scripts, with a clock that the test sets. */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -43,7 +43,7 @@ test('a request waits for the very window of the scripts, in no time of ours', a
 })
 
 test('what is over-reserved comes back with the end of the call', async () => {
-  // Two are billed 4,000 together: a third fits once both have ended, long before the minute is over.
+  // The first two are billed 4,000 together, so a third fits once both have ended, long before the minute is over.
   const limits = { ...NONE, tokensPerMinute: 7_000 }
   const { waits } = await simulateDay(redis, { ...LOAD, arrivals: [0, 0, 0] }, limits)
   expect(waits.slice(0, 2)).toEqual([0, 0])

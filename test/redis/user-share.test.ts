@@ -1,4 +1,4 @@
-/** What one user may take of a day, while others are served: by the real script, in days of a few seconds. */
+/** How much of a day one user may take while others are served. The real script, with days of a few seconds. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import type { Reservation } from '../../src/budget/budget.ts'

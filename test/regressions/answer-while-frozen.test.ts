@@ -12,7 +12,7 @@ test('a worker that was frozen while its answer came takes it when it thaws, tho
   await send([1, 2, 3])
   await arrived(3, 30_000)
   workers[0]?.kill('SIGSTOP')
-  // Less than a lease: nobody else may ask meanwhile.
+  // Shorter than a lease, so no other worker may ask meanwhile.
   await sleep(TIMEOUT_MS + 1_000)
   workers[0]?.kill('SIGCONT')
   await world.answered([1, 2, 3], 30_000)

@@ -21,7 +21,7 @@ test('a new system is known for one although its partitions are taken over befor
   await world.redis.set(recovery, 'somebody')
   const worker = world.start()
   await worker.saw(' assigned topic=')
-  // Time enough for the takeover to commit, if it does.
+  // Long enough for the takeover to commit, if it does so too early.
   const enoughMs = performance.now() + 3_000
   await waitUntil(
     async () => (await hasCommitted()) || performance.now() > enoughMs,

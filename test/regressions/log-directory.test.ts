@@ -34,7 +34,7 @@ test.each([
   const warned = () => said.some((line) => line.includes(' WARN '))
   await waitUntil(warned, 10_000, () => `no warning, but ${said.join('')}`)
   log.info('the worker goes on')
-  // It is tried again after a second: that is no second fault.
+  // The logger tries again after a second, which does not count as a second fault.
   await sleep(1_200)
   await log.close()
   const about = said.filter((line) => line.includes(dir))

@@ -34,7 +34,7 @@ export class VirtualClock {
     return this.#lanes.run(lane, work)
   }
 
-  /** Begins a life anew: no timers, and the chance of that seed. */
+  /** Begins a new life: removes all timers and starts the random numbers of that seed. */
   reset(seed: number): void {
     this.#timers.clear()
     this.#dice = createDice(seed)

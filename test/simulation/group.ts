@@ -1,4 +1,4 @@
-/** The workers of a life and their consumer group: who is alive, who has which partition, who has been heard of. */
+/** The workers of a life and their consumer group: who is alive, who has which partition, and whose heartbeats arrive. */
 import { TIMINGS } from '../../src/timings.ts'
 import type { VirtualClock } from './clock.ts'
 import type { MemoryKafka } from './kafka.ts'
@@ -94,7 +94,7 @@ export class Group {
     scheduler.park(worker.lane, about, join).catch(() => {})
   }
 
-  /** Moves the clock on; members are heard of, and those that are silent for a session are expelled. */
+  /** Moves the clock on. Members send heartbeats; the group expels those that are silent for a session. */
   advance(toMs: number): void {
     const { clock } = this.#parts
     clock.advanceTo(toMs)
@@ -188,7 +188,7 @@ export class Group {
     clock.advanceTo(clock.nowMs)
     const { consumer } = worker
     if (consumer === null || !this.#expelled.delete(worker)) return
-    // The group does not know it any more, so it joins as another.
+    // The group has forgotten the member, so it joins under another name.
     consumer.memberId = this.#nextMemberId()
     this.#heardAtMs.set(worker, clock.nowMs)
     this.rebalance()

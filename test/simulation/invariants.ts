@@ -77,7 +77,7 @@ export class Invariants {
     this.#answered.set(id, (this.#answered.get(id) ?? 0) + 1)
   }
 
-  /** A fenced publisher was used: by a worker that knew that it had been out of the group, it must not be. */
+  /** A worker used a fenced publisher. It must not if it knew that it had been out of the group. */
   fenced({ worker, returnedAtStep, begunAtStep, fencedAtStep, publishes }: FencedUse): void {
     if (publishes && returnedAtStep > fencedAtStep && begunAtStep > returnedAtStep) {
       this.violate(`${worker} came back to the group and published with its publisher from before`)
@@ -128,7 +128,7 @@ export class Invariants {
     }
   }
 
-  /** In a life in which nothing went wrong. @param tokens what the budget holds as spent */
+  /** Call it after a life without trouble. @param tokens what the budget holds as spent */
   spent(tokens: number): void {
     const billed = this.#calls.reduce((sum, each) => sum + each.tokens, 0)
     if (tokens !== billed) this.violate(`the budget holds ${tokens} tokens as spent, and ${billed} were billed`)

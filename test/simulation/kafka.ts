@@ -21,7 +21,7 @@ export interface Published {
   record: OutcomeRecord
 }
 
-/** A publisher was used that another one of its transactional id has fenced. */
+/** A worker used a publisher that was fenced by another one with its transactional id. */
 export interface FencedUse {
   worker: string
   /** When the worker came back to the group as another member; -1: never. */

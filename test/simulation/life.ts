@@ -161,7 +161,7 @@ class Life {
     return true
   }
 
-  /** One that needs no operation; null: it is none, or makes no sense. */
+  /** @returns what a deviation of the whole fleet does; null when it is not one, or makes no sense now */
   #fleetDeviation(deviation: Deviation): (() => Promise<void> | void) | null {
     const { clock, redis } = this.#scene
     switch (deviation.kind) {
@@ -181,7 +181,7 @@ class Life {
     }
   }
 
-  /** One that befalls an operation or its worker; null: it makes no sense. */
+  /** @returns what a deviation does to an operation or its worker; null when it makes no sense now */
   #operationDeviation(deviation: Deviation, choices: Operation[]): (() => Promise<void> | void) | null {
     const first = choices[0]
     const worker = first === undefined ? null : this.#group.workerOf(first)

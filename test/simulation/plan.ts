@@ -1,7 +1,7 @@
 /** What a seed has go wrong in a life, and at which step. */
 import { createDice } from '../chaos/dice.ts'
 
-/** After so many steps all goes well. */
+/** From this step on nothing goes wrong. */
 export const TROUBLED_STEPS = 400
 
 /** Departures from "what was asked first is carried out, and its reply arrives". */

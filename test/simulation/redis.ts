@@ -21,7 +21,7 @@ export class ScriptedRedis {
   readonly #redis: Redis
   /** Runs scripts by the simulated clock. */
   readonly #clocked: Redis
-  /** Digest → what the script is called. */
+  /** Each script's name by its digest. */
   readonly #names = new Map<string, string>()
   /** Scripts that Redis is being taught; not the scheduler's matter. */
   loading = 0
@@ -31,7 +31,7 @@ export class ScriptedRedis {
     this.#clocked = simulatedRedis(redis, () => clock.nowMs, { expires: true })
   }
 
-  /** Begins a life: a Redis that is trusted, and holds nothing. */
+  /** Begins a life: Redis is trusted and empty. */
   async begin(): Promise<void> {
     const trusted = { epoch: EPOCH, seq: 0, status: 'open', server: SERVER, at: 0 }
     await this.#redis.pipeline().flushdb().hset(KEYS.state, trusted).exec()

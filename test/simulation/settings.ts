@@ -40,7 +40,7 @@ export const SCORING = {
   decisionRecords: () => [],
 } as unknown as PipelineParts['scoring']
 
-/** Every metric, counted by nobody. */
+/** Metrics that drop what they are given. */
 export const METRICS = new Proxy({}, { get: () => () => {} }) as PipelineParts['metrics'] & { callFinished: () => void }
 
 /** Keeps only what names itself a fault of the worker. */

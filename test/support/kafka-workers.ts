@@ -39,7 +39,7 @@ export function startKafkaWorker(world: KafkaWorld, options: { maxHandleMs: numb
   return {
     events,
     handled: () => events.filter((event) => 'handled' in event).length,
-    /** Whether it has logged a message that begins so, `times` or more. */
+    /** Whether it has logged a message with this beginning at least `times` times. */
     has: (message: string, times = 1) =>
       events.filter((event) => String(event['message']).startsWith(message)).length >= times,
     signal: (signal: NodeJS.Signals) => void child.kill(signal),

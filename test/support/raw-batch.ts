@@ -1,4 +1,4 @@
-/** Record batches made byte by byte and sent as they are, for what no client would send. */
+/** Builds record batches byte by byte and sends them, for content that no client would send. */
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'

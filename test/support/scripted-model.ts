@@ -7,7 +7,7 @@ import { answer } from '../../tools/openai-stub/answer.ts'
 import { countPromptTokens } from '../../tools/openai-stub/tokens.ts'
 import { findReference, findTexts } from '../../tools/openai-stub/texts.ts'
 
-/** A call as it came. */
+/** A call that has arrived. */
 export interface Call {
   /** The name in the texts (`ref:ID`). */
   ref: string

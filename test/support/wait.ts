@@ -19,7 +19,7 @@ export async function waitUntil(
 /** So many seconds, and the time that the attempts take. */
 const PATIENCE = 60
 
-/** Repeats what fails while the broker is away: its clients' own retries end after some seconds. */
+/** Repeats an operation that fails while the broker is away: the client's own retries end after some seconds. */
 export async function patiently(operation: () => Promise<unknown>): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {

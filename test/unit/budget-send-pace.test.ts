@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { SendPace } from '../../src/budget/send-pace.ts'
 
-/** A pace whose clock the test moves; `grants` takes so many calls that were asked for now and lapse in 400 ms. */
+/** A pace whose clock the test moves; `grants` grants `count` calls that were asked for now and lapse in 400 ms. */
 function paceAt(first: number) {
   let nowMs = 0
   const pace = new SendPace(first, () => nowMs)

@@ -25,7 +25,7 @@ const request = {
   resume: 'Иван Петров, Python 5 лет',
 }
 
-/** A pipeline with the real attempts and provider; `others` calls were answered by others before each failure is told. */
+/** A pipeline with the real attempts and provider; before each failure is logged, `others` other requests are answered. */
 async function asked(baseUrl: string) {
   const { lines, log } = recordedLog()
   const causes: string[] = []

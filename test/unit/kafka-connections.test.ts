@@ -108,7 +108,7 @@ test('what an earlier connection still receives does not get into the responses 
     LIMIT_MS,
     () => 'the first request has not arrived',
   )
-  // As kafkajs does when it gives a connection up: it says that it sends no more, and still hears.
+  // What kafkajs does when it gives a connection up: it rejects new requests, and still reads responses.
   connection.rejectRequests(new Error('given up'))
   await connection.disconnect()
   expect(await first).toBe('given up')

@@ -4,7 +4,7 @@ import { Entrance } from '../../src/pipeline/entrance.ts'
 const never = new AbortController().signal
 const settled = () => new Promise(setImmediate)
 
-/** An entrance, and who has come in, in order. */
+/** An entrance, and the users that it has let in, in order. */
 function entranceOf(most: number, isFair = true) {
   const entrance = new Entrance({ most, isFair })
   const inside: string[] = []

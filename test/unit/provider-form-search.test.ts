@@ -149,7 +149,7 @@ describe('one request tries a form while others wait', () => {
     search.refused(withoutSeed, withoutBoth, false)
     await pass(10)
     expect(went).toEqual(['a'])
-    // Of a call that was sent before: nothing new.
+    // The refusal belongs to a call that was sent earlier, so it teaches nothing new.
     search.refused(firstTrial(usual, 0), withoutSeed, false)
     await pass(10)
     expect(went).toEqual(['a'])

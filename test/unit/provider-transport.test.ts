@@ -1,4 +1,4 @@
-/** Gateways that do not behave, and SOCKS5 proxies: one exchange over real sockets. */
+/** Misbehaving gateways, and SOCKS5 proxies: one exchange over real sockets. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Server, Socket } from 'node:net'

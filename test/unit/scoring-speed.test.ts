@@ -7,7 +7,7 @@ import { fold } from '../../src/scoring/fold.ts'
 import { createBreathe } from '../../src/lib/slices.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 
-/** 2 MB in UTF-8, of texts that are made to be slow. */
+/** The size of each slow text, in UTF-8: 2 MB. */
 const BYTES = 2_000_000
 const BOUND_MS = 50
 const RESUMES: [name: string, unit: string, bytes?: number][] = [

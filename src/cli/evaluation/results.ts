@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import type { Result } from './labelled-set.ts'
 import { readResults } from './labelled-set.ts'
 
-/** What all answers of one file have in common, by name; the first line. */
+/** The settings that all answers of one file share, by name: the first line of the file. */
 export type Asked = Record<string, string | number>
 
 export interface Results {

@@ -19,7 +19,7 @@ export interface ModelServer {
 
 export async function startModelServer(latencyMs: number): Promise<ModelServer> {
   const child = spawn(process.execPath, [script('model-server'), String(latencyMs)], {
-    // Its standard input ends with this process, and it with that.
+    // The child ends when its standard input ends, which happens when this process ends.
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const [port] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]

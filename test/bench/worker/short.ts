@@ -18,7 +18,7 @@ const BARE_CALLS = 3_000
 const KEPT = join(import.meta.dirname, 'kept.json')
 
 /**
- * @param keep writes the figures down as those to compare with
+ * @param keep saves the figures as those that later runs compare with
  * @returns the exit code: 1 when a figure is worse than the kept one by more than its bound
  */
 export async function benchShort(stage: Stage, keep: boolean, say: (line: string) => void): Promise<number> {
