@@ -50,7 +50,7 @@ test('variables that OpenTelemetry cannot use are told by name, never with a val
     `${cannot} {"name":"OTEL_BSP_MAX_QUEUE_SIZE"}`,
     `${cannot} {"name":"OTEL_TRACES_SAMPLER"}`,
   ])
-  expect(lines[0]).toContain('OTEL_EXPORTER_OTLP_PROTOCOL is not known')
+  expect(lines[0]).toContain('OTEL_EXPORTER_OTLP_PROTOCOL is not supported')
   expect(lines.join('\n')).not.toContain('secret')
 })
 
