@@ -44,7 +44,7 @@ async function fleetOf(count: number): Promise<Worker[]> {
   const workers = Array.from({ length: count }, () => world.start())
   const joined = (worker: Worker) => worker.lines.findLast((line) => line.includes('assigned topic'))
   // One worker has both partitions, two workers have one each. Wait for that: a later rebalance would disturb the test.
-  const settled = count === 1 ? /partitions=0,1 / : /partitions=\d /
+  const settled = count === 1 ? /partitions=0,1(?: |$)/ : /partitions=\d(?: |$)/
   await waitUntil(
     () => workers.every((worker) => settled.test(joined(worker) ?? '')),
     90_000,
