@@ -43,7 +43,7 @@ const MASTERY =
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 /** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 const HARM =
-  /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|огранич|исключа|возраж|препятств|помех|нужд|нужн|problem|limit|need|object|averse|beginner|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|ceas|defect)/
+  /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|огранич|исключа|возраж|препятств|помех|нужд|нужн|problem|limit|need|object(?:s|ed)?$|averse|beginner|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|ceas|defect)/
 
 const NOT = /^(?:не|not|never|cannot|\p{L}+n't)$/u
 const NONE = /^(?:нет|отсутству[ею]т|no|none)$/

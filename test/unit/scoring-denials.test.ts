@@ -43,6 +43,7 @@ describe('the clause of a quote denies its requirement', () => {
     ['Docker', '[Docker] (сам не работал)'],
     ['Docker', 'Docker (в проде не использовал)'],
     ['Docker', 'Docker (not used)'],
+    ['Object-oriented design', 'No object-oriented design experience'],
     ['Docker', 'Docker (нет)'],
     ['Docker', '[Docker] (нет опыта)'],
     ['Docker', 'Docker (no experience)'],
