@@ -19,15 +19,34 @@ const USAGE = [
   `       npm run bench -- budget [${Object.keys(BUDGET).join(' | ')}] [MINUTES]`,
 ]
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    short: { type: 'boolean', default: false },
-    only: { type: 'string', default: '' },
-    json: { type: 'string' },
-    keep: { type: 'boolean', default: false },
-  },
-})
+function fail(reason: string): never {
+  for (const line of [reason, ...USAGE]) console.error(line)
+  process.exit(64)
+}
+
+const parse = () =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      short: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      json: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+
+let parsed: ReturnType<typeof parse>
+try {
+  parsed = parse()
+} catch (error) {
+  fail((error as Error).message)
+}
+const { values, positionals } = parsed
+if (values.help) {
+  for (const line of USAGE) console.log(line)
+  process.exit()
+}
 process.once('exit', ownTemporary())
 const [what, name = 'cost', minutes] = positionals
 const forMinutes = minutes === undefined ? undefined : Number(minutes)
@@ -37,6 +56,5 @@ if (what === undefined) {
 } else if (what === 'budget' && ofBudget !== undefined && (forMinutes === undefined || forMinutes > 0)) {
   await ofBudget((line) => console.log(`  ${line}`), forMinutes)
 } else {
-  for (const line of USAGE) console.error(line)
-  process.exitCode = 64
+  fail(`There is no measurement "${positionals.join(' ')}"`)
 }
