@@ -7,11 +7,12 @@ export const CONTEXT_CHARS = 120
 /** How much of a quote is held against its requirement, in UTF-16 units: an honest one has some 150. */
 export const MAX_CHARS = 1_000
 
-/** @returns a pattern of whole words; for text in small letters */
-export const within = (pattern: string) => new RegExp(`(?<!\\p{L})(?:${pattern})(?!\\p{L})`, 'u')
+/** @returns a pattern of whole words; without a flag `i` for text in small letters */
+export const within = (pattern: string, flags = 'u') => new RegExp(`(?<!\\p{L})(?:${pattern})(?!\\p{L})`, flags)
 
 /** Words that negate. */
 export const NEGATION = "не|нет|отсутству[ею]т|no|not|never|none|cannot|[a-z]+n['’]t"
+const NEGATED = within(NEGATION).source
 
 /**
  * Ends a sentence. The end of a line does not where the text goes on in small letters, nor a question that is answered with no.
@@ -31,13 +32,13 @@ const CLAUSE_END = [
   SENTENCE_END,
   ',(?!\\d)(?=\\s|$|\\p{L})',
   // A parenthesis that negates keeps its first sign: what it negates may stand before it.
-  `(?=\\((?=[^()]*(?<!\\p{L})(?:${NEGATION})(?!\\p{L})[^()]*\\)))`,
-  `\\)(?<=\\([^()]*(?<!\\p{L})(?:${NEGATION})(?!\\p{L})[^()]*\\))`,
+  `(?=\\([^()]*${NEGATED}[^()]*\\))`,
+  `\\)(?<=\\([^()]*${NEGATED}[^()]*\\))`,
   // Cells and lists in one line, where no negation follows that belongs to what stands before it.
-  `(?<=^|\\s)[|·](?=\\s)(?!\\s+(?:${NEGATION})(?!\\p{L}))`,
+  `(?<=^|\\s)[|·](?=\\s)(?!\\s+${NEGATED})`,
   '/(?<=(?:нет|да|есть|no|none|yes|\\d)\\s/)(?=\\s)',
   '[–—](?=\\p{L})',
-  `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?(?:${NEGATION})(?!\\p{L}))`,
+  `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?${NEGATED})`,
   '(?=\\s)(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])',
   '\\n(?<!\\n[^\\n]{40,}\\n)',
   '\\s(?=(?:а|но|зато|but)\\s)',

@@ -149,15 +149,14 @@ const hidden = (text: string): Span[] =>
     .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
 
 /** What a window holds, in bits: to ask for all of it in one pass takes less than a RegExp for each. */
-const HAS = { opening: 1, hash: 2, quote: 4, colon: 8, rule: 16, digits: 32 }
+const HAS = { opening: 1, hash: 2, quote: 4, rule: 8, digits: 16 }
 /** Of each character what it is, and whether it is a mark that three of make a rule (RULE), or a digit of base64 (DIGIT). */
-const [RULE, DIGIT] = [64, 128]
+const [RULE, DIGIT] = [32, 64]
 const signs = new Uint8Array(65_536)
 for (const [characters, bits] of [
   ['<＜[', HAS.opening],
   ['#', HAS.hash],
   ['"\'“”«»`', HAS.quote],
-  [':=', HAS.colon],
   ['=*#~-', RULE],
   ['0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_+/-', DIGIT],
 ] as const)

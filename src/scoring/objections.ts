@@ -1,5 +1,5 @@
 /** What the words of a quote themselves say against its requirement. These rules are narrow on purpose: the rest is the model's to judge. */
-import { MAX_CHARS } from './clauses.ts'
+import { MAX_CHARS, within } from './clauses.ts'
 import { findDenial } from './denials.ts'
 import type { Span } from './spans.ts'
 import type { Subject } from './relatedness.ts'
@@ -7,26 +7,28 @@ import type { Subject } from './relatedness.ts'
 /** The clause denies it or only plans it; or both sides state years or a language level, and the quote's are lower. */
 export type Objection = 'denied' | 'planned' | 'falls_short'
 
-const YEAR = 'г\\.?|л\\.?|лет|год(?:а|у|ов)?|рок(?:и|ів|у)|жыл|years?|yrs?|jahre?n?|años?|ans|anni|lat'
+const YEAR = 'лет|год(?:а|у|ов)?|рок(?:и|ів|у)|жыл|years?|yrs?|jahre?n?|años?|ans|anni|lat'
 const MONTH = 'месяц\\p{L}*|мес|місяц\\p{L}*|months?|monate?n?|meses|mes|mois|mesi'
+/** Of years, behind a number only: elsewhere they are letters like others. */
+const ABBREVIATED = 'г\\.?|л\\.?'
 /** Those of Chinese, Japanese and Korean need no space behind them. */
 const UNSPACED = '年|年間|个月|個月|년|개월'
 const DURATION = new RegExp(
-  `(?<!\\d)(\\d{1,2}(?:[.,]\\d)?)[-\\s]?(?:х|ти|и)?\\+?\\s*(?:(?:(${MONTH})|${YEAR})(?!\\p{L})|(?:${UNSPACED}))`,
+  `(?<!\\d)(\\d{1,2}(?:[.,]\\d)?)[-\\s]?(?:х|ти|и)?\\+?\\s*(?:(?:(${MONTH})|${YEAR}|${ABBREVIATED})(?!\\p{L})|(?:${UNSPACED}))`,
   'giu',
 )
 /** A number, in digits or in words, and a unit: where one of them is no part of a duration in figures, the length is not known. */
 const NUMBER =
   '\\d|(?<!\\p{L})(?:дв[ае]|три|четыре|пять|шесть|семь|восемь|девять|десять|полтор\\p{L}|пол\\p{L}*год\\p{L}*|two|three|four|five|six|seven|eight|nine|ten|half|decades?)(?!\\p{L})'
-const LEFT = new RegExp(`${NUMBER}|(?<!\\p{L})(?:${YEAR.replace('г\\.?|л\\.?|', '')}|${MONTH})(?!\\p{L})`, 'iu')
+const LEFT = new RegExp(`${NUMBER}|${within(`${YEAR}|${MONTH}`).source}`, 'iu')
 /** With one of these a number of years is an age, a window of time or a period. */
 const OTHER_TIME =
   'последн\\p{L}*|прошл\\p{L}*|назад|кажд\\p{L}*|раз|ребен\\p{L}*|дет(?:[еия]|ьми)\\p{L}*|сын\\p{L}*|доч\\p{L}*|гаранти\\p{L}*|last|past|ago|every|each|children|kids|old|letzten|alt|últim\\p{L}*|останні\\p{L}*'
 /** With one of these it is a bound, or not the whole length. */
 const INEXACT =
   'за|более|больше|свыше|почти|около|возраст\\p{L}*|старше|мне|over|more|within|aged?|über|mehr|más|plus|понад|більше'
-const NO_LENGTH = new RegExp(`\\d\\+|[超多近]|(?<!\\p{L})(?:${OTHER_TIME}|${INEXACT})(?!\\p{L})`, 'iu')
-const NO_LENGTH_WANTED = new RegExp(`(?<!\\p{L})(?:${OTHER_TIME})(?!\\p{L})`, 'iu')
+const NO_LENGTH = new RegExp(`\\d\\+|[超多近]|${within(`${OTHER_TIME}|${INEXACT}`).source}`, 'iu')
+const NO_LENGTH_WANTED = within(OTHER_TIME, 'iu')
 /** Of "3–5 years" the lower end is asked for. */
 const RANGE = /(?<!\d)(\d{1,2}(?:[.,]\d)?)\s*(?:[-–—]|до|to|bis|a|à)\s*\d{1,2}(?:[.,]\d)?(?=[-\s])/giu
 /** A bound from above. */

@@ -46,9 +46,9 @@ const OBLIGED = any(N.OBLIGED)
 const imperative = (anywhere: string, atStart: string) =>
   `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|(?:${START}|${OBLIGED})${any(atStart)}(?! of ))`
 const DISREGARD = imperative(N.DISREGARD, N.DISREGARD_AT_START)
-const JUDGE = imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_MARK}|${N.JUDGE_OR_OUTPUT}`)
+const JUDGE = imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_LABEL}`)
 /** An order by its words alone. */
-const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED})${any(`${N.JUDGE_OR_MARK}|${N.JUDGE_OR_OUTPUT}`)}(?! of ))`
+const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED})${any(N.JUDGE_OR_LABEL)}(?! of ))`
 const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
 /** Not what is known of a field of work. */
@@ -153,8 +153,7 @@ const TRIGGERS = [
   N.REVEAL_AT_START,
   N.JUDGE,
   N.JUDGE_AT_START,
-  N.JUDGE_OR_MARK,
-  N.JUDGE_OR_OUTPUT,
+  N.JUDGE_OR_LABEL,
   N.DESERVES,
   N.MACHINE_NAMES,
   N.NOTE,
