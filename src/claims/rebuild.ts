@@ -131,19 +131,18 @@ export function createRebuild(options: RebuildOptions) {
   /** Repeats `operation` until it succeeds or the term ends, because Kafka may be away too; logs that once. */
   async function untilDone<T>(what: string, operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const settling = createSettling()
-    for (let said: string | null = null; ;) {
+    for (;;) {
       try {
         return await operation()
       } catch (error) {
         signal.throwIfAborted()
         if (error === DEPOSED) throw error
-        const level = settling.levelOf(error)
-        if (said === null || (said === 'info' && level === 'warn'))
+        const level = settling.newsOf(error)
+        if (level !== null)
           log[level](level === 'info' ? 'Kafka is not ready yet: waiting' : 'the recovery waits', {
             what,
             reason: kafkaReason(error),
           })
-        said = level
       }
       await pause(retryMs, signal)
     }

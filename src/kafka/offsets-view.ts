@@ -74,8 +74,6 @@ export function createOffsetsView(
   log: Log,
 ): OffsetsView {
   const cache = new Map<string, { atMs: number; snapshot: Promise<Snapshot | null> }>()
-  /** How the trouble was last logged; null: there is none. */
-  let told: 'info' | 'warn' | null = null
   const settling = createSettling()
 
   /** @param notBeforeMs no reading from before this time is reused, performance.now() ms */
@@ -116,15 +114,12 @@ export function createOffsetsView(
           continue
         }
         const standing = await living(place, found)
-        if (told !== null) log.info('offsets can be read again')
-        told = null
-        settling.over()
+        if (settling.over()) log.info('offsets can be read again')
         return standing
       } catch (error) {
-        const level = settling.levelOf(error)
-        if (told === null || (told === 'info' && level === 'warn'))
+        const level = settling.newsOf(error)
+        if (level !== null)
           log[level]('offsets cannot be read: waiting', { topic: place.topic, reason: kafkaReason(error) })
-        told = level
       }
       await pause(RETRY_MS, signal)
     }
