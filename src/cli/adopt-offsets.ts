@@ -12,7 +12,7 @@ import type { Command } from './define.ts'
 import { withKafka, withRedis } from './connections.ts'
 import type { Report } from './define.ts'
 import { defineCommand } from './define.ts'
-import { section, table, time } from '../lib/text.ts'
+import { counted, section, table, time } from '../lib/text.ts'
 
 interface Adoption {
   partition: number
@@ -80,7 +80,7 @@ async function countMembers(clients: KafkaClients, groups: string[]): Promise<Re
 function refuseIfLive(members: Record<string, number>): void {
   const live = Object.entries(members).filter(([, count]) => count > 0)
   if (live.length === 0) return
-  const named = live.map(([group, count]) => `${group} has ${count} ${count === 1 ? 'member' : 'members'}`)
+  const named = live.map(([group, count]) => `${group} has ${counted(count, 'member')}`)
   throw new Error(`${named.join(', ')}: stop them first (one that was killed is forgotten after its session timeout)`)
 }
 

@@ -4,7 +4,7 @@ import { NOTIFICATION_KEY } from '../contracts.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { waitForMessage } from '../kafka/follower.ts'
 import type { ReadBack } from '../kafka/outcomes-reader.ts'
-import { duration } from '../lib/text.ts'
+import { counted, duration } from '../lib/text.ts'
 import { lastReason } from './connections.ts'
 import { processingIdIn, readFields } from './copies.ts'
 import type { Report } from './define.ts'
@@ -61,7 +61,7 @@ export async function sendMany(clients: KafkaClients, config: Config, sending: S
   signal.addEventListener('abort', onStop, { once: true })
   try {
     const sent = await publish(entries.map(({ request }) => request))
-    progress(`sent ${entries.length} ${entries.length === 1 ? 'request' : 'requests'}; waiting for the results`)
+    progress(`sent ${counted(entries.length, 'request')}; waiting for the results`)
     const ended = AbortSignal.any([signal, silence.signal, answered.signal])
     const words = wordsOfMany(entries.length, () => told.length)
     void tellStanding({

@@ -7,7 +7,7 @@ import type { Config } from '../config.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { createOffsetsView } from '../kafka/offsets-view.ts'
 import { pause } from '../lib/abortable.ts'
-import { clockTime } from '../lib/text.ts'
+import { clockTime, counted } from '../lib/text.ts'
 import { silent } from '../logging/log.ts'
 import { holdsOfPartition, scopesOfPartition } from '../ops/fleet.ts'
 import type { RedisHalf } from '../ops/fleet-status.ts'
@@ -169,7 +169,7 @@ export function whyItWaits(fleet: RedisHalf, waiting: Waiting, nowMs: number): S
     return line('recovering', 'until a worker has rebuilt, from the published outcomes, what Redis lost')
   if (hold !== undefined) return line(`hold ${hold.code}`, `because calls are held (${hold.code}): ${hold.remedy}`)
   if (failing[0] !== undefined) return failingLine(failing[0])
-  const behind = before === null || before === 0n ? '' : `, behind ${before} ${before === 1n ? 'message' : 'messages'}`
+  const behind = before === null || before === 0n ? '' : `, behind ${counted(before, 'message')}`
   const block = blocksOf(budget).at(-1)
   if (block?.kind === 'shut') return line('shut', `for the budget: ${blockReason(block)}`)
   if (block !== undefined) {

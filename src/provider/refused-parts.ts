@@ -94,7 +94,6 @@ function isField(field: string, part: Part): boolean {
 }
 
 /**
-/**
  * An error about the request that has no other meaning and names a part is about that part, in any language. If it only quoted a
  * text, the next call fails in the same way, and nothing is learned.
  */
