@@ -1,10 +1,9 @@
 /** What the worker says where a certificate, a login or a right is missing: what it is, in one line, and no more than a few. */
-import { readFileSync } from 'node:fs'
 import type { AclEntry } from 'kafkajs'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Secured } from '../support/secured.ts'
-import { allow, login, PASSWORD, startSecured } from '../support/secured.ts'
+import { allow, login, PASSWORD, startSecured, worldOn } from '../support/secured.ts'
 import { waitUntil } from '../support/wait.ts'
 import { request } from '../support/world.ts'
 import { world, worldOfTheFile } from '../support/worlds.ts'
@@ -107,11 +106,7 @@ beforeAll(async () => {
   secured = await startSecured(names.map((_, index) => `user${index}`))
 }, 120_000)
 afterAll(() => secured.stop())
-worldOfTheFile(() => ({
-  kafkaBrokers: secured.kafka.insideBrokers,
-  redisUrl: `rediss://:${PASSWORD}@localhost:${secured.redis.port}`,
-  redisTls: { ca: readFileSync(secured.caFile) },
-}))
+worldOfTheFile(() => worldOn(secured))
 beforeAll(async () => {
   // Publish one outcome first: each later worker has a key prefix of its own, so it has to read the notifications back.
   await allow(world, { user: 'plain' })

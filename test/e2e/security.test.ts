@@ -1,12 +1,11 @@
 /** A worker and its operator on a Kafka and a Redis that ask for TLS, a login and a right for each thing that is done. */
-import { readFileSync } from 'node:fs'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { runCommand } from '../support/command.ts'
 import type { Mechanism, Secured } from '../support/secured.ts'
-import { allow, login, MECHANISMS, PASSWORD, startSecured } from '../support/secured.ts'
+import { allow, login, MECHANISMS, startSecured, worldOn } from '../support/secured.ts'
 import { waitUntil } from '../support/wait.ts'
 import { countById, request } from '../support/world.ts'
 import { world, worldOfEachTest } from '../support/worlds.ts'
@@ -17,11 +16,7 @@ beforeAll(async () => {
   secured = await startSecured()
 }, 120_000)
 afterAll(() => secured.stop())
-worldOfEachTest(() => ({
-  kafkaBrokers: secured.kafka.insideBrokers,
-  redisUrl: `rediss://:${PASSWORD}@localhost:${secured.redis.port}`,
-  redisTls: { ca: readFileSync(secured.caFile) },
-}))
+worldOfEachTest(() => worldOn(secured))
 beforeEach(() => world.redis.call('ACL', 'LOG', 'RESET'))
 
 /** @returns what users asked Redis for without the right to, as `context object` */

@@ -62,21 +62,30 @@ describe('batches of the Java client', () => {
   })
 })
 
+/**
+ * Sends a batch of two records between two messages, and expects these to be handled, and one message in the place of the batch.
+ * @returns why that message is beyond the bounds
+ */
+async function beyondWith(batch: Buffer): Promise<unknown[]> {
+  await world.send(['before'])
+  await produceRaw(world.brokers, world.requests, 0, batch)
+  await world.send(['after'])
+  const beyond: unknown[] = []
+  const { handled } = startConsumer(world, {
+    handle: (source) => {
+      if (source.beyond !== undefined) beyond.push(source.beyond)
+      return Promise.resolve(answer(source, [world.out], textOf(source)))
+    },
+  })
+  await until('all are committed', async () => (await world.committed())[0]?.offset === 4n)
+  expect(handled).toEqual(['before', '', 'after'])
+  return beyond
+}
+
 describe('a batch that unpacks to 190 MB', () => {
   it.each(['gzip', 'zstd'] as const)('of %s is told as beyond the bounds, and what follows is read', async (codec) => {
-    await world.send(['before'])
     const bomb = await rawBatch({ codec, records: [{ value: 'honest' }, { value: Buffer.alloc(190_000_000) }] })
-    await produceRaw(world.brokers, world.requests, 0, bomb)
-    await world.send(['after'])
-    const beyond: unknown[] = []
-    const { handled } = startConsumer(world, {
-      handle: (source) => {
-        if (source.beyond !== undefined) beyond.push(source.beyond)
-        return Promise.resolve(answer(source, [world.out], textOf(source)))
-      },
-    })
-    await until('all are committed', async () => (await world.committed())[0]?.offset === 4n)
-    expect(handled).toEqual(['before', '', 'after'])
+    const beyond = await beyondWith(bomb)
     const detail = expect.stringContaining(`offsets 1 to 2, compressed with ${codec}: it unpacks to more`)
     expect(beyond).toEqual([{ reason: 'batch_too_large', fromOffset: 1n, detail }])
   })
@@ -87,20 +96,8 @@ const spoilChecksum = (packed: Buffer) => void packed.writeUInt32LE(0xbad, packe
 
 describe('a batch that nobody can read', () => {
   it('is told as beyond the bounds, and what follows is read', async () => {
-    await world.send(['before'])
     const records = [{ value: 'one' }, { value: 'two' }]
-    const damaged = await rawBatch({ codec: 'lz4', records, tamper: spoilChecksum })
-    await produceRaw(world.brokers, world.requests, 0, damaged)
-    await world.send(['after'])
-    const beyond: unknown[] = []
-    const { handled } = startConsumer(world, {
-      handle: (source) => {
-        if (source.beyond !== undefined) beyond.push(source.beyond)
-        return Promise.resolve(answer(source, [world.out], textOf(source)))
-      },
-    })
-    await until('all are committed', async () => (await world.committed())[0]?.offset === 4n)
-    expect(handled).toEqual(['before', '', 'after'])
+    const beyond = await beyondWith(await rawBatch({ codec: 'lz4', records, tamper: spoilChecksum }))
     const detail = expect.stringContaining('offsets 1 to 2, compressed with lz4: ')
     expect(beyond).toEqual([{ reason: 'batch_unreadable', fromOffset: 1n, detail }])
   })

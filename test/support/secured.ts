@@ -1,4 +1,5 @@
 /** A broker and a Redis that require TLS, a login, and a right for each operation. */
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import kafkajs from 'kafkajs'
 import { makeCertificate } from './certificate.ts'
 import { startLocalKafka, startLocalRedis } from './services.ts'
 import type { World } from './world.ts'
+import type { OwnWorldOptions } from './worlds.ts'
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs
 
@@ -76,6 +78,13 @@ export async function startSecured(plainUsers: readonly string[] = []) {
     },
   }
 }
+
+/** @returns for a world that stands on both and may do everything */
+export const worldOn = ({ kafka, redis, caFile }: Secured): OwnWorldOptions => ({
+  kafkaBrokers: kafka.insideBrokers,
+  redisUrl: `rediss://:${PASSWORD}@localhost:${redis.port}`,
+  redisTls: { ca: readFileSync(caFile) },
+})
 
 /** The settings that reach both as this user; Redis's user has the same name. */
 export function login(

@@ -6,6 +6,7 @@ import { isNews, whyItWaits, wordsOfMany, wordsOfOne } from '../../src/cli/send-
 import type { LiveWorker } from '../../src/ops/fleet.ts'
 import type { RedisHalf } from '../../src/ops/fleet-status.ts'
 import type { Hold } from '../../src/provider/holds.ts'
+import { quietRedis } from '../support/redis-half.ts'
 
 const settings = {
   model: 'gpt',
@@ -35,20 +36,7 @@ const worker: LiveWorker = {
 }
 const axis = { axis: 'requestsPerMinute' as const, limit: 3, used: 0, usedElsewhere: 0, free: 3, nextFreeInMs: null }
 const budget = { name: 'gpt', open: true, axes: [axis], waiting: 0, heldForMs: 0, closedForMs: 0 }
-const fleet = (fields: Partial<RedisHalf>): RedisHalf => ({
-  settings,
-  differences: [],
-  budget,
-  current: [],
-  old: [],
-  adaptation: null,
-  claims: { status: 'open', epoch: 'e' },
-  workers: [worker],
-  skipped: [],
-  redisVersion: null,
-  version: '1',
-  ...fields,
-})
+const fleet = (fields: Partial<RedisHalf>): RedisHalf => quietRedis({ settings, budget, workers: [worker], ...fields })
 const hold = (code: Hold['code'], scope: string): Hold => ({
   scope,
   code,

@@ -6,6 +6,7 @@ import type { Backlog, RedisHalf } from '../../src/ops/fleet-status.ts'
 import { timeFor } from '../../src/ops/fleet-status.ts'
 import { statusLines } from '../../src/ops/status-lines.ts'
 import type { Hold } from '../../src/provider/holds.ts'
+import { quietRedis } from '../support/redis-half.ts'
 
 const settings: FleetSettings = {
   model: 'gpt',
@@ -111,20 +112,8 @@ const used = (requests: number, tokens: number) =>
     return { axis, limit: 100_000, used: count, usedElsewhere: 0, free: 100_000 - count, nextFreeInMs: null }
   })
 const budget = { name: 'gpt', open: true, axes: used(2, 5_000), waiting: 0, heldForMs: 0, closedForMs: 0 }
-const redisHalf = (fields: Partial<RedisHalf>): RedisHalf => ({
-  settings,
-  differences: [],
-  budget,
-  current: [],
-  old: [],
-  adaptation: null,
-  claims: { status: 'open', epoch: 'e' },
-  workers: [good],
-  skipped: [],
-  redisVersion: '7.0.0',
-  version: '1.2.3',
-  ...fields,
-})
+const redisHalf = (fields: Partial<RedisHalf>): RedisHalf =>
+  quietRedis({ settings, budget, workers: [good], redisVersion: '7.0.0', version: '1.2.3', ...fields })
 const config = { provider: { maxCompletionTokens: 1_000 } } as Config
 const shown = (fields: Partial<RedisHalf>, also: Partial<Backlog> = {}) => {
   const status = { redis: redisHalf(fields), backlog: { ...backlog, ...also }, reviews: [] }

@@ -5,6 +5,12 @@ import { publishedScore, verifyAnswer } from '../../src/scoring/verify.ts'
 import type { Claim } from '../support/verified.ts'
 import { answerOf, verify } from '../support/verified.ts'
 
+/** @returns which of two requirements count, when the first is proved */
+async function counted(one: string, other: string): Promise<string[]> {
+  const { findings } = await verify(answerOf([[one, 'Python 3']], { unmet: [other] }))
+  return findings.map(({ requirement }) => requirement)
+}
+
 describe('the score', () => {
   const proofs: Claim[] = [
     ['Python', 'микросервисов на Python 3'],
@@ -72,8 +78,7 @@ describe('the score', () => {
     ['Java', 'Многопоточность в Java'],
     ['Docker', 'Безопасность Docker'],
   ])('counts %s and %s apart', async (one, other) => {
-    const { findings } = await verify(answerOf([[one, 'Python 3']], { unmet: [other] }))
-    expect(findings.map(({ requirement }) => requirement)).toEqual([one, other])
+    expect(await counted(one, other)).toEqual([one, other])
   })
 
   test.each([
@@ -84,8 +89,7 @@ describe('the score', () => {
     ['Высшее образование', 'Наличие высшего образования'],
     ['Опыт работы с Git', 'Уверенное владение Git'],
   ])('counts %s and %s once', async (one, other) => {
-    const { findings } = await verify(answerOf([[one, 'Python 3']], { unmet: [other] }))
-    expect(findings.map(({ requirement }) => requirement)).toEqual([one])
+    expect(await counted(one, other)).toEqual([one])
   })
 
   test('takes a repeated requirement for proved when one of its quotes proves it', async () => {
