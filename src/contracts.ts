@@ -35,14 +35,29 @@ export interface Score {
 
 export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number]
 
-export type Decoded =
+/** A request whose address was read and whose texts were not: while it waits it takes little more memory than its message. */
+export interface Addressed {
+  kind: 'addressed'
+  address: Address
+  /** The members of the JSON by name, as views of the message's value. */
+  sources: ReadonlyMap<string, Buffer>
+}
+
+/** Nobody can be answered. `detail` is for the operator and names fields without their values. */
+export interface Unanswerable {
+  kind: 'unanswerable'
+  reason: DeadLetterReason
+  detail: string
+}
+
+export type Answerable =
   | { kind: 'request'; request: ScoringRequest }
   /** The address is readable, so the caller is told: `problem` is a Russian sentence that names the field. */
   | { kind: 'invalid'; address: Address; problem: string }
-  /** Nobody can be answered. `detail` is for the operator and names fields without their values. */
-  | { kind: 'unanswerable'; reason: DeadLetterReason; detail: string }
 
-const FIELDS = new Set([...Object.keys(addressSchema.shape), ...Object.keys(textsSchema.shape)])
+const ADDRESS_FIELDS = Object.keys(addressSchema.shape)
+const TEXT_FIELDS = Object.keys(textsSchema.shape)
+const FIELDS = new Set([...ADDRESS_FIELDS, ...TEXT_FIELDS])
 
 /**
  * Reads a message of the requests topic.
@@ -50,21 +65,31 @@ const FIELDS = new Set([...Object.keys(addressSchema.shape), ...Object.keys(text
  * @param maxBytes a longer value is not read
  * @returns the request, or what is wrong with it; never throws
  */
-export function decodeRequest(value: Buffer | null, maxBytes = Infinity): Decoded {
+export function decodeRequest(value: Buffer | null, maxBytes = Infinity): Answerable | Unanswerable {
+  const read = readAddress(value, maxBytes)
+  return read.kind === 'unanswerable' ? read : decodeTexts(read)
+}
+
+/**
+ * Checks that the message is a JSON object, and reads only whom it belongs to.
+ * @param value the message's bytes, null for a tombstone
+ * @param maxBytes a longer value is not read
+ * @returns what `decodeTexts` needs, or why nobody can be answered; never throws
+ */
+export function readAddress(value: Buffer | null, maxBytes: number): Addressed | Unanswerable {
   if (value === null) return unanswerable('not_json_object', 'the message has no value')
   if (value.length > maxBytes) {
     return unanswerable('request_too_large', `${value.length} bytes, at most ${maxBytes} (MAX_REQUEST_BYTES)`)
   }
   if (!isUtf8(value)) return unanswerable('not_utf8', 'the value is not UTF-8')
-  let members: Map<string, string> | null
+  let sources: Map<string, Buffer> | null
   try {
-    members = readMembers(withoutByteOrderMark(value), FIELDS)
+    sources = readMembers(withoutByteOrderMark(value), FIELDS)
   } catch {
     return unanswerable('not_json_object', 'the value is not JSON')
   }
-  if (members === null) return unanswerable('not_json_object', 'the value is JSON but no object')
-  const parsed = Object.fromEntries([...members].map(([name, source]) => [name, scalarOf(source)]))
-  const found = addressSchema.safeParse(parsed)
+  if (sources === null) return unanswerable('not_json_object', 'the value is JSON but no object')
+  const found = addressSchema.safeParse(scalarsOf(sources, ADDRESS_FIELDS))
   if (!found.success) {
     const fields = [...new Set(found.error.issues.map((issue) => String(issue.path[0])))]
     const reason = fields.some((field) => field !== 'callback_url') ? 'bad_id' : 'bad_callback_url'
@@ -77,16 +102,23 @@ export function decodeRequest(value: Buffer | null, maxBytes = Infinity): Decode
     resumeId: found.data.resume_id,
     requirementsId: found.data.requirements_id,
   }
-  const texts = textsSchema.safeParse(parsed)
-  if (!texts.success) {
-    const fields = [...new Set(texts.error.issues.map((issue) => `«${String(issue.path[0])}»`))]
-    const subject = fields.length === 1 ? `поле ${fields[0]} должно` : `поля ${fields.join(' и ')} должны`
-    return { kind: 'invalid', address, problem: `Запрос составлен неверно: ${subject} быть непустой строкой.` }
-  }
-  return { kind: 'request', request: { address, ...texts.data } }
+  return { kind: 'addressed', address, sources }
 }
 
-const unanswerable = (reason: DeadLetterReason, detail: string): Decoded => ({ kind: 'unanswerable', reason, detail })
+/** @returns the request, or what is wrong with its texts; never throws */
+export function decodeTexts({ address, sources }: Addressed): Answerable {
+  const texts = textsSchema.safeParse(scalarsOf(sources, TEXT_FIELDS))
+  if (texts.success) return { kind: 'request', request: { address, ...texts.data } }
+  const fields = [...new Set(texts.error.issues.map((issue) => `«${String(issue.path[0])}»`))]
+  const subject = fields.length === 1 ? `поле ${fields[0]} должно` : `поля ${fields.join(' и ')} должны`
+  return { kind: 'invalid', address, problem: `Запрос составлен неверно: ${subject} быть непустой строкой.` }
+}
+
+const unanswerable = (reason: DeadLetterReason, detail: string): Unanswerable => ({
+  kind: 'unanswerable',
+  reason,
+  detail,
+})
 
 const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 
@@ -95,6 +127,15 @@ function withoutByteOrderMark(value: Buffer): Buffer {
 }
 
 /** Only strings and numbers are decoded: any other value is wrong in these fields, and may be very large. */
+function scalarsOf(sources: ReadonlyMap<string, Buffer>, names: readonly string[]): Record<string, unknown> {
+  const scalars: Record<string, unknown> = {}
+  for (const name of names) {
+    const source = sources.get(name)
+    if (source !== undefined) scalars[name] = scalarOf(source.toString())
+  }
+  return scalars
+}
+
 function scalarOf(source: string): unknown {
   if (source.startsWith('"')) return JSON.parse(source)
   return /^[-\d]/.test(source) ? new NumberText(source) : null

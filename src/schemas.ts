@@ -54,10 +54,15 @@ const ids = {
 /** The fields that say whom an outcome belongs to: echoed unchanged into every outcome. */
 export const addressSchema = z.object({ callback_url: callbackUrl, ...ids })
 
+/** A character of ASCII or Cyrillic with a shape: nearly every text has one near its beginning. */
+const VISIBLE = /[!-~а-яё]/i
+
+const isVisible = (text: string) => VISIBLE.test(text) || stripInvisible(text).text.trim() !== ''
+
 const visibleText = (description: string) =>
   z
     .string()
-    .refine((value) => stripInvisible(value).text.trim() !== '', 'must hold visible characters')
+    .refine(isVisible, 'must hold visible characters')
     .meta({ description, minLength: 1, pattern: String.raw`\S` })
 
 export const textsSchema = z.object({

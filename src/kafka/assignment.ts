@@ -16,6 +16,7 @@ import { acquire } from './acquire.ts'
 import type { KafkaClients } from './clients.ts'
 import type { Committed } from './committed.ts'
 import { kafkaReason } from './kafka-error.ts'
+import type { OffsetRange } from './offset-metadata.ts'
 import { progressOf } from './progress.ts'
 import type { Publisher, Source } from './publisher.ts'
 import type { LastCommit, Note, Position } from './reconcile.ts'
@@ -57,7 +58,7 @@ export interface AssignmentOptions {
   startOffsets: StartOffsets
   log: Log
   /** @returns offsets that were fetched and are not done, ascending */
-  openOffsets: () => Iterable<bigint>
+  openRanges: () => OffsetRange[]
   /** The partition is ready from now on. */
   onReady: (acquired: Acquired) => void
   /** The partition is not ready any more. */
@@ -194,7 +195,7 @@ export class Assignment {
     const remembered = this.#remembered()
     if (remembered === null) return null
     const { next, ahead } = remembered.position
-    return { ...remembered, progress: progressOf(this.#options.openOffsets(), next, ahead) }
+    return { ...remembered, progress: progressOf(this.#options.openRanges(), next, ahead) }
   }
 
   #own(acquired: Acquired): void {

@@ -2,6 +2,7 @@
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { Completion, Handler, HandlerSignals, SourceMessage } from './messages.ts'
+import type { OffsetRange } from './offset-metadata.ts'
 import type { Seat } from './window.ts'
 
 /** A handler that fails because of a bug is called again: first after 1 s, in the end every 30 s. */
@@ -13,6 +14,8 @@ const RECORD_OVERHEAD_BYTES = 100
 
 export interface OpenMessage {
   message: SourceMessage
+  /** The message's offset and the next one. */
+  range: OffsetRange
   bytes: number
   /** `handed_back`: given up by its handler because the worker is stopping; stays uncommitted. */
   phase: 'queued' | 'running' | 'answered' | 'handed_back'
@@ -45,7 +48,16 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
 
   function add(message: SourceMessage): void {
     const bytes = (message.key?.length ?? 0) + (message.value?.length ?? 0) + RECORD_OVERHEAD_BYTES
-    const fresh: OpenMessage = { message, bytes, phase: 'queued', completion: null, tried: false, heldUntilMs: 0 }
+    const range = { from: message.offset, to: message.offset + 1n }
+    const fresh: OpenMessage = {
+      message,
+      range,
+      bytes,
+      phase: 'queued',
+      completion: null,
+      tried: false,
+      heldUntilMs: 0,
+    }
     open.set(message.offset, fresh)
     queue.push(fresh)
     queuedBytes += bytes
@@ -117,8 +129,12 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     start,
     remove,
     all: () => [...open.values()],
-    /** Ascending. */
-    offsets: () => open.keys(),
+    /** @returns the offsets of all open messages but these, ascending */
+    rangesWithout(excepted: ReadonlySet<OpenMessage>): OffsetRange[] {
+      const ranges: OffsetRange[] = []
+      for (const item of open.values()) if (!excepted.has(item)) ranges.push(item.range)
+      return ranges
+    },
     abandon(item: OpenMessage): void {
       remove(item)
       abandon(item)

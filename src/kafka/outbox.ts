@@ -81,8 +81,7 @@ export function createOutbox(
   function fit(items: OpenMessage[], { next, ahead }: Position): Batch | null {
     for (let count = items.length; count > 0; count >>= 1) {
       const part = items.slice(0, count)
-      const committing = new Set(part.map(({ message }) => message.offset))
-      const progress = progressOf(without(open.offsets(), committing), next, ahead)
+      const progress = progressOf(open.rangesWithout(new Set(part)), next, ahead)
       const metadata = encodeDone(progress.offset, progress.done)
       if (metadata.length <= metadataBytes) {
         metadataFull = false
@@ -188,10 +187,6 @@ export type Outbox = ReturnType<typeof createOutbox>
 
 function topicsOf(items: OpenMessage[]): string[] {
   return [...new Set(items.flatMap(({ completion }) => completion?.messages.map(({ topic }) => topic) ?? []))]
-}
-
-function* without(offsets: Iterable<bigint>, removed: Set<bigint>): Iterable<bigint> {
-  for (const offset of offsets) if (!removed.has(offset)) yield offset
 }
 
 function sizeOf({ key, value, headers }: OutgoingMessage): number {

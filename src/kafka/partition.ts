@@ -81,7 +81,7 @@ export class Partition {
       clients,
       startOffsets,
       log,
-      openOffsets: () => this.#open.offsets(),
+      openRanges: () => this.#open.rangesWithout(new Set()),
       onReady: (acquired) => this.#ready(acquired),
       onReleased: () => this.#fetching.stop(),
     })

@@ -11,18 +11,19 @@ export interface Progress {
 /**
  * Every offset below the fetch position counts as done unless its message is in `open`. This includes offsets without a message, such as
  * transaction markers and compacted offsets.
- * @param open offsets that were fetched and are not done, ascending
+ * @param open offsets that were fetched and are not done, ascending. Ranges, because a bigint is an object: to compute the offset after
+ * each of thousands of messages for every commit would leave much garbage.
  * @param position the offset after the last one that was fetched
  * @param ahead what an earlier commit says is done; the part at or above `position` still counts
  */
-export function progressOf(open: Iterable<bigint>, position: bigint, ahead: readonly OffsetRange[]): Progress {
+export function progressOf(open: Iterable<OffsetRange>, position: bigint, ahead: readonly OffsetRange[]): Progress {
   const done: OffsetRange[] = []
   let offset: bigint | null = null
   let reached = 0n
-  for (const next of open) {
-    if (offset === null) offset = next
-    else if (next > reached) done.push({ from: reached, to: next })
-    reached = next + 1n
+  for (const { from, to } of open) {
+    if (offset === null) offset = from
+    else if (from > reached) done.push({ from: reached, to: from })
+    reached = to
   }
   const rest = ahead.filter(({ to }) => to > position).map(({ from, to }) => ({ from: max(from, position), to }))
   if (offset !== null && position > reached) done.push({ from: reached, to: position })

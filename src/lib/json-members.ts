@@ -8,19 +8,21 @@
 /**
  * @param json UTF-8
  * @param names the members to read
- * @returns the source text of each member found (the last one where a name repeats); null when the JSON is not an object
+ * @returns the source of each member found (the last one where a name repeats), as a view of `json`; null when the JSON is not an
+ * object
  * @throws SyntaxError when the text is not JSON
  */
-export function readMembers(json: Buffer, names: ReadonlySet<string>): Map<string, string> | null {
+export function readMembers(json: Buffer, names: ReadonlySet<string>): Map<string, Buffer> | null {
   // A zero byte is not part of any JSON, so nothing below has to check for the end of the text.
-  const bytes = Buffer.alloc(json.length + 1)
+  const bytes = Buffer.allocUnsafe(json.length + 1)
   json.copy(bytes)
+  bytes[json.length] = 0
   let at = skipSpace(bytes, 0)
   if (bytes[at] !== OBJECT) {
     assertEnd(bytes, skipValue(bytes, at))
     return null
   }
-  const found = new Map<string, string>()
+  const found = new Map<string, Buffer>()
   at = skipSpace(bytes, at + 1)
   if (bytes[at] === OBJECT_END) {
     assertEnd(bytes, at + 1)
@@ -31,7 +33,7 @@ export function readMembers(json: Buffer, names: ReadonlySet<string>): Map<strin
     const name = nameOf(bytes, at, keyEnd, names)
     const from = skipColon(bytes, keyEnd)
     const to = skipValue(bytes, from)
-    if (name !== null) found.set(name, bytes.toString('utf8', from, to))
+    if (name !== null) found.set(name, json.subarray(from, to))
     at = skipSpace(bytes, to)
     if (bytes[at] === OBJECT_END) break
     if (bytes[at] !== COMMA) fail(at)

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream'
 import winston from 'winston'
 import type { Config } from '../config.ts'
 import { createDailyFile } from './daily-file.ts'
+import { gatherWrites } from '../lib/gather-writes.ts'
 import type { Entry } from './line.ts'
 import { createFormatter } from './line.ts'
 import type { Log, LogFields } from './log.ts'
@@ -75,7 +76,11 @@ export function createLogger(config: Config['logs'], options: LoggerOptions): Lo
   })
 
   const isFault = ({ level }: Pick<Entry, 'level'>) => level === 'error' || level === 'warn'
-  const show = (entry: Entry) => logger.log(entry)
+  function show(entry: Entry): void {
+    // A transaction finishes many requests in one turn, and a line for each is told then.
+    gatherWrites(stdout)
+    logger.log(entry)
+  }
 
   function say(level: keyof Log, message: string, fields: LogFields = {}): void {
     // Check the level first, because winston would format the line before checking it.

@@ -38,9 +38,9 @@ function finishedId({ key, value }: OutcomeRecord): bigint | null {
   if (key?.toString() !== NOTIFICATION_KEY || value === null) return null
   try {
     const outcome = readMembers(value, OUTCOME_FIELDS)
-    const response = readMembers(Buffer.from(outcome?.get('response') ?? '{}'), ID_FIELD)
-    const id = response?.get('processing_id') ?? ''
-    return outcome?.get('wait_seconds') === 'null' && /^-?\d{1,19}$/.test(id) ? BigInt(id) : null
+    const response = outcome?.get('response')
+    const id = String((response && readMembers(response, ID_FIELD)?.get('processing_id')) ?? '')
+    return String(outcome?.get('wait_seconds')) === 'null' && /^-?\d{1,19}$/.test(id) ? BigInt(id) : null
   } catch {
     // Another producer's message finishes none of this worker's ids.
     return null

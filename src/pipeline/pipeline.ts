@@ -1,7 +1,7 @@
 /**
  * The whole way of a request, from top to bottom:
  *
- *   ours? → decode → entrance → claim → cache → ask and verify (answers.ts) → store → confirm → publish → finish
+ *   ours? → address → entrance → decode → claim → cache → ask and verify (answers.ts) → store → confirm → publish → finish
  *
  * Asking is a loop (asking.ts) over attempts (attempt.ts): gate → budget and slot → call (call.ts): lease → model → settle.
  *
@@ -13,8 +13,8 @@ import type { Turns } from '../lib/turns.ts'
 import type { Budget } from '../budget/budget.ts'
 import type { Claim, Dedupe } from '../claims/dedupe.ts'
 import type { Config } from '../config.ts'
-import type { Decoded, ScoringRequest } from '../contracts.ts'
-import { decodeRequest, REQUEST_KEY } from '../contracts.ts'
+import type { Addressed, Answerable, ScoringRequest, Unanswerable } from '../contracts.ts'
+import { decodeTexts, readAddress, REQUEST_KEY } from '../contracts.ts'
 import type { Certainty, Handler, HandlerSignals, SourceMessage } from '../kafka/messages.ts'
 import { NO_TIME } from '../kafka/timestamps.ts'
 import type { Outcome } from '../outcomes/outcome.ts'
@@ -46,7 +46,6 @@ export interface PipelineParts extends AnswerParts {
   stopped: AbortSignal
 }
 
-type Answerable = Exclude<Decoded, { kind: 'unanswerable' }>
 type OwnClaim = Claim & { kind: 'mine' }
 
 /** The handler that the Kafka layer calls, for many messages at the same time. */
@@ -81,31 +80,17 @@ export class Pipeline implements Handler {
   async #answer(context: MessageContext, signals: HandlerSignals): Promise<Finished> {
     const { config, entrance, turns } = this.#parts
     const { source } = context
-    // A fetch brings many messages at once. Decoding each in its own turn keeps the event loop responsive.
+    // A fetch brings many messages at once. Reading each in its own turn keeps the event loop responsive.
     await turns.next()
     if (!isOurs(source)) return this.#completions.foreign(context)
-    const decoded = decodeMessage(source, config.maxRequestBytes)
-    if (decoded.kind === 'unanswerable') return this.#completions.letter(context, null, decoded)
-    const user = userOf(decoded)
-    if (entrance.enterAtOnce(user)) return this.#inside(context, user, decoded, signals)
-    // Not awaited here: that would keep the decoded texts in memory while the message waits.
-    return this.#whenInside(context, user, signals)
-  }
-
-  /** Waits for room, then decodes the message again. */
-  async #whenInside(context: MessageContext, user: string, signals: HandlerSignals): Promise<Finished> {
-    const { config, entrance } = this.#parts
-    await entrance.enter(user, signals.wait)
-    // `handle` has decoded the same bytes before and found them answerable.
-    const decoded = decodeMessage(context.source, config.maxRequestBytes) as Answerable
-    return this.#inside(context, user, decoded, signals)
-  }
-
-  async #inside(context: MessageContext, user: string, decoded: Answerable, signals: HandlerSignals) {
+    const read = readMessage(source, config.maxRequestBytes)
+    if (read.kind === 'unanswerable') return this.#completions.letter(context, null, read)
+    const user = read.address.userId.toString()
+    if (!entrance.enterAtOnce(user)) await entrance.enter(user, signals.wait)
     try {
-      return await this.#claimed({ ...context, address: addressOf(decoded) }, decoded, signals)
+      return await this.#claimed({ ...context, address: read.address }, decodeTexts(read), signals)
     } finally {
-      this.#parts.entrance.leave(user)
+      entrance.leave(user)
     }
   }
 
@@ -222,17 +207,14 @@ export class Pipeline implements Handler {
   }
 }
 
-const addressOf = (decoded: Answerable) => (decoded.kind === 'request' ? decoded.request.address : decoded.address)
-const userOf = (decoded: Answerable) => addressOf(decoded).userId.toString()
-
 /** A record batch that is not read may hold requests, so the message that stands in for it counts as one. */
 function isOurs({ key, beyond }: SourceMessage): boolean {
   return (beyond !== undefined && beyond.fromOffset !== null) || key?.toString() === REQUEST_KEY
 }
 
-/** Decodes a request. A message beyond the bounds of the Kafka layer is unanswerable and is not read. */
-function decodeMessage({ value, beyond }: SourceMessage, maxBytes: number): Decoded {
-  return beyond === undefined ? decodeRequest(value, maxBytes) : { kind: 'unanswerable', ...beyond }
+/** A message beyond the bounds of the Kafka layer is unanswerable and is not read. */
+function readMessage({ value, beyond }: SourceMessage, maxBytes: number): Addressed | Unanswerable {
+  return beyond === undefined ? readAddress(value, maxBytes) : { kind: 'unanswerable', ...beyond }
 }
 
 const isClaim = <T>(claim: T | null): claim is T => claim !== null

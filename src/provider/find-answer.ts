@@ -41,8 +41,8 @@ export function findAnswer<T>(text: string, rules: AnswerRules<T>): AnswerSearch
   const found: Found<T>[] = []
   let last: unknown
   let candidates = 0
-  for (const [start, end] of objectSpans(text)) {
-    last = JSON.parse(text.slice(start, end))
+  for (const { start, end, value: object } of objectsIn(text)) {
+    last = object
     for (const value of candidatesIn(last, rules.fields)) {
       candidates += 1
       if (candidates > MAX_CANDIDATES) return { ok: false, why: 'too many objects that look like answers' }
@@ -95,6 +95,23 @@ function candidatesIn(value: unknown, fields: readonly string[]): unknown[] {
  * reading from each of its braces.
  */
 const MAX_READINGS = 4
+
+/** @returns the complete outermost JSON objects of the text and their places `[start, end)`, in order */
+function objectsIn(text: string): { start: number; end: number; value: unknown }[] {
+  const whole = onlyObject(text)
+  if (whole !== undefined) return [{ start: 0, end: text.length, value: whole }]
+  return objectSpans(text).map(([start, end]) => ({ start, end, value: JSON.parse(text.slice(start, end)) }))
+}
+
+/** Most texts are nothing but an object, which JSON.parse finds out sooner than a look at each token. */
+function onlyObject(text: string): unknown {
+  if (!/^\s*\{/.test(text)) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
 
 /** @returns the places `[start, end)` of the complete outermost JSON objects in the text, in order */
 function objectSpans(text: string): [number, number][] {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import { gatherWrites } from '../lib/gather-writes.ts'
 
 /** A loaded script. Rejects as ioredis does; the caller gives its reply a type. */
 export type Script = (keys: string[], args: (string | number)[]) => Promise<unknown>
@@ -21,7 +22,7 @@ export function loadScript(redis: Redis, source: URL | URL[], numberOfKeys: numb
     if (numberOfKeys !== null && keys.length !== numberOfKeys) {
       throw new TypeError(`the script takes ${numberOfKeys} keys, not ${keys.length}`)
     }
-    gather(redis)
+    if (redis.stream !== undefined) gatherWrites(redis.stream)
     try {
       return await redis.evalsha(digest, keys.length, ...keys, ...args)
     } catch (error) {
@@ -29,17 +30,4 @@ export function loadScript(redis: Redis, source: URL | URL[], numberOfKeys: numb
       return await redis.eval(lua, keys.length, ...keys, ...args)
     }
   }
-}
-
-const gathering = new WeakSet<object>()
-
-/** Corks the socket, so that scripts that are sent right after one another go out in one write. */
-function gather({ stream }: Redis): void {
-  if (stream === undefined || gathering.has(stream)) return
-  gathering.add(stream)
-  stream.cork()
-  process.nextTick(() => {
-    gathering.delete(stream)
-    stream.uncork()
-  })
 }

@@ -29,7 +29,7 @@ describe('the members of a JSON object', () => {
       fc.property(fc.array(member), ([...members]) => {
         const text = `{${members.map(([key, space, value]) => `${space}"${key}"${space}:${space}${value}${space}`).join(',')}}`
         const whole = Object.entries(JSON.parse(text) as object)
-        const found = [...(read(text) ?? [])].map(([key, source]) => [key, JSON.parse(source)] as const)
+        const found = [...(read(text) ?? [])].map(([key, source]) => [key, JSON.parse(source.toString())] as const)
         expect(Object.fromEntries(found)).toEqual(Object.fromEntries(whole.filter(([key]) => NAMES.has(key))))
       }),
     )

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { OffsetRange } from '../../src/kafka/offset-metadata.ts'
 import { decodeDone, encodeDone } from '../../src/kafka/offset-metadata.ts'
 import { isDone, progressOf } from '../../src/kafka/progress.ts'
 import { transactionalIdOf } from '../../src/kafka/transactional-id.ts'
@@ -10,8 +11,8 @@ const logs = fc.record({
   open: fc.array(fc.boolean(), { maxLength: 300 }),
 })
 
-function offsets(first: bigint, flags: boolean[]): bigint[] {
-  return flags.flatMap((flag, index) => (flag ? [first + BigInt(index)] : []))
+function ranges(first: bigint, flags: boolean[]): OffsetRange[] {
+  return flags.flatMap((flag, index) => (flag ? [{ from: first + BigInt(index), to: first + BigInt(index) + 1n }] : []))
 }
 
 describe('progress', () => {
@@ -19,7 +20,7 @@ describe('progress', () => {
     fc.assert(
       fc.property(logs, ({ first, open }) => {
         const position = first + BigInt(open.length)
-        const progress = progressOf(offsets(first, open), position, [])
+        const progress = progressOf(ranges(first, open), position, [])
         open.forEach((isOpen, index) => expect(isDone(first + BigInt(index), progress)).toBe(!isOpen))
         expect(isDone(position, progress)).toBe(false)
       }),
@@ -30,7 +31,7 @@ describe('progress', () => {
     fc.assert(
       fc.property(logs, ({ first, open }) => {
         const position = first + BigInt(open.length)
-        expect(progressOf(offsets(first, open), position, []).offset).toBe(offsets(first, open)[0] ?? position)
+        expect(progressOf(ranges(first, open), position, []).offset).toBe(ranges(first, open)[0]?.from ?? position)
       }),
     )
   })
@@ -38,16 +39,16 @@ describe('progress', () => {
   it('keeps what an earlier commit says is done above the position', () => {
     fc.assert(
       fc.property(logs, fc.nat(300), ({ first, open }, taken) => {
-        const known = progressOf(offsets(first, open), first + BigInt(open.length), [])
+        const known = progressOf(ranges(first, open), first + BigInt(open.length), [])
         // After a restart: only a part of it is fetched again, and what is done in it is skipped.
         const position = known.offset + BigInt(taken)
-        const stillOpen = offsets(first, open).filter((each) => each < position)
+        const stillOpen = ranges(first, open).filter(({ from }) => from < position)
         const progress = progressOf(stillOpen, position, known.done)
         for (const { from, to } of known.done) {
           expect(isDone(from, progress)).toBe(true)
           expect(isDone(to - 1n, progress)).toBe(true)
         }
-        for (const each of stillOpen) expect(isDone(each, progress)).toBe(false)
+        for (const { from } of stillOpen) expect(isDone(from, progress)).toBe(false)
       }),
     )
   })
@@ -57,7 +58,7 @@ describe('offset metadata', () => {
   it('gives back what was written', () => {
     fc.assert(
       fc.property(logs, ({ first, open }) => {
-        const { offset, done } = progressOf(offsets(first, open), first + BigInt(open.length), [])
+        const { offset, done } = progressOf(ranges(first, open), first + BigInt(open.length), [])
         expect(decodeDone(offset, encodeDone(offset, done))).toEqual(done)
       }),
     )
@@ -66,7 +67,7 @@ describe('offset metadata', () => {
   it('is not believed when the offset was moved by somebody else', () => {
     fc.assert(
       fc.property(logs, fc.bigInt({ min: 1n, max: 1_000n }), ({ first, open }, moved) => {
-        const { offset, done } = progressOf(offsets(first, open), first + BigInt(open.length), [])
+        const { offset, done } = progressOf(ranges(first, open), first + BigInt(open.length), [])
         fc.pre(done.length > 0)
         expect(decodeDone(offset + moved, encodeDone(offset, done))).toBeNull()
       }),
