@@ -13,10 +13,7 @@
  * @throws SyntaxError when the text is not JSON
  */
 export function readMembers(json: Buffer, names: ReadonlySet<string>): Map<string, Buffer> | null {
-  // A zero byte is not part of any JSON, so nothing below has to check for the end of the text.
-  const bytes = Buffer.allocUnsafe(json.length + 1)
-  json.copy(bytes)
-  bytes[json.length] = 0
+  const bytes = zeroEnded(json)
   let at = skipSpace(bytes, 0)
   if (bytes[at] !== OBJECT) {
     assertEnd(bytes, skipValue(bytes, at))
@@ -41,6 +38,17 @@ export function readMembers(json: Buffer, names: ReadonlySet<string>): Map<strin
   }
   assertEnd(bytes, at + 1)
   return found
+}
+
+/** Used again by each call, since nothing of it is kept: a buffer for each message would be garbage outside of the heap. */
+const scratch = Buffer.alloc(65_536)
+
+/** A zero byte is not part of any JSON, so nothing in this file has to check for the end of the text. */
+function zeroEnded(json: Buffer): Buffer {
+  const bytes = json.length < scratch.length ? scratch : Buffer.allocUnsafe(json.length + 1)
+  json.copy(bytes)
+  bytes[json.length] = 0
+  return bytes.subarray(0, json.length + 1)
 }
 
 const code = (character: string) => character.charCodeAt(0)
