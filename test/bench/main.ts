@@ -15,7 +15,9 @@ const BUDGET: Record<string, (say: (line: string) => void, minutes?: number) => 
   held,
 }
 const USAGE = [
-  'usage: npm run bench -- [--short] [--only PATTERN] [--json FILE] [--keep]',
+  'usage: npm run bench -- [--only PATTERN] [--messages N] [--json FILE]',
+  '       npm run bench -- --short [--keep]',
+  '       npm run bench -- --waiting N',
   `       npm run bench -- budget [${Object.keys(BUDGET).join(' | ')}] [MINUTES]`,
 ]
 
@@ -31,6 +33,8 @@ const parse = () =>
       short: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
       json: { type: 'string' },
+      messages: { type: 'string' },
+      waiting: { type: 'string' },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -49,10 +53,18 @@ if (values.help) {
 }
 process.once('exit', ownTemporary())
 const [what, name = 'cost', minutes] = positionals
+/** @returns null when the option is missing */
+function countOf(option: 'messages' | 'waiting'): number | null {
+  const text = values[option]
+  if (text === undefined) return null
+  if (!/^[1-9]\d{0,6}$/.test(text)) fail(`--${option} takes a number of messages, not ${text}`)
+  return Number(text)
+}
 const forMinutes = minutes === undefined ? undefined : Number(minutes)
 const ofBudget = Object.hasOwn(BUDGET, name) ? BUDGET[name] : undefined
 if (what === undefined) {
-  process.exitCode = await bench({ ...values, json: values.json ?? null }, console.log)
+  const counts = { messages: countOf('messages'), waiting: countOf('waiting') }
+  process.exitCode = await bench({ ...values, ...counts, json: values.json ?? null }, console.log)
 } else if (what === 'budget' && ofBudget !== undefined && (forMinutes === undefined || forMinutes > 0)) {
   await ofBudget((line) => console.log(`  ${line}`), forMinutes)
 } else {

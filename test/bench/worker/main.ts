@@ -10,6 +10,7 @@ import type { Scenario } from './scenario.ts'
 import { FULL, nameOf } from './scenario.ts'
 import { benchShort } from './short.ts'
 import { ratiosOf, tableLines } from './table.ts'
+import { measureWaiting } from './waiting.ts'
 import type { Ratios } from './table.ts'
 
 export interface Result {
@@ -24,6 +25,10 @@ const IDLE_SECONDS = 10
 export interface BenchOptions {
   /** The form for CI, see short.ts. */
   short: boolean
+  /** Instead of the scenarios: what a worker takes while so many messages wait behind a spent budget. */
+  waiting: number | null
+  /** Instead of each scenario's own length of the backlog. */
+  messages: number | null
   /** Only the scenarios whose name matches this regular expression. */
   only: string
   /** Writes all figures to this file. */
@@ -33,22 +38,38 @@ export interface BenchOptions {
 }
 
 /** @returns the exit code: 1 when a figure of the short form is worse than the kept one by more than its bound */
-export async function bench({ short, only, json, keep }: BenchOptions, say: (line: string) => void): Promise<number> {
+export async function bench(options: BenchOptions, say: (line: string) => void): Promise<number> {
   compile()
   const stage = { kafka: await startLocalKafka(), redis: await startLocalRedis({ persist: false }) }
   try {
-    if (short) return await benchShort(stage, keep, say)
-    await benchAll(stage, only, json, say)
+    if (options.short) return await benchShort(stage, options.keep, say)
+    if (options.waiting === null) await benchAll(stage, options, say)
+    else await benchWaiting(stage, options.waiting, say)
     return 0
   } finally {
     await Promise.all([stage.kafka.stop(), stage.redis.stop()])
   }
 }
 
-async function benchAll(stage: Stage, only: string, json: string | null, say: (line: string) => void): Promise<void> {
+async function benchWaiting(stage: Stage, messages: number, say: (line: string) => void): Promise<void> {
+  const model = await startModelServer(0)
+  try {
+    say(`${messages} messages wait behind a spent budget`)
+    for (const line of await measureWaiting(stage, model, messages)) say(`  ${line}`)
+  } finally {
+    model.stop()
+  }
+}
+
+async function benchAll(
+  stage: Stage,
+  { only, messages, json }: BenchOptions,
+  say: (line: string) => void,
+): Promise<void> {
   const results: Result[] = []
   let idleMb: number | null = null
-  for (const scenario of FULL.filter((each) => new RegExp(only).test(nameOf(each)))) {
+  for (const listed of FULL.filter((each) => new RegExp(only).test(nameOf(each)))) {
+    const scenario = { ...listed, messages: messages ?? listed.messages }
     const model = await startModelServer(scenario.latencyMs)
     try {
       say(nameOf(scenario))

@@ -29,6 +29,7 @@ const COLUMNS: [string, (result: { worker: Measured; bare: Bare; ratios: Ratios 
   ['Redis ms', ({ worker }) => worker.redisCpuMs.toFixed(2)],
   ['Kafka ms', ({ worker }) => worker.brokerCpuMs.toFixed(2)],
   ['RSS MB', ({ worker }) => worker.rssMb.toFixed(0)],
+  ['at half', ({ worker }) => worker.rssAtHalfMb.toFixed(0)],
   ['loop p99 ms', ({ worker }) => worker.loopDelayP99Ms.toFixed(0)],
   ['publ. p50 ms', ({ worker }) => worker.publishedP50Ms.toFixed(0)],
   ['p99 ms', ({ worker }) => worker.publishedP99Ms.toFixed(0)],
