@@ -1,11 +1,13 @@
 /**
  * `npm run bench`: measures the worker beside the bare `openai` loop, and prints a table.
+ * `npm run bench -- verification`: measures the verification of an answer alone.
  * `npm run bench -- budget [NAME [MINUTES]]`: measures the shared budget.
  */
 import { parseArgs } from 'node:util'
 import { ownTemporary } from '../support/temporary.ts'
 import { budgetCost } from './budget/cost.ts'
 import { evenSpacing, fairness, held } from './budget/watch.ts'
+import { verificationCost } from './verification.ts'
 import { bench } from './worker/main.ts'
 
 const BUDGET: Record<string, (say: (line: string) => void, minutes?: number) => Promise<void>> = {
@@ -18,6 +20,7 @@ const USAGE = [
   'usage: npm run bench -- [--only PATTERN] [--messages N] [--json FILE]',
   '       npm run bench -- --short [--keep]',
   '       npm run bench -- --waiting N',
+  '       npm run bench -- verification',
   `       npm run bench -- budget [${Object.keys(BUDGET).join(' | ')}] [MINUTES]`,
 ]
 
@@ -65,6 +68,8 @@ const ofBudget = Object.hasOwn(BUDGET, name) ? BUDGET[name] : undefined
 if (what === undefined) {
   const counts = { messages: countOf('messages'), waiting: countOf('waiting') }
   process.exitCode = await bench({ ...values, ...counts, json: values.json ?? null }, console.log)
+} else if (what === 'verification') {
+  await verificationCost(console.log)
 } else if (what === 'budget' && ofBudget !== undefined && (forMinutes === undefined || forMinutes > 0)) {
   await ofBudget((line) => console.log(`  ${line}`), forMinutes)
 } else {
