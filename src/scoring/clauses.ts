@@ -1,6 +1,6 @@
 /** The sentence and the clauses that a quote stands in. */
 import { PARAGRAPH, readable } from './letters.ts'
-import type { Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
 
 /** How far around the quote its clause may reach, in UTF-16 units. */
 export const CONTEXT_CHARS = 120

@@ -5,7 +5,7 @@
  */
 import { clausesOf, CONTEXT_CHARS, MAX_CHARS, NEGATION, passageOf, within } from './clauses.ts'
 import type { Subject } from './relatedness.ts'
-import type { Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
 
 const words = (text: string) => text.split(' ')
 

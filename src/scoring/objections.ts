@@ -1,7 +1,7 @@
 /** What the words of a quote themselves say against its requirement. These rules are narrow on purpose: the rest is the model's to judge. */
 import { MAX_CHARS, within } from './clauses.ts'
 import { findDenial } from './denials.ts'
-import type { Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
 import type { Subject } from './relatedness.ts'
 
 /** The clause denies it or only plans it; or both sides state years or a language level, and the quote's are lower. */

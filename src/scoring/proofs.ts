@@ -1,9 +1,9 @@
 /** Holds the model's claims against the texts: which requirements are proved, and why the others are not. */
 import type { Evidence, ModelAnswer } from './answer.ts'
-import type { Span } from './spans.ts'
-import { findAttacks } from './attacks.ts'
-import type { Folded } from './fold.ts'
-import { foldInSlices } from './fold.ts'
+import type { Span } from '../lib/span.ts'
+import { findAttacks } from '../attacks/attacks.ts'
+import type { Folded } from '../lib/fold.ts'
+import { foldInSlices } from '../lib/fold.ts'
 import type { Searchable } from './letters.ts'
 import { lettersOf, showInSlices } from './letters.ts'
 import type { Asked, Objection } from './objections.ts'

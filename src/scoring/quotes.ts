@@ -8,7 +8,7 @@
  * part of it, unless a negation goes with it; and a ligature of the quote may be missing in the text, as fonts in PDF files lose
  * them. Time is linear in text and quote.
  */
-import type { Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
 import type { Letters, Searchable } from './letters.ts'
 import { isLeftOf, readQuote, withoutBrackets, withoutLigatures } from './letters.ts'
 import type { Breathe } from '../lib/slices.ts'

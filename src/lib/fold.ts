@@ -3,7 +3,7 @@
  * (NFKD without marks, which equates whatever NFKC equates but for some ligatures, ё and е too), case, look-alike letters of
  * Cyrillic, Greek and Latin, and every run of white space, quotes, dashes and other punctuation as one space.
  */
-import type { Breathe } from '../lib/slices.ts'
+import type { Breathe } from './slices.ts'
 
 /** Places in a text, rising. Those of a short text are an array, which takes less to make; see `placesOf`. */
 export type Places = Int32Array | number[]
@@ -40,7 +40,7 @@ const WORD_CHARACTER = /[\p{L}\p{N}+#%]/u
 const NOT_SEEN =
   /[\p{M}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\ufff9-\ufffb]|(?!\s|\x85)\p{Cc}/u
 
-/** Where it has not been stripped, it divides words of Arabic script; see lib/sanitize.ts. */
+/** Where it has not been stripped, it divides words of Arabic script; see sanitize.ts. */
 const ZERO_WIDTH_NON_JOINER = 0x200c
 
 /** @returns a code point's folded form: '' for what is not seen, a space for what separates words */

@@ -4,13 +4,14 @@
  * sentence proves nothing, and the result is not cached. An attack that is missed still gains only what the other words of
  * the resume prove.
  */
-import type { Folded } from './fold.ts'
-import { foldWords } from './fold.ts'
+import type { Folded } from '../lib/fold.ts'
+import { foldWords } from '../lib/fold.ts'
+import type { Hit } from './markup.ts'
 import { findMarkup } from './markup.ts'
 import { addressKind, CLAUSE, COLON, findTriggers } from './phrases.ts'
 import type { Stripped } from '../lib/sanitize.ts'
 import type { Breathe } from '../lib/slices.ts'
-import type { Hit, Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
 
 export interface Suspicion {
   /** Names of what was found, without repeats. */
@@ -155,7 +156,9 @@ function merge(spans: Span[]): Span[] {
 
 /**
  * Looks through a text in slices.
- * @param source a sanitised text, `shown` what its reader sees of it, see letters.ts, and `folded` the folded form of that
+ * @param source a sanitised text
+ * @param shown what its reader sees of it: no tags, letters in the place of entities, all else in its place
+ * @param folded the folded form of `shown`
  */
 export async function findAttacks(source: string, shown: string, folded: Folded, breathe: Breathe): Promise<Suspicion> {
   const hits = [

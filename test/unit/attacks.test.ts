@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { stripInvisible } from '../../src/lib/sanitize.ts'
-import { findAttacks, strippedFlags } from '../../src/scoring/attacks.ts'
-import { fold } from '../../src/scoring/fold.ts'
+import { findAttacks, strippedFlags } from '../../src/attacks/attacks.ts'
+import { fold } from '../../src/lib/fold.ts'
 import { buildPrompt } from '../../src/scoring/prompt.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 

@@ -5,7 +5,7 @@
  * those of notions.ts.
  */
 import { remember } from '../lib/remember.ts'
-import { foldWords } from './fold.ts'
+import { foldWords } from '../lib/fold.ts'
 import * as N from './notions.ts'
 
 /** Stands for what divides the clauses of a prepared sentence. Folding keeps it. */

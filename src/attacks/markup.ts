@@ -1,6 +1,11 @@
 /** What looks like a part of the conversation with the model, or hides from a reader: found by its form, in any language. */
 import type { Breathe } from '../lib/slices.ts'
-import type { Hit, Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
+
+/** What was found, and where. */
+export interface Hit extends Span {
+  kind: string
+}
 
 /** Searched at one go, and how far a match may reach beyond. */
 const WINDOW = 32_768
