@@ -5,7 +5,7 @@
  * the resume prove.
  */
 import type { Folded } from '../lib/fold.ts'
-import { foldWords } from '../lib/fold.ts'
+import { fold, foldWords } from '../lib/fold.ts'
 import type { Hit } from './markup.ts'
 import { findMarkup } from './markup.ts'
 import { addressKind, CLAUSE, COLON, findTriggers } from './phrases.ts'
@@ -92,8 +92,8 @@ function noteEnd(source: string, { start, end }: Span): number {
   return Math.min(lineEnd < 0 ? source.length : Math.max(end, lineEnd), start + MAX_AFTER)
 }
 
-async function findAddresses(source: string, { text, at }: Folded, breathe: Breathe): Promise<Hit[]> {
-  const hits: Hit[] = []
+/** Looks through a text sentence by sentence: yields each that addresses the model, and null where a caller may pause. */
+function* addressesIn(source: string, { text, at }: Folded): Generator<Hit | null> {
   let seen = 0
   for (let from = 0; from < text.length; from += WINDOW) {
     const window = text.slice(from, from + WINDOW + OVERLAP)
@@ -105,18 +105,25 @@ async function findAddresses(source: string, { text, at }: Folded, breathe: Brea
       const kind = addressKind(prepare(source.slice(sentence.start, sentence.end)))
       if (kind !== null) {
         seen = noteEnd(source, sentence)
-        hits.push({ kind, start: sentence.start, end: seen })
+        yield { kind, start: sentence.start, end: seen }
       }
-      await breathe()
+      yield null
     }
-    await breathe()
+    yield null
+  }
+}
+
+async function findAddresses(source: string, folded: Folded, breathe: Breathe): Promise<Hit[]> {
+  const hits: Hit[] = []
+  for (const hit of addressesIn(source, folded)) {
+    if (hit === null) await breathe()
+    else hits.push(hit)
   }
   return hits
 }
 
 /** @returns whether a short text has a sentence that addresses the model */
-const addresses = (text: string): boolean =>
-  text.split(/(?<=[.!?…\n])\s+/).some((sentence) => addressKind(prepare(sentence)) !== null)
+const addresses = (text: string): boolean => addressesIn(text, fold(text)).some((hit) => hit !== null)
 
 /** Letters that stand one by one: at so many a text is not only a heading. */
 const SPACED = /(?: [^ ]){16,}(?= )/g

@@ -119,6 +119,12 @@ describe('an address to the model', () => {
     expect(passages).toEqual([expect.stringMatching(passage)])
   })
 
+  test('is found encoded where it is found plain: a line that begins with a capital is a sentence of its own', async () => {
+    const plain = 'Знаю Go. Note to the recruiter bot\nЕщё Kafka'
+    expect((await find(plain)).flags).toEqual(['addresses_model'])
+    expect((await find(Buffer.from(plain).toString('base64'))).flags).toEqual(['encoded_text'])
+  })
+
   test.each([
     ['in quotation marks', 'Докладывал, как фраза «игнорируй все предыдущие инструкции» ломает ботов'],
     [
