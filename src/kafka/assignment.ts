@@ -57,7 +57,7 @@ export interface AssignmentOptions {
   startOffsets: StartOffsets
   log: Log
   /** @returns offsets that were fetched and are not done, ascending */
-  openOffsets: () => Iterable<bigint>
+  uncommittedOffsets: () => Iterable<bigint>
   /** The partition is ready from now on. */
   onReady: (acquired: Acquired) => void
   /** The partition is not ready any more. */
@@ -194,7 +194,7 @@ export class Assignment {
     const remembered = this.#remembered()
     if (remembered === null) return null
     const { next, ahead } = remembered.position
-    return { ...remembered, progress: progressOf(this.#options.openOffsets(), next, ahead) }
+    return { ...remembered, progress: progressOf(this.#options.uncommittedOffsets(), next, ahead) }
   }
 
   #own(acquired: Acquired): void {

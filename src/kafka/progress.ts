@@ -9,17 +9,17 @@ export interface Progress {
 }
 
 /**
- * Every offset below the fetch position counts as done unless its message is in `open`. This includes offsets without a message, such as
- * transaction markers and compacted offsets.
- * @param open offsets that were fetched and are not done, ascending
+ * Every offset below the fetch position counts as done unless it is in `uncommitted`. This includes offsets without a message, such
+ * as transaction markers and compacted offsets.
+ * @param uncommitted offsets that were fetched and are not committed, ascending
  * @param position the offset after the last one that was fetched
  * @param ahead what an earlier commit says is done; the part at or above `position` still counts
  */
-export function progressOf(open: Iterable<bigint>, position: bigint, ahead: readonly OffsetRange[]): Progress {
+export function progressOf(uncommitted: Iterable<bigint>, position: bigint, ahead: readonly OffsetRange[]): Progress {
   const done: OffsetRange[] = []
   let offset: bigint | null = null
   let reached = 0n
-  for (const next of open) {
+  for (const next of uncommitted) {
     if (offset === null) offset = next
     else if (next > reached) done.push({ from: reached, to: next })
     reached = next + 1n

@@ -1,4 +1,4 @@
-/** The messages of one partition that were taken from the log and are not done: waiting, in a handler, or answered. */
+/** The messages of one partition that were fetched and are not committed yet: waiting, in a handler, or answered. */
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { Completion, Handler, HandlerSignals, SourceMessage } from './messages.ts'
@@ -11,7 +11,7 @@ const FAULT_RETRY_MAX_MS = 30_000
 /** About what Kafka adds to a message's key, value and headers, bytes. */
 const RECORD_OVERHEAD_BYTES = 100
 
-export interface OpenMessage {
+export interface UncommittedMessage {
   message: SourceMessage
   bytes: number
   /** `handed_back`: given up by its handler because the worker is stopping; stays uncommitted. */
@@ -23,7 +23,7 @@ export interface OpenMessage {
   heldUntilMs: number
 }
 
-export interface OpenMessagesOptions {
+export interface UncommittedOptions {
   handler: Handler
   signals: HandlerSignals
   seat: Seat
@@ -35,18 +35,25 @@ export interface OpenMessagesOptions {
 /**
  * Messages are inserted in the order of their offsets, so the map iterates in that order. Long, because everything in it shares the
  * map and the queue.
- * @returns the register of one partition's open messages
+ * @returns the register of one partition's uncommitted messages
  */
-export function createOpenMessages({ handler, signals, seat, log, onSettled }: OpenMessagesOptions) {
-  const open = new Map<bigint, OpenMessage>()
-  const queue: OpenMessage[] = []
+export function createUncommitted({ handler, signals, seat, log, onSettled }: UncommittedOptions) {
+  const messages = new Map<bigint, UncommittedMessage>()
+  const queue: UncommittedMessage[] = []
   let queuedBytes = 0
   let running = 0
 
   function add(message: SourceMessage): void {
     const bytes = (message.key?.length ?? 0) + (message.value?.length ?? 0) + RECORD_OVERHEAD_BYTES
-    const fresh: OpenMessage = { message, bytes, phase: 'queued', completion: null, tried: false, heldUntilMs: 0 }
-    open.set(message.offset, fresh)
+    const fresh: UncommittedMessage = {
+      message,
+      bytes,
+      phase: 'queued',
+      completion: null,
+      tried: false,
+      heldUntilMs: 0,
+    }
+    messages.set(message.offset, fresh)
     queue.push(fresh)
     queuedBytes += bytes
   }
@@ -61,7 +68,7 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     }
   }
 
-  async function run(item: OpenMessage): Promise<void> {
+  async function run(item: UncommittedMessage): Promise<void> {
     running++
     try {
       const completion = await answer(item.message)
@@ -70,7 +77,7 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     } finally {
       running--
     }
-    if (open.get(item.message.offset) !== item) abandon(item)
+    if (messages.get(item.message.offset) !== item) abandon(item)
     onSettled()
   }
 
@@ -94,17 +101,17 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
   }
 
   /** Drops the answer: another worker publishes the message, or has published it. */
-  function abandon({ completion }: OpenMessage): void {
+  function abandon({ completion }: UncommittedMessage): void {
     if (completion !== null) handler.abandoned?.(completion)
   }
 
-  function remove(item: OpenMessage): void {
-    if (!open.delete(item.message.offset)) return
+  function remove(item: UncommittedMessage): void {
+    if (!messages.delete(item.message.offset)) return
     if (item.phase === 'queued') dequeue(item)
     else seat.leave(item.bytes)
   }
 
-  function dequeue(item: OpenMessage): void {
+  function dequeue(item: UncommittedMessage): void {
     queue.splice(queue.indexOf(item), 1)
     queuedBytes -= item.bytes
   }
@@ -116,15 +123,15 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     add,
     start,
     remove,
-    all: () => [...open.values()],
+    all: () => [...messages.values()],
     /** Ascending. */
-    offsets: () => open.keys(),
-    abandon(item: OpenMessage): void {
+    offsets: () => messages.keys(),
+    abandon(item: UncommittedMessage): void {
       remove(item)
       abandon(item)
     },
     clear(): void {
-      for (const item of open.values()) {
+      for (const item of messages.values()) {
         remove(item)
         abandon(item)
       }
@@ -133,10 +140,10 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     counts: () => ({
       ...inQueue(),
       running,
-      answered: [...open.values()].filter(({ phase }) => phase === 'answered').length,
-      handedBack: [...open.values()].filter(({ phase }) => phase === 'handed_back').length,
+      answered: [...messages.values()].filter(({ phase }) => phase === 'answered').length,
+      handedBack: [...messages.values()].filter(({ phase }) => phase === 'handed_back').length,
     }),
   }
 }
 
-export type OpenMessages = ReturnType<typeof createOpenMessages>
+export type Uncommitted = ReturnType<typeof createUncommitted>
