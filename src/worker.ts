@@ -123,17 +123,17 @@ function startBackground(
     readOutcomes,
     firstEver: async () => !(await offsets.groupHasCommitted()) && (await offsets.isEmpty(notifications)),
     budget: {
-      open: async (signal) => void (await budget.open(signal)),
+      initialise: async (signal) => void (await budget.initialise(signal)),
       closeFor: (ms, signal) => budget.closeFor(ms, signal),
       rebuild: (spendings, signal) => budget.rebuild(spendings, signal),
     },
   })
-  // A budget that does not open is new (its name was not used before on this Redis), or was lost before this worker started.
-  const openBudget = async () => {
+  // A budget that cannot be initialised has a new name on this Redis, or was lost before this worker started.
+  const initialiseBudget = async () => {
     await state.isTrusted(ended)
-    if (!(await budget.open(ended))) await rebuildIfAlone()
+    if (!(await budget.initialise(ended))) await rebuildIfAlone()
   }
-  for (const loop of [recovery.run(ended), dedupe.run(ended), openBudget()])
+  for (const loop of [recovery.run(ended), dedupe.run(ended), initialiseBudget()])
     loop.catch(saidUnless(ended, log, 'background work has ended'))
 }
 

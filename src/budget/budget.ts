@@ -119,11 +119,12 @@ export function createBudget(options: BudgetOptions) {
 
   const unsubscribe = options.subscribe(`${prefix}wake`, (message) => {
     admission.wake(message)
+    // Sent by initialise.lua: somebody created or rebuilt the budget.
     if (message !== 'opened') return
     const { signal } = closing
     retryWhileAway('the budget', () => scripts.version(), signal)
       .then((version) => learn(version, signal))
-      .catch((error: Error) => log.debug('could not check the reopened budget', { reason: error.message }))
+      .catch((error: Error) => log.debug('could not check the budget that was put into use', { reason: error.message }))
   })
 
   async function hold(ms: number, why: 'hold' | 'closed', signal: AbortSignal): Promise<void> {
@@ -214,17 +215,17 @@ export function createBudget(options: BudgetOptions) {
     },
 
     /**
-     * Opens a budget that nobody has used before, and leaves an open one alone. Call it when Redis is trusted.
+     * Creates a budget that nobody has used before, and leaves one that is in use alone. Call it when Redis is trusted.
      * @returns false when Redis is not trusted or the budget's own data is lost: the budget then stays closed until it is rebuilt
      */
-    async open(signal: AbortSignal): Promise<boolean> {
-      const version = await retryWhileAway('the budget', () => scripts.open(`new-${randomUUID()}`, 'new'), signal)
+    async initialise(signal: AbortSignal): Promise<boolean> {
+      const version = await retryWhileAway('the budget', () => scripts.initialise(`new-${randomUUID()}`, 'new'), signal)
       await learn(version, signal)
       return version !== null
     },
 
     /**
-     * Adds the spendings that the budget lost and opens it; does nothing to an open budget. Until a minute after the loss was found the
+     * Adds the spendings that the budget lost and puts it into use again; does nothing to one that is in use. Until a minute after the loss was found the
      * budget grants nothing. Live workers add what they spent on outcomes that are not published yet. Several workers may rebuild at
      * once.
      * @param published the spendings that outcomes of the last day account for; those after what the budget still knows are enough

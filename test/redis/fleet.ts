@@ -93,7 +93,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
         ...timings.dedupe,
       },
     })
-    const budget = { opened: 0, closedForMs: [] as number[], spendings: [] as Spending[][] }
+    const budget = { created: 0, closedForMs: [] as number[], spendings: [] as Spending[][] }
     const reads: number[] = []
     const recovery = createRecovery({
       redis,
@@ -108,7 +108,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
         for (const record of notifications.filter(({ timestampMs }) => timestampMs >= sinceMs)) await onOutcome(record)
       },
       budget: {
-        open: () => Promise.resolve(void budget.opened++),
+        initialise: () => Promise.resolve(void budget.created++),
         closeFor: (ms) => Promise.resolve(void budget.closedForMs.push(ms)),
         rebuild: (spendings) => Promise.resolve(void budget.spendings.push(spendings)),
       },

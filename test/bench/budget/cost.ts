@@ -47,7 +47,7 @@ async function measure(redis: Redis, held: number): Promise<Cost> {
   const limits = { requestsPerMinute, tokensPerMinute, requestsPerDay: 20_000_000, tokensPerDay: 60_000_000_000 }
   const open = { redis, prefix: 'budget:bench:', sentinel: 'state', limits, windows: BUDGET_WINDOWS }
   const roomy = budgetScripts({ ...open, pace: paceOf(limits, null) })
-  const version = await roomy.open('bench', 'new')
+  const version = await roomy.initialise('bench', 'new')
   if (version === null) throw new Error('the budget did not open')
   await fill(redis, roomy, held)
 
