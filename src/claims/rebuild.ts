@@ -68,7 +68,8 @@ export function createRebuild(options: RebuildOptions) {
 
   return async (term: Term): Promise<void> => {
     const { fromMs, nowMs, step, signal } = term
-    const persist = <T>(what: string, operation: () => Promise<T>) => untilDone(what, operation, signal)
+    const persist = <T>(what: string, operation: () => Promise<T>) =>
+      untilDone(what, operation, { log, retryMs, signal })
     if (fromMs === 0 && term.mayBeNew && (await persist('whether this is a new system', () => firstEver(signal)))) {
       await persist('creating the budget', () => budget.initialise(signal))
       await step([], [], true)
@@ -127,24 +128,28 @@ export function createRebuild(options: RebuildOptions) {
     await step(marks, lives, false)
     return { count: read, spendings: sums.list() }
   }
+}
 
-  /** Repeats `operation` until it succeeds or the term ends, because Kafka may be away too; logs that once. */
-  async function untilDone<T>(what: string, operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const settling = createSettling()
-    for (;;) {
-      try {
-        return await operation()
-      } catch (error) {
-        signal.throwIfAborted()
-        if (error === DEPOSED) throw error
-        const level = settling.newsOf(error)
-        if (level !== null)
-          log[level](level === 'info' ? 'Kafka is not ready yet: waiting' : 'the recovery waits', {
-            what,
-            reason: kafkaReason(error),
-          })
-      }
-      await pause(retryMs, signal)
+/** Repeats `operation` until it succeeds or the term ends, because Kafka may be away too; logs that once. */
+async function untilDone<T>(
+  what: string,
+  operation: () => Promise<T>,
+  { log, retryMs, signal }: Pick<RebuildOptions, 'log' | 'retryMs'> & { signal: AbortSignal },
+): Promise<T> {
+  const settling = createSettling()
+  for (;;) {
+    try {
+      return await operation()
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error === DEPOSED) throw error
+      const level = settling.newsOf(error)
+      if (level !== null)
+        log[level](level === 'info' ? 'Kafka is not ready yet: waiting' : 'the recovery waits', {
+          what,
+          reason: kafkaReason(error),
+        })
     }
+    await pause(retryMs, signal)
   }
 }

@@ -216,9 +216,8 @@ export class Partition {
 
   #ready({ base, next, ahead, forget }: Acquired): void {
     if (forget) this.#uncommitted.clear()
-    const covered = this.#uncommitted
-      .all()
-      .filter(({ message: { offset } }) => offset < base || inRanges(offset, ahead))
+    const isCovered = (offset: bigint) => offset < base || inRanges(offset, ahead)
+    const covered = this.#uncommitted.all().filter(({ message }) => isCovered(message.offset))
     for (const item of covered) {
       if (item.tried) this.#uncommitted.remove(item)
       else this.#uncommitted.abandon(item)

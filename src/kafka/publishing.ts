@@ -71,7 +71,7 @@ export function createPublishing(options: PublishingOptions): () => void {
     // After a failure the next answer or the worker's tick tries again.
     return bounded(gone, withinMs, async (signal) => {
       try {
-        await ask(items, signal)
+        await confirmWith(handler, items, signal)
         return true
       } catch (error) {
         const reason = (error as Error).message
@@ -87,22 +87,15 @@ export function createPublishing(options: PublishingOptions): () => void {
       if (ownership()?.publisher !== publisher) throw new Error('another worker may own the partition by now')
       askedMs = performance.now()
       const asked = items.map(({ completion }) => completion)
-      await bounded(gone, withinMs, (signal) => ask(items, signal))
+      await bounded(gone, withinMs, (signal) => confirmWith(handler, items, signal))
       const changed = items.some(({ completion }, index) => completion !== asked[index])
       if (changed) throw new Error('an id has passed to another message since its confirmation')
     }
   }
 
-  /** Replaces the completions of items whose id another message owns now; these stay replaced. */
-  async function ask(items: UncommittedMessage[], signal: AbortSignal): Promise<void> {
-    const completions = items.map(({ completion }) => completion).filter((each) => each !== null)
-    const confirmed = new Map((await handler.confirm(completions, signal)).map((each) => [each.source.offset, each]))
-    for (const item of items) item.completion = confirmed.get(item.message.offset) ?? item.completion
-  }
-
   async function transact(before: Ownership, batch: Batch, confirmedMs: number): Promise<boolean> {
     const { items, progress, metadata } = batch
-    const completions = items.map(({ completion }) => completion).filter((each) => each !== null)
+    const completions = completionsOf(items)
     const [startMs, atMs] = [performance.now(), Date.now()]
     const messages = completions.flatMap((each) => each.messages)
     const how = {
@@ -133,3 +126,13 @@ export function createPublishing(options: PublishingOptions): () => void {
       run().catch((error: Error) => log.error('a fault of the worker in publishing', { reason: error.stack }))
   }
 }
+
+/** Replaces the completions of items whose id another message owns now; these stay replaced. */
+async function confirmWith(handler: Handler, items: UncommittedMessage[], signal: AbortSignal): Promise<void> {
+  const completions = completionsOf(items)
+  const confirmed = new Map((await handler.confirm(completions, signal)).map((each) => [each.source.offset, each]))
+  for (const item of items) item.completion = confirmed.get(item.message.offset) ?? item.completion
+}
+
+const completionsOf = (items: UncommittedMessage[]): Completion[] =>
+  items.map(({ completion }) => completion).filter((each) => each !== null)

@@ -71,7 +71,7 @@ export function createUncommitted({ handler, signals, seat, log, onSettled }: Un
   async function run(item: UncommittedMessage): Promise<void> {
     running++
     try {
-      const completion = await answer(item.message)
+      const completion = await answer(item.message, { handler, signals, log })
       item.completion = completion
       item.phase = completion === null ? 'handed_back' : 'answered'
     } finally {
@@ -79,25 +79,6 @@ export function createUncommitted({ handler, signals, seat, log, onSettled }: Un
     }
     if (messages.get(item.message.offset) !== item) abandon(item)
     onSettled()
-  }
-
-  /** @returns null when the message is handed back */
-  async function answer(message: SourceMessage): Promise<Completion | null> {
-    for (let delayMs = FAULT_RETRY_MIN_MS; ; delayMs = Math.min(delayMs * 2, FAULT_RETRY_MAX_MS)) {
-      try {
-        return await handler.handle(message, signals)
-      } catch (error) {
-        if (signals.wait.aborted || signals.call.aborted) return null
-        const { topic, partition, offset } = message
-        const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
-        log.error('a fault of the worker: the message is tried again', { topic, partition, offset, reason })
-      }
-      try {
-        await pause(delayMs, signals.wait)
-      } catch {
-        return null
-      }
-    }
   }
 
   /** Drops the answer: another worker publishes the message, or has published it. */
@@ -143,6 +124,28 @@ export function createUncommitted({ handler, signals, seat, log, onSettled }: Un
       answered: [...messages.values()].filter(({ phase }) => phase === 'answered').length,
       handedBack: [...messages.values()].filter(({ phase }) => phase === 'handed_back').length,
     }),
+  }
+}
+
+/** Calls the handler until it ends without a fault. @returns null when the message is handed back */
+async function answer(
+  message: SourceMessage,
+  { handler, signals, log }: Pick<UncommittedOptions, 'handler' | 'signals' | 'log'>,
+): Promise<Completion | null> {
+  for (let delayMs = FAULT_RETRY_MIN_MS; ; delayMs = Math.min(delayMs * 2, FAULT_RETRY_MAX_MS)) {
+    try {
+      return await handler.handle(message, signals)
+    } catch (error) {
+      if (signals.wait.aborted || signals.call.aborted) return null
+      const { topic, partition, offset } = message
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      log.error('a fault of the worker: the message is tried again', { topic, partition, offset, reason })
+    }
+    try {
+      await pause(delayMs, signals.wait)
+    } catch {
+      return null
+    }
   }
 }
 
