@@ -27,16 +27,16 @@ import type { Estimate, TokenEstimator } from '../provider/tokens.ts'
 import type { ReviewReason, Verified } from './verify.ts'
 import { verifyAnswer } from './verify.ts'
 
-/** A request made ready to be asked. */
+/** A request that is ready to be asked. */
 export interface Prepared {
   id: bigint
   texts: Texts
   messages: Question['messages']
   schema: Question['schema']
   estimate: Estimate
-  /** Of what was stripped from the texts. */
+  /** What the characters that were stripped from the texts revealed. */
   flags: string[]
-  /** Of the result cache; null when nothing is kept. */
+  /** The key in the result cache; null when nothing is cached. */
   key: string | null
 }
 
@@ -64,7 +64,7 @@ export type Scoring = ReturnType<typeof createScoring>
 type Spent = Pick<Journey, 'attempts' | 'billedTokens' | 'promptTokens' | 'completionTokens'>
 const NOTHING_SPENT: Spent = { attempts: 0, billedTokens: 0, promptTokens: 0, completionTokens: 0 }
 
-/** An estimate so far above the model's window is no error of the estimate. */
+/** An estimate this many times the model's window cannot be explained by the error of the estimate. */
 const SURELY_TOO_LONG = 1.2
 
 /** Long, because the steps of a scoring share its parts and settings. */
@@ -151,8 +151,8 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
   }
 
   /**
-   * Makes an outcome of a verified answer, and keeps it for the same texts when it is beyond suspicion.
-   * @param isSecond the first answer was doubtful, and this one was asked for because of that
+   * Makes an outcome of a verified answer, and caches it for the same texts if nothing needs review.
+   * @param isSecond the first answer was doubtful, so the model was asked again
    */
   async function conclude(
     prepared: Prepared,

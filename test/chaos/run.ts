@@ -1,4 +1,4 @@
-/** Several hundred requests and several workers under random disturbances from a seed; then the audit. */
+/** Runs several hundred requests through several workers under random disturbances from a seed, and audits the result. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Message } from 'kafkajs'
 import { startStub } from '../../tools/openai-stub/server.ts'

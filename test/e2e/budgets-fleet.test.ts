@@ -1,4 +1,4 @@
-/** Workers that share a budget, judged by the provider: what arrived in any rolling minute or day, and what was left unused. */
+/** Workers that share a budget, checked by what reached the provider in any rolling minute or day, and by what they left unused. */
 import { describe, expect, test } from 'vitest'
 import type { Arrival } from '../../tools/openai-stub/arrivals.ts'
 import { lostGrants, range, startFleet } from '../support/fleet.ts'

@@ -1,4 +1,6 @@
-/** What a worker does while there is no budget: holds, refuses with the truth, heeds the provider, shuts when data is lost. */
+/**
+ * What a worker does without budget: it holds requests, refuses with a true wait, obeys the provider's limits, and stops when data is lost.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { FAILURES } from '../../src/errors.ts'

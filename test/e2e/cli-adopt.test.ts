@@ -1,4 +1,4 @@
-/** `adopt-offsets`: the cutover from the service before, whose group, marks and notifications are on the same Kafka and Redis. */
+/** `adopt-offsets`: taking over from an earlier service whose group, marks and notifications are on the same Kafka and Redis. */
 import type { Consumer } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
 import { beforeAll, expect, inject, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** /livez, /readyz and /metrics of real workers, read from outside while what they depend on is taken away and given back. */
+/** /livez, /readyz and /metrics of real workers, while the services that they need are taken away and come back. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePorts } from '../../tools/services/guarded.ts'

@@ -1,6 +1,7 @@
 /**
- * Three brokers under load: each is killed once, and one is restarted in good order. The coordinator moves, a partition is without a
- * leader, and partitions are added meanwhile. One test, because each start of a broker takes seconds: the last one killed stays dead.
+ * Three brokers under load. Each is killed once and one is restarted cleanly, so the coordinator moves and a partition is without a leader;
+ * partitions are added meanwhile. All of it is one test, because each start of a broker takes seconds: the one that is killed last stays
+ * dead.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'

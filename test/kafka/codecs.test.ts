@@ -1,4 +1,7 @@
-/** Batches of Kafka's own client in every codec; batches that unpack to too much, that nobody can read, or only this worker cannot. */
+/**
+ * Batches of Kafka's own client in every codec; and batches that unpack to too much, that nobody can read, or that only this worker cannot
+ * read.
+ */
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { readBack } from '../../src/kafka/outcomes-reader.ts'
 import { sendWithJava } from '../support/java-producer.ts'

@@ -1,4 +1,4 @@
-/** What a fleet makes good after a flush. */
+/** How a fleet rebuilds its data after a flush. */
 import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../support/wait.ts'
 import type { FleetWorker } from './fleet.ts'

@@ -1,4 +1,4 @@
-/** What has to hold in every life; watches what arrives at the model, in Redis and in Kafka, and writes down what does not. */
+/** What must hold in every life. It watches what arrives at the model, in Redis and in Kafka, and records every violation. */
 import type { FencedUse, MemoryKafka, Published } from './kafka.ts'
 import type { Workload } from './workload.ts'
 
@@ -109,7 +109,7 @@ export class Invariants {
     }
   }
 
-  /** Everything is about to be sent again. */
+  /** Called before all requests are sent a second time. */
   sentAgain(kafka: MemoryKafka): void {
     for (const id of this.#workload.ids) {
       if (kafka.outcomesOf(id).at(-1)?.waitSeconds === null) this.#settled.add(id)

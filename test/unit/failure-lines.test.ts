@@ -1,4 +1,4 @@
-/** What the log says of a call that failed: the cause, for whoever has to mend it, and nothing personal. */
+/** What the log says about a failed call: the cause, for whoever has to fix it, and nothing personal. */
 import { afterEach, expect, test } from 'vitest'
 import { createAsk } from '../../src/pipeline/attempt.ts'
 import type { PipelineParts } from '../../src/pipeline/pipeline.ts'

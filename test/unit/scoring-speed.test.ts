@@ -231,7 +231,7 @@ test.each(GROWING)('four times as much takes some four times as long: %s', async
     return cpuMs() - since
   }
   const [some, more] = [make(n), make(4 * n)]
-  // Sums of some rounds: the clock of a thread may tick in milliseconds.
+  // Several rounds are added up, because a thread's CPU clock may tick in whole milliseconds.
   let [sumOfSome, sumOfMore] = [0, 0]
   for (let round = 0; round < ROUNDS; round += 1) {
     sumOfSome += await time(some)

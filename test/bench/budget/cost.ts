@@ -1,4 +1,4 @@
-/** What a reservation and a settlement cost Redis, by how much the windows hold. On a Redis of its own. */
+/** Measures what a reservation and a settlement cost Redis, by how much the windows hold. It starts a Redis of its own. */
 import { Redis } from 'ioredis'
 import { budgetScripts } from '../../../src/budget/scripts.ts'
 import type { Spending } from '../../../src/budget/scripts.ts'
