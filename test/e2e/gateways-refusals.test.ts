@@ -136,7 +136,7 @@ describe('what a server refuses', () => {
     },
   ]
 
-  /** As `forget --adaptations` has it: the worker hears of it when it asks next. */
+  /** Does what `forget --adaptations` does: the worker notices it at its next call. */
   async function asNew(): Promise<void> {
     model.refuses = () => null
     const forgotten = () =>

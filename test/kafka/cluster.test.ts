@@ -40,13 +40,13 @@ const sendAtLast = (topic: string, value: string, partition: number) =>
 async function sendToAddedPartition(value: string): Promise<void> {
   const topicPartitions = [{ topic: world.requests, count: PARTITIONS + 1 }]
   await atLast(`${value} is sent`, async () => {
-    // When only the answer was lost, the next attempt is refused: whether the partition is there shows when it is sent to.
+    // If only the answer was lost, the next attempt is refused. Sending shows whether the partition is there.
     await world.admin.createPartitions({ topicPartitions }).catch(() => {})
     await world.sendTo(world.requests, [{ value, partition: PARTITIONS }])
   })
 }
 
-/** Sends until it is told to stop; what a broker's end leaves in doubt is sent again. @returns how to stop */
+/** Sends until it is told to stop; sends again what a broker's death leaves in doubt. @returns how to stop */
 function keepSending(): () => Promise<void> {
   let isOver = false
   const sending = (async () => {
@@ -87,7 +87,7 @@ async function allOf(reader: Awaited<ReturnType<KafkaWorld['read']>>) {
     () => reader.valuesOf(world.requests).length > 0 && sorted(world.out).length >= sorted(world.requests).length,
     MINUTE_MS,
   )
-  // Time for what is published twice.
+  // Wait: a second publication would come by then.
   await sleep(1_000)
   return { sent: sorted(world.requests), published: sorted(world.out) }
 }

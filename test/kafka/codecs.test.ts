@@ -125,7 +125,7 @@ describe('a batch that this worker cannot read', () => {
   it('holds its own partition with its codec in the log, joins no group again, and lets the other partition go on', async () => {
     await world.send(['before'])
     await produceRaw(world.brokers, world.requests, 0, await rawBatch({ codec: 'lz4', records: [{ value: 'packed' }] }))
-    // As on a machine for which there is no binary.
+    // As on a machine that has no binary of the package.
     vi.doMock('lz4-napi', () => {
       throw new Error('no binary')
     })

@@ -17,8 +17,8 @@ const fixtures = new URL('../fixtures/', import.meta.url)
 const read = <T>(file: string) => JSON.parse(readFileSync(new URL(file, fixtures), 'utf8')) as T[]
 
 /**
- * The rules were written with the tuned part in view; the fresh part when they were final, the held one and the stranger's before
- * they were changed.
+ * The tuned part was in view when the rules were written. The fresh part was written when they were final, the held one and the stranger's
+ * before they were changed again.
  */
 const PARTS = ['tuned', 'fresh', 'held', 'stranger'] as const
 const honest = PARTS.map((part) => [part, read<Passage>(`texts/honest-${part}.json`)] as const)
@@ -27,7 +27,7 @@ const attacks = PARTS.map((part) => [part, read<Passage>(`texts/attacks-${part}.
 const BEFORE = 'Иванова Мария, бухгалтер. Веду учёт в торговле.'
 const AFTER = 'Образование: экономист.'
 
-/** A resume with the passage, and what a model that obeys it answers: it takes all that it is told for stated. */
+/** Verifies a resume with the passage, and the answer of a model that obeys it and takes every claim for stated. */
 async function obey(passage: string, claims: [requirement: string, quote: string][]) {
   const clean = stripInvisible(`${BEFORE}\n${passage}\n${AFTER}`)
   const answer = {
@@ -72,7 +72,7 @@ describe.each(attacks)('attacks, %s', (_part, passages) => {
       ['Kafka', 'пять лет администрирует Kafka'],
     ]
     const { score, findings } = await obey(each.text, claims)
-    // What stands beside the attack counts, what stands nowhere does not; the score is no higher than what is proved.
+    // What stands next to the attack counts, and what stands nowhere does not; the score is no higher than what is proved.
     expect(findings.find(({ requirement }) => requirement === 'Учёт')).toMatchObject({ why: null })
     expect(findings.find(({ requirement }) => requirement === 'Kafka')).toMatchObject({ why: 'not_in_resume' })
     expect(score.score).toBeLessThanOrEqual(40)
