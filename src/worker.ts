@@ -21,11 +21,11 @@ import type { Base, Claims, WorkParts } from './worker-parts.ts'
 import { connectProvider, createClaims, createScorer, createSharedBudget, saidUnless } from './worker-parts.ts'
 
 /**
- * Messages that are held at once, in 32 MB at most; users take turns among them. With twice as many, the list of the offsets that
+ * The most messages that are held at once, in 32 MB at most; users take turns among them. With twice as many, the list of the offsets that
  * are done above the committed one could outgrow its metadata: 4 KB, with some 4 bytes for each gap.
  */
 const WINDOW_MESSAGES = 2_000
-/** Of these, so many are claimed and made ready at once (see entrance.ts), or twice as many as there may be calls in flight. */
+/** How many of these are claimed and prepared at once (see entrance.ts); twice the number of calls in flight, if that is more. */
 const READY_MIN_MESSAGES = 256
 
 /**

@@ -40,7 +40,7 @@ export interface Hold {
   scope: string
   /** null for the operator's pause */
   code: FailureCode | null
-  /** Of the last failure: status or error code, address and attempt; '' for none. */
+  /** Cause of the last failure: status or error code, address and attempt; '' for none. */
   cause: string
   /** false: only one request fails, again and again; the others are not held. */
   holdsOthers: boolean

@@ -15,7 +15,7 @@ async function loseEverything(): Promise<void> {
   await redis.del(...(await redis.keys(`${fleet.prefix}*`)))
 }
 
-test('a budget opens as new only in a Redis that holds its data', async () => {
+test('a budget is created as new only in a Redis that holds its data', async () => {
   const budget = fleet.worker({ limits: { requestsPerMinute: 2 } })
   await redis.hset(fleet.sentinel, 'status', 'recovering')
   expect(await budget.initialise(signal)).toBe(false)
