@@ -16,6 +16,7 @@ elseif how == 'rebuild' then
 elseif how == 'rebuilt' and state then
   clock(state)
   state.gen, state.lost, state.seq = ARGV[9], 0, state.seq + 1
+-- The sentinel is the state of guard.lua, which calls trusted data `open`.
 elseif how == 'new' and not state and redis.call('HGET', KEYS[2], 'status') == 'open' then
   state = create(ARGV[9])
 else

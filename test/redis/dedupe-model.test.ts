@@ -59,6 +59,7 @@ const ended = (owner: ClaimOwner, result: NonNullable<Run['result']>): Ended => 
 const confirms = ({ phase }: Run) => phase === 'stored' || phase === 'refused'
 const isConfirmed = ({ state, run }: Sent) => state === 'committed' || run?.phase === 'confirmed'
 
+/** Long, because everything in it shares the log and what was published. */
 function createWorld(fleet: Fleet) {
   const log: Sent[] = []
   const outcomes: NonNullable<Run['result']>[] = []

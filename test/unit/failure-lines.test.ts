@@ -25,7 +25,10 @@ const request = {
   resume: 'Иван Петров, Python 5 лет',
 }
 
-/** A pipeline with the real attempts and provider; before each failure is logged, `others` other requests are answered. */
+/**
+ * Asks one question by a pipeline with the real attempts and provider; before each failure is logged, one more request of others is
+ * answered. Long, because it lists the pipeline's parts.
+ */
 async function asked(baseUrl: string) {
   const { lines, log } = recordedLog()
   const causes: string[] = []
