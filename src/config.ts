@@ -138,7 +138,7 @@ function shape(env: z.infer<typeof schema>) {
       sasl: shapeSasl(env),
     },
     redis: {
-      /** Not used with Sentinels, as `port`. */
+      /** Neither `host` nor `port` is used with Sentinels. */
       host: env.REDIS_HOST,
       port: env.REDIS_PORT,
       username: env.REDIS_USERNAME ?? null,
@@ -186,7 +186,7 @@ function shape(env: z.infer<typeof schema>) {
   }
 }
 
-/** Of TLS; null: the system's authorities, or no certificate of our own. */
+/** Files for TLS. null: the system's authorities, or no certificate of our own. */
 export interface TlsFiles {
   caFile: string | null
   /** Both or neither. */
@@ -231,7 +231,7 @@ function shapeSentinel(env: z.infer<typeof schema>) {
   if (env.REDIS_SENTINELS === undefined) return null
   return {
     servers: env.REDIS_SENTINELS.map(hostAndPort),
-    /** Of the master, as the Sentinels know it. */
+    /** The master's name, as the Sentinels know it. */
     name: env.REDIS_SENTINEL_NAME ?? '',
     username: env.REDIS_SENTINEL_USERNAME ?? null,
     password: env.REDIS_SENTINEL_PASSWORD ?? null,

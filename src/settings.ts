@@ -179,7 +179,7 @@ export const settings = {
   BUDGET_USER_SHARE: part.optional(),
   MAX_CALLS_IN_FLIGHT: integer(32, 1, 10_000),
   VERDICT_MIN_SCORE: integer(50, 0, 100),
-  // Of a message's value; a longer one is dead-lettered.
+  // The longest value of a message, in bytes; a longer one is dead-lettered.
   MAX_REQUEST_BYTES: integer(1_048_576, 1_024, 16_777_216),
   PROCESSED_TTL_SECONDS: integer(3 * DAY_SECONDS, 1),
   RESULT_CACHE_TTL_SECONDS: integer(3 * DAY_SECONDS, 0),

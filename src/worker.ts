@@ -21,11 +21,11 @@ import type { Base, Claims, WorkParts } from './worker-parts.ts'
 import { connectProvider, createClaims, createScorer, createSharedBudget, saidUnless } from './worker-parts.ts'
 
 /**
- * Messages that are held at once, in 32 MB at most; users take turns among them. With twice as many, the list of the offsets that
+ * The most messages that are held at once, in 32 MB at most; users take turns among them. With twice as many, the list of the offsets that
  * are done above the committed one could outgrow its metadata: 4 KB, with some 4 bytes for each gap.
  */
 const WINDOW_MESSAGES = 2_000
-/** Of these, so many are claimed and made ready at once (see entrance.ts), or twice as many as there may be calls in flight. */
+/** How many of these are claimed and prepared at once (see entrance.ts); twice the number of calls in flight, if that is more. */
 const READY_MIN_MESSAGES = 256
 
 /**
@@ -123,17 +123,17 @@ function startBackground(
     readOutcomes,
     firstEver: async () => !(await offsets.groupHasCommitted()) && (await offsets.isEmpty(notifications)),
     budget: {
-      open: async (signal) => void (await budget.open(signal)),
+      initialise: async (signal) => void (await budget.initialise(signal)),
       closeFor: (ms, signal) => budget.closeFor(ms, signal),
       rebuild: (spendings, signal) => budget.rebuild(spendings, signal),
     },
   })
-  // A budget that does not open is new (its name was not used before on this Redis), or was lost before this worker started.
-  const openBudget = async () => {
+  // A budget that cannot be initialised has a new name on this Redis, or was lost before this worker started.
+  const initialiseBudget = async () => {
     await state.isTrusted(ended)
-    if (!(await budget.open(ended))) await rebuildIfAlone()
+    if (!(await budget.initialise(ended))) await rebuildIfAlone()
   }
-  for (const loop of [recovery.run(ended), dedupe.run(ended), openBudget()])
+  for (const loop of [recovery.run(ended), dedupe.run(ended), initialiseBudget()])
     loop.catch(saidUnless(ended, log, 'background work has ended'))
 }
 

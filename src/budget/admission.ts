@@ -135,7 +135,7 @@ export function createAdmission(options: AdmissionOptions) {
     // Gather the requests and slots that come in one turn of the event loop, or soon after it under load, for one call.
     await untilGathered(lingerMs, lastCount > 1)
     if (line.length() === 0) return
-    const asked = fitting(line.next(Math.min(AT_ONCE, slots.sendable)))
+    const asked = fitting(line.next(Math.min(AT_ONCE, slots.sendable)), slots)
     wantsSlot = asked.length === 0
     if (wantsSlot) return await alarm.sleep(FOR_A_SLOT_MS, signal)
     lastCount = asked.length
@@ -159,13 +159,6 @@ export function createAdmission(options: AdmissionOptions) {
       place = nextId()
       if (head !== null && line.remove(head)) head.resolve({ kind: 'refused', waitMs: reply.waitMs })
     } else await sleep(reply)
-  }
-
-  /** @returns as many of the first requests as there are slots for */
-  function fitting(next: readonly Waiting[]): readonly Waiting[] {
-    let { free } = slots
-    const end = next.findIndex(({ alone }) => (free -= slots.needs(alone)) < 0)
-    return end === -1 ? next : next.slice(0, end)
   }
 
   /** Sleeps until the place's turn may have come. */
@@ -242,4 +235,11 @@ export function createAdmission(options: AdmissionOptions) {
     /** @returns ms until the next request is admitted, as things stand; null when none waits for the budget */
     nextTurnInMs: () => (turnAtMs === null ? null : Math.max(0, turnAtMs - performance.now())),
   }
+}
+
+/** @returns as many of the first requests as there are slots for */
+function fitting(next: readonly Waiting[], slots: CallSlots): readonly Waiting[] {
+  let { free } = slots
+  const end = next.findIndex(({ alone }) => (free -= slots.needs(alone)) < 0)
+  return end === -1 ? next : next.slice(0, end)
 }

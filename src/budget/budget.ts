@@ -29,7 +29,7 @@ import type { Published } from './rebuild.ts'
 import { budgetScripts } from './scripts.ts'
 import { SendPace } from './send-pace.ts'
 import { readStatus } from './status.ts'
-import type { Share, UserShare } from './user-share.ts'
+import type { Share } from './user-share.ts'
 import { createUserShare } from './user-share.ts'
 
 /** `share`: what the call takes of its user's share of the day; null: users' shares are not bounded. */
@@ -106,8 +106,8 @@ export function createBudget(options: BudgetOptions) {
   })
   const { isFair = true, userShare = null } = options
   const dayMs = windows.dayMs + windows.marginMs
-  const shares =
-    userShare === null ? null : createUserShare({ redis, retryWhileAway, prefix, limits, part: userShare, dayMs })
+  const ofUsers = { redis, retryWhileAway, prefix, limits, dayMs, log, signal: closing.signal }
+  const shares = userShare === null ? null : createUserShare({ ...ofUsers, part: userShare })
   // Settlements are not gathered for longer: `narrow`, which must follow them, waits for them.
   const settleTogether = groupCommit(
     async (grants: readonly { id: string; atMs: number; billed: number | null }[]) => {
@@ -119,40 +119,16 @@ export function createBudget(options: BudgetOptions) {
 
   const unsubscribe = options.subscribe(`${prefix}wake`, (message) => {
     admission.wake(message)
+    // Sent by initialise.lua: somebody created or rebuilt the budget.
     if (message !== 'opened') return
     const { signal } = closing
     retryWhileAway('the budget', () => scripts.version(), signal)
       .then((version) => learn(version, signal))
-      .catch((error: Error) => log.debug('could not check the reopened budget', { reason: error.message }))
+      .catch((error: Error) => log.debug('could not check the budget that was put into use', { reason: error.message }))
   })
 
   async function hold(ms: number, why: 'hold' | 'closed', signal: AbortSignal): Promise<void> {
     await retryWhileAway('the hold', () => scripts.hold(ms, why), signal)
-  }
-
-  /** Takes the user's share before waiting for a turn, so that no request waits for a turn that it may not use. */
-  async function withinShare(
-    all: UserShare,
-    user: string,
-    tokens: number,
-    wait: () => ReturnType<typeof admission.wait>,
-    signal: AbortSignal,
-  ): Promise<Reservation> {
-    const taken = await all.take(user, tokens, signal)
-    if (taken.kind === 'refused') return taken
-    const { share } = taken
-    let admitted: Awaited<ReturnType<typeof admission.wait>> | null = null
-    try {
-      admitted = await wait()
-      return admitted.kind === 'granted' ? { ...admitted, share } : admitted
-    } finally {
-      if (admitted?.kind !== 'granted')
-        all
-          .giveBack(share, closing.signal)
-          .catch((error: Error) =>
-            log.debug('could not return the share of a user: it stays taken', { reason: error.message }),
-          )
-    }
   }
 
   const tellsLess = (grant: Grant, said: ReturnType<typeof remainingOf>) =>
@@ -172,7 +148,7 @@ export function createBudget(options: BudgetOptions) {
       if (isTooLong(demand.tokens, limits)) return { kind: 'too_long' }
       const tokens = Math.ceil(demand.tokens)
       const wait = () => admission.wait({ ...demand, tokens, user: isFair ? demand.user : '' }, signal)
-      if (shares !== null && demand.user !== '') return await withinShare(shares, demand.user, tokens, wait, signal)
+      if (shares !== null && demand.user !== '') return await shares.within(demand.user, tokens, wait, signal)
       const admitted = await wait()
       return admitted.kind === 'granted' ? { ...admitted, share: null } : admitted
     },
@@ -214,19 +190,19 @@ export function createBudget(options: BudgetOptions) {
     },
 
     /**
-     * Opens a budget that nobody has used before, and leaves an open one alone. Call it when Redis is trusted.
+     * Creates a budget that nobody has used before, and leaves one that is in use alone. Call it when Redis is trusted.
      * @returns false when Redis is not trusted or the budget's own data is lost: the budget then stays closed until it is rebuilt
      */
-    async open(signal: AbortSignal): Promise<boolean> {
-      const version = await retryWhileAway('the budget', () => scripts.open(`new-${randomUUID()}`, 'new'), signal)
+    async initialise(signal: AbortSignal): Promise<boolean> {
+      const version = await retryWhileAway('the budget', () => scripts.initialise(`new-${randomUUID()}`, 'new'), signal)
       await learn(version, signal)
       return version !== null
     },
 
     /**
-     * Adds the spendings that the budget lost and opens it; does nothing to an open budget. Until a minute after the loss was found the
-     * budget grants nothing. Live workers add what they spent on outcomes that are not published yet. Several workers may rebuild at
-     * once.
+     * Adds the spendings that the budget lost and puts it into use again; does nothing to one that is in use. Until a minute after the
+     * loss was found the budget grants nothing. Live workers add what they spent on outcomes that are not published yet. Several
+     * workers may rebuild at once.
      * @param published the spendings that outcomes of the last day account for; those after what the budget still knows are enough
      */
     async rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ import type { Spending, Version } from './scripts.ts'
 export interface KnowledgeOptions {
   journal: Pick<ReturnType<typeof createJournal>, 'spendings'>
   log: Log
-  /** Adds spendings to the budget that is open now. */
+  /** Adds spendings to the budget that is in use now. */
   add: (spendings: Spending[], signal: AbortSignal) => Promise<void>
   /** Closes the budget until it is rebuilt. */
   close: (signal: AbortSignal) => Promise<void>
@@ -19,7 +19,7 @@ export function createKnowledge({ journal, log, add, close, onLost }: KnowledgeO
 
   /**
    * Compares a reply's data with what was seen before. When it is other data, adds this worker's own spendings to it.
-   * @param version of the data that the reply came from; null: the budget is lost, or was never opened
+   * @param version of the data that the reply came from; null: the budget is lost, or was never created
    */
   async function learn(version: Version | null, signal: AbortSignal): Promise<void> {
     if (version === null) return sayLost()
@@ -32,7 +32,7 @@ export function createKnowledge({ journal, log, add, close, onLost }: KnowledgeO
     known = { generation: version.generation, seq: version.seq }
     if (before === null) return
     if (version.generation.startsWith('new')) {
-      // Another worker opened the budget as new before a worker that had seen its data noticed the loss.
+      // Another worker created the budget as new before a worker that had seen its data noticed the loss.
       await close(signal)
       return sayLost()
     }
@@ -42,7 +42,7 @@ export function createKnowledge({ journal, log, add, close, onLost }: KnowledgeO
   }
 
   function sayLost(): void {
-    // A budget that was never opened is not lost: the start of this worker opens it.
+    // A budget that was never created is not lost: the start of this worker creates it.
     if (isLost || known === null) return
     isLost = true
     log.error('the budget has lost data: nothing is granted until it is rebuilt')

@@ -9,7 +9,7 @@ const BUCKET_MS = 60_000
 const AT_ONCE = 100
 
 export interface RebuildOptions {
-  scripts: Pick<ReturnType<typeof budgetScripts>, 'restore' | 'open' | 'beginRebuild'>
+  scripts: Pick<ReturnType<typeof budgetScripts>, 'restore' | 'initialise' | 'beginRebuild'>
   retryWhileAway: RetryWhileAway
 }
 
@@ -25,11 +25,11 @@ export function createRebuild({ scripts, retryWhileAway }: RebuildOptions) {
     }
   }
 
-  /** Adds the spendings that a lost budget lacks, and opens it. It grants nothing for a minute from when the loss was found. */
+  /** Adds the spendings that a lost budget lacks, and puts it into use again. It grants nothing for a minute from when the loss was found. */
   async function rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<Version | null> {
     const loss = await retryWhileAway('the budget', () => scripts.beginRebuild(), signal)
     if (loss !== null) await add(inBuckets(published, loss.cutMs, `rebuilt:${loss.seq}`), signal, true)
-    return await retryWhileAway('the budget', () => scripts.open(`rebuilt-${randomUUID()}`, 'rebuilt'), signal)
+    return await retryWhileAway('the budget', () => scripts.initialise(`rebuilt-${randomUUID()}`, 'rebuilt'), signal)
   }
 
   return { add, rebuild }

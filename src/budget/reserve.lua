@@ -18,7 +18,7 @@ if state and state.gen == ARGV[12] and state.seq < tonumber(ARGV[13]) then
   lose(state)
   return { 'lost' }
 elseif not state then
-  -- When the caller does not know the budget either, nobody may have opened it yet: then it is not lost.
+  -- When the caller does not know the budget either, nobody may have created it yet: then it is not lost.
   if ARGV[12] ~= '' then
     lose(load(true))
   end
@@ -34,9 +34,9 @@ for i = 14, #ARGV, 2 do
   requests[#requests + 1] = { id = ARGV[i], tokens = tonumber(ARGV[i + 1]) }
   ids[#ids + 1] = ARGV[i]
 end
-local open = redis.call('HMGET', openKey(now), unpack(ids))
-local before = openKey(now - OPEN_BLOCK_MS)
-local openBefore = redis.call('EXISTS', before) == 1 and redis.call('HMGET', before, unpack(ids)) or {}
+local unsettled = redis.call('HMGET', unsettledKey(now), unpack(ids))
+local before = unsettledKey(now - UNSETTLED_BLOCK_MS)
+local unsettledBefore = redis.call('EXISTS', before) == 1 and redis.call('HMGET', before, unpack(ids)) or {}
 
 local line, mine = pruneLine(state.line, ids[1], now)
 
@@ -80,7 +80,7 @@ local function reply()
     for _, w in ipairs(WINDOWS) do
       addAll(w, { { w.newest, spent[1], spent[2] } })
     end
-    local command = { 'HSET', openKey(now) }
+    local command = { 'HSET', unsettledKey(now) }
     for _, request in ipairs(granted) do
       if not request.again then
         command[#command + 1] = request.id
@@ -88,7 +88,7 @@ local function reply()
       end
     end
     redis.call(unpack(command))
-    redis.call('PEXPIRE', openKey(now), 2 * OPEN_BLOCK_MS)
+    redis.call('PEXPIRE', unsettledKey(now), 2 * UNSETTLED_BLOCK_MS)
   end
   state.line = line
   save(state)
@@ -103,7 +103,7 @@ local function reply()
 end
 
 for i, request in ipairs(requests) do
-  local again = open[i] or openBefore[i]
+  local again = unsettled[i] or unsettledBefore[i]
   if again then
     request.again, request.at = true, tonumber(string.match(again, ':(%d+)$'))
     request.used = { WINDOWS[1].used[1], WINDOWS[1].used[2], WINDOWS[2].used[1], WINDOWS[2].used[2] }

@@ -1,7 +1,7 @@
 -- Adds earlier spendings: those that published outcomes account for to a budget that is being rebuilt, or those that a live worker
 -- still knows to a budget that was rebuilt. A spending that is sent again adds nothing: its id stays among the reservations.
 --
--- ARGV 9  '1': the budget is being rebuilt; '': it is open
+-- ARGV 9  '1': the budget is being rebuilt; '': it is in use
 -- then four for each: id, ms when it was spent, requests, tokens
 -- Returns { 'lost' } when the budget is in another state than ARGV 9 says, else { 'ok' }
 
@@ -14,9 +14,9 @@ local spendings = {}
 for i = 10, #ARGV, 4 do
   -- A worker's clock may be ahead of Redis's.
   local ms, requests, tokens = min(now, tonumber(ARGV[i + 1])), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
-  local key = openKey(ms)
+  local key = unsettledKey(ms)
   if redis.call('HSETNX', key, ARGV[i], string.format('%.0f:%.0f', tokens, ms)) == 1 then
-    redis.call('PEXPIRE', key, 2 * OPEN_BLOCK_MS)
+    redis.call('PEXPIRE', key, 2 * UNSETTLED_BLOCK_MS)
     spendings[#spendings + 1] = { ms, requests, tokens }
   end
 end

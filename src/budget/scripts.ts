@@ -89,7 +89,7 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
     leave: script('leave'),
     told: script('told'),
     restore: script('restore'),
-    open: script('open'),
+    initialise: script('initialise'),
     status: script('status'),
   }
 
@@ -151,20 +151,20 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
   /** The version of the data that is there now; null when there is none. */
   const version = async () => versionOf(await scripts.told('', '', 0))
 
-  /** @param rebuilding true: the budget is closed and being rebuilt; false: it was rebuilt and is open */
+  /** @param rebuilding true: the budget is closed and being rebuilt; false: it was rebuilt and is in use */
   async function restore(spendings: Spending[], rebuilding: boolean): Promise<void> {
     const args = spendings.flatMap(({ id, atMs, requests, tokens }) => [id, atMs, requests, tokens])
     await scripts.restore(rebuilding ? '1' : '', ...args)
   }
 
-  /** See open.lua; null: it did not open. */
-  async function open(generation: string, how: 'new' | 'rebuilt'): Promise<Version | null> {
-    return versionOf(await scripts.open(generation, how))
+  /** See initialise.lua; null: it cannot be used yet. */
+  async function initialise(generation: string, how: 'new' | 'rebuilt'): Promise<Version | null> {
+    return versionOf(await scripts.initialise(generation, how))
   }
 
-  /** @returns up to when the lost budget's data is complete (`cutMs`; 0: it has none); null when the budget is open */
+  /** @returns up to when the lost budget's data is complete (`cutMs`; 0: it has none); null when the budget is in use */
   async function beginRebuild(): Promise<{ seq: number; cutMs: number } | null> {
-    const [kind, , seq, cutMs] = await scripts.open('', 'rebuild')
+    const [kind, , seq, cutMs] = await scripts.initialise('', 'rebuild')
     return kind === 'rebuild' ? { seq: Number(seq), cutMs: Number(cutMs) } : null
   }
 
@@ -176,7 +176,7 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
     narrow,
     version,
     restore,
-    open,
+    initialise,
     beginRebuild,
     status: async () => await scripts.status(),
   }

@@ -12,7 +12,7 @@ local now = clock(state)
 
 local byKey = {}
 for i = 9, #ARGV, 3 do
-  local key = openKey(tonumber(ARGV[i + 1]))
+  local key = unsettledKey(tonumber(ARGV[i + 1]))
   byKey[key] = byKey[key] or { ids = {}, ms = {}, billed = {} }
   local some = byKey[key]
   table.insert(some.ids, ARGV[i])
@@ -22,13 +22,13 @@ end
 
 local corrections, freed = {}, false
 for key, some in pairs(byKey) do
-  local open, settled = redis.call('HMGET', key, unpack(some.ids)), {}
+  local unsettled, settled = redis.call('HMGET', key, unpack(some.ids)), {}
   for i, id in ipairs(some.ids) do
     -- An id that comes twice in one call counts once.
-    if open[i] and not settled[id] then
+    if unsettled[i] and not settled[id] then
       settled[id] = true
       local billed = tonumber(some.billed[i])
-      local correction = billed and billed - tonumber(string.match(open[i], '^%d+')) or 0
+      local correction = billed and billed - tonumber(string.match(unsettled[i], '^%d+')) or 0
       if correction ~= 0 then
         corrections[#corrections + 1] = { some.ms[i], 0, correction }
         freed = freed or correction < 0

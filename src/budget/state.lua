@@ -49,7 +49,7 @@ end
 -- tat: when the spacing is used up (GCRA); place: last place given in the line; freed: how often waits became shorter.
 -- line: { { id, tokens, place, lease, askAgainAt, freed when told } }, by place: the head of each waiting worker's line.
 -- over: per window and axis, { units, until, seq } that the provider counts beyond this budget's own spendings, or false.
--- Returns nil when there is no state (it was lost, or never opened), and when it is marked as lost, unless `lostToo`.
+-- Returns nil when there is no state (it was lost, or never created), and when it is marked as lost, unless `lostToo`.
 local function load(lostToo)
   local raw = redis.call('HMGET', KEYS[1], unpack(FIELDS))
   if not raw[1] or (raw[8] == '1' and not lostToo) then

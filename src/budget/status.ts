@@ -16,7 +16,7 @@ export interface AxisStatus {
 }
 
 export interface BudgetStatus {
-  /** false: never opened, or lost and not rebuilt yet. Then nothing is granted, and the other fields are empty. */
+  /** In use. false: never created, or lost and not rebuilt yet. Then nothing is granted, and the other fields are empty. */
   open: boolean
   axes: AxisStatus[]
   /** Workers that wait for their turn. */

@@ -7,7 +7,7 @@
 
 -- The first node of each level, leaves first.
 local LEVEL = { 0, 4096, 4352, 4368 }
-local OPEN_BLOCK_MS = 3700000
+local UNSETTLED_BLOCK_MS = 3700000
 
 local function blockKey(w, block)
   return prefix .. tree .. ':' .. w.name .. ':' .. string.format('%.0f', block)
@@ -151,8 +151,8 @@ end
 
 -- Reservations that are not settled yet are kept by id, so that a command that is sent again grants or settles nothing twice.
 
-local function openKey(ms)
-  return prefix .. tree .. ':open:' .. string.format('%.0f', floor(ms / OPEN_BLOCK_MS))
+local function unsettledKey(ms)
+  return prefix .. tree .. ':open:' .. string.format('%.0f', floor(ms / UNSETTLED_BLOCK_MS))
 end
 
 -- Adds spendings to both windows, where they still count. spendings: { { ms, requests, tokens }, ... }

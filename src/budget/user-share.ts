@@ -3,6 +3,7 @@
  * limits, so it may be inexact: when Redis loses it, every user begins at zero, and a lost reply counts its request twice for a day.
  */
 import type { Redis } from 'ioredis'
+import type { Log } from '../logging/log.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { loadScript } from '../redis/scripts.ts'
 import type { BudgetLimits } from './limits.ts'
@@ -24,12 +25,20 @@ export interface UserShareOptions {
   part: number
   /** The length of the day's window with the budget's margin. */
   dayMs: number
+  log: Log
+  /** Ends the giving back in the background. */
+  signal: AbortSignal
 }
 
-export type UserShare = ReturnType<typeof createUserShare>
+interface Refused {
+  kind: 'refused'
+  /** In how many ms it would fit. */
+  waitMs: number
+}
 
 /** @returns the shares of all users; those of all workers of one budget are the same */
-export function createUserShare({ redis, retryWhileAway, prefix, limits, part, dayMs }: UserShareOptions) {
+export function createUserShare(options: UserShareOptions) {
+  const { redis, retryWhileAway, prefix, limits, part, dayMs, log } = options
   const script = loadScript(redis, new URL('./share.lua', import.meta.url), 1)
   const mostOf = (limit: number | null) => (limit === null ? '' : Math.max(1, Math.floor(limit * part)))
   const most = [mostOf(limits.requestsPerDay), mostOf(limits.tokensPerDay)]
@@ -39,25 +48,35 @@ export function createUserShare({ redis, retryWhileAway, prefix, limits, part, d
     return (await retryWhileAway("a user's share", call, signal)) as [number, string]
   }
 
+  function giveBack({ user, hour, tokens }: Share): void {
+    run(user, -1, -tokens, hour, options.signal).catch((error: Error) =>
+      log.debug('could not return the share of a user: it stays taken', { reason: error.message }),
+    )
+  }
+
   return {
-    /** @returns what was taken; or in how many ms it will fit */
-    async take(
+    /** Takes the user's share before waiting for a turn, so that no request waits for a turn that it may not use. */
+    async within<T extends { kind: 'granted' }>(
       user: string,
       tokens: number,
+      wait: () => Promise<T | Refused>,
       signal: AbortSignal,
-    ): Promise<{ kind: 'taken'; share: Share } | { kind: 'refused'; waitMs: number }> {
+    ): Promise<(T & { share: Share }) | Refused> {
       const [waitMs, hour] = await run(user, 1, tokens, '', signal)
-      return waitMs > 0 ? { kind: 'refused', waitMs } : { kind: 'taken', share: { user, hour, tokens } }
+      if (waitMs > 0) return { kind: 'refused', waitMs }
+      const share = { user, hour, tokens }
+      let admitted: T | Refused | null = null
+      try {
+        admitted = await wait()
+        return admitted.kind === 'granted' ? { ...admitted, share } : admitted
+      } finally {
+        if (admitted?.kind !== 'granted') giveBack(share)
+      }
     },
 
     /** Corrects the tokens to what was billed. */
     async settle({ user, hour, tokens }: Share, billedTokens: number, signal: AbortSignal): Promise<void> {
       if (billedTokens !== tokens) await run(user, 0, billedTokens - tokens, hour, signal)
-    },
-
-    /** Gives back a request that was not granted. */
-    async giveBack({ user, hour, tokens }: Share, signal: AbortSignal): Promise<void> {
-      await run(user, -1, -tokens, hour, signal)
     },
   }
 }

@@ -26,8 +26,8 @@ export interface BudgetRescueParts {
 
 /**
  * @returns a function to call whenever the budget is found lost. It waits for recovery; if the budget is still lost then, it rebuilds
- * the spending from the last day's outcomes. It tries until the budget is open, and rejects only with the signal's reason. Calls during
- * a run share its promise.
+ * the spending from the last day's outcomes. It tries until the budget is in use, and rejects only with the signal's reason. Calls
+ * during a run share its promise.
  */
 export function createBudgetRescue({ budget, state, readOutcomes, log, signal }: BudgetRescueParts) {
   let running: Promise<void> | null = null
@@ -42,7 +42,7 @@ export function createBudgetRescue({ budget, state, readOutcomes, log, signal }:
     await budget.rebuild(sums.list(), signal)
   }
 
-  async function untilOpen(): Promise<void> {
+  async function untilInUse(): Promise<void> {
     await state.isTrusted(signal)
     for (;;) {
       await pause(PATIENCE_MS, signal)
@@ -56,5 +56,5 @@ export function createBudgetRescue({ budget, state, readOutcomes, log, signal }:
     }
   }
 
-  return (): Promise<void> => (running ??= untilOpen().finally(() => (running = null)))
+  return (): Promise<void> => (running ??= untilInUse().finally(() => (running = null)))
 }

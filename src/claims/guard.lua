@@ -1,7 +1,7 @@
 -- Runs before every script on claims and notices lost data, so that nothing is decided by incomplete data.
 --
--- KEYS[1]  the state hash: epoch, seq, status (open: its data can be trusted, lost, recovering), server, at (ms of the last
---          script); while it is not open also: from (what `at` was in this copy), was (the epoch before), seen (the highest seq
+-- KEYS[1]  the state hash: epoch, seq, status (lost; recovering; open: its data is trusted), server, at (ms of the last
+--          script); while its data is not trusted also: from (what `at` was in this copy), was (the epoch before), seen (the highest seq
 --          that a worker saw in that epoch)
 -- ARGV[1]  the epoch that the caller knows, empty when none
 -- ARGV[2]  the highest seq that it has seen in that epoch

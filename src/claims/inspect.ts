@@ -1,5 +1,6 @@
 /** Reads what Redis knows about one id, and removes its answer, for the commands `inspect` and `forget`. */
 import type { Redis } from 'ioredis'
+import { clockMs } from '../redis/clock.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { ClaimOwner, TheirClaim } from './judge.ts'
 import { parseOwner } from './judge.ts'
@@ -26,14 +27,17 @@ export interface KnownClaim {
 
 /** @throws what ioredis throws */
 export async function inspectId(redis: Redis, keys: RedisKeys, id: bigint): Promise<Known> {
-  const [lifeMs, claim, [seconds, micros]] = await Promise.all([
+  const [lifeMs, claim, nowMs] = await Promise.all([
     redis.pttl(keys.mark(id)),
     redis.hgetall(keys.claim(id)),
-    redis.time(),
+    clockMs(redis),
   ])
-  const nowMs = Number(seconds) * 1_000 + Number(micros) / 1_000
   return { markedForMs: lifeMs < 0 ? null : lifeMs, claim: describe(claim, nowMs) }
 }
+
+/** @param until when the claim's lease ends, ms. @returns whether a call is in flight */
+const isAsked = (state: string | undefined, until: string | null | undefined, nowMs: number): boolean =>
+  state === 'open' && Number(until ?? 0) > nowMs
 
 function describe(fields: Record<string, string>, nowMs: number): KnownClaim | null {
   const { owner, state, outcome, until, starts, alone, refused_at: refusedAt } = fields
@@ -42,7 +46,7 @@ function describe(fields: Record<string, string>, nowMs: number): KnownClaim | n
     owner: parseOwner(owner),
     state: state as KnownClaim['state'],
     hasAnswer: outcome !== undefined,
-    isAsked: state === 'open' && Number(until ?? 0) > nowMs,
+    isAsked: isAsked(state, until, nowMs),
     refusedAtMs: refusedAt === undefined ? null : Number(refusedAt),
     starts: Number(starts),
     startsAlone: Number(alone),
@@ -61,13 +65,13 @@ export async function readStages(
   keys: RedisKeys,
   messages: readonly (Pick<ClaimOwner, 'topic' | 'partition' | 'offset'> & { id: bigint })[],
 ): Promise<Stage[]> {
-  const [found, [seconds]] = await Promise.all([
+  const [found, nowMs] = await Promise.all([
     Promise.all(
       messages.map(({ id }) =>
         Promise.all([redis.hmget(keys.claim(id), 'owner', 'state', 'until'), redis.exists(keys.mark(id))]),
       ),
     ),
-    redis.time(),
+    clockMs(redis),
   ])
   return found.map(([[owner, state, until], marked], index): Stage => {
     const message = messages[index]
@@ -75,7 +79,7 @@ export async function readStages(
     const isOurs =
       its?.topic === message?.topic && its?.partition === message?.partition && its?.offset === message?.offset
     if (marked === 1 && !isOurs) return 'duplicate'
-    if (state === 'open') return Number(until ?? 0) > Number(seconds) * 1_000 ? 'asked' : 'taken'
+    if (state === 'open') return isAsked(state, until, nowMs) ? 'asked' : 'taken'
     // Any message may take over another's claim that is refused or dead.
     const isFree = state == null || (!isOurs && state !== 'answered')
     return isFree ? 'unclaimed' : (state as Stage)

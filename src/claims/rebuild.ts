@@ -33,8 +33,8 @@ export interface RebuildOptions {
   /** @returns whether the fleet has never worked: the group has no committed offsets, and the notifications topic is empty */
   firstEver: (signal: AbortSignal) => Promise<boolean>
   budget: {
-    /** Opens a new budget, when there is nothing to rebuild. */
-    open(signal: AbortSignal): Promise<void>
+    /** Creates a new budget, when there is nothing to rebuild. */
+    initialise(signal: AbortSignal): Promise<void>
     /** Grants nothing for `ms`. */
     closeFor(ms: number, signal: AbortSignal): Promise<void>
     /** Adds the spendings of the last 24 h that Redis has lost; called once per recovery. */
@@ -54,11 +54,11 @@ export interface Term {
   /** This worker has never seen data here. */
   mayBeNew: boolean
   /**
-   * Sets marks with their remaining lives in ms; with `open` it declares the data trusted.
+   * Sets marks with their remaining lives in ms; with `trusted` it declares the data trusted.
    * @returns whether writes of a live worker are missing
    * @throws DEPOSED when another worker leads or the data was lost again
    */
-  step: (marks: string[], lives: number[], open: boolean) => Promise<boolean>
+  step: (marks: string[], lives: number[], trusted: boolean) => Promise<boolean>
   signal: AbortSignal
 }
 
@@ -68,9 +68,10 @@ export function createRebuild(options: RebuildOptions) {
 
   return async (term: Term): Promise<void> => {
     const { fromMs, nowMs, step, signal } = term
-    const persist = <T>(what: string, operation: () => Promise<T>) => untilDone(what, operation, signal)
+    const persist = <T>(what: string, operation: () => Promise<T>) =>
+      untilDone(what, operation, { log, retryMs, signal })
     if (fromMs === 0 && term.mayBeNew && (await persist('whether this is a new system', () => firstEver(signal)))) {
-      await persist('opening the budget', () => budget.open(signal))
+      await persist('creating the budget', () => budget.initialise(signal))
       await step([], [], true)
       log.info('a new system: nothing to rebuild')
       return
@@ -127,24 +128,28 @@ export function createRebuild(options: RebuildOptions) {
     await step(marks, lives, false)
     return { count: read, spendings: sums.list() }
   }
+}
 
-  /** Repeats `operation` until it succeeds or the term ends, because Kafka may be away too; logs that once. */
-  async function untilDone<T>(what: string, operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const settling = createSettling()
-    for (;;) {
-      try {
-        return await operation()
-      } catch (error) {
-        signal.throwIfAborted()
-        if (error === DEPOSED) throw error
-        const level = settling.newsOf(error)
-        if (level !== null)
-          log[level](level === 'info' ? 'Kafka is not ready yet: waiting' : 'the recovery waits', {
-            what,
-            reason: kafkaReason(error),
-          })
-      }
-      await pause(retryMs, signal)
+/** Repeats `operation` until it succeeds or the term ends, because Kafka may be away too; logs that once. */
+async function untilDone<T>(
+  what: string,
+  operation: () => Promise<T>,
+  { log, retryMs, signal }: Pick<RebuildOptions, 'log' | 'retryMs'> & { signal: AbortSignal },
+): Promise<T> {
+  const settling = createSettling()
+  for (;;) {
+    try {
+      return await operation()
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error === DEPOSED) throw error
+      const level = settling.newsOf(error)
+      if (level !== null)
+        log[level](level === 'info' ? 'Kafka is not ready yet: waiting' : 'the recovery waits', {
+          what,
+          reason: kafkaReason(error),
+        })
     }
+    await pause(retryMs, signal)
   }
 }

@@ -54,8 +54,8 @@ export function createRecovery(options: RecoveryOptions) {
     if (rest[0] !== 'leads') return
     const term = new AbortController()
     const until = AbortSignal.any([signal, term.signal])
-    const step: Term['step'] = async (marks, lives, open) => {
-      const args = [token, epoch, timings.leadMs, open ? 1 : 0, ...lives]
+    const step: Term['step'] = async (marks, lives, trusted) => {
+      const args = [token, epoch, timings.leadMs, trusted ? 1 : 0, ...lives]
       const reply = await state.run('a step of the recovery', scripts.step, [keys.recovery, ...marks], args, until)
       if (reply.rest[0] === 'deposed') throw DEPOSED
       return reply.rest[1] === 1

@@ -90,7 +90,7 @@ async function checkGroup(clients: KafkaClients, group: string, topic: string | 
   }
 }
 
-/** Of a topic with more messages, only the last seconds are read. */
+/** A topic with more messages is not read whole, but only its last seconds. */
 const READ_WHOLE = 1_000n
 const LOOK_BACK_MS = 10_000
 

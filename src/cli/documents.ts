@@ -122,7 +122,7 @@ async function wordText(bytes: Buffer): Promise<string> {
 /** @returns the text and its encoding, as iconv names it; null when the bytes are no text */
 async function decodeText(bytes: Buffer): Promise<{ text: string; encoding: string } | null> {
   const utf8 = decode(bytes, 'UTF-8')
-  // By chance bytes of another encoding are no UTF-8, or hold control characters.
+  // Bytes of another encoding hardly ever are valid UTF-8 without control characters.
   if (utf8 !== null && !CONTROLS.test(utf8)) return { text: utf8, encoding: 'UTF-8' }
   const marked = MARKS.find(({ mark }) => bytes.subarray(0, 2).equals(mark))?.encoding
   // A text of 8-bit characters has no NUL; in UTF-16 every space has one.

@@ -17,7 +17,7 @@ import { defineCommand, readCount, UsageError } from './define.ts'
 import { createAsking } from './evaluation/asking.ts'
 import type { ClaimsReport } from './evaluation/claims.ts'
 import { claimsLines, judgeClaims, readClaims, READERS } from './evaluation/claims.ts'
-import { openBudget, withFleet } from './evaluation/fleet.ts'
+import { initialiseBudget, withFleet } from './evaluation/fleet.ts'
 import type { Asked, Results } from './evaluation/results.ts'
 import { readJsonText } from './documents.ts'
 import { openResults } from './evaluation/results.ts'
@@ -70,7 +70,7 @@ export const run: Command = defineCommand(
       tasks.length === 0
         ? []
         : await withFleet(config, log, signal, async (fleet) => {
-            await openBudget(fleet, values['new-budget'], signal)
+            await initialiseBudget(fleet, values['new-budget'], signal)
             return askAll(tasks, {
               ask: createAsking(fleet),
               atOnce: config.maxCallsInFlight,

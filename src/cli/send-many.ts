@@ -39,24 +39,24 @@ export async function sendMany(clients: KafkaClients, config: Config, sending: S
   const { entries, bad, timeoutMs, signal, progress, from, publish } = sending
   for (const each of bad) progress(`not sent: ${each.from}: ${each.why}`)
   if (entries.length === 0) return summary([], bad)
-  const open = new Map(entries.map((entry) => [entry.request.processing_id, entry]))
+  const awaited = new Map(entries.map((entry) => [entry.request.processing_id, entry]))
   const told: Told[] = []
   const answered = new AbortController()
   const silence = new AbortController()
   const lapse = () => silence.abort(new Error('no result came'))
   let timer = setTimeout(lapse, timeoutMs)
-  const onStop = () => leftAlone([...open.values()]).forEach(progress)
+  const onStop = () => leftAlone([...awaited.values()]).forEach(progress)
   const pick = (message: ReadBack): true | null => {
     const id = message.key?.toString() === NOTIFICATION_KEY ? processingIdIn(message.value) : null
-    const entry = id === null ? undefined : open.get(id)
+    const entry = id === null ? undefined : awaited.get(id)
     if (id === null || entry === undefined) return null
-    open.delete(id)
+    awaited.delete(id)
     const result = resultOf(entry, message)
     told.push(result)
     progress(`[${told.length}/${entries.length}] ${lineOf(result)}`)
     clearTimeout(timer)
     timer = setTimeout(lapse, timeoutMs)
-    return open.size === 0 ? true : null
+    return awaited.size === 0 ? true : null
   }
   signal.addEventListener('abort', onStop, { once: true })
   try {
@@ -67,7 +67,7 @@ export async function sendMany(clients: KafkaClients, config: Config, sending: S
     void tellStanding({
       clients,
       config,
-      open: () => sent.filter(({ id }) => open.has(id)),
+      awaited: () => sent.filter(({ id }) => awaited.has(id)),
       words,
       signal: ended,
       progress,
@@ -89,18 +89,18 @@ export async function sendMany(clients: KafkaClients, config: Config, sending: S
     clearTimeout(timer)
     signal.removeEventListener('abort', onStop)
   }
-  return summary([...told, ...[...open.values()].map(unanswered)], bad)
+  return summary([...told, ...[...awaited.values()].map(unanswered)], bad)
 }
 
 /** Requests that are named when `send` is stopped. */
 const NAMED = 5
 
 /** @returns what is said of requests whose results have not come when the user stops `send` */
-export function leftAlone(open: readonly Entry[]): string[] {
-  const named = open.slice(0, NAMED)
-  const more = open.length - named.length
+export function leftAlone(entries: readonly Entry[]): string[] {
+  const named = entries.slice(0, NAMED)
+  const more = entries.length - named.length
   return [
-    `${open.length} ${open.length === 1 ? 'request goes' : 'requests go'} on without this command; all in all: npm run status; one by one:`,
+    `${entries.length} ${entries.length === 1 ? 'request goes' : 'requests go'} on without this command; all in all: npm run status; one by one:`,
     ...named.map(({ from, request }) => `  ${from}: npm run inspect -- ${request.processing_id}`),
     ...(more > 0 ? [`  and ${more} more`] : []),
   ]

@@ -46,7 +46,7 @@ export interface Telling {
   clients: KafkaClients
   config: Config
   /** @returns the requests whose results have not come, in the order of sending */
-  open: () => readonly Sent[]
+  awaited: () => readonly Sent[]
   /** @param why what the first of the waiting ones waits for; null when none waits */
   words: (stages: readonly Stage[], why: StandingLine | null) => StandingLine
   signal: AbortSignal
@@ -91,9 +91,9 @@ export function isNews(told: StandingLine | null, now: StandingLine, agoMs: numb
 }
 
 async function look(redis: Redis, keys: RedisKeys, telling: Telling): Promise<StandingLine | null> {
-  const { clients, config, open, words } = telling
+  const { clients, config, awaited, words } = telling
   const { kafka } = config
-  const sent = open()
+  const sent = awaited()
   const topic = kafka.topics.requests
   const view = createOffsetsView(clients, { group: kafka.groupId, topic }, silent)
   const messages = sent.map((each) => ({ ...each, topic }))

@@ -146,7 +146,7 @@ async function ask(clients: KafkaClients, config: Config, asking: Asking): Promi
   const timeout = AbortSignal.timeout(timeoutMs)
   const answered = new AbortController()
   const ended = AbortSignal.any([signal, timeout, answered.signal])
-  void tellStanding({ clients, config, open: () => sent, words: wordsOfOne(id), signal: ended, progress })
+  void tellStanding({ clients, config, awaited: () => sent, words: wordsOfOne(id), signal: ended, progress })
   try {
     const notification = await waitForMessage({
       clients,

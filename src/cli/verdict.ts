@@ -39,7 +39,7 @@ export interface LetterCopy {
 }
 
 export interface Facts extends Known {
-  /** Of the claim's owner; null without a claim. */
+  /** Where the message of the claim's owner stands; null without a claim. */
   ownerStanding: Standing | null
   requests: RequestCopy[]
   outcomes: OutcomeCopy[]

@@ -32,17 +32,17 @@ export function hideAborted(partition: FetchedPartition): void {
     .map(({ producerId, firstOffset }) => ({ producerId, firstOffset: BigInt(firstOffset) }))
     .toSorted((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1))
   if (aborted.length === 0) return
-  const open = new Set<string>()
+  const aborting = new Set<string>()
   for (const message of partition.messages) {
     const offset = BigInt(message.offset)
     for (let next = aborted[0]; next !== undefined && next.firstOffset <= offset; next = aborted[0]) {
-      open.add(next.producerId)
+      aborting.add(next.producerId)
       aborted.shift()
     }
     const { producerId = '', inTransaction = false } = message.batchContext ?? {}
     if (message.isControlRecord) {
-      if (message.key !== null && ABORT_MARKER.equals(message.key)) open.delete(producerId)
-    } else if (inTransaction && open.has(producerId)) {
+      if (message.key !== null && ABORT_MARKER.equals(message.key)) aborting.delete(producerId)
+    } else if (inTransaction && aborting.has(producerId)) {
       message.isControlRecord = true
     }
   }

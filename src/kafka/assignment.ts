@@ -58,7 +58,7 @@ export interface AssignmentOptions {
   startOffsets: StartOffsets
   log: Log
   /** @returns offsets that were fetched and are not done, ascending */
-  openRanges: () => OffsetRange[]
+  uncommittedRanges: () => OffsetRange[]
   /** The partition is ready from now on. */
   onReady: (acquired: Acquired) => void
   /** The partition is not ready any more. */
@@ -195,7 +195,7 @@ export class Assignment {
     const remembered = this.#remembered()
     if (remembered === null) return null
     const { next, ahead } = remembered.position
-    return { ...remembered, progress: progressOf(this.#options.openRanges(), next, ahead) }
+    return { ...remembered, progress: progressOf(this.#options.uncommittedRanges(), next, ahead) }
   }
 
   #own(acquired: Acquired): void {

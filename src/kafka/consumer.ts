@@ -123,7 +123,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     const fresh = assigned.filter((each) => !partitions.has(each))
     for (const each of lost) drop(each, new Error('the partition was revoked'))
     partitions.forEach((each) => each.rejoined(memberChanged))
-    for (const each of fresh) if (stopping === null) partitions.set(each, open(each))
+    for (const each of fresh) if (stopping === null) partitions.set(each, createPartition(each))
     log.info('assigned', {
       topic,
       group,
@@ -133,7 +133,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     hooks.rebalanced?.(assigned)
   }
 
-  function open(partition: number): Partition {
+  function createPartition(partition: number): Partition {
     return new Partition({
       source: { group, topic, partition },
       clients,

@@ -73,21 +73,8 @@ export function createOffsetsView(
   { group, topic }: { group: string; topic: string },
   log: Log,
 ): OffsetsView {
-  const cache = new Map<string, { atMs: number; snapshot: Promise<Snapshot | null> }>()
+  const snapshot = createSnapshots(clients)
   const settling = createSettling()
-
-  /** @param notBeforeMs no reading from before this time is reused, performance.now() ms */
-  function snapshot(of: { group: string; topic: string }, notBeforeMs: number): Promise<Snapshot | null> {
-    const key = JSON.stringify([of.group, of.topic])
-    const cached = cache.get(key)
-    const isFresh = cached !== undefined && performance.now() - cached.atMs < CACHE_MS && cached.atMs >= notBeforeMs
-    if (isFresh) return cached.snapshot
-    const fresh = readSnapshot(clients, of.group, of.topic)
-    cache.set(key, { atMs: performance.now(), snapshot: fresh })
-    // A failed reading is not reused: only those who wait for it get the failure, and the next caller reads again.
-    fresh.catch(() => cache.delete(key))
-    return fresh
-  }
 
   async function standing(place: Place, signal: AbortSignal): Promise<Standing> {
     let missingSinceMs: number | null = null
@@ -113,9 +100,10 @@ export function createOffsetsView(
           notBeforeMs = askedMs
           continue
         }
-        const standing = await living(place, found)
+        // A message of another group (an earlier KAFKA_GROUP_ID) that has no members will not be handled any more.
+        const isGone = found === 'due' && place.group !== group && !(await hasMembers(clients, place.group))
         if (settling.over()) log.info('offsets can be read again')
-        return standing
+        return isGone ? 'gone' : found
       } catch (error) {
         const level = settling.newsOf(error)
         if (level !== null)
@@ -123,13 +111,6 @@ export function createOffsetsView(
       }
       await pause(RETRY_MS, signal)
     }
-  }
-
-  /** @returns `gone` instead of `due` when the message is of another group (an earlier KAFKA_GROUP_ID) that has no members */
-  async function living(place: Place, standing: Standing): Promise<Standing> {
-    if (standing !== 'due' || place.group === group) return standing
-    const { groups } = await clients.withAdmin((admin) => admin.describeGroups([place.group]))
-    return groups[0]?.members.length === 0 ? 'gone' : standing
   }
 
   return {
@@ -149,6 +130,31 @@ export function createOffsetsView(
       const ends = await orMissing(readWatermarks(clients, name))
       return [...(ends?.values() ?? [])].every(({ low, high }) => low === high)
     },
+  }
+}
+
+/** Whether a group has members; also when Kafka does not know it. */
+async function hasMembers(clients: KafkaClients, group: string): Promise<boolean> {
+  const { groups } = await clients.withAdmin((admin) => admin.describeGroups([group]))
+  return groups[0]?.members.length !== 0
+}
+
+/**
+ * @returns a function that reads a group's offsets and its topic's bounds, or gives what was read a moment ago;
+ * `notBeforeMs`: no reading from before this time is reused, performance.now() ms
+ */
+function createSnapshots(clients: KafkaClients) {
+  const cache = new Map<string, { atMs: number; snapshot: Promise<Snapshot | null> }>()
+  return ({ group, topic }: { group: string; topic: string }, notBeforeMs: number): Promise<Snapshot | null> => {
+    const key = JSON.stringify([group, topic])
+    const cached = cache.get(key)
+    const isFresh = cached !== undefined && performance.now() - cached.atMs < CACHE_MS && cached.atMs >= notBeforeMs
+    if (isFresh) return cached.snapshot
+    const fresh = readSnapshot(clients, group, topic)
+    cache.set(key, { atMs: performance.now(), snapshot: fresh })
+    // A failed reading is not reused: only those who wait for it get the failure, and the next caller reads again.
+    fresh.catch(() => cache.delete(key))
+    return fresh
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Log } from '../logging/log.ts'
 import type { Completion, OutgoingMessage } from './messages.ts'
 import { encodeDone, METADATA_LIMIT_BYTES } from './offset-metadata.ts'
-import type { OpenMessage, OpenMessages } from './open-messages.ts'
+import type { Uncommitted, UncommittedMessage } from './uncommitted.ts'
 import type { Progress } from './progress.ts'
 import { progressOf } from './progress.ts'
 import type { PublishRefused } from './publisher.ts'
@@ -27,7 +27,7 @@ const RECORD_OVERHEAD_BYTES = 100
 
 /** What one transaction would hold. */
 export interface Batch {
-  items: OpenMessage[]
+  items: UncommittedMessage[]
   progress: Progress
   metadata: string
 }
@@ -43,7 +43,7 @@ interface TopicHold {
  * @returns what chooses the next batch of a partition to publish
  */
 export function createOutbox(
-  open: OpenMessages,
+  uncommitted: Uncommitted,
   partition: number,
   log: Log,
   limits: BatchLimits,
@@ -58,11 +58,11 @@ export function createOutbox(
   const holds = new Map<string, TopicHold>()
 
   /** @returns answered messages in the order of their offsets, as many as fit; empty when there is nothing to publish now */
-  function pick(): OpenMessage[] {
+  function pick(): UncommittedMessage[] {
     const atMs = now()
-    const picked: OpenMessage[] = []
+    const picked: UncommittedMessage[] = []
     const bytes = new Map<string, number>()
-    for (const item of open.all()) {
+    for (const item of uncommitted.all()) {
       if (picked.length === limits.messages) break
       if (item.phase !== 'answered' || item.completion === null || item.heldUntilMs > atMs) continue
       const { messages } = item.completion
@@ -78,10 +78,10 @@ export function createOutbox(
    * Shortens `items` until the list of done offsets above the committed one fits the commit's metadata.
    * @returns null when not even one item fits: the partition then starts nothing more until its oldest message is done
    */
-  function fit(items: OpenMessage[], { next, ahead }: Position): Batch | null {
+  function fit(items: UncommittedMessage[], { next, ahead }: Position): Batch | null {
     for (let count = items.length; count > 0; count >>= 1) {
       const part = items.slice(0, count)
-      const progress = progressOf(open.rangesWithout(new Set(part)), next, ahead)
+      const progress = progressOf(uncommitted.rangesWithout(new Set(part)), next, ahead)
       const metadata = encodeDone(progress.offset, progress.done)
       if (metadata.length <= metadataBytes) {
         metadataFull = false
@@ -94,7 +94,7 @@ export function createOutbox(
     return null
   }
 
-  function succeeded(items: OpenMessage[]): void {
+  function succeeded(items: UncommittedMessage[]): void {
     eachTopicAlone = false
     if (batchBytes < limits.bytes && now() - shrunkAtMs > REGROW_MS) {
       batchBytes = Math.min(limits.bytes, batchBytes * 2)
@@ -109,7 +109,7 @@ export function createOutbox(
   }
 
   /** Changes what the next transactions contain, so that Kafka accepts them. */
-  async function refused(refusal: PublishRefused, items: OpenMessage[]): Promise<void> {
+  async function refused(refusal: PublishRefused, items: UncommittedMessage[]): Promise<void> {
     if (refusal.refusal === 'metadata_too_large') {
       metadataBytes = Math.max(1, metadataBytes >> 1)
     } else if (refusal.refusal === 'topic') {
@@ -129,7 +129,7 @@ export function createOutbox(
     holds.set(topic, { reason, delayMs, untilMs: now() + delayMs })
   }
 
-  function shrink(items: OpenMessage[]): void {
+  function shrink(items: UncommittedMessage[]): void {
     const byTopic = Map.groupBy(
       items.flatMap(({ completion }) => completion?.messages ?? []),
       ({ topic }) => topic,
@@ -143,7 +143,7 @@ export function createOutbox(
     log.debug('Kafka found a transaction too large: smaller ones from now on', { partition, bytes: batchBytes })
   }
 
-  async function replaceTooLarge(item: OpenMessage): Promise<void> {
+  async function replaceTooLarge(item: UncommittedMessage): Promise<void> {
     const { offset } = item.message
     const instead = await smaller(item.completion, offset)
     if (instead === null) {
@@ -174,7 +174,7 @@ export function createOutbox(
     succeeded,
     refused,
     /** Whether to send to each topic alone, to find out which one Kafka refuses. */
-    eachTopicAlone: (items: OpenMessage[]) =>
+    eachTopicAlone: (items: UncommittedMessage[]) =>
       eachTopicAlone || (holds.size > 0 && topicsOf(items).some((each) => holds.has(each))),
     /** Whether no more messages may be started, because more gaps would not fit the metadata. */
     isFull: () => metadataFull,
@@ -185,7 +185,7 @@ export function createOutbox(
 
 export type Outbox = ReturnType<typeof createOutbox>
 
-function topicsOf(items: OpenMessage[]): string[] {
+function topicsOf(items: UncommittedMessage[]): string[] {
   return [...new Set(items.flatMap(({ completion }) => completion?.messages.map(({ topic }) => topic) ?? []))]
 }
 

@@ -11,8 +11,8 @@ import type { Fetched, Unreadable } from './fetched.ts'
 import type { Fetching, Flow } from './fetching.ts'
 import { createFetching } from './fetching.ts'
 import type { Completion, Handler } from './messages.ts'
-import type { OpenMessage, OpenMessages } from './open-messages.ts'
-import { createOpenMessages } from './open-messages.ts'
+import type { Uncommitted, UncommittedMessage } from './uncommitted.ts'
+import { createUncommitted } from './uncommitted.ts'
 import type { BatchLimits, Outbox } from './outbox.ts'
 import { createOutbox } from './outbox.ts'
 import { inRanges } from './progress.ts'
@@ -52,7 +52,7 @@ export class Partition {
   readonly #assignment: Assignment
   readonly #wait = new AbortController()
   readonly #seat: Seat
-  readonly #open: OpenMessages
+  readonly #uncommitted: Uncommitted
   readonly #outbox: Outbox
   readonly #fetching: Fetching
   readonly #publish: () => void
@@ -67,26 +67,26 @@ export class Partition {
     this.#options = options
     this.partition = source.partition
     this.#seat = options.window.join(() => this.#startMore())
-    this.#open = createOpenMessages({
+    this.#uncommitted = createUncommitted({
       handler,
       signals: { wait: this.#wait.signal, call: options.call },
       seat: this.#seat,
       log,
       onSettled: () => this.#publish(),
     })
-    this.#outbox = createOutbox(this.#open, source.partition, log, options.batch)
+    this.#outbox = createOutbox(this.#uncommitted, source.partition, log, options.batch)
     this.#fetching = createFetching(options.flow, options.prefetch)
     this.#assignment = new Assignment({
       source,
       clients,
       startOffsets,
       log,
-      openRanges: () => this.#open.rangesWithout(new Set()),
+      uncommittedRanges: () => this.#uncommitted.rangesWithout(new Set()),
       onReady: (acquired) => this.#ready(acquired),
       onReleased: () => this.#fetching.stop(),
     })
     this.#publish = createPublishing({
-      open: this.#open,
+      uncommitted: this.#uncommitted,
       outbox: this.#outbox,
       handler,
       gone: this.#assignment.revoked,
@@ -120,7 +120,7 @@ export class Partition {
     }
     this.#meet(unreadable)
     if (messages.length === 0) return false
-    for (const message of messages) if (!inRanges(message.offset, position.ahead)) this.#open.add(message)
+    for (const message of messages) if (!inRanges(message.offset, position.ahead)) this.#uncommitted.add(message)
     this.#assignment.fetchedTo(to)
     this.#fetching.took()
     this.#startMore()
@@ -172,7 +172,7 @@ export class Partition {
   drop(reason: Error): void {
     this.#assignment.revoke(reason)
     this.#wait.abort(reason)
-    this.#open.clear()
+    this.#uncommitted.clear()
     this.#seat.close()
   }
 
@@ -189,7 +189,7 @@ export class Partition {
       committed: position?.base ?? null,
       next: position?.next ?? null,
       lag: this.#lag,
-      ...this.#open.counts(),
+      ...this.#uncommitted.counts(),
       holds: this.#outbox.holds(),
       trouble,
       /** Why the next batch cannot be read; null when it can. */
@@ -215,11 +215,12 @@ export class Partition {
   }
 
   #ready({ base, next, ahead, forget }: Acquired): void {
-    if (forget) this.#open.clear()
-    const covered = this.#open.all().filter(({ message: { offset } }) => offset < base || inRanges(offset, ahead))
+    if (forget) this.#uncommitted.clear()
+    const isCovered = (offset: bigint) => offset < base || inRanges(offset, ahead)
+    const covered = this.#uncommitted.all().filter(({ message }) => isCovered(message.offset))
     for (const item of covered) {
-      if (item.tried) this.#open.remove(item)
-      else this.#open.abandon(item)
+      if (item.tried) this.#uncommitted.remove(item)
+      else this.#uncommitted.abandon(item)
     }
     const learned = covered.flatMap(({ tried, completion }) => (tried && completion !== null ? [completion] : []))
     if (learned.length > 0) this.#options.onCommitted(learned, null)
@@ -228,7 +229,7 @@ export class Partition {
     this.#publish()
   }
 
-  async #failed({ publisher }: Ownership, error: unknown, items: OpenMessage[]): Promise<void> {
+  async #failed({ publisher }: Ownership, error: unknown, items: UncommittedMessage[]): Promise<void> {
     this.#options.onFailed()
     const reacquire = this.#assignment.suspect(publisher)
     // Null: a join came in between, and the partition is being acquired again already.
@@ -240,8 +241,8 @@ export class Partition {
 
   #startMore(): void {
     if (this.#assignment.state !== 'ready' || this.#draining) return
-    if (!this.#outbox.isFull()) this.#open.start()
-    const { queued, queuedBytes } = this.#open.queue()
+    if (!this.#outbox.isFull()) this.#uncommitted.start()
+    const { queued, queuedBytes } = this.#uncommitted.queue()
     this.#fetching.adjust(queued, queuedBytes)
   }
 }

@@ -9,18 +9,22 @@ export interface Progress {
 }
 
 /**
- * Every offset below the fetch position counts as done unless its message is in `open`. This includes offsets without a message, such as
- * transaction markers and compacted offsets.
- * @param open offsets that were fetched and are not done, ascending. Ranges, because a bigint is an object: to compute the offset after
- * each of thousands of messages for every commit would leave much garbage.
+ * Every offset below the fetch position counts as done unless it is in `uncommitted`. This includes offsets without a message, such
+ * as transaction markers and compacted offsets.
+ * @param uncommitted offsets that were fetched and are not committed, ascending. Ranges, because a bigint is an object: to compute
+ * the offset after each of thousands of messages for every commit would leave much garbage.
  * @param position the offset after the last one that was fetched
  * @param ahead what an earlier commit says is done; the part at or above `position` still counts
  */
-export function progressOf(open: Iterable<OffsetRange>, position: bigint, ahead: readonly OffsetRange[]): Progress {
+export function progressOf(
+  uncommitted: Iterable<OffsetRange>,
+  position: bigint,
+  ahead: readonly OffsetRange[],
+): Progress {
   const done: OffsetRange[] = []
   let offset: bigint | null = null
   let reached = 0n
-  for (const { from, to } of open) {
+  for (const { from, to } of uncommitted) {
     if (offset === null) offset = from
     else if (from > reached) done.push({ from: reached, to: from })
     reached = to

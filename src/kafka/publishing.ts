@@ -3,7 +3,7 @@ import { bounded } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { Ownership } from './assignment.ts'
 import type { Completion, Handler } from './messages.ts'
-import type { OpenMessage, OpenMessages } from './open-messages.ts'
+import type { Uncommitted, UncommittedMessage } from './uncommitted.ts'
 import type { Batch, Outbox } from './outbox.ts'
 import { PublishRefused } from './publisher.ts'
 import type { LastCommit } from './reconcile.ts'
@@ -15,7 +15,7 @@ const { withinMs, validMs } = TIMINGS.confirmation
 export type OwnCommit = LastCommit & { after: { offset: bigint } }
 
 export interface PublishingOptions {
-  open: OpenMessages
+  uncommitted: Uncommitted
   outbox: Outbox
   handler: Handler
   /** The partition was revoked. */
@@ -25,7 +25,7 @@ export interface PublishingOptions {
   ownership: () => Ownership | null
   onCommitted: (completions: Completion[], commit: OwnCommit, durationMs: number) => void
   /** The transaction failed. The publisher of this ownership cannot be used again. */
-  onFailed: (ownership: Ownership, error: unknown, items: OpenMessage[]) => Promise<void>
+  onFailed: (ownership: Ownership, error: unknown, items: UncommittedMessage[]) => Promise<void>
 }
 
 /**
@@ -33,7 +33,7 @@ export interface PublishingOptions {
  * @returns a function that publishes everything that may be published; a call while it runs makes it check once more at the end
  */
 export function createPublishing(options: PublishingOptions): () => void {
-  const { open, outbox, handler, gone, log, ownership, onCommitted, onFailed } = options
+  const { uncommitted, outbox, handler, gone, log, ownership, onCommitted, onFailed } = options
   let running = false
   let again = false
 
@@ -67,11 +67,11 @@ export function createPublishing(options: PublishingOptions): () => void {
    * Asks the handler which messages may still be published, and replaces the completions of `items` by its answer.
    * @returns false when the handler could not tell now
    */
-  async function confirm(items: OpenMessage[]): Promise<boolean> {
+  async function confirm(items: UncommittedMessage[]): Promise<boolean> {
     // After a failure the next answer or the worker's tick tries again.
     return bounded(gone, withinMs, async (signal) => {
       try {
-        await ask(items, signal)
+        await confirmWith(handler, items, signal)
         return true
       } catch (error) {
         const reason = (error as Error).message
@@ -82,27 +82,20 @@ export function createPublishing(options: PublishingOptions): () => void {
   }
 
   /** @throws Error when an item must not be published any more, or when that cannot be found out now */
-  async function stillConfirmed({ publisher }: Ownership, items: OpenMessage[], sinceMs: number): Promise<void> {
+  async function stillConfirmed({ publisher }: Ownership, items: UncommittedMessage[], sinceMs: number): Promise<void> {
     for (let askedMs = sinceMs; performance.now() - askedMs > validMs;) {
       if (ownership()?.publisher !== publisher) throw new Error('another worker may own the partition by now')
       askedMs = performance.now()
       const asked = items.map(({ completion }) => completion)
-      await bounded(gone, withinMs, (signal) => ask(items, signal))
+      await bounded(gone, withinMs, (signal) => confirmWith(handler, items, signal))
       const changed = items.some(({ completion }, index) => completion !== asked[index])
       if (changed) throw new Error('an id has passed to another message since its confirmation')
     }
   }
 
-  /** Replaces the completions of items whose id another message owns now; these stay replaced. */
-  async function ask(items: OpenMessage[], signal: AbortSignal): Promise<void> {
-    const completions = items.map(({ completion }) => completion).filter((each) => each !== null)
-    const confirmed = new Map((await handler.confirm(completions, signal)).map((each) => [each.source.offset, each]))
-    for (const item of items) item.completion = confirmed.get(item.message.offset) ?? item.completion
-  }
-
   async function transact(before: Ownership, batch: Batch, confirmedMs: number): Promise<boolean> {
     const { items, progress, metadata } = batch
-    const completions = items.map(({ completion }) => completion).filter((each) => each !== null)
+    const completions = completionsOf(items)
     const [startMs, atMs] = [performance.now(), Date.now()]
     const messages = completions.flatMap((each) => each.messages)
     const how = {
@@ -121,7 +114,7 @@ export function createPublishing(options: PublishingOptions): () => void {
     }
     const after = { offset: progress.offset, metadata }
     const commit = { before: before.committed, after, messages, atMs }
-    for (const item of items) open.remove(item)
+    for (const item of items) uncommitted.remove(item)
     outbox.succeeded(items)
     onCommitted(completions, commit, performance.now() - startMs)
     return true
@@ -133,3 +126,13 @@ export function createPublishing(options: PublishingOptions): () => void {
       run().catch((error: Error) => log.error('a fault of the worker in publishing', { reason: error.stack }))
   }
 }
+
+/** Replaces the completions of items whose id another message owns now; these stay replaced. */
+async function confirmWith(handler: Handler, items: UncommittedMessage[], signal: AbortSignal): Promise<void> {
+  const completions = completionsOf(items)
+  const confirmed = new Map((await handler.confirm(completions, signal)).map((each) => [each.source.offset, each]))
+  for (const item of items) item.completion = confirmed.get(item.message.offset) ?? item.completion
+}
+
+const completionsOf = (items: UncommittedMessage[]): Completion[] =>
+  items.map(({ completion }) => completion).filter((each) => each !== null)

@@ -41,7 +41,7 @@ export type Note =
 
 export interface Reconciled extends Position {
   note: Note
-  /** Forget this worker's open messages: they belong to another state of the log. */
+  /** Forget this worker's uncommitted messages: they belong to another state of the log. */
   forget: boolean
   /** Commit the base at once, because Kafka does not have it. */
   commit: boolean

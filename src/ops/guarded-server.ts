@@ -38,7 +38,7 @@ export function createGuardedServer(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
   limits: Limits = LIMITS,
 ): Server {
-  /** In order of age: how many requests of the connection have come, and how many are being answered. */
+  /** The open connections, oldest first: how many requests have come on each, and how many are being answered. */
   const connections = new Map<Socket, { came: number; answering: number }>()
 
   function makeRoom(): void {

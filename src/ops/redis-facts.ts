@@ -1,5 +1,6 @@
 /** Reads the facts about Redis that a worker relies on. Changes nothing, and needs no right beyond the worker's own. */
 import type { Redis } from 'ioredis'
+import { clockMs } from '../redis/clock.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 
 /** A fact is null when it is hidden, by an ACL or by a managed service. */
@@ -59,11 +60,11 @@ async function readClock(redis: Redis): Promise<{ clockAheadMs: number; clockErr
   let best = { clockAheadMs: 0, clockErrorMs: Infinity }
   for (let reading = 0; reading < CLOCK_READINGS; reading++) {
     const beforeMs = Date.now()
-    const [seconds, micros] = await redis.time()
+    const redisMs = await clockMs(redis)
     const afterMs = Date.now()
     const clockErrorMs = (afterMs - beforeMs) / 2
     if (clockErrorMs >= best.clockErrorMs) continue
-    best = { clockAheadMs: Number(seconds) * 1_000 + Number(micros) / 1_000 - beforeMs - clockErrorMs, clockErrorMs }
+    best = { clockAheadMs: redisMs - beforeMs - clockErrorMs, clockErrorMs }
   }
   return best
 }

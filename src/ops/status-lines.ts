@@ -85,7 +85,7 @@ export function blockReason(block: Block): string {
 }
 
 const REASONS: Record<Exclude<Block['kind'], 'spent'>, string> = {
-  shut: 'it is shut until a worker opens it (when it is new) or rebuilds it (when Redis lost it)',
+  shut: 'it is shut until a worker creates it (when it is new) or rebuilds it (when Redis lost it)',
   held: "the provider's retry-after holds it",
   closed: 'it is closed, since Redis does not know what the last minute took (data lost, or a new REDIS_KEY_PREFIX)',
 }

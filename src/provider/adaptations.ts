@@ -62,6 +62,7 @@ export interface Adaptations {
   load(): Promise<void>
 }
 
+/** Long, because everything in it shares the known form and whether Redis holds it. */
 export function createAdaptations({
   redis,
   keys,

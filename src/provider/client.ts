@@ -93,6 +93,7 @@ const ACCEPTED: ReadonlySet<FailureCode> = new Set([
   'content_filter',
 ])
 
+/** Long, because everything in it shares what this worker knows of the form that the server accepts. */
 export function createProvider({ settings, key, transport, adaptations }: ProviderOptions): Provider {
   const call = createOpenaiCall({ settings, transport })
   const search = new FormSearch()

@@ -81,7 +81,7 @@ export class FormSearch {
   }
 
   /**
-   * To be called when the server refused parts of a request's form.
+   * Call it when the server refused parts of a request's form.
    * @param before the trial that was refused
    * @param next the same without these parts
    * @param isProved the server has accepted requests in the fleet's form before

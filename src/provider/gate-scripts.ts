@@ -44,8 +44,8 @@ export interface GateState {
 
 export interface Reported {
   /**
-   * Of the blamed scope. `newly_held`: held since this report. `one_request`: only one request fails, again and again; returned
-   * once, so that it is logged once.
+   * State of the blamed scope. `newly_held`: held since this report. `one_request`: only one request fails, again and again; returned once,
+   * so that it is logged once.
    */
   state: '' | 'held' | 'newly_held' | 'one_request'
   failures: number

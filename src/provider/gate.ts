@@ -56,7 +56,7 @@ export interface Gate {
   close(): void
 }
 
-/** One piece: `enter`, the watch and `report` share the waiting requests and the passes. */
+/** Long, because everything in it shares the waiting requests and the passes. */
 export function createGate(options: GateOptions): Gate {
   const { identity, log } = options
   const timings = { ...TIMINGS, ...options.timings }
@@ -74,11 +74,7 @@ export function createGate(options: GateOptions): Gate {
     const probe = [...passes.keys()].find((pass) => pass.probe !== null)?.probe ?? null
     const seen = await scripts.check(who, probe === null ? id : '', probe, signal)
     const now = seen.state === 'probe' ? 'held' : seen.state
-    if (now !== logged) {
-      if (now === 'closed') log.info('calls are let through again')
-      else if (now === 'paused') log.warn('paused by the operator: no call begins until `npm run resume`')
-      else if (seen.held !== null) log.error('calls are held', holdFields(seen.held, who[seen.held.scope]))
-    }
+    if (now !== logged) logState(log, seen, who)
     logged = now
     return seen
   }
@@ -205,6 +201,12 @@ export function createGate(options: GateOptions): Gate {
   }
 
   return { enter, report, close }
+}
+
+function logState(log: Log, { state, held }: GateState, who: Identity): void {
+  if (state === 'closed') log.info('calls are let through again')
+  else if (state === 'paused') log.warn('paused by the operator: no call begins until `npm run resume`')
+  else if (held !== null) log.error('calls are held', holdFields(held, who[held.scope]))
 }
 
 function remove<T>(list: T[], item: T): boolean {

@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis'
 import type { FailureCode } from '../errors.ts'
 import { FAILURES } from '../errors.ts'
+import { clockMs } from '../redis/clock.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 
 /** In the order in which a call reaches them. A failure in one scope proves that the earlier scopes work. */
@@ -39,7 +40,7 @@ export interface Hold {
   scope: string
   /** null for the operator's pause */
   code: FailureCode | null
-  /** Of the last failure: status or error code, address and attempt; '' for none. */
+  /** Cause of the last failure: status or error code, address and attempt; '' for none. */
   cause: string
   /** false: only one request fails, again and again; the others are not held. */
   holdsOthers: boolean
@@ -79,13 +80,13 @@ export function needsRepair({ code }: Hold): boolean {
  * @throws as ioredis does
  */
 export async function readHolds(redis: Redis, keys: RedisKeys): Promise<Hold[]> {
-  const [pause, scopes, [seconds]] = await Promise.all([
+  const [pause, scopes, nowMs] = await Promise.all([
     redis.hgetall(keys.pause),
     redis.smembers(keys.holds),
-    redis.time(),
+    clockMs(redis),
   ])
   const isPaused = Object.keys(pause).length > 0
-  const overdueBeforeMs = Number(seconds) * 1_000 - ABANDONED_MS
+  const overdueBeforeMs = nowMs - ABANDONED_MS
   const holds: Hold[] = isPaused ? [pauseHold(pause)] : []
   const found = await Promise.all(scopes.toSorted().map((scope) => redis.hgetall(keys.hold(scope))))
   for (const [index, fields] of found.entries()) {

@@ -11,7 +11,7 @@ import { barest, further, plainest, without } from './form.ts'
 import type { RefusedPart } from './refused-parts.ts'
 
 export interface Trial {
-  /** Without what the server has refused to this request, and with the cap that it needs. */
+  /** The form without the parts that the server refused to this request, and with the cap that it needs. */
   form: Form
   /** How many calls of this request were refused for their form. */
   refusedCalls: number

@@ -1,4 +1,4 @@
-/** The answer that the model is made to give: its schema, and the reading of what it gave. */
+/** The schema of the model's answer, and how an answer is read. */
 import { z } from 'zod'
 import type { Log } from '../logging/log.ts'
 import type { AnswerSearch } from '../provider/find-answer.ts'
@@ -6,9 +6,9 @@ import { findAnswer } from '../provider/find-answer.ts'
 
 export const SCHEMA_NAME = 'resume_score'
 
-/** An answer of some thousand tokens is always shorter. */
+/** The longest content that is read. An answer of some thousand tokens is always shorter. */
 const MAX_CONTENT_CHARS = 200_000
-/** The prompt asks for five to seven. */
+/** The most requirements that are read. The prompt asks for five to seven. */
 const MAX_REQUIREMENTS = 40
 
 /** What the resume says of a requirement, in the model's judgement. Only `stated` can count as met. The prompt defines each. */
@@ -23,7 +23,7 @@ const answer = z.object({
   recommendation: z.string(),
 })
 
-/** As the model gave it: nothing of it is proved. */
+/** The answer as the model gave it, before anything in it is proved. */
 export type ModelAnswer = z.infer<typeof answer>
 
 const object = (properties: Record<string, unknown>) => ({
@@ -34,9 +34,8 @@ const object = (properties: Record<string, unknown>) => ({
 })
 
 /**
- * The strict schema, in the order in which the model is to think: the quote before the judgement on it, all judgements before
- * the score. Without bounds of numbers and lengths, which some servers of structured outputs refuse; `interpretAnswer` checks
- * them.
+ * The strict schema, in the order in which the model should think: each quote before the judgement on it, and all judgements before the
+ * score. It has no bounds of numbers and lengths, because some servers of structured outputs refuse them; `interpretAnswer` checks those.
  */
 export const answerSchema: Record<string, unknown> = object({
   requirements: {
@@ -54,16 +53,15 @@ export const answerSchema: Record<string, unknown> = object({
 export type Interpretation = AnswerSearch<ModelAnswer>
 
 /**
- * Reads an answer: the object is looked for wherever it stands (find-answer.ts), and keys unknown to the schema are ignored. A
- * score of 101, -1, 87.5 or "87" does not follow the schema, and what else such an answer got wrong cannot be known: it is
- * asked again.
+ * Reads an answer: finds the object wherever it stands (find-answer.ts), and ignores keys that the schema does not have. A score of 101,
+ * -1, 87.5 or "87" breaks the schema. Whatever else such an answer got wrong cannot be known, so the model is asked again.
  */
 export function interpretAnswer(content: string): Interpretation {
   if (content.length > MAX_CONTENT_CHARS) return { ok: false, why: 'longer than any answer' }
   return findAnswer(content, { fields: Object.keys(answer.shape), validate })
 }
 
-/** @returns what the model answered; null when it cannot be used, which is logged without a word of it */
+/** @returns what the model answered; null when it cannot be used, which is logged without quoting it */
 export function readAnswer(content: string, log: Pick<Log, 'warn'>): ModelAnswer | null {
   const found = interpretAnswer(content)
   if (found.ok) return found.answer

@@ -1,6 +1,6 @@
 /**
- * Results of earlier requests with the same texts, asked in the same way. Keys are hashes; values hold the published fields and
- * the reasons of reasons.ts, which quote no resume. Only complete answers to unsuspicious texts are put in, and what comes out is
+ * Keeps results for later requests with the same texts that are asked in the same way. Keys are hashes; values hold the published fields
+ * and the reasons of reasons.ts, which quote no resume. Only complete answers to unsuspicious texts are stored, and what is read back is
  * checked.
  */
 import type { Redis } from 'ioredis'
@@ -16,10 +16,10 @@ import type { Texts } from '../lib/sanitize.ts'
 import { digestFields } from './text-key.ts'
 import { verdictOf } from './verify.ts'
 
-/** To be raised when the verification changes, so that results of the old one are not taken over. */
+/** Raise this when the verification changes, so that no result of the old one is taken over. */
 const RULES = 'rules-4'
 
-/** What besides the texts decides a result. */
+/** What decides a result besides the texts. */
 export interface CacheSettings {
   baseUrl: string
   model: string
@@ -87,7 +87,7 @@ export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: 
     return value === null ? null : read(value)
   }
 
-  /** Keeps a result, if Redis is there: a request does not wait for what only helps later ones. Never rejects. */
+  /** Stores a result if Redis is there. While Redis is away it does not wait, because only later requests profit. Never rejects. */
   async function put(key: string, result: CachedResult): Promise<void> {
     const { score, matches, recommendation, verdict } = result.score
     const value = { score, matches, recommendation, verdict, reasons: result.reasons }

@@ -1,13 +1,13 @@
 /** The sentence and the clauses that a quote stands in. */
 import { PARAGRAPH, readable } from './letters.ts'
-import type { Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
 
 /** How far around the quote its clause may reach, in UTF-16 units. */
 export const CONTEXT_CHARS = 120
-/** How much of a quote is held against its requirement, in UTF-16 units: an honest one has some 150. */
+/** How much of a quote is compared with its requirement, in UTF-16 units. An honest quote has some 150. */
 export const MAX_CHARS = 1_000
 
-/** @returns a pattern of whole words; without a flag `i` for text in small letters */
+/** @returns a pattern of whole words; without the flag `i` it fits text in small letters */
 export const within = (pattern: string, flags = 'u') => new RegExp(`(?<!\\p{L})(?:${pattern})(?!\\p{L})`, flags)
 
 /** Words that negate. */
@@ -15,8 +15,8 @@ export const NEGATION = "не|нет|отсутству[ею]т|no|not|never|non
 const NEGATED = within(NEGATION).source
 
 /**
- * Ends a sentence. The end of a line does not where the text goes on in small letters, nor a question that is answered with no.
- * Each pattern begins with the character that it needs and looks back from there: that is tried several times faster.
+ * Ends a sentence. Two things do not: the end of a line after which the text goes on in small letters, and a question that is answered with
+ * no. Each pattern begins with the character that it needs and looks back from there, which is several times faster.
  */
 const SENTENCE_END = [
   `[!;•<>${PARAGRAPH}]`,
@@ -25,16 +25,16 @@ const SENTENCE_END = [
   '\\n(?=\\s*(?:[^\\s\\p{Ll}]|$))',
 ].join('|')
 /**
- * Ends a clause. A comma within a number does not, nor the end of a long line that goes on in small letters, nor a dash or a colon
- * before a negation, which has its subject there: "Terraform — нет".
+ * Ends a clause. These do not: a comma within a number; the end of a long line that goes on in small letters; a dash or a colon before a
+ * negation, whose subject stands before the sign ("Terraform — нет").
  */
 const CLAUSE_END = [
   SENTENCE_END,
   ',(?!\\d)(?=\\s|$|\\p{L})',
-  // A parenthesis that negates keeps its first sign: what it negates may stand before it.
+  // A negating parenthesis keeps its first sign, because what it negates may stand before it.
   `(?=\\([^()]*${NEGATED}[^()]*\\))`,
   `\\)(?<=\\([^()]*${NEGATED}[^()]*\\))`,
-  // Cells and lists in one line, where no negation follows that belongs to what stands before it.
+  // Cells and lists in one line, unless a negation follows that belongs to what stands before it.
   `(?<=^|\\s)[|·](?=\\s)(?!\\s+${NEGATED})`,
   '/(?<=(?:нет|да|есть|no|none|yes|\\d)\\s/)(?=\\s)',
   '[–—](?=\\p{L})',
@@ -45,7 +45,7 @@ const CLAUSE_END = [
 ].join('|')
 const [SENTENCE_ENDS, CLAUSE_ENDS] = [new RegExp(SENTENCE_END, 'u'), new RegExp(CLAUSE_END, 'u')]
 
-/** @returns the text in small letters, with one form of a letter and of an apostrophe that have two */
+/** @returns the text in small letters, with one form for a letter and an apostrophe that have two */
 const plain = (text: string) => text.toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
 
 /** The quote and what stands around it in its sentence, in small letters. */
@@ -66,7 +66,7 @@ export function passageOf(source: string, { start, end }: Span): Passage {
   return { before: plain(before), quote: plain(part(start, Math.min(end, start + MAX_CHARS))), after: plain(after) }
 }
 
-/** @returns the clauses that the quote stands in, whole, with a parenthesis right behind it; and what follows the last one */
+/** @returns the whole clauses that the quote stands in, with a parenthesis right after it; and what follows the last one */
 export function clausesOf({ before, quote, after }: Passage): { clauses: string[]; rest: string } {
   const own = /^\s*\([^()]*\)/.exec(after)?.[0] ?? after.split(CLAUSE_ENDS, 1)[0] ?? ''
   const text = (`\n${before}`.split(CLAUSE_ENDS).at(-1) ?? '') + quote + own

@@ -13,11 +13,11 @@ import type { Texts } from '../lib/sanitize.ts'
 import { digestFields } from './text-key.ts'
 import type { Verified } from './verify.ts'
 
-/** How it came about. */
+/** What Redis keeps of a decision until it is published. */
 const kept = z.object({
   /** ISO time. */
   decidedAt: z.string(),
-  /** null: the result was taken from the cache, of an earlier request with the same texts. */
+  /** null: the result was taken from the cache */
   modelScore: z.int().nullable(),
   verdictMinScore: z.int(),
   corrections: z.array(z.string()),
@@ -26,11 +26,11 @@ const kept = z.object({
   promptVersion: z.string(),
   promptTokens: z.int(),
   completionTokens: z.int(),
-  /** Empty for what a version before this one has kept. */
+  /** Empty if an earlier version of the worker stored it. */
   requirements: z.array(judgedRequirement).default([]),
 })
 
-/** As it is kept in Redis. */
+/** A decision as Redis keeps it. */
 export type KeptDecision = z.infer<typeof kept>
 
 /** @throws ZodError when it was not made by `keepDecision` */

@@ -1,45 +1,45 @@
 /**
- * Whether the clause of a quote denies what its requirement names, or only plans it. The rules know the grammar of a denial in
- * Russian and English and no subject: the clause names what is required, and its negation stands where it denies just that ("X нет",
- * "нет опыта с X", "X не делал", "no X", "X: none", "never did X"). Everything else is the model's to judge.
+ * Tells whether the clause of a quote denies what its requirement names, or only plans it. The rules know how Russian and English deny, and
+ * know nothing of subjects: the clause must name what is required, and its negation must stand where it denies just that ("X нет", "нет
+ * опыта с X", "X не делал", "no X", "X: none", "never did X"). Everything else is left to the model.
  */
 import { clausesOf, CONTEXT_CHARS, MAX_CHARS, NEGATION, passageOf, within } from './clauses.ts'
 import type { Subject } from './relatedness.ts'
-import type { Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
 
 const words = (text: string) => text.split(' ')
 
 const NEGATIVE = within(NEGATION)
-/** Beside one of these a negation may affirm, or deny only a bound or a time: "не только", "not more than", "не работал бы", "до 2021". */
+/** Next to one of these a negation may affirm, or deny only a bound or a time: "не только", "not more than", "не работал бы", "до 2021". */
 const AMBIGUOUS = within(
   "чтобы|лучше|ничего|не одн\\p{L}*|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?|сначала|поначалу|at first|initially|none of|not to (?:be|say|mention)|solo|sólo|sola|só|nur|только|лишь|кроме|просто|бы|но и|до (?:19|20)\\d\\d|only|just|without|except|than|had not|hadn't|(?:before|until) (?:19|20)\\d\\d",
 )
-/** Somebody is left out of a denial: "Никто, кроме меня, не вёл сайт". */
+/** These exempt somebody from a denial: "Никто, кроме меня, не вёл сайт". */
 const EXCEPT = within('кроме|помимо|except|besides')
 
-/** The absence of something is required: a denial proves it. */
+/** The requirement is the absence of something, so a denial proves it. */
 const ABSENCE = within(
   'отсутстви\\p{L}*|відсутн\\p{L}*|отказ\\p{L}*|без|не|нет|бе[зс]\\p{L}+ность|не\\p{L}+(?:ость|ости)|no|not|without|free|clean|lack|absence|non',
 )
-/** Wishing, or being in training, is what is required: "Желание учиться", "Студент 3 курса". */
+/** The requirement is a wish or a training: "Желание учиться", "Студент 3 курса". */
 const WISH_WANTED = within(
   'желани\\p{L}*|готовност\\p{L}*|готов\\p{L}*|студент\\p{L}*|учащ\\p{L}*|обуча\\p{L}*|не(?:о|за)конч\\p{L}*|student\\p{L}*|trainee\\p{L}*|стремлени\\p{L}*|мотиваци\\p{L}*|интерес\\p{L}*|want\\p{L}*|will\\p{L}*|desire|interest\\p{L}*|ready|readiness|motivat\\p{L}*',
 )
 
-/** Readiness is required: experience need not be there. */
+/** The requirement is readiness, so experience may be missing. */
 const READINESS = within('готов\\p{L}*|willing\\p{L}*|ready|readiness')
 
 const PREPOSITIONS = new Set(
   words('с со к ко в во на по о об обо от до из для при у за над под про with in of on for to at by about'),
 )
-/** Words between a noun and its denial that change nothing. */
+/** Words between a noun and its denial that do not change the meaning. */
 const FILLERS = new Set(
   words('пока еще уже у меня мне я мной вообще совсем также тоже есть был была было были никакого никакой any yet'),
 )
-/** Words of every requirement: what they name is told by the words beside them. */
+/** Words that any requirement may have. The words next to them say what they are about. */
 const MASTERY =
   /^(?:опыт|знани|навык|умени|практик|владени|наличи|работ|experience|knowledge|exposure|background|skills?$|hands|work)/
-/** Pronouns that stand for what the clause before has named. */
+/** Pronouns that stand for what the clause before named. */
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 /** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 const HARM =
@@ -51,27 +51,27 @@ const HAD = /^(?:име[еюл]|был[аио]?$|have$|has$|had$|own$)/
 /** A Russian verb or short participle by its ending: "работал", "шью", "сдан". Nouns that end so are rare after "не". */
 const VERB =
   /^готов|^знаком[аы]?$|^мо[еия]$|(?:[аеиуыюя]л[аои]?|[аеиуюя](?:шь|т|те)|[еи]м|[юу]|ть|чь|ти)(?:ся|сь)?$|(?<!^од)(?:[аеи]н|[аяиы]т)[аоы]?$/
-/** A thing is the subject, or nobody is named: "просрочена", "требуется", "истекло", "отбирали". */
+/** Forms of verbs whose subject is a thing, or nobody: "просрочена", "требуется", "истекло", "отбирали". */
 const OF_THING = /(?:[аеи]н|[аяиы]т)[аоы]?$|(?:л[аои]?|[еиуюя]т)с[яь]$|л[ои]$/
-/** What one does with a thing or a skill, and how one comes by it. A thing that has not come to harm ("не просрочена") is there. */
+/** Verbs for using or acquiring a thing or a skill. Other verbs do not deny it: a card that is "не просрочена" is there. */
 const GAINS = new RegExp(
   `^(?:${[
     '(?:по|ис|при|про|за|вы|от|до|из|на|об|о|с|у|во)?(?:работ|дела|бра|зна|уч[аеи]|ве[дсл]|води|владе|польз|мен|ним|ход|йд|й[дт]|луч|да[лнтвю]|дан|сво|сваи|им[ае]|кры|форм|внедр|кон[чь]|верш|тренир|сталк|каса|стажир|аттест|сертифиц|чит|пис|держ|служ|став)',
     '(?:had?|have|kn[eo]w|work|do$|did|done|doing|h[eo]ld|touch|tr(?:y|ied)$|own|been$|learn|stud|finish|complet|pass|manag|dr[io]v|certif|licen|train|qualif|experienc|yet$|tak|took|g[eo]t$|attend|obtain|gain|introduc|master|issued|sign|play|pursu|incl|t(?:each|aught)|sp[eo]k|wr[io]t|us(?:e|ed|ing)$|available|willing|able$|familiar|fluent|proficient)',
   ].join('|')})`,
 )
-/** A verb of the past tense: it denies experience, and not readiness. */
+/** A verb in the past tense, which denies experience but not readiness. */
 const PAST = /л[аои]?(?:сь|ся)?$|ed$/
 const PAST_ENGLISH = /ed$|ght$/
 const AUXILIARY = /^(?:is|are|was|were|am|be|been|do|does|did|have|has|had|will|would|can|could|should|may|might)$/
 const PERFECT = /^(?:have|has|had|did)(?:n't)?$|^never$/
 const PARTICIPLE = /^(?:\p{L}+(?:[аеи]н|[аяиы]т)[аоы]?|\p{L}+ed)$/u
 
-/** Words that add no other thing to what is spoken of: who, how, how long. */
+/** Words that name no further thing: who, how, how long. */
 const NO_THING =
   /^(?:сам[аи]?|себя|лично|я|мы|но|и|так|опыта|лет|года?|i|we|but|so|and|then|myself|years?|self-taught|\d+|\p{L}{3,}(?:о(?<!ого|его)|ски)|[a-z]+ly)$/u
 
-/** Whether a clause names no other thing than the one before it: "(сам не работал)", "(no experience)", ", so I learned it myself". */
+/** Whether a clause names nothing but what the clause before named: "(сам не работал)", "(no experience)", ", so I learned it myself". */
 const namesNothing = (said: string[]): boolean =>
   said.every(
     (word, i) =>
@@ -100,7 +100,7 @@ function clauseOf(text: string, requirement: Subject): Clause {
 function isAbsent({ words: said, about, isAbout }: Clause, at: number, after: number, previous?: Clause): boolean {
   let noun = at - 1
   while (FILLERS.has(said[noun] ?? '')) noun -= 1
-  // A noun that hangs on a preposition is not what is denied ("проблем с переездом нет"), unless nothing else is there.
+  // A noun after a preposition is not what is denied ("проблем с переездом нет"), unless there is no other noun.
   const isAdjunct = PREPOSITIONS.has(said[noun - 1] ?? '') && noun > 1 && about[noun - 2] !== true
   if (!isAdjunct && (said[at] !== 'no' || at === said.length - 1)) {
     if (about[noun] === true || (isAbout && MASTERY.test(said[noun] ?? ''))) return true
@@ -167,12 +167,12 @@ const PLAN = within(
     `(?:(?<=^)|am |i'm |still |currently |now )${LEARNING}`,
   ].join('|'),
 )
-/** With one of these it is there after all: it goes on, or what was planned has been done since. */
+/** With one of these the skill is there all the same: it is being deepened, or the plan has been carried out since. */
 const THERE = within(
   'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|втор\\p{L}*|трет\\p{L}*|further|continue|deepen|improve|more|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|passed|took|completed',
 )
 
-/** How one comes by a skill, and has. */
+/** Verbs for having acquired a skill. */
 const ACQUIRED = within(
   'освоил[аи]?|научил[аи]с[ья]|научился|изучил[аи]?|выучил[аи]?|внедрил[аи]?|learn(?:ed|t)|self-taught|mastered|introduced',
 )
@@ -211,14 +211,17 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
     return !wantsWish && isNamed && PLAN.test(clause.text) && !isThere() ? 'planned' : null
   })
   const first = found.findIndex((each) => each !== null)
-  // Another clause may affirm what this one denies; but one before a colon or a denial without a subject only names what that denies.
+  // Another clause may affirm what this one denies. But a clause before a colon, or before a denial without a subject, only names what is
+  // denied.
   const isNaming = (i: number) => i < first && (isHead(i) || (i === first - 1 && clauses[first]?.isAbout === false))
   const affirms = ({ text, isAbout }: Clause, i: number) =>
     found[i] === null && isAbout && !NEGATIVE.test(text) && !isNaming(i)
   return clauses.some(affirms) ? null : (found[first] ?? null)
 }
 
-/** A clause with none of these neither denies nor plans anything. Most quotes are such, and without the u flag that is known at once. */
+/**
+ * A clause with none of these neither denies nor plans anything. Most quotes have none, and without the u flag that is found out at once.
+ */
 const MAY_DENY = new RegExp(
   `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', WISH, ACQUIRING, WISH_TO, LEARNING].join('|')})(?![a-zа-яё])`,
   'i',

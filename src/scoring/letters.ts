@@ -3,8 +3,8 @@
  * in brackets; also without ligatures. Each letter knows its place in the source.
  */
 import type { Breathe } from '../lib/slices.ts'
-import { fold, type Folded, type Places, placesOf, roomFor, textOf } from './fold.ts'
-import type { Span } from './spans.ts'
+import { fold, type Folded, type Places, placesOf, roomFor, textOf } from '../lib/fold.ts'
+import type { Span } from '../lib/span.ts'
 
 export interface Letters {
   source: string

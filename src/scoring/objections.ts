@@ -1,7 +1,9 @@
-/** What the words of a quote themselves say against its requirement. These rules are narrow on purpose: the rest is the model's to judge. */
+/**
+ * Finds what the words of a quote say against its own requirement. The rules are narrow on purpose; everything else is left to the model.
+ */
 import { MAX_CHARS, within } from './clauses.ts'
 import { findDenial } from './denials.ts'
-import type { Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
 import type { Subject } from './relatedness.ts'
 
 /** The clause denies it or only plans it; or both sides state years or a language level, and the quote's are lower. */
@@ -9,29 +11,29 @@ export type Objection = 'denied' | 'planned' | 'falls_short'
 
 const YEAR = 'лет|год(?:а|у|ов)?|рок(?:и|ів|у)|жыл|years?|yrs?|jahre?n?|años?|ans|anni|lat'
 const MONTH = 'месяц\\p{L}*|мес|місяц\\p{L}*|months?|monate?n?|meses|mes|mois|mesi'
-/** Of years, behind a number only: elsewhere they are letters like others. */
+/** Abbreviations of years. They count only after a number; elsewhere they are ordinary letters. */
 const ABBREVIATED = 'г\\.?|л\\.?'
-/** Those of Chinese, Japanese and Korean need no space behind them. */
+/** Units in Chinese, Japanese and Korean, which need no space after them. */
 const UNSPACED = '年|年間|个月|個月|년|개월'
 const DURATION = new RegExp(
   `(?<!\\d)(\\d{1,2}(?:[.,]\\d)?)[-\\s]?(?:х|ти|и)?\\+?\\s*(?:(?:(${MONTH})|${YEAR}|${ABBREVIATED})(?!\\p{L})|(?:${UNSPACED}))`,
   'giu',
 )
-/** A number, in digits or in words, and a unit: where one of them is no part of a duration in figures, the length is not known. */
+/** A number, in digits or in words, and a unit. Where one of them is not part of a duration in figures, the length is not known. */
 const NUMBER =
   '\\d|(?<!\\p{L})(?:дв[ае]|три|четыре|пять|шесть|семь|восемь|девять|десять|полтор\\p{L}|пол\\p{L}*год\\p{L}*|two|three|four|five|six|seven|eight|nine|ten|half|decades?)(?!\\p{L})'
 const LEFT = new RegExp(`${NUMBER}|${within(`${YEAR}|${MONTH}`).source}`, 'iu')
-/** With one of these a number of years is an age, a window of time or a period. */
+/** Next to one of these a number of years is an age, a time window or a period. */
 const OTHER_TIME =
   'последн\\p{L}*|прошл\\p{L}*|назад|кажд\\p{L}*|раз|ребен\\p{L}*|дет(?:[еия]|ьми)\\p{L}*|сын\\p{L}*|доч\\p{L}*|гаранти\\p{L}*|last|past|ago|every|each|children|kids|old|letzten|alt|últim\\p{L}*|останні\\p{L}*'
-/** With one of these it is a bound, or not the whole length. */
+/** Next to one of these a number is a bound, or not the whole length. */
 const INEXACT =
   'за|более|больше|свыше|почти|около|возраст\\p{L}*|старше|мне|over|more|within|aged?|über|mehr|más|plus|понад|більше'
 const NO_LENGTH = new RegExp(`\\d\\+|[超多近]|${within(`${OTHER_TIME}|${INEXACT}`).source}`, 'iu')
 const NO_LENGTH_WANTED = within(OTHER_TIME, 'iu')
-/** Of "3–5 years" the lower end is asked for. */
+/** "3–5 years" asks for the lower end. */
 const RANGE = /(?<!\d)(\d{1,2}(?:[.,]\d)?)\s*(?:[-–—]|до|to|bis|a|à)\s*\d{1,2}(?:[.,]\d)?(?=[-\s])/giu
-/** A bound from above. */
+/** An upper bound. */
 const AT_MOST =
   /(?<!\p{L})(?:до|возраст\p{L}*|не (?:более|старше|больше)|младше|up to|under|at most|aged?|bis|höchstens|hasta|máximo|maximum)(?!\p{L})/iu
 
@@ -41,7 +43,7 @@ const yearsOf = (text: string) =>
       Number(number.replace(',', '.')) / (month !== undefined || /[个個개]/.test(found) ? 12 : 1),
   )
 
-/** Whether a quote states years in figures, fewer than these, all of them together. */
+/** Whether a quote states years in figures, and all of them together are fewer than wanted. */
 function isShorter(quote: string, wanted: number): boolean {
   const stated = yearsOf(quote)
   if (stated.length === 0 || LEFT.test(quote.replace(DURATION, ' ')) || NO_LENGTH.test(quote.replaceAll('ё', 'е')))
@@ -61,16 +63,16 @@ const levelsOf = (text: string) =>
     .toSorted()
 
 const FLUENT = /свободн|родной|носител|fluent|native/i
-/** The score of another test: what it is worth in levels is not ours to know. */
+/** The score of another test, which we do not convert to a level. */
 const OTHER_SCORE = /\d[.,]\d|(?<!\d)\d{2,3}(?!\d)/
 
-/** Whether a quote states a level of the Common European Framework, and none as high as this one. */
+/** Whether a quote states levels of the Common European Framework, and all of them are lower than this one. */
 function isLower(quote: string, lowest: string): boolean {
   const highest = levelsOf(quote).at(-1)
   return highest !== undefined && highest < lowest && !OTHER_SCORE.test(quote) && !FLUENT.test(quote)
 }
 
-/** What a requirement asks for in figures: so many years, such a level; null: none. */
+/** What a requirement asks for in figures: years, and a language level; null: none. */
 export interface Least {
   years: number | null
   level: string | null
@@ -78,7 +80,7 @@ export interface Least {
 
 const NO_LEAST: Least = { years: null, level: null }
 
-/** @returns what of a requirement a quote can fall short of */
+/** @returns the figures of a requirement that a quote can fall short of */
 export function leastOf(requirement: string): Least {
   if (!/\d|intermediate/i.test(requirement)) return NO_LEAST
   const lower = requirement.replace(RANGE, '$1')

@@ -1,9 +1,9 @@
-/** Holds the model's claims against the texts: which requirements are proved, and why the others are not. */
+/** Checks the model's claims against the texts: which requirements are proved, and why the others are not. */
 import type { Evidence, ModelAnswer } from './answer.ts'
-import type { Span } from './spans.ts'
-import { findAttacks } from './attacks.ts'
-import type { Folded } from './fold.ts'
-import { foldInSlices } from './fold.ts'
+import type { Span } from '../lib/span.ts'
+import { findAttacks } from '../attacks/attacks.ts'
+import type { Folded } from '../lib/fold.ts'
+import { foldInSlices } from '../lib/fold.ts'
 import type { Searchable } from './letters.ts'
 import { lettersOf, showInSlices } from './letters.ts'
 import type { Asked, Objection } from './objections.ts'
@@ -19,13 +19,13 @@ import { createBreathe } from '../lib/slices.ts'
 
 /** A match is a line in a list. */
 export const MATCH_MAX_CHARS = 120
-/** A quote as the model gave it is kept so far for the decision record. */
+/** The decision record keeps at most so much of a quote as the model gave it. */
 const MAX_GIVEN_CHARS = 300
-/** Of a vacancy so much is looked at for its requirements. */
+/** Only so much of a vacancy is searched for the model's requirements. */
 const VACANCY_CHARS = 20_000
-/** Vacancies that are kept in mind: most requests of an hour are for a few of them. A hundred longer ones would take more than 5 MB. */
+/** Vacancies that are remembered, since most requests of an hour are for a few of them. A hundred longer ones would take more than 5 MB. */
 const KNOWN_VACANCIES = { most: 100, maxChars: 5_000 }
-/** Requirements that are kept in mind: models name those of a vacancy alike, resume after resume. */
+/** Requirements that are remembered, since models name those of a vacancy alike in resume after resume. */
 const KNOWN_REQUIREMENTS = { most: 2_000, maxChars: 200 }
 const KNOWN_OF_VACANCY = { most: 50, maxChars: 200 }
 
@@ -35,9 +35,9 @@ export type Rejection =
   /** The quote stands only in a sentence that addresses the model. */
   | 'addresses_model'
   | Objection
-  /** In an answer that is doubtful as a whole: the quote has nothing in common with the requirement. */
+  /** The answer is doubtful as a whole, and this quote has nothing in common with its requirement. */
   | 'unrelated'
-  /** The same: the requirement has nothing in common with the vacancy. */
+  /** The answer is doubtful as a whole, and this requirement has nothing in common with the vacancy. */
   | 'not_in_vacancy'
 
 export interface Finding {
@@ -53,7 +53,7 @@ export interface Finding {
   why: Rejection | null
   /** Whether the quote shares a word with its requirement; null: there is none, or it is in another script. */
   related: boolean | null
-  /** The same of the requirement and the vacancy. */
+  /** Whether the requirement shares a word with the vacancy; null: it is in another script. */
   ofVacancy: boolean | null
 }
 
@@ -76,26 +76,26 @@ export async function examine(source: string, breathe: Breathe): Promise<Examine
   return { source, folded, ...(await findAttacks(source, shown, folded, breathe)) }
 }
 
-/** A requirement as the model names it, made ready to be held against texts. */
+/** Prepares a requirement, as the model names it, for comparison with texts. */
 const readRequirement = remember((said): Asked => {
   const requirement = tidy(said, MATCH_MAX_CHARS)
   return { requirement, subject: subjectOf(requirement), least: leastOf(requirement) }
 }, KNOWN_REQUIREMENTS)
 
-/** A vacancy, and what of the model's requirements comes from it. */
+/** A vacancy, and whether it names what the model calls a requirement. */
 export interface Vacancy extends Examined {
   /** Whether a requirement shares a word with the vacancy; null: it is in another script. */
   names: (said: string) => boolean | null
 }
 
-/** The same as `examine` for a vacancy, which comes with many resumes. */
+/** Does the same as `examine` for a vacancy. It is remembered, because many resumes come for one vacancy. */
 export const examineVacancy = remember(async (source): Promise<Vacancy> => {
   const examined = await examine(source, createBreathe())
   const [text, folded] = [source.slice(0, VACANCY_CHARS), examined.folded.text.slice(0, VACANCY_CHARS)]
   return { ...examined, names: remember((said) => readRequirement(said).subject.isIn(text, folded), KNOWN_OF_VACANCY) }
 }, KNOWN_VACANCIES)
 
-/** @returns one finding per requirement, in the model's order; of those that say the same one that is proved */
+/** @returns one finding per requirement, in the model's order; if several say the same, the one that is proved */
 export async function findProofs(
   answer: ModelAnswer,
   vacancy: Vacancy,
@@ -138,7 +138,7 @@ export async function findProofs(
   return findings.map(({ finding }) => finding)
 }
 
-/** Where a text's words run together, only the model's quote has them apart. */
+/** Where the words of the text run together, only the model's quote separates them, so the objections are looked for in the quote. */
 function objectionOfGlued(asked: Asked, quoted: Quote, own: string): Objection | null {
   const given = quoted.letters.source
   const wordsIn = (text: string) => text.split(/\s+/).length

@@ -8,34 +8,40 @@
  * part of it, unless a negation goes with it; and a ligature of the quote may be missing in the text, as fonts in PDF files lose
  * them. Time is linear in text and quote.
  */
-import type { Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
 import type { Letters, Searchable } from './letters.ts'
 import { isLeftOf, readQuote, withoutBrackets, withoutLigatures } from './letters.ts'
 import type { Breathe } from '../lib/slices.ts'
 import { hasSameNumbers, isApart, isEdge } from './word-edges.ts'
 
-/** A longer quote proves nothing that a shorter one would not. In letters and digits. */
+/** A longer quote is rejected: it proves nothing that a shorter one would not. In letters and digits. */
 const MAX_QUOTE_CHARS = 1_000
-/** So much of a quote is read, in UTF-16 units: a sensible one does not shrink to a quarter when it is folded. */
+/** At most so much of a quote is read, in UTF-16 units. Folding does not shrink a sensible quote to a quarter. */
 const READ_CHARS = 4 * MAX_QUOTE_CHARS
-/** So much of a quote is looked for first: looking for more of it could take a long text's length times the quote's. */
+/** The first letters of a quote are looked for alone. To look for all of it could take the text's length times the quote's. */
 const HEAD_CHARS = 16
-/** So many places of it are tried, so many of the quote are looked at closely, and so many are held against the objections. */
+/**
+ * At most so many places of these first letters are tried, so many of the whole quote are checked closely, and so many are checked for
+ * objections.
+ */
 const MAX_TRIED = 5_000
 const MAX_PLACES = 200
 const MAX_OBJECTIONS = 20
-/** What an ellipsis may leave out, in UTF-16 units, and how many parts a quote may have. */
+/** How much an ellipsis may leave out, in UTF-16 units, and how many parts a quote may have. */
 const MAX_ELLIPSIS_CHARS = 300
 const MAX_PARTS = 4
-/** A match spans at most so many UTF-16 units of the text per letter, and so many more: a thousand marks are no word. */
+/** A match spans at most so many UTF-16 units of the text per letter, plus a constant: a letter with a thousand marks is no word. */
 const MAX_SPREAD = 4
 const MAX_SPREAD_CHARS = 400
-/** A quote may begin or end within a word of the text that holds so many of its words, the outermost of so many letters. */
+/**
+ * A quote may begin or end within a word of the text if that word holds so many of its words, and if its outermost word has so many
+ * letters.
+ */
 const GLUED_WORDS = 3
 const GLUED_LETTERS = 5
 
 const NEGATION = /(?<!\p{L})(?:не|нет|ни|без|no|not|nor|never|without|\p{L}{1,9}n['’]t)(?!\p{L})|[不没沒未无無非]/iu
-/** `not able` is not `notable`. */
+/** Negations must be equal on both sides: `not able` is not `notable`. */
 const negationsOf = (folded: string) => folded.match(/(?<= )(?:no|not|nor)(?= )/g)?.length ?? 0
 /** Chinese and Japanese particles stand right before what they deny, without a space. */
 const DENYING = /[不没沒未无無非]/u
@@ -88,7 +94,7 @@ function* placesOf(text: Letters, quote: Letters, accepts = (_start: number) => 
   let start = text.text.indexOf(head)
   for (let tried = 0; start >= 0 && tried < MAX_TRIED; tried += 1, start = text.text.indexOf(head, start + 1)) {
     if (!text.text.startsWith(quote.text, start)) continue
-    // Most places of a short quote lie within other words: they do not count.
+    // Most places of a short quote lie within other words and do not count.
     if (!mayBeGlued && !(isEdge(text, start) && isEdge(text, start + length))) continue
     looked += 1
     if (looked > MAX_PLACES) return
@@ -122,7 +128,7 @@ function* placesOfLost(text: Searchable, quote: Letters): Generator<Span> {
   const bare = withoutLigatures(quote)
   if (bare.text.length === quote.text.length || bare.text.length < GLUED_LETTERS) return
   const letters = (text.ligatureless ??= withoutLigatures(text.letters))
-  /** The letters that were left out before a letter. */
+  /** The letters that this view leaves out before a letter. */
   const gone = ({ folded, index }: Letters, i: number) =>
     i === 0 ? '' : folded.text.slice((index[i - 1] ?? 0) + 1, index[i]).replace(/[ %]/g, '')
   yield* placesOf(letters, bare, (start) =>
@@ -134,7 +140,7 @@ function* placesOfLost(text: Searchable, quote: Letters): Generator<Span> {
 }
 
 export interface Quote {
-  /** As the model gave it, but for what is beyond any quote. */
+  /** As the model gave it, without what exceeds the longest quote. */
   quote: string
   letters: Letters
 }
@@ -145,7 +151,7 @@ export function quoteOf(given: string): Quote {
   return { quote, letters: readQuote(quote) }
 }
 
-/** Why no place was found: the quote has no words, or more than any quote, or does not stand in the text. */
+/** Why no place was found: the quote has no words, is too long, or is not in the text. */
 export type NotFound = 'no_quote' | 'quote_too_long' | 'not_in_resume'
 
 /**

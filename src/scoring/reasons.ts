@@ -1,7 +1,7 @@
 /**
- * Why a request got its score, for `explain` where no decision topic is set: per requirement what the model said of it, whether
- * it counted, and why not. Kept in Redis beside the result's mark, so it holds nothing of the resume: no quotes, and of what the
- * model calls a requirement only the words that the vacancy has too.
+ * Why a request got its score, for `explain` where no decision topic is set: what the model said of each requirement, whether it counted,
+ * and why not. Kept in Redis beside the result's mark, so it holds nothing of the resume: no quotes, and of what the model calls a
+ * requirement only the words that the vacancy has too.
  */
 import { z } from 'zod'
 import type { Score } from '../contracts.ts'
@@ -12,13 +12,13 @@ import type { Finding } from './proofs.ts'
 import { isProved } from './proofs.ts'
 import type { Verified } from './verify.ts'
 
-/** Bytes of one result's reasons. Requirements beyond that are counted only. */
+/** The most bytes of one result's reasons. Requirements beyond that are only counted. */
 export const REASONS_MAX_BYTES = 8_000
 /** Stands for words of a requirement that the vacancy does not have. */
 const LEFT_OUT = '…'
 
 const requirement = z.object({
-  /** In words of the vacancy, with `…` for others. */
+  /** Only words that the vacancy has; `…` stands for others. */
   requirement: z.string(),
   evidence: z.enum(EVIDENCE),
   proved: z.boolean(),
@@ -32,7 +32,7 @@ const schema = z.object({
   score: z.int(),
   verdict: z.string(),
   verdict_min_score: z.int(),
-  /** When an earlier request with the same texts got this result, ISO time; null: this request was asked about itself. */
+  /** When an earlier request with the same texts got this result, ISO time; null: the model was asked for this request. */
   taken_from: z.string().nullish(),
   /** null: the result was taken from an earlier request whose reasons are not known. */
   model_score: z.int().nullable(),
@@ -69,7 +69,7 @@ export function encodeReasons(score: Score, verified: Verified | null, texts: Te
     model: how.model.slice(0, 200),
     prompt_version: how.promptVersion,
   }
-  // Whoever takes the result over has to fit in too.
+  // Leave room for `taken_from`, which is added when a later request takes the result over.
   let bytes = Buffer.byteLength(JSON.stringify({ ...reasons, taken_from: how.decidedAt }))
   for (const finding of findings) {
     const kept = keep(finding, words)
@@ -114,7 +114,7 @@ const WORD = /[\p{L}\p{N}+#]+/gu
 
 const wordsOf = (text: string): ReadonlySet<string> => new Set(text.toLowerCase().match(WORD))
 
-/** The resume may have made the model name anything as a requirement. */
+/** Leaves out words that the vacancy does not have, because a resume may have made the model name anything as a requirement. */
 const inWordsOf = (words: ReadonlySet<string>, text: string): string =>
   text
     .replaceAll(WORD, (word) => (words.has(word.toLowerCase()) ? word : LEFT_OUT))

@@ -1,12 +1,15 @@
-/** What is published in words: free of what an author of a text could smuggle in; the recommendation the model's own, or a plain one. */
+/**
+ * Makes texts fit for publication: removes what the author of a text could smuggle in, and replaces a recommendation that does not fit the
+ * verdict by a plain one.
+ */
 import type { Verdict } from '../contracts.ts'
 import { RECOMMENDATION_MAX_CHARS } from '../contracts.ts'
 import { stripInvisible } from '../lib/sanitize.ts'
 
-/** No more of a text is read. */
+/** Only so much of a text is read. */
 const MAX_CHARS_READ = 4_000
 
-/** Shortened to whole words where possible; never ends in half a character. */
+/** Shortens to whole words where possible; never ends in half a character. */
 export function shorten(text: string, maxChars: number): string {
   if (text.length <= maxChars) return text
   const cut = text
@@ -18,16 +21,16 @@ export function shorten(text: string, maxChars: number): string {
 }
 
 /**
- * What a reader's program could take for markup, an address or a formula: each pattern with the sign that all it finds holds, since
+ * Patterns of what a reader's program could take for markup, an address or a formula. Each has a sign that all its matches hold, because
  * looking for the sign alone is many times faster.
  */
 const UNWANTED: readonly [sign: RegExp, pattern: RegExp][] = [
   [/[<&]/, /<[^<>]{0,300}>|<(?=[a-z/!?])|&(?:lt|gt|#\d{1,7}|#x[\da-f]{1,6});/gi],
   [/:\/\/|www\./i, /(?:\p{L}[\p{L}\d+.-]{1,20}:\/\/|www\.)\S+/giu],
   [/:/, /(?:mailto|tel|javascript|data):\S+/gi],
-  // Of mail, or of a messenger.
+  // Addresses of mail or of a messenger.
   [/@/, /[\p{L}\d._%+-]{1,64}@[\p{L}\d-]{1,64}(?:\.[\p{L}\d-]{1,64}){1,4}|(?<![\p{L}\d])@[\p{L}\d_.]{2,}/giu],
-  // A domain with a path; without one it may be a name ("Booking.com"), and is kept from being a link.
+  // A domain with a path. Without a path it may be a name ("Booking.com"), which is only kept from becoming a link.
   [/\//, /(?:[\p{L}\d-]{1,64}\.){1,4}\p{L}{2,24}\/\S*/giu],
   [/\.\S/, /(?<=[\p{L}\d-])\.(?=(?:com|ru|org|info|biz|xyz|top|site|online|link|рф|me|kz|by|ua)(?![\p{L}\d]))/giu],
   [
@@ -43,14 +46,14 @@ const withoutUnwanted = (text: string) =>
 export function tidy(text: string, maxChars: number): string {
   const given = stripInvisible(text.slice(0, MAX_CHARS_READ)).text
   const once = withoutUnwanted(given)
-  // What is left when something is taken out may be unwanted anew.
+  // When something is removed, the rest may form something unwanted.
   const clean = once === given ? given : withoutUnwanted(once)
   const line = clean.replace(/\s{2,}|[^\S ]/g, ' ').replace(/^[\s=+@|-]+/, '')
   return shorten(line.trim(), maxChars)
 }
 
 export interface Facts {
-  /** The model's, as it came. */
+  /** The model's own words, unchanged. */
   recommendation: string
   verdict: Verdict
   /** The verdict that the model's own score would give. */
@@ -76,7 +79,7 @@ function plain({ verdict, proved, unproved }: Facts): string {
   return `${counted} Кандидат не подходит${named === '' ? '' : `: не подтверждено ${named}`}.`
 }
 
-/** @returns the model's own words, unless there are none or the published verdict is not the model's; and why they were replaced */
+/** @returns the model's own words; replaced, with the reason, if there are none or the published verdict is not the model's */
 export function recommend(facts: Facts): { recommendation: string; replaced: Replaced | null } {
   const own = tidy(facts.recommendation, RECOMMENDATION_MAX_CHARS)
   let replaced: Replaced | null = null

@@ -6,7 +6,7 @@
 import { stemmer as english } from '@orama/stemmers/english'
 import { stemmer as russian } from '@orama/stemmers/russian'
 import { remember } from '../lib/remember.ts'
-import { foldWords } from './fold.ts'
+import { foldWords } from '../lib/fold.ts'
 
 /** Of a requirement so many words tell enough. */
 const MAX_WORDS = 24

@@ -1,12 +1,12 @@
 /**
- * Ids of recent results that a person should look at, of the whole fleet: for `status`. The header `scoring-review` of an
- * outcome is what counts; this list is a convenience, lost with Redis' data.
+ * Ids of the whole fleet's recent results that a person should look at, for `status`. The header `scoring-review` of an outcome is what
+ * counts; this list is a convenience, and Redis may lose it.
  */
 import type { Redis } from 'ioredis'
 import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 
-/** The newest so many are kept. */
+/** How many ids are kept, newest first. */
 export const MAX_REVIEWS = 100
 
 export interface ReviewsParts {

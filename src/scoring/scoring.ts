@@ -10,7 +10,7 @@ import type { Outcome } from '../outcomes/outcome.ts'
 import type { Question } from '../provider/reply.ts'
 import type { ModelAnswer } from './answer.ts'
 import { readAnswer } from './answer.ts'
-import { strippedFlags } from './attacks.ts'
+import { strippedFlags } from '../attacks/attacks.ts'
 import type { CachedResult, ResultCache } from './cache.ts'
 import { contextWindowOf } from '../provider/context-window.ts'
 import type { Circumstances } from './decision.ts'
@@ -27,16 +27,16 @@ import type { Estimate, TokenEstimator } from '../provider/tokens.ts'
 import type { ReviewReason, Verified } from './verify.ts'
 import { verifyAnswer } from './verify.ts'
 
-/** A request made ready to be asked. */
+/** A request that is ready to be asked. */
 export interface Prepared {
   id: bigint
   texts: Texts
   messages: Question['messages']
   schema: Question['schema']
   estimate: Estimate
-  /** Of what was stripped from the texts. */
+  /** What the characters that were stripped from the texts revealed. */
   flags: string[]
-  /** Of the result cache; null when nothing is kept. */
+  /** The key in the result cache; null when nothing is cached. */
   key: string | null
 }
 
@@ -64,9 +64,10 @@ export type Scoring = ReturnType<typeof createScoring>
 type Spent = Pick<Journey, 'attempts' | 'billedTokens' | 'promptTokens' | 'completionTokens'>
 const NOTHING_SPENT: Spent = { attempts: 0, billedTokens: 0, promptTokens: 0, completionTokens: 0 }
 
-/** An estimate so far above the model's window is no error of the estimate. */
+/** An estimate this many times the model's window cannot be explained by the error of the estimate. */
 const SURELY_TOO_LONG = 1.2
 
+/** Long, because the steps of a scoring share its parts and settings. */
 export function createScoring({ config, cache, reviews, estimator, metrics, log, now = Date.now }: ScoringParts) {
   const { verdictMinScore } = config
   const { responseFormat, model: configuredModel } = config.provider
@@ -76,18 +77,9 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
   function prepare({ address, requirements, resume }: ScoringRequest): Prepared {
     const { texts, stripped } = sanitize({ requirements, resume })
     const prompt = buildPrompt(texts, { responseFormat, verdictMinScore })
-    const flags = [
-      ...strippedFlags(stripped.requirements).map((flag) => `requirements:${flag}`),
-      ...strippedFlags(stripped.resume).map((flag) => `resume:${flag}`),
-    ]
-    return {
-      id: address.processingId,
-      texts,
-      ...prompt,
-      estimate: estimator.estimate(prompt),
-      flags,
-      key: cache.keyOf(texts),
-    }
+    const flags = flagsOf(stripped)
+    const estimate = estimator.estimate(prompt)
+    return { id: address.processingId, texts, ...prompt, estimate, flags, key: cache.keyOf(texts) }
   }
 
   /** @returns the most tokens that a call is taken to be billed; null when the model can never take so many */
@@ -159,8 +151,8 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
   }
 
   /**
-   * Makes an outcome of a verified answer, and keeps it for the same texts when it is beyond suspicion.
-   * @param isSecond the first answer was doubtful, and this one was asked for because of that
+   * Makes an outcome of a verified answer, and caches it for the same texts if nothing needs review.
+   * @param isSecond the first answer was doubtful, so the model was asked again
    */
   async function conclude(
     prepared: Prepared,
@@ -171,10 +163,7 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     const { flags } = found
     for (const flag of flags) metrics.flagged(flag)
     if (flags.length > 0) log.warn('suspicious texts', { id: prepared.id, flags: flags.join(',') })
-    const reasons: ReviewReason[] = [...found.review]
-    if (flags.length > 0) reasons.push('flagged')
-    if (isSecond) reasons.push('asked_twice')
-    const review = [...new Set(reasons)]
+    const review = reviewReasons(found, isSecond)
     for (const reason of review) metrics.reviewNeeded(reason)
     const verified = { ...found, review }
     const how = circumstancesOf(model, journey)
@@ -193,4 +182,17 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
   }
 
   return { prepare, cached, askOnce, mostTokens, read, verify, conclude, decisionRecords }
+}
+
+const flagsOf = ({ requirements, resume }: ReturnType<typeof sanitize>['stripped']): string[] => [
+  ...strippedFlags(requirements).map((flag) => `requirements:${flag}`),
+  ...strippedFlags(resume).map((flag) => `resume:${flag}`),
+]
+
+/** @returns why a person should look at the result, each reason once */
+function reviewReasons({ review, flags }: Verified, isSecond: boolean): ReviewReason[] {
+  const reasons = [...review]
+  if (flags.length > 0) reasons.push('flagged')
+  if (isSecond) reasons.push('asked_twice')
+  return [...new Set(reasons)]
 }

@@ -1,7 +1,10 @@
 /** Hashes that tell equal texts apart from others without showing them. */
 import { createHash } from 'node:crypto'
 
-/** Each field comes with its length before it: no two lists of fields are hashed alike. @returns 64 hex digits */
+/**
+ * Hashes each field with its length before it, so that different lists of fields never hash alike.
+ * @returns 64 hex digits
+ */
 export function digestFields(fields: readonly string[]): string {
   const hash = createHash('sha256')
   for (const field of fields) hash.update(`${Buffer.byteLength(field)}:`).update(field)

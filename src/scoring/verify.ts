@@ -1,11 +1,11 @@
 /**
- * From what the model answered to what is published: what no quote proves does not count.
+ * Turns the model's answer into what is published. Only requirements that a quote proves count.
  *
  *   score = min(the model's own, share of requirements proved, 40 with fewer than 3 proved, 20 with 0 or 1)
  *
- * The caps are the original's and count proofs, whatever the vacancy asks for: one or two requirements are not evidence
- * enough for more, and an answer that was talked into naming only those that are met gains nothing. The prompt divides
- * compound requirements, so that a vacancy rarely has so few.
+ * The caps are the original service's. They count proofs, however many requirements the vacancy has: one or two are not enough evidence for
+ * a higher score, and an answer that was talked into naming only the requirements that are met gains nothing. The prompt divides compound
+ * requirements, so a vacancy rarely has so few.
  */
 import type { Score, Verdict } from '../contracts.ts'
 import { MATCHES_MAX } from '../contracts.ts'
@@ -24,7 +24,7 @@ export type Correction =
 export type ReviewReason =
   /** The vacancy or the resume holds something that addresses the model. */
   | 'flagged'
-  /** Hardly any quote has to do with its requirement, or the requirements are not the vacancy's: unrelated claims did not count. */
+  /** Hardly any quote is about its requirement, or hardly any requirement is the vacancy's. Those claims did not count. */
   | 'unrelated'
   /** The first answer was doubtful, so the model was asked once more. */
   | 'asked_twice'
@@ -33,13 +33,13 @@ export interface Verified {
   score: Score
   findings: Finding[]
   modelScore: number
-  /** What of the model's answer was put right. */
+  /** What was corrected in the model's answer. */
   corrections: Correction[]
-  /** Where and what is suspicious, `resume:fake_answer`; see attacks.ts. */
+  /** Where something suspicious was found, and what: `resume:fake_answer`; see attacks.ts. */
   flags: string[]
-  /** Without repeats; empty when nobody needs to look. `unrelated`: the answer is doubtful, and worth asking for once more. */
+  /** Each reason once; empty when nobody needs to look. `unrelated`: the answer is doubtful, and worth asking for once more. */
   review: readonly ReviewReason[]
-  /** The model answered all that was asked: fit to be kept for the same texts. */
+  /** The model answered everything, so the result may be cached for the same texts. */
   complete: boolean
 }
 
@@ -58,23 +58,23 @@ export function publishedScore(modelScore: number, proved: number, all: number):
 }
 
 /**
- * An answer is doubtful when so few of its quotes share a word with their requirement. In honest answers half of them do, in one of
- * a hundred none; with quotes taken at random next to none does. Texts that address the model are trusted less.
+ * An answer is doubtful when a smaller share of its quotes has a word in common with its requirement. In honest answers half of the quotes
+ * do, and one answer in a hundred has none; of randomly chosen quotes next to none do. Texts that address the model are trusted less.
  */
 const LEAST_RELATED = { usual: 1 / 6, flagged: 1 / 3 }
-/** Fewer claims say nothing about an answer. */
+/** Fewer claims than this say nothing about an answer. */
 const MIN_CLAIMS = 3
-/** An answer is doubtful too when a smaller share of its requirements has a word of the vacancy: in honest answers nearly all have. */
+/** An answer is also doubtful when a smaller share of its requirements has a word of the vacancy. In honest answers nearly all have. */
 const LEAST_OF_VACANCY = 1 / 2
 const MIN_REQUIREMENTS = 3
 
-/** Whether fewer than a share of those that can be judged, of which there are enough, are what they should be. */
+/** Whether less than the share `least` of the judgements is true. null is no judgement; fewer than `enough` judgements say nothing. */
 function areFew(judged: readonly (boolean | null)[], least: number, enough: number): boolean {
   const known = judged.filter((each) => each !== null)
   return known.length >= enough && known.filter(Boolean).length < least * known.length
 }
 
-/** @returns the findings, of which in a doubtful answer those that are about something else prove nothing */
+/** @returns the findings; in a doubtful answer, those that are about something else prove nothing */
 function dropUnrelated(findings: Finding[], trust: 'usual' | 'flagged'): { findings: Finding[]; isDoubtful: boolean } {
   const related = findings.map((finding) => finding.related)
   const isUnrelated = areFew(related, LEAST_RELATED[trust], MIN_CLAIMS)

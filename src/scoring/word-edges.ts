@@ -1,15 +1,15 @@
 /** Where the words and the numbers of a text begin and end, when only its letters and digits are compared. */
 import { kindOf, type Letters } from './letters.ts'
 
-/** Single letters in a row from which on they are letter-spaced words. */
+/** So many single letters in a row are letter-spaced words. */
 const SPACED_LETTERS = 4
-/** Runs are counted no further. */
+/** Runs are counted only up to this length. */
 const LONG_RUN = 5
 
 /** @returns whether something stands between a letter and the one before it */
 export const isApart = ({ index }: Letters, i: number): boolean => (index[i] ?? 0) - (index[i - 1] ?? 0) > 1
 
-/** What stands between a letter and the one before it in the source; its beginning suffices. */
+/** The first characters of the source between a letter and the one before it. */
 function between({ source, folded, index }: Letters, i: number): string {
   const from = (folded.at[index[i - 1] ?? 0] ?? 0) + 1
   return source.slice(from, Math.min(folded.at[index[i] ?? 0] ?? 0, from + 12))
@@ -37,7 +37,7 @@ function isLetterSpaced(letters: Letters, i: number): boolean {
   const { length } = letters.text
   const isSingle = (at: number) =>
     at >= 0 && at < length && (at === 0 || isApart(letters, at)) && (at === length - 1 || isApart(letters, at + 1))
-  // A line that is set so ends with its last word.
+  // A letter-spaced line ends with its last word.
   if (!/^[^\S\n]$/.test(between(letters, i))) return false
   let [from, to] = [i, i]
   while (i - from < SPACED_LETTERS && isSingle(from - 1)) from -= 1
@@ -62,7 +62,7 @@ const areDigits = (letters: Letters, i: number) => kindAt(letters, i - 1) === 'd
 function isGap(letters: Letters, i: number): boolean {
   if (areDigits(letters, i)) {
     const kind = separator(letters, i)
-    // A decimal number goes on behind its point; but years stand behind a point in dates.
+    // A decimal number goes on after its point. But four digits after a point are the year of a date.
     return kind === 'other' || (kind === 'point' && runLength(letters, i, 1) === 4)
   }
   return !isLetterSpaced(letters, i)

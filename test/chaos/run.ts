@@ -1,4 +1,4 @@
-/** Several hundred requests and several workers under random disturbances from a seed; then the audit. */
+/** Runs several hundred requests through several workers under random disturbances from a seed, and audits the result. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Message } from 'kafkajs'
 import { startStub } from '../../tools/openai-stub/server.ts'
@@ -136,12 +136,12 @@ async function handled({ admin, groupId, topics }: World): Promise<void> {
     try {
       const ends = await admin.fetchTopicOffsets(topics.requests)
       const [committed] = await admin.fetchOffsets({ groupId, topics: [topics.requests] })
-      const open = ends.filter(
+      const unread = ends.filter(
         ({ partition, high }) =>
           high !== '0' && committed?.partitions.find((each) => each.partition === partition)?.offset !== high,
       )
-      behind = open.map(({ partition, high }) => `partition ${partition} up to ${high}`).join(', ')
-      return open.length === 0
+      behind = unread.map(({ partition, high }) => `partition ${partition} up to ${high}`).join(', ')
+      return unread.length === 0
     } catch (error) {
       behind = (error as Error).message
       return false

@@ -1,4 +1,4 @@
-/** Workers that share a budget, judged by the provider: what arrived in any rolling minute or day, and what was left unused. */
+/** Workers that share a budget, checked by what reached the provider in any rolling minute or day, and by what they left unused. */
 import { describe, expect, test } from 'vitest'
 import type { Arrival } from '../../tools/openai-stub/arrivals.ts'
 import { lostGrants, range, startFleet } from '../support/fleet.ts'
@@ -43,7 +43,7 @@ describe('a budget that several workers share', () => {
       workers[0]?.kill('SIGKILL')
       await spent()
       const first = stub.summary().arrivals
-      // Those of the killed one were granted and not sent.
+      // The killed worker's grants were not sent.
       expect(first + lostGrants(world)).toBeGreaterThan(0.97 * rpm)
       await arrived(1.9 * first, 120_000)
       expect(stub.summary().windows.perMinute.most).toBeLessThanOrEqual(rpm)
@@ -114,7 +114,7 @@ describe('a budget that several workers share', () => {
       await send(range(80))
       await arrived(1, 30_000)
       await arrived(36, 80_000)
-      // Two calls that this very process took in too close together, because it stood still meanwhile, prove nothing.
+      // Two calls prove nothing if this process stood still and so took them in too close together.
       const turnedDown = stub.arrivals().filter(({ status, atMs }) => status === 429 && !stalled(atMs - 1_000, atMs))
       expect(turnedDown).toEqual([])
       const times = stub.arrivals().map(({ atMs }) => atMs)

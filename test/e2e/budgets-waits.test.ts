@@ -1,4 +1,6 @@
-/** What a worker does while there is no budget: holds, refuses with the truth, heeds the provider, shuts when data is lost. */
+/**
+ * What a worker does without budget: it holds requests, refuses with a true wait, obeys the provider's limits, and stops when data is lost.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { FAILURES } from '../../src/errors.ts'
@@ -55,7 +57,7 @@ describe('while there is no budget', () => {
       // The two users take turns in the second minute.
       expect(stub.summary().arrivals).toBeLessThanOrEqual(12)
       expect(stub.summary().windows.perMinute.most).toBeLessThanOrEqual(6)
-      // Those of one user are admitted in their order; results of one minute are published in any.
+      // One user's requests are admitted in order; results of one minute are published in any order.
       const answered = world.notifications().map(({ response }) => response['processing_id'] as number)
       expect(Math.max(...answered.filter((id) => id < 1_000))).toBeLessThanOrEqual(9)
     },
@@ -127,8 +129,8 @@ describe('while there is no budget', () => {
       await send(range(30))
       await world.answered(range(30), 150_000)
       expect(world.notifications().every(({ success }) => success)).toBe(true)
-      // Those that were under way together when the last one was let in; and again a minute later, where the first minute's calls
-      // were so far apart on a busy machine that their places come free one after the other.
+      // The calls that were under way together when the last one was admitted. A minute later the same again: on a busy machine the first
+      // minute's calls were so far apart that their places become free one after the other.
       const underWay = 4
       expect(refusals(stub)).toBeLessThanOrEqual(2 * underWay)
       const inARow = stub.arrivals().reduce((rows, { status }) => (status === 429 ? rows + 'x' : `${rows} `), '')

@@ -1,4 +1,4 @@
-/** `adopt-offsets`: the cutover from the service before, whose group, marks and notifications are on the same Kafka and Redis. */
+/** `adopt-offsets`: taking over from an earlier service whose group, marks and notifications are on the same Kafka and Redis. */
 import type { Consumer } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
 import { beforeAll, expect, inject, test } from 'vitest'
@@ -17,7 +17,7 @@ let old: { group: string; consumer: Consumer }
 
 worldOfTheFile({ stub: { latencyMs: 5 }, partitions: 2 })
 
-/** The service before: it has read up to 5 of 8 requests; 2 and 3 are answered, 4 is marked only, 1 is lost, 6 is marked too. */
+/** The earlier service has read 1 to 5 of 8 requests: it answered 2, 3 and 5, marked 2 to 6, and lost 1. */
 beforeAll(async () => {
   const kafka = new Kafka({ brokers: inject('kafkaBrokers'), logLevel: logLevel.NOTHING })
   await world.send([1, 2, 3, 4, 5, 6, 7, 8].map((id) => ({ ...request(id), partition: 0 })))

@@ -18,7 +18,7 @@ const STOP_LIMIT_MS = 30_000
 
 interface Demo {
   child: ChildProcess
-  /** Its working directory, with a .env that leads nowhere. */
+  /** The demo's working directory; its .env leads nowhere. */
   cwd: string
   /** The directory for temporary files and work of the demo and of all processes that it starts. */
   temporary: string
@@ -85,7 +85,7 @@ async function expectNothingLeft(demo: Demo, limitMs = STOP_LIMIT_MS): Promise<v
   await rm(demo.temporary, { recursive: true })
 }
 
-/** Those of the samples that a model is asked about. */
+/** How many of the samples a model is asked about. */
 const DIFFERENT_TEXTS = 16
 
 const LOCAL = { TEST_SERVICES: 'local' }
@@ -130,8 +130,8 @@ test(
     expect(said).toMatch(/lost +0\n *doubled +0\n *dead letters +1 +not_json_object\n/)
     const [, calls, paid] = said.match(/model calls +(\d+) .*; (\d+) paid for outcomes/) ?? []
     expect(Number(calls)).toBeGreaterThanOrEqual(DIFFERENT_TEXTS)
-    // A request with the same texts as another comes from the cache, unless both are asked at once. No outcome pays for calls that died
-    // with their worker; their number is audited.
+    // A request with the same texts as another is answered from the cache, unless both are asked at once. Calls that died with their worker
+    // are in no outcome; the audit counts them.
     expect(Number(paid)).toBeLessThanOrEqual(DIFFERENT_TEXTS + 1)
     expect(said).toMatch(/ready after [\d.]+ s: Kafka \d+\.\d+\.\d+, Redis \d+\.\d+/)
     expect(said).toMatch(/SIGKILL to worker 1 \(pid \d+\), [1-3] calls in flight\n/)
@@ -147,7 +147,7 @@ test(
     const logs = said.match(/logs\/\S+\/auth_service\.log/g) ?? []
     expect(logs).toHaveLength(2)
     const lines = await Promise.all(logs.map((log) => readFile(join(demo.cwd, log), 'utf8')))
-    // The first one is killed in the middle.
+    // The first worker is killed in the middle.
     expect(lines[1]).toContain('request finished')
     await expectNothingLeft(demo, 0)
   },
@@ -189,7 +189,7 @@ test(
   async () => {
     const demo = await startDemo(LOCAL)
     await demo.saw(/ 1\/20 /)
-    // The demo, its broker, Redis and two workers; not all of them have guards that work in these directories.
+    // The demo, its broker, Redis and two workers, and those of their guards that work in these directories.
     expect((await processesOf(demo)).length).toBeGreaterThanOrEqual(5)
     demo.child.kill('SIGKILL')
     await demo.exited

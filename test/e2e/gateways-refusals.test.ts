@@ -1,6 +1,4 @@
-/**
- * Servers of other makers, one worker, live traffic: what a server refuses is learned within three calls, and holds nobody else.
- */
+/** One worker on servers of other makers: it learns within three calls what a server refuses, and no other request is held meanwhile. */
 import { describe, expect, test } from 'vitest'
 import { readAdaptation } from '../../src/provider/adaptations.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
@@ -138,7 +136,7 @@ describe('what a server refuses', () => {
     },
   ]
 
-  /** As `forget --adaptations` has it: the worker hears of it when it asks next. */
+  /** Does what `forget --adaptations` does: the worker notices it at its next call. */
   async function asNew(): Promise<void> {
     model.refuses = () => null
     const forgotten = () =>

@@ -1,6 +1,4 @@
-/**
- * Servers of other makers, one worker, live traffic: how the worker is set up, and not a request's form, decides what they answer.
- */
+/** One worker on servers of other makers whose answers depend on how the worker is configured, not on the form of a request. */
 import { describe, expect, test } from 'vitest'
 import { FAILURES } from '../../src/errors.ts'
 import { readAdaptation } from '../../src/provider/adaptations.ts'

@@ -1,6 +1,6 @@
 /**
- * Servers of other makers, one worker, live traffic: what one text or one moment causes is told to its caller, and holds nobody
- * else.
+ * One worker on servers of other makers: a failure that one text or one moment causes goes to the caller of that request, and holds no
+ * other.
  */
 import { describe, expect, test } from 'vitest'
 import type { FailureCode } from '../../src/errors.ts'

@@ -1,4 +1,4 @@
-/** What nobody should send, between honest requests: each is dead-lettered with its reason, and the honest ones are answered. */
+/** Messages that nobody should send, among honest requests: each is dead-lettered with its reason, and the honest ones are answered. */
 import { expect, onTestFinished, test } from 'vitest'
 import { startFleet } from '../support/fleet.ts'
 import { produceRaw, rawBatch } from '../support/raw-batch.ts'

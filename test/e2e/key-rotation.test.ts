@@ -1,4 +1,4 @@
-/** OPENAI_KEY_FILE: a key that is refused pauses the workers that have it, and no others; another key in the file ends it. */
+/** OPENAI_KEY_FILE: a refused key pauses only the workers that use it; a new key in the file lets them go on. */
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

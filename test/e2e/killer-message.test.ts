@@ -1,4 +1,4 @@
-/** A message whose processing ends its worker, again and again: it must not take the fleet, or its neighbours, with it. */
+/** A message that kills each worker that processes it: it must not stop the fleet or fail its neighbours. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { callsById, traceable } from '../support/audit.ts'

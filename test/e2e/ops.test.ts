@@ -1,4 +1,4 @@
-/** /livez, /readyz and /metrics of real workers, read from outside while what they depend on is taken away and given back. */
+/** /livez, /readyz and /metrics of real workers, while the services that they need are taken away and come back. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePorts } from '../../tools/services/guarded.ts'
@@ -99,7 +99,7 @@ test('a worker and its standby are ready while Kafka and Redis answer, and not w
 }) => {
   const world = await worldOf()
   onTestFinished(() => world.close())
-  // What a failure leaves dead or frozen is there again for the other tests.
+  // Start again what a failed test leaves dead or frozen.
   onTestFailed(async () => void (await Promise.all([kafka.restart(), redis.restart()])))
   // There is one partition, so one of the two is a member of the group without a partition.
   const fleet = [await startProbed(world), await startProbed(world)]
@@ -152,7 +152,7 @@ test('a refused key makes the workers that have it unready, and no others; a pau
   const well = await startProbed(world)
   const settled = ({ metrics }: Reading) => metrics.get('partitions{state="ready"}') === 1
   await well.until((reading) => isReady(reading) && settled(reading), 60_000)
-  // Before any request has met the refusal.
+  // No request has met the refusal yet.
   await refused.until((reading) => isNotReady(reading) && settled(reading), 60_000)
   expect((await refused.read()).checks['provider']).toMatch(/unauthorized.*HTTP 401, .*code invalid_api_key.* at http/)
   await refused.worker.saw('the provider refuses: no request can be scored')

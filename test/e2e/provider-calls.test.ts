@@ -51,7 +51,7 @@ describe('each fault of a server is told apart', () => {
     lines.length = 0
     const reply = await ask(question())
     expect(outcome(reply)).toBe(expected)
-    // One attempt at the server, whatever happens; the next one is none the worse.
+    // The server saw one attempt, and the next call works.
     expect(stub.arrivals()).toHaveLength(1)
     expect(outcome(await ask(question()))).toBe('answer')
     // Neither the key nor the texts are passed on. An answer's content is exempt: the model wrote it.
@@ -108,10 +108,10 @@ describe('a server of another kind is asked in the form that it takes', () => {
     const outcomes = await askOut(provider)
     expect(outcomes.length).toBeLessThanOrEqual(3)
     expect(outcomes.at(-1)).toBe('answer')
-    // From then on, and with JSON in the prompt, at once.
+    // From then on the first call succeeds, also with JSON in the prompt.
     expect(await askOut(provider)).toEqual(['answer'])
     expect(await askOut(provider, { schema: null })).toEqual(['answer'])
-    // A worker that starts later has not to learn it again.
+    // A worker that starts later need not learn it again.
     expect(await askOut(await restarted(stub.baseUrl, redis))).toEqual(['answer'])
   })
 

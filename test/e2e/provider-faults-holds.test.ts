@@ -1,4 +1,4 @@
-/** Troubles that are nobody's own: the fleet pauses, burns next to nothing, says so once, and goes on by itself. */
+/** Failures that no single request causes: the fleet pauses, makes next to no calls, logs it once, and resumes by itself. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { FAILURES } from '../../src/errors.ts'

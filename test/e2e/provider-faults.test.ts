@@ -1,4 +1,4 @@
-/** Every row of the table of failures (src/errors.ts), in live traffic: two workers, and neighbours that must not suffer. */
+/** Every failure of the table in src/errors.ts, met by two workers that also serve other requests: those must not suffer. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { FailureCode } from '../../src/errors.ts'

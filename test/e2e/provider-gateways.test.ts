@@ -1,4 +1,4 @@
-/** Servers of other makers, in live traffic: what they refuse is learned once, by a request that nobody waits for. */
+/** Workers on servers of other makers: what a server refuses is learned once, and no caller waits longer for it. */
 import { expect, test } from 'vitest'
 import { FAILURES } from '../../src/errors.ts'
 import type { ProfileName } from '../../tools/openai-stub/profiles.ts'

@@ -1,4 +1,4 @@
-/** Servers that are not OpenAI, end to end: each in its own words, with the same outcomes. */
+/** Servers other than OpenAI's, end to end: each words its answers differently, and the outcomes are the same. */
 import { expect, test } from 'vitest'
 import { FAILURES } from '../../src/errors.ts'
 import { callsFor, range, resumeOf, startFleet } from '../support/fleet.ts'

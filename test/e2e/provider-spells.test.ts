@@ -1,4 +1,4 @@
-/** Gate, client and attempts together, as two workers under load have them: spells of trouble, and bad texts. */
+/** Gate, client and retries together, as in two workers under load: periods in which the server fails, and texts that it always refuses. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'

@@ -1,4 +1,4 @@
-/** The way back that ops/README.md describes: the service before goes on where the worker has ended. */
+/** The rollback that ops/README.md describes: the earlier service continues where the worker ended. */
 import kafkajs from 'kafkajs'
 import { expect, inject, test } from 'vitest'
 import { runCommand } from '../support/command.ts'

@@ -1,4 +1,4 @@
-/** A worker on services as managed ones are: certificates on both ends, tokens for Kafka that expire while it works. */
+/** A worker on services as cloud providers run them: certificates on both ends, and tokens for Kafka that expire while it works. */
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** What the worker says where a certificate, a login or a right is missing: what it is, in one line, and no more than a few. */
+/** What the worker logs when a certificate, a login or a right is missing: one line that names it, repeated only a few times. */
 import type { AclEntry } from 'kafkajs'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'

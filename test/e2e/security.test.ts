@@ -1,4 +1,4 @@
-/** A worker and its operator on a Kafka and a Redis that ask for TLS, a login and a right for each thing that is done. */
+/** A worker and its operator's commands on a Kafka and a Redis that require TLS, a login and a right for each operation. */
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** The broker dies, is cut off, goes silent or slow while requests are worked on; and what Kafka refuses to take. */
+/** The broker dies, is cut off, falls silent or slow while requests are processed; and messages that Kafka refuses. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigResourceTypes } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'

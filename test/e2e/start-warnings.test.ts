@@ -19,7 +19,7 @@ let stub: Stub
 beforeAll(async () => void (stub = await startStub({ latencyMs: 20 })))
 afterAll(() => stub.stop())
 
-/** Ends with the test. */
+/** A world with a Redis of its own; both end with the test. */
 async function worldOn(
   atEnd: (release: () => Promise<void>) => void,
   { args = [], kafkaBrokers = inject('kafkaBrokers') }: { args?: string[]; kafkaBrokers?: string[] } = {},

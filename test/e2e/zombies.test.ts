@@ -1,4 +1,4 @@
-/** Workers that are frozen and come back after another has taken over; and rebalances, which must not repeat a call. */
+/** Workers that are frozen and thaw after another has taken over; and rebalances, which must not repeat a call. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { callsById, traceable } from '../support/audit.ts'

@@ -1,6 +1,7 @@
 /**
- * Three brokers under load: each is killed once, and one is restarted in good order. The coordinator moves, a partition is without a
- * leader, and partitions are added meanwhile. One test, because each start of a broker takes seconds: the last one killed stays dead.
+ * Three brokers under load. Each is killed once and one is restarted cleanly, so the coordinator moves and a partition is without a leader;
+ * partitions are added meanwhile. All of it is one test, because each start of a broker takes seconds: the one that is killed last stays
+ * dead.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -39,13 +40,13 @@ const sendAtLast = (topic: string, value: string, partition: number) =>
 async function sendToAddedPartition(value: string): Promise<void> {
   const topicPartitions = [{ topic: world.requests, count: PARTITIONS + 1 }]
   await atLast(`${value} is sent`, async () => {
-    // When only the answer was lost, the next attempt is refused: whether the partition is there shows when it is sent to.
+    // If only the answer was lost, the next attempt is refused. Sending shows whether the partition is there.
     await world.admin.createPartitions({ topicPartitions }).catch(() => {})
     await world.sendTo(world.requests, [{ value, partition: PARTITIONS }])
   })
 }
 
-/** Sends until it is told to stop; what a broker's end leaves in doubt is sent again. @returns how to stop */
+/** Sends until it is told to stop; sends again what a broker's death leaves in doubt. @returns how to stop */
 function keepSending(): () => Promise<void> {
   let isOver = false
   const sending = (async () => {
@@ -86,7 +87,7 @@ async function allOf(reader: Awaited<ReturnType<KafkaWorld['read']>>) {
     () => reader.valuesOf(world.requests).length > 0 && sorted(world.out).length >= sorted(world.requests).length,
     MINUTE_MS,
   )
-  // Time for what is published twice.
+  // Wait: a second publication would come by then.
   await sleep(1_000)
   return { sent: sorted(world.requests), published: sorted(world.out) }
 }

@@ -1,4 +1,7 @@
-/** Batches of Kafka's own client in every codec; batches that unpack to too much, that nobody can read, or only this worker cannot. */
+/**
+ * Batches of Kafka's own client in every codec; and batches that unpack to too much, that nobody can read, or that only this worker cannot
+ * read.
+ */
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { readBack } from '../../src/kafka/outcomes-reader.ts'
 import { sendWithJava } from '../support/java-producer.ts'
@@ -122,7 +125,7 @@ describe('a batch that this worker cannot read', () => {
   it('holds its own partition with its codec in the log, joins no group again, and lets the other partition go on', async () => {
     await world.send(['before'])
     await produceRaw(world.brokers, world.requests, 0, await rawBatch({ codec: 'lz4', records: [{ value: 'packed' }] }))
-    // As on a machine for which there is no binary.
+    // As on a machine that has no binary of the package.
     vi.doMock('lz4-napi', () => {
       throw new Error('no binary')
     })

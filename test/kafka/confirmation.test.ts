@@ -28,7 +28,7 @@ describe('a consumer', () => {
     const reader = await world.read()
     let asked = 0
     startConsumer(world, {
-      // As after a freeze between the confirmation and the transaction: the first one is true, and old.
+      // As if the worker froze between the confirmation and the transaction: the first confirmation is true but old.
       async confirm(batch) {
         asked++
         if (asked === 1) await sleep(3_500)
@@ -71,7 +71,7 @@ describe('a consumer', () => {
     const reader = await world.read()
     const taken = new Set<string>()
     startConsumer(world, {
-      // Said once of m1, and then not any more: Redis has lost who had it.
+      // Confirms m1 once and then no more: Redis has lost who owned it.
       async confirm(batch) {
         const [first] = batch
         if (first === undefined || taken.has(textOf(first.source))) return batch
@@ -99,7 +99,7 @@ describe('a consumer', () => {
     const told: string[] = []
     let asked = 0
     startConsumer(world, {
-      // As when it is frozen in its open transaction.
+      // As if the worker froze in its open transaction.
       async confirm(batch) {
         asked++
         if (asked === 1) await sleep(3_500)
@@ -135,7 +135,7 @@ describe('a consumer', () => {
     )
     await until('it is in flight', () => calls.started.length === 1)
     calls.finish('m1', [world.out])
-    // Nothing of this process runs, as with SIGSTOP; the answer is there when it goes on.
+    // Nothing in this process runs, as after SIGSTOP; the answer is there when it continues.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, sessionMs + 1_500)
     await until('it is published', () => reader.valuesOf(world.out).length > 0)
     expect(new Set(joinsBefore)).toEqual(new Set([2]))

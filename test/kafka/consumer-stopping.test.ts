@@ -30,7 +30,7 @@ describe('a consumer that is stopped', () => {
     calls.finish('calls', [world.out])
     expect(await stopped).toEqual({ handedBack: 2, untouched: 0, unpublished: 0 })
     await until('the finished call is published', () => reader.valuesOf(world.out).includes('calls'))
-    // waits and never are open; what lies between them is done.
+    // `waits` and `never` stay uncommitted; the message between them is done.
     expect((await world.committed())[0]).toEqual({ offset: 0n, metadata: '1;0;1,1' })
   })
 

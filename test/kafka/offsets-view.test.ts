@@ -30,7 +30,7 @@ describe('where a message stands', () => {
     ])
     const missing = [{ topic: `never.${world.id}` }, { partition: 5 }].map((each) => standing(0n, each))
     expect(await Promise.all(missing)).toEqual(['gone', 'gone'])
-    // Nobody is in that group: nobody will ever get to it.
+    // That group has no members, so nobody will ever handle the message.
     expect(await standing(1n, { group: `other.${world.id}` })).toBe('gone')
     expect(await view.backlog()).toEqual([{ partition: 0, low: 0n, high: 3n, committed: 1n, waiting: 1n }])
 

@@ -120,7 +120,7 @@ describe('several workers', () => {
     const reader = await world.read()
     const sent: string[] = []
     for (let round = 0; round < 3; round++) {
-      // Anew in each round: a worker may publish all that is there before it is killed.
+      // Send new messages in each round, because a worker may have published all earlier ones before it is killed.
       sent.push(...(await sendBoth(300, `m${round}`)))
       const before = reader.seen.length
       const worker = startKafkaWorker(world, { maxHandleMs: 300 })

@@ -77,7 +77,7 @@ describe('a Redis of its own', () => {
     onTestFinished(() => void starter.kill('SIGKILL'))
     const [line] = (await once(starter.stdout ?? starter, 'data')) as [string]
     const { url, dir } = JSON.parse(line) as { url: string; dir: string }
-    // Asked by connections: its process id stays for as long as nobody collects it, as in a container without an init.
+    // Try to connect, because the process id stays until somebody collects the process, as in a container without an init.
     const redis = connect(url)
     expect([await redis.ping(), existsSync(dir)]).toEqual(['PONG', true])
     starter.kill('SIGKILL')

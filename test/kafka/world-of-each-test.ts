@@ -3,13 +3,13 @@ import { afterEach, beforeEach, inject } from 'vitest'
 import type { KafkaWorld } from '../support/kafka-testing.ts'
 import { kafkaWorld } from '../support/kafka-testing.ts'
 
-/** The running test's. */
+/** The world of the running test. */
 export let world: KafkaWorld
 
 export interface WorldOfEachTestOptions {
-  /** Of the requests topic. */
+  /** Partitions of the requests topic. */
   partitions?: number
-  /** Asked before each test; the suite's brokers when it is not given. */
+  /** Called before each test; the suite's brokers when it is not given. */
   brokers?: () => string[]
 }
 

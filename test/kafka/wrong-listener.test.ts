@@ -1,4 +1,4 @@
-/** What is said where KAFKA_BOOTSTRAP_SERVERS leads to something that is no Kafka, or one that wants TLS, or does not. */
+/** What the log says when KAFKA_BOOTSTRAP_SERVERS leads to something that is not Kafka, or to a listener with the wrong kind of TLS. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:tls'

@@ -37,7 +37,7 @@ const budget = createBudget({
   onLost() {},
 })
 const { signal } = new AbortController()
-await budget.open(signal)
+await budget.initialise(signal)
 const request = async () => {
   const grant = await budget.reserve({ tokens: reserve, user: '', urgent: false, alone: false }, signal)
   if (grant.kind !== 'granted') return

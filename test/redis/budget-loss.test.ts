@@ -15,16 +15,16 @@ async function loseEverything(): Promise<void> {
   await redis.del(...(await redis.keys(`${fleet.prefix}*`)))
 }
 
-test('a budget opens as new only in a Redis that holds its data', async () => {
+test('a budget is created as new only in a Redis that holds its data', async () => {
   const budget = fleet.worker({ limits: { requestsPerMinute: 2 } })
   await redis.hset(fleet.sentinel, 'status', 'recovering')
-  expect(await budget.open(signal)).toBe(false)
+  expect(await budget.initialise(signal)).toBe(false)
   expect((await budget.status()).open).toBe(false)
   await expect(
     budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, AbortSignal.timeout(300)),
   ).rejects.toThrow('timeout')
   await fleet.trust()
-  expect(await budget.open(signal)).toBe(true)
+  expect(await budget.initialise(signal)).toBe(true)
   grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
 })
 
@@ -32,8 +32,8 @@ test('lost data closes the budget; rebuilt, it counts what was published and wha
   const limits = { requestsPerMinute: 10, requestsPerDay: 10, tokensPerDay: 10_000 }
   const live = fleet.worker({ limits, windows: short })
   const leader = fleet.worker({ limits, windows: short })
-  await live.open(signal)
-  await leader.open(signal)
+  await live.initialise(signal)
+  await leader.initialise(signal)
   const flying = grantOf(await live.reserve({ tokens: 2_000, user: '', urgent: false, alone: false }, signal))
   await loseEverything()
 
@@ -62,7 +62,7 @@ test('an older copy counts as lost, and is told only what it does not know', asy
   const limits = { requestsPerMinute: 10, requestsPerDay: 100 }
   let losses = 0
   const budget = fleet.worker({ limits, windows: short, onLost: () => losses++ })
-  await budget.open(signal)
+  await budget.initialise(signal)
   const copied = grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   const copy = await redis.dumpBuffer(`${fleet.prefix}state`)
   await sleep(20)
@@ -96,26 +96,26 @@ test('a recovery that another worker takes over adds nothing twice', async () =>
   expect((await other.status()).axes[2]?.used).toBe(30)
 })
 
-test('a budget that is lost by itself is not opened as new by a worker that starts', async () => {
+test('a budget that is lost by itself is not created as new by a worker that starts', async () => {
   const [live, starting] = [fleet.worker({ windows: short }), fleet.worker({ windows: short })]
-  await live.open(signal)
+  await live.initialise(signal)
   grantOf(await live.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   await redis.del(`${fleet.prefix}state`)
   await expect(
     live.reserve({ tokens: 1, user: '', urgent: false, alone: false }, AbortSignal.timeout(300)),
   ).rejects.toThrow('timeout')
-  expect(await starting.open(signal)).toBe(false)
+  expect(await starting.initialise(signal)).toBe(false)
 })
 
-test('a budget that a starting worker opened as new is shut again by one that knew it', async () => {
+test('a budget that a starting worker created as new is shut again by one that knew it', async () => {
   let losses = 0
   const limits = { requestsPerDay: 100 }
   const live = fleet.worker({ limits, windows: short, onLost: () => losses++ })
   const starting = fleet.worker({ limits, windows: short })
-  await live.open(signal)
+  await live.initialise(signal)
   grantOf(await live.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   await redis.del(`${fleet.prefix}state`)
-  expect(await starting.open(signal)).toBe(true)
+  expect(await starting.initialise(signal)).toBe(true)
   await waitUntil(
     () => losses === 1,
     5_000,
@@ -130,10 +130,10 @@ test('a budget that a starting worker opened as new is shut again by one that kn
   )
 })
 
-test('to rebuild a budget that is open, or is open again, changes nothing', async () => {
+test('to rebuild a budget that is in use, or is in use again, changes nothing', async () => {
   const limits = { requestsPerDay: 100 }
   const budget = fleet.worker({ limits })
-  await budget.open(signal)
+  await budget.initialise(signal)
   await budget.rebuild([{ atMs: Date.now(), requests: 7, tokens: 0 }], signal)
   expect(await budget.status()).toMatchObject({ open: true, closedForMs: 0 })
   expect((await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal)).kind).toBe('granted')
@@ -142,7 +142,7 @@ test('to rebuild a budget that is open, or is open again, changes nothing', asyn
 test('a budget that is closed because data was lost stays shut until it is rebuilt, and a minute from then on in all', async () => {
   const windows = { ...short, minuteMs: 15_000 }
   const budget = fleet.worker({ limits: { requestsPerDay: 100 }, windows })
-  await budget.open(signal)
+  await budget.initialise(signal)
   await budget.closeFor(100, signal)
   expect((await budget.status()).open).toBe(false)
   await sleep(300)

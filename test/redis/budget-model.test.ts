@@ -81,7 +81,7 @@ function expectNeverOver(limits: BudgetLimits, grants: { atMs: number; most: num
 async function takeAtBoth(limits: BudgetLimits, burst: number | null, steps: Step[]) {
   const real = await budgetWithClock(limits, burst)
   const model = createModel({ limits, windows: BUDGET_WINDOWS, pace: real.pace, renewalMs: RENEWAL_MS })
-  const grants: { id: string; tokens: number; reply: Grant; open: boolean }[] = []
+  const grants: { id: string; tokens: number; reply: Grant; unsettled: boolean }[] = []
   /** What each worker waits with. */
   const heads = new Map<number, { id: string; tokens: number }>()
   const answers: { real: unknown[]; model: unknown[] } = { real: [], model: [] }
@@ -94,23 +94,23 @@ async function takeAtBoth(limits: BudgetLimits, burst: number | null, steps: Ste
     answers.model.push(model.reserve(id, tokens, step.patienceMs, now))
     heads.delete(step.worker)
     if (reply.kind === 'wait') heads.set(step.worker, { id, tokens })
-    if (reply.kind === 'granted') grants.push({ id, tokens, reply: grantIn(reply), open: true })
+    if (reply.kind === 'granted') grants.push({ id, tokens, reply: grantIn(reply), unsettled: true })
   }
 
   async function withGrant(step: Step & { which: number }, now: number): Promise<void> {
     const grant = grants[step.which % Math.max(1, grants.length)]
     if (grant === undefined) return
     const { id, tokens, reply } = grant
-    // Open reservations are remembered for an hour at least.
-    if (step.do === 'send again' && grant.open && now - reply.atMs < 3_600_000) {
+    // Unsettled reservations are remembered for an hour at least.
+    if (step.do === 'send again' && grant.unsettled && now - reply.atMs < 3_600_000) {
       answers.real.push(essence(await real.at(() => real.scripts.reserve([{ id, tokens }], 0, null))))
       answers.model.push({ kind: 'granted', atMs: reply.atMs, seq: grants.length })
     }
     if (step.do === 'settle') {
       const billed = Math.floor(tokens * step.part)
       await real.at(() => real.scripts.settle([{ id, atMs: reply.atMs, billed }]))
-      if (grant.open) model.settle(id, billed)
-      grant.open = false
+      if (grant.unsettled) model.settle(id, billed)
+      grant.unsettled = false
     }
     if (step.do === 'narrow') {
       const { kind, resetMs, remaining } = step

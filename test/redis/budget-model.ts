@@ -29,6 +29,7 @@ export interface ModelOptions {
   renewalMs: number
 }
 
+/** Long, because everything in it shares the lists. */
 export function createModel({ limits, windows, pace, renewalMs }: ModelOptions) {
   const length = { minute: windows.minuteMs + windows.marginMs, day: windows.dayMs + windows.marginMs }
   const axes: AxisModel[] = [

@@ -19,7 +19,7 @@ async function callWith(fault: FaultName): Promise<{ used: number[]; unsent: num
   const budget = fleet.worker({
     limits: { requestsPerMinute: 10, requestsPerDay: 10, tokensPerMinute: 5_000, tokensPerDay: 5_000 },
   })
-  await budget.open(signal)
+  await budget.initialise(signal)
   const identity = { outage: '', route: '', key: '', config: '' }
   const held = new AbortController().signal
   const owner = { group: 'g', topic: 't', partition: 0, offset: 0n, timestampMs: 0 }

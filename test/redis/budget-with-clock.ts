@@ -20,7 +20,7 @@ export async function budgetWithClock(limits: BudgetLimits, burst: number | null
   const pace = paceOf(limits, burst)
   const scripts = budgetScripts({ redis, prefix, sentinel, limits, windows: BUDGET_WINDOWS, pace })
   await redis.hset(sentinel, 'status', 'open')
-  await scripts.open('g', 'new')
+  await scripts.initialise('g', 'new')
   const [seconds] = await redis.time()
   let now = Number(seconds) * 1_000 + 1e9
   return {

@@ -22,7 +22,7 @@ const waitingInFleet = (budget: ReturnType<typeof fleet.worker>, workers: number
 test('a request that finds all axes free is granted, and one that one axis has no room for spends nothing in the others', async () => {
   const limits = { requestsPerMinute: 10, requestsPerDay: 10, tokensPerMinute: 1_000, tokensPerDay: 5_000 }
   const budget = fleet.worker({ limits, maxWaitMs: 0 })
-  await budget.open(signal)
+  await budget.initialise(signal)
   expect((await budget.reserve({ tokens: 800, user: '', urgent: false, alone: false }, signal)).kind).toBe('granted')
   expect(await budget.reserve({ tokens: 201, user: '', urgent: false, alone: false }, signal)).toMatchObject({
     kind: 'refused',
@@ -38,7 +38,7 @@ test('a request that finds all axes free is granted, and one that one axis has n
 
 test('what can never fit is too long, at once and for free', async () => {
   const budget = fleet.worker({ limits: { tokensPerMinute: 1_000, tokensPerDay: 900 } })
-  await budget.open(signal)
+  await budget.initialise(signal)
   expect(await budget.reserve({ tokens: 901, user: '', urgent: false, alone: false }, signal)).toEqual({
     kind: 'too_long',
   })
@@ -48,7 +48,7 @@ test('what can never fit is too long, at once and for free', async () => {
 test('a turn at most the longest wait away is held, one further away is refused with the wait that counts those ahead', async () => {
   const first = fleet.worker({ limits: { requestsPerMinute: 1 }, maxWaitMs: 65_000 })
   const second = fleet.worker({ limits: { requestsPerMinute: 1 }, maxWaitMs: 65_000 })
-  await first.open(signal)
+  await first.initialise(signal)
   grantOf(await first.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   const leaving = new AbortController()
   const held = first.reserve({ tokens: 1, user: '', urgent: false, alone: false }, leaving.signal)
@@ -67,7 +67,7 @@ test('a worker that dies in the line lets the next one through soon after its tu
   const limits = { requestsPerMinute: 1, requestsPerDay: null, tokensPerMinute: null, tokensPerDay: null }
   const windows = { minuteMs: 4_000, dayMs: 60_000, marginMs: 1_000 }
   const living = fleet.worker({ limits, windows })
-  await living.open(signal)
+  await living.initialise(signal)
   grantOf(await living.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   const { prefix, sentinel } = fleet
   const dead = budgetScripts({ redis, prefix, sentinel, limits, windows, pace: paceOf(limits, null, windows) })
@@ -80,7 +80,7 @@ test('a worker that dies in the line lets the next one through soon after its tu
 test('tokens that a settlement frees wake a waiter of another worker at once', async () => {
   const limits = { tokensPerMinute: 1_000 }
   const [one, other] = [fleet.worker({ limits }), fleet.worker({ limits })]
-  await one.open(signal)
+  await one.initialise(signal)
   const grant = grantOf(await one.reserve({ tokens: 900, user: '', urgent: false, alone: false }, signal))
   const waiting = other.reserve({ tokens: 500, user: '', urgent: false, alone: false }, AbortSignal.timeout(9_000))
   await waitingInFleet(one, 1)
@@ -91,7 +91,7 @@ test('tokens that a settlement frees wake a waiter of another worker at once', a
 
 test('a request that was billed more than it reserved is a debt that later ones wait for', async () => {
   const budget = fleet.worker({ limits: { tokensPerMinute: 1_000 }, maxWaitMs: 0 })
-  await budget.open(signal)
+  await budget.initialise(signal)
   await budget.settle(
     grantOf(await budget.reserve({ tokens: 100, user: '', urgent: false, alone: false }, signal)),
     1_200,
@@ -104,7 +104,7 @@ test('a request that was billed more than it reserved is a debt that later ones 
 test('a small request does not overtake a large one that waits', async () => {
   const limits = { tokensPerMinute: 1_000 }
   const [one, other] = [fleet.worker({ limits }), fleet.worker({ limits, maxWaitMs: 1_000 })]
-  await one.open(signal)
+  await one.initialise(signal)
   grantOf(await one.reserve({ tokens: 400, user: '', urgent: false, alone: false }, signal))
   const leaving = new AbortController()
   const large = one.reserve({ tokens: 900, user: '', urgent: false, alone: false }, leaving.signal)
@@ -117,7 +117,7 @@ test('a small request does not overtake a large one that waits', async () => {
 
 test('requests of one process are served in order, and one that gives up while it waits for its turn is passed over', async () => {
   const budget = fleet.worker({ limits: { requestsPerMinute: 2 }, windows: short })
-  await budget.open(signal)
+  await budget.initialise(signal)
   const served: number[] = []
   const leaving = new AbortController()
   const requests = Array.from({ length: 5 }, (_, number) =>
@@ -134,7 +134,7 @@ test('requests of one process are served in order, and one that gives up while i
 
 test('a hold told by the provider holds every worker, and a shorter one does not end it', async () => {
   const [one, other] = [fleet.worker({ limits: {} }), fleet.worker({ limits: {}, maxWaitMs: 10_000 })]
-  await one.open(signal)
+  await one.initialise(signal)
   await one.holdFor(90_000, signal)
   await one.holdFor(5_000, signal)
   expect(await other.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal)).toMatchObject({
@@ -148,7 +148,7 @@ test('a provider that has less left than is known here narrows the budget of eve
   const limits = { requestsPerMinute: 10 }
   const windows = { minuteMs: 20_000, dayMs: 60_000, marginMs: 2_000 }
   const [one, other] = [fleet.worker({ limits, windows }), fleet.worker({ limits, windows, maxWaitMs: 0 })]
-  await one.open(signal)
+  await one.initialise(signal)
   const grant = grantOf(await one.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   await one.narrow(grant, { 'x-ratelimit-remaining-requests': '1', 'x-ratelimit-reset-requests': '5s' }, signal)
   grantOf(await other.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
@@ -161,7 +161,7 @@ test('a provider that has less left than is known here narrows the budget of eve
 
 test('a provider that counts what is known here narrows nothing', async () => {
   const budget = fleet.worker({ limits: { requestsPerMinute: 3 } })
-  await budget.open(signal)
+  await budget.initialise(signal)
   const grants = [
     await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal),
     await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal),
@@ -189,7 +189,7 @@ test('SCRIPT FLUSH changes nothing', async ({ onTestFinished }) => {
   })
   await own.trust()
   const budget = own.worker({ limits: { requestsPerMinute: 2 }, maxWaitMs: 0 })
-  await budget.open(signal)
+  await budget.initialise(signal)
   grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   await direct.script('FLUSH')
   grantOf(await budget.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
@@ -209,7 +209,7 @@ test('a grant that comes too late to be sent is spent, and another one is asked 
     },
   })
   let asked = 0
-  await slow.open(signal)
+  await slow.initialise(signal)
   const grant = grantOf(await slow.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
   expect(grant.sendByMs).toBeGreaterThan(performance.now())
   expect((await slow.status()).axes[0]?.used).toBe(2)

@@ -1,4 +1,4 @@
-/** What becomes of refusals and of answers that are stored, let go or held for long. */
+/** What becomes of refusals, and of answers that are stored, released or held for long. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { waitUntil } from '../support/wait.ts'

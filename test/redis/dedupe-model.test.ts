@@ -59,6 +59,7 @@ const ended = (owner: ClaimOwner, result: NonNullable<Run['result']>): Ended => 
 const confirms = ({ phase }: Run) => phase === 'stored' || phase === 'refused'
 const isConfirmed = ({ state, run }: Sent) => state === 'committed' || run?.phase === 'confirmed'
 
+/** Long, because everything in it shares the log and what was published. */
 function createWorld(fleet: Fleet) {
   const log: Sent[] = []
   const outcomes: NonNullable<Run['result']>[] = []
@@ -147,9 +148,10 @@ function createWorld(fleet: Fleet) {
       if (sent.run !== null && sent.run.phase !== 'over') await step(sent, sent.run, refuse)
     } else if (what === 'zombie_step') {
       const zombie = sent.zombies.find(({ phase }) => phase !== 'over')
-      // Once it may have lost its membership it confirms nothing (partition.ts): this is one that thaws just in time.
+      // A worker that may have lost its membership confirms nothing (partition.ts). So a zombie confirms only as long as its successor has
+      // not.
       if (zombie === undefined || (confirms(zombie) && isConfirmed(sent))) return
-      // After a loss of data it would wait for its own recovery, which a thawed worker runs and this one does not.
+      // After a loss of data it waits for the recovery, which a thawed worker would lead itself and this one does not.
       const over = () => (zombie.phase = 'over')
       await step(sent, zombie, refuse, AbortSignal.timeout(200)).catch(over)
     } else if (what === 'learn') {

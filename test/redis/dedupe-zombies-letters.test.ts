@@ -1,4 +1,4 @@
-/** Two runs of one message, of which one dead-letters it: every order of their writes. */
+/** Two runs of one message, one of which dead-letters it, in every order of their writes. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { letterOf, message, outcomeOf, soon } from './fleet.ts'

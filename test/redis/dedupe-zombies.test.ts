@@ -1,4 +1,4 @@
-/** Two runs of one message, by a worker that was taken for dead and by its successor: every order of their writes. */
+/** Two runs of one message, by a worker that was taken for dead and by its successor, in every order of their writes. */
 import { describe, expect, test } from 'vitest'
 import { message, outcomeOf, refusalOf, soon } from './fleet.ts'
 import { DUPLICATE, HASH, MARKED, OUTCOME, newId } from './words.ts'

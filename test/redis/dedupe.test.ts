@@ -1,4 +1,4 @@
-/** Who owns an id: the first message, its copies, and who takes over from an owner that nobody will read again. */
+/** Who owns an id: the first message or a copy of it, and who takes over from an owner that nobody will read again. */
 import { describe, expect, test } from 'vitest'
 import { message, outcomeOf, soon } from './fleet.ts'
 import { fleet, one, two } from './two-workers.ts'

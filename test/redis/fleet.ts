@@ -93,7 +93,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
         ...timings.dedupe,
       },
     })
-    const budget = { opened: 0, closedForMs: [] as number[], spendings: [] as Spending[][] }
+    const budget = { created: 0, closedForMs: [] as number[], spendings: [] as Spending[][] }
     const reads: number[] = []
     const recovery = createRecovery({
       redis,
@@ -108,7 +108,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
         for (const record of notifications.filter(({ timestampMs }) => timestampMs >= sinceMs)) await onOutcome(record)
       },
       budget: {
-        open: () => Promise.resolve(void budget.opened++),
+        initialise: () => Promise.resolve(void budget.created++),
         closeFor: (ms) => Promise.resolve(void budget.closedForMs.push(ms)),
         rebuild: (spendings) => Promise.resolve(void budget.spendings.push(spendings)),
       },
@@ -148,7 +148,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
       const dumps = await Promise.all(found.map((key) => admin.dumpBuffer(key)))
       const lives = await Promise.all(found.map((key) => admin.pttl(key)))
       return async () => {
-        // In one step: no worker sees the emptiness in between.
+        // In one step, so that no worker sees Redis empty in between.
         const step = admin.multi().del(keys.state, ...(await ownKeys()))
         for (const [i, key] of found.entries()) step.restore(key, Math.max(0, lives[i] ?? 0), dumps[i] as Buffer)
         await step.exec()
@@ -158,7 +158,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
     async stop(): Promise<void> {
       for (const end of stops) end()
       await wipe()
-      // What the workers sent last may arrive after it.
+      // Commands that the workers sent last may arrive after it.
       await sleep(20)
       await wipe()
       admin.disconnect()
@@ -174,7 +174,7 @@ export function message(also: Partial<ClaimOwner> = {}): ClaimOwner {
   return { group: 'g', topic: 'AI_handler', partition: 0, offset: offsets, timestampMs: Date.now(), ...also }
 }
 
-/** The end of most messages. */
+/** How most messages end: with an outcome. */
 export const outcomeOf = ({ id, owner }: Item): Ended => ({ id, owner, publishes: { kind: 'outcome' } })
 /** @param refused what `refuse` has said of it */
 export function refusalOf({ id, owner }: Item, refused: Refused): Ended {

@@ -1,4 +1,4 @@
-/** What a fleet makes good after a flush. */
+/** How a fleet rebuilds its data after a flush. */
 import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../support/wait.ts'
 import type { FleetWorker } from './fleet.ts'
@@ -11,7 +11,7 @@ describe('a new system', () => {
     const workers = await Promise.all([fleet.worker(), fleet.worker(), fleet.worker()])
     const claims = await Promise.all(workers.map((worker) => worker.claim(newId(), message(), HASH, soon())))
     expect(claims).toEqual([MINE, MINE, MINE])
-    expect(workers.map(({ budget }) => budget.opened).reduce((sum, opened) => sum + opened)).toBe(1)
+    expect(workers.map(({ budget }) => budget.created).reduce((sum, created) => sum + created)).toBe(1)
     expect(workers.flatMap(({ budget }) => budget.closedForMs)).toEqual([])
   })
 
@@ -20,7 +20,7 @@ describe('a new system', () => {
     fleet.notifications.push(published(done))
     const worker = await fleet.worker()
     expect(await worker.claim(done, message(), HASH, soon())).toEqual(MARKED)
-    expect(worker.budget.opened).toBe(0)
+    expect(worker.budget.created).toBe(0)
     expect(worker.budget.closedForMs[0]).toBe(60_000)
   })
 })

@@ -13,7 +13,7 @@ type Worker = ReturnType<typeof fleet.worker>
 
 async function worker(settings: Parameters<typeof fleet.worker>[0]): Promise<Worker> {
   const budget = fleet.worker(settings)
-  await budget.open(signal)
+  await budget.initialise(signal)
   return budget
 }
 

@@ -1,4 +1,4 @@
-/** What tests of claims say and expect again and again. */
+/** Values that the tests of claims share. */
 
 /** The payload's hash. */
 export const HASH = 'payload-1'

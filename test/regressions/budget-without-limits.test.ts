@@ -13,7 +13,7 @@ test('a budget without limits grants as soon as it is rebuilt, and says that it 
   await fleet.trust()
   const signal = AbortSignal.timeout(20_000)
   const budget = fleet.worker()
-  await budget.open(signal)
+  await budget.initialise(signal)
   await budget.closeFor(60_000, signal)
   await budget.rebuild([], signal)
   const grant = grantOf(await budget.reserve({ tokens: 10, user: '', urgent: false, alone: false }, signal))

@@ -18,16 +18,16 @@ export interface ConsumerParts {
   kafka: MemoryKafka
   /** Resolves when the brokers answer. */
   connect: () => Promise<void>
-  /** It asks to be a member of the group. */
+  /** Called when the consumer asks to join the group. */
   onJoining: (consumer: SimulatedConsumer) => void
-  /** It has left the group. */
+  /** Called when the consumer has left the group. */
   onLeft: (consumer: SimulatedConsumer) => void
-  /** The product's code for a batch has thrown. */
+  /** Called when the product's code for a batch throws. */
   onError: (error: unknown) => void
 }
 
 export class SimulatedConsumer {
-  /** By which the group knows it; the group renames a member that it had removed. */
+  /** The name by which the group knows it. A member that was removed gets a new one. */
   memberId: string
   /** The generation of the group that it has joined; -1: none yet. */
   generation = -1
@@ -46,7 +46,7 @@ export class SimulatedConsumer {
     return this.generation !== -1 && !this.#isOver
   }
 
-  /** What the product sees of it. */
+  /** @returns this consumer as the product sees it */
   asKafkajs(): Consumer {
     const each = ([of]: [{ partitions: number[] }], change: (fetcher: Fetcher) => void) => {
       if (this.#eachBatch === null || this.#isOver) throw new Error('the consumer is not running')
@@ -76,7 +76,7 @@ export class SimulatedConsumer {
     } as unknown as Consumer
   }
 
-  /** The group has dealt the partitions out. */
+  /** Called when the group has assigned partitions. */
   joined(partitions: number[], generation: number): void {
     if (this.#isOver) return
     this.generation = generation
@@ -88,18 +88,18 @@ export class SimulatedConsumer {
     this.#tell('consumer.group_join', { memberId: this.memberId, memberAssignment })
   }
 
-  /** The group has answered its heartbeat. */
+  /** Called when the group has answered a heartbeat. */
   heard(): void {
     this.#tell('consumer.network.request', { apiName: 'Heartbeat', duration: 0 })
     this.#tell('consumer.heartbeat', {})
   }
 
-  /** It ends by an error after which kafkajs does not go on. */
+  /** Ends the consumer by an error after which kafkajs does not continue. */
   crash(): void {
     this.#tell('consumer.crash', { error: new Error('a simulated end of the consumer') })
   }
 
-  /** What a fetch brings, at most `most` messages. */
+  /** Hands over the messages of one fetch, at most `most`. */
   fetch(partition: number, most: number): void {
     const fetcher = this.fetchers.get(partition)
     if (fetcher === undefined || this.#eachBatch === null || this.#isOver) return
@@ -111,7 +111,7 @@ export class SimulatedConsumer {
       isStale: () => fetcher.seeks !== seeks,
       resolveOffset: (offset: string) => void (next = BigInt(offset) + 1n),
     } as unknown as EachBatchPayload
-    // It runs to its end at once: nothing in it waits.
+    // The batch is handled at once: nothing in it waits.
     this.#eachBatch(payload).catch(this.#parts.onError)
     if (fetcher.seeks === seeks) fetcher.at = next
   }

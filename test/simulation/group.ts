@@ -21,12 +21,12 @@ export class Group {
   #made = 0
   #membersMade = 0
   #generation = 0
-  /** Those that asked to join and have not left. */
+  /** Workers that asked to join and have not left. */
   readonly #members = new Set<SimulatedWorker>()
   #assignment = new Map<number, SimulatedWorker>()
   #heartbeatAtMs = 0
   readonly #heardAtMs = new Map<SimulatedWorker, number>()
-  /** Silent for longer than their session. */
+  /** Workers that were silent for longer than their session. */
   readonly #expelled = new Set<SimulatedWorker>()
   readonly #thawAtStep = new Map<SimulatedWorker, number>()
 
@@ -67,7 +67,7 @@ export class Group {
 
   #nextMemberId = () => `m${++this.#membersMade}`
 
-  /** Deals the partitions out anew; each member hears of it when its turn comes. */
+  /** Assigns the partitions anew; each member hears of it when its turn comes. */
   rebalance(): void {
     const members = this.alive().filter((each) => this.#members.has(each) && !this.#expelled.has(each))
     if (members.length === 0) return this.#assignment.clear()
@@ -116,14 +116,14 @@ export class Group {
     this.rebalance()
   }
 
-  /** Nobody asks for anything: time passes until somebody's timer is due. */
+  /** Called when nobody asks for anything: moves the clock on to the next timer. */
   idle(): void {
     const { clock } = this.#parts
     const nextMs = Math.max(clock.nextAtMs() ?? Infinity, clock.nowMs)
     this.advance(Math.min(nextMs, clock.nowMs + TIMINGS.group.heartbeatMs))
   }
 
-  /** What members that have room for messages would fetch. */
+  /** @returns the fetches of members that have room for messages */
   fetches(): Operation[] {
     const { kafka } = this.#parts
     return this.alive()
@@ -160,7 +160,7 @@ export class Group {
     this.start()
   }
 
-  /** Its consumer ends by an error; the worker makes another, which joins as another member. */
+  /** Ends a worker's consumer by an error; the worker makes another one, which joins as a new member. */
   endConsumer(worker: SimulatedWorker): void {
     this.#parts.scheduler.say(`the consumer of ${worker.lane.name} ends`)
     this.#parts.clock.inLane(worker.lane, () => worker.consumer?.crash())
@@ -194,7 +194,7 @@ export class Group {
     this.rebalance()
   }
 
-  /** A stop with no time to drain: waits end, calls are aborted, leases given back. */
+  /** Stops a worker with no time to drain: waits end, calls are aborted, leases are given back. */
   async stop(worker: SimulatedWorker): Promise<void> {
     const { clock, scheduler } = this.#parts
     clock.inLane(worker.lane, () => worker.drain())
@@ -212,7 +212,7 @@ export class Group {
     this.start()
   }
 
-  /** The life is over. */
+  /** Ends the life. */
   end(): void {
     for (const { lane } of this.#workers) lane.state = 'dead'
   }

@@ -1,4 +1,4 @@
-/** What has to hold in every life; watches what arrives at the model, in Redis and in Kafka, and writes down what does not. */
+/** What must hold in every life. It watches what arrives at the model, in Redis and in Kafka, and records every violation. */
 import type { FencedUse, MemoryKafka, Published } from './kafka.ts'
 import type { Workload } from './workload.ts'
 
@@ -33,18 +33,18 @@ export class Invariants {
     if (!this.violations.includes(what)) this.violations.push(what)
   }
 
-  /** Something happens that may cost a call. */
+  /** Called when something happens that may cost a call. */
   disrupted(): void {
     this.#disruptions++
   }
 
-  /** Every stored answer is lost. */
+  /** Called when Redis loses every stored answer. */
   lostRedis(): void {
     this.#disruptions += this.#workload.sends.length
     this.#stored.clear()
   }
 
-  /** A script was carried out. */
+  /** Called when a script has run. */
   ran(script: string, keys: string[], reply: unknown): void {
     if (script !== 'claims/answer' && script !== 'claims/begin') return
     const results = (reply as unknown[]).slice(2) as string[][]
@@ -56,7 +56,7 @@ export class Invariants {
     }
   }
 
-  /** The model is asked. */
+  /** Called when a call arrives at the model. */
   arrived(id: string, atMs: number, tokens: number): void {
     if ((this.#answered.get(id) ?? 0) > this.#disruptions) this.violate(`${id} is paid again for no reason`)
     if (this.#settled.has(id)) this.violate(`${id} is paid again although it was answered and sent again`)
@@ -72,19 +72,19 @@ export class Invariants {
     }
   }
 
-  /** The model's answer has reached its worker. */
+  /** Called when the model's answer has reached its worker. */
   answered(id: string): void {
     this.#answered.set(id, (this.#answered.get(id) ?? 0) + 1)
   }
 
-  /** A worker used a fenced publisher. It must not if it knew that it had been out of the group. */
+  /** Called when a worker used a fenced publisher. It must not do so once it knows that it was out of the group. */
   fenced({ worker, returnedAtStep, begunAtStep, fencedAtStep, publishes }: FencedUse): void {
     if (publishes && returnedAtStep > fencedAtStep && begunAtStep > returnedAtStep) {
       this.violate(`${worker} came back to the group and published with its publisher from before`)
     }
   }
 
-  /** After a commit. */
+  /** Called after each commit. */
   committed(kafka: MemoryKafka): void {
     for (const id of this.#workload.ids) {
       const outcomes = kafka.outcomesOf(id)
@@ -109,7 +109,7 @@ export class Invariants {
     }
   }
 
-  /** Everything is about to be sent again. */
+  /** Called before all requests are sent a second time. */
   sentAgain(kafka: MemoryKafka): void {
     for (const id of this.#workload.ids) {
       if (kafka.outcomesOf(id).at(-1)?.waitSeconds === null) this.#settled.add(id)
@@ -117,7 +117,7 @@ export class Invariants {
     this.#publishedBefore = kafka.published.length
   }
 
-  /** Every offset is committed. */
+  /** Called at the end, when every offset must be committed. */
   ended(kafka: MemoryKafka): void {
     const published = kafka.published.slice(this.#publishedBefore)
     for (const id of this.#workload.ids) {

@@ -14,9 +14,9 @@ export interface Published {
   topic: string
   value: string
   id: string
-  /** Which of the sent messages it is about, by its header. */
+  /** Which of the sent messages it is about; taken from its header. */
   copy: string
-  /** Of a refusal. */
+  /** Set for a refusal only. */
   waitSeconds: number | null
   record: OutcomeRecord
 }
@@ -55,9 +55,9 @@ const lost = () => Object.assign(new Error('the connection was lost'), { name: '
 
 export class MemoryKafka {
   readonly topic: string
-  /** Per partition. */
+  /** The input messages of each partition. */
   readonly log: SourceMessage[][]
-  /** In committed transactions. */
+  /** The messages of committed transactions. */
   readonly published: Published[] = []
   readonly committed = new Map<number, Committed>()
   /** By transactional id: how often it was fenced, and when the last time. */

@@ -1,7 +1,7 @@
 /**
- * One life of a fleet: some requests, some of them twice, two workers and a seed. At each step the scheduler carries out what was
- * asked first, unless a deviation stands in the plan for that step. After the last planned step all goes well; then whatever
- * happened before, every request has to be answered, once.
+ * One life of a fleet: some requests, some of them sent twice, two workers and a seed. At each step the scheduler carries out the oldest
+ * operation, unless the plan has a deviation for that step. After the last planned step nothing goes wrong any more, and then every request
+ * must be answered once, whatever happened before.
  */
 import { TIMINGS } from '../../src/timings.ts'
 import type { VirtualClock } from './clock.ts'

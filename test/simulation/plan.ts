@@ -1,4 +1,4 @@
-/** What a seed has go wrong in a life, and at which step. */
+/** What goes wrong in the life of a seed, and at which step. */
 import { createDice } from '../chaos/dice.ts'
 
 /** From this step on nothing goes wrong. */

@@ -103,7 +103,7 @@ export function buildProduct(parts: WorkerParts, client: Client) {
     readOutcomes,
     firstEver: () => Promise.resolve(false),
     budget: {
-      open: async (signal) => void (await budget.open(signal)),
+      initialise: async (signal) => void (await budget.initialise(signal)),
       closeFor: (ms, signal) => budget.closeFor(ms, signal),
       rebuild: (spendings, signal) => budget.rebuild(spendings, signal),
     },
@@ -135,7 +135,7 @@ export function buildProduct(parts: WorkerParts, client: Client) {
   })
   void dedupe.run(NEVER)
   void recovery.run(NEVER)
-  void budget.open(NEVER)
+  void budget.initialise(NEVER)
   return { dedupe, clients, handler, log }
 }
 

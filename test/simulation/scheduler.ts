@@ -1,6 +1,6 @@
 /**
- * Carries out what the workers of a life ask of Redis, Kafka, the model and their group, one operation a step. Workers wait in
- * between, so the order of the operations is all that distinguishes one life from another.
+ * Carries out what the workers of a life ask of Redis, Kafka, the model and their group, one operation per step. Workers wait meanwhile, so
+ * the order of the operations is all that distinguishes one life from another.
  */
 import type { Lane, VirtualClock } from './clock.ts'
 

@@ -1,4 +1,4 @@
-/** What all workers of a simulated fleet share, and stand-ins for what a life does not look at. */
+/** Settings that all workers of a simulated fleet share, and stand-ins for parts that a life does not examine. */
 import { stringifyExact } from '../../src/lib/json.ts'
 import type { Log } from '../../src/logging/log.ts'
 import { effortHeaders } from '../../src/outcomes/effort.ts'

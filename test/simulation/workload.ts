@@ -1,4 +1,4 @@
-/** What a seed has a life do: which requests are sent, within which budget, and how the model behaves. */
+/** The work of a seed's life: which requests are sent, within which budget, and how the model behaves. */
 import { createDice } from '../chaos/dice.ts'
 
 /** What each call reserves, tokens. */

@@ -184,7 +184,7 @@ function reasonOf(call: Arrival, nextMs: number, { happenings, latencyMs }: Evid
   if (call.fault !== null || (call.status !== null && call.status !== 200)) {
     return `it failed: ${call.fault ?? call.status}`
   }
-  // A worker that was alive all the time would have written the answer again.
+  // A worker that stayed alive would have written the answer again.
   const wasAway = during('killed', nextMs) || during('stopped', nextMs) || during('frozen', nextMs, SHORT_FREEZE_MS)
   // Writes that Redis acknowledged in its last seconds may be missing in its file.
   const diedSoon = away.some(({ toMs }) => toMs > answeredMs)

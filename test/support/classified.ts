@@ -1,4 +1,4 @@
-/** How the worker reads a server's refusal of an ordinary request. */
+/** Classifies a server's refusal of an ordinary request as the worker does. */
 import { classifyStatus } from '../../src/provider/classify.ts'
 import { firstForm, partsOf } from '../../src/provider/form.ts'
 

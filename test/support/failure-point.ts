@@ -66,7 +66,7 @@ export async function killAt(world: World, stub: Stub, point: Point, send: () =>
     await send()
     await reached.promise
     await victim.exited
-    // What it has sent is still on its way.
+    // What the worker sent before its death is still on its way.
     await sleep(QUIET_MS)
   } finally {
     clearTimeout(limit)

@@ -1,4 +1,4 @@
-/** Kafka's own client as a producer: what it sends is what most of the world sends, and not what kafkajs would have sent. */
+/** Kafka's own client as a producer, because most producers use it, and it sends other bytes than kafkajs. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** Providers, and servers for them to ask. */
+/** Providers, and the servers that they ask. */
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'

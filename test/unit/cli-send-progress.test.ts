@@ -84,7 +84,7 @@ test.each<[string, Partial<RedisHalf>, Partial<Waiting>, string]>([
     'a shut budget',
     { budget: { ...budget, open: false } },
     {},
-    'for the budget: it is shut until a worker opens it (when it is new) or rebuilds it (when Redis lost it)',
+    'for the budget: it is shut until a worker creates it (when it is new) or rebuilds it (when Redis lost it)',
   ],
   [
     'a spent budget',

@@ -1,4 +1,4 @@
-/** A person's own request to a real model: what keeps the worker from an answer is told while one waits. */
+/** The demo with a person's own request and a real model: it says at once what keeps the worker from an answer. */
 import { appendFileSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

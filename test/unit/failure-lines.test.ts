@@ -1,4 +1,4 @@
-/** What the log says of a call that failed: the cause, for whoever has to mend it, and nothing personal. */
+/** What the log says about a failed call: the cause, for whoever has to fix it, and nothing personal. */
 import { afterEach, expect, test } from 'vitest'
 import { createAsk } from '../../src/pipeline/attempt.ts'
 import type { PipelineParts } from '../../src/pipeline/pipeline.ts'
@@ -25,7 +25,10 @@ const request = {
   resume: 'Иван Петров, Python 5 лет',
 }
 
-/** A pipeline with the real attempts and provider; before each failure is logged, `others` other requests are answered. */
+/**
+ * Asks one question by a pipeline with the real attempts and provider; before each failure is logged, one more request of others is
+ * answered. Long, because it lists the pipeline's parts.
+ */
 async function asked(baseUrl: string) {
   const { lines, log } = recordedLog()
   const causes: string[] = []

@@ -1,4 +1,4 @@
-/** A member of a group whose coordinator has gone looks for the next one. */
+/** A group member whose coordinator is gone finds the next one. */
 import { expect, test } from 'vitest'
 import type { Coordinated } from '../../src/kafka/coordinator.ts'
 import { followCoordinator } from '../../src/kafka/coordinator.ts'

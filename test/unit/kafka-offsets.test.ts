@@ -5,10 +5,10 @@ import { decodeDone, encodeDone } from '../../src/kafka/offset-metadata.ts'
 import { isDone, progressOf } from '../../src/kafka/progress.ts'
 import { transactionalIdOf } from '../../src/kafka/transactional-id.ts'
 
-/** A log from `first` on: which offsets are still open; the rest is done, or was never a message. */
+/** A log from `first` on: which offsets are still uncommitted; the rest is done, or was never a message. */
 const logs = fc.record({
   first: fc.bigInt({ min: 0n, max: 2n ** 62n }),
-  open: fc.array(fc.boolean(), { maxLength: 300 }),
+  uncommitted: fc.array(fc.boolean(), { maxLength: 300 }),
 })
 
 function ranges(first: bigint, flags: boolean[]): OffsetRange[] {
@@ -16,39 +16,43 @@ function ranges(first: bigint, flags: boolean[]): OffsetRange[] {
 }
 
 describe('progress', () => {
-  it('calls done exactly what was passed and is not open', () => {
+  it('calls done exactly what was fetched and is not uncommitted', () => {
     fc.assert(
-      fc.property(logs, ({ first, open }) => {
-        const position = first + BigInt(open.length)
-        const progress = progressOf(ranges(first, open), position, [])
-        open.forEach((isOpen, index) => expect(isDone(first + BigInt(index), progress)).toBe(!isOpen))
+      fc.property(logs, ({ first, uncommitted }) => {
+        const position = first + BigInt(uncommitted.length)
+        const progress = progressOf(ranges(first, uncommitted), position, [])
+        uncommitted.forEach((isUncommitted, index) =>
+          expect(isDone(first + BigInt(index), progress)).toBe(!isUncommitted),
+        )
         expect(isDone(position, progress)).toBe(false)
       }),
     )
   })
 
-  it('never moves the committed offset past an open one, and moves it to the first of them', () => {
+  it('never moves the committed offset past an uncommitted one, and moves it to the first of them', () => {
     fc.assert(
-      fc.property(logs, ({ first, open }) => {
-        const position = first + BigInt(open.length)
-        expect(progressOf(ranges(first, open), position, []).offset).toBe(ranges(first, open)[0]?.from ?? position)
+      fc.property(logs, ({ first, uncommitted }) => {
+        const position = first + BigInt(uncommitted.length)
+        expect(progressOf(ranges(first, uncommitted), position, []).offset).toBe(
+          ranges(first, uncommitted)[0]?.from ?? position,
+        )
       }),
     )
   })
 
   it('keeps what an earlier commit says is done above the position', () => {
     fc.assert(
-      fc.property(logs, fc.nat(300), ({ first, open }, taken) => {
-        const known = progressOf(ranges(first, open), first + BigInt(open.length), [])
+      fc.property(logs, fc.nat(300), ({ first, uncommitted }, taken) => {
+        const known = progressOf(ranges(first, uncommitted), first + BigInt(uncommitted.length), [])
         // After a restart: only a part of it is fetched again, and what is done in it is skipped.
         const position = known.offset + BigInt(taken)
-        const stillOpen = ranges(first, open).filter(({ from }) => from < position)
-        const progress = progressOf(stillOpen, position, known.done)
+        const stillUncommitted = ranges(first, uncommitted).filter(({ from }) => from < position)
+        const progress = progressOf(stillUncommitted, position, known.done)
         for (const { from, to } of known.done) {
           expect(isDone(from, progress)).toBe(true)
           expect(isDone(to - 1n, progress)).toBe(true)
         }
-        for (const { from } of stillOpen) expect(isDone(from, progress)).toBe(false)
+        for (const { from } of stillUncommitted) expect(isDone(from, progress)).toBe(false)
       }),
     )
   })
@@ -57,8 +61,8 @@ describe('progress', () => {
 describe('offset metadata', () => {
   it('gives back what was written', () => {
     fc.assert(
-      fc.property(logs, ({ first, open }) => {
-        const { offset, done } = progressOf(ranges(first, open), first + BigInt(open.length), [])
+      fc.property(logs, ({ first, uncommitted }) => {
+        const { offset, done } = progressOf(ranges(first, uncommitted), first + BigInt(uncommitted.length), [])
         expect(decodeDone(offset, encodeDone(offset, done))).toEqual(done)
       }),
     )
@@ -66,8 +70,8 @@ describe('offset metadata', () => {
 
   it('is not believed when the offset was moved by somebody else', () => {
     fc.assert(
-      fc.property(logs, fc.bigInt({ min: 1n, max: 1_000n }), ({ first, open }, moved) => {
-        const { offset, done } = progressOf(ranges(first, open), first + BigInt(open.length), [])
+      fc.property(logs, fc.bigInt({ min: 1n, max: 1_000n }), ({ first, uncommitted }, moved) => {
+        const { offset, done } = progressOf(ranges(first, uncommitted), first + BigInt(uncommitted.length), [])
         fc.pre(done.length > 0)
         expect(decodeDone(offset + moved, encodeDone(offset, done))).toBeNull()
       }),

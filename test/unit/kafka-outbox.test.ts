@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Handler, SourceMessage } from '../../src/kafka/messages.ts'
-import { createOpenMessages } from '../../src/kafka/open-messages.ts'
+import { createUncommitted } from '../../src/kafka/uncommitted.ts'
 import { createOutbox } from '../../src/kafka/outbox.ts'
 import { PublishRefused } from '../../src/kafka/publisher.ts'
 import type { Refusal } from '../../src/kafka/publisher.ts'
@@ -37,13 +37,13 @@ async function outboxOf(count: number, answered: number[], limits = { messages: 
   }
   const seat = { enter: () => true, leave: ignore, close: ignore }
   const parts = { handler: handler as Handler, signals: { wait: signal, call: signal }, seat, log, onSettled: ignore }
-  const open = createOpenMessages(parts)
-  for (let offset = 0; offset < count; offset++) open.add(source(offset))
-  open.start()
+  const uncommitted = createUncommitted(parts)
+  for (let offset = 0; offset < count; offset++) uncommitted.add(source(offset))
+  uncommitted.start()
   await new Promise((resolve) => setImmediate(resolve))
-  const outbox = createOutbox(open, 0, log, limits, () => clock.ms)
+  const outbox = createOutbox(uncommitted, 0, log, limits, () => clock.ms)
   const picked = () => outbox.pick().map(({ message }) => Number(message.offset))
-  return { open, outbox, clock, picked }
+  return { uncommitted, outbox, clock, picked }
 }
 
 const refusal = (kind: Refusal, topic: string | null = null) => new PublishRefused(kind, topic, new Error(kind))

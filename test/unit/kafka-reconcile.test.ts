@@ -16,7 +16,7 @@ describe('after fencing', () => {
     expect(result).toMatchObject({ base: 50n, next: 50n, ahead: [{ from: 52n, to: 55n }], commit: false })
   })
 
-  it('a partition that this worker had keeps its open messages and its position', async () => {
+  it('a partition that this worker had keeps its uncommitted messages and its position', async () => {
     const result = await reconcile(known, { offset: 52n, metadata: '' }, log, ask)
     expect(result).toMatchObject({ base: 52n, next: 60n, forget: false, note: 'as_committed' })
   })
@@ -31,7 +31,7 @@ describe('after fencing', () => {
     expect(result).toMatchObject({ base: 50n, next: 60n, note: 'offset_restored', commit: true, forget: false })
   })
 
-  it('a topic made anew is begun at its recent messages, and what was open is forgotten', async () => {
+  it('a topic made anew is begun at its recent messages, and what was uncommitted is forgotten', async () => {
     const shorter = { low: 0n, high: 30n }
     for (const committed of [
       { offset: 50n, metadata: '' },

@@ -1,4 +1,4 @@
-/** A broker that hangs takes connections and answers nothing; it is told like one that is dead. */
+/** A broker that hangs accepts connections and answers nothing. It must be reported like a dead one. */
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'

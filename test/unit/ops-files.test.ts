@@ -1,4 +1,4 @@
-/** ops/ speaks of metrics by their names: a metric that is renamed must not silence an alert. */
+/** ops/ names metrics: renaming a metric must not silence an alert. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** Raw sockets against the probes' port: what a client may do to it, with limits short enough to wait for. */
+/** What clients on raw sockets can do to the probes' port, with limits that are short enough to wait for. */
 import { once } from 'node:events'
 import type { RequestListener, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'

@@ -1,4 +1,4 @@
-/** ops/README.md speaks of alerts, commands, files and settings by their names: a name that is gone must not mislead at night. */
+/** ops/README.md names alerts, commands, files and settings: each must exist, so that it does not mislead at night. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** A fetch hands over many messages at once: the event loop turns between them, however large they are. */
+/** A fetch hands over many messages at once: the event loop must turn between them, however large they are. */
 import { expect, test } from 'vitest'
 import type { SourceMessage } from '../../src/kafka/messages.ts'
 import { Turns } from '../../src/lib/turns.ts'

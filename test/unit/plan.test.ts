@@ -169,7 +169,7 @@ describe('the search', () => {
   const arrivals = arrivalsOf('office', 2_000)
   const load: Load = { ...LOAD, arrivals, reserved: 2_000, billed: 1_500 }
 
-  /** A provider that is content with these. */
+  /** Simulates days in which no request waits long once the limits are at least these. */
   function simulator(enough: { rpm: number; tpm: number }) {
     const tried: Limits[] = []
     const simulate = async (limits: Limits): Promise<Day> => {

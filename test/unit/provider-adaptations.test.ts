@@ -1,4 +1,4 @@
-/** What the fleet has learned about a server, and what is left of it when it is forgotten. */
+/** What the fleet learns about a server, and what remains when that is deleted. */
 import { expect, test } from 'vitest'
 import { createAdaptations } from '../../src/provider/adaptations.ts'
 import type { AdaptationsOptions } from '../../src/provider/adaptations.ts'

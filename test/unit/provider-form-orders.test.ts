@@ -1,4 +1,7 @@
-/** Servers that refuse many parts of a request, in any order, one at a time or all at once: nobody fails, and it is learned. */
+/**
+ * Servers that refuse many parts of a request, in any order, one at a time or all at once: no request fails, and the accepted form is
+ * learned.
+ */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Sent } from '../support/refusing-server.ts'

@@ -1,4 +1,7 @@
-/** Whom errors blame, in wordings and forms that nobody has reported. Each row stands for a kind of server, none for one that exists. */
+/**
+ * Which cause an error is blamed on, in wordings and forms that nobody has reported. Each row represents a kind of server, not an existing
+ * one.
+ */
 import { expect, test } from 'vitest'
 import { blamed, says } from '../support/classified.ts'
 

@@ -1,4 +1,4 @@
-/** Answers with 200 in forms that nobody has reported. Each row stands for a kind of server, none for one that exists. */
+/** Answers with status 200 in forms that nobody has reported. Each row represents a kind of server, not an existing one. */
 import { expect, test } from 'vitest'
 import { classifyCompletion } from '../../src/provider/classify-completion.ts'
 

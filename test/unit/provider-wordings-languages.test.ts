@@ -1,6 +1,6 @@
 /**
- * Errors by their codes and structure, and in Russian, Chinese and German, in wordings that nobody has reported: each row stands
- * for a kind.
+ * Errors that are told by code and structure, and errors in Russian, Chinese and German. Nobody has reported these wordings: each row
+ * represents a kind of server.
  */
 import { expect, test } from 'vitest'
 import { classifyStatus } from '../../src/provider/classify.ts'

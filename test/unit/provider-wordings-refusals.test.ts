@@ -1,4 +1,7 @@
-/** Refusals of response format, seed, temperature and cap in wordings and forms that nobody has reported: each row stands for a kind. */
+/**
+ * Refusals of response format, seed, temperature and cap, in wordings and forms that nobody has reported. Each row represents a kind of
+ * server.
+ */
 import { expect, test } from 'vitest'
 import { blamed, says } from '../support/classified.ts'
 

@@ -1,4 +1,4 @@
-/** Refusals of roles and of the key’s header in wordings and forms that nobody has reported: each row stands for a kind. */
+/** Refusals of roles and of the key’s header, in wordings and forms that nobody has reported. Each row represents a kind of server. */
 import { expect, test } from 'vitest'
 import { blamed, says } from '../support/classified.ts'
 

@@ -1,4 +1,4 @@
-/** Texts that are too long, in wordings and forms that nobody has reported. Each row stands for a kind of server. */
+/** Texts that are too long, in wordings and forms that nobody has reported. Each row represents a kind of server. */
 import { expect, test } from 'vitest'
 import { blamed, says } from '../support/classified.ts'
 

@@ -89,7 +89,7 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Ирригация', 'ирригация, дренаж\nопыта с бюджетом нет'],
     ['Студент технического вуза', 'Учусь на 3 курсе технического вуза'],
     ['GDC registration', 'GDC No. 291, registered technician'],
-    // A thing that has come to no harm is there.
+    // A thing to which no harm has come is there.
     ['Медицинская книжка', 'Медкнижка не просрочена, медицинская книжка не утеряна'],
     ['Действующая лицензия', 'Лицензия не отзывалась и не приостанавливалась'],
     ['Удостоверение сварщика', 'Удостоверение сварщика не истекло'],
@@ -99,7 +99,7 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Немецкий язык', 'Немецкий не забыл, читаю каждый день'],
     ['Spanish', 'I never stopped practising Spanish'],
     ['Сертификат 1С', 'Сертификат 1С (пересдавать не требуется)'],
-    // What is denied is something else, or a bound.
+    // Something else is denied, or a bound.
     ['Perforce', 'Perforce not Git'],
     ['Managing 10+ people', 'I managed not five people but fifteen'],
     ['Commute under 45 minutes', 'My commute is not more than 30 minutes'],
@@ -119,16 +119,16 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Опыт руководства проектами', 'Руководил не одним проектом'],
     ['Photoshop', 'Photoshop (never used Corel)'],
     ['Английский язык', 'Английский (немецкого не знаю)'],
-    // What follows undoes it.
+    // The rest of the sentence undoes the denial.
     ['Python', 'Python не изучал в вузе, освоил сам'],
     ['SQL', 'SQL не учил по книгам: освоил на практике за 5 лет'],
     ['Python', "Python wasn't taught at my school, so I learned it myself"],
-    // A hindrance, a limit or a need is what is denied.
+    // A hindrance, a limit or a need is denied.
     ['Готовность к переезду', 'Не вижу препятствий для переезда'],
     ['Python', 'Языки: including but not limited to [Python]'],
     ['SQL', "I don't need help with SQL"],
     ['Kubernetes', 'Not a beginner in [Kubernetes]'],
-    // Others lack it, or an infinitive names something else.
+    // Other people lack it, or an infinitive names something else.
     ['Работа на кассе', 'Обучал персонал без опыта работе на кассе'],
     ['Teaching English', 'Taught English to pupils with no prior English'],
     ['Битрикс24', 'Битрикс24 (не путать с 1С-Битрикс)'],
@@ -143,11 +143,11 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['CRM', 'Нет такой CRM, с которой я не работал'],
     ['Bitrix', 'Никто, кроме меня, не вёл сайт на Bitrix'],
     ['AutoCAD', 'Не припомню дня, когда не работал бы в AutoCAD'],
-    // Readiness is asked for, and experience denied.
+    // The requirement is readiness, and experience is denied.
     ['Готовность к удалённой работе', 'Удалённо не работала, но не возражаю'],
     ['Готовность к командировкам', 'В командировки пока не ездил, готов хоть завтра'],
     ['Willingness to travel', 'Have not travelled for work so far; happy to'],
-    // A plan beyond what is there already.
+    // A plan that goes beyond what is there already.
     ['IELTS', 'Собираюсь сдать IELTS в третий раз, последний 7.0'],
     ['Высшее образование', 'Планирую получить второе высшее образование, первое — МГУ 2010'],
     ['SAP', 'I plan to learn even more about SAP; seven years in it so far'],

@@ -9,7 +9,7 @@ test('of a prompt that the server cut without a word says so, and teaches nothin
   const { raw } = whole.prepared.estimate
   const cut = await answered(answerWith(), {}, {}, Math.round(raw * 0.4))
   expect(cut.outcome.headers['scoring-flags']).toBe('truncated_prompt')
-  // What it teaches shows in the next estimate.
+  // The next estimate shows what it has learned.
   expect(cut.scoring.prepare(request).estimate).toEqual(cut.prepared.estimate)
   const right = await answered(answerWith(), {}, {}, Math.round(raw * 0.9))
   expect(right.outcome.headers['scoring-flags']).toBe('')
@@ -94,7 +94,7 @@ describe('a result', () => {
     const before = scoring.mostTokens(prepared, 1_000) ?? 0
     const after = scoring.mostTokens(scoring.prepare(request), 1_000) ?? 0
     expect(after).not.toBe(before)
-    // Billed as 0.8 of what its characters weigh, and some percent more, as the first one tells little.
+    // It was billed as 0.8 of the weight of its characters; some percent are added, because one request says little.
     expect(after).toBeGreaterThanOrEqual(1_000 + prepared.estimate.raw * 0.8)
     expect(after).toBeLessThan(1_000 + prepared.estimate.raw * 0.95)
   })

@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { stripInvisible } from '../../src/lib/sanitize.ts'
-import { findAttacks } from '../../src/scoring/attacks.ts'
-import { fold } from '../../src/scoring/fold.ts'
+import { findAttacks } from '../../src/attacks/attacks.ts'
+import { fold } from '../../src/lib/fold.ts'
 import { createBreathe } from '../../src/lib/slices.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 
@@ -44,7 +44,7 @@ const answer = {
   recommendation: 'не подходит '.repeat(5_000),
 }
 
-/** This thread's own time, so that others on the machine do not count; ms. */
+/** The CPU time of this thread, ms, so that other processes on the machine do not count. */
 function cpuMs(): number {
   const { user, system } = process.threadCpuUsage()
   return (user + system) / 1_000
@@ -68,7 +68,7 @@ async function longestTurnMs(work: () => Promise<unknown>): Promise<number> {
   return longest
 }
 
-/** The best of some rounds: the first ones pay for the compiler, each may pay for a collection of what other tests left. */
+/** The shortest of several rounds: the first ones pay for the compiler, and any may pay for collecting the garbage of other tests. */
 async function usualTurnMs(work: () => Promise<unknown>): Promise<number> {
   let best = Infinity
   for (let round = 0; round < 12 && best > BOUND_MS; round += 1) best = Math.min(best, await longestTurnMs(work))
@@ -91,7 +91,7 @@ describe('two megabytes do not stop the event loop', () => {
 
 const MIXTURE_CHARS = 150_000
 
-/** What texts that are made to be slow are made of: words of the rules, marks, what stands between, what has no end. */
+/** The pieces of texts that are meant to be slow: words of the rules, marks, separators, and things without an end. */
 const PIECES = [
   'игнорируй',
   'инструкции',
@@ -148,7 +148,7 @@ test('nor does any mixture of what the rules look for', async () => {
   const unit = fc.array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 12 }).map((pieces) => pieces.join(''))
   await fc.assert(
     fc.asyncProperty(unit, fc.integer({ min: 1, max: 3_000 }), async (piece, times) => {
-      // A row of one piece, of any length, in a text of such rows.
+      // Each row repeats one piece any number of times, and the text repeats the row.
       const row = `${piece.repeat(times)}\n`
       const resume = stripInvisible(row.repeat(Math.ceil(MIXTURE_CHARS / row.length)).slice(0, MIXTURE_CHARS)).text
       const folded = fold(resume)
@@ -161,7 +161,7 @@ test('nor does any mixture of what the rules look for', async () => {
 const claim = (quote: string, requirement = 'Опыт на Python') => ({ requirement, quote, evidence: 'stated' as const })
 const PERSON = 'Опыт разработки на Python пять лет. С Kafka не работал, хочу изучить Docker.\n'
 
-/** What an answer and its resume are like when one dimension of them is `n` large. */
+/** An answer and its resume, one dimension of which grows with `n`. */
 const GROWING: [
   name: string,
   n: number,
@@ -231,12 +231,12 @@ test.each(GROWING)('four times as much takes some four times as long: %s', async
     return cpuMs() - since
   }
   const [some, more] = [make(n), make(4 * n)]
-  // Sums of some rounds: the clock of a thread may tick in milliseconds.
+  // Several rounds are added up, because a thread's CPU clock may tick in whole milliseconds.
   let [sumOfSome, sumOfMore] = [0, 0]
   for (let round = 0; round < ROUNDS; round += 1) {
     sumOfSome += await time(some)
     sumOfMore += await time(more)
   }
-  // What takes less than a millisecond is the same for both.
+  // Add a millisecond per round, because shorter times are not measured.
   expect(sumOfMore / (sumOfSome + ROUNDS)).toBeLessThan(8)
 })

@@ -97,7 +97,7 @@ describe('the quote’s own words', () => {
     ['Kubernetes', 'Кластер (Kubernetes) вёл подрядчик, я в этом не участвовал'],
     ['Английский язык', 'Английским не владею'],
     ['Опыт продаж', 'Опыта в продажах нет'],
-    // As the reader sees the text, whatever its file made of it.
+    // Rules see the text as its reader does, whatever markup it holds.
     ['Kubernetes', 'Kubernetes не знаю', '<p>Kubernetes не&nbsp;знаю</p>'],
     ['Kubernetes', 'Kubernetes не знаю', '<p>Kubernetes <b>не</b> знаю</p>'],
     ['Kubernetes', 'Kubernetes не использовал', 'Kubernetes не ис-\nпользовал'],
@@ -159,7 +159,7 @@ describe('the quote’s own words', () => {
     ['Опыт от 6 месяцев', 'Контракты: 6 + 6 + 4 мес.'],
     ['Опыт от 1 года', '3, 4 и 5 месяцев на трёх судах'],
     ['Опыт от 3 лет', 'Два сезона и 1 год'],
-    // The lower end of a range is asked for; an age or a window of time is no length.
+    // A range asks for its lower end; an age or a time window is no length.
     ['Опыт работы 3–6 лет', 'Опыт работы — 5 лет 1 месяц'],
     ['Опыт 1-3 года', 'Разработчик, 1 год 8 месяцев'],
     ['2 to 4 years in sales', '3 years in sales'],

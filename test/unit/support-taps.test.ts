@@ -1,4 +1,4 @@
-/** What goes over one line at the same time comes in one piece: a moment must be of one command or request, not of its neighbours. */
+/** Several commands may go over one connection in one piece: a tap must recognise the one command or request, and not its neighbours. */
 import { expect, test } from 'vitest'
 import { fuse, kafkaRequest, scriptCall } from '../support/taps.ts'
 

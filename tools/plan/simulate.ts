@@ -103,7 +103,7 @@ class Simulation {
     if (isTooLong(reserved, this.#limits)) return { ...this.#day, refused: arrivals.length }
     await this.#redis.flushall()
     await this.#redis.hset(SENTINEL, 'status', 'open')
-    this.#known = await this.#scripts.open('plan', 'new')
+    this.#known = await this.#scripts.initialise('plan', 'new')
     if (this.#known === null) throw new Error('the budget did not open')
     // Loads the script: without it, the first settlement would reach Redis after the reservation that follows.
     await this.#scripts.settle([])

@@ -94,7 +94,7 @@ function answerOf(claimed: ClaimedCase, reader: Reader): ModelAnswer {
   return { ...claimed.answer, requirements, score: publishedScore(100, stated, requirements.length) }
 }
 
-/** A count, and the number of cases that it is out of. */
+/** How many of the cases, and the number of cases. */
 export interface Share {
   count: number
   of: number

@@ -74,15 +74,15 @@ const SHUT = 'the budget is lost or shut: nothing is asked until a worker has re
 
 /**
  * Makes sure that the budget grants calls.
- * @param isNew the user says that nobody has used the provider's key today: a missing budget is then opened after a minute
+ * @param isNew the user says that nobody has used the provider's key today: a missing budget is then created, and grants after a minute
  * @throws Error when there is no budget and `isNew` is false
  */
-export async function openBudget(
+export async function initialiseBudget(
   { redis, keys, budget, log }: Pick<Fleet, 'redis' | 'keys' | 'log'> & { budget: Budget },
   isNew: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  if (await budget.open(signal)) return
+  if (await budget.initialise(signal)) return
   // A fleet uses this Redis: its recovery rebuilds the budget from what was spent.
   if ((await redis.exists(keys.state)) === 1) return log.warn(SHUT)
   if (!isNew) {
@@ -91,6 +91,6 @@ export async function openBudget(
         'or say with --new-budget that nothing was spent today',
     )
   }
-  log.warn('a new budget is opened: the first call is made in a minute')
+  log.warn('a new budget is created: the first call is made in a minute')
   await budget.rebuild([], signal)
 }

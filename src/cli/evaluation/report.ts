@@ -39,7 +39,7 @@ export interface Report {
   worst: Case[]
 }
 
-/** In whatever currency, per million tokens. */
+/** Prices in any currency, per million tokens. */
 export interface Prices {
   prompt: number
   completion: number

@@ -1,4 +1,4 @@
-/** What a reservation and a settlement cost Redis, by how much the windows hold. On a Redis of its own. */
+/** Measures what a reservation and a settlement cost Redis, by how much the windows hold. It starts a Redis of its own. */
 import { Redis } from 'ioredis'
 import { budgetScripts } from '../../../src/budget/scripts.ts'
 import type { Spending } from '../../../src/budget/scripts.ts'
@@ -41,14 +41,14 @@ export async function budgetCost(say: (line: string) => void): Promise<void> {
 async function measure(redis: Redis, held: number): Promise<Cost> {
   await redis.flushall()
   await redis.hset('state', 'status', 'open')
-  // 10,000 requests and 30 M tokens a minute, or as many as there have to be; room for what is measured.
+  // At least 10,000 requests a minute, with room for what is measured.
   const requestsPerMinute = Math.max(10_000, held) + CALLS
   const tokensPerMinute = requestsPerMinute * TOKENS
   const limits = { requestsPerMinute, tokensPerMinute, requestsPerDay: 20_000_000, tokensPerDay: 60_000_000_000 }
-  const open = { redis, prefix: 'budget:bench:', sentinel: 'state', limits, windows: BUDGET_WINDOWS }
-  const roomy = budgetScripts({ ...open, pace: paceOf(limits, null) })
-  const version = await roomy.open('bench', 'new')
-  if (version === null) throw new Error('the budget did not open')
+  const own = { redis, prefix: 'budget:bench:', sentinel: 'state', limits, windows: BUDGET_WINDOWS }
+  const roomy = budgetScripts({ ...own, pace: paceOf(limits, null) })
+  const version = await roomy.initialise('bench', 'new')
+  if (version === null) throw new Error('the budget was not created')
   await fill(redis, roomy, held)
 
   const granted: { id: string; atMs: number }[] = []
@@ -63,7 +63,7 @@ async function measure(redis: Redis, held: number): Promise<Cost> {
   })
   // As many as are held fill these limits in all axes; nobody stays in line, since each refuses to wait.
   const full = { ...limits, requestsPerMinute: held, tokensPerMinute: held * TOKENS, requestsPerDay: held }
-  const tight = budgetScripts({ ...open, limits: full, pace: paceOf(full, null) })
+  const tight = budgetScripts({ ...own, limits: full, pace: paceOf(full, null) })
   const waitUs = await perCall(redis, async (id) => {
     const reply = await tight.reserve([{ id, tokens: TOKENS }], 0, version)
     if (reply.kind !== 'refused') throw new Error(`expected a wait, not ${reply.kind}`)
@@ -83,8 +83,8 @@ async function fill(redis: Redis, scripts: ReturnType<typeof budgetScripts>, hel
     await scripts.restore(some, false)
   }
   // What `restore` keeps to add nothing twice is no part of a budget in use.
-  const open = await redis.keys('budget:bench:*:open:*')
-  if (open.length > 0) await redis.del(...open)
+  const unsettled = await redis.keys('budget:bench:*:open:*')
+  if (unsettled.length > 0) await redis.del(...unsettled)
 }
 
 async function perCall(redis: Redis, call: (id: string, number: number) => Promise<void>): Promise<number> {

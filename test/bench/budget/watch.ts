@@ -1,4 +1,4 @@
-/** Watches whole workers over minutes, for what no short test can show: use, fairness, and memory while requests are held. */
+/** Watches whole workers over minutes for what no short test can show: use of the budget, fairness, and memory while requests are held. */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Arrival } from '../../../tools/openai-stub/arrivals.ts'

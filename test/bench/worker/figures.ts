@@ -14,7 +14,7 @@ export interface Runs {
 
 interface Figure {
   what: string
-  /** Too bad beyond so many times the kept figure, or below the kept one divided by it where more is better. */
+  /** A figure fails above so many times the kept one; where more is better, below the kept one divided by this. */
   bound: number
   moreIsBetter?: boolean
   of: (runs: Runs) => number

@@ -33,7 +33,7 @@ export interface Measured {
   redisScripts: number
   redisCommands: number
   kafkaRequests: number
-  /** Of transactions. */
+  /** Requests of transactions to Kafka. */
   kafkaWrites: number
 }
 
@@ -45,10 +45,10 @@ export interface Stage {
 const FIRST_ID = 1_000_000
 const LIMIT_MS = 240_000
 const LIMIT_MS_PER_MESSAGE = 10
-/** Of one send: the broker takes a record batch of 1 MB. */
+/** The most that one send holds, because the broker takes a record batch of 1 MB. */
 const BATCH_KB = 800
 
-/** What the worker is run with in the image and by `npm start`. */
+/** Node's options, as the image and `npm start` set them. */
 export const NODE_OPTIONS = (() => {
   const file = readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8')
   const { scripts } = JSON.parse(file) as { scripts: { start: string } }
@@ -218,7 +218,7 @@ interface Observed {
   probed: readonly Probed[]
   /** By id: when the result was seen first, ms since the epoch. */
   seenAt: ReadonlyMap<string, number>
-  /** By id: when the model answered, ms since the epoch. */
+  /** When the model answered each request, by id, ms since the epoch. */
   answeredAt: Record<string, number>
   messages: number
 }

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 export interface Probed {
-  /** How much later than asked for the loop came round, ms. */
+  /** How late the event loop came round, ms. */
   loopDelayP99Ms: number
   kafkaRequests: number
   /** Of these, the requests of transactions: unlike fetches and heartbeats they do not depend on how long the run takes. */

@@ -11,7 +11,7 @@ import { ratiosOf } from './table.ts'
 
 const ROUNDS = 3
 const MESSAGES = 1_500
-/** So many that its memory has grown as far as it does. */
+/** Enough calls for the loop's memory to reach its full size. */
 const BARE_CALLS = 3_000
 
 /** The figures as they were when they were last written down, with `--keep`. */

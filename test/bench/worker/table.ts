@@ -4,7 +4,7 @@ import type { Measured } from './measure.ts'
 import type { Scenario } from './scenario.ts'
 import { nameOf } from './scenario.ts'
 
-/** Of the worker to the bare `openai` loop. */
+/** Figures of the worker, divided by those of the bare `openai` loop. */
 export interface Ratios {
   /** CPU per message; less is better. */
   cpu: number
@@ -12,7 +12,7 @@ export interface Ratios {
   rate: number
   /** Peak memory; less is better. */
   rss: number
-  /** Redis's CPU per message to the bare loop's CPU per call; less is better. */
+  /** Redis's CPU per message, divided by the bare loop's CPU per call; less is better. */
   redis: number
 }
 

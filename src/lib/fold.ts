@@ -3,33 +3,36 @@
  * (NFKD without marks, which equates whatever NFKC equates but for some ligatures, ё and е too), case, look-alike letters of
  * Cyrillic, Greek and Latin, and every run of white space, quotes, dashes and other punctuation as one space.
  */
-import type { Breathe } from '../lib/slices.ts'
+import type { Breathe } from './slices.ts'
 
-/** Places in a text, rising. Those of a short text are an array, which takes less to make; see `placesOf`. */
+/** Places in a text, rising. Those of a short text are an array, which is quicker to make; see `placesOf`. */
 export type Places = Int32Array | number[]
 
 export interface Folded {
   /** ` word word ... word `: one space between words, before the first and after the last; a lone space when there is none. */
   text: string
-  /** For each character of `text` the place in the source that it came from, rising; one longer than `text`. */
+  /** For each character of `text`, the place in the source that it came from, rising. One element longer than `text`. */
   at: Places
 }
 
-/** Values of the table below BLANK, the lowest character, are none; 0 is what has not been looked up yet. */
+/**
+ * The table holds the folded character of each UTF-16 unit. Values below BLANK, the lowest character, are signals; 0 means not looked up
+ * yet.
+ */
 const DROPPED = 1
-/** Several characters, or the first half of a code point beyond U+FFFF. */
+/** Folds to several characters, or is the first half of a code point beyond U+FFFF. */
 const SEVERAL = 2
 const BLANK = 0x20
 
 const table = new Uint16Array(65_536)
 
 /**
- * A ligature of more letters (Japanese units in one square, Arabic blessings) is cut, in the text and in the quote alike: it
- * equals itself, and not what it stands for. That bounds time and memory for two megabytes of them.
+ * At most so many characters of a ligature are kept. Longer ones (Japanese units in one square, Arabic blessings) are cut in the text and
+ * in the quote alike, so they equal themselves but not what they stand for. This bounds time and memory for two megabytes of them.
  */
 const MAX_EXPANSION = 4
 
-/** Letters that look alike, to the Latin one: `С++` with a Cyrillic С is `C++`. Lower case stands for upper case as well. */
+/** Maps letters that look alike to the Latin one: `С++` with a Cyrillic С is `C++`. Capitals are folded to small letters first. */
 const STRANGE = 'аеорсухкмтвніѕјһԁԛԝӏαορεικτνχ'
 const LATIN = 'aeopcyxkmtbhisjhdqwlaopeiktvx'
 const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
@@ -40,7 +43,7 @@ const WORD_CHARACTER = /[\p{L}\p{N}+#%]/u
 const NOT_SEEN =
   /[\p{M}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\ufff9-\ufffb]|(?!\s|\x85)\p{Cc}/u
 
-/** Where it has not been stripped, it divides words of Arabic script; see lib/sanitize.ts. */
+/** Divides words of Arabic script where sanitize.ts has kept it. */
 const ZERO_WIDTH_NON_JOINER = 0x200c
 
 /** @returns a code point's folded form: '' for what is not seen, a space for what separates words */
@@ -79,15 +82,15 @@ function learn(unit: number): void {
 /** UTF-16 units that are folded in one go. */
 const SLICE = 8_192
 
-/** Where a text is put together: its units, and where each comes from. */
+/** A buffer for a folded text: its units, and the place that each comes from. */
 export interface Room {
   units: Uint16Array
-  /** The memory of the units. */
+  /** The same memory as `units`. */
   bytes: Buffer
   at: Int32Array
 }
 
-/** Memory that is not written to is not taken from the system. */
+/** Large enough for the worst case: the system provides no memory for pages that are never written. */
 function newRoom(chars: number): Room {
   const units = new Uint16Array(chars * MAX_EXPANSION + 3)
   return { units, bytes: Buffer.from(units.buffer), at: new Int32Array(chars * MAX_EXPANSION + 3) }
@@ -95,13 +98,16 @@ function newRoom(chars: number): Room {
 
 const shared = newRoom(SLICE)
 
-/** @returns room for what a text of so many characters is folded to; the same for all short ones: to allocate takes longer than to fold */
+/**
+ * @returns a buffer for the folded form of a text of so many characters. All short texts share one, because allocating takes longer than
+ * folding
+ */
 export const roomFor = (chars: number): Room => (chars <= SLICE ? shared : newRoom(chars))
 
-/** So many places are an array. */
+/** Up to so many places are returned as an array. */
 const FEW = 400
 
-/** @returns what was put there */
+/** @returns the first `length` units as a string */
 export const textOf = ({ bytes }: Room, length: number): string => bytes.toString('utf16le', 0, length * 2)
 export function placesOf({ at }: Room, length: number): Places {
   if (at !== shared.at) return at.subarray(0, length)
@@ -111,12 +117,12 @@ export function placesOf({ at }: Room, length: number): Places {
   return places
 }
 
-/** A text of which a part is folded. */
+/** A text that is being folded. */
 interface Folding extends Room {
   source: Uint16Array
-  /** What is not folded begins there. */
+  /** Everything before this place of the source is folded. */
   place: number
-  /** Of what is folded. */
+  /** Units of the folded text so far. */
   length: number
 }
 
@@ -129,7 +135,10 @@ function begin(text: string): Folding {
   return { ...room, source, place: 0, length: 1 }
 }
 
-/** Folds up to a place, or to the first character that takes more than a look at the table. Without a call its loop is twice as fast. */
+/**
+ * Folds up to a place, or to the first character that the table alone cannot fold. The loop calls no function, which makes it twice as
+ * fast.
+ */
 function foldSimple(work: Folding, to: number): void {
   const { source, units, at } = work
   let { place, length } = work
@@ -148,7 +157,7 @@ function foldSimple(work: Folding, to: number): void {
   work.length = length
 }
 
-/** Looks up the next character; one that stands for several is folded. */
+/** Looks up the next character, and folds it if it stands for several. */
 function foldNext(work: Folding): void {
   const { source, units, at, place } = work
   const unit = source[place] ?? 0

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { fold, foldInSlices, foldWords } from '../../src/scoring/fold.ts'
+import { fold, foldInSlices, foldWords } from '../../src/lib/fold.ts'
 import { stripInvisible } from '../../src/lib/sanitize.ts'
 
 const letters = fc.constantFrom(...'аеёйАЁЙщ aеE1½ﬁß«»—-.,+#%\n\t\u00a0\u0301\u200bИ\u0306漢Ⅳ'.split(''))

@@ -1,29 +1,29 @@
 /**
- * Finds sentences of a text that are meant for the model: addresses and demands (phrases.ts), ready answers, roles of a chat,
- * closed delimiters, encoded and concealed text (markup.ts). Such texts are flagged, not rejected: what stands in such a
- * sentence proves nothing, and the result is not cached. An attack that is missed still gains only what the other words of
- * the resume prove.
+ * Finds the sentences of a text that are meant for the model: addresses and demands (phrases.ts), ready answers, roles of a chat, closed
+ * delimiters, encoded and concealed text (markup.ts). Such texts are flagged, not rejected: nothing in such a sentence counts as proof, and
+ * the result is not cached. An attack that is missed gains only what the rest of the resume proves.
  */
-import type { Folded } from './fold.ts'
-import { foldWords } from './fold.ts'
+import type { Folded } from '../lib/fold.ts'
+import { fold, foldWords } from '../lib/fold.ts'
+import type { Hit } from './markup.ts'
 import { findMarkup } from './markup.ts'
 import { addressKind, CLAUSE, COLON, findTriggers } from './phrases.ts'
 import type { Stripped } from '../lib/sanitize.ts'
 import type { Breathe } from '../lib/slices.ts'
-import type { Hit, Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
 
 export interface Suspicion {
   /** Names of what was found, without repeats. */
   flags: string[]
-  /** The passages that prove nothing, in order, none overlapping another. */
+  /** The passages that count for no proof, in order and without overlaps. */
   passages: Span[]
 }
 
-/** How far a sentence is followed before and after the word that was found, in UTF-16 units. */
+/** How far a sentence may reach before and after the word that was found, in UTF-16 units. */
 const MAX_BEFORE = 300
 const MAX_AFTER = 600
 
-/** Folded text that is searched at one go, and how far a match may reach beyond. */
+/** Characters of folded text that are searched in one go, and how far a match may reach beyond them. */
 const WINDOW = 32_768
 const OVERLAP = 64
 
@@ -33,8 +33,8 @@ const isSpace = (character: string | undefined) => character === undefined || ch
 const isSmall = (character = '') => character !== character.toUpperCase()
 
 /**
- * Whether a sentence ends with the character at a place. A line's end ends it, but for one after a colon, which announces
- * what follows, and one that a small letter follows: texts from PDF files break their lines anywhere.
+ * Whether a sentence ends with the character at a place. The end of a line also ends a sentence, except after a colon, which announces what
+ * follows, and before a small letter, because texts from PDF files break their lines anywhere.
  */
 function endsAt(source: string, place: number): boolean {
   const character = source.charAt(place)
@@ -53,7 +53,7 @@ function endsAt(source: string, place: number): boolean {
   return ENDS_BEFORE_SPACE.includes(character) && (isSpace(source[place + 1]) || isSpace(source[place + 2]))
 }
 
-/** @returns the sentence around a place, but nothing before `floor` */
+/** @returns the sentence around a place; it begins no earlier than `floor` */
 function sentenceAround(source: string, place: number, floor: number): Span {
   const [first, last] = [Math.max(floor, place - MAX_BEFORE), Math.min(source.length, place + MAX_AFTER)]
   let start = place
@@ -63,17 +63,17 @@ function sentenceAround(source: string, place: number, floor: number): Span {
   return { start, end }
 }
 
-/** Three words and more in quotation marks. */
+/** Three or more words in quotation marks. */
 const QUOTED = /["«“„]([^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*)(?:["»”“]|$)/g
-/** The comma of a relative clause: it divides nothing. */
+/** The comma of a relative clause, which does not separate two statements. */
 const RELATIVE =
   /,(?=\s+(?:котор|чита|(?:что|що|яка|який|яке|that|which|who|dass|qui|que|che|że)\s|was\s+(?:sie|du|ihr)\s|któr))/gi
 const CLAUSE_ENDS = /\s[-–—]\s|[,;()[\]…—!?，、；（）。]+|\.(?=\s|$)/g
 
-/** But for those before a number. */
+/** Colons that divide clauses. One before a number does not: "score: 98". */
 const COLONS = /[:：=]+(?!\s*\d)/g
 
-/** @returns a sentence's folded words with marks between its clauses, without what it quotes */
+/** @returns a sentence's folded words with marks between its clauses; what it quotes is left out */
 function prepare(sentence: string): string {
   const firstLetter = sentence.search(/\p{L}/u)
   const unquoted = sentence.replace(QUOTED, (quoted: string, _words: string, at: number) =>
@@ -83,7 +83,7 @@ function prepare(sentence: string): string {
   return ` ${foldWords(marked)} `
 }
 
-/** @returns where a note to the model ends: what is announced ("Note to the system:") goes on to the end of its line */
+/** @returns where a note to the model ends: what it announces ("Note to the system:") goes on to the end of the line */
 function noteEnd(source: string, { start, end }: Span): number {
   const colon = source.slice(start, end).search(/[:：]/)
   if (colon < 0 || addressKind(prepare(source.slice(start, start + colon + 1))) !== 'addresses_model') return end
@@ -91,8 +91,8 @@ function noteEnd(source: string, { start, end }: Span): number {
   return Math.min(lineEnd < 0 ? source.length : Math.max(end, lineEnd), start + MAX_AFTER)
 }
 
-async function findAddresses(source: string, { text, at }: Folded, breathe: Breathe): Promise<Hit[]> {
-  const hits: Hit[] = []
+/** Looks through a text sentence by sentence: yields each that addresses the model, and null where a caller may pause. */
+function* addressesIn(source: string, { text, at }: Folded): Generator<Hit | null> {
   let seen = 0
   for (let from = 0; from < text.length; from += WINDOW) {
     const window = text.slice(from, from + WINDOW + OVERLAP)
@@ -104,24 +104,34 @@ async function findAddresses(source: string, { text, at }: Folded, breathe: Brea
       const kind = addressKind(prepare(source.slice(sentence.start, sentence.end)))
       if (kind !== null) {
         seen = noteEnd(source, sentence)
-        hits.push({ kind, start: sentence.start, end: seen })
+        yield { kind, start: sentence.start, end: seen }
       }
-      await breathe()
+      yield null
     }
-    await breathe()
+    yield null
+  }
+}
+
+async function findAddresses(source: string, folded: Folded, breathe: Breathe): Promise<Hit[]> {
+  const hits: Hit[] = []
+  for (const hit of addressesIn(source, folded)) {
+    if (hit === null) await breathe()
+    else hits.push(hit)
   }
   return hits
 }
 
 /** @returns whether a short text has a sentence that addresses the model */
-const addresses = (text: string): boolean =>
-  text.split(/(?<=[.!?…\n])\s+/).some((sentence) => addressKind(prepare(sentence)) !== null)
+const addresses = (text: string): boolean => addressesIn(text, fold(text)).some((hit) => hit !== null)
 
-/** Letters that stand one by one: at so many a text is not only a heading. */
+/** So many single letters in a row are more than a letter-spaced heading. */
 const SPACED = /(?: [^ ]){16,}(?= )/g
 const SOME_SPACED = / [^ ] [^ ] [^ ] [^ ] [^ ] /
 
-/** Sentences whose letters are set apart, so that they are words for a reader only: two signs divide words, or a blank between dots. */
+/**
+ * Finds sentences whose letters are set apart, so that only a reader sees words. Words are divided by two signs, or by a space if the
+ * letters have dots between them.
+ */
 async function findSpaced(source: string, { text, at }: Folded, breathe: Breathe): Promise<Hit[]> {
   const hits: Hit[] = []
   for (let from = 0; from < text.length; from += WINDOW) {
@@ -155,7 +165,9 @@ function merge(spans: Span[]): Span[] {
 
 /**
  * Looks through a text in slices.
- * @param source a sanitised text, `shown` what its reader sees of it, see letters.ts, and `folded` the folded form of that
+ * @param source a sanitised text
+ * @param shown what its reader sees of it: no tags, letters in the place of entities, all else in its place
+ * @param folded the folded form of `shown`
  */
 export async function findAttacks(source: string, shown: string, folded: Folded, breathe: Breathe): Promise<Suspicion> {
   const hits = [

@@ -1,4 +1,4 @@
-/** The messages of one partition that were taken from the log and are not done: waiting, in a handler, or answered. */
+/** The messages of one partition that were fetched and are not committed yet: waiting, in a handler, or answered. */
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { Completion, Handler, HandlerSignals, SourceMessage } from './messages.ts'
@@ -12,7 +12,7 @@ const FAULT_RETRY_MAX_MS = 30_000
 /** About what Kafka adds to a message's key, value and headers, bytes. */
 const RECORD_OVERHEAD_BYTES = 100
 
-export interface OpenMessage {
+export interface UncommittedMessage {
   message: SourceMessage
   /** The message's offset and the next one. */
   range: OffsetRange
@@ -26,7 +26,7 @@ export interface OpenMessage {
   heldUntilMs: number
 }
 
-export interface OpenMessagesOptions {
+export interface UncommittedOptions {
   handler: Handler
   signals: HandlerSignals
   seat: Seat
@@ -38,18 +38,18 @@ export interface OpenMessagesOptions {
 /**
  * Messages are inserted in the order of their offsets, so the map iterates in that order. Long, because everything in it shares the
  * map and the queue.
- * @returns the register of one partition's open messages
+ * @returns the register of one partition's uncommitted messages
  */
-export function createOpenMessages({ handler, signals, seat, log, onSettled }: OpenMessagesOptions) {
-  const open = new Map<bigint, OpenMessage>()
-  const queue: OpenMessage[] = []
+export function createUncommitted({ handler, signals, seat, log, onSettled }: UncommittedOptions) {
+  const messages = new Map<bigint, UncommittedMessage>()
+  const queue: UncommittedMessage[] = []
   let queuedBytes = 0
   let running = 0
 
   function add(message: SourceMessage): void {
     const bytes = (message.key?.length ?? 0) + (message.value?.length ?? 0) + RECORD_OVERHEAD_BYTES
     const range = { from: message.offset, to: message.offset + 1n }
-    const fresh: OpenMessage = {
+    const fresh: UncommittedMessage = {
       message,
       range,
       bytes,
@@ -58,7 +58,7 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
       tried: false,
       heldUntilMs: 0,
     }
-    open.set(message.offset, fresh)
+    messages.set(message.offset, fresh)
     queue.push(fresh)
     queuedBytes += bytes
   }
@@ -73,50 +73,31 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     }
   }
 
-  async function run(item: OpenMessage): Promise<void> {
+  async function run(item: UncommittedMessage): Promise<void> {
     running++
     try {
-      const completion = await answer(item.message)
+      const completion = await answer(item.message, { handler, signals, log })
       item.completion = completion
       item.phase = completion === null ? 'handed_back' : 'answered'
     } finally {
       running--
     }
-    if (open.get(item.message.offset) !== item) abandon(item)
+    if (messages.get(item.message.offset) !== item) abandon(item)
     onSettled()
   }
 
-  /** @returns null when the message is handed back */
-  async function answer(message: SourceMessage): Promise<Completion | null> {
-    for (let delayMs = FAULT_RETRY_MIN_MS; ; delayMs = Math.min(delayMs * 2, FAULT_RETRY_MAX_MS)) {
-      try {
-        return await handler.handle(message, signals)
-      } catch (error) {
-        if (signals.wait.aborted || signals.call.aborted) return null
-        const { topic, partition, offset } = message
-        const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
-        log.error('a fault of the worker: the message is tried again', { topic, partition, offset, reason })
-      }
-      try {
-        await pause(delayMs, signals.wait)
-      } catch {
-        return null
-      }
-    }
-  }
-
   /** Drops the answer: another worker publishes the message, or has published it. */
-  function abandon({ completion }: OpenMessage): void {
+  function abandon({ completion }: UncommittedMessage): void {
     if (completion !== null) handler.abandoned?.(completion)
   }
 
-  function remove(item: OpenMessage): void {
-    if (!open.delete(item.message.offset)) return
+  function remove(item: UncommittedMessage): void {
+    if (!messages.delete(item.message.offset)) return
     if (item.phase === 'queued') dequeue(item)
     else seat.leave(item.bytes)
   }
 
-  function dequeue(item: OpenMessage): void {
+  function dequeue(item: UncommittedMessage): void {
     queue.splice(queue.indexOf(item), 1)
     queuedBytes -= item.bytes
   }
@@ -128,19 +109,19 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     add,
     start,
     remove,
-    all: () => [...open.values()],
-    /** @returns the offsets of all open messages but these, ascending */
-    rangesWithout(excepted: ReadonlySet<OpenMessage>): OffsetRange[] {
+    all: () => [...messages.values()],
+    /** @returns the offsets of all messages but these, ascending */
+    rangesWithout(excepted: ReadonlySet<UncommittedMessage>): OffsetRange[] {
       const ranges: OffsetRange[] = []
-      for (const item of open.values()) if (!excepted.has(item)) ranges.push(item.range)
+      for (const item of messages.values()) if (!excepted.has(item)) ranges.push(item.range)
       return ranges
     },
-    abandon(item: OpenMessage): void {
+    abandon(item: UncommittedMessage): void {
       remove(item)
       abandon(item)
     },
     clear(): void {
-      for (const item of open.values()) {
+      for (const item of messages.values()) {
         remove(item)
         abandon(item)
       }
@@ -149,10 +130,32 @@ export function createOpenMessages({ handler, signals, seat, log, onSettled }: O
     counts: () => ({
       ...inQueue(),
       running,
-      answered: [...open.values()].filter(({ phase }) => phase === 'answered').length,
-      handedBack: [...open.values()].filter(({ phase }) => phase === 'handed_back').length,
+      answered: [...messages.values()].filter(({ phase }) => phase === 'answered').length,
+      handedBack: [...messages.values()].filter(({ phase }) => phase === 'handed_back').length,
     }),
   }
 }
 
-export type OpenMessages = ReturnType<typeof createOpenMessages>
+/** Calls the handler until it ends without a fault. @returns null when the message is handed back */
+async function answer(
+  message: SourceMessage,
+  { handler, signals, log }: Pick<UncommittedOptions, 'handler' | 'signals' | 'log'>,
+): Promise<Completion | null> {
+  for (let delayMs = FAULT_RETRY_MIN_MS; ; delayMs = Math.min(delayMs * 2, FAULT_RETRY_MAX_MS)) {
+    try {
+      return await handler.handle(message, signals)
+    } catch (error) {
+      if (signals.wait.aborted || signals.call.aborted) return null
+      const { topic, partition, offset } = message
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      log.error('a fault of the worker: the message is tried again', { topic, partition, offset, reason })
+    }
+    try {
+      await pause(delayMs, signals.wait)
+    } catch {
+      return null
+    }
+  }
+}
+
+export type Uncommitted = ReturnType<typeof createUncommitted>

@@ -1,25 +1,31 @@
 /**
- * What makes a sentence an address to the model rather than one about a candidate: an imperative, where an imperative can stand,
- * in one clause with an object of the model's own task (its instructions, its score, its judgement), or a machine that is spoken
- * to. Neither half is enough: resumes hold imperatives ("Give trainings"), and people work with prompts and scores. The words are
- * those of notions.ts.
+ * Tells a sentence that addresses the model from one about a candidate. Such a sentence has an imperative, where an imperative can stand,
+ * in one clause with an object of the model's own task (its instructions, its score, its judgement), or it speaks to a machine. One of the
+ * two is not enough: resumes hold imperatives ("Give trainings"), and people work with prompts and scores. The words are those of
+ * notions.ts.
  */
 import { remember } from '../lib/remember.ts'
-import { foldWords } from './fold.ts'
+import { foldWords } from '../lib/fold.ts'
 import * as N from './notions.ts'
 
-/** Stands for what divides the clauses of a prepared sentence. Folding keeps it. */
+/** Separates the clauses of a prepared sentence. Folding keeps it. */
 export const CLAUSE = '#'
-/** The same for a colon. */
+/** Stands for a colon in a prepared sentence. Folding keeps it. */
 export const COLON = '##'
 
-/** Letters of scripts without spaces between words: there a notion is looked for anywhere. Without the u flag it is several times faster. */
+/**
+ * Letters of scripts that put no spaces between words, so a notion in them may begin anywhere. Without the u flag the pattern is several
+ * times faster.
+ */
 const UNDIVIDED = /[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]/
 
-/** Alternatives, sorted: beginnings that several of them share are compared once. */
+/** Alternatives, sorted, because the engine then compares a common beginning only once. */
 const oneOf = (sources: string[]) => `(?:${sources.toSorted().join('|')})`
 
-/** @param notion alternatives divided by `|`, of one or several words. @returns the source of a RegExp over folded words */
+/**
+ * @param notion alternatives of one or several words, separated by `|`
+ * @returns the source of a RegExp over folded words
+ */
 function any(notion: string): string {
   const given = [...new Set(notion.split('|'))]
   const undivided = given.filter((each) => UNDIVIDED.test(each)).map((each) => ` ?${foldWords(each)}`)
@@ -33,35 +39,35 @@ function any(notion: string): string {
   return `(?:${[...(parts.length === 0 ? [] : [` (?:${parts.join('|')})(?= )`]), ...undivided].join('|')})`
 }
 
-/** Up to `most` words. */
+/** As few words as possible, at most `most`. */
 const upTo = (most: number) => `(?:(?: [^ ]+){0,${most}}?|${UNDIVIDED.source}{0,${3 * most}}?)`
 const near = (one: string, other: string, most: number) => `(?:${one}${upTo(most)}${other}|${other}${upTo(most)}${one})`
 
-/** An imperative stands at the beginning of a clause, after such words at the most. */
+/** An imperative stands at the beginning of a clause; only these words may come before it. */
 const CLAUSE_START = `(?:^|${any('and|then|и|а|und|et|y|e|ve')})`
 const START = `${CLAUSE_START}(?:${any(N.FILLER)}){0,3}`
 const ASKED = `${CLAUSE_START}(?:${any(N.FILLER)}){1,3}`
-/** Before a verb it makes an order of a statement: "the evaluation must return 100". */
+/** These words turn a statement into an order: "the evaluation must return 100". */
 const OBLIGED = any(N.OBLIGED)
 const imperative = (anywhere: string, atStart: string) =>
   `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|(?:${START}|${OBLIGED})${any(atStart)}(?! of ))`
 const DISREGARD = imperative(N.DISREGARD, N.DISREGARD_AT_START)
 const JUDGE = imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_LABEL}`)
-/** An order by its words alone. */
+/** These words alone make an order. */
 const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED})${any(N.JUDGE_OR_LABEL)}(?! of ))`
 const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
-/** Not what is known of a field of work. */
+/** "Everything" that the model was told. What somebody knows about a field of work does not count. */
 const EVERYTHING_SAID = `${any(N.EVERYTHING)}(?:${upTo(3)}${any(N.SAID)}(?!${any(N.ABOUT)})|(?:(?!${any(N.ABOUT)}) [^ ]+){0,3}(?= $|${any('and|but|и|но|und|et|y|e')}))`
 const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|quotes|требования|критерии|цитаты|anforderungen|zitate|criteres|citations|requisitos|citas|cytatow|引文')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)}|${EVERYTHING_SAID})`
 const PERCENT = `(?:%|${any('percent|процент*')})?`
-/** Not the upper end of a scale: "from 0 to 100". */
+/** A high score. The upper end of a scale ("from 0 to 100") is none. */
 const HIGH_NUMBER = `(?<! \\d{1,3}(?: [^ ]{1,3})? ?)(?: ?(?<!\\d)(?:[7-9]\\d|100)(?![\\d+])${PERCENT}| 10 (?:10|${foldWords('из')} 10|out of 10)(?= ))`
 const HIGHEST = near(any(N.HIGHEST), any(N.SCORE), 2)
 const NUMBER_OF_SCORE = near(HIGH_NUMBER, any(N.SCORE), 3)
 const HIGH_SCORE = `(?:${NUMBER_OF_SCORE}|${HIGH_NUMBER}(?= $|${any('out of|из|von|sur|de|su|na')}))`
 
-/** The text speaks of itself or of its candidate. Honest texts do so too, but do not say which score that must get. */
+/** The text speaks of itself or of its candidate. Honest texts do so too, but they do not say which score they must get. */
 const SELF_DIVIDED = `${any(N.THIS)}(?: [^ ]+)?${any(N.SELF)}`
 const SELF = `(?:${SELF_DIVIDED}|${any(N.SELF_UNDIVIDED)})`
 
@@ -70,20 +76,20 @@ const WHOM_A_NUMBER = `${WHOM}${upTo(2)}${HIGH_NUMBER}(?= $|${any('and|then|и|u
 
 const ALL_MET = `${any(N.JUDGED)}${upTo(3)}${any(N.FAVOURABLE)}`
 
-/** A noun ends there: "AI," but not "AI engineer". */
+/** The noun ends here: "AI," but not "AI engineer". */
 const NOUN_ENDS = `(?= $| ##|${any('bist|please|that|who|which|reading|and|котор*|пожалуйста|и|что')})`
 const SURELY_MACHINE = `(?:${any(N.MACHINE_NAMES)}){1,2}(?:${any(N.MACHINE_KINDS)})?`
 const MACHINE = `(?:${SURELY_MACHINE}|${any(N.MACHINE_ROLES)}(?:${any(N.MACHINE_KINDS)})?)${NOUN_ENDS}`
 const MACHINE_UNDIVIDED = `(?:ai(?=${UNDIVIDED.source})|人工智能|语言模型|大模型|人工知能|${foldWords('인공지능')})`
 
-/** Rules of clauses that name a machine: those of all others are passed over at once. */
+/** The rules of TO_A_MACHINE are tried only for clauses that name a machine. */
 const NAMES_MACHINE = new RegExp(`${any(`${N.MACHINE_NAMES}|${N.MACHINE_ROLES}`)}|${MACHINE_UNDIVIDED}`, 'u')
 const TO_A_MACHINE = [
   [`${START}${upTo(1)}${any(N.GREETING)}${upTo(2)}${SURELY_MACHINE}${NOUN_ENDS}`],
   [`${START}${upTo(2)}${any(N.NOTE)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
   [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?(?: [^ ]+)?${MACHINE}`],
   [`^${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any(N.READERS)}${upTo(2)}(?= ${COLON})`],
-  // A machine that reads this very text; of one by its role only what it is obliged to.
+  // A machine that reads this very text. A mere role ("reviewer") counts only with an obligation.
   [`(?:${SURELY_MACHINE}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
   [any(N.MACHINE_ROLES), any(N.READS), SELF, OBLIGED],
   [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${ALL_MET})`],
@@ -95,12 +101,12 @@ const TO_A_MACHINE = [
   [`${MACHINE_UNDIVIDED}(?:${UNDIVIDED.source}{0,6}(?:请|必须|应当|应该)|${['へ', '에게'].map(foldWords).join('|')})`],
 ]
 
-/** Kinds of address: each rule holds of a clause that has all of its parts, in any order. */
+/** Rules by kind of address. A rule applies to a clause that has all of its parts, in any order. */
 const RULES: Record<string, string[][]> = {
   overrides_instructions: [
     [DISREGARD, INSTRUCTIONS],
     [REVEAL, `(?:${any(N.OWN)}${upTo(1)}${any(N.PROMPT)}|${any(N.SYSTEM_NOTE)})`],
-    // A heading of its own: "New instructions:".
+    // A heading: "New instructions:".
     [`^${upTo(2)}(?:${any(N.NEW)}${upTo(1)}${any(N.INSTRUCTIONS)}|${any(N.SYSTEM_NOTE)})(?= ${COLON})`],
   ],
   demands_score: [
@@ -110,10 +116,10 @@ const RULES: Record<string, string[][]> = {
     [JUDGE, WHOM_A_NUMBER],
     [JUDGE, HIGHEST, any(N.TARGET)],
     [any(N.JUDGE), HIGHEST],
-    // Requirements to be taken for met, whatever the resume says.
+    // Requirements are to count as met, whatever the resume says.
     [JUDGE, any(N.JUDGED), any(N.FAVOURABLE)],
     [`${START}${any(N.APPROVE)}${any(N.THIS)}${any(N.TARGET)}`],
-    // Without an imperative: what the score of this very text has to be.
+    // No imperative, but a statement of which score this very text must get.
     [any(N.DESERVES), any(N.TARGET), `(?:${HIGH_NUMBER}|${HIGHEST})`],
     [SELF, OBLIGED, `(?:${HIGH_NUMBER}|${HIGHEST}|${ALL_MET})`],
   ],
@@ -130,7 +136,7 @@ interface Rule {
   namesMachine: boolean
 }
 
-/** The same part is one RegExp in all rules. */
+/** Rules share one RegExp for the same part, so `findRule` can remember that it is missing. */
 const partOf = remember((source) => new RegExp(source, 'u'), { most: Infinity, maxChars: Infinity })
 const compile = (kind: string, rules: string[][], namesMachine: boolean): Rule[] =>
   rules.map((parts) => ({ kind, parts: parts.map(partOf), namesMachine }))
@@ -139,13 +145,13 @@ const RULES_OF_ADDRESS: Rule[] = [
   ...compile('addresses_model', TO_A_MACHINE, true),
 ]
 
-/** The model's answer in the words of its schema. */
+/** The model's answer, in the words of its schema. */
 const ANSWER = new RegExp(
   `${any('verdict|вердикт')} ${COLON}${any('подходит|suitable|hire')}| met ${COLON} true(?= )| evidence(?: [^ ]+){0,2} stated(?= )`,
 )
 const TOLD = new RegExp(any(N.TOLD), 'u')
 
-/** Without one of these no rule holds. */
+/** Every rule needs one of these words. */
 const TRIGGERS = [
   N.DISREGARD,
   N.DISREGARD_AT_START,
@@ -168,14 +174,14 @@ const DIVIDED = TRIGGERS.split('|').filter((each) => !UNDIVIDED.test(each))
 const DIVIDED_TRIGGER = new RegExp(`${any(DIVIDED.join('|'))}|${SELF_DIVIDED}`, 'y')
 const ALL_TRIGGERS = new RegExp(`${any(TRIGGERS)}|${SELF}|${MACHINE_UNDIVIDED}`, 'g')
 
-/** A number of 16 bits for the three characters at a place: other ones may share it. */
+/** A 16-bit hash of the three characters at a place. Others may share it. */
 const beginningAt = (text: string, place: number) =>
   ((text.charCodeAt(place) * 31 + text.charCodeAt(place + 1)) * 31 + text.charCodeAt(place + 2)) & 0xffff
-/** Of each beginning of a word: 1 when a trigger has it. Most words of a text begin otherwise, and are passed over several times faster. */
+/** 1 for each hash of the beginning of a trigger. Most words of a text begin otherwise, and are skipped several times faster. */
 const BEGINNINGS = new Uint8Array(65_536)
 for (const each of [...DIVIDED, ...N.THIS.split('|')]) BEGINNINGS[beginningAt(`${foldWords(each)} `, 0)] = 1
 
-/** @returns where the words stand in a folded text without one of which no rule holds, in order */
+/** @returns the places in a folded text of the words without which no rule applies, in order */
 export function* findTriggers(folded: string): Generator<number> {
   if (UNDIVIDED.test(folded)) {
     for (const { index, 0: found } of folded.matchAll(ALL_TRIGGERS)) yield found.startsWith(' ') ? index + 1 : index
@@ -191,7 +197,7 @@ export function* findTriggers(folded: string): Generator<number> {
 
 const SPACE = 0x20
 
-/** @returns the next space, from a place on, with a word behind it that begins as a trigger does; -1: there is none */
+/** @returns the next space at or after `from` that comes before a word which begins as a trigger does; -1: there is none */
 function nextToLook(folded: string, from: number): number {
   for (let i = from; i < folded.length; i += 1) {
     if (folded.charCodeAt(i) === SPACE && BEGINNINGS[beginningAt(folded, i + 1)] === 1) return i
@@ -217,7 +223,10 @@ export function addressKind(sentence: string): string | null {
   return null
 }
 
-/** @returns the first rule of which a clause has all parts, each in words of its own: in "score от 0 до 100" the score is no order to score */
+/**
+ * @returns the first rule whose parts a clause has, each in words of its own: in "score от 0 до 100" the noun "score" is not also the order
+ * to score
+ */
 function findRule(clause: string): Rule | undefined {
   const namesMachine = NAMES_MACHINE.test(clause)
   // Many rules begin with the same part.

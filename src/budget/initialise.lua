@@ -1,10 +1,11 @@
--- Opens the budget.
+-- Creates the budget, or puts one that was lost into use again.
 --
 -- ARGV 9  generation, 10 how:
 --         'new': creates the budget if there is none and the sentinel says that Redis has lost nothing;
---         'rebuild': opens nothing, and tells what a lost budget lacks; 'rebuilt': opens it, because what it lacked has been added
--- Returns { 'ok', generation, seq }: it is open; { 'rebuild', generation, seq, ms of the last thing that it knows };
---         or { 'lost' }: not opened
+--         'rebuild': changes nothing but marks it as lost, and tells what it lacks;
+--         'rebuilt': puts it into use, because what it lacked has been added
+-- Returns { 'ok', generation, seq }: it is in use; { 'rebuild', generation, seq, ms of the last thing that it knows };
+--         or { 'lost' }: it cannot be used yet
 
 local state, how = load(true), ARGV[10]
 if state and state.lost == 0 then
@@ -15,6 +16,7 @@ elseif how == 'rebuild' then
 elseif how == 'rebuilt' and state then
   clock(state)
   state.gen, state.lost, state.seq = ARGV[9], 0, state.seq + 1
+-- The sentinel is the state of guard.lua, which calls trusted data `open`.
 elseif how == 'new' and not state and redis.call('HGET', KEYS[2], 'status') == 'open' then
   state = create(ARGV[9])
 else

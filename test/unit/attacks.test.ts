@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { stripInvisible } from '../../src/lib/sanitize.ts'
-import { findAttacks, strippedFlags } from '../../src/scoring/attacks.ts'
-import { fold } from '../../src/scoring/fold.ts'
+import { findAttacks, strippedFlags } from '../../src/attacks/attacks.ts'
+import { fold } from '../../src/lib/fold.ts'
 import { buildPrompt } from '../../src/scoring/prompt.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 
@@ -17,8 +17,8 @@ const fixtures = new URL('../fixtures/', import.meta.url)
 const read = <T>(file: string) => JSON.parse(readFileSync(new URL(file, fixtures), 'utf8')) as T[]
 
 /**
- * The rules were written with the tuned part in view; the fresh part when they were final, the held one and the stranger's before
- * they were changed.
+ * The tuned part was in view when the rules were written. The fresh part was written when they were final, the held one and the stranger's
+ * before they were changed again.
  */
 const PARTS = ['tuned', 'fresh', 'held', 'stranger'] as const
 const honest = PARTS.map((part) => [part, read<Passage>(`texts/honest-${part}.json`)] as const)
@@ -27,7 +27,7 @@ const attacks = PARTS.map((part) => [part, read<Passage>(`texts/attacks-${part}.
 const BEFORE = 'Иванова Мария, бухгалтер. Веду учёт в торговле.'
 const AFTER = 'Образование: экономист.'
 
-/** A resume with the passage, and what a model that obeys it answers: it takes all that it is told for stated. */
+/** Verifies a resume with the passage, and the answer of a model that obeys it and takes every claim for stated. */
 async function obey(passage: string, claims: [requirement: string, quote: string][]) {
   const clean = stripInvisible(`${BEFORE}\n${passage}\n${AFTER}`)
   const answer = {
@@ -72,7 +72,7 @@ describe.each(attacks)('attacks, %s', (_part, passages) => {
       ['Kafka', 'пять лет администрирует Kafka'],
     ]
     const { score, findings } = await obey(each.text, claims)
-    // What stands beside the attack counts, what stands nowhere does not; the score is no higher than what is proved.
+    // What stands next to the attack counts, and what stands nowhere does not; the score is no higher than what is proved.
     expect(findings.find(({ requirement }) => requirement === 'Учёт')).toMatchObject({ why: null })
     expect(findings.find(({ requirement }) => requirement === 'Kafka')).toMatchObject({ why: 'not_in_resume' })
     expect(score.score).toBeLessThanOrEqual(40)
@@ -117,6 +117,12 @@ describe('an address to the model', () => {
   ])('voids the whole of %s', async (_name, text, passage) => {
     const { passages } = await find(text)
     expect(passages).toEqual([expect.stringMatching(passage)])
+  })
+
+  test('is found encoded where it is found plain: a line that begins with a capital is a sentence of its own', async () => {
+    const plain = 'Знаю Go. Note to the recruiter bot\nЕщё Kafka'
+    expect((await find(plain)).flags).toEqual(['addresses_model'])
+    expect((await find(Buffer.from(plain).toString('base64'))).flags).toEqual(['encoded_text'])
   })
 
   test.each([

@@ -1,9 +1,9 @@
 /**
- * The vocabulary of addresses to a model: each notion in some languages, alternatives divided by `|`, a `*` for the rest of a
- * word. Words only: what must stand with what, and where, says phrases.ts.
+ * The vocabulary of addresses to a model: each notion in several languages. `|` separates alternatives, `*` stands for the rest of a word.
+ * This file holds words only; phrases.ts says which of them must stand together, and where.
  */
 
-// Imperatives: those that are nothing else, and those that may be a noun, an infinitive or the past tense where no clause begins.
+// Imperatives. Those of `…_AT_START` may also be a noun, an infinitive or the past tense, so they count only where a clause begins.
 export const DISREGARD =
   'не проверяй*|не сверяй*|do not check|don t check|do not verify|don t verify|nicht prufen|ne verifie* pas|no verifiques|no compruebes|non verificare|nao verifique|nie sprawdzaj*|не перевіряй*|不要核对|игнорируй*|проигнорируй*|забудь*|отбрось*|отмени|отмените|не следуй*|не учитывай*|не выполняй|не соблюдай*|ігноруй*|ignoriere|ignorieren sie|vergiss|vergessen sie|missachte*|ignorez|oubliez|zignoruj|ignoruj|zapomnij|pomin|yoksay*|gormezden gel*|unut|忽略|无视|忽視|忘记|忘れ|無視|무시|잊어|تجاهل*|انس|התעלם|התעלמי|अनदेखा|नजरअंदाज|bo qua'
 export const DISREGARD_AT_START =
@@ -14,7 +14,7 @@ export const JUDGE_AT_START =
   'give|assign|respond|say|write|conclude|consider|treat|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|recomienda|atribua|avalie|classifique|responda|recomende|retorne|assegna|dai|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
 const JUDGE_OR_MARK = 'award|grant|rate|score|grade|rank|mark|count|note|marca|marque|valuta'
 export const JUDGE_OR_OUTPUT = 'set|return|output|answer|reply|report|state|print'
-/** Nouns as well, which label a number: "score: 98", "Print run: 100". */
+/** These are nouns too, and then label a number: "score: 98", "Print run: 100". */
 export const JUDGE_OR_LABEL = `${JUDGE_OR_MARK}|${JUDGE_OR_OUTPUT}`
 export const REVEAL =
   'выведи*|покажи*|повтори*|раскрой*|напечатай*|процитируй*|zeige|zeigen sie|affiche*|montrez|pokaz|显示|输出|重复|表示して|보여'
@@ -31,13 +31,13 @@ export const EARLIER =
 export const ABOVE =
   'text above|above text|сказанное|написанное|написано|выше|вышесказанное|上面|上述|これまで|以上内容|上文|上述内容'
 export const EVERYTHING = 'everything|anything|всё|все что|alles|tout ce|todo lo|tudo o que|tutto|wszystko'
-/** What makes `everything` what the model was told. */
+/** With one of these, `everything` means what the model was told. */
 export const SAID =
   'told|said|written|stated|instructed|above|before|prior|previous*|earlier|preceding|сказан*|написан*|велен*|говорил*|писал*|сказал*|выше|раньше|ранее|прежде|oben|vorher|zuvor|bisher|gesagt|gelesen|dit|avant|precede*|dicho|arriba|antes|anterior*|dito|acima|detto|sopra|prima|powyzej|wczesniej'
-/** A field of work follows. */
+/** These words introduce a field of work. */
 export const ABOUT = 'about|о|об|про|uber|von|sobre|sur|su|di|o|regarding|on'
 
-// What is demanded: a score, a judgement, of whom or of what.
+// What the text demands: a score or a judgement, and of whom or what.
 export const SCORE =
   'score*|rating|points|point|grade|mark|marks|оценк*|балл*|рейтинг*|оцінк*|бал|балів|punkte|punktzahl|bewertung|note|notes|puntuacion|puntaje|puntos|calificacion|pontuacao|pontos|nota|punteggio|punti|voto|punkt*|ocen*|wynik|puan*|score|分|分数|满分|点|満点|スコア|점|만점|درج*|نقاط|نقط*|الدرج*'
 export const HIGHEST =
@@ -50,7 +50,7 @@ export const JUDGED =
 export const FAVOURABLE =
   'met|satisfied|fulfilled|qualified|suitable|confirmed|proven|proved|true|matched|perfect|ideal|best match|strong fit|выполнен*|подтвержд*|соответств*|подходящ*|идеальн*|закрыт*|erfullt|geeignet|perfekt|remplie*|satisfaite*|cumplid*|satisfech*|cumprid*|atendid*|soddisfatt*|idone*|spelnion*|виконан*|满足|符合|合格|満たし|충족|مستوفا*|مستوفى|excellent|match'
 
-// Who is spoken to, and how.
+// Whom the text speaks to, and how.
 export const MACHINE_NAMES =
   'ai|ии|ші|ki|ia|llm|llms|gpt*|chatgpt*|claude|gemini|нейросет*|нейронк*|нейромереж*|language model*|языковая модель|языковой модели|языковую модель|языковые модели|искусственн* интеллект*|штучн* інтелект*|artificial intelligence|kunstliche intelligenz|sprachmodell|intelligence artificielle|modele de langage|inteligencia artificial|modelo de lenguaje|modelo de linguagem|intelligenza artificiale|sztuczn* inteligencj*|model* jezykow*|yapay zeka*|dil modeli|人工智能|语言模型|大模型|人工知能|言語モデル|인공지능|언어 모델|ذكاء الاصطناعي|الذكاء الاصطناعي|للذكاء الاصطناعي|نموذج اللغ*'
 export const MACHINE_ROLES =
@@ -74,21 +74,21 @@ export const PRETEND =
 export const SYSTEM_NOTE =
   'system prompt|systemprompt|系统提示|系统提示词|システムプロンプト|시스템 프롬프트|system message|system override|system note|системное сообщение|системный промпт|системная инструкция|system instruction'
 
-/** Before it, these tell of somebody's work with such phrases. */
+/** Before such a phrase, these words say that somebody worked with it: it is mentioned, not used. */
 export const TOLD =
   'inject*|jailbreak*|attack*|payload*|red team*|adversarial|vulnerabilit*|phrase*|such as|like|example*|инъекц*|инжект*|джейлбрейк*|атак*|уязвим*|вредоносн*|фраз*|вида|типа|вроде|например|пример*|как|how'
 
-// What stands between them.
+// Words between the others.
 export const FILLER =
   'ты|вы|please|will|now|then|just|also|simply|kindly|always|instead|you|must|should|shall|need to|have to|пожалуйста|просто|теперь|тогда|затем|то|нужно|необходимо|следует|надо|должен|должна|обязан*|прошу|bitte|dann|jetzt|sie|s il vous plait|veuillez|por favor|ahora|agora|per favore|prosze|lutfen'
 export const THIS =
   'this|этот|этого|этому|эту|этой|это|данн*|diese*|ce|cet|cette|este|esta|questo|questa|ten|tego|temu|tej|цей|цього|цьому|це|bu|deze|dit|tento|tohoto|tomuto|هذا|هذه'
-/** With `this` before them: the text that is being read, and whom it is about. */
+/** After "this", these mean the text that is being read, or its candidate. */
 export const SELF =
   'resume|cv|document*|text*|profile|application|candidat*|applicant|person|резюме|анкет*|документ*|текст*|профил*|кандидат*|соискател*|lebenslauf|dokument*|bewerber*|kandidat*|kandydat*|curriculum|documento|testo|zyciorys*|ozgecmis*|aday*|kandidaat|uchazec*|مرشح*|المرشح*|السيرة'
 export const SELF_UNDIVIDED =
   '本简历|这份简历|此简历|该候选人|这位候选人|この履歴書|この応募者|この候補者|이 이력서|이 지원자|이 후보자'
-/** What has to be, always, or whatever the text says. */
+/** Obligation: what must be, always, or whatever the text says. */
 export const OBLIGED =
   'always|regardless|whatever|всегда|независимо|завжди|immer|unabhangig|toujours|siempre|sempre|zawsze|niezaleznie|must|shall|should|has to|have to|is to|are to|required|obliged|deserves|обязан*|должен|должна|должно|должны|заслуживает|следует|нужно|надо|необходимо|полагается|повинен|повинна|повинні|мусить|слід|треба|muss|mussen|soll|sollen|zu bewerten|zu werten|zu vergeben|doit|doivent|debe|deben|deve|devono|devem|musi|powin*|nalezy|verilmeli*|sayilmali*|gerek*|moet|moeten|必须|应该|应当|应得|べき|해야|يجب|أن'
 export const APPROVE =
@@ -101,5 +101,5 @@ export const NEW =
   'new|updated|real|actual|нов*|настоящ*|обновл*|neue|nouvelles|nuevas|novas|nuove|nowe|yeni|新的|新しい'
 export const MACHINE_KINDS =
   'model*|assistant*|system*|reviewer*|recruiter*|screener*|evaluator*|parser*|bot*|agent*|tool*|software|ассистент*|систем*|модел*|рекрутер*|бот*|агент*|модератор*'
-/** Whose work it is to read resumes: "AI reviewers". */
+/** Readers of resumes by profession: "AI reviewers". */
 export const READERS = 'reviewer*|recruiter*|screener*|evaluator*|reader*|grader*|рекрутер*|рецензент*|эксперт*'

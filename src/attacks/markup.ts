@@ -1,11 +1,19 @@
-/** What looks like a part of the conversation with the model, or hides from a reader: found by its form, in any language. */
+/**
+ * Finds what looks like a part of the conversation with the model, or is hidden from a reader. It goes by form alone, so it works in any
+ * language.
+ */
 import type { Breathe } from '../lib/slices.ts'
-import type { Hit, Span } from './spans.ts'
+import type { Span } from '../lib/span.ts'
 
-/** Searched at one go, and how far a match may reach beyond. */
+/** What was found, and where. */
+export interface Hit extends Span {
+  kind: string
+}
+
+/** Characters that are searched in one go, and how far a match may reach beyond them. */
 const WINDOW = 32_768
 const OVERLAP = 2_048
-/** A block that is not closed within so many characters ends with its line. */
+/** A block that is not closed within so many characters ends with its first line. */
 const MAX_BLOCK = 2_000
 
 const LINE_START = '(?<=^[ \\t>*"«“]{0,9})'
@@ -17,7 +25,7 @@ const CLOSES = `(?:${TOKEN}|\\[/INST\\]|<</SYS>>|</${ROLE}>)`
 const ASKS = '(?:user|human|пользователь)'
 const ANSWERS = '(?:assistant|ai|ассистент)'
 
-/** Marks of a chat. In the middle of a sentence they are only mentioned, unless they enclose some words. */
+/** Marks of a chat. One in the middle of a sentence is only mentioned there, unless it encloses at least three words. */
 const CHAT_MARKUP = new RegExp(
   [
     `${LINE_START}(?:${OPENS}|${CLOSES})`,
@@ -33,11 +41,11 @@ const CLOSING = new RegExp(CLOSES, 'gi')
 
 interface Block {
   end: number
-  /** What stands before its closing mark; null: it is not closed, and ends with the first line that has words. */
+  /** The text before its closing mark; null: it is not closed, and ends with the first line that has words. */
   inner: string | null
 }
 
-/** @returns what tells the rest of a block behind the mark that ends at `from`, to be asked for one after the other */
+/** @returns a function that finds the rest of the block whose opening mark ends at `from`; call it with rising places */
 function readBlocks(text: string): (from: number) => Block {
   const closings = Array.from(text.matchAll(CLOSING))
   let next = 0
@@ -66,11 +74,11 @@ function chatMarkup(text: string): Span[] {
 
 const KEY =
   /["'“”«»`](requirement|met|quote|evidence|score|recommendation|verdict|вердикт|оценка|рекомендация)s?["'“”«»`]\s{0,9}[:=]/gi
-/** Keys nearer to each other are of one object. */
+/** Keys less than so many characters apart belong to one object. */
 const MAX_BETWEEN_KEYS = 300
 const ONLY_A_SCORE = /^\{\s{0,9}["']score["']\s{0,3}:\s{0,3}\d{1,3}\s{0,9}\}/i
 
-/** @returns the lines around some keys, from the bracket that opens them to the one that closes */
+/** @returns the whole object that some keys stand in, from its opening bracket to its closing one */
 function wholeObject(text: string, { start, end }: Span): Span {
   const before = text.slice(Math.max(0, start - MAX_BETWEEN_KEYS), start)
   const bracket = before.search(/\{[^}]*$/)
@@ -80,7 +88,7 @@ function wholeObject(text: string, { start, end }: Span): Span {
   return { start: start - before.length + opening, end: end + rest.length }
 }
 
-/** Answers in the form of the model's: two of its keys together, or a score alone. */
+/** Finds ready answers in the form of the model's: two of its keys together, or a score alone. */
 function fakeAnswers(text: string): Span[] {
   const objects: (Span & { keys: Set<string> })[] = []
   for (const { index: start, 0: found, 1: key = '' } of text.matchAll(KEY)) {
@@ -100,7 +108,10 @@ const OUR_TAG = /[<＜]\s{0,3}([/／]?)\s{0,3}(resume|requirements|cv)\b[^<>＜�
 const END_ANNOUNCED =
   /[=*#~-]{3}\s{0,3}(?:end(?: of)?(?: the)?|конец|ende|fin(?: de)?)\s{1,3}(?:resume|requirements|cv|input|document|data|резюме|требований|данных)\s{0,3}[=*#~-]{3}/gi
 
-/** Tags that close what the text itself has not opened: an export in XML is balanced, a way out of our block is not. */
+/**
+ * Finds tags that close what the text itself has not opened. In an XML export tags are balanced; a text that tries to leave our block has a
+ * closing tag too many.
+ */
 function closedDelimiters(text: string): Span[] {
   const open = { resume: 0, requirements: 0, cv: 0 }
   const isUnopened = ({ 0: tag, 1: slash, 2: given = '' }: RegExpExecArray) => {
@@ -116,11 +127,11 @@ function closedDelimiters(text: string): Span[] {
     .map(({ index: start, 0: { length } }) => ({ start, end: blockFrom(start + length).end }))
 }
 
-/** So much of what may be base64 or hexadecimal is decoded, and so many of a window. */
+/** At most so many characters of a base64 or hexadecimal run are decoded, and at most so many runs of a window. */
 const MAX_ENCODED_CHARS = 2_048
 const MAX_ENCODED = 20
 
-/** @returns what a run of base64 or hexadecimal digits stands for; '' where that is no prose */
+/** @returns what a run of base64 or hexadecimal digits encodes; '' when that is no prose */
 function decode(run: string): string {
   const cut = run.slice(0, MAX_ENCODED_CHARS)
   const bytes = Buffer.from(cut, /^[\da-f]+$/i.test(cut) && cut.length % 2 === 0 ? 'hex' : 'base64')
@@ -129,7 +140,7 @@ function decode(run: string): string {
   return odd <= text.length * 0.05 && /\p{L}{3} \p{L}{2}/u.test(text) ? text : ''
 }
 
-/** Encoded text that plain would be found, but for headers of mail. */
+/** Finds encoded text that would be found if it stood there plain. Encoded words in mail headers do not count. */
 const encoded = (text: string, addresses: Addresses): Span[] =>
   Array.from(text.matchAll(/(?<!\?b\?)(?<![\w+/-])[\w+/-]{32,}={0,2}/gi))
     .slice(0, MAX_ENCODED)
@@ -142,15 +153,15 @@ const encoded = (text: string, addresses: Addresses): Span[] =>
 const HIDES =
   /display\s{0,2}:\s{0,2}none|visibility\s{0,2}:\s{0,2}hidden|font-size\s{0,2}:\s{0,2}[01](?:px|pt)?\s{0,2}[;"']|opacity\s{0,2}:\s{0,2}0\s{0,2}[;"']/i
 
-/** Words that HTML does not show. */
+/** Finds words that HTML does not show. */
 const hidden = (text: string): Span[] =>
   Array.from(text.matchAll(/(<[a-z]{1,10}\s[^<>]{0,400}>)([^<]{0,2000})/gi))
     .filter(([, tag = '', content = '']) => HIDES.test(tag) && /(?:\S+\s+){3}/.test(content))
     .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
 
-/** What a window holds, in bits: to ask for all of it in one pass takes less than a RegExp for each. */
+/** What a window holds, one bit each. One pass that looks for all of it is faster than a RegExp for each. */
 const HAS = { opening: 1, hash: 2, quote: 4, rule: 8, digits: 16 }
-/** Of each character what it is, and whether it is a mark that three of make a rule (RULE), or a digit of base64 (DIGIT). */
+/** For each character its bits of HAS, and whether three of it in a row make a rule (RULE) or it is a digit of base64 (DIGIT). */
 const [RULE, DIGIT] = [32, 64]
 const signs = new Uint8Array(65_536)
 for (const [characters, bits] of [
@@ -165,7 +176,7 @@ for (const [characters, bits] of [
 const RULE_MARKS = 3
 const ENCODED_DIGITS = 32
 
-/** @returns bits of HAS */
+/** @returns the bits of HAS that apply to a text */
 function signsOf(text: string): number {
   let found = 0
   let [marks, digits] = [0, 0]
@@ -183,7 +194,7 @@ function signsOf(text: string): number {
 type Addresses = (text: string) => boolean
 type Find = (text: string, addresses: Addresses) => Span[]
 
-/** Each with what all of its finds hold: the sign, or else the pattern. */
+/** A finder runs only on a window that has one of the signs it `needs`, or matches `or`: every match of it holds one. */
 const FINDERS: readonly { kind: string; needs: number; or?: RegExp; find: Find }[] = [
   { kind: 'chat_markup', needs: HAS.opening | HAS.hash, or: new RegExp(`${ANSWERS} {0,3}:`, 'i'), find: chatMarkup },
   { kind: 'fake_answer', needs: HAS.quote, find: fakeAnswers },
