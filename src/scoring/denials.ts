@@ -158,11 +158,14 @@ const ACQUIRING =
 const WISH_TO =
   "(?:want|plan(?:ning)?|hope|hoping|intend|aim|aiming|would (?:like|love)|['’]d (?:like|love)|going|willing|eager|keen) to"
 const LEARNING = '(?:learning|studying)'
+/** What will be is not there yet, unless it is a span of time: "в мае будет шесть лет, как варю". */
+const FUTURE = '(?:будет|будут|will be)(?!.{0,20} (?:лет|года|месяц\\p{L}*|years|months)(?!\\p{L}))'
 /** A wish to acquire what is not there yet, its acquisition in the future, or one that is under way. */
 const PLAN = within(
   [
     `(?:${WISH}) (?:\\p{L}+ )?(?:${ACQUIRE})`,
     ACQUIRING,
+    FUTURE,
     `${WISH_TO} (?:learn|study|get|obtain|take|try|explore|master|start|pass|acquire)`,
     `(?:(?<=^)|am |i'm |still |currently |now )${LEARNING}`,
   ].join('|'),
@@ -223,7 +226,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
  * A clause with none of these neither denies nor plans anything. Most quotes have none, and without the u flag that is found out at once.
  */
 const MAY_DENY = new RegExp(
-  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', WISH, ACQUIRING, WISH_TO, LEARNING].join('|')})(?![a-zа-яё])`,
+  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', WISH, ACQUIRING, 'будет|будут|will be', WISH_TO, LEARNING].join('|')})(?![a-zа-яё])`,
   'i',
 )
 

@@ -62,6 +62,9 @@ describe('what is planned or being learnt is not there yet', () => {
     ['Навык УЗИ', 'УЗИ — хотелось бы научиться'],
     ['Spanish', 'Currently learning Spanish'],
     ['Welding certificate', 'Welding certificate in progress'],
+    ['Водительские права', 'Водительские права будут к лету'],
+    ['Диплом бухгалтера', 'Диплом бухгалтера будет через полгода'],
+    ['First aid certificate', 'First aid certificate will be ready in May'],
   ])('%s ← %s', (requirement, text) => {
     expect(denialIn(requirement, text)).toBe('planned')
   })
@@ -82,6 +85,9 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Соблюдение конфиденциальности', 'Конфиденциальность соблюдаю — не разглашаю ничего'],
     ['Латынь', 'Латынь читаю, греческий — нет'],
     ['Лечение пчёл', 'Лечение веду без антибиотиков'],
+    ['Опыт сварки', 'В мае будет шесть лет, как работаю на сварке'],
+    ['Свой автомобиль', 'Если будет нужно, есть свой автомобиль'],
+    ['Готовность к вахте', 'На вахту будет ехать удобно'],
     ['French', 'I speak French at C1 and will not be shy'],
     ['Heavy lifting', 'No stranger to heavy lifting'],
     ['Pilot licence', 'was going to take the pilot licence, took it, passed'],
