@@ -191,8 +191,10 @@ function topicsOf(items: UncommittedMessage[]): string[] {
 
 function sizeOf({ key, value, headers }: OutgoingMessage): number {
   let bytes = RECORD_OVERHEAD_BYTES + lengthOf(key) + lengthOf(value)
-  for (const [name, values] of Object.entries(headers)) {
-    for (const each of [values ?? ''].flat()) bytes += name.length + lengthOf(each)
+  for (const name in headers) {
+    const value = headers[name] ?? ''
+    if (Array.isArray(value)) for (const each of value) bytes += name.length + lengthOf(each)
+    else bytes += name.length + lengthOf(value)
   }
   return bytes
 }

@@ -125,7 +125,7 @@ export async function findProofs(
     const asked = readRequirement(said)
     const { requirement, subject } = asked
     const known = findings.find((each) => isSameSubject(each.subject, subject))
-    if (subject.stems.length === 0 || (known !== undefined && isProved(known.finding))) continue
+    if (subject.core.length === 0 || (known !== undefined && isProved(known.finding))) continue
     const quoted = quoteOf(quote)
     const looked = evidence === 'stated' ? await look(asked, quoted) : UNCLAIMED
     const given = quote.slice(0, MAX_GIVEN_CHARS).toWellFormed()

@@ -42,7 +42,8 @@ export interface Subject {
    * @returns whether the text has a word, or a part of one, in common; null: it is in another language, by its letters
    */
   isIn: (text: string, folded: string) => boolean | null
-  stems: string[]
+  /** The stems that say what it is about; all of its words where there is nothing else. */
+  core: string[]
   /** Numbers, single letters and pairs of Cyrillic capitals, which tell a kind from another: "OSHA 30", "Категория B", "ТК РФ". */
   figures: string
 }
@@ -100,7 +101,7 @@ export function subjectOf(text: string): Subject {
       if (found.some(({ folded }) => folded !== '' && occurs(folded, otherFolded))) return true
       return isNamed || (CYRILLIC.test(text) && CYRILLIC.test(other)) ? false : null
     },
-    stems: stems.length > 0 ? stems : foldWords(text).split(' ').filter(Boolean),
+    core: coreOf(stems.length > 0 ? stems : foldWords(text).split(' ').filter(Boolean)),
     figures: figuresOf(text),
   }
 }
@@ -109,8 +110,7 @@ export function subjectOf(text: string): Subject {
 const COMMON =
   /^(?:опыт|знан|навык|умен|практик|владен|налич|работ|уверен|хорош|отличн|глубок|год|лет|experi|knowledg|exposur|background|skill|hand|work|abil|profici|strong|good|excel|deep|solid|valid|year|least|minimum|with|of|in|the|a|an|and|at|on|to|for)$/
 
-/** @returns what a requirement is about; all of its words where there is nothing else */
-const coreOf = ({ stems }: Subject): string[] => {
+function coreOf(stems: string[]): string[] {
   const core = stems.filter((stem) => !COMMON.test(stem))
   return core.length > 0 ? core : stems
 }
@@ -118,6 +118,5 @@ const coreOf = ({ stems }: Subject): string[] => {
 /** @returns whether two requirements are one: about the same, in whatever order, unless both have figures and differ in them */
 export function isSameSubject(one: Subject, other: Subject): boolean {
   if (one.figures !== '' && other.figures !== '' && one.figures !== other.figures) return false
-  const [some, others] = [coreOf(one), coreOf(other)]
-  return some.length === others.length && some.every((stem) => others.includes(stem))
+  return one.core.length === other.core.length && one.core.every((stem) => other.core.includes(stem))
 }
