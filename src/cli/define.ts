@@ -46,6 +46,8 @@ export interface Call<O extends Options> {
   isScreen: boolean
   /** Prints how far the work is; silent with --json. */
   progress: (line: string) => void
+  /** Prints what is no result, such as what the command waits for. */
+  complain: Output['complain']
 }
 
 export interface Report {
@@ -105,6 +107,7 @@ export function defineCommand<O extends Options>(
         print,
         isScreen: context.isScreen === true && context.env['TERM'] !== 'dumb',
         progress,
+        complain,
         get config() {
           return (config ??= context.config())
         },
