@@ -72,6 +72,8 @@ test('a pause holds the whole fleet and is shown everywhere; what waits for it i
   expect(prompt).toMatch(/^prompt-\d+-[\da-f]{12}$/)
   expect(partitions).toBe('0,1')
   expect(status).toMatch(new RegExp(`version ${version}, model ${model}, prompt ${prompt}\\n +partitions 0,1, `))
+  const { out: narrow } = await runCommand({ ...world.env, COLUMNS: '60' }, 'status')
+  expect(narrow.split('\n').filter(({ length }) => length > 60)).toEqual([])
   expect(stub.arrivals()).toHaveLength(0)
 
   expect(await command('resume')).toContain('resumed')
