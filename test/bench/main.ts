@@ -7,6 +7,8 @@ import { ownTemporary } from '../support/temporary.ts'
 import { budgetCost } from './budget/cost.ts'
 import { evenSpacing, fairness, held } from './budget/watch.ts'
 import { bench } from './worker/main.ts'
+import type { Scenario } from './worker/scenario.ts'
+import { scenariosFor } from './worker/scenario.ts'
 
 const BUDGET: Record<string, (say: (line: string) => void, minutes?: number) => Promise<void>> = {
   cost: budgetCost,
@@ -22,6 +24,15 @@ const USAGE = [
 function fail(reason: string): never {
   for (const line of [reason, ...USAGE]) console.error(line)
   process.exit(64)
+}
+
+/** Before anything is started. */
+function chosen(only: string): readonly Scenario[] {
+  try {
+    return scenariosFor(only)
+  } catch (error) {
+    return fail((error as Error).message)
+  }
 }
 
 const parse = () =>
@@ -52,7 +63,7 @@ const [what, name = 'cost', minutes] = positionals
 const forMinutes = minutes === undefined ? undefined : Number(minutes)
 const ofBudget = Object.hasOwn(BUDGET, name) ? BUDGET[name] : undefined
 if (what === undefined) {
-  process.exitCode = await bench({ ...values, json: values.json ?? null }, console.log)
+  process.exitCode = await bench({ ...values, scenarios: chosen(values.only), json: values.json ?? null }, console.log)
 } else if (what === 'budget' && ofBudget !== undefined && (forMinutes === undefined || forMinutes > 0)) {
   await ofBudget((line) => console.log(`  ${line}`), forMinutes)
 } else {

@@ -7,7 +7,7 @@ import type { Measured, Stage } from './measure.ts'
 import { measure, measureIdle } from './measure.ts'
 import { runBare, startModelServer } from './processes.ts'
 import type { Scenario } from './scenario.ts'
-import { FULL, nameOf } from './scenario.ts'
+import { nameOf } from './scenario.ts'
 import { benchShort } from './short.ts'
 import { ratiosOf, tableLines } from './table.ts'
 import type { Ratios } from './table.ts'
@@ -24,8 +24,8 @@ const IDLE_SECONDS = 10
 export interface BenchOptions {
   /** The form for CI, see short.ts. */
   short: boolean
-  /** Only the scenarios whose name matches this regular expression. */
-  only: string
+  /** What is measured, unless it is short. */
+  scenarios: readonly Scenario[]
   /** Writes all figures to this file. */
   json: string | null
   /** Writes the short form's figures down as those to compare with. */
@@ -33,22 +33,30 @@ export interface BenchOptions {
 }
 
 /** @returns the exit code: 1 when a figure of the short form is worse than the kept one by more than its bound */
-export async function bench({ short, only, json, keep }: BenchOptions, say: (line: string) => void): Promise<number> {
+export async function bench(
+  { short, scenarios, json, keep }: BenchOptions,
+  say: (line: string) => void,
+): Promise<number> {
   compile()
   const stage = { kafka: await startLocalKafka(), redis: await startLocalRedis({ persist: false }) }
   try {
     if (short) return await benchShort(stage, keep, say)
-    await benchAll(stage, only, json, say)
+    await benchAll(stage, scenarios, json, say)
     return 0
   } finally {
     await Promise.all([stage.kafka.stop(), stage.redis.stop()])
   }
 }
 
-async function benchAll(stage: Stage, only: string, json: string | null, say: (line: string) => void): Promise<void> {
+async function benchAll(
+  stage: Stage,
+  scenarios: readonly Scenario[],
+  json: string | null,
+  say: (line: string) => void,
+): Promise<void> {
   const results: Result[] = []
   let idleMb: number | null = null
-  for (const scenario of FULL.filter((each) => new RegExp(only).test(nameOf(each)))) {
+  for (const scenario of scenarios) {
     const model = await startModelServer(scenario.latencyMs)
     try {
       say(nameOf(scenario))
