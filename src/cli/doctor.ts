@@ -37,7 +37,7 @@ export const run: Command = defineCommand(
           ...(await checkBudgets(redis, keys, config)),
         ]),
       ),
-      or('provider', signal, () => checkProvider(config, { isPaid: values.paid, signal })),
+      or('provider', signal, () => checkProvider(config, { isPaid: values.paid, signal, complain })),
     ])
     const checks = [...settings.checks, ...tried.flat()]
     return report(checks, checks.some(({ state }) => state === 'FAIL') ? EXIT.failed : EXIT.ok)

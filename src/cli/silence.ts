@@ -88,6 +88,12 @@ function owesAnswer({ socket, sentAtAnswer }: Line): boolean {
   return socket.connecting || isShakingHands || socket.bytesWritten > sentAtAnswer
 }
 
+/** Says what is waited for when `work` takes long. @returns what `work` gives */
+export async function tellWait<T>(what: string, tell: (line: string) => void, work: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => tell(`waiting for ${what}…`), SILENCE.toldMs)
+  return await work.finally(() => clearTimeout(timer))
+}
+
 const sentenceOf = (address: string, limitMs: number) =>
   `Kafka at ${address}: no answer for ${Math.round(limitMs / 1_000)} s: the broker hangs, or something swallows what is sent ` +
   '(check KAFKA_BOOTSTRAP_SERVERS, KAFKA_TLS)'

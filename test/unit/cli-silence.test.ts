@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCommand } from '../../src/cli/commands.ts'
 import { watchSilence } from '../../src/cli/silence.ts'
-import { WITHOUT_KEY, context, texts } from './command-runs.ts'
+import { AWAY, context, texts } from './command-runs.ts'
 
 const sockets = new Set<Socket>()
 let server: Server
@@ -30,7 +30,7 @@ afterAll(() => {
 const TOLD_MS = 5_000
 const LIMIT_MS = 15_000
 
-/** Runs a command on the broker that hangs; Redis refuses. */
+/** Runs a command on a broker and a provider that hang; Redis refuses. */
 async function onFrozenKafka(name: string, ...args: string[]) {
   const { out, err, signal, print, complain } = context([])
   const startedMs = performance.now()
@@ -39,7 +39,12 @@ async function onFrozenKafka(name: string, ...args: string[]) {
     toldMs = Math.min(toldMs, performance.now() - startedMs)
     complain(line)
   }
-  const env = { ...WITHOUT_KEY, KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${port}` }
+  const env = {
+    ...AWAY,
+    KAFKA_TOPIC_FOR_DECISIONS: 'decisions',
+    OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`,
+    KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${port}`,
+  }
   const ended = await runCommand(name, args, env, signal, { print, complain: tell }).catch((error: Error) => error)
   return { ended, out: out.join('\n'), err: err.join('\n'), toldMs, tookMs: performance.now() - startedMs }
 }
@@ -64,6 +69,16 @@ test.concurrent.each([
   expect((ended as Error).message).toMatch(
     new RegExp(`^Kafka at 127.0.0.1:${port}: .*hangs.*check KAFKA_BOOTSTRAP_SERVERS`),
   )
+})
+
+test.concurrent('doctor says of each silent part that it waits for it, and fails for both', async () => {
+  const { ended, out, err, tookMs } = await onFrozenKafka('doctor')
+  expect(tookMs).toBeLessThan(LIMIT_MS)
+  expect(ended).toBe(1)
+  const [kafka, provider] = [`Kafka at 127.0.0.1:${port}`, `the provider at http://127.0.0.1:${port}/v1`]
+  expect(err.split('\n').toSorted()).toEqual([`waiting for ${kafka}…`, `waiting for ${provider}…`])
+  expect(out).toMatch(/^FAIL +Kafka .*hangs/m)
+  expect(out).toMatch(/^FAIL +provider .*no answer within 10 s/m)
 })
 
 const PATIENCE = { toldMs: 600, limitMs: 1_200 }
