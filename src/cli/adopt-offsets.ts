@@ -49,12 +49,12 @@ export const run: Command = defineCommand(
     required: { from: 'GROUP' },
     options: { from: { type: 'string' }, 'dry-run': { type: 'boolean' }, 'forget-marks': { type: 'boolean' } },
   },
-  async ({ values, config, signal, progress }) => {
+  async ({ values, config, signal, progress, complain }) => {
     const { from = '' } = values
     const isDry = values['dry-run'] === true
     const { groupId: to } = config.kafka
     return withRedis(config.redis, signal, (redis, keys) =>
-      withKafka(config.kafka, async (clients) => {
+      withKafka(config.kafka, complain, async (clients) => {
         const members = await countMembers(clients, [from, to])
         if (!isDry) refuseIfLive(members)
         const adoptions = await plan(clients, config, from)

@@ -1,6 +1,7 @@
 /** The operators' commands by name. Each is loaded when it is called: the worker carries none of them in memory. */
 import { loadConfig } from '../config.ts'
 import type { Command, Output } from './define.ts'
+import { breaking } from './define.ts'
 import { closest } from '../lib/similar.ts'
 import { VERSION } from '../lib/version.ts'
 import { EXIT } from './exit-codes.ts'
@@ -52,8 +53,12 @@ const COMMANDS: Record<string, Entry> = {
   },
 }
 
+/** Of what is not a terminal, and of a terminal that does not tell; tables keep to it everywhere. */
+const USUAL_COLUMNS = 60
+
 const STANDARD: Output = {
   isScreen: process.stdout.isTTY,
+  columns: () => process.stdout.columns ?? USUAL_COLUMNS,
   print: (line) => void process.stdout.write(`${line}\n`),
   complain: (line) => void process.stderr.write(`${line}\n`),
 }
@@ -68,9 +73,10 @@ export async function runCommand(
   args: string[],
   env: Record<string, string | undefined>,
   signal: AbortSignal,
-  output: Output = STANDARD,
+  standard: Output = STANDARD,
 ): Promise<number> {
-  if (['help', '--help', '-h'].includes(name)) return listCommands(output.print, EXIT.ok)
+  const output = { ...standard, ...columnsOf(env) }
+  if (['help', '--help', '-h'].includes(name)) return listCommands(breaking(output.print, output), EXIT.ok)
   if (['version', '--version', '-v'].includes(name) || (args.length === 1 && args[0] === '--version')) {
     output.print(VERSION)
     return EXIT.ok
@@ -80,11 +86,16 @@ export async function runCommand(
   if (command === undefined) {
     const meant = closest(name, Object.keys(COMMANDS))
     output.complain(`unknown command: ${name}${meant === null ? '' : ` (did you mean ${meant}?)`}`)
-    return listCommands(output.complain, EXIT.usage)
+    return listCommands(breaking(output.complain, output), EXIT.usage)
   }
   const { load, needsKey = () => false } = command
   const { run } = await load()
   return run({ args, env, signal, ...output, config: () => loadConfig(env, { needsKey: needsKey(args) }) })
+}
+
+/** @returns the width that COLUMNS asks for, as for other programs; nothing when it is unset or no number */
+function columnsOf({ COLUMNS: text = '' }: Record<string, string | undefined>): Pick<Output, 'columns'> {
+  return /^[1-9]\d{0,4}$/.test(text) ? { columns: () => Number(text) } : {}
 }
 
 function listCommands(tell: (line: string) => void, exitCode: number): number {

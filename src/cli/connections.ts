@@ -4,16 +4,20 @@ import type { Config } from '../config.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { createKafkaClients } from '../kafka/clients.ts'
 import { isKafkaFault, kafkaReason, settingsToCheck } from '../kafka/kafka-error.ts'
+import { within } from '../kafka/time-limit.ts'
 import type { Log, LogFields } from '../logging/log.ts'
 import { connectRedis, redisReady } from '../redis/connection.ts'
 import { checkTls, placeOf } from '../redis/explain.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import { redisKeys } from '../redis/keys.ts'
+import { watchSilence } from './silence.ts'
 
 /** A worker waits for its services, but a person at a terminal wants to hear soon that they are away. */
 const REDIS_PATIENCE_MS = 3_000
 /** Leaves kafkajs time for its own retries. */
 const KAFKA_PATIENCE_MS = 12_000
+/** A broker that hangs does not answer the end of a connection either. */
+const KAFKA_CLOSE_MS = 500
 
 /**
  * Runs `work` on a connection of its own.
@@ -60,17 +64,21 @@ function isRedisFault(error: unknown): error is Error {
 }
 
 /**
- * Runs `work` with clients of its own.
- * @throws Error that names the brokers and the reason while Kafka is away or refuses; what `work` rejects with else
+ * Runs `work` with clients of its own. Says what it waits for when a broker is silent for some 3 s, and gives up after 12 s.
+ * @param tell prints a line for the user
+ * @param work may call `outlast`: a silence from then on is only told
+ * @throws Error that names the brokers and the reason while Kafka is away, silent or refuses; what `work` rejects with else
  */
 export async function withKafka<T>(
   config: Pick<Config['kafka'], 'brokers' | 'tls' | 'sasl'>,
-  work: (clients: KafkaClients) => Promise<T>,
+  tell: (line: string) => void,
+  work: (clients: KafkaClients, outlast: () => void) => Promise<T>,
 ): Promise<T> {
   const patience = { limitMs: KAFKA_PATIENCE_MS, toldMs: KAFKA_PATIENCE_MS }
-  const clients = createKafkaClients(config, lastReason(), undefined, patience)
+  const silence = watchSilence(tell)
+  const clients = createKafkaClients(config, lastReason(), undefined, patience, silence.open)
   try {
-    return await work(clients).catch((error: unknown) => {
+    return await Promise.race([work(clients, silence.outlast), silence.tooLong]).catch((error: unknown) => {
       if (!isKafkaFault(error)) throw error
       const reason = kafkaReason(error)
       const check = settingsToCheck(reason)
@@ -78,9 +86,18 @@ export async function withKafka<T>(
       throw new Error(`Kafka at ${config.brokers.join(', ')}: ${reason}${hint}`, { cause: error })
     })
   } finally {
-    await clients.close()
+    silence.stop()
+    await within(KAFKA_CLOSE_MS, 'closing', clients.close()).catch(() => {})
   }
 }
+
+/** @returns a handler that gives the reason why one service is away, so that the other one's half can be shown. @throws the signal's reason */
+export const orAway =
+  (signal: AbortSignal) =>
+  (error: unknown): Error => {
+    signal.throwIfAborted()
+    return error instanceof Error ? error : new Error(String(error))
+  }
 
 /** @returns a log that prints nothing and remembers the last `reason` */
 export function lastReason(): Log & { reason: () => string | null } {

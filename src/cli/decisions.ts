@@ -15,6 +15,13 @@ export interface Period {
   sinceMs: number
 }
 
+/** Whoever asks for the records. */
+export interface Asker {
+  signal: AbortSignal
+  /** Prints what is waited for. */
+  complain: (line: string) => void
+}
+
 /**
  * @param since as `--since` takes it
  * @returns null when no decision records are published
@@ -34,11 +41,11 @@ export function periodOf({ kafka }: Config, since: string): Period | null {
 export async function readDecisions(
   { kafka }: Config,
   { topic, sinceMs }: Period,
-  signal: AbortSignal,
+  { signal, complain }: Asker,
   take: (record: DecisionRecord) => void,
   holds: (value: Buffer) => boolean = () => true,
 ): Promise<void> {
-  await withKafka(kafka, (clients) =>
+  await withKafka(kafka, complain, (clients) =>
     readTopic({ clients, groupPrefix: kafka.groupId, sinceMs, signal }, topic, ({ value }) => {
       const record = value !== null && holds(value) ? readDecision(value) : null
       if (record !== null) take(record)

@@ -5,6 +5,7 @@ import { abortable } from '../lib/abortable.ts'
 import type { Config } from '../config.ts'
 import { stringifyExact } from '../lib/json.ts'
 import { closest } from '../lib/similar.ts'
+import { paragraphs, wrapped } from '../lib/wrap.ts'
 import { EXIT } from './exit-codes.ts'
 
 /** Where a command's lines go. */
@@ -15,7 +16,17 @@ export interface Output {
   complain: (line: string) => void
   /** Whether results go to a terminal that can overwrite lines; default false. */
   isScreen?: boolean
+  /** The width at which lines for people are broken; by default they are not. */
+  columns?: () => number
 }
+
+/** @returns `tell` for lines of any length, which it breaks at the width of the output */
+export const breaking =
+  (tell: (line: string) => void, { columns = () => Infinity }: Pick<Output, 'columns'>) =>
+  (text: string): void => {
+    const lines = text.split('\n').flatMap((line) => wrapped(line, columns()))
+    tell(lines.join('\n'))
+  }
 
 /** What a command is given. It prints only through these functions and returns its exit code. */
 export interface CommandContext extends Output {
@@ -46,6 +57,8 @@ export interface Call<O extends Options> {
   isScreen: boolean
   /** Prints how far the work is; silent with --json. */
   progress: (line: string) => void
+  /** Prints what is no result, such as what the command waits for. */
+  complain: Output['complain']
 }
 
 export interface Report {
@@ -88,7 +101,8 @@ export function defineCommand<O extends Options>(
   const { usage, example } = definition
   const help = [...usage, '  --json  print one JSON document', `  example: npm run ${example}`]
   return async (context) => {
-    const { args, signal, print, complain } = context
+    const { args, signal } = context
+    const [print, complain] = [breaking(context.print, context), breaking(context.complain, context)]
     try {
       const { values, positionals } = parse(args, definition)
       const { json } = values
@@ -96,15 +110,17 @@ export function defineCommand<O extends Options>(
       const isEndless =
         definition.endless !== undefined && (values as Record<string, unknown>)[definition.endless] === true
       const progress = json === true ? () => {} : print
+      const printResult = json === true ? context.print : print
       let config: Config | null = null
       const call: Call<O> = {
         values: values as Values<O>,
         positionals,
         env: context.env,
         signal,
-        print,
+        print: printResult,
         isScreen: context.isScreen === true && context.env['TERM'] !== 'dumb',
         progress,
+        complain,
         get config() {
           return (config ??= context.config())
         },
@@ -114,7 +130,7 @@ export function defineCommand<O extends Options>(
         return EXIT.ok
       }
       const { document, lines, exitCode = EXIT.ok } = await abortable(work(call), signal)
-      for (const line of json === true ? [stringifyExact(document)] : lines) print(line)
+      for (const line of json === true ? [stringifyExact(document)] : lines) printResult(line)
       return exitCode
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
@@ -174,8 +190,7 @@ function withNegatives(args: string[], options: Options): string[] {
 }
 
 function printUsage(tell: (line: string) => void, [synopsis = '', ...rest]: string[], exitCode: number): number {
-  tell(`usage: ${synopsis}`)
-  for (const line of rest) tell(line)
+  for (const line of paragraphs([`usage: ${synopsis}`, ...rest])) tell(line)
   return exitCode
 }
 

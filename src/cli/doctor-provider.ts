@@ -16,18 +16,21 @@ import { createTransport } from '../provider/transport.ts'
 import type { Trial } from '../provider/trial.ts'
 import { buildPrompt } from '../scoring/prompt.ts'
 import { duration } from '../lib/text.ts'
+import { shownAddress } from '../lib/address.ts'
 import { withRedis } from './connections.ts'
 import type { Check } from './doctor-checks.ts'
 import { fail, ok, warn } from './doctor-checks.ts'
+import { tellWait } from './silence.ts'
 
 export async function checkProvider(
   config: Config,
-  { isPaid, signal }: { isPaid: boolean; signal: AbortSignal },
+  { isPaid, signal, complain }: { isPaid: boolean; signal: AbortSignal; complain: (line: string) => void },
 ): Promise<Check[]> {
   const transport = createTransport(config.provider.proxyUrl)
   const key = createKeySource(config.provider, silent)
   try {
-    const access = await checkAccess({ settings: config.provider, key, transport }, signal)
+    const asking = checkAccess({ settings: config.provider, key, transport }, signal)
+    const access = await tellWait(`the provider at ${shownAddress(config.provider.baseUrl)}`, complain, asking)
     const checks = [accessCheck(access, config.provider.model)]
     if (!isPaid || access.kind === 'refused') return checks
     return [...checks, await paidCheck(config, { key, transport, signal })]

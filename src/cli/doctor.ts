@@ -23,19 +23,21 @@ export const run: Command = defineCommand(
     example: 'doctor',
     options: { paid: { type: 'boolean', default: false } },
   },
-  async ({ values, env, signal }) => {
+  async ({ values, env, signal, complain }) => {
     const settings = checkSettings(env)
     if (settings.config === null) return report(settings.checks, EXIT.config)
     const { config } = settings
     const tried = await Promise.all([
-      or('Kafka', signal, () => withKafka(config.kafka, (clients) => checkKafkaServices(clients, config, signal))),
+      or('Kafka', signal, () =>
+        withKafka(config.kafka, complain, (clients) => checkKafkaServices(clients, config, signal)),
+      ),
       or('Redis', signal, () =>
         withRedis(config.redis, signal, async (redis, keys) => [
           ...(await checkRedisServices(redis, keys, config)),
           ...(await checkBudgets(redis, keys, config)),
         ]),
       ),
-      or('provider', signal, () => checkProvider(config, { isPaid: values.paid, signal })),
+      or('provider', signal, () => checkProvider(config, { isPaid: values.paid, signal, complain })),
     ])
     const checks = [...settings.checks, ...tried.flat()]
     return report(checks, checks.some(({ state }) => state === 'FAIL') ? EXIT.failed : EXIT.ok)

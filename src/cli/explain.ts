@@ -5,9 +5,9 @@ import type { DecisionRecord } from '../scoring/decision-record.ts'
 import { readReasons } from '../scoring/reasons.ts'
 import { duration } from '../lib/text.ts'
 import { decodeOutcome } from '../outcomes/outcome.ts'
-import { withRedis } from './connections.ts'
+import { orAway, withRedis } from './connections.ts'
 import type { Command, Report } from './define.ts'
-import type { Period } from './decisions.ts'
+import type { Asker, Period } from './decisions.ts'
 import { DECISIONS_SINCE, periodOf, readDecisions } from './decisions.ts'
 import { explain, explainReasons } from './decision-lines.ts'
 import { defineCommand, readId } from './define.ts'
@@ -25,12 +25,16 @@ export const run: Command = defineCommand(
     options: { since: { type: 'string', default: DECISIONS_SINCE } },
     names: ['ID'],
   },
-  async ({ values, positionals, config, signal }) => {
+  async ({ values, positionals, config, signal, complain }) => {
     const id = readId('ID', positionals[0] ?? '')
     const period = periodOf(config, values.since)
     if (period === null) return await withoutQuotes(config, id, null, NO_TOPIC, signal)
-    const records = await recordsOf(config, period, id, signal)
-    const origin = await originOf(config, period, records.at(-1), signal)
+    const found = await readRecords(config, period, id, { signal, complain }).catch(orAway(signal))
+    if (found instanceof Error) {
+      const report = await withoutQuotes(config, id, period.topic, `the quotes are missing. ${found.message}`, signal)
+      return { ...report, exitCode: EXIT.failed }
+    }
+    const { records, origin } = found
     if (records.length === 0) {
       const missing = `no decision record of ${id} in ${period.topic} within ${values.since}: the quotes are missing`
       return await withoutQuotes(config, id, period.topic, missing, signal)
@@ -73,14 +77,19 @@ function reasonsOf(outcome: string | null): string | null {
   return decoded?.kind === 'success' ? (decoded.reasons ?? null) : null
 }
 
+async function readRecords(config: Config, period: Period, id: bigint, asker: Asker) {
+  const records = await recordsOf(config, period, id, asker)
+  return { records, origin: await originOf(config, period, records.at(-1), asker) }
+}
+
 /** @returns the records of an id, the oldest first */
-async function recordsOf(config: Config, period: Period, id: bigint, signal: AbortSignal): Promise<DecisionRecord[]> {
+async function recordsOf(config: Config, period: Period, id: bigint, asker: Asker): Promise<DecisionRecord[]> {
   const found: DecisionRecord[] = []
   const digits = id.toString()
   const take = (record: DecisionRecord) => {
     if (record.processing_id === id) found.push(record)
   }
-  await readDecisions(config, period, signal, take, (value) => value.includes(digits))
+  await readDecisions(config, period, asker, take, (value) => value.includes(digits))
   return found
 }
 
@@ -89,14 +98,14 @@ async function originOf(
   config: Config,
   period: Period,
   taken: DecisionRecord | undefined,
-  signal: AbortSignal,
+  asker: Asker,
 ): Promise<DecisionRecord | null> {
   if (taken?.cached !== true) return null
   let origin: DecisionRecord | null = null as DecisionRecord | null
   const take = (record: DecisionRecord) => {
     if (isOrigin(record, taken) && (origin === null || record.decided_at > origin.decided_at)) origin = record
   }
-  await readDecisions(config, period, signal, take, (value) => value.includes(taken.resume_hash))
+  await readDecisions(config, period, asker, take, (value) => value.includes(taken.resume_hash))
   return origin
 }
 

@@ -37,12 +37,12 @@ export const run: Command = defineCommand(
     names: ['ID'],
     insteadOfNames: 'adaptations',
   },
-  async ({ values, positionals, config, signal }) => {
+  async ({ values, positionals, config, signal, complain }) => {
     if (values.adaptations === true) return forgetAdaptations(config, signal)
     const id = readId('ID', positionals[0] ?? '')
     const sinceMs = values.since === undefined ? 0 : Date.now() - readDuration('--since', values.since)
     return withRedis(config.redis, signal, (redis, keys) =>
-      withKafka(config.kafka, async (clients) => {
+      withKafka(config.kafka, complain, async (clients) => {
         const known = await inspectId(redis, keys, id)
         await refuseIfDue(clients, config, known, signal)
         const { requests, notifications, records, deadLetters, decisions } = config.kafka.topics

@@ -22,15 +22,37 @@ export function inspectLines(
   facts: Facts,
   obstacles: Obstacles | null,
 ): string[] {
-  const { markedForMs, requests, outcomes, letters } = facts
+  return [
+    stateLine(id, state, because),
+    ...(obstacles === null ? [] : obstacleLines(obstacles)),
+    ...redisLines(facts),
+    ...kafkaLines(facts),
+  ]
+}
+
+/** @param away the service whose half is not known */
+export function halfLines(
+  id: bigint,
+  { state, because }: { state: string; because: string },
+  facts: Facts,
+  away: 'Redis' | 'Kafka',
+): string[] {
+  return [stateLine(id, state, because), ...(away === 'Redis' ? kafkaLines(facts) : redisLines(facts))]
+}
+
+const stateLine = (id: bigint, state: string, because: string) =>
+  `request ${id}: ${state.replaceAll('_', ' ')} (${because})`
+
+function redisLines(facts: Facts): string[] {
+  const { markedForMs } = facts
+  return [`mark: ${markedForMs === null ? 'none' : `set, expires in ${duration(markedForMs)}`}`, claimLine(facts)]
+}
+
+function kafkaLines({ requests, outcomes, letters }: Facts): string[] {
   const letterRows = letters.map(({ partition, offset, timestampMs, reason, detail }) => {
     return [`${partition}/${offset}`, time(timestampMs), reason, detail]
   })
   return [
-    `request ${id}: ${state.replaceAll('_', ' ')} (${because})`,
-    ...(obstacles === null ? [] : obstacleLines(obstacles)),
-    `mark: ${markedForMs === null ? 'none' : `set, expires in ${duration(markedForMs)}`}`,
-    claimLine(facts),
     ...rows('requests', ['at', 'time', 'standing', 'is'], requests.map(requestRow)),
     ...rows('notifications', ['at', 'time', 'outcome', 'how'], outcomes.map(outcomeRow)),
     ...rows('dead letters', ['at', 'time', 'reason', 'detail'], letterRows),

@@ -10,12 +10,14 @@ import type { OffsetsView } from '../kafka/offsets-view.ts'
 import { createOffsetsView } from '../kafka/offsets-view.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { Command } from './define.ts'
-import { lastReason, withKafka, withRedis } from './connections.ts'
+import { lastReason, orAway, withKafka, withRedis } from './connections.ts'
 import type { Copy } from './copies.ts'
 import { findCopies, headerOf, readFields, scoringHeaders } from './copies.ts'
+import type { Report } from './define.ts'
 import { defineCommand, readDuration, readId } from './define.ts'
+import { EXIT } from './exit-codes.ts'
 import type { Obstacles } from './inspect-lines.ts'
-import { inspectLines } from './inspect-lines.ts'
+import { halfLines, inspectLines } from './inspect-lines.ts'
 import { holdsOfPartition, scopesOfPartition } from '../ops/fleet.ts'
 import { failuresOf } from '../provider/holds.ts'
 import type { Hold } from '../provider/holds.ts'
@@ -24,7 +26,7 @@ import { readRedisHalf } from '../ops/fleet-status.ts'
 import { shownKey } from '../ops/foreign-keys.ts'
 import { promptVersion } from '../scoring/prompt-version.ts'
 import type { Facts, LetterCopy, OutcomeCopy, RequestCopy } from './verdict.ts'
-import { conclude } from './verdict.ts'
+import { conclude, concludeHalf } from './verdict.ts'
 
 const STANDING_LIMIT_MS = 20_000
 
@@ -33,20 +35,24 @@ export const run: Command = defineCommand(
     usage: [
       'resume-scoring-worker inspect ID [--since TIME]',
       '  Where a request stands: unknown, skipped, in_backlog, waiting, being_asked, answered, published, failed, refused or',
-      '  dead_lettered, and why; its copies, and which of them is a duplicate of which.',
+      '  dead_lettered, and why; its copies, and which of them is a duplicate of which. Exit code 1: Kafka or Redis does not',
+      '  answer, and only the other half is shown.',
       '  --since TIME  read the topics back so far: 90s, 30m, 12h, 3d (default 3d)',
     ],
     example: 'inspect -- 42',
     options: { since: { type: 'string', default: '3d' } },
     names: ['ID'],
   },
-  async ({ values, positionals, config, signal }) => {
+  async ({ values, positionals, config, signal, complain }) => {
     const id = readId('ID', positionals[0] ?? '')
     const sinceMs = Date.now() - readDuration('--since', values.since)
-    const { record, fleet, failing } = await withRedis(config.redis, signal, (redis, keys) =>
-      readRedis(redis, keys, config, id),
+    const known = await withRedis(config.redis, signal, (redis, keys) => readRedis(redis, keys, config, id)).catch(
+      orAway(signal),
     )
-    const facts = await readKafka(config, { id, record, sinceMs, signal })
+    const record = known instanceof Error ? NOTHING_KNOWN : known.record
+    const facts = await readKafka(config, { id, record, sinceMs, signal, complain }).catch(orAway(signal))
+    if (known instanceof Error || facts instanceof Error) return half(id, known, facts)
+    const { fleet, failing } = known
     const conclusion = conclude(facts)
     const isHeld = conclusion.state === 'waiting' || conclusion.state === 'in_backlog'
     const obstacles = obstaclesOf(facts, fleet, failing, config.kafka.groupId)
@@ -54,6 +60,22 @@ export const run: Command = defineCommand(
     return { document, lines: inspectLines(id, conclusion, facts, isHeld ? obstacles : null) }
   },
 )
+
+const NOTHING_KNOWN: Known = { markedForMs: null, claim: null }
+const NO_COPIES = { ownerStanding: null, requests: [], outcomes: [], letters: [] }
+
+/** @throws Error when neither service answers */
+function half(id: bigint, redis: { record: Known } | Error, kafka: Facts | Error): Report {
+  if (redis instanceof Error && kafka instanceof Error) throw new Error(`${redis.message}; ${kafka.message}`)
+  const facts = kafka instanceof Error ? { ...NO_COPIES, ...(redis as { record: Known }).record } : kafka
+  const [away, error] = redis instanceof Error ? (['Redis', redis] as const) : (['Kafka', kafka as Error] as const)
+  const conclusion = concludeHalf(facts, away)
+  return {
+    document: { processingId: id, ...conclusion, ...facts, [away.toLowerCase()]: { error: error.message } },
+    lines: [...halfLines(id, conclusion, facts, away), `${away}'s half is missing. ${error.message}`],
+    exitCode: EXIT.failed,
+  }
+}
 
 async function readRedis(redis: Redis, keys: RedisKeys, config: Config, id: bigint) {
   const [record, fleet] = await Promise.all([
@@ -85,11 +107,12 @@ interface Question {
   record: Known
   sinceMs: number
   signal: AbortSignal
+  complain: (line: string) => void
 }
 
-async function readKafka({ kafka }: Config, { id, record, sinceMs, signal }: Question): Promise<Facts> {
+async function readKafka({ kafka }: Config, { id, record, sinceMs, signal, complain }: Question): Promise<Facts> {
   const { topics, groupId } = kafka
-  return withKafka(kafka, async (clients) => {
+  return withKafka(kafka, complain, async (clients) => {
     const reading = { clients, groupPrefix: groupId, sinceMs, signal }
     const copies = await findCopies(reading, [topics.requests, topics.notifications, topics.deadLetters], id)
     const of = (topic: string) => copies.filter((copy) => copy.topic === topic)

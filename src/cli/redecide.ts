@@ -24,7 +24,7 @@ export const run: Command = defineCommand(
       since: { type: 'string', default: DECISIONS_SINCE },
     },
   },
-  async ({ values, config, signal }) => {
+  async ({ values, config, signal, complain }) => {
     if (!values['dry-run']) {
       throw new UsageError('Published outcomes are final, no verdict is changed afterwards: there is only --dry-run')
     }
@@ -36,7 +36,7 @@ export const run: Command = defineCommand(
       )
     }
     const records: Decided[] = []
-    await readDecisions(config, period, signal, ({ processing_id, score, verdict }) => {
+    await readDecisions(config, period, { signal, complain }, ({ processing_id, score, verdict }) => {
       records.push({ processing_id, score, verdict })
     })
     const { decisions, flips, accepted, rejected } = redecide(records, threshold)

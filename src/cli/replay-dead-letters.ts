@@ -46,11 +46,11 @@ export const run: Command = defineCommand(
     example: 'replay-dead-letters -- --dry-run',
     options: { 'dry-run': { type: 'boolean' }, reason: { type: 'string' }, limit: { type: 'string' } },
   },
-  async ({ values, config, signal }) => {
+  async ({ values, config, signal, complain }) => {
     const limit = values.limit === undefined ? Infinity : readCount('--limit', values.limit)
     const order: Order = { reason: values.reason ?? null, limit, signal }
     const isDry = values['dry-run'] === true
-    const handled = await withKafka(config.kafka, async (clients) => {
+    const handled = await withKafka(config.kafka, complain, async (clients) => {
       if (!(await hasTopic(clients, config.kafka.topics.deadLetters))) return []
       if (isDry) return listLetters(clients, config, order)
       return withRedis(config.redis, signal, (redis, keys) => sendBack(clients, config, redis, keys, order))

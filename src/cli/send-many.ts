@@ -37,8 +37,9 @@ export interface Told {
 /** @throws the signal's reason; what kafkajs throws when it gives up */
 export async function sendMany(clients: KafkaClients, config: Config, sending: SendingMany): Promise<Report> {
   const { entries, bad, timeoutMs, signal, progress, from, publish } = sending
-  for (const each of bad) progress(`not sent: ${each.from}: ${each.why}`)
+  // The summary names them.
   if (entries.length === 0) return summary([], bad)
+  for (const each of bad) progress(`not sent: ${each.from}: ${each.why}`)
   const awaited = new Map(entries.map((entry) => [entry.request.processing_id, entry]))
   const told: Told[] = []
   const answered = new AbortController()

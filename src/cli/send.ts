@@ -49,7 +49,7 @@ export const run: Command = defineCommand(
       'requirements-id': { type: 'string' },
     },
   },
-  async ({ values, config, signal, progress }) => {
+  async ({ values, config, signal, progress, complain }) => {
     const timeoutMs = readCount('--timeout', values.timeout) * 1_000
     const { resume: resumes = [], requests = [], 'callback-url': callbackUrl } = values
     refuseMissing(resumes, requests, values.requirements)
@@ -60,11 +60,15 @@ export const run: Command = defineCommand(
       const { requirements } = values
       const texts = requirements === undefined ? null : await readDocument('--requirements', requirements)
       const found = await readEntries({ resumes, requirements: texts, requests, callbackUrl })
-      return withKafka(config.kafka, async (clients) => {
+      return withKafka(config.kafka, complain, async (clients, outlast) => {
         const { topics, groupId } = config.kafka
         await endsOf(clients, topics.requests, 'KAFKA_TOPIC_FOR_AI_HANDLER')
         const from = await endsOf(clients, topics.notifications, 'KAFKA_TOPIC_FOR_NOTIFICATIONS')
-        const send = (all: Request[]) => publish(clients, topics.requests, groupId, all)
+        const send = async (all: Request[]) => {
+          const sent = await publish(clients, topics.requests, groupId, all)
+          outlast()
+          return sent
+        }
         return await sendMany(clients, config, { ...found, timeoutMs, signal, progress, from, publish: send })
       })
     }
@@ -80,7 +84,8 @@ export const run: Command = defineCommand(
       requirements_id: idOf('requirements-id'),
       ...(await readTexts({ resume: only, requirements: values.requirements })),
     }
-    return withKafka(config.kafka, (clients) => ask(clients, config, { request, timeoutMs, signal, progress }))
+    const asking = { request, timeoutMs, signal, progress }
+    return withKafka(config.kafka, complain, (clients, onSent) => ask(clients, config, { ...asking, onSent }))
   },
 )
 
@@ -129,17 +134,20 @@ interface Asking {
   timeoutMs: number
   signal: AbortSignal
   progress: (line: string) => void
+  /** The request goes on from here, so that the command waits for its result even while Kafka is silent. */
+  onSent: () => void
 }
 
 async function ask(clients: KafkaClients, config: Config, asking: Asking): Promise<Report> {
   const { topics, groupId } = config.kafka
-  const { request, timeoutMs, signal, progress } = asking
+  const { request, timeoutMs, signal, progress, onSent } = asking
   const id = request.processing_id
   await endsOf(clients, topics.requests, 'KAFKA_TOPIC_FOR_AI_HANDLER')
   // Read the ends before sending, so that no answer comes too early to be seen.
   const from = await endsOf(clients, topics.notifications, 'KAFKA_TOPIC_FOR_NOTIFICATIONS')
   const startedMs = performance.now()
   const sent = await publish(clients, topics.requests, groupId, [request])
+  onSent()
   progress(`sent ${id} to ${topics.requests}; waiting for its result in ${topics.notifications}`)
   const onStop = () => progress(`it goes on without this command; where it stands: npm run inspect -- ${id}`)
   signal.addEventListener('abort', onStop, { once: true })

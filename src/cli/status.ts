@@ -26,9 +26,9 @@ export const run: Command = defineCommand(
     options: { watch: { type: 'boolean' }, every: { type: 'string', default: '3' } },
     endless: 'watch',
   },
-  async ({ values, config, signal, print, isScreen }) => {
+  async ({ values, config, signal, print, complain, isScreen }) => {
     const everyMs = readCount('--every', values.every) * 1_000
-    const read = async () => report(await readStatus(config, signal), config)
+    const read = async () => report(await readStatus(config, signal, complain), config)
     if (values.watch !== true) return read()
     const isJson = (values as { json?: boolean }).json === true
     const look = async () => {
@@ -41,7 +41,11 @@ export const run: Command = defineCommand(
 )
 
 /** @returns the halves read from Redis and Kafka; an unreadable half holds the reason. @throws the signal's reason */
-export async function readStatus(config: Config, signal: AbortSignal): Promise<FleetStatus> {
+export async function readStatus(
+  config: Config,
+  signal: AbortSignal,
+  tell: (line: string) => void,
+): Promise<FleetStatus> {
   const orUnread = (error: unknown) => {
     signal.throwIfAborted()
     return unread(error)
@@ -50,7 +54,7 @@ export async function readStatus(config: Config, signal: AbortSignal): Promise<F
     Promise.all([readRedisHalf(redis, keys, config, promptVersion), recentReviews(redis, keys, config.processedTtlMs)])
   const [half, backlog] = await Promise.all([
     withRedis(config.redis, signal, readRedis).catch(orUnread),
-    withKafka(config.kafka, (clients) => readBacklog(clients, config)).catch(orUnread),
+    withKafka(config.kafka, tell, (clients) => readBacklog(clients, config)).catch(orUnread),
   ])
   return Array.isArray(half) ? { redis: half[0], reviews: half[1], backlog } : { redis: half, reviews: [], backlog }
 }

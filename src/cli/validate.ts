@@ -23,11 +23,33 @@ export const run: Command = defineCommand(
   },
   async ({ positionals: [path = ''], config }) => {
     const value = await readInput('FILE', path)
-    return report(value, await unlikeJson(value), config)
+    return report(value, (await unlikeJson(value)) ?? whereNoJson(value.toString()), config)
   },
 )
 
-/** @param other what the file seems to be instead of JSON in UTF-8; null when it is UTF-8 text */
+/** @returns where a text stops being JSON; null when it is JSON. Nothing of the text, which may be somebody's resume */
+function whereNoJson(text: string): string | null {
+  const problem = problemOf(text)
+  if (problem === null) return null
+  const lines = text.split('\n').filter((line) => line.trim() !== '')
+  if (lines.length > 1 && lines.every((line) => problemOf(line) === null))
+    return `each of its ${lines.length} lines is JSON: this checks one message, so give it one of them`
+  const at = /line \d+ column \d+/.exec(problem)?.[0]
+  if (at !== undefined) return `it is no JSON from ${at} on`
+  return problem.includes('end of JSON') ? 'the value is not JSON: it ends too early' : 'the value is not JSON'
+}
+
+/** @returns what the parser says; null for JSON */
+function problemOf(text: string): string | null {
+  try {
+    JSON.parse(text.replace(/^\uFEFF/, ''))
+    return null
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** @param other what the file seems to be instead of JSON in UTF-8, or where it stops being JSON; null when it is JSON */
 function report(value: Buffer, other: string | null, config: Config): Report {
   const decoded = decodeRequest(value, config.maxRequestBytes)
   if (decoded.kind === 'unanswerable') {

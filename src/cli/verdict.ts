@@ -91,6 +91,13 @@ export function conclude(facts: Facts): { state: State; because: string } {
   return { state: 'unknown', because: 'nothing of it was found in Redis or in Kafka' }
 }
 
+/** @returns as `conclude`, while the service `away` does not answer: only what its half cannot change */
+export function concludeHalf(facts: Facts, away: 'Redis' | 'Kafka'): { state: State; because: string } {
+  const isFinal = facts.outcomes.some(({ waitSeconds }) => waitSeconds === null)
+  if (isFinal || facts.claim?.isAsked === true) return conclude(facts)
+  return { state: 'unknown', because: `${away} does not answer, and half of it is not enough to tell` }
+}
+
 /** @param key as shown to people */
 export const foreignText = (key: string) =>
   `${key === 'none' ? 'it has no key' : `its key is ${key}`}, not ${REQUEST_KEY}: its producer has to set it`

@@ -1,7 +1,7 @@
 /** Makes kafkajs's clients, with the settings that they share. */
 import './mended.ts'
 import { readFileSync } from 'node:fs'
-import type { Admin, Consumer, ConsumerConfig, KafkaConfig, Producer, SASLOptions } from 'kafkajs'
+import type { Admin, Consumer, ConsumerConfig, ISocketFactory, KafkaConfig, Producer, SASLOptions } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
 import type { Config } from '../config.ts'
 import { readTlsFiles } from '../lib/tls-files.ts'
@@ -43,6 +43,7 @@ export interface KafkaClients {
 /**
  * Consumer, producers and admin get a Kafka instance each. Clients of one instance share a cache of committed offsets, with which an
  * aborted transaction has made a consumer skip messages.
+ * @param open opens each connection
  * @throws Error that names the setting when the TLS CA file cannot be read
  */
 export function createKafkaClients(
@@ -50,8 +51,9 @@ export function createKafkaClients(
   log: Log,
   readFile: (path: string) => Buffer = readFileSync,
   patience: AdminPatience = { limitMs: ADMIN_LIMIT_MS, toldMs: ADMIN_TOLD_MS },
+  open: ISocketFactory = openSocket,
 ): KafkaClients {
-  const options = kafkaOptions(config, log, readFile)
+  const options = { ...kafkaOptions(config, log, readFile), socketFactory: open }
   let admin: Promise<Admin> | null = null
   let silenceTold = false
 
@@ -128,7 +130,6 @@ function kafkaOptions(
   return {
     clientId: 'resume-scoring-worker',
     brokers: brokers.map(brokerAddress),
-    socketFactory: openSocket,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout: TIMINGS.kafka.requestMs,
     // Few retries: the callers repeat their requests themselves and log why they wait.

@@ -12,7 +12,8 @@ import { shownAddress } from '../lib/address.ts'
 import { VERSION } from '../lib/version.ts'
 import { silent } from '../logging/log.ts'
 import { readAdaptation } from '../provider/adaptations.ts'
-import { readHolds } from '../provider/holds.ts'
+import type { Hold } from '../provider/holds.ts'
+import { readFirstFailures, readHolds } from '../provider/holds.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { FleetSettings, LiveWorker } from './fleet.ts'
 import { differences, partHolds, readWorkers, skippedByFleet } from './fleet.ts'
@@ -70,12 +71,16 @@ export async function readRedisHalf(redis: Redis, keys: RedisKeys, config: Confi
   ])
   const own = ownFleet(workers, here.group)
   const settings = own.find((each) => each.settings !== null)?.settings ?? here
-  const budget = await readBudget(redis, keys, settings.budget, settings)
+  const [budget, failing] = await Promise.all([
+    readBudget(redis, keys, settings.budget, settings),
+    readFirstFailures(redis, keys, scopesOf(workers)),
+  ])
+  const isNew = ({ scope }: Hold) => holds.every((each) => each.scope !== scope)
   return {
     settings,
     differences: differences(here, own),
     budget: { name: settings.budget, ...budget },
-    ...partHolds(workers, holds),
+    ...partHolds(workers, [...holds, ...failing.filter(isNew)]),
     /** null: this server has not accepted a request yet, or what was learned was forgotten */
     adaptation,
     /** null: no worker has ever used this prefix in this Redis, or Redis lost its data */
@@ -86,6 +91,10 @@ export async function readRedisHalf(redis: Redis, keys: RedisKeys, config: Confi
     version: VERSION,
   }
 }
+
+const scopesOf = (workers: readonly LiveWorker[]) => [
+  ...new Set(workers.flatMap(({ scopes }) => Object.values(scopes ?? {}))),
+]
 
 /** Workers of another group on the same Redis belong to another fleet. Older versions do not report their group. */
 const ownFleet = (workers: LiveWorker[], group: string) =>

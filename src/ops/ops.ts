@@ -11,7 +11,7 @@ import { createReading } from './reading.ts'
 import type { Check, Readiness } from './server.ts'
 import { CHECK_LIMIT_MS, readinessOf, startOpsServer } from './server.ts'
 import type { Hold, Identity } from '../provider/holds.ts'
-import { holdsOf, needsRepair, readHolds } from '../provider/holds.ts'
+import { holdsOf, needsRepair, readFirstFailures, readHolds } from '../provider/holds.ts'
 import { reasonOf } from '../redis/explain.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 
@@ -96,10 +96,12 @@ function sayReadiness({ ready, checks, notes = [] }: Readiness): string[] {
 }
 
 async function readinessNow(parts: OpsParts, held = ownHolds(parts)): Promise<Readiness> {
-  const [readiness, notes] = await Promise.all([
+  const [readiness, ...told] = await Promise.all([
     readinessOf(checksOf(parts, held)),
     within(CHECK_LIMIT_MS, 'the holds', held).then(passing, () => []),
+    within(CHECK_LIMIT_MS, 'the first failures', firstFailures(parts)).then(saidOfOne, () => []),
   ])
+  const notes = told.flat()
   return notes.length === 0 ? readiness : { ...readiness, notes }
 }
 
@@ -136,6 +138,13 @@ const ownHolds = async ({ redis, keys, identity }: OpsParts) => {
   const [holds, who] = await Promise.all([readHolds(redis, keys), identity()])
   return holdsOf(who, holds)
 }
+
+async function firstFailures({ redis, keys, identity }: OpsParts): Promise<Hold[]> {
+  return readFirstFailures(redis, keys, Object.values(await identity()))
+}
+
+const saidOfOne = (holds: Hold[]) =>
+  holds.map(({ code, cause, remedy }) => `one request fails (${code}: ${cause}): ${remedy}`)
 
 /** Holds that are worth a note but no alarm: an outage passes by itself, and the operator knows about a pause. */
 const passing = (holds: Hold[]) => holds.filter((hold) => !needsRepair(hold)).map(sayHold)

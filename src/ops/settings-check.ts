@@ -10,9 +10,9 @@ export interface Stranger {
 
 /** Variables with these prefixes are probably meant for the worker. */
 const OURS = /^(KAFKA|REDIS|OPENAI|BUDGET)_/
-/** Variables of other software: Kubernetes (for each of its services), Kafka's scripts, our tests and their images, OpenTelemetry. */
+/** Variables of other software: Kubernetes (for each of its services), Kafka's scripts, our compose file and tests, OpenTelemetry. */
 const OF_OTHERS =
-  /_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$|^KAFKA_(HEAP_OPTS|OPTS|JVM_PERFORMANCE_OPTS|LOG4J_OPTS|IMAGE)$|^REDIS_IMAGE$|^OTEL_/
+  /_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$|^KAFKA_(HEAP_OPTS|OPTS|JVM_PERFORMANCE_OPTS|LOG4J_OPTS|IMAGE|HOST_PORT)$|^REDIS_IMAGE$|^OTEL_/
 /** Names that other software reads for the same thing. */
 const KNOWN_ADVICE: Readonly<Record<string, string>> = {
   REDIS_URL: 'set REDIS_HOST, REDIS_PORT, REDIS_PASSWORD and REDIS_DB instead',

@@ -119,6 +119,17 @@ export async function failuresOf(
   })
 }
 
+/**
+ * A request's text may be to blame at some gateways, so the first failure holds nobody; a person wants to know of it at once.
+ * @param scopes of workers
+ * @returns where somebody probably has to repair something, though only one request has failed yet
+ * @throws as ioredis does
+ */
+export async function readFirstFailures(redis: Redis, keys: RedisKeys, scopes: readonly string[]): Promise<Hold[]> {
+  const found = await Promise.all(scopes.map(async (scope) => holdFrom(scope, await redis.hgetall(keys.hold(scope)))))
+  return found.filter((hold) => hold !== null).filter((hold) => !hold.holdsOthers && needsRepair(hold))
+}
+
 /** @returns the hold, not yet checked for being abandoned; null for a hash without fields */
 function holdFrom(scope: string, fields: Record<string, string>): Hold | null {
   const code = fields['code'] as FailureCode | undefined

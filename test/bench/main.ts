@@ -9,6 +9,8 @@ import { budgetCost } from './budget/cost.ts'
 import { evenSpacing, fairness, held } from './budget/watch.ts'
 import { verificationCost } from './verification.ts'
 import { bench } from './worker/main.ts'
+import type { Scenario } from './worker/scenario.ts'
+import { scenariosFor } from './worker/scenario.ts'
 
 const BUDGET: Record<string, (say: (line: string) => void, minutes?: number) => Promise<void>> = {
   cost: budgetCost,
@@ -27,6 +29,15 @@ const USAGE = [
 function fail(reason: string): never {
   for (const line of [reason, ...USAGE]) console.error(line)
   process.exit(64)
+}
+
+/** Before anything is started. */
+function chosen(only: string): readonly Scenario[] {
+  try {
+    return scenariosFor(only)
+  } catch (error) {
+    return fail((error as Error).message)
+  }
 }
 
 const parse = () =>
@@ -66,8 +77,10 @@ function countOf(option: 'messages' | 'waiting'): number | null {
 const forMinutes = minutes === undefined ? undefined : Number(minutes)
 const ofBudget = Object.hasOwn(BUDGET, name) ? BUDGET[name] : undefined
 if (what === undefined) {
-  const counts = { messages: countOf('messages'), waiting: countOf('waiting') }
-  process.exitCode = await bench({ ...values, ...counts, json: values.json ?? null }, console.log)
+  const messages = countOf('messages')
+  const scenarios = chosen(values.only).map((each) => ({ ...each, messages: messages ?? each.messages }))
+  const options = { scenarios, waiting: countOf('waiting'), json: values.json ?? null }
+  process.exitCode = await bench({ ...values, ...options }, console.log)
 } else if (what === 'verification') {
   await verificationCost(console.log)
 } else if (what === 'budget' && ofBudget !== undefined && (forMinutes === undefined || forMinutes > 0)) {

@@ -65,6 +65,13 @@ test('of a failure and of an unknown request there is no record, and the command
   }
 })
 
+test('while Kafka is away the reasons that Redis keeps are told, and why the quotes are missing', async () => {
+  const { code, out } = await runCommand({ ...world.env, KAFKA_BOOTSTRAP_SERVERS: 'localhost:1' }, 'explain', '2')
+  expect(code).toBe(1)
+  expect(out).toMatch(/\+ TypeScript\n +stated, said the model/)
+  expect(out).toMatch(/the quotes are missing\. Kafka at localhost:1: .*ECONNREFUSED/)
+})
+
 test('another threshold flips those verdicts that it should, and asks no model', async () => {
   const before = stub.arrivals().length
   const lower = JSON.parse(await command(0, 'redecide', '--threshold', '40', '--dry-run', '--json')) as object

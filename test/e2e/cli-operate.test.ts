@@ -72,6 +72,8 @@ test('a pause holds the whole fleet and is shown everywhere; what waits for it i
   expect(prompt).toMatch(/^prompt-\d+-[\da-f]{12}$/)
   expect(partitions).toBe('0,1')
   expect(status).toMatch(new RegExp(`version ${version}, model ${model}, prompt ${prompt}\\n +partitions 0,1, `))
+  const { out: narrow } = await runCommand({ ...world.env, COLUMNS: '60' }, 'status')
+  expect(narrow.split('\n').filter(({ length }) => length > 60)).toEqual([])
   expect(stub.arrivals()).toHaveLength(0)
 
   expect(await command('resume')).toContain('resumed')
@@ -93,6 +95,18 @@ test('an answered request is told with its score, and its copies with the reques
   expect(people).toContain('duplicate of 1/0')
   // None of the texts is shown.
   expect(people).not.toContain('TypeScript')
+})
+
+test('while Kafka or Redis is away the half of the other one is told, and which is missing', async () => {
+  const withoutKafka = await runCommand({ ...world.env, KAFKA_BOOTSTRAP_SERVERS: 'localhost:1' }, 'inspect', '1')
+  expect(withoutKafka.code).toBe(1)
+  expect(withoutKafka.out).toMatch(/^request 1: unknown \(Kafka does not answer.*\nmark: set, .*\nclaim: answered, /)
+  expect(withoutKafka.out).toMatch(/Kafka's half is missing\. Kafka at localhost:1: .*ECONNREFUSED/)
+  const withoutRedis = await runCommand({ ...world.env, REDIS_HOST: 'localhost', REDIS_PORT: '1' }, 'inspect', '1')
+  expect(withoutRedis.code).toBe(1)
+  expect(withoutRedis.out).toMatch(/^request 1: published \(success, score 100\)\nrequests:\n/)
+  expect(withoutRedis.out).toMatch(/Redis's half is missing\. Redis at localhost:1 does not answer/)
+  expect(withoutRedis.out).not.toContain('mark:')
 })
 
 test('a failed request is told with what its caller was told, a dead letter with its reason', async () => {

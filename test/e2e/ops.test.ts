@@ -6,6 +6,7 @@ import type { Stub } from '../../tools/openai-stub/server.ts'
 import { startStub } from '../../tools/openai-stub/server.ts'
 import { pauseFleet, resumeFleet } from '../../src/provider/holds.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
+import { runCommand } from '../support/command.ts'
 import { range } from '../support/fleet.ts'
 import type { LocalKafka, LocalRedis } from '../support/services.ts'
 import { startLocalKafka, startLocalRedis } from '../support/services.ts'
@@ -198,4 +199,28 @@ test('an outage of the provider passes by itself: it is named, and makes nobody 
   const reading = await read()
   expect(reading).toMatchObject({ status: 200, checks: { provider: 'ok' } })
   expect(reading.notes.join()).toContain('outage')
+}, 120_000)
+
+test('one request that the provider refuses is named at its first failure, and a second one makes the worker unready', async ({
+  onTestFinished,
+}) => {
+  const world = await worldOf()
+  onTestFinished(() => world.close())
+  const { until, read } = await startProbed(world)
+  await until(isReady, 60_000)
+  const spell = stub.misbehave({ fault: 'model_not_found' })
+  onTestFinished(() => stub.lift(spell))
+  await world.send([request(1)])
+  await until(({ notes }) => notes.length > 0, 10_000)
+  const { status, checks, notes } = await read()
+  expect({ status, provider: checks['provider'] }).toEqual({ status: 200, provider: 'ok' })
+  expect(notes.join()).toMatch(/^one request fails \(bad_configuration: HTTP 404.* attempt 1\): check OPENAI_MODEL/)
+  const { out } = await runCommand(world.env, 'status')
+  expect(out).toMatch(/one request fails at config:.*, no other is held since .*: bad_configuration \(1 failure/)
+  await world.send([request(2)])
+  await until(isNotReady, 30_000)
+  expect((await read()).checks['provider']).toContain('calls are held (bad_configuration)')
+  stub.lift(spell)
+  await world.answered([1, 2])
+  await until((reading) => isReady(reading) && reading.notes.length === 0, 10_000)
 }, 120_000)

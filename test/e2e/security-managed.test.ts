@@ -147,7 +147,11 @@ test.each<[string, () => Record<string, string>, RegExp]>([
     /no token.*KAFKA_OAUTH_TOKEN_URL/,
   ],
 ])('Kafka with %s: a command says so', async (_name, wrong, says) => {
-  const work = withKafka(configOf(wrong()).kafka, (clients) => clients.withAdmin((admin) => admin.listTopics()))
+  const work = withKafka(
+    configOf(wrong()).kafka,
+    () => {},
+    (clients) => clients.withAdmin((admin) => admin.listTopics()),
+  )
   const error: unknown = await work.catch((each: unknown) => each)
   expect(String(error)).toMatch(says)
   expect(String(error)).not.toContain('s3cret')

@@ -41,7 +41,11 @@ test.concurrent.each(Object.entries(PLACES))(
     const stop = new AbortController()
     const topics = ensureTopics(clients, kafka, log, stop.signal).catch((error: Error) => error.message)
     const away = () => log.lines.filter(({ message }) => message.startsWith('Kafka is away'))
-    const command = withKafka(kafka, (own) => own.withAdmin((admin) => admin.listTopics()))
+    const command = withKafka(
+      kafka,
+      () => {},
+      (own) => own.withAdmin((admin) => admin.listTopics()),
+    )
     await expect(command).rejects.toThrow(new RegExp(`^Kafka at ${broker()}: .*\\(check .*KAFKA_TLS`))
     await waitUntil(
       () => away().length > 0,

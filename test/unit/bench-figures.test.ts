@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Runs } from '../bench/worker/figures.ts'
 import { figuresOf, judge } from '../bench/worker/figures.ts'
+import { FULL, nameOf, scenariosFor } from '../bench/worker/scenario.ts'
 
 const figures = {
   scriptsAlone: 7,
@@ -42,4 +43,12 @@ it('takes the median of the rounds', () => {
   const measured = { redisScripts: 7, redisCommands: 70, kafkaWrites: 5 }
   const rounds = [2.5, 1.9, 9].map((cpu) => ({ worker: measured, ratios: { cpu, rate: 1, rss: 1, redis: 1 } }))
   expect(figuresOf({ alone: measured, rounds } as unknown as Runs)).toMatchObject({ cpu: 2.5, scriptsAlone: 7 })
+})
+
+it('chooses the scenarios whose name matches, and lists all names when none does', () => {
+  expect(scenariosFor('')).toEqual(FULL)
+  expect(scenariosFor('8 part').map(({ partitions }) => partitions)).toEqual([8, 8])
+  const names = FULL.map((each) => `  ${nameOf(each)}`).join('\n')
+  expect(() => scenariosFor('nothing')).toThrow(`no scenario matches --only nothing; there are:\n${names}`)
+  expect(() => scenariosFor('(')).toThrow(/^--only must be a regular expression: /)
 })

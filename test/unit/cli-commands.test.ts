@@ -134,7 +134,9 @@ test.each<[string, string | Buffer, number, string]>([
   ['a request', JSON.stringify(VALID), 0, 'it would be scored: processing_id 1'],
   ['an empty text', JSON.stringify({ ...VALID, resume: ' ' }), 1, '«resume»'],
   ['a wrong id', '{"callback_url":"https://c/","processing_id":"1"}', 1, 'dead-lettered'],
-  ['half of it', '{"callback_url":', 1, 'the value is not JSON'],
+  ['half of it', '{"callback_url":', 1, 'the value is not JSON: it ends too early'],
+  ['a comma too much', '{\n"callback_url": "x",\n}', 1, 'it is no JSON from line 3 column 1 on'],
+  ['several messages', '{"a":1}\n{"a":2}\n', 1, 'each of its 2 lines is JSON: this checks one message'],
   ['a PDF', '%PDF-1.7', 1, 'its caller hears nothing (not_json_object): it seems to be a PDF'],
   [
     'another encoding',

@@ -1,7 +1,7 @@
 /** Where `inspect` says that a request stands. */
 import { expect, test } from 'vitest'
 import type { Facts, OutcomeCopy, RequestCopy } from '../../src/cli/verdict.ts'
-import { conclude } from '../../src/cli/verdict.ts'
+import { conclude, concludeHalf } from '../../src/cli/verdict.ts'
 import type { KnownClaim } from '../../src/claims/inspect.ts'
 
 const NOTHING: Facts = { markedForMs: null, claim: null, ownerStanding: null, requests: [], outcomes: [], letters: [] }
@@ -90,4 +90,14 @@ test.each<[string, Partial<Facts>, string, string]>([
   const told = conclude({ ...NOTHING, ...facts })
   expect(told.state).toBe(state)
   expect(told.because).toContain(because)
+})
+
+test.each<[string, Partial<Facts>, 'Redis' | 'Kafka', string]>([
+  ['without Kafka a mark does not tell which outcome there was', { markedForMs: 9 }, 'Kafka', 'unknown'],
+  ['without Kafka a call is known', { claim: claim({ isAsked: true }) }, 'Kafka', 'being_asked'],
+  ['without Redis a backlog may be claimed', { requests: [copy({})] }, 'Redis', 'unknown'],
+  ['without Redis an outcome is known', { outcomes: [success] }, 'Redis', 'published'],
+  ['without Redis a refusal may be followed by another attempt', { outcomes: [refusal] }, 'Redis', 'unknown'],
+])('%s', (_name, facts, away, state) => {
+  expect(concludeHalf({ ...NOTHING, ...facts }, away).state).toBe(state)
 })

@@ -38,6 +38,12 @@ test.each([
   expect(unknown).toEqual([])
 })
 
+test.each(['kubernetes.yml', 'kubernetes-command.yml'])('%s mounts the key where the settings look for it', (file) => {
+  const directory = /OPENAI_KEY_FILE: (\S+)\/openai-key/.exec(read('kubernetes.yml'))?.[1] ?? 'none'
+  expect(read(file)).toContain(`mountPath: ${directory}\n`)
+  expect(read(file)).toContain('secretName: resume-scoring-worker-provider\n')
+})
+
 test('every alert says what it means and what to do', () => {
   const rules = read('alerts.yml').split('- alert: ').slice(1)
   expect(rules.length).toBeGreaterThan(8)

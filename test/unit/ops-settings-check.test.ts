@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { parse } from 'dotenv'
 import { expect, test } from 'vitest'
 import { settingNames } from '../../src/config.ts'
 import { closest } from '../../src/lib/similar.ts'
@@ -36,6 +38,12 @@ test('settings, empty values and what belongs to others are passed over', () => 
     REDIS_URL: '',
   }
   expect(findStrangers({ ...settings, ...others })).toEqual([])
+})
+
+test('a copy of .env.example names no stranger, although docker compose reads some of it', () => {
+  const names = Object.keys(parse(readFileSync(new URL('../../.env.example', import.meta.url))))
+  expect(names).toContain('KAFKA_HOST_PORT')
+  expect(findStrangers(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual([])
 })
 
 test('a name is the closest one, or none', () => {

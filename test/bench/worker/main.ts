@@ -7,7 +7,7 @@ import type { Measured, Stage } from './measure.ts'
 import { measure, measureIdle } from './measure.ts'
 import { runBare, startModelServer } from './processes.ts'
 import type { Scenario } from './scenario.ts'
-import { FULL, nameOf } from './scenario.ts'
+import { nameOf } from './scenario.ts'
 import { benchShort } from './short.ts'
 import { ratiosOf, tableLines } from './table.ts'
 import { measureWaiting } from './waiting.ts'
@@ -25,12 +25,10 @@ const IDLE_SECONDS = 10
 export interface BenchOptions {
   /** The form for CI, see short.ts. */
   short: boolean
+  /** What is measured, unless it is short or waiting. */
+  scenarios: readonly Scenario[]
   /** Instead of the scenarios: what a worker takes while so many messages wait behind a spent budget. */
   waiting: number | null
-  /** Instead of each scenario's own length of the backlog. */
-  messages: number | null
-  /** Only the scenarios whose name matches this regular expression. */
-  only: string
   /** Writes all figures to this file. */
   json: string | null
   /** Writes the short form's figures down as those to compare with. */
@@ -61,15 +59,10 @@ async function benchWaiting(stage: Stage, messages: number, say: (line: string) 
   }
 }
 
-async function benchAll(
-  stage: Stage,
-  { only, messages, json }: BenchOptions,
-  say: (line: string) => void,
-): Promise<void> {
+async function benchAll(stage: Stage, { scenarios, json }: BenchOptions, say: (line: string) => void): Promise<void> {
   const results: Result[] = []
   let idleMb: number | null = null
-  for (const listed of FULL.filter((each) => new RegExp(only).test(nameOf(each)))) {
-    const scenario = { ...listed, messages: messages ?? listed.messages }
+  for (const scenario of scenarios) {
     const model = await startModelServer(scenario.latencyMs)
     try {
       say(nameOf(scenario))

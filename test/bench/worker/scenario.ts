@@ -36,3 +36,22 @@ export const FULL: readonly Scenario[] = [
 export function nameOf({ latencyMs, inFlight, partitions, workers, textKb }: Scenario): string {
   return `${latencyMs} ms, ${inFlight} in flight, ${partitions} part., ${workers} worker${workers > 1 ? 's' : ''}, ${textKb} KB`
 }
+
+/**
+ * @param only a regular expression for names
+ * @returns the scenarios whose name matches it
+ * @throws Error for people when none matches, with all names, or when it is no regular expression
+ */
+export function scenariosFor(only: string): readonly Scenario[] {
+  let pattern: RegExp
+  try {
+    pattern = new RegExp(only)
+  } catch (error) {
+    throw new Error(`--only must be a regular expression: ${(error as Error).message}`, { cause: error })
+  }
+  const found = FULL.filter((each) => pattern.test(nameOf(each)))
+  if (found.length > 0) return found
+  throw new Error(
+    [`no scenario matches --only ${only}; there are:`, ...FULL.map((each) => `  ${nameOf(each)}`)].join('\n'),
+  )
+}

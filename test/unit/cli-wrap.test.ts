@@ -1,0 +1,58 @@
+/** Lines for people fit a narrow terminal. */
+import { expect, test } from 'vitest'
+import { runCommand } from '../../src/cli/commands.ts'
+import { paragraphs, wrapped } from '../../src/lib/wrap.ts'
+import { AWAY, context } from './command-runs.ts'
+
+test.each([
+  ['a short line stays as it is,  blanks and all', 60, ['a short line stays as it is,  blanks and all']],
+  ['one two three four', 10, ['one two', '  three', '  four']],
+  ['  indented words go on', 14, ['  indented', '    words go', '    on']],
+  ['ok    Kafka  the last column goes on', 30, ['ok    Kafka  the last column', '             goes on']],
+  ['columns too far right for the rest  end of it', 36, ['columns too far right for the rest', '  end of it']],
+  ['undo it with `npm run forget -- 1` now', 26, ['undo it with', '  `npm run forget -- 1`', '  now']],
+  ['averyverylongword and more', 8, ['averyverylongword', '  and', '  more']],
+])('%j at %d columns', (line, width, lines) => expect(wrapped(line, width)).toEqual(lines))
+
+test('a paragraph is put together, options and headings stay apart', () => {
+  const usage = ['usage: x', '  Says one', '  and two.', '  --all  takes', '         all', '  example: npm run x']
+  expect(paragraphs(usage)).toEqual(['usage: x', '  Says one and two.', '  --all  takes all', '  example: npm run x'])
+})
+
+const COMMANDS = [
+  'send',
+  'validate',
+  'doctor',
+  'status',
+  'inspect',
+  'explain',
+  'redecide',
+  'evaluate',
+  'pause',
+  'resume',
+]
+const MORE = ['forget', 'adopt-offsets', 'replay-dead-letters']
+
+async function shown(env: Record<string, string>, name: string, ...args: string[]): Promise<string[]> {
+  const { out, err, signal, print, complain } = context([])
+  await runCommand(name, args, env, signal, { print, complain })
+  return [...out, ...err].join('\n').split('\n')
+}
+
+test.each([[['--help']], [['comand']], ...[...COMMANDS, ...MORE].map((name) => [[name, '--help']])])(
+  '%j fits 60 columns, and any other width that COLUMNS names',
+  async ([name = '', ...args]) => {
+    for (const COLUMNS of ['60', '200']) {
+      const lines = await shown({ COLUMNS }, name, ...args)
+      expect(lines.filter(({ length }) => length > Number(COLUMNS))).toEqual([])
+    }
+  },
+)
+
+test('what status says of services that are away fits, and its JSON stays one line', async () => {
+  const env = { ...AWAY, COLUMNS: '60' }
+  const lines = await shown(env, 'status')
+  expect(lines.length).toBeGreaterThan(2)
+  expect(lines.filter(({ length }) => length > 60)).toEqual([])
+  expect(await shown(env, 'status', '--json')).toHaveLength(1)
+})
