@@ -53,12 +53,13 @@ const COMMANDS: Record<string, Entry> = {
   },
 }
 
-/** Of what is not a terminal, and of a terminal that does not tell; tables keep to it everywhere. */
+/** Of a terminal that does not tell its width; tables keep to it everywhere. */
 const USUAL_COLUMNS = 60
 
 const STANDARD: Output = {
   isScreen: process.stdout.isTTY,
-  columns: () => process.stdout.columns ?? USUAL_COLUMNS,
+  // Into a file or a pipe, lines stay whole: other programs look for words in them.
+  columns: () => (process.stdout.isTTY ? (process.stdout.columns ?? USUAL_COLUMNS) : Infinity),
   print: (line) => void process.stdout.write(`${line}\n`),
   complain: (line) => void process.stderr.write(`${line}\n`),
 }

@@ -99,14 +99,15 @@ export function defineCommand<O extends Options>(
   work: (call: Call<O>) => Promise<Report>,
 ): Command {
   const { usage, example } = definition
-  const help = [...usage, '  --json  print one JSON document', `  example: npm run ${example}`]
+  const [synopsis, ...rest] = usage
+  const help = [`usage: ${synopsis}`, ...rest, '  --json  print one JSON document', `  example: npm run ${example}`]
   return async (context) => {
     const { args, signal } = context
     const [print, complain] = [breaking(context.print, context), breaking(context.complain, context)]
     try {
       const { values, positionals } = parse(args, definition)
       const { json } = values
-      if (values.help === true) return printUsage(print, help, EXIT.ok)
+      if (values.help === true) return printUsage(print, context, help, EXIT.ok)
       const isEndless =
         definition.endless !== undefined && (values as Record<string, unknown>)[definition.endless] === true
       const progress = json === true ? () => {} : print
@@ -135,7 +136,7 @@ export function defineCommand<O extends Options>(
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
       complain(error.message)
-      return printUsage(complain, help, EXIT.usage)
+      return printUsage(complain, context, help, EXIT.usage)
     }
   }
 }
@@ -189,8 +190,14 @@ function withNegatives(args: string[], options: Options): string[] {
   return [...before, '--', ...negative, ...args.slice(end + 1)]
 }
 
-function printUsage(tell: (line: string) => void, [synopsis = '', ...rest]: string[], exitCode: number): number {
-  for (const line of paragraphs([`usage: ${synopsis}`, ...rest])) tell(line)
+/** Its lines are broken in the source already, where nobody asks for another width. */
+function printUsage(
+  tell: (line: string) => void,
+  { columns = () => Infinity }: Pick<Output, 'columns'>,
+  lines: string[],
+  exitCode: number,
+): number {
+  for (const line of columns() === Infinity ? lines : paragraphs(lines)) tell(line)
   return exitCode
 }
 

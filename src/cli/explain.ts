@@ -31,7 +31,9 @@ export const run: Command = defineCommand(
     if (period === null) return await withoutQuotes(config, id, null, NO_TOPIC, signal)
     const found = await readRecords(config, period, id, { signal, complain }).catch(orAway(signal))
     if (found instanceof Error) {
-      const report = await withoutQuotes(config, id, period.topic, `the quotes are missing. ${found.message}`, signal)
+      const why = `the quotes are missing. ${found.message}`
+      const report = await withoutQuotes(config, id, period.topic, why, signal).catch(orAway(signal))
+      if (report instanceof Error) throw new Error(`${found.message}; and ${report.message}`)
       return { ...report, exitCode: EXIT.failed }
     }
     const { records, origin } = found

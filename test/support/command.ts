@@ -23,8 +23,7 @@ export function startCommand(env: Record<string, string>, ...args: string[]) {
   const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), ...args], {
     // Not the checkout: a developer's .env must not reach a command under test.
     cwd: mkdtempSync(join(tmpdir(), 'command-')),
-    // Lines are not broken, so that tests find what they look for.
-    env: { PATH: process.env['PATH'], COLUMNS: '99999', ...env },
+    env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const endWithTest = () => child.kill('SIGKILL')

@@ -48,7 +48,9 @@ test.each([
 })
 
 test('services that are away are named', async () => {
-  await expect(explain(context(['1']))).rejects.toThrow(/^Kafka at localhost:1: .*ECONNREFUSED/)
+  await expect(explain(context(['1']))).rejects.toThrow(
+    /^Kafka at localhost:1: .*ECONNREFUSED.*; and Redis at localhost:1 does not answer/,
+  )
   const set = { id: 'a', requirements: 'r', resume: 'r', expected: { verdict: 'Подходит', score: [50, 100] } }
   writeFileSync(join(folder, 'set.jsonl'), JSON.stringify(set))
   const told = context(['--set', join(folder, 'set.jsonl'), '--out', join(folder, 'out.json')])
