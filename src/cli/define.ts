@@ -236,3 +236,9 @@ export function readDuration(what: string, text: string): number {
   }
   return Number(count) * (UNITS_MS[unit] ?? 0)
 }
+
+/** @returns a price of a million tokens, in any currency. @throws UsageError that names `what` */
+export function readPrice(what: string, text: string): number {
+  if (!/^\d{1,9}(\.\d{1,9})?$/.test(text)) throw new UsageError(`${what} must be a number such as 0.40`)
+  return Number(text)
+}

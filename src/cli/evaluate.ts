@@ -13,7 +13,7 @@ import { report, reportLines } from './evaluation/report.ts'
 import { promptVersion } from '../scoring/prompt-version.ts'
 import { digestFields } from '../scoring/text-key.ts'
 import type { Command } from './define.ts'
-import { defineCommand, readCount, UsageError } from './define.ts'
+import { defineCommand, readCount, readPrice, UsageError } from './define.ts'
 import { createAsking } from './evaluation/asking.ts'
 import type { ClaimsReport } from './evaluation/claims.ts'
 import { claimsLines, judgeClaims, readClaims, READERS } from './evaluation/claims.ts'
@@ -160,11 +160,6 @@ function readPrices(prompt: string | undefined, completion: string | undefined):
     throw new UsageError('--price-prompt and --price-completion must be given together')
   }
   return { prompt: readPrice('--price-prompt', prompt), completion: readPrice('--price-completion', completion) }
-}
-
-function readPrice(what: string, text: string): number {
-  if (!/^\d{1,9}(\.\d{1,9})?$/.test(text)) throw new UsageError(`${what} must be a number such as 0.40`)
-  return Number(text)
 }
 
 /** @returns a log that prints warnings and errors as progress: here the user is the operator */

@@ -1,6 +1,7 @@
 /** `status`: how the fleet stands, read from Redis and Kafka; no worker has to run. */
 import type { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
+import { costLine, costOf } from '../ops/cost.ts'
 import type { FleetStatus } from '../ops/fleet-status.ts'
 import { readBacklog, readRedisHalf, timeFor } from '../ops/fleet-status.ts'
 import { statusLines, unread } from '../ops/status-lines.ts'
@@ -11,24 +12,26 @@ import { withKafka, withRedis } from './connections.ts'
 import type { Command, Report } from './define.ts'
 import { stringifyExact } from '../lib/json.ts'
 import { time } from '../lib/text.ts'
-import { defineCommand, readCount } from './define.ts'
+import { defineCommand, readCount, readPrice } from './define.ts'
 import { watch } from './watch.ts'
 
 export const run: Command = defineCommand(
   {
     usage: [
-      'resume-scoring-worker status [--watch [--every SECONDS]]',
+      'resume-scoring-worker status [--watch [--every SECONDS]] [--price X]',
       '  Budgets, holds, backlog and how long the budgets take for it, workers; as the living workers are set. Exit code 1:',
       '  Kafka or Redis does not answer, and only the other half is shown.',
       '  --watch          shows it again every 3 s, or --every SECONDS, until Ctrl-C; exit code 0',
+      '  --price X        shows what tokens cost, at X a million, on average of prompts and answers',
     ],
     example: 'status -- --watch',
-    options: { watch: { type: 'boolean' }, every: { type: 'string', default: '3' } },
+    options: { watch: { type: 'boolean' }, every: { type: 'string', default: '3' }, price: { type: 'string' } },
     endless: 'watch',
   },
   async ({ values, config, signal, print, complain, isScreen }) => {
     const everyMs = readCount('--every', values.every) * 1_000
-    const read = async () => report(await readStatus(config, signal, complain), config)
+    const price = values.price === undefined ? null : readPrice('--price', values.price)
+    const read = async () => report(await readStatus(config, signal, complain), config, price)
     if (values.watch !== true) return read()
     const isJson = (values as { json?: boolean }).json === true
     const look = async () => {
@@ -59,12 +62,13 @@ export async function readStatus(
   return Array.isArray(half) ? { redis: half[0], reviews: half[1], backlog } : { redis: half, reviews: [], backlog }
 }
 
-function report(status: FleetStatus, config: Config): Report {
+function report(status: FleetStatus, config: Config, price: number | null): Report {
   const { redis, reviews, backlog } = status
   const times = timeFor(status, config)
+  const cost = price === null ? null : costOf(status, times, price)
   return {
-    document: { ...redisDocument(redis), reviews, backlog, timeForBacklog: times },
-    lines: statusLines(status, times),
+    document: { ...redisDocument(redis), reviews, backlog, timeForBacklog: times, ...(cost === null ? {} : { cost }) },
+    lines: [...statusLines(status, times), ...(cost === null ? [] : [costLine(cost)])],
     exitCode: 'error' in redis || 'error' in backlog ? 1 : 0,
   }
 }

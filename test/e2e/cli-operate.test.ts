@@ -80,6 +80,10 @@ test('a pause holds the whole fleet and is shown everywhere; what waits for it i
   await world.answered([1])
   expect(await command('resume')).toContain('was not paused')
   expect(await command('status')).toMatch(/requests\/minute +600 +1 +0 +599/)
+  // No limit of tokens a day is set, and they are counted all the same.
+  expect(await command('status', '--price', '1000')).toMatch(
+    /cost of the last day [1-9]\S*, of the backlog about 0\.00 /,
+  )
 })
 
 test('an answered request is told with its score, and its copies with the request that they repeat', async () => {

@@ -1,0 +1,33 @@
+/** What the fleet's tokens cost, at a price that the user names. */
+import type { BacklogTime, FleetStatus } from './fleet-status.ts'
+
+/** In the currency of the price. */
+export interface Cost {
+  /** A million tokens, on average over prompts and answers: Redis keeps their sum alone. */
+  price: number
+  /** Of the last 24 hours, by whoever shares the budget. */
+  lastDay: number
+  /** Of the messages that wait in Kafka; null when their number is unknown. */
+  backlog: number | null
+}
+
+const MILLION = 1_000_000
+
+/** @returns null when the budget cannot be read */
+export function costOf({ redis, backlog }: FleetStatus, times: BacklogTime, price: number): Cost | null {
+  if ('error' in redis) return null
+  const used = redis.budget.axes.find(({ axis }) => axis === 'tokensPerDay')?.used ?? 0
+  const waiting = times === null || 'error' in backlog ? null : Number(backlog.waiting) * times.tokensEach
+  return { price, lastDay: (used * price) / MILLION, backlog: waiting === null ? null : (waiting * price) / MILLION }
+}
+
+/** @returns a line for people */
+export function costLine({ price, lastDay, backlog }: Cost): string {
+  const ahead = backlog === null ? '' : `, of the backlog about ${money(backlog)}`
+  return `cost of the last day ${money(lastDay)}${ahead} (at ${price} a million tokens)`
+}
+
+/** With two digits after the point, and two that tell something for less than a hundredth. */
+function money(amount: number): string {
+  return amount === 0 || amount >= 0.01 ? amount.toFixed(2) : amount.toPrecision(2)
+}
