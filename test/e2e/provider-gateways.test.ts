@@ -1,4 +1,5 @@
 /** Workers on servers of other makers: what a server refuses is learned once, and no caller waits longer for it. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { FAILURES } from '../../src/errors.ts'
 import type { ProfileName } from '../../tools/openai-stub/profiles.ts'
@@ -76,10 +77,11 @@ test('a restart learns nothing again, until it is told to', { timeout: 120_000 }
   expect(stub.summary().arrivals).toBe(3 + 1)
   const { out } = await runCommand(world.env, 'forget', '--adaptations')
   expect(out).toContain('forgotten')
+  // The worker looks when it is about to ask, but at most once a second: one of the next two is asked as the server was new.
+  await sleep(1_100)
   await send([3])
   await world.answered([3])
   await send([4])
   await world.answered([4])
-  // The worker looks at most once a second, when it is about to ask: one of the two was asked as the server was new.
   expect(stub.summary().arrivals).toBe(3 + 1 + 4)
 })
