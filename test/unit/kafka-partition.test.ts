@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import type { Completion, Handler, HandlerSignals } from '../../src/kafka/messages.ts'
 import { DEFAULT_BATCH_LIMITS } from '../../src/kafka/outbox.ts'
@@ -12,13 +13,13 @@ const lane = { name: 'w', state: 'running' } as const
 const STOP = new Error('stop')
 
 /**
- * A partition with three messages over a Kafka in memory. `done` is what was asked of Kafka and of the handler, in order;
+ * A partition with `count` messages over a Kafka in memory. `done` is what was asked of Kafka and of the handler, in order;
  * `breaks` is asked before each request to Kafka and may throw, `answers` has the handlers' answers by their offsets.
  */
-function partitionOf({ isMember = (): boolean => true } = {}) {
+function partitionOf({ isMember = (): boolean => true, count = 3 } = {}) {
   const done: string[] = []
   const kafka = new MemoryKafka('in', 1)
-  for (const value of ['a', 'b', 'c']) kafka.append(0, value)
+  for (let n = 0; n < count; n++) kafka.append(0, String.fromCharCode(97 + n))
   const told = { breaks: (_label: string): void => {}, confirm: (batch: Completion[]) => Promise.resolve(batch) }
   const park: Park = async (_lane, { label }, execute) => {
     done.push(label.split(' ')[0] ?? '')
@@ -30,8 +31,8 @@ function partitionOf({ isMember = (): boolean => true } = {}) {
     handle(source, { wait, call }: HandlerSignals) {
       const { promise, resolve, reject } = Promise.withResolvers<Completion>()
       const message = { topic: 'out', key: null, value: String(source.offset), headers: {} }
-      answers.set(source.offset, (count) =>
-        resolve({ source, messages: Array.from({ length: count }, () => message), ifTooLarge: null }),
+      answers.set(source.offset, (copies) =>
+        resolve({ source, messages: Array.from({ length: copies }, () => message), ifTooLarge: null }),
       )
       wait.addEventListener('abort', () => reject(wait.reason as Error))
       call.addEventListener('abort', () => reject(call.reason as Error))
@@ -53,7 +54,7 @@ function partitionOf({ isMember = (): boolean => true } = {}) {
     source: { group: 'g', topic: 'in', partition: 0 },
     clients: kafka.clientsOf({ lane, returnedAtStep: -1 }, park),
     handler,
-    window: createWindow({ messages: 10, bytes: 10_000 }),
+    window: createWindow({ messages: count + 7, bytes: 10_000 }),
     flow,
     startOffsets: { first: () => Promise.resolve(0n), recent: () => Promise.resolve(0n) },
     call: new AbortController().signal,
@@ -68,7 +69,7 @@ function partitionOf({ isMember = (): boolean => true } = {}) {
   const ready = () => vi.waitFor(() => expect(partition.status().state).toBe('ready'), { interval: 5 })
   const fetch = (from = 0) => {
     const messages = kafka.log[0]!.slice(from)
-    return partition.fetched({ from: BigInt(from), to: 3n, messages, unreadable: null })
+    return partition.fetched({ from: BigInt(from), to: BigInt(count), messages, unreadable: null })
   }
   const saw = (step: string) => vi.waitFor(() => expect(done).toContain(step), { interval: 5 })
   const answer = (offset: bigint) => answers.get(offset)?.(1)
@@ -108,6 +109,24 @@ describe('a partition', () => {
     await saw('known 1')
     expect(published()).toEqual(['2', '0', '1'])
     expect(kafka.isDone()).toBe(true)
+  })
+
+  it('waits for company after a large transaction, and not after a small one', async () => {
+    const { ready, fetch, answer, saw, done } = partitionOf({ count: 14 })
+    await ready()
+    fetch()
+    answer(0n)
+    await saw('known 0')
+    answer(1n)
+    // While the first of them is published, the others gather.
+    for (let offset = 2n; offset < 12n; offset++) answer(offset)
+    await saw('known 1')
+    await saw('known 2,3,4,5,6,7,8,9,10,11')
+    answer(12n)
+    await sleep(5)
+    answer(13n)
+    await saw('known 12,13')
+    expect(done.filter((step) => step.startsWith('known'))).toHaveLength(4)
   })
 
   it('publishes nothing while the group may have given it to another', async () => {
