@@ -158,15 +158,15 @@ const ACQUIRING =
 const WISH_TO =
   "(?:want|plan(?:ning)?|hope|hoping|intend|aim|aiming|would (?:like|love)|['’]d (?:like|love)|going|willing|eager|keen) to"
 const LEARNING = '(?:learning|studying)'
-/** When something will be. */
+/** When something will be, without a span of time behind it: "в мае 10 лет". */
 const TIME =
-  '(?:скоро|позже|весной|летом|осенью|зимой|(?:к|ко|в|во|с|со|через|после|на) (?:\\p{L}+ )?(?:\\d|январ|феврал|март|апрел|ма[йея]|июн|июл|август|сентябр|октябр|ноябр|декабр|весн|лет|осен|зим|год|полгода|месяц|недел|дн|конц|начал)\\p{L}*)'
+  '(?:скоро|позже|весной|летом|осенью|зимой|(?:к|ко|в|во|с|со|через|после|на) (?:\\d|(?:\\p{L}+ )?(?:январ|феврал|март|апрел|ма[йея]|июн|июл|август|сентябр|октябр|ноябр|декабр|весн|лет|осен|зим|год|полгода|месяц|недел|дн|конц|начал)\\p{L}*(?!\\p{L})(?! \\S+ (?:лет|года?|месяц\\p{L}*)(?!\\p{L}))))'
 /**
  * What is to come is not there yet: nothing is said of it but when, or that it will be got or ready. What else will be is a use or a trait
  * of what may well be there: "мой опыт будет вам полезен", "nights will be no problem", "действителен до мая".
  */
 const TO_COME = new RegExp(
-  `(?<!(?:не|и) )(?:будет|будут)(?: (?:готов|получен|выдан|оформлен|сдан)\\p{L}*| на руках)?(?: ${TIME}|\\s*$)|(?<!and )will be (?:ready|issued|completed|finished|obtained|received)(?! (?:to|for|on time)(?!\\p{L}))`,
+  `(?<!(?:не|и) )(?:будет|будут)(?: (?:готов|получен|выдан|оформлен|сдан)\\p{L}*| на руках)?(?: ${TIME}|\\s*$)|(?<!and )will be (?:ready|issued|completed|finished|obtained|received)(?! (?:to|for|by|on time)(?!\\p{L}))`,
   'u',
 )
 const WILL = /^(?:будет|будут|will)$/
@@ -178,7 +178,9 @@ function isToCome({ text, words: said, about }: Clause): boolean {
   if (!TO_COME.test(text)) return false
   let noun = said.findIndex((word) => WILL.test(word)) - 1
   while (SOON.test(said[noun] ?? '')) noun -= 1
-  return about[noun] === true
+  // "Сайт на React будет в мае" is not about React.
+  const isAdjunct = PREPOSITIONS.has(said[noun - 1] ?? '') && noun > 1 && about[noun - 2] !== true
+  return about[noun] === true && !isAdjunct
 }
 
 /** A wish to acquire what is not there yet, its acquisition in the future, or one that is under way. */

@@ -66,6 +66,8 @@ describe('what is planned or being learnt is not there yet', () => {
     ['Медицинская книжка', 'Медицинская книжка у меня будет готова в начале мая'],
     ['Медицинская книжка', 'Медицинская книжка скоро будет'],
     ['Диплом бухгалтера', 'Диплом бухгалтера будет через полгода'],
+    ['Диплом бухгалтера', 'Диплом бухгалтера будет через 2 года'],
+    ['Сертификат по сварке', 'Сертификат по сварке будет в мае'],
     ['First aid certificate', 'First aid certificate will be ready in May'],
   ])('%s ← %s', (requirement, text) => {
     expect(denialIn(requirement, text)).toBe('planned')
@@ -106,6 +108,9 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Английский язык', 'Английский был и будет'],
     ['Forecasting', 'Forecasting: built models of how much stock will be sold'],
     ['React', 'In React I built a shop that will be launched in May'],
+    ['Опыт вождения', 'Опыт вождения будет в мае 10 лет'],
+    ['React', 'Сайт на React будет в мае'],
+    ['Reporting', 'I plan reports: each report will be finished by Friday'],
     ['Сертификат сварщика', 'Сертификат сварщика НАКС будет действителен до 2027 года'],
     ['First aid certificate', 'First aid certificate (will be valid until 2028)'],
     ['Driving licence', 'Driving licence will be shown at the interview'],
