@@ -56,10 +56,16 @@ const COMMANDS: Record<string, Entry> = {
 /** Of a terminal that does not tell its width; tables keep to it everywhere. */
 const USUAL_COLUMNS = 60
 
+/** @returns the width of an output. Into a file or a pipe, lines stay whole: other programs look for words in them */
+export function widthOf({ isTTY, columns = 0 }: { isTTY: boolean; columns?: number }): number {
+  if (!isTTY) return Infinity
+  // A terminal without a window, such as that of a container or of `script`, says that it has 0 columns.
+  return columns > 0 ? columns : USUAL_COLUMNS
+}
+
 const STANDARD: Output = {
   isScreen: process.stdout.isTTY,
-  // Into a file or a pipe, lines stay whole: other programs look for words in them.
-  columns: () => (process.stdout.isTTY ? (process.stdout.columns ?? USUAL_COLUMNS) : Infinity),
+  columns: () => widthOf(process.stdout),
   print: (line) => void process.stdout.write(`${line}\n`),
   complain: (line) => void process.stderr.write(`${line}\n`),
 }

@@ -63,6 +63,8 @@ export function watchSilence(tell: (line: string) => void, { toldMs, limitMs } =
     socket.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
       if (REFUSALS.has(code)) heard(address)
     })
+    // Whoever hangs ends nothing: this broker stops, and what it owed is settled, however late it is reached again.
+    socket.once('end', () => heard(address))
     socket.once('close', () => lines.delete(line))
     return socket
   }

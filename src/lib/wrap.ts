@@ -1,7 +1,7 @@
 /** Breaks lines for people at the width of their terminal. */
 
-/** What is not broken, with the blanks before it: words, and commands in backticks, which are to be copied. */
-const TOKENS = /( *)(`[^`]*`\S*|\S+)/g
+/** What is not broken, with the white space before it: words, and commands in backticks, which are to be copied. */
+const TOKENS = /(\s*)(`[^`]*`\S*|\S+)/g
 /** Everything before the last column of a line: columns are at least two blanks apart. */
 const COLUMNS_BEFORE = /^.*\S {2,}(?=\S)/
 

@@ -13,9 +13,10 @@ export interface Cost {
 
 const MILLION = 1_000_000
 
-/** @returns null when the budget cannot be read */
+/** @returns null when the budget cannot be read, or is not in use */
 export function costOf({ redis, backlog }: FleetStatus, times: BacklogTime, price: number): Cost | null {
-  if ('error' in redis) return null
+  // Nothing is known of a budget that is lost, and nothing was spent of a new one.
+  if ('error' in redis || !redis.budget.open) return null
   const used = redis.budget.axes.find(({ axis }) => axis === 'tokensPerDay')?.used ?? 0
   const waiting = times === null || 'error' in backlog ? null : Number(backlog.waiting) * times.tokensEach
   return { price, lastDay: (used * price) / MILLION, backlog: waiting === null ? null : (waiting * price) / MILLION }

@@ -114,6 +114,24 @@ test.concurrent('a broker that freezes after it has answered is told once, and e
   stop()
 })
 
+test.concurrent('a broker that closes a connection on which it owes an answer is not silent from then on', async () => {
+  const { watch, socket, silences, stop } = await watched()
+  socket.write('answer me')
+  await once(socket, 'data')
+  const [other] = [...sockets].filter(({ remotePort }) => remotePort === socket.localPort)
+  socket.write('and now?')
+  await sleep(PATIENCE.toldMs / 2)
+  other?.end()
+  await once(socket, 'close')
+  await sleep(PATIENCE.limitMs)
+  const next = watch.open({ host: '127.0.0.1', port, ssl: undefined as never, onConnect: () => {} })
+  next.write('and now?')
+  await sleep(PATIENCE.toldMs / 2 + 100)
+  next.destroy()
+  expect(silences).toEqual([])
+  stop()
+})
+
 test.concurrent('a command that outlasts a silence is told of each', async () => {
   const { watch, socket, silences, stop } = await watched()
   watch.outlast()

@@ -1,6 +1,6 @@
 /** Lines for people fit a narrow terminal. */
 import { expect, test } from 'vitest'
-import { runCommand } from '../../src/cli/commands.ts'
+import { runCommand, widthOf } from '../../src/cli/commands.ts'
 import { paragraphs, wrapped } from '../../src/lib/wrap.ts'
 import { AWAY, context } from './command-runs.ts'
 
@@ -11,8 +11,15 @@ test.each([
   ['ok    Kafka  the last column goes on', 30, ['ok    Kafka  the last column', '             goes on']],
   ['columns too far right for the rest  end of it', 36, ['columns too far right for the rest', '  end of it']],
   ['undo it with `npm run forget -- 1` now', 26, ['undo it with', '  `npm run forget -- 1`', '  now']],
+  ['tabs\tand\u00a0others still divide words', 20, ['tabs\tand\u00a0others', '  still divide words']],
   ['averyverylongword and more', 8, ['averyverylongword', '  and', '  more']],
 ])('%j at %d columns', (line, width, lines) => expect(wrapped(line, width)).toEqual(lines))
+
+test('a terminal of 0 columns is one of unknown width, and no output without a terminal has a width', () => {
+  expect(widthOf({ isTTY: true, columns: 0 })).toBe(60)
+  expect(widthOf({ isTTY: true, columns: 100 })).toBe(100)
+  expect(widthOf({ isTTY: false })).toBe(Infinity)
+})
 
 test('a paragraph is put together, options and headings stay apart', () => {
   const usage = ['usage: x', '  Says one', '  and two.', '  --all  takes', '         all', '  example: npm run x']

@@ -47,10 +47,18 @@ test('else the file runs as if Node had been started with it', () => {
   expect(JSON.parse(stdout)).toEqual([join(directory, 'show.ts'), '--all', 'x y'])
 })
 
+const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+
+test('npm start does without it in the image and in the package, which hold dist/ and no scripts/', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'image-'))
+  mkdirSync(join(directory, 'dist'))
+  writeFileSync(join(directory, 'dist/main.js'), 'console.log("the worker")')
+  const { stdout, stderr } = spawnSync('sh', ['-c', scripts['start'] ?? ''], { cwd: directory, encoding: 'utf8' })
+  expect({ stdout, stderr }).toEqual({ stdout: 'the worker\n', stderr: '' })
+})
+
 test('every npm script begins with it', () => {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    scripts: Record<string, string>
-  }
-  const begins = /^(node (--disable-warning=\S+ )*scripts\/run\.mjs|npm run |bash )/
+  const begins =
+    /^(\{ test ! -f scripts\/run\.mjs \|\| )?(node (--disable-warning=\S+ )*scripts\/run\.mjs|npm run |bash )/
   expect(Object.entries(scripts).filter(([, script]) => !begins.test(script))).toEqual([])
 })
