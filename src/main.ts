@@ -39,7 +39,13 @@ async function work(): Promise<number> {
   const config = loadConfig(process.env)
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`)
   // Loaded here, because commands need little of it.
-  const [{ startApp }, { TIMINGS }] = await Promise.all([import('./app.ts'), import('./timings.ts')])
+  const [{ startApp }, { TIMINGS }, { releaseGathered }] = await Promise.all([
+    import('./app.ts'),
+    import('./timings.ts'),
+    import('./lib/gather-writes.ts'),
+  ])
+  // Without it, the lines before a fault would be lost.
+  process.once('exit', releaseGathered)
   if (stop.aborted) return 0
   const { findStrangers } = await import('./ops/settings-check.ts')
   const app = startApp(config, findStrangers(process.env))

@@ -8,8 +8,10 @@ function release(stream: Writable): void {
   if (gathering.delete(stream)) stream.uncork()
 }
 
-// A turn that ends the process has no end: without this, the lines before a fault would be lost.
-process.once('exit', () => gathering.forEach(release))
+/** Lets out what is gathered. For the end of the process: the turn in which it ends has no end of its own. */
+export function releaseGathered(): void {
+  gathering.forEach(release)
+}
 
 /** Call it before a write: this write and those that follow in the same turn go out together, at the end of the turn. */
 export function gatherWrites(stream: Writable): void {

@@ -158,31 +158,6 @@ const ACQUIRING =
 const WISH_TO =
   "(?:want|plan(?:ning)?|hope|hoping|intend|aim|aiming|would (?:like|love)|['’]d (?:like|love)|going|willing|eager|keen) to"
 const LEARNING = '(?:learning|studying)'
-/** When something will be, without a span of time behind it: "в мае 10 лет". */
-const TIME =
-  '(?:скоро|позже|весной|летом|осенью|зимой|(?:к|ко|в|во|с|со|через|после|на) (?:\\d|(?:\\p{L}+ )?(?:январ|феврал|март|апрел|ма[йея]|июн|июл|август|сентябр|октябр|ноябр|декабр|весн|лет|осен|зим|год|полгода|месяц|недел|дн|конц|начал)\\p{L}*(?!\\p{L})(?! \\S+ (?:лет|года?|месяц\\p{L}*)(?!\\p{L}))))'
-/**
- * What is to come is not there yet: nothing is said of it but when, or that it will be got or ready. What else will be is a use or a trait
- * of what may well be there: "мой опыт будет вам полезен", "nights will be no problem", "действителен до мая".
- */
-const TO_COME = new RegExp(
-  `(?<!(?:не|и) )(?:будет|будут)(?: (?:готов|получен|выдан|оформлен|сдан)\\p{L}*| на руках)?(?: ${TIME}|\\s*$)|(?<!and )will be (?:ready|issued|completed|finished|obtained|received)(?! (?:to|for|by|on time)(?!\\p{L}))`,
-  'u',
-)
-const WILL = /^(?:будет|будут|will)$/
-/** Between the subject and the verb: "права у меня скоро будут". */
-const SOON = /^(?:скоро|уже|тоже|также|у|меня|soon|also)$/
-
-/** Whether what is required is the subject of "будет" or "will be", as something to come. */
-function isToCome({ text, words: said, about }: Clause): boolean {
-  if (!TO_COME.test(text)) return false
-  let noun = said.findIndex((word) => WILL.test(word)) - 1
-  while (SOON.test(said[noun] ?? '')) noun -= 1
-  // "Сайт на React будет в мае" is not about React.
-  const isAdjunct = PREPOSITIONS.has(said[noun - 1] ?? '') && noun > 1 && about[noun - 2] !== true
-  return about[noun] === true && !isAdjunct
-}
-
 /** A wish to acquire what is not there yet, its acquisition in the future, or one that is under way. */
 const PLAN = within(
   [
@@ -233,8 +208,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
     const isUndone = undoes(texts[i + 1] ?? rest, clause)
     if (!wantsAbsence && !isUndone && isDenied(clause, wantsReadiness, clauses[i - 1])) return 'denied'
     const isNamed = clause.isAbout || (isHead(i - 1) && clauses[i - 1]?.isAbout === true)
-    const isPlanned = (isNamed && PLAN.test(clause.text)) || isToCome(clause)
-    return !wantsWish && isPlanned && !isThere() ? 'planned' : null
+    return !wantsWish && isNamed && PLAN.test(clause.text) && !isThere() ? 'planned' : null
   })
   const first = found.findIndex((each) => each !== null)
   // Another clause may affirm what this one denies. But a clause before a colon, or before a denial without a subject, only names what is
@@ -249,7 +223,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
  * A clause with none of these neither denies nor plans anything. Most quotes have none, and without the u flag that is found out at once.
  */
 const MAY_DENY = new RegExp(
-  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', WISH, ACQUIRING, 'будет|будут|will be', WISH_TO, LEARNING].join('|')})(?![a-zа-яё])`,
+  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', WISH, ACQUIRING, WISH_TO, LEARNING].join('|')})(?![a-zа-яё])`,
   'i',
 )
 

@@ -5,10 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-const LOGGER = join(import.meta.dirname, '../../src/logging/logger.ts')
+const SRC = join(import.meta.dirname, '../../src')
 
 const script = (end: string) => `
-  import { createLogger } from ${JSON.stringify(LOGGER)}
+  import { createLogger } from ${JSON.stringify(join(SRC, 'logging/logger.ts'))}
+  import { releaseGathered } from ${JSON.stringify(join(SRC, 'lib/gather-writes.ts'))}
+  // As main.ts does.
+  process.once('exit', releaseGathered)
   const config = { dir: ${JSON.stringify(mkdtempSync(join(tmpdir(), 'logs-')))}, level: 'info', format: 'text', keepDays: 1 }
   const log = createLogger(config, { stdout: process.stdout })
   setTimeout(() => {
