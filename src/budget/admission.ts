@@ -10,7 +10,7 @@
 import type { Log } from '../logging/log.ts'
 import { LINGER_MS, untilGathered } from '../redis/group-commit.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
-import { createAlarm } from './alarm.ts'
+import { createAlarm } from '../lib/alarm.ts'
 import type { CallSlots, Slot } from './call-slots.ts'
 import type { createJournal } from './journal.ts'
 import type { Pace } from './limits.ts'

@@ -14,6 +14,7 @@
 import type { Redis } from 'ioredis'
 import type { Log } from '../logging/log.ts'
 import { abortable } from '../lib/abortable.ts'
+import { createAlarm } from '../lib/alarm.ts'
 import { groupCommit } from '../redis/group-commit.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
@@ -66,8 +67,9 @@ export function createGate(options: GateOptions): Gate {
   const passes = new Map<Pass, AbortController>()
   const closing = new AbortController()
   const reports = createGateReports(scripts, log, closing.signal)
+  /** Ends the pause between two checks. */
+  const alarm = createAlarm()
   let watching = false
-  let wake = () => {}
   let logged: GateState['state'] = 'closed'
 
   async function check(who: Identity, id: string, signal: AbortSignal): Promise<GateState> {
@@ -129,7 +131,7 @@ export function createGate(options: GateOptions): Gate {
     try {
       let waitMs = timings.checkMs
       while ((waiters.length > 0 || passes.size > 0) && !closing.signal.aborted) {
-        await pause(waitMs)
+        await alarm.sleep(waitMs, closing.signal)
         waitMs = await checkForAll()
       }
     } catch (error) {
@@ -142,13 +144,6 @@ export function createGate(options: GateOptions): Gate {
     } finally {
       watching = false
     }
-  }
-
-  function pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, ms)
-    wake = resolve
-    return promise.finally(() => clearTimeout(timer))
   }
 
   /** @returns when to check again, ms */
@@ -191,13 +186,12 @@ export function createGate(options: GateOptions): Gate {
       passes.delete(pass)
     }
     if (reported.evidence.held) turnBack()
-    if (reported.state === 'newly_held' || reported.lifted.length > 0) wake()
+    if (reported.state === 'newly_held' || reported.lifted.length > 0) alarm.ring()
     return reported.evidence
   }
 
   function close(): void {
     closing.abort(new Error('the gate was closed'))
-    wake()
   }
 
   return { enter, report, close }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createJournal } from '../../src/budget/journal.ts'
 import { BUDGET_WINDOWS, isTooLong, paceOf } from '../../src/budget/limits.ts'
 import type { BudgetLimits } from '../../src/budget/limits.ts'
-import { createAlarm } from '../../src/budget/alarm.ts'
+import { createAlarm } from '../../src/lib/alarm.ts'
 import { createFairLine } from '../../src/budget/line.ts'
 import { readStatus, timeForBacklog } from '../../src/budget/status.ts'
 
