@@ -32,6 +32,8 @@ export interface OutgoingMessage {
   key: Buffer | string | null
   value: Buffer | string | null
   headers: Headers
+  /** Chosen at the first attempt to publish it (partitioner.ts) and kept for all others. */
+  partition?: number
 }
 
 /** A message that is finished: what to publish for it (nothing, for a skip) before its offset may be committed. */

@@ -1,10 +1,9 @@
 /** Publishes outputs and commits the consumed offset in one Kafka transaction: all or nothing. */
-import type { Message, Producer, RecordMetadata, TopicMessages, Transaction } from 'kafkajs'
+import type { Producer, RecordMetadata, TopicMessages, Transaction } from 'kafkajs'
 import { pause } from '../lib/abortable.ts'
 import type { KafkaClients } from './clients.ts'
 import { kafkaErrorType } from './kafka-error.ts'
 import type { OutgoingMessage } from './messages.ts'
-import { partitionOf } from './partitioner.ts'
 import { within } from './time-limit.ts'
 import { TIMINGS } from '../timings.ts'
 
@@ -192,7 +191,9 @@ function refusalOf(error: unknown, topic: string | null): PublishRefused | null 
  * @throws Error when some partition was not acknowledged exactly once
  */
 function assertAcknowledged(topics: TopicMessages[], acknowledged: RecordMetadata[]): void {
-  const sent = new Set(topics.flatMap(({ topic, messages }) => messages.map((each) => `${topic}/${partitionOf(each)}`)))
+  const sent = new Set(
+    topics.flatMap(({ topic, messages }) => messages.map(({ partition }) => `${topic}/${partition}`)),
+  )
   const seen = acknowledged.map(({ topicName, partition }) => `${topicName}/${partition}`)
   if (seen.length !== sent.size || seen.some((each) => !sent.has(each))) {
     throw new Error('Kafka did not acknowledge each partition exactly once')
@@ -200,16 +201,6 @@ function assertAcknowledged(topics: TopicMessages[], acknowledged: RecordMetadat
 }
 
 function topicMessages(messages: readonly OutgoingMessage[]): TopicMessages[] {
-  const byTopic = Map.groupBy(messages, ({ topic }) => topic)
-  return [...byTopic].map(([topic, list]) => ({ topic, messages: list.map(kafkaMessage) }))
-}
-
-const made = new WeakMap<OutgoingMessage, Message>()
-
-/** @returns the message for kafkajs, always the same object: the partitioner keeps its choice by object */
-function kafkaMessage(message: OutgoingMessage): Message {
-  const { key, value, headers } = message
-  const before = made.get(message) ?? { key, value, headers }
-  made.set(message, before)
-  return before
+  // kafkajs gets the messages themselves, because the partitioner writes its choice into them.
+  return [...Map.groupBy(messages, ({ topic }) => topic)].map(([topic, list]) => ({ topic, messages: list }))
 }

@@ -121,15 +121,12 @@ function count(text: string): Costs {
 /** Instructions and schema are the same in all prompts of a configuration, so they are counted once. */
 const countOnce = remember(count, { most: 8, maxChars: Infinity })
 
-const schemaTexts = new WeakMap<object, string>()
+/** All prompts share one schema, so its text is made once. */
+let lastSchema: { schema: object; text: string } | null = null
 
 function textOf(schema: { schema: object }): string {
-  let text = schemaTexts.get(schema.schema)
-  if (text === undefined) {
-    text = JSON.stringify(schema)
-    schemaTexts.set(schema.schema, text)
-  }
-  return text
+  if (lastSchema?.schema !== schema.schema) lastSchema = { schema: schema.schema, text: JSON.stringify(schema) }
+  return lastSchema.text
 }
 
 /** Tokens that the chat format adds to each message and to the whole prompt. */
