@@ -111,12 +111,8 @@ export async function failuresOf(
   identity: Identity | null,
   id: bigint,
 ): Promise<Hold[]> {
-  const scopes = Object.values(identity ?? {})
-  const found = await Promise.all(scopes.map((scope) => redis.hgetall(keys.hold(scope))))
-  return found.flatMap((fields, index) => {
-    const hold = holdFrom(scopes[index] ?? '', fields)
-    return hold !== null && !hold.holdsOthers && (`f:${id}` in fields || needsRepair(hold)) ? [hold] : []
-  })
+  const isItsOwn = (hold: Hold, fields: Record<string, string>) => `f:${id}` in fields || needsRepair(hold)
+  return await loneFailures(redis, keys, Object.values(identity ?? {}), isItsOwn)
 }
 
 /**
@@ -126,8 +122,21 @@ export async function failuresOf(
  * @throws as ioredis does
  */
 export async function readFirstFailures(redis: Redis, keys: RedisKeys, scopes: readonly string[]): Promise<Hold[]> {
-  const found = await Promise.all(scopes.map(async (scope) => holdFrom(scope, await redis.hgetall(keys.hold(scope)))))
-  return found.filter((hold) => hold !== null).filter((hold) => !hold.holdsOthers && needsRepair(hold))
+  return await loneFailures(redis, keys, scopes, needsRepair)
+}
+
+/** @returns the scopes in which calls fail although none is held, where `concerns` says so of the hold and its fields in Redis */
+async function loneFailures(
+  redis: Redis,
+  keys: RedisKeys,
+  scopes: readonly string[],
+  concerns: (hold: Hold, fields: Record<string, string>) => boolean,
+): Promise<Hold[]> {
+  const found = await Promise.all(scopes.map((scope) => redis.hgetall(keys.hold(scope))))
+  return found.flatMap((fields, index) => {
+    const hold = holdFrom(scopes[index] ?? '', fields)
+    return hold !== null && !hold.holdsOthers && concerns(hold, fields) ? [hold] : []
+  })
 }
 
 /** @returns the hold, not yet checked for being abandoned; null for a hash without fields */

@@ -1,7 +1,9 @@
 /** /livez, /readyz and /metrics of real workers, while the services that they need are taken away and come back. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TestContext } from 'vitest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePorts } from '../../tools/services/guarded.ts'
+import type { FaultName } from '../../tools/openai-stub/faults.ts'
 import type { Stub } from '../../tools/openai-stub/server.ts'
 import { startStub } from '../../tools/openai-stub/server.ts'
 import { pauseFleet, resumeFleet } from '../../src/provider/holds.ts'
@@ -185,15 +187,21 @@ test('a refused key makes the workers that have it unready, and no others; a pau
   await well.until(({ notes }) => notes.length === 0, 10_000)
 }, 180_000)
 
-test('an outage of the provider passes by itself: it is named, and makes nobody unready', async ({
-  onTestFinished,
-}) => {
+/** A worker that was ready before its provider began to fail. */
+async function readyUnder(fault: FaultName, onTestFinished: TestContext['onTestFinished']) {
   const world = await worldOf()
   onTestFinished(() => world.close())
   const { until, read } = await startProbed(world)
   await until(isReady, 60_000)
-  const spell = stub.misbehave({ fault: 'http_500' })
+  const spell = stub.misbehave({ fault })
   onTestFinished(() => stub.lift(spell))
+  return { world, until, read, spell }
+}
+
+test('an outage of the provider passes by itself: it is named, and makes nobody unready', async ({
+  onTestFinished,
+}) => {
+  const { world, until, read } = await readyUnder('http_500', onTestFinished)
   await world.send(range(6).map((id) => request(id)))
   await until((reading) => holdsOf(reading).length > 0, 30_000)
   const reading = await read()
@@ -204,12 +212,7 @@ test('an outage of the provider passes by itself: it is named, and makes nobody 
 test('one request that the provider refuses is named at its first failure, and a second one makes the worker unready', async ({
   onTestFinished,
 }) => {
-  const world = await worldOf()
-  onTestFinished(() => world.close())
-  const { until, read } = await startProbed(world)
-  await until(isReady, 60_000)
-  const spell = stub.misbehave({ fault: 'model_not_found' })
-  onTestFinished(() => stub.lift(spell))
+  const { world, until, read, spell } = await readyUnder('model_not_found', onTestFinished)
   await world.send([request(1)])
   await until(({ notes }) => notes.length > 0, 10_000)
   const { status, checks, notes } = await read()
