@@ -11,10 +11,11 @@ import type { Log } from '../logging/log.ts'
 import { LINGER_MS, untilGathered } from '../redis/group-commit.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { createAlarm } from '../lib/alarm.ts'
+import type { Waiter } from '../lib/waiting-line.ts'
+import { WaitingLine } from '../lib/waiting-line.ts'
 import type { CallSlots, Slot } from './call-slots.ts'
 import type { createJournal } from './journal.ts'
 import type { Pace } from './limits.ts'
-import { createFairLine } from './line.ts'
 import type { budgetScripts, Granted, ReserveReply, Used, Version } from './scripts.ts'
 
 /** The most requests in one call of the script: Redis serves nobody else while it runs. */
@@ -52,11 +53,14 @@ export interface Demand {
   alone: boolean
 }
 
-interface Waiting extends Demand {
-  sinceMs: number
-  resolve: (grant: Grant | { kind: 'refused'; waitMs: number }) => void
-  reject: (error: unknown) => void
+/** The request would wait longer than a request may. */
+export interface RefusedGrant {
+  kind: 'refused'
+  /** In how many ms it would be admitted, as things stand. */
+  waitMs: number
 }
+
+type Waiting = Waiter<Demand & { sinceMs: number }, Grant | RefusedGrant>
 
 export interface AdmissionOptions {
   scripts: Pick<ReturnType<typeof budgetScripts>, 'reserve' | 'leave' | 'settle'>
@@ -95,7 +99,10 @@ export function createAdmission(options: AdmissionOptions) {
     signal,
     lingerMs = LINGER_MS,
   } = options
-  const line = createFairLine<Waiting>()
+  const line = new WaitingLine<Demand & { sinceMs: number }, Grant | RefusedGrant>((left) => {
+    // The next request may be smaller and fit at once.
+    if (left === head) alarm.ring()
+  })
   const alarm = createAlarm()
   let made = 0
   const nextId = () => `${worker}:${made++}`
@@ -117,12 +124,9 @@ export function createAdmission(options: AdmissionOptions) {
   async function run(): Promise<void> {
     running = true
     try {
-      while (line.length() > 0) await askOnce()
+      while (line.length > 0) await askOnce()
     } catch (error) {
-      for (const waiting of line.next(line.length())) {
-        line.remove(waiting)
-        waiting.reject(error)
-      }
+      line.rejectAll(error)
     } finally {
       running = false
       head = null
@@ -134,12 +138,12 @@ export function createAdmission(options: AdmissionOptions) {
     alarm.reset()
     // Gather the requests and slots that come in one turn of the event loop, or soon after it under load, for one call.
     await untilGathered(lingerMs, lastCount > 1)
-    if (line.length() === 0) return
+    if (line.length === 0) return
     const asked = fitting(line.next(Math.min(AT_ONCE, slots.sendable)), slots)
     wantsSlot = asked.length === 0
     if (wantsSlot) return await alarm.sleep(FOR_A_SLOT_MS, signal)
     lastCount = asked.length
-    const requests = asked.map(({ tokens }, index) => ({ id: index === 0 ? place : nextId(), tokens }))
+    const requests = asked.map(({ demand: { tokens } }, index) => ({ id: index === 0 ? place : nextId(), tokens }))
     head = asked[0] ?? null
     let askedMs = 0
     const ask = () => {
@@ -165,7 +169,7 @@ export function createAdmission(options: AdmissionOptions) {
   async function sleep(reply: ReserveReply & { kind: 'wait' | 'lost' }): Promise<void> {
     // 1 ms more, because a timer may fire a little early, and the script would only answer that 1 ms is left.
     await alarm.sleep(reply.kind === 'wait' ? reply.askAgainMs + 1 : ASK_WHILE_LOST_MS, signal)
-    if (line.length() > 0) return
+    if (line.length > 0) return
     const left = place
     place = nextId()
     // Not awaited: if it fails, the place's lease soon expires.
@@ -176,7 +180,7 @@ export function createAdmission(options: AdmissionOptions) {
 
   function admit(waiting: Waiting, id: string, granted: Granted, seq: number, askedMs: number): void {
     const { atMs, ageMs, used } = granted
-    const { tokens, sinceMs } = waiting
+    const { tokens, sinceMs, alone } = waiting.demand
     journal.granted({ id, atMs, requests: 1, tokens })
     const nowMs = performance.now()
     const sendByMs = askedMs + pace.sendWithinMs - ageMs
@@ -186,8 +190,8 @@ export function createAdmission(options: AdmissionOptions) {
       slots.lapsed()
       return
     }
-    if (line.served(waiting)) {
-      const slot = slots.take(waiting.alone, { askedMs, sendByMs })
+    if (line.serve(waiting)) {
+      const slot = slots.take(alone, { askedMs, sendByMs })
       waiting.resolve({ kind: 'granted', id, tokens, sendByMs, waitedMs: nowMs - sinceMs, atMs, seq, used, slot })
     } else giveBack(id, atMs)
   }
@@ -205,24 +209,10 @@ export function createAdmission(options: AdmissionOptions) {
      * Waits for a request's turn. A grant comes with a slot, which the caller must release after the call.
      * @throws the signal's reason when it aborts during the wait
      */
-    async wait(demand: Demand, abort: AbortSignal): Promise<Grant | { kind: 'refused'; waitMs: number }> {
-      abort.throwIfAborted()
-      const { promise, resolve, reject } = Promise.withResolvers<Grant | { kind: 'refused'; waitMs: number }>()
-      const waiting: Waiting = { ...demand, sinceMs: performance.now(), resolve, reject }
-      const onAbort = () => {
-        if (!line.remove(waiting)) return
-        reject(abort.reason as Error)
-        // The next request may be smaller and fit at once.
-        if (waiting === head) alarm.ring()
-      }
-      abort.addEventListener('abort', onAbort, { once: true })
-      line.add(waiting, demand.user, demand.urgent)
+    wait(demand: Demand, abort: AbortSignal): Promise<Grant | RefusedGrant> {
+      const waiting = line.wait({ ...demand, sinceMs: performance.now() }, abort, demand)
       if (!running) void run()
-      try {
-        return await promise
-      } finally {
-        abort.removeEventListener('abort', onAbort)
-      }
+      return waiting
     },
 
     /** Takes a wake-up message of the fleet: a place whose turn came nearer, or `opened`. */
@@ -230,8 +220,8 @@ export function createAdmission(options: AdmissionOptions) {
       if (message === place || message === 'opened') alarm.ring()
     },
 
-    waiting: () => line.length(),
-    waitingUsers: () => line.users(),
+    waiting: () => line.length,
+    waitingUsers: () => line.users,
     /** @returns ms until the next request is admitted, as things stand; null when none waits for the budget */
     nextTurnInMs: () => (turnAtMs === null ? null : Math.max(0, turnAtMs - performance.now())),
   }
@@ -240,6 +230,6 @@ export function createAdmission(options: AdmissionOptions) {
 /** @returns as many of the first requests as there are slots for */
 function fitting(next: readonly Waiting[], slots: CallSlots): readonly Waiting[] {
   let { free } = slots
-  const end = next.findIndex(({ alone }) => (free -= slots.needs(alone)) < 0)
+  const end = next.findIndex(({ demand: { alone } }) => (free -= slots.needs(alone)) < 0)
   return end === -1 ? next : next.slice(0, end)
 }

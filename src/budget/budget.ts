@@ -15,7 +15,7 @@ import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { groupCommit } from '../redis/group-commit.ts'
-import type { Demand, Grant as Admitted } from './admission.ts'
+import type { Demand, Grant as Admitted, RefusedGrant } from './admission.ts'
 import { createAdmission } from './admission.ts'
 import { CallSlots } from './call-slots.ts'
 import { createJournal } from './journal.ts'
@@ -35,8 +35,7 @@ import { createUserShare } from './user-share.ts'
 /** `share`: what the call takes of its user's share of the day; null: users' shares are not bounded. */
 export type Grant = Admitted & { share: Share | null }
 
-/** `waitMs`: in how many ms it would be admitted, as things stand. */
-export type Reservation = Grant | { kind: 'refused'; waitMs: number } | { kind: 'too_long' }
+export type Reservation = Grant | RefusedGrant | { kind: 'too_long' }
 
 export interface BudgetOptions {
   redis: Redis

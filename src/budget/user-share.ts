@@ -6,6 +6,7 @@ import type { Redis } from 'ioredis'
 import type { Log } from '../logging/log.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { loadScript } from '../redis/scripts.ts'
+import type { RefusedGrant } from './admission.ts'
 import type { BudgetLimits } from './limits.ts'
 
 /** What a request has taken of its user's share, and in which hour. */
@@ -28,12 +29,6 @@ export interface UserShareOptions {
   log: Log
   /** Ends the giving back in the background. */
   signal: AbortSignal
-}
-
-interface Refused {
-  kind: 'refused'
-  /** In how many ms it would fit. */
-  waitMs: number
 }
 
 /** @returns the shares of all users; those of all workers of one budget are the same */
@@ -59,13 +54,13 @@ export function createUserShare(options: UserShareOptions) {
     async within<T extends { kind: 'granted' }>(
       user: string,
       tokens: number,
-      wait: () => Promise<T | Refused>,
+      wait: () => Promise<T | RefusedGrant>,
       signal: AbortSignal,
-    ): Promise<(T & { share: Share }) | Refused> {
+    ): Promise<(T & { share: Share }) | RefusedGrant> {
       const [waitMs, hour] = await run(user, 1, tokens, '', signal)
       if (waitMs > 0) return { kind: 'refused', waitMs }
       const share = { user, hour, tokens }
-      let admitted: T | Refused | null = null
+      let admitted: T | RefusedGrant | null = null
       try {
         admitted = await wait()
         return admitted.kind === 'granted' ? { ...admitted, share } : admitted

@@ -3,7 +3,7 @@
  * little more memory than its bytes, so users take turns among far more requests than are prepared. A second room of the same size
  * is reserved for users with less than an equal share inside, so nobody waits behind another user's many requests.
  */
-import { createFairLine } from '../budget/line.ts'
+import { WaitingLine } from '../lib/waiting-line.ts'
 
 export interface EntranceOptions {
   /** The most requests inside at once; as many more may come from users with less than an equal share inside. */
@@ -15,17 +15,10 @@ export interface EntranceOptions {
 /** When room becomes free, at most this many waiting requests are checked for one that may enter. */
 const CANDIDATES = 16
 
-interface Waiter {
-  user: string
-  admit: () => void
-  turnAway: (reason: unknown) => void
-}
-
 export class Entrance {
   readonly #options: EntranceOptions
-  readonly #line = createFairLine<Waiter>()
-  /** Waiters by signal, with one listener each: adding a listener to a signal takes time linear in its listeners. */
-  readonly #bySignal = new Map<AbortSignal, Set<Waiter>>()
+  /** Each waiter's demand is its user, who takes up room even where users do not take turns. */
+  readonly #line = new WaitingLine<string>()
   /** How many requests are inside, by user. */
   readonly #insideOf = new Map<string, number>()
   #inside = 0
@@ -48,11 +41,7 @@ export class Entrance {
   async enter(user: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (this.enterAtOnce(user)) return
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiter: Waiter = { user, admit: resolve, turnAway: reject }
-    this.#waitersWith(signal).add(waiter)
-    this.#line.add(waiter, this.#options.isFair ? user : '', false)
-    await promise.finally(() => this.#bySignal.get(signal)?.delete(waiter))
+    await this.#line.wait(user, signal, { user: this.#options.isFair ? user : '' })
   }
 
   /** Takes one of this user's requests out, and lets in the next one, of the user who has waited longest for a turn. */
@@ -61,16 +50,16 @@ export class Entrance {
     const left = (this.#insideOf.get(user) ?? 1) - 1
     if (left > 0) this.#insideOf.set(user, left)
     else this.#insideOf.delete(user)
-    const next = this.#line.next(CANDIDATES).find((waiter) => this.#hasRoomFor(waiter.user))
+    const next = this.#line.next(CANDIDATES).find(({ demand }) => this.#hasRoomFor(demand))
     if (next === undefined) return
-    this.#line.served(next)
-    this.#admit(next.user)
-    next.admit()
+    this.#line.serve(next)
+    this.#admit(next.demand)
+    next.resolve()
   }
 
   /** @returns how many requests wait here */
   waiting(): number {
-    return this.#line.length()
+    return this.#line.length
   }
 
   #hasRoomFor(user: string): boolean {
@@ -84,18 +73,5 @@ export class Entrance {
   #admit(user: string): void {
     this.#inside++
     this.#insideOf.set(user, (this.#insideOf.get(user) ?? 0) + 1)
-  }
-
-  #waitersWith(signal: AbortSignal): Set<Waiter> {
-    const known = this.#bySignal.get(signal)
-    if (known !== undefined) return known
-    const waiters = new Set<Waiter>()
-    this.#bySignal.set(signal, waiters)
-    const onAbort = () => {
-      this.#bySignal.delete(signal)
-      for (const waiter of waiters) if (this.#line.remove(waiter)) waiter.turnAway(signal.reason)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    return waiters
   }
 }

@@ -15,6 +15,7 @@ import type { Redis } from 'ioredis'
 import type { Log } from '../logging/log.ts'
 import { abortable } from '../lib/abortable.ts'
 import { createAlarm } from '../lib/alarm.ts'
+import { WaitingLine } from '../lib/waiting-line.ts'
 import { groupCommit } from '../redis/group-commit.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
@@ -35,11 +36,6 @@ export interface GateOptions {
   retry: RetryWhileAway
   log: Log
   timings?: Partial<GateTimings>
-}
-
-interface Waiter {
-  id: string
-  admit: (pass: Pass) => void
 }
 
 export interface Gate {
@@ -63,7 +59,7 @@ export function createGate(options: GateOptions): Gate {
   const timings = { ...TIMINGS, ...options.timings }
   const scripts = createGateScripts({ ...options, timings })
   /** First come, first served; a request that comes back after a failure is last. */
-  const waiters: Waiter[] = []
+  const line = new WaitingLine<string, Pass>()
   const passes = new Map<Pass, AbortController>()
   const closing = new AbortController()
   const reports = createGateReports(scripts, log, closing.signal)
@@ -111,17 +107,9 @@ export function createGate(options: GateOptions): Gate {
       throw error
     })
     if (seen.state === 'closed' || seen.state === 'probe') return admit(id, who, seen)
-    const { promise, resolve, reject } = Promise.withResolvers<Pass>()
-    const waiter = { id, admit: resolve }
-    const leave = () => {
-      remove(waiters, waiter)
-      reject(signal.reason as Error)
-    }
-    signal.addEventListener('abort', leave, { once: true })
-    if (signal.aborted) leave()
-    else waiters.push(waiter)
+    const waiting = line.wait(id, signal)
     void watch()
-    return await promise.finally(() => signal.removeEventListener('abort', leave))
+    return await waiting
   }
 
   /** Checks for all waiting requests and all passes whose call has not ended; stops when there are none. */
@@ -130,7 +118,7 @@ export function createGate(options: GateOptions): Gate {
     watching = true
     try {
       let waitMs = timings.checkMs
-      while ((waiters.length > 0 || passes.size > 0) && !closing.signal.aborted) {
+      while ((line.length > 0 || passes.size > 0) && !closing.signal.aborted) {
         await alarm.sleep(waitMs, closing.signal)
         waitMs = await checkForAll()
       }
@@ -150,16 +138,18 @@ export function createGate(options: GateOptions): Gate {
   async function checkForAll(): Promise<number> {
     const { checkMs } = timings
     const who = await identity()
-    const first = waiters[0]
-    const seen = await check(who, first?.id ?? '', closing.signal)
+    const [first] = line.next(1)
+    const seen = await check(who, first?.demand ?? '', closing.signal)
     if (seen.state === 'closed') {
-      for (const waiter of waiters.splice(0)) waiter.admit(admit(waiter.id, who, seen))
+      for (const waiter of line.next(line.length)) {
+        if (line.serve(waiter)) waiter.resolve(admit(waiter.demand, who, seen))
+      }
       return checkMs
     }
     if (seen.state === 'probe' && first !== undefined) {
-      const pass = admit(first.id, who, seen)
+      const pass = admit(first.demand, who, seen)
       // The waiter may have left in the meantime; then give the probe back for another request.
-      if (remove(waiters, first)) first.admit(pass)
+      if (line.serve(first)) first.resolve(pass)
       else await report(pass, 'unused', closing.signal)
       return checkMs
     }
@@ -201,10 +191,4 @@ function logState(log: Log, { state, held }: GateState, who: Identity): void {
   if (state === 'closed') log.info('calls are let through again')
   else if (state === 'paused') log.warn('paused by the operator: no call begins until `npm run resume`')
   else if (held !== null) log.error('calls are held', holdFields(held, who[held.scope]))
-}
-
-function remove<T>(list: T[], item: T): boolean {
-  const at = list.indexOf(item)
-  if (at >= 0) list.splice(at, 1)
-  return at >= 0
 }

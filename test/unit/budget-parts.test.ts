@@ -3,7 +3,6 @@ import { createJournal } from '../../src/budget/journal.ts'
 import { BUDGET_WINDOWS, isTooLong, paceOf } from '../../src/budget/limits.ts'
 import type { BudgetLimits } from '../../src/budget/limits.ts'
 import { createAlarm } from '../../src/lib/alarm.ts'
-import { createFairLine } from '../../src/budget/line.ts'
 import { readStatus, timeForBacklog } from '../../src/budget/status.ts'
 
 const none: BudgetLimits = { requestsPerMinute: null, requestsPerDay: null, tokensPerMinute: null, tokensPerDay: null }
@@ -33,33 +32,6 @@ test('a request is too long when it is over a token limit alone', () => {
   expect(isTooLong(1_000, { ...none, tokensPerMinute: 1_000 })).toBe(false)
   expect(isTooLong(1_001, { ...none, tokensPerMinute: 1_000 })).toBe(true)
   expect(isTooLong(1_001, { ...none, tokensPerDay: 1_000 })).toBe(true)
-})
-
-test('users take turns, each in the order of arrival, and urgent ones come first', () => {
-  const line = createFairLine<string>()
-  for (const item of ['a1', 'a2', 'a3', 'b1', 'c1', 'c2']) line.add(item, item.slice(0, 1), false)
-  expect(line.next(10)).toEqual(['a1', 'b1', 'c1', 'a2', 'c2', 'a3'])
-  expect(line.served('a1')).toBe(true)
-  line.add('b2', 'b', false)
-  line.add('probe', 'a', true)
-  expect(line.next(4)).toEqual(['probe', 'b1', 'c1', 'a2'])
-  expect(line.remove('c1')).toBe(true)
-  expect([line.remove('c1'), line.served('c1'), line.served('probe')]).toEqual([false, false, true])
-  expect(line.next(10)).toEqual(['b1', 'c2', 'a2', 'b2', 'a3'])
-  expect([line.length(), line.users()]).toEqual([5, 3])
-})
-
-test('one user with many requests makes none of the others wait for more than one of them', () => {
-  const line = createFairLine<string>()
-  for (let n = 0; n < 1_000; n++) line.add(`large${n}`, 'large', false)
-  for (let n = 0; n < 3; n++) line.add(`small${n}`, 'small', false)
-  const inOrder: string[] = []
-  while (inOrder.length < 6) {
-    const [item = ''] = line.next(1)
-    line.served(item)
-    inOrder.push(item)
-  }
-  expect(inOrder).toEqual(['large0', 'small0', 'large1', 'small1', 'large2', 'small2'])
 })
 
 test('a ring before the sleep is not lost, and an abort ends the sleep', async () => {
