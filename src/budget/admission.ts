@@ -16,7 +16,7 @@ import { WaitingLine } from '../lib/waiting-line.ts'
 import type { CallSlots, Slot } from './call-slots.ts'
 import type { createJournal } from './journal.ts'
 import type { Pace } from './limits.ts'
-import type { budgetScripts, Granted, ReserveReply, Used, Version } from './scripts.ts'
+import type { budgetScripts, Granted, RefusedGrant, ReserveReply, Used, Version } from './scripts.ts'
 
 /** The most requests in one call of the script: Redis serves nobody else while it runs. */
 const AT_ONCE = 64
@@ -53,14 +53,9 @@ export interface Demand {
   alone: boolean
 }
 
-/** The request would wait longer than a request may. */
-export interface RefusedGrant {
-  kind: 'refused'
-  /** In how many ms it would be admitted, as things stand. */
-  waitMs: number
-}
-
-type Waiting = Waiter<Demand & { sinceMs: number }, Grant | RefusedGrant>
+/** `sinceMs`: since when it waits, performance.now() ms. */
+type Waited = Demand & { sinceMs: number }
+type Waiting = Waiter<Waited, Grant | RefusedGrant>
 
 export interface AdmissionOptions {
   scripts: Pick<ReturnType<typeof budgetScripts>, 'reserve' | 'leave' | 'settle'>
@@ -99,7 +94,7 @@ export function createAdmission(options: AdmissionOptions) {
     signal,
     lingerMs = LINGER_MS,
   } = options
-  const line = new WaitingLine<Demand & { sinceMs: number }, Grant | RefusedGrant>((left) => {
+  const line = new WaitingLine<Waited, Grant | RefusedGrant>((left) => {
     // The next request may be smaller and fit at once.
     if (left === head) alarm.ring()
   })

@@ -24,12 +24,19 @@ export interface Granted {
   used: Used
 }
 
+/** The request would wait longer than it may, or its user's share of the day is spent. */
+export interface RefusedGrant {
+  kind: 'refused'
+  /** In how many ms it would be admitted, as things stand. */
+  waitMs: number
+}
+
 export type ReserveReply =
   | { kind: 'lost' }
   /** Grants for the first requests of the call, at least one. */
   | ({ kind: 'granted'; grants: Granted[] } & Version)
   | ({ kind: 'wait'; waitMs: number; askAgainMs: number } & Version)
-  | ({ kind: 'refused'; waitMs: number } & Version)
+  | (RefusedGrant & Version)
 
 /** Units spent at a time of Redis's clock (ms since the epoch). */
 export interface Spending {

@@ -6,8 +6,8 @@ import type { Redis } from 'ioredis'
 import type { Log } from '../logging/log.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { loadScript } from '../redis/scripts.ts'
-import type { RefusedGrant } from './admission.ts'
 import type { BudgetLimits } from './limits.ts'
+import type { RefusedGrant } from './scripts.ts'
 
 /** What a request has taken of its user's share, and in which hour. */
 export interface Share {

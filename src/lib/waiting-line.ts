@@ -93,10 +93,10 @@ export class WaitingLine<Demand, Outcome = void> {
    * @returns false when it has left the line already
    */
   remove(waiter: Waiter<Demand, Outcome>): boolean {
-    const group = this.#groupOf(waiter)
-    const wasThere = group.delete(waiter)
-    if (!waiter.urgent && group.size === 0) this.#byUser.delete(waiter.user)
-    if (!wasThere) return false
+    const { user, urgent } = waiter
+    const group = urgent ? this.#urgent : this.#byUser.get(user)
+    if (group?.delete(waiter) !== true) return false
+    if (!urgent && group.size === 0) this.#byUser.delete(user)
     this.#length--
     this.#unlisten(waiter)
     return true
@@ -107,6 +107,7 @@ export class WaitingLine<Demand, Outcome = void> {
     for (const waiter of this.next(this.#length)) if (this.remove(waiter)) waiter.reject(reason)
   }
 
+  /** @returns where a waiter of this user stands; a new set for its first waiter */
   #groupOf({ user, urgent }: Waiter<Demand, Outcome>): Set<Waiter<Demand, Outcome>> {
     if (urgent) return this.#urgent
     const known = this.#byUser.get(user)
