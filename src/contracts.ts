@@ -93,7 +93,7 @@ export function readAddress(value: Buffer | null, maxBytes: number): Addressed |
   if (!found.success) {
     const fields = [...new Set(found.error.issues.map((issue) => String(issue.path[0])))]
     const reason = fields.some((field) => field !== 'callback_url') ? 'bad_id' : 'bad_callback_url'
-    return unanswerable(reason, `missing or of a wrong type: ${fields.join(', ')}`)
+    return unanswerable(reason, fields.map((field) => `${field}: ${faultOf(field, sources)}`).join(', '))
   }
   const address: Address = {
     callbackUrl: found.data.callback_url,
@@ -103,6 +103,11 @@ export function readAddress(value: Buffer | null, maxBytes: number): Addressed |
     requirementsId: found.data.requirements_id,
   }
   return { kind: 'addressed', address, sources }
+}
+
+function faultOf(field: string, sources: ReadonlyMap<string, Buffer>): string {
+  if (!sources.has(field)) return 'missing'
+  return field === 'callback_url' ? 'no string' : 'no signed 64-bit integer'
 }
 
 /** @returns the request, or what is wrong with its texts; never throws */

@@ -54,7 +54,7 @@ test('each line of a file is a request with its own ids, to the last digit; bad 
     { from: `${path}:4`, why: 'it is not JSON' },
     { from: `${path}:5`, why: 'it is JSON, but no object' },
     { from: `${path}:6`, why: 'it has no resume' },
-    { from: `${path}:7`, why: 'missing or of a wrong type: processing_id' },
+    { from: `${path}:7`, why: 'processing_id: no signed 64-bit integer' },
     { from: `${path}:8`, why: 'its processing_id stands in an earlier line' },
     { from: `${path}:9`, why: 'it has no resume' },
   ])

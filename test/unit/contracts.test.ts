@@ -59,13 +59,16 @@ describe('a request', () => {
       expect(decoded).toEqual({
         kind: 'unanswerable',
         reason: 'bad_id',
-        detail: `missing or of a wrong type: ${field}`,
+        detail: `${field}: ${id === undefined ? 'missing' : 'no signed 64-bit integer'}`,
       })
     }
   })
 
   test.each(['5', 'null', undefined])('with %s for the callback URL cannot be answered', (url) => {
-    expect(decodeRequest(message({ ...valid, callback_url: url }))).toMatchObject({ reason: 'bad_callback_url' })
+    expect(decodeRequest(message({ ...valid, callback_url: url }))).toMatchObject({
+      reason: 'bad_callback_url',
+      detail: `callback_url: ${url === undefined ? 'missing' : 'no string'}`,
+    })
   })
 
   test.each(['5', 'null', '""', '" \\n"', '"\\u200b \\ufeff"', '["a"]', undefined])(
