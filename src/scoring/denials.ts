@@ -86,14 +86,17 @@ interface Clause {
   /** For each word whether it is about the requirement; and whether any is. */
   about: boolean[]
   isAbout: boolean
+  /** The stems of the requirement that it names. */
+  named: ReadonlySet<string | null>
 }
 
 const wordsOf = (text: string) => (text.match(/[\p{L}\p{N}+#'-]+/gu) ?? []).filter((word) => !/^-+$/.test(word))
 
 function clauseOf(text: string, requirement: Subject): Clause {
   const said = wordsOf(text)
-  const about = said.map((word) => !MASTERY.test(word) && requirement.namesIn(word))
-  return { text, words: said, about, isAbout: about.includes(true) }
+  const stems = said.map((word) => (MASTERY.test(word) ? null : requirement.stemIn(word)))
+  const about = stems.map((stem) => stem !== null)
+  return { text, words: said, about, isAbout: about.includes(true), named: new Set(stems) }
 }
 
 /** Whether something is not there: "медкнижки нет", "нет опыта с Kafka", "no hands-on Terraform". @param at of the negation */
@@ -194,6 +197,10 @@ function undoes(next: string, { words: said }: Clause): boolean {
   return not >= 0 && said[not + 1] !== 'yet' && !AUXILIARY.test(said[not - 1] ?? '') && /^[\s,–—-]*but\s/.test(next)
 }
 
+/** The requirement names several things of which one is enough. */
+const ALTERNATIVES = /[/(]|(?<!\p{L})(?:или|либо|or)(?!\p{L})/u
+const YES = within('да|есть|yes', 'u')
+
 /** Somebody else's words: "Отработка возражений «нет денег»". */
 const QUOTED_DENIAL = /«(?:не|нет)\s[^«»]*»/gu
 
@@ -211,11 +218,16 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
     return !wantsWish && isNamed && PLAN.test(clause.text) && !isThere() ? 'planned' : null
   })
   const first = found.findIndex((each) => each !== null)
-  // Another clause may affirm what this one denies. But a clause before a colon, or before a denial without a subject, only names what is
-  // denied.
-  const isNaming = (i: number) => i < first && (isHead(i) || (i === first - 1 && clauses[first]?.isAbout === false))
-  const affirms = ({ text, isAbout }: Clause, i: number) =>
-    found[i] === null && isAbout && !NEGATIVE.test(text) && !isNaming(i)
+  // Another clause may affirm what this one denies, if it names all of that, or more of the requirement, or if one of several things is
+  // enough. But a clause before a colon, or before a denial without a subject, only names what is denied.
+  const isNaming = (i: number) =>
+    i < first && (isHead(i) ? !YES.test(texts[i + 1] ?? '') : i === first - 1 && clauses[first]?.isAbout === false)
+  const ofCore = ({ named }: Clause) => subject.core.filter((stem) => named.has(stem))
+  const denied = clauses.slice(first, first + 1).flatMap(ofCore)
+  const isEnough = (affirmed: string[]) =>
+    ALTERNATIVES.test(wanted) || affirmed.length > denied.length || denied.every((stem) => affirmed.includes(stem))
+  const affirms = (clause: Clause, i: number) =>
+    found[i] === null && clause.isAbout && !NEGATIVE.test(clause.text) && !isNaming(i) && isEnough(ofCore(clause))
   return clauses.some(affirms) ? null : (found[first] ?? null)
 }
 

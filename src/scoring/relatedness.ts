@@ -35,8 +35,8 @@ const ownStemOf = remember(
 )
 
 export interface Subject {
-  /** Whether a word is a form of one of the requirement's. */
-  namesIn: (word: string) => boolean
+  /** @returns the stem of the requirement of which a word is a form; null when it is of none */
+  stemIn: (word: string) => string | null
   /**
    * @param folded of the text, see fold.ts
    * @returns whether the text has a word, or a part of one, in common; null: it is in another language, by its letters
@@ -89,13 +89,12 @@ export function subjectOf(text: string): Subject {
   /** Names of things are in Latin letters in every language. */
   const isNamed = LATIN.test(text)
   return {
-    namesIn: (word) => {
+    stemIn: (word) => {
       const own = ownStemOf(word)
-      if (own === '') return false
-      return stems.some(
-        (stem) =>
-          stem === own || (Math.min(stem.length, own.length) >= 4 && (stem.startsWith(own) || own.startsWith(stem))),
-      )
+      if (own === '') return null
+      const isForm = (stem: string) =>
+        stem === own || (Math.min(stem.length, own.length) >= 4 && (stem.startsWith(own) || own.startsWith(stem)))
+      return stems.find(isForm) ?? null
     },
     isIn: (other, otherFolded) => {
       if (found.some(({ folded }) => folded !== '' && occurs(folded, otherFolded))) return true
@@ -106,9 +105,9 @@ export function subjectOf(text: string): Subject {
   }
 }
 
-/** Words of every requirement, of degree, and such that only join others. */
+/** Words of every requirement, of readiness and degree, and such that only join others. */
 const COMMON =
-  /^(?:опыт|знан|навык|умен|практик|владен|налич|работ|уверен|хорош|отличн|глубок|год|лет|experi|knowledg|exposur|background|skill|hand|work|abil|profici|strong|good|excel|deep|solid|valid|year|least|minimum|with|of|in|the|a|an|and|at|on|to|for)$/
+  /^(?:опыт|знан|навык|умен|практик|владен|налич|готовн|готов|гот|возможн|работ|уверен|хорош|отличн|глубок|год|лет|experi|knowledg|exposur|background|skill|hand|work|abil|abl|readi|willing|profici|strong|good|excel|deep|solid|valid|year|least|minimum|with|of|in|the|a|an|and|at|on|to|for)$/
 
 function coreOf(stems: string[]): string[] {
   const core = stems.filter((stem) => !COMMON.test(stem))

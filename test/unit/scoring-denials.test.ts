@@ -50,6 +50,12 @@ describe('the clause of a quote denies its requirement', () => {
     ['Docker', 'Docker не использовал, освоил Podman'],
     ['Kafka', '| Kafka | нет | Redis | да |'],
     ['Kafka', 'Kafka: no · Redis: 3 yrs'],
+    // Another clause affirms less than what is required.
+    ['Администрирование Windows Server', 'Linux администрирую шесть лет, Windows Server нет'],
+    ['Own tools', 'My own car, no tools'],
+    ['Diploma in physics', 'I have a diploma in chemistry, not physics'],
+    ['Продажи медицинского оборудования', 'Продажи — 8 лет, медицинское оборудование не продавал'],
+    ['Permit for explosives', 'permit for firearms, explosives none'],
   ])('%s ← %s', (requirement, text) => {
     expect(denialIn(requirement, text)).toBe('denied')
   })
@@ -62,6 +68,7 @@ describe('what is planned or being learnt is not there yet', () => {
     ['Навык УЗИ', 'УЗИ — хотелось бы научиться'],
     ['Spanish', 'Currently learning Spanish'],
     ['Welding certificate', 'Welding certificate in progress'],
+    ['Удостоверение машиниста', 'Помощник машиниста, удостоверение получу летом'],
   ])('%s ← %s', (requirement, text) => {
     expect(denialIn(requirement, text)).toBe('planned')
   })
@@ -131,6 +138,14 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Commute under 45 minutes', 'My commute is not more than 30 minutes'],
     ['Rust', "I hadn't touched Rust before 2022"],
     ['Опыт работы с алалией', 'с алаликами не работала до 2021 года, сейчас их у меня пятеро'],
+    // One of several that are wanted, or all that is wanted, is there.
+    ['Photoshop или Figma', 'Photoshop знаю, Figma нет'],
+    ['Spring/Quarkus', 'Spring for four years, Quarkus never used'],
+    ['Опыт в банке (операционист, кассир)', 'Операционистом в банке два года, кассиром не работала'],
+    ['Готовность к командировкам', 'Командировки — да, в декабре не готова'],
+    ['Опыт продаж мебели', 'Продаю мебель пять лет, мебель не собираю'],
+    ['Nursing degree', 'Nursing degree (2014), no other degree'],
+    ['Права категории B', 'Права B, на категорию C учусь'],
     // A parenthesis, a cell or a list has a subject of its own.
     ['Администрирование Linux', 'Администрирование Linux (Windows Server не администрировал)'],
     ['Бухгалтерский учёт', 'Бухгалтерский учёт (кадры не вела)'],
