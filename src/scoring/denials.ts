@@ -4,6 +4,7 @@
  * опыта с X", "X не делал", "no X", "X: none", "never did X"). Everything else is left to the model.
  */
 import { clausesOf, CONTEXT_CHARS, MAX_CHARS, NEGATION, passageOf, within } from './clauses.ts'
+import { isPlan, isThere, PLAN_SIGNS, wantsWish } from './plans.ts'
 import type { Subject } from './relatedness.ts'
 import type { Span } from '../lib/span.ts'
 
@@ -21,11 +22,6 @@ const EXCEPT = within('кроме|помимо|except|besides')
 const ABSENCE = within(
   'отсутстви\\p{L}*|відсутн\\p{L}*|отказ\\p{L}*|без|не|нет|бе[зс]\\p{L}+ность|не\\p{L}+(?:ость|ости)|no|not|without|free|clean|lack|absence|non',
 )
-/** The requirement is a wish or a training: "Желание учиться", "Студент 3 курса". */
-const WISH_WANTED = within(
-  'желани\\p{L}*|готовност\\p{L}*|готов\\p{L}*|студент\\p{L}*|учащ\\p{L}*|обуча\\p{L}*|не(?:о|за)конч\\p{L}*|student\\p{L}*|trainee\\p{L}*|стремлени\\p{L}*|мотиваци\\p{L}*|интерес\\p{L}*|want\\p{L}*|will\\p{L}*|desire|interest\\p{L}*|ready|readiness|motivat\\p{L}*',
-)
-
 /** The requirement is readiness, so experience may be missing. */
 const READINESS = within('готов\\p{L}*|willing\\p{L}*|ready|readiness')
 
@@ -153,28 +149,6 @@ function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): b
   return refersBack && previous?.isAbout === true
 }
 
-const WISH = 'хочу|хотел[аи]?(?: бы)?|хотелось бы|планирую|собираюсь|намерен[аы]?|мечтаю|думаю|буду'
-const ACQUIRE =
-  '(?:из|вы|на|об|до)?уч\\p{L}*|осво\\p{L}*|осваива\\p{L}*|пройти|проходить|получ\\p{L}*|сда(?:ть|вать)|попробовать|перейти|начать|стать|специализироваться|поступ\\p{L}*'
-const ACQUIRING =
-  '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|пройду|окончу|осваиваю|учусь|обучаюсь|прохожу (?:курс[а-я]*|обучение)|в планах|in progress'
-const WISH_TO =
-  "(?:want|plan(?:ning)?|hope|hoping|intend|aim|aiming|would (?:like|love)|['’]d (?:like|love)|going|willing|eager|keen) to"
-const LEARNING = '(?:learning|studying)'
-/** A wish to acquire what is not there yet, its acquisition in the future, or one that is under way. */
-const PLAN = within(
-  [
-    `(?:${WISH}) (?:\\p{L}+ )?(?:${ACQUIRE})`,
-    ACQUIRING,
-    `${WISH_TO} (?:learn|study|get|obtain|take|try|explore|master|start|pass|acquire)`,
-    `(?:(?<=^)|am |i'm |still |currently |now )${LEARNING}`,
-  ].join('|'),
-)
-/** With one of these the skill is there all the same: it is being deepened, or the plan has been carried out since. */
-const THERE = within(
-  'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|втор\\p{L}*|трет\\p{L}*|further|continue|deepen|improve|more|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|passed|took|completed',
-)
-
 /** Verbs for having acquired a skill. */
 const ACQUIRED = within(
   'освоил[аи]?|научил[аи]с[ья]|научился|изучил[аи]?|выучил[аи]?|внедрил[аи]?|learn(?:ed|t)|self-taught|mastered|introduced',
@@ -207,15 +181,16 @@ const QUOTED_DENIAL = /«(?:не|нет)\s[^«»]*»/gu
 function denialOf(requirement: string, subject: Subject, texts: string[], rest: string): 'denied' | 'planned' | null {
   const clauses = texts.map((text) => clauseOf(text.replace(QUOTED_DENIAL, '«»'), subject))
   const wanted = requirement.toLowerCase()
-  const [wantsAbsence, wantsWish] = [ABSENCE.test(wanted), WISH_WANTED.test(wanted)]
+  const wantsAbsence = ABSENCE.test(wanted)
   const wantsReadiness = READINESS.test(wanted)
-  const isThere = () => THERE.test([...texts, rest].join(' '))
   const isHead = (i: number) => /[:–—-]$/.test(texts[i] ?? '')
   const found = clauses.map((clause, i) => {
     const isUndone = undoes(texts[i + 1] ?? rest, clause)
     if (!wantsAbsence && !isUndone && isDenied(clause, wantsReadiness, clauses[i - 1])) return 'denied'
     const isNamed = clause.isAbout || (isHead(i - 1) && clauses[i - 1]?.isAbout === true)
-    return !wantsWish && isNamed && PLAN.test(clause.text) && !isThere() ? 'planned' : null
+    return isNamed && isPlan(clause.text) && !wantsWish(wanted) && !isThere([...texts, rest].join(' '))
+      ? 'planned'
+      : null
   })
   const first = found.findIndex((each) => each !== null)
   // Another clause may affirm what this one denies, if it names all of that, or more of the requirement, or if one of several things is
@@ -234,10 +209,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
 /**
  * A clause with none of these neither denies nor plans anything. Most quotes have none, and without the u flag that is found out at once.
  */
-const MAY_DENY = new RegExp(
-  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', WISH, ACQUIRING, WISH_TO, LEARNING].join('|')})(?![a-zа-яё])`,
-  'i',
-)
+const MAY_DENY = new RegExp(`(?:^|[^a-zа-я])(?:${[NEGATION, 'без', PLAN_SIGNS].join('|')})(?![a-zа-яё])`, 'i')
 
 /** @returns whether the clauses of the quote deny what is required, or only plan it; null: neither */
 export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {

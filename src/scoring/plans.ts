@@ -1,0 +1,77 @@
+/**
+ * Tells whether a clause only plans what a requirement names. A plan in Russian or English has two parts close together: that something is
+ * yet to come (a wish, an intention, readiness, a beginning), and a verb or a noun for getting it (to learn, to pass, a course). Either
+ * part alone says nothing: "хочу дальше продавать", "планирую закупки", "enrolled 40 patients".
+ */
+import { within } from './clauses.ts'
+
+/** What is to be learnt or obtained, as an infinitive. */
+const GET =
+  '(?:из|вы|на|об|до|под|по)?уч\\p{L}*ть(?:ся)?|осво\\p{L}*ть|осваивать|овладеть|пройти|проходить|получ\\p{L}*ть|сда(?:ть|вать)|попробовать|поработать|разобраться|перейти|начать|стать|вырасти|расти|специализироваться|поступ\\p{L}*ть'
+/** The same as a noun. */
+const GETTING = '(?:изуч|осво|обуч|получ|оформл|сдач|подготовк)\\p{L}*'
+const WANT =
+  'хочу|хочется|хотел[аи]?|хотелось|планирую|собираюсь|намерен[аы]?|намереваюсь|мечтаю|надеюсь|стремлюсь|рассчитываю|думаю|буду|начинаю|начну|желание|желаю|интересно'
+/** Who is ready to teach, or to pass a check, may well be able to. Only what is lacking is learnt or obtained. */
+const READY = 'готов[аы]?|охотно'
+const LACKED =
+  '(?:на|об|вы|под|до)?уч(?:и|а)ться|изуч(?:и|а)ть|осво\\p{L}*ть|осваивать|освою|разобраться|пройти (?:курс|обучени|стажировк|переподготовк)\\p{L}*|получить|оформить|сделать|сдать'
+
+const GET_ENGLISH = [
+  '(?:learn|study|obtain|explore|master|acquire|try|pick up|gain|work with)\\p{L}*',
+  '(?:get|earn|take|sit|pass|start|do|become)(?: \\p{L}+){0,3} (?:certif|licen|qualif|degree|diploma|experience|course|exam|test|class|training|lesson|learn|stud|into)\\p{L}*',
+].join('|')
+const WANT_ENGLISH =
+  "(?:want|plan|planning|hope|hoping|intend|aim|aiming|aspire|aspiring|look|looking|looking forward|would (?:like|love)|['’]d (?:like|love)|going|about|goal is) to"
+const READY_ENGLISH = '(?:willing|eager|keen|happy|ready|open|excited) to'
+const LEARN = '(?:learn|study|train|retrain|be trained|obtain|acquire|pick up|explore|master)\\p{L}*'
+const LICENCE = '(?:certif\\p{L}*|licen[cs]\\p{L}*|diploma|degree|qualif\\p{L}*|accredit\\p{L}*|exams?|tests?)'
+
+/** A beginning, or an end that has not come, in one word or with its noun. */
+const UNDER_WAY = [
+  '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|пройду|окончу|закончу|осваиваю|учусь|доучиваюсь|обучаюсь',
+  'прохожу (?:курс[а-я]*|обучение)|поступаю (?:в|на)|записал[аи]?с[ья] на|рассматриваю обучение',
+  `(?:только|пока) изучаю|(?:только|недавно) начал[аи]? (?:${GET})`,
+  `в планах|(?:в процессе|на стадии|на этапе) ${GETTING}|в процессе(?=$)`,
+  'готовлюсь к (?:\\p{L}+ )?(?:экзамен|сдач|сертификац|поступлен|аттестац)\\p{L}*|экзамен (?:назначен|запланирован)',
+  "(?:(?<=^)|am |i'm |still |currently |now |just started |recently started |interested in )(?:learning|studying)",
+  '(?:currently|now) (?:taking|doing) (?:\\p{L}+ ){1,4}course',
+  "(?:am|i'm|currently|now|just|recently) enrolled",
+  `(?:preparing for|working towards?) (?:\\p{L}+ ){0,3}${LICENCE}`,
+  '(?:exam|test) (?:is )?(?:scheduled|booked)',
+  `${LICENCE} (?:is )?(?:pending|expected)(?! renewal)|pending(?=$)|in progress(?!:)|will (?:learn|study)`,
+  '(?<=^)(?:planned|booked|scheduled|мечта)(?=$)',
+]
+
+const PLAN = within(
+  [
+    `(?:${WANT})(?: (?:бы|также|еще|очень|быстро|большое))*(?: \\p{L}+)? (?:${GET})`,
+    `(?:${READY}) (?:быстро )?(?:${LACKED})`,
+    `${WANT_ENGLISH} (?:${GET_ENGLISH})`,
+    `${READY_ENGLISH} (?:${LEARN})`,
+    ...UNDER_WAY,
+  ].join('|'),
+)
+/** With one of these the skill is there all the same: it is being deepened, or the plan has been carried out since. */
+const THERE = within(
+  'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|втор\\p{L}*|трет\\p{L}*|продвинут\\p{L}*|further|continue|deepen|improve|more|advanced|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|окончил[аи]?|passed|took|completed|graduated',
+)
+/** The requirement is a wish or a training: "Желание учиться", "Студент 3 курса". */
+const WISH_WANTED = within(
+  'желани\\p{L}*|готовност\\p{L}*|готов\\p{L}*|студент\\p{L}*|учащ\\p{L}*|учить\\p{L}*|обуча\\p{L}*|не(?:о|за)конч\\p{L}*|student\\p{L}*|trainee\\p{L}*|стремлени\\p{L}*|мотиваци\\p{L}*|интерес\\p{L}*|want\\p{L}*|will\\p{L}*|desire|interest\\p{L}*|learn\\p{L}*|ready|readiness|motivat\\p{L}*',
+)
+
+/** Source of a pattern, without the flag `u` and without a look around, of words without which no clause is a plan. */
+export const PLAN_SIGNS = [WANT, READY, WANT_ENGLISH, READY_ENGLISH, ...UNDER_WAY]
+  .join('|')
+  .replaceAll(/\(\?<?[=!][^)]*\)/g, '')
+  .replaceAll('\\p{L}', '[a-zа-яё]')
+
+/** @returns whether the requirement itself is a wish or a training, which a plan proves */
+export const wantsWish = (requirement: string): boolean => WISH_WANTED.test(requirement)
+
+/** @param clause in small letters. @returns whether it plans something */
+export const isPlan = (clause: string): boolean => PLAN.test(clause)
+
+/** @returns whether a text with a plan says that the skill is there all the same */
+export const isThere = (text: string): boolean => THERE.test(text)
