@@ -11,7 +11,8 @@ export const MAX_CHARS = 1_000
 export const within = (pattern: string, flags = 'u') => new RegExp(`(?<!\\p{L})(?:${pattern})(?!\\p{L})`, flags)
 
 /** Words that negate. */
-export const NEGATION = "не|нет|отсутству[ею]т|no|not|never|none|cannot|[a-z]+n['’]t"
+export const NEGATION =
+  "не|нет|ні|отсутству[ею]т|незнаком[а-я]*|не(?:о|за)конченн[а-я]*|no|nope|not|never|none|cannot|unable|unfamiliar|lack(?:s|ing)?|[a-z]+n['’]t"
 const NEGATED = within(NEGATION).source
 
 /**
@@ -38,7 +39,7 @@ const CLAUSE_END = [
   `(?<=^|\\s)[|·](?=\\s)(?!\\s+${NEGATED})`,
   '/(?<=(?:нет|да|есть|no|none|yes|\\d)\\s/)(?=\\s)',
   '[–—](?=\\p{L})',
-  `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:опыта |навыков |знаний )?(?:пока |еще )?${NEGATED})`,
+  `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:опыта? |навыков |знани[йея] )?(?:пока |еще )?${NEGATED})`,
   '(?=\\s)(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])',
   '\\n(?<!\\n[^\\n]{40,}\\n)',
   '\\s(?=(?:а|но|зато|but)\\s)',

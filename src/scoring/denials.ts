@@ -20,7 +20,7 @@ const EXCEPT = within('кроме|помимо|except|besides')
 
 /** The requirement is the absence of something, so a denial proves it. */
 const ABSENCE = within(
-  'отсутстви\\p{L}*|відсутн\\p{L}*|отказ\\p{L}*|без|не|нет|бе[зс]\\p{L}+ность|не\\p{L}+(?:ость|ости)|no|not|without|free|clean|lack|absence|non',
+  'отсутстви\\p{L}*|відсутн\\p{L}*|отказ\\p{L}*|без|не|нет|бе[зс]\\p{L}+ность|не\\p{L}+(?:ость|ости)|не(?:о|за)конч\\p{L}*|no|not|without|free|clean|lack|absence|non',
 )
 /** The requirement is readiness, so experience may be missing. */
 const READINESS = within('готов\\p{L}*|willing\\p{L}*|ready|readiness')
@@ -41,8 +41,8 @@ const PRONOUNS = new Set(words('ее его их этого этим этом э
 const HARM =
   /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|огранич|исключа|возраж|препятств|помех|нужд|нужн|problem|limit|need|object(?:s|ed)?$|averse|beginner|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|ceas|defect)/
 
-const NOT = /^(?:не|not|never|cannot|\p{L}+n't)$/u
-const NONE = /^(?:нет|отсутству[ею]т|no|none)$/
+const NOT = /^(?:не|незнаком.*|не(?:о|за)конченн.*|not|never|cannot|unable|unfamiliar|lack(?:s|ing)?|\p{L}+n't)$/u
+const NONE = /^(?:нет|ні|отсутству[ею]т|no|nope|none)$/
 const HAD = /^(?:име[еюл]|был[аио]?$|have$|has$|had$|own$)/
 /** A Russian verb or short participle by its ending: "работал", "шью", "сдан". Nouns that end so are rare after "не". */
 const VERB =
@@ -53,9 +53,13 @@ const OF_THING = /(?:[аеи]н|[аяиы]т)[аоы]?$|(?:л[аои]?|[еиую
 const GAINS = new RegExp(
   `^(?:${[
     '(?:по|ис|при|про|за|вы|от|до|из|на|об|о|с|у|во)?(?:работ|дела|бра|зна|уч[аеи]|ве[дсл]|води|владе|польз|мен|ним|ход|йд|й[дт]|луч|да[лнтвю]|дан|сво|сваи|им[ае]|кры|форм|внедр|кон[чь]|верш|тренир|сталк|каса|стажир|аттест|сертифиц|чит|пис|держ|служ|став)',
-    '(?:had?|have|kn[eo]w|work|do$|did|done|doing|h[eo]ld|touch|tr(?:y|ied)$|own|been$|learn|stud|finish|complet|pass|manag|dr[io]v|certif|licen|train|qualif|experienc|yet$|tak|took|g[eo]t$|attend|obtain|gain|introduc|master|issued|sign|play|pursu|incl|t(?:each|aught)|sp[eo]k|wr[io]t|us(?:e|ed|ing)$|available|willing|able$|familiar|fluent|proficient)',
+    '(?:had?|have|kn[eo]w|work|do$|did|done|doing|h[eo]ld|touch|tr(?:y|ied)$|own|been$|learn|stud|finish|complet|pass|manag|dr[io]v|certif|licen|train|qualif|experienc|yet$|tak|took|g[eo]t$|attend|obtain|gain|introduc|master|issued|sign|play|pursu|incl|t(?:each|aught)|sp[eo]k|wr[io]t|us(?:e|ed|ing)$|available|possible|willing|able$|familiar|fluent|proficient)',
   ].join('|')})`,
 )
+/** It was there once. */
+const LOST_SIGNS =
+  'просрочен[аоы]?|исте(?:к|кл[аои])|аннулирован[аоы]?|отозван[аоы]?|утерян[аоы]?|потерян[аоы]?|expired|lapsed|revoked|inactive'
+const LOST = new RegExp(`^(?:${LOST_SIGNS})$`)
 /** A verb in the past tense, which denies experience but not readiness. */
 const PAST = /л[аои]?(?:сь|ся)?$|ed$/
 const PAST_ENGLISH = /ed$|ght$/
@@ -108,7 +112,8 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number, after: nu
   // A list without signs: "Nomad нет Kubernetes да".
   if (said.some((word, i) => i > after && about[i - 1] === true && /^(?:да|есть|yes)$/.test(word))) return false
   let end = after
-  while (end < said.length && end < after + 3 && !PREPOSITIONS.has(said[end] ?? '')) end += 1
+  const isEnd = (word: string) => PREPOSITIONS.has(word) || /^(?:please|sorry|thanks|yet)$/.test(word)
+  while (end < said.length && end < after + 3 && !isEnd(said[end] ?? '')) end += 1
   if (said[at] === 'no' ? end > after && about[end - 1] === true : about.slice(after, end).includes(true)) return true
   return isAbout && [said[0] ?? '', ...said.slice(after, end)].some((word) => MASTERY.test(word))
 }
@@ -118,7 +123,7 @@ function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): b
   const { words: said, about, isAbout, text } = clause
   if (AMBIGUOUS.test(text) || (previous !== undefined && EXCEPT.test(previous.text))) return false
   // "There is no formula I haven't used."
-  if (said.filter((word) => /^(?:no|not|never|[a-z]+n't)$/.test(word)).length > 1) return false
+  if (said.filter((word) => /^(?:no|not|never|lack|[a-z]+n't)$/.test(word)).length > 1) return false
   if (text.startsWith('(') && !isAbout) return previous?.isAbout === true && namesNothing(said)
   const isHarm = (at: number) => said.slice(Math.max(0, at - 2), at + 3).some((word) => HARM.test(word))
   // What others lack: "Обучал сотрудников без опыта", "taught pupils with no English".
@@ -128,9 +133,13 @@ function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): b
   if (none >= 0 && !isHarm(none) && isAbsent(clause, none, none + 1, previous)) return true
   const without = said.indexOf('без')
   const not = said.findIndex((word) => NOT.test(word))
+  // "Без командировок", and no word more.
+  if (without === 0 && said.length <= 4 && isAbout && !said.some((word) => VERB.test(word))) return true
   if (without >= 0)
     return not < 0 && isAbout && isAbsent(clause, without, without + 1) && MASTERY.test(said[without + 1] ?? '')
-  if (not < 0 || isHarm(not)) return false
+  if (not < 0)
+    return none < 0 && said.some((word, i) => LOST.test(word) && about.slice(Math.max(0, i - 2), i + 2).includes(true))
+  if (isHarm(not)) return false
   const isRussian = said[not] === 'не'
   const next = said[not + 1] ?? ''
   const verb = /^(?:очень|\p{L}{3,}о)$/u.test(next) && !HAD.test(next) ? (said[not + 2] ?? next) : next
@@ -192,7 +201,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
       ? 'planned'
       : null
   })
-  const first = found.findIndex((each) => each !== null)
+  const first = found.includes('denied') ? found.indexOf('denied') : found.indexOf('planned')
   // Another clause may affirm what this one denies, if it names all of that, or more of the requirement, or if one of several things is
   // enough. But a clause before a colon, or before a denial without a subject, only names what is denied.
   const isNaming = (i: number) =>
@@ -209,7 +218,10 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
 /**
  * A clause with none of these neither denies nor plans anything. Most quotes have none, and without the u flag that is found out at once.
  */
-const MAY_DENY = new RegExp(`(?:^|[^a-zа-я])(?:${[NEGATION, 'без', PLAN_SIGNS].join('|')})(?![a-zа-яё])`, 'i')
+const MAY_DENY = new RegExp(
+  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', LOST_SIGNS.replaceAll('ё', '[её]'), PLAN_SIGNS].join('|')})(?![a-zа-яё])`,
+  'i',
+)
 
 /** @returns whether the clauses of the quote deny what is required, or only plan it; null: neither */
 export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {

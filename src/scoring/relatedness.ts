@@ -78,6 +78,22 @@ function occurs(stem: string, folded: string): boolean {
   return false
 }
 
+/** Whether two stems are of one root: "ноч" and "ночн", "авто" and "автомобил", "управля" and "управлен". */
+function isAkin(one: string, other: string): boolean {
+  const [short, long] = one.length < other.length ? [one, other] : [other, one]
+  if (long === short || long === `${short}н`) return true
+  let same = 0
+  while (same < short.length && short[same] === long[same]) same += 1
+  return same === short.length ? same >= 4 : same >= RUN && long.length - same <= 2
+}
+
+/** Whether a word is abbreviated from two of the requirement's: "медкнижка" from "медицинская книжка". */
+const isCompound = (word: string, last: string, stems: readonly string[]): boolean =>
+  last.length >= RUN &&
+  word.length - last.length >= 3 &&
+  word.endsWith(last) &&
+  stems.some((stem) => stem !== last && stem.startsWith(word.slice(0, -last.length)))
+
 const LATIN = /[a-z]/i
 const CYRILLIC = /[а-яё]/i
 
@@ -91,10 +107,7 @@ export function subjectOf(text: string): Subject {
   return {
     stemIn: (word) => {
       const own = ownStemOf(word)
-      if (own === '') return null
-      const isForm = (stem: string) =>
-        stem === own || (Math.min(stem.length, own.length) >= 4 && (stem.startsWith(own) || own.startsWith(stem)))
-      return stems.find(isForm) ?? null
+      return own === '' ? null : (stems.find((stem) => isAkin(stem, own) || isCompound(own, stem, stems)) ?? null)
     },
     isIn: (other, otherFolded) => {
       if (found.some(({ folded }) => folded !== '' && occurs(folded, otherFolded))) return true
