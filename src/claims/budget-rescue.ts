@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000
 
 export interface BudgetRescueParts {
   budget: Pick<Budget, 'status' | 'rebuild'>
-  state: Pick<FleetState, 'isTrusted'>
+  state: Pick<FleetState, 'untilTrusted'>
   /** Reads the notifications topic, read committed, from `sinceMs` to its end. */
   readOutcomes: (options: {
     sinceMs: number
@@ -43,7 +43,7 @@ export function createBudgetRescue({ budget, state, readOutcomes, log, signal }:
   }
 
   async function untilInUse(): Promise<void> {
-    await state.isTrusted(signal)
+    await state.untilTrusted(signal)
     for (;;) {
       await pause(PATIENCE_MS, signal)
       try {

@@ -34,7 +34,7 @@ import { TIMINGS } from '../timings.ts'
 export type { Begun, Lease } from './calls.ts'
 export type { Claim } from './claim.ts'
 export type { Item } from './held.ts'
-export type { ClaimOwner, Intent, OwnerStanding } from './judge.ts'
+export type { ClaimOwner, Intent } from './judge.ts'
 
 /** A message and what its transaction publishes. `reasons`: why it got its score, opaque here; null when it has no score. */
 export type Ended = Item & { publishes: Intent; reasons?: string | null }

@@ -1,5 +1,5 @@
 /** Decides what a message does when another message has claimed its id. Pure. */
-
+import type { Standing } from '../kafka/offsets-view.ts'
 import { NO_TIME } from '../kafka/timestamps.ts'
 
 /** An input message, as it stands in a claim. */
@@ -11,12 +11,6 @@ export interface ClaimOwner {
   /** The message's own timestamp, ms since the epoch; NO_TIME when it has none. */
   timestampMs: number
 }
-
-/**
- * Where a message stands for its group: `due` (not committed, still in the log: somebody will handle it), `committed`,
- * `gone` (not committed and never to be read again: deleted by retention, or its topic was made anew).
- */
-export type OwnerStanding = 'due' | 'committed' | 'gone'
 
 /** What a transaction publishes for a message: its outcome, a refusal at that time of Redis (ms), or a dead letter. */
 export type Intent = { kind: 'outcome' } | { kind: 'refusal'; atMs: number } | { kind: 'letter' }
@@ -40,7 +34,7 @@ export type Judgement = 'duplicate' | 'take' | 'mark' | 'wait'
  * @returns `take`: the id passes to `mine` with the stored answer, if there is one; `mark`: theirs was published and its
  * worker died before it could set the mark
  */
-export function judge(theirs: TheirClaim, mine: ClaimOwner, standing: OwnerStanding): Judgement {
+export function judge(theirs: TheirClaim, mine: ClaimOwner, standing: Standing): Judgement {
   // The topic was created anew and its offsets began again, so the message that stood there will never be read.
   const actual = samePlace(theirs.owner, mine) ? 'gone' : standing
   // Without a timestamp a resend looks like a copy. A second refusal does no harm; dropping a resend would.

@@ -12,7 +12,7 @@ if ARGV[6] == '1' and verdict ~= 'trusted' then return reply('untrusted') end
 local TTL, LEASE, CONFIRMS, FULL = ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7] == '1'
 local NAMES = {'owner', 'hash', 'state', 'outcome', 'refused_at', 'lease', 'starts', 'alone', 'intent'}
 
-local function told(item)
+local function heldAt(item)
   local held = {}
   for i, name in ipairs(NAMES) do held[name] = ARGV[7 + item * #NAMES + i] end
   return held
@@ -52,6 +52,6 @@ end
 
 local results = {}
 for i = 2, #KEYS, 2 do
-  results[#results + 1] = renew(KEYS[i], KEYS[i + 1], told((i - 2) / 2))
+  results[#results + 1] = renew(KEYS[i], KEYS[i + 1], heldAt((i - 2) / 2))
 end
 return reply('done', unpack(results))

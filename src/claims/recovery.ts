@@ -91,7 +91,7 @@ export function createRecovery(options: RecoveryOptions) {
   return {
     async run(signal: AbortSignal): Promise<never> {
       for (;;) {
-        await state.needsRecovery(signal)
+        await state.untilUntrusted(signal)
         await recover(signal)
       }
     },
