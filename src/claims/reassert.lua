@@ -4,7 +4,7 @@
 -- ARGV[4]  the claims' life, ms   [5] the leases' length, ms   [6] 1: change nothing unless the data is trusted (confirm)
 -- ARGV[7]  1: items are sent in full; write what is missing   0: only tell what is missing
 -- ARGV[8]  owner, hash, state, outcome, refused at, lease token, starts, starts alone, intent; and so on for each item
---          intent: what its transaction is about to publish: outcome | letter | refusal and its time, ms; empty before a transaction
+--          intent: what the transaction is about to publish: outcome | letter | refusal and T, ms (refuse.lua); empty before it
 -- Returns  untrusted | done, then per item: 0 another message owns it or it is finished, 1 renewed, 2 missing or outdated (send it
 --          in full)
 

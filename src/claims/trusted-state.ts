@@ -20,7 +20,7 @@ export interface GuardedReply {
   rest: (string | number)[]
 }
 
-/** A script under the guard: the keys after the state's and the arguments after the guard's. */
+/** A script under the guard. `keys` follow the state's key, `args` the guard's arguments. */
 export type GuardedCall = (keys: string[], args: (string | number)[]) => Promise<GuardedReply>
 
 type GuardedRun = (
