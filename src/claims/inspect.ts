@@ -1,4 +1,4 @@
-/** Reads what Redis knows about one id, and removes its answer, for the commands `inspect` and `forget`. */
+/** Reads what Redis knows about ids, and removes what it stores of a result, for the commands. */
 import type { Redis } from 'ioredis'
 import { clockMs } from '../redis/clock.ts'
 import type { RedisKeys } from '../redis/keys.ts'
