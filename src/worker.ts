@@ -58,7 +58,7 @@ export async function work(parts: WorkParts): Promise<void> {
     hooks: services.metrics.kafka,
     windowMessages: Math.max(WINDOW_MESSAGES, 2 * readyMessages),
     // Recovery asks whether the group has ever committed (`firstEver`): this worker's first commit must come after its decision.
-    mayCommitFirst: () => claims.state.isTrusted(ended.signal),
+    mayCommitFirst: () => claims.state.untilTrusted(ended.signal),
   })
 
   startBackground(base, claims, shared)
@@ -86,8 +86,8 @@ function createPipeline(
   { scoring }: Scorer,
   entrance: Entrance,
 ): Pipeline {
-  const trusted = (signal: AbortSignal) => state.isTrusted(signal)
-  const ask = inTurn(provider, createAsk({ dedupe, budget, gate, provider, trusted, metrics, log }))
+  const untilTrusted = (signal: AbortSignal) => state.untilTrusted(signal)
+  const ask = inTurn(provider, createAsk({ dedupe, budget, gate, provider, untilTrusted, metrics, log }))
   const turns = new Turns(() => slots.isSending)
   const { capOf } = provider
   return new Pipeline({
@@ -130,7 +130,7 @@ function startBackground(
   })
   // A budget that cannot be initialised has a new name on this Redis, or was lost before this worker started.
   const initialiseBudget = async () => {
-    await state.isTrusted(ended)
+    await state.untilTrusted(ended)
     if (!(await budget.initialise(ended))) await rebuildIfAlone()
   }
   for (const loop of [recovery.run(ended), dedupe.run(ended), initialiseBudget()])

@@ -3,7 +3,7 @@
 -- KEYS     state, then mark and claim per item
 -- ARGV     for each item (numbers as of the first one):
 -- ARGV[4]  owner   [5] hash   [6] the claim's life, ms   [7] outcome
--- Returns  for each item: duplicate (another message owns the id, or it is finished, refused or dead-lettered)
+-- Returns  for each item: duplicate (another message owns the id, or it is marked, dead-lettered, or refused and `told`, see finish.lua)
 --          | stored, the outcome of an earlier run of the message, which counts, or ''
 
 return each(4, function(MARK, CLAIM, OWNER, HASH, TTL, OUTCOME)
@@ -11,7 +11,7 @@ return each(4, function(MARK, CLAIM, OWNER, HASH, TTL, OUTCOME)
 
   if redis.call('EXISTS', MARK) == 1 or (claim.owner and claim.owner ~= OWNER) then return {'duplicate'} end
   if claim.state == 'dead' or claim.told then
-    -- Keep the paid outcome: a later message with the same texts takes it over.
+    -- Keep the paid outcome: a later message with the same payload takes it over.
     redis.call('HSETNX', CLAIM, 'outcome', OUTCOME)
     return {'duplicate'}
   end

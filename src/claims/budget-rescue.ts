@@ -1,4 +1,4 @@
-/** Rebuilds a budget that recovery.ts does not restore: it alone was lost, or recovery ran for another budget's name. */
+/** Rebuilds a budget that recovery.ts does not restore: it alone was lost, or the recovery's leader uses a budget of another name. */
 import { pause } from '../lib/abortable.ts'
 import type { Budget } from '../budget/budget.ts'
 import { kafkaReason } from '../kafka/kafka-error.ts'
@@ -7,13 +7,13 @@ import type { FleetState } from './trusted-state.ts'
 import type { OutcomeRecord } from '../outcomes/read-back.ts'
 import { createSpendingSums, readRecord } from '../outcomes/read-back.ts'
 
-/** How long recovery gets to notice the loss and restore the budget along with everything else. */
+/** How long recovery gets to notice the loss and restore the budget along with everything else; also the pause between attempts. */
 const PATIENCE_MS = 15_000
 const DAY_MS = 86_400_000
 
 export interface BudgetRescueParts {
   budget: Pick<Budget, 'status' | 'rebuild'>
-  state: Pick<FleetState, 'isTrusted'>
+  state: Pick<FleetState, 'untilTrusted'>
   /** Reads the notifications topic, read committed, from `sinceMs` to its end. */
   readOutcomes: (options: {
     sinceMs: number
@@ -26,8 +26,8 @@ export interface BudgetRescueParts {
 
 /**
  * @returns a function to call whenever the budget is found lost. It waits for recovery; if the budget is still lost then, it rebuilds
- * the spending from the last day's outcomes. It tries until the budget is in use, and rejects only with the signal's reason. Calls
- * during a run share its promise.
+ * the spending from the last day's outcomes. It tries until the budget is open, and rejects only with the signal's reason. Calls
+ * during a run share that run's promise.
  */
 export function createBudgetRescue({ budget, state, readOutcomes, log, signal }: BudgetRescueParts) {
   let running: Promise<void> | null = null
@@ -42,8 +42,8 @@ export function createBudgetRescue({ budget, state, readOutcomes, log, signal }:
     await budget.rebuild(sums.list(), signal)
   }
 
-  async function untilInUse(): Promise<void> {
-    await state.isTrusted(signal)
+  async function untilOpen(): Promise<void> {
+    await state.untilTrusted(signal)
     for (;;) {
       await pause(PATIENCE_MS, signal)
       try {
@@ -56,5 +56,5 @@ export function createBudgetRescue({ budget, state, readOutcomes, log, signal }:
     }
   }
 
-  return (): Promise<void> => (running ??= untilInUse().finally(() => (running = null)))
+  return (): Promise<void> => (running ??= untilOpen().finally(() => (running = null)))
 }

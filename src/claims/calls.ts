@@ -1,4 +1,4 @@
-/** Leases. They record which run of a message is asking the model, and how many calls began and never ended. */
+/** Leases. A claim's lease tells which run of the message is asking the model; its count of starts, whether the message kills workers. */
 import { randomUUID } from 'node:crypto'
 import type { GuardedReply } from './trusted-state.ts'
 import type { ClaimOwner } from './judge.ts'
@@ -47,7 +47,7 @@ export function createCalls({ keys, state, log, held, scripts, timings, claimTtl
 
   /**
    * Gives a lease back after a call without outcome, and uncounts its start, because the message did not kill its worker.
-   * @throws the signal's reason; the lease then expires
+   * @throws the signal's reason; the lease then expires, and its start stays counted
    */
   async function end(lease: Lease, signal: AbortSignal): Promise<void> {
     held.ended(lease, lease.token)

@@ -7,7 +7,7 @@
 -- ARGV[9]  owner and [10] version of the claim that the caller has seen: take and mark do nothing when it has changed since
 -- ARGV[11] the mark's life, ms
 -- Returns  for each item: untrusted | marked, conflict | mine, starts, starts alone, outcome or '' | leased, ms left
---          | other, owner, state, version, refused at, conflict, intent or ''
+--          | other, owner, state, version, refused at, conflict, intent or ''; conflict: 1 when the claim is for another payload
 
 return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, SEEN_VERSION, MARK_TTL)
   LEASE = tonumber(LEASE)
@@ -34,7 +34,7 @@ return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, 
     end
     if claim.state == 'open' and left > 0 then return {'leased', left} end
     if claim.state == 'refused' then
-      -- The refusal was not committed, so Kafka redelivered the message; `intent` records an earlier attempt to publish it.
+      -- The refusal was not committed, so Kafka redelivered the message. `intent` stays until the next confirmation overwrites it.
       redis.call('HSET', CLAIM, 'state', 'open')
       redis.call('HDEL', CLAIM, 'refused_at')
       redis.call('HINCRBY', CLAIM, 'v', 1)
@@ -43,7 +43,7 @@ return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, 
     return {'mine', tonumber(claim.starts), tonumber(claim.alone), claim.outcome or ''}
   end
 
-  -- Any message may take over the claim of a dead-lettered one.
+  -- Any other message may take over the claim of a dead-lettered message.
   local free = claim.state == 'dead'
   if not free and (MODE == '' or claim.owner ~= SEEN_OWNER or claim.v ~= SEEN_VERSION) then
     return {'other', claim.owner, claim.state, claim.v, claim.refused_at or '', conflict, claim.intent or ''}
@@ -58,7 +58,7 @@ return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, 
     return {'marked', conflict}
   end
 
-  -- Keep a stored answer only if the texts are the same.
+  -- Keep a stored answer only if the payloads are the same.
   local kept = conflict == 0 and claim.outcome or ''
   redis.call('DEL', CLAIM)
   redis.call('HSET', CLAIM, 'owner', OWNER, 'hash', HASH, 'state', kept == '' and 'open' or 'answered',

@@ -6,12 +6,15 @@ import { judge, ownerText, parseIntent, parseOwner } from './judge.ts'
 import type { Parts } from './parts.ts'
 
 export type Claim =
-  /** Go on. `starts` calls began and no live worker ended them; `startsAlone` of them ran with nothing else in flight. */
+  /**
+   * Go on. `starts`: calls begun for the message, less those that a living worker ended without an outcome (end.lua); `startsAlone` of
+   * them were begun with nothing else in flight in their worker.
+   */
   | { kind: 'mine'; starts: number; startsAlone: number; stored: string | null }
-  /** Skip. `conflict`: its payload differs from that of the message that owns the id. */
+  /** Skip. `conflict`: the payload differs from that of the message that owns the id. */
   | { kind: 'duplicate'; of: 'mark' | 'claim'; conflict: boolean }
 
-/** What claim.lua is to do with the claim of another message, and the claim that this was decided by. */
+/** What claim.lua is to do with another message's claim, and the claim's owner and version when that was decided. */
 interface Takeover {
   mode: '' | 'take' | 'mark'
   owner: string
@@ -31,7 +34,8 @@ export function createClaim({ keys, state, log, held, scripts, timings, ...parts
   }
 
   /**
-   * Claims the id for a message. While another run of the same message asks the model, it waits for the answer.
+   * Claims the id for a message. Waits while another run of the message, or the message whose claim it takes over, asks the model; and
+   * up to `refusalMs` while the owner's refusal is about to be published, or the workers of the owner's group may have been killed.
    * @param payloadHash hash of the message's value, which tells a repeated request from a different one under the same id
    * @returns whether to go on. After `mine` the caller must call `letGo` or `finish` once
    * @throws the signal's reason
@@ -53,7 +57,7 @@ export function createClaim({ keys, state, log, held, scripts, timings, ...parts
       }
       const judged = judge(seen.claim, owner, await ownerStanding(seen.claim.owner, signal))
       const isPatient = performance.now() - startedMs < timings.refusalMs
-      // Another group whose workers were killed looks alive until their sessions expire.
+      // In another group, workers that were killed count as members until their sessions expire.
       const mayBeDying = judged === 'duplicate' && seen.claim.owner.group !== owner.group
       if (isPatient && (judged === 'wait' || mayBeDying)) {
         await pause(timings.pollMs, signal)

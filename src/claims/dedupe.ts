@@ -3,16 +3,18 @@
  *
  *   (none) ── claim ──► open ── store ──► answered ── finish, after the commit ──► marked, until its TTL
  *                        │ ▲ └─ refuse ──► refused at T ── finish ──► told ── claim by a message sent after T ──► another's
- *                        │ └── begin, or claim by the same message again ──┘
+ *                        │ └─── claim again ────┘ by the same message, when its refusal was not committed
  *                        └── finish of a dead letter ──► dead ── claim by any other message ──► another's
  *
- * Another's claim is `answered` from the start when a call that was paid for has left its answer to the same texts, else `open`.
+ * `told` is a field of a refused claim (finish.lua). Until it is set, `store` still turns the claim into `answered`. A claim that is taken
+ * over starts as `answered` when the same payload has a stored answer, else as `open`.
  *
- * Right before a transaction, `confirm` records what it will publish. If the worker dies before it can `finish`, other workers learn
- * from that record what became of a message whose offset is committed (judge.ts).
+ * Right before a transaction, `confirm` records what the transaction will publish. If the worker dies before it can `finish`, other
+ * workers learn from that record what became of a message whose offset is committed (judge.ts).
  *
- * All waits end with their signal; while Redis is away or its data is not trusted, every operation waits. Each operation names its
- * owner, so that it does no harm when it runs twice or late.
+ * While Redis is away, every operation waits; while its data is not trusted, those wait that decide something: `claim`, `begin`,
+ * `refuse` and `confirm`. All waits end with their signal. Each operation names the message that it acts for, so that it does no harm
+ * when it runs twice or late.
  */
 import type { Redis } from 'ioredis'
 import { pause } from '../lib/abortable.ts'
@@ -34,7 +36,7 @@ import { TIMINGS } from '../timings.ts'
 export type { Begun, Lease } from './calls.ts'
 export type { Claim } from './claim.ts'
 export type { Item } from './held.ts'
-export type { ClaimOwner, Intent, OwnerStanding } from './judge.ts'
+export type { ClaimOwner, Intent } from './judge.ts'
 
 /** A message and what its transaction publishes. `reasons`: why it got its score, opaque here; null when it has no score. */
 export type Ended = Item & { publishes: Intent; reasons?: string | null }
@@ -47,7 +49,7 @@ export interface DedupeOptions extends Pick<Parts, 'keys' | 'state' | 'log'> {
   redis: Redis
   /** The marks' life. */
   processedTtlMs: number
-  /** Finds out where an owner's message stands. It waits while Kafka is away, and rejects only with the signal's reason. */
+  /** Finds out where the message that owns a claim stands. Waits while Kafka is away, and rejects only with the signal's reason. */
   ownerStanding: Parts['ownerStanding']
   timings?: Partial<Timings['claims']>
 }
@@ -64,8 +66,8 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
   const reassert = createReassert(parts)
 
   /**
-   * Asks, right before the transaction, whether the messages still own their ids, and writes what it publishes.
-   * @returns those that must not be published any more; their offsets may be committed
+   * Asks, right before the transaction, whether the messages still own their ids, and records what the transaction publishes for each.
+   * @returns the messages that must not be published any more; their offsets may be committed
    */
   async function confirm<T extends Ended>(items: T[], signal: AbortSignal): Promise<Set<T>> {
     if (items.length === 0) return new Set()
@@ -80,7 +82,7 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
       await pause(timings.renewEveryMs, signal)
       held.forget(performance.now() - timings.lingerMs)
       const dueMs = performance.now() - claimTtlMs / 3
-      // Lingering claims as well: they end when the next owner has finished.
+      // Renew lingering claims each time: the reply tells when the next owner has finished them.
       const isDue = (claim: HeldClaim) => leaseOf(claim) !== null || claim.runs === 0 || claim.renewedAtMs < dueMs
       const due = held.all().filter(isDue)
       const lost = await reassert(due, 'renewal', signal)
@@ -97,7 +99,7 @@ export function createDedupe({ redis, ...options }: DedupeOptions) {
     confirm,
     run,
 
-    /** Hands a message back: its claim stays in Redis without renewal; its answer stays in memory. */
+    /** Hands a message back. Its claim stays in Redis; after the last run only a claim with an answer is still renewed, for `lingerMs`. */
     letGo: (id: bigint, owner: ClaimOwner) => held.letGo({ id, owner }),
 
     /** Writes everything that this process holds to Redis again, in every state of the fleet. For recovery.ts. */
@@ -113,8 +115,10 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
 
   /**
    * Call it after the commit. Marks the ids with a published success or final failure. Closes the claims of refused and dead-lettered
-   * messages: a later message may take a refused id over, any other message a dead-lettered one, each with the stored answer.
-   * @param how when `learned`, another worker may have published something else
+   * messages: a later message may take a refused id over, any other message a dead-lettered one, each with the answer
+   * that is stored for the same payload.
+   * @param how when `learned`, another worker may have published something else: then only outcomes are marked, and only where an outcome
+   * was confirmed last
    */
   async function finish(items: Ended[], how: Certainty, signal: AbortSignal): Promise<void> {
     for (const batch of batches(items)) {
@@ -150,7 +154,7 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
     return { kind: 'stored', outcome: first }
   }
 
-  /** Records that the message is refused for budget, before the refusal is published. Copies sent until then share it. */
+  /** Records that the message is refused for budget, before the refusal is published. Copies sent up to then are duplicates. */
   async function refuse(id: bigint, owner: ClaimOwner, signal: AbortSignal): Promise<Refused> {
     const { payloadHash } = held.of({ id, owner })
     const args = [ownerText(owner), payloadHash, claimTtlMs, owner.timestampMs]
@@ -164,7 +168,7 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
   return { store, refuse, finish }
 }
 
-/** Loads the scripts. Calls of those that each message needs are grouped over messages. */
+/** Loads the scripts. A script that every message needs runs for several messages at once (group-commit.ts). */
 function loadScripts(redis: Redis, state: FleetState): Record<ScriptName, GuardedCall> {
   const file = (name: string) => new URL(`./${name}.lua`, import.meta.url)
   const load = (name: ScriptName) => loadScript(redis, [file('guard'), file(name)], null)

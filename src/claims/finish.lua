@@ -1,10 +1,14 @@
--- Finishes claims after the commit: marks what was published, and closes what was refused or dead-lettered, so that a worker that was
--- taken for dead cannot go on with it. Runs in every state of the fleet. A paid answer that could not be published stays: it is
--- published when the message is sent again.
+-- Finishes claims after the commit: marks ids whose success or final failure was published, and closes the claims of refused and
+-- dead-lettered messages, so that a worker that was taken for dead cannot go on with them. Runs in every state of the fleet. A paid
+-- answer that could not be published stays: it is published when the message is sent again.
+--
+-- It sets the field `told`: the refusal was committed, so the caller knows it; only a message sent after the refusal may take the id
+-- over.
 --
 -- KEYS     state, then mark and claim per item
 -- ARGV[4]  the mark's life, ms   [5] the claim's life, ms
--- ARGV[6]  known: this worker has committed   learned: the offset is committed, maybe by another worker
+-- ARGV[6]  known: this worker has committed   learned: the offset is committed, maybe by another worker;
+--          then a refusal or a dead letter changes nothing, and an outcome is marked only where it is `likely`
 -- ARGV[7]  owner   [8] what was published, as `intent` in reassert.lua   [9] why it got its score, '' to keep nothing;
 --          and so on for each item
 -- Returns  done
@@ -23,7 +27,8 @@ for i = 1, (#KEYS - 1) / 2 do
   local OWNER, INTENT, REASONS = ARGV[3 * i + 4], ARGV[3 * i + 5], ARGV[3 * i + 6]
   local claim = fields(CLAIM, 'owner', 'state', 'intent', 'told', 'v')
   local mine = claim.owner == OWNER
-  -- The run that confirmed last has most likely committed. But a closed claim (dead, told) records what another worker published.
+  -- When `learned`, only the offset is known to be committed. The intent that was confirmed last most likely tells what was published.
+  -- A claim that is dead or told was closed by another worker, whose result stands.
   local likely = mine and claim.intent == INTENT and claim.state ~= 'dead' and not claim.told
   if INTENT == 'outcome' and (KNOWN or likely) then
     redis.call('SET', MARK, '_', 'PX', MARK_TTL)

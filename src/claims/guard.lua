@@ -1,13 +1,14 @@
--- Runs before every script on claims and notices lost data, so that nothing is decided by incomplete data.
+-- Runs before every script on claims and of recovery (except resign), and notices lost data, so that nothing is decided by incomplete data.
 --
--- KEYS[1]  the state hash: epoch, seq, status (lost; recovering; open: its data is trusted), server, at (ms of the last
---          script); while its data is not trusted also: from (what `at` was in this copy), was (the epoch before), seen (the highest seq
---          that a worker saw in that epoch)
+-- KEYS[1]  the state hash: epoch, seq, status (lost; recovering; open: its data is trusted), server, at (when a script last trusted it,
+--          ms); while its data is not trusted also: from (what `at` was in this copy), was (the epoch before), seen (the highest
+--          seq that a worker saw in that epoch)
 -- ARGV[1]  the epoch that the caller knows, empty when none
 -- ARGV[2]  the highest seq that it has seen in that epoch
 -- ARGV[3]  the run id of the Redis that it is connected to, empty when Redis does not tell
 -- Returns  {verdict, seq, ...}. Verdicts: trusted; missing (no state: flushed, or never begun); lost (an older copy: seq went
---          backwards, or another server answers); recovering; epoch (can be trusted, but was recovered since the caller last asked)
+--          backwards, or another server answers); recovering; epoch (can be trusted, but in another epoch than the caller
+--          knows: recovered since, or the caller has just started)
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -4,11 +4,11 @@
  *
  *   open (with a lease while a call is in flight) ── answered() ──► answered
  *     │ ▲
- *     │ └── began(), or hold() by another run of the same message
- *     └── refused() ──► refused
+ *     │ └─────────────────┐ began(), or hold() by another run of the same message
+ *     └── refused() ──► refused ── answered() by another run of the same message ──► answered
  *
  * A claim whose paid answer is not published yet lingers after its last run has let it go (its partition moved). Until the next owner
- * has published the answer, only this process may be able to restore it when Redis loses its data.
+ * has published the answer, this process may be the only one that can restore it when Redis loses its data.
  */
 import type { ClaimOwner, Intent } from './judge.ts'
 import { ownerText } from './judge.ts'
@@ -49,7 +49,7 @@ export interface HeldClaim {
   readonly letGoAtMs: number
 }
 
-/** What Redis has just replied about a claim. */
+/** What a run knows of a claim that claim.lua has just given it. */
 export interface ClaimFacts {
   payloadHash: string
   /** Null: none is stored. */
@@ -77,7 +77,7 @@ export class HeldClaims {
   }
 
   /**
-   * Counts one more run of the message that holds the claim.
+   * Counts one more run that holds the claim.
    * @returns the stored outcome, also one that only this process remembers; null when there is none
    */
   hold(item: Item, { outcome, ...facts }: ClaimFacts): string | null {
@@ -113,7 +113,7 @@ export class HeldClaims {
 
   /**
    * Records what is about to be published.
-   * @returns the claim with it, also when it is not held
+   * @returns the claim with that intent, also when it is not held
    */
   confirming(item: Item, intent: Intent): HeldClaim {
     this.#change(item, (claim) => ({ ...claim, intent }))
@@ -146,7 +146,7 @@ export class HeldClaims {
     })
   }
 
-  /** Drops lingering claims that were let go before then, in performance.now() ms. */
+  /** @param beforeMs lingering claims that were let go before this time are dropped, performance.now() ms */
   forget(beforeMs: number): void {
     for (const [key, { runs, letGoAtMs }] of this.#claims) {
       if (runs === 0 && letGoAtMs < beforeMs) this.#claims.delete(key)

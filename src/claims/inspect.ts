@@ -1,4 +1,4 @@
-/** Reads what Redis knows about one id, and removes its answer, for the commands `inspect` and `forget`. */
+/** Reads what Redis knows about ids, and removes what it stores of a result, for the commands. */
 import type { Redis } from 'ioredis'
 import { clockMs } from '../redis/clock.ts'
 import type { RedisKeys } from '../redis/keys.ts'
@@ -6,21 +6,24 @@ import type { ClaimOwner, TheirClaim } from './judge.ts'
 import { parseOwner } from './judge.ts'
 
 export interface Known {
-  /** How long its mark still lives, ms; null without a mark: no final outcome was published, or it was long ago. */
+  /** How long the id's mark still lives, ms; null without a mark: no success or final failure was published, or it was long ago. */
   markedForMs: number | null
   claim: KnownClaim | null
 }
 
 export interface KnownClaim {
   owner: ClaimOwner
-  /** `dead`: dead-lettered. A message with this id takes the claim over, with its answer if one could not be published. */
+  /** `dead`: dead-lettered. The next message with this id takes the claim over, with a stored answer if the payload is the same. */
   state: TheirClaim['state'] | 'dead'
   /** An answer is stored that is not published yet. */
   hasAnswer: boolean
-  /** The model is being asked. False once the lease has expired, when its worker no longer renews it. */
+  /** A call is in flight. False once the lease has expired: the worker that asked renews it no more. */
   isAsked: boolean
   refusedAtMs: number | null
-  /** Calls that began and that no live worker ended; `startsAlone` of them ran with nothing else in flight. */
+  /**
+   * Calls begun for the owner's message, less those that a living worker ended without an outcome: the call in flight and the call that
+   * brought the answer count. `startsAlone` of them were begun with nothing else in flight in their worker.
+   */
   starts: number
   startsAlone: number
 }
@@ -54,8 +57,8 @@ function describe(fields: Record<string, string>, nowMs: number): KnownClaim | n
 }
 
 /**
- * How far a message is whose outcome has not been read yet. `unclaimed`: no worker has taken it; `taken`: one has, and no call for its id
- * is in flight; `dead`: dead-lettered; `duplicate`: an earlier message with its id has its outcome. The last two get no outcome.
+ * How far a message is whose notification has not been read yet. `unclaimed`: no worker has taken it; `taken`: a worker has, and no call
+ * for its id is in flight; `dead`: dead-lettered; `duplicate`: another message with its id was answered. The last two get no notification.
  */
 export type Stage = 'unclaimed' | 'taken' | 'asked' | 'answered' | 'refused' | 'dead' | 'duplicate'
 
@@ -80,7 +83,7 @@ export async function readStages(
       its?.topic === message?.topic && its?.partition === message?.partition && its?.offset === message?.offset
     if (marked === 1 && !isOurs) return 'duplicate'
     if (state === 'open') return isAsked(state, until, nowMs) ? 'asked' : 'taken'
-    // Any message may take over another's claim that is refused or dead.
+    // Another message's claim that is dead, or was refused before this message was sent, may be taken over.
     const isFree = state == null || (!isOurs && state !== 'answered')
     return isFree ? 'unclaimed' : (state as Stage)
   })

@@ -1,5 +1,5 @@
 /** Decides what a message does when another message has claimed its id. Pure. */
-
+import type { Standing } from '../kafka/offsets-view.ts'
 import { NO_TIME } from '../kafka/timestamps.ts'
 
 /** An input message, as it stands in a claim. */
@@ -12,13 +12,7 @@ export interface ClaimOwner {
   timestampMs: number
 }
 
-/**
- * Where a message stands for its group: `due` (not committed, still in the log: somebody will handle it), `committed`,
- * `gone` (not committed and never to be read again: deleted by retention, or its topic was made anew).
- */
-export type OwnerStanding = 'due' | 'committed' | 'gone'
-
-/** What a transaction publishes for a message: its outcome, a refusal at that time of Redis (ms), or a dead letter. */
+/** What a transaction publishes for a message: a success or a final failure, a refusal (`atMs` on Redis's clock), or a dead letter. */
 export type Intent = { kind: 'outcome' } | { kind: 'refusal'; atMs: number } | { kind: 'letter' }
 
 /** Another message's claim. A dead claim is free for any message, so claim.lua never reports one. */
@@ -28,7 +22,7 @@ export type TheirClaim = {
   intent: Intent | null
 } & (
   | { state: 'open' | 'answered' }
-  /** At Redis's time, ms. */
+  /** `refusedAtMs`: on Redis's clock, ms. */
   | { state: 'refused'; refusedAtMs: number }
 )
 
@@ -37,20 +31,20 @@ export type Judgement = 'duplicate' | 'take' | 'mark' | 'wait'
 
 /**
  * @param standing of their message
- * @returns `take`: the id passes to `mine` with the stored answer, if there is one; `mark`: theirs was published and its
- * worker died before it could set the mark
+ * @returns `take`: the id passes to `mine`, with the stored answer if the payloads are the same; `mark`: their success or final
+ * failure was published, but the worker died before it could set the mark
  */
-export function judge(theirs: TheirClaim, mine: ClaimOwner, standing: OwnerStanding): Judgement {
+export function judge(theirs: TheirClaim, mine: ClaimOwner, standing: Standing): Judgement {
   // The topic was created anew and its offsets began again, so the message that stood there will never be read.
   const actual = samePlace(theirs.owner, mine) ? 'gone' : standing
   // Without a timestamp a resend looks like a copy. A second refusal does no harm; dropping a resend would.
   const isLaterThan = (refusedAtMs: number) => mine.timestampMs === NO_TIME || mine.timestampMs > refusedAtMs
   if (actual === 'gone') return 'take'
   if (actual === 'due') return theirs.state === 'refused' && isLaterThan(theirs.refusedAtMs) ? 'wait' : 'duplicate'
-  // Its worker died after the commit, so what it had confirmed was published.
+  // Their offset is committed, so what was confirmed last was published.
   if (theirs.intent?.kind === 'outcome') return 'mark'
   if (theirs.intent?.kind === 'refusal') return isLaterThan(theirs.intent.atMs) ? 'take' : 'duplicate'
-  // Dead-lettered, skipped by an operator, or passed over for another message whose claim was lost.
+  // Dead-lettered, skipped by an operator, or skipped as a duplicate of a message whose claim has been lost since.
   return 'take'
 }
 
@@ -67,7 +61,7 @@ export function ownerText({ group, topic, partition, offset, timestampMs }: Clai
 export const intentText = (intent: Intent): string =>
   intent.kind === 'refusal' ? `refusal ${intent.atMs}` : intent.kind
 
-/** The reverse of `intentText`; null of what is empty. */
+/** The reverse of `intentText`; null for an empty text. */
 export function parseIntent(text: string): Intent | null {
   const [kind, atMs] = text.split(' ')
   if (kind === 'refusal') return { kind, atMs: Number(atMs) }

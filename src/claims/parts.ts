@@ -1,9 +1,10 @@
 /** The options and helpers that the parts of dedupe.ts share. */
+import type { Standing } from '../kafka/offsets-view.ts'
 import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { FleetState, GuardedCall } from './trusted-state.ts'
 import type { HeldClaims } from './held.ts'
-import type { ClaimOwner, OwnerStanding } from './judge.ts'
+import type { ClaimOwner } from './judge.ts'
 import type { Timings } from '../timings.ts'
 
 export type ScriptName = 'claim' | 'begin' | 'end' | 'answer' | 'refuse' | 'finish' | 'reassert'
@@ -17,7 +18,7 @@ export interface Parts {
   timings: Timings['claims']
   processedTtlMs: number
   claimTtlMs: number
-  ownerStanding: (owner: ClaimOwner, signal: AbortSignal) => Promise<OwnerStanding>
+  ownerStanding: (owner: ClaimOwner, signal: AbortSignal) => Promise<Standing>
 }
 
 /** Items per script: bounds both Redis's pause and Lua's stack. */

@@ -4,7 +4,7 @@
 -- ARGV[4]  the claims' life, ms   [5] the leases' length, ms   [6] 1: change nothing unless the data is trusted (confirm)
 -- ARGV[7]  1: items are sent in full; write what is missing   0: only tell what is missing
 -- ARGV[8]  owner, hash, state, outcome, refused at, lease token, starts, starts alone, intent; and so on for each item
---          intent: what its transaction is about to publish: outcome | letter | refusal and its time, ms; empty before a transaction
+--          intent: what the transaction is about to publish: outcome | letter | refusal and T, ms (refuse.lua); empty before it
 -- Returns  untrusted | done, then per item: 0 another message owns it or it is finished, 1 renewed, 2 missing or outdated (send it
 --          in full)
 
@@ -12,7 +12,7 @@ if ARGV[6] == '1' and verdict ~= 'trusted' then return reply('untrusted') end
 local TTL, LEASE, CONFIRMS, FULL = ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7] == '1'
 local NAMES = {'owner', 'hash', 'state', 'outcome', 'refused_at', 'lease', 'starts', 'alone', 'intent'}
 
-local function told(item)
+local function heldAt(item)
   local held = {}
   for i, name in ipairs(NAMES) do held[name] = ARGV[7 + item * #NAMES + i] end
   return held
@@ -52,6 +52,6 @@ end
 
 local results = {}
 for i = 2, #KEYS, 2 do
-  results[#results + 1] = renew(KEYS[i], KEYS[i + 1], told((i - 2) / 2))
+  results[#results + 1] = renew(KEYS[i], KEYS[i + 1], heldAt((i - 2) / 2))
 end
 return reply('done', unpack(results))

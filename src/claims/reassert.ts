@@ -43,7 +43,7 @@ export function createReassert({ keys, state, scripts, held: register, claimTtlM
         : state.run('the renewal of claims', scripts.reassert, scriptKeys, args, signal)
     }
     const lost: HeldClaim[] = []
-    // Also asks when nothing is held: so an idle worker notices that Redis has lost its data.
+    // Ask also when nothing is held, so that an idle worker notices when Redis has lost its data.
     const all = held.length === 0 ? [[]] : batches(held)
     for (const batch of all) lost.push(...(await renew(batch, ask)))
     for (const claim of lost) register.lose(claim)

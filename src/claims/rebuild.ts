@@ -10,7 +10,7 @@ import { createSpendingSums, readRecord } from '../outcomes/read-back.ts'
 const DAY_MS = 86_400_000
 /** The clocks of workers, brokers and Redis may differ by this much. */
 const CLOCK_MARGIN_MS = 600_000
-/** How long the budget stays closed: every request and token of the last minute counts as spent. */
+/** How long the budget stays closed: nobody knows what was spent in the last minute, so all of it counts as spent. */
 const BUDGET_CLOSED_MS = 60_000
 const MARKS_PER_STEP = 500
 
@@ -102,7 +102,7 @@ export function createRebuild(options: RebuildOptions) {
     log.info('Redis is complete again', { lost, outcomesRead: older.count + newer.count, tookMs })
   }
 
-  /** Marks the ids that were finished at or after `sinceMs` and before `untilMs`. */
+  /** Marks the ids that were finished at or after `sinceMs` and before `untilMs`, and sums what the outcomes of that time cost. */
   async function restore(sinceMs: number, untilMs: number, { nowMs, step, signal }: Term) {
     const sums = createSpendingSums()
     let read = 0

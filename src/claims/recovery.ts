@@ -3,11 +3,11 @@
  *
  * The first script that notices the loss (guard.lua) stops the decisions of the whole fleet. One worker takes the leader's lease; the
  * others write their held claims again, and wait. The leader reads the outcomes back, marks their ids, gives live workers time to
- * write their claims again, reads what was committed meanwhile, adds the spendings to the budget, and starts a new epoch.
+ * write their claims again, reads what was committed meanwhile, adds the spendings to the budget, and declares the data trusted, in a
+ * new epoch. When the leader dies, another one takes the lease and begins anew.
  *
  *   trusted ── an older copy, or another server ──► lost ──┐
  *   missing (flushed, or never begun) ─────────────────────┴──► recovering ── rebuilt ──► trusted, in another epoch
- *                                                                └── the leader died: another leads ──┘
  */
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
@@ -91,7 +91,7 @@ export function createRecovery(options: RecoveryOptions) {
   return {
     async run(signal: AbortSignal): Promise<never> {
       for (;;) {
-        await state.needsRecovery(signal)
+        await state.untilUntrusted(signal)
         await recover(signal)
       }
     },

@@ -20,7 +20,7 @@ export interface GuardedReply {
   rest: (string | number)[]
 }
 
-/** A script under the guard: the keys after the state's and the arguments after the guard's. */
+/** A script under the guard. `keys` follow the state's key, `args` the guard's arguments. */
 export type GuardedCall = (keys: string[], args: (string | number)[]) => Promise<GuardedReply>
 
 type GuardedRun = (
@@ -56,13 +56,13 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
   async function send(script: Script, keys: string[], args: (string | number)[]) {
     const server = await runId()
     // The epoch as it is sent: no await may come in between. A verdict about an epoch that has changed since is ignored.
-    const told = epoch
-    const [verdict, seq, ...rest] = (await script([key, ...keys], [told, seen, server, ...args])) as [
+    const sentEpoch = epoch
+    const [verdict, seq, ...rest] = (await script([key, ...keys], [sentEpoch, seen, server, ...args])) as [
       GuardVerdict,
       number,
       ...unknown[],
     ]
-    if (told === epoch) {
+    if (sentEpoch === epoch) {
       if (verdict === 'trusted') seen = Math.max(seen, seq)
       else distrust()
     }
@@ -130,12 +130,11 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
     decide,
 
     /** Resolves once recovery is needed, at the start too. */
-    needsRecovery: (signal: AbortSignal) => abortable(untrusted.promise, signal),
+    untilUntrusted: (signal: AbortSignal) => abortable(untrusted.promise, signal),
 
-    /** Resolves once Redis's data can be trusted; at once while it can be. */
-    isTrusted: untilTrusted,
+    untilTrusted,
 
-    trusted: () => isTrusted,
+    isTrusted: () => isTrusted,
 
     epoch: () => epoch,
 

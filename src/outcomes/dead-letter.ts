@@ -22,7 +22,7 @@ export const DEAD_LETTER_HEADERS = {
 
 const NAMES = new Set<string>(Object.values(DEAD_LETTER_HEADERS))
 
-/** @returns the headers without those of a dead letter, which a message brings along that was one and was sent again */
+/** @returns the headers without those of a dead letter: a dead letter that was sent again still has them */
 export const withoutLetterHeaders = <Value>(headers: Record<string, Value>): Record<string, Value> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !NAMES.has(name)))
 
@@ -50,7 +50,7 @@ export function deadLetter(
   return { topic, key: source.key, value: source.value, headers }
 }
 
-/** @returns the dead letter with size and hash of its value instead of value, key and original headers: any may be too large */
+/** @returns the dead letter with size and hash of its value instead of value, key and original headers: any of these may be too large */
 export function withoutValue(letter: OutgoingMessage): OutgoingMessage {
   const value = letter.value ?? Buffer.alloc(0)
   const own = Object.entries(letter.headers).filter(([name]) => NAMES.has(name))

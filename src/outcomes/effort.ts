@@ -4,7 +4,7 @@ import type { RequestTrace } from '../telemetry/trace.ts'
 
 interface Counts {
   startedMs: number
-  /** Time spent waiting for a slot, holds, the budget and backoff, ms. */
+  /** Time spent waiting for holds, another request's trial, trusted data, the budget or a slot, and in backoffs, ms. */
   waitedMs: number
   /** Time spent in calls, ms. */
   askedMs: number
@@ -63,7 +63,7 @@ export function countAttempt(journey: Journey, usage: Usage | null, reserved: nu
   counts.completionTokens += usage?.completionTokens ?? 0
 }
 
-/** @returns the headers of every outcome that say what it cost; recovery rebuilds a lost budget from them */
+/** @returns the headers of every notification that say what the request cost; recovery rebuilds a lost budget from them */
 export function effortHeaders({
   attempts,
   billedTokens,

@@ -3,13 +3,13 @@
  *
  * | header | on | value |
  * |---|---|---|
- * | `scoring-attempts` | all | HTTP requests sent to the model and paid from the budget |
- * | `scoring-billed-tokens` | all | tokens of all attempts as billed, or as reserved where the provider did not tell |
- * | `scoring-cached` | successes | `true` when the result of the same texts was taken over, `false` |
+ * | `scoring-attempts` | all notifications | HTTP requests sent to the model and paid from the budget |
+ * | `scoring-billed-tokens` | all notifications | tokens of all attempts as billed, or as reserved where the provider did not tell |
+ * | `scoring-cached` | successes | whether an earlier result of the same texts was taken over: `true`, `false` |
  * | `scoring-model` | successes | as returned by the provider; of a result taken over: as configured |
  * | `scoring-prompt-version` | successes | name and hash of prompt and schema |
  * | `scoring-prompt-tokens`, `scoring-completion-tokens` | successes | of all attempts, as billed |
- * | `scoring-model-score` | successes that were asked for | the model's own score, before verification |
+ * | `scoring-model-score` | successes that the model was asked for | the model's own score, before verification |
  * | `scoring-flags` | successes | what is suspicious in the texts, `resume:fake_answer,...`, and `truncated_prompt` where the server cut them; empty for nothing |
  * | `scoring-review` | successes that a person should look at | `true`; absent from all others, and from results taken over |
  */

@@ -17,7 +17,7 @@ const outcomeSchema = z.discriminatedUnion('kind', [
       recommendation: z.string(),
       verdict: z.enum(['Подходит', 'Не подходит']),
     }),
-    /** How it came about; see scoring/provenance.ts. */
+    /** How it came about and what it cost; see headers.ts. */
     headers: z.record(z.string(), z.string()),
     /** For the decision record; see scoring/decision.ts. null where none is published. */
     decision: z.unknown().optional(),
@@ -39,7 +39,7 @@ export type Outcome =
   | { kind: 'success'; score: Score; headers: Record<string, string>; decision?: unknown; reasons?: string | undefined }
   | { kind: 'failure'; code: string; message: string; headers: Record<string, string> }
 
-/** @returns what is kept in Redis: the published fields and headers, nothing of the texts, not the address */
+/** @returns what Redis keeps until it is published: the outcome's fields, which may quote the resume; no whole text and no address */
 export const encodeOutcome = (outcome: Outcome): string => JSON.stringify(outcome)
 
 /** @throws ZodError when it was not written by `encodeOutcome` */

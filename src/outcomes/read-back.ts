@@ -24,8 +24,8 @@ export interface Spending {
 const RESOLUTION_MS = 1_000
 
 /**
- * @returns the id that this outcome finishes, or null for a refusal (the id may be sent again) and for a message that is not this
- * worker's outcome; and what it cost, or null for nothing
+ * @returns the id that this outcome finishes, or null for a refusal (the id may be sent again) and for a message that is no
+ * outcome; and what it cost, or null for nothing
  */
 export function readRecord(record: OutcomeRecord): { finishedId: bigint | null; spending: Spending | null } {
   const requests = count(record.headers['scoring-attempts'])
@@ -42,7 +42,7 @@ function finishedId({ key, value }: OutcomeRecord): bigint | null {
     const id = String((response && readMembers(response, ID_FIELD)?.get('processing_id')) ?? '')
     return String(outcome?.get('wait_seconds')) === 'null' && /^-?\d{1,19}$/.test(id) ? BigInt(id) : null
   } catch {
-    // Another producer's message finishes none of this worker's ids.
+    // Not JSON, so no worker wrote it, and it finishes no id.
     return null
   }
 }

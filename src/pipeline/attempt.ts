@@ -18,7 +18,7 @@ export interface AskParts extends CallParts {
   budget: CallParts['budget'] & Pick<Budget, 'neverFits' | 'reserve'>
   gate: Pick<Gate, 'enter' | 'report'>
   /** Resolves when Redis's data can be trusted. A grant taken before could lapse during the wait for that. */
-  trusted: (signal: AbortSignal) => Promise<void>
+  untilTrusted: (signal: AbortSignal) => Promise<void>
 }
 
 export type Attempt =
@@ -92,7 +92,7 @@ class Attempts {
     queuedMs: number,
     signals: HandlerSignals,
   ): Promise<Reservation | { kind: 'again' }> {
-    await this.#parts.trusted(signals.wait)
+    await this.#parts.untilTrusted(signals.wait)
     const turn = await this.#reserve(asked, pass, signals.wait)
     countWait(asked.journey, performance.now() - queuedMs)
     asked.journey.trace?.waited(queuedMs, turn?.kind ?? 'held_again')

@@ -116,7 +116,8 @@ function sayWhyAway(redis: Redis, config: Config['redis'], log: Log): void {
 
 /**
  * Waits until Redis answers, and refuses a server that cannot run the scripts.
- * @throws the signal's reason when it aborts; Error when Redis is a Cluster (the scripts touch several keys at once)
+ * @throws the signal's reason when it aborts; Error when Redis is a Cluster (the scripts touch several keys at once), or when
+ * `disconnect()` was called
  */
 export async function redisReady(redis: Redis, log: Log, signal: AbortSignal): Promise<void> {
   for (;;) {

@@ -5,26 +5,24 @@ import { nextTurn } from '../lib/turns.ts'
 /** Most items in one call. Redis serves nobody else during a call, and all its items continue here in one turn of the event loop. */
 const MAX_ITEMS = 16
 
-/**
- * Under load, a call waits this long for more items, ms, which saves more time than it takes. A single item never waits for others.
- */
+/** After a call with several items, the next call waits this long for more, ms: under load that saves more time than it takes. */
 export const LINGER_MS = 10
 
 /**
  * Waits until the turn of the event loop ends, or for `lingerMs`.
- * @param isBusy several items have gathered, and there is room for more
+ * @param isBusy the last call held several items, and there is room for more
  */
 export const untilGathered = (lingerMs: number, isBusy: boolean): Promise<void> =>
   lingerMs > 0 && isBusy ? sleep(lingerMs) : nextTurn()
 
 export interface GroupCommitOptions {
-  /** How long calls wait for more items under load, ms; 0 for operations with a deadline. */
+  /** In place of `LINGER_MS`, ms; 0 for operations with a deadline. */
   lingerMs: number
 }
 
 /**
- * Calls `run` with the items that gathered in one turn of the event loop, during the previous call and, under load, for `LINGER_MS`
- * more.
+ * Calls `run` with the items that gathered in one turn of the event loop, during the previous call and, after a call with several items,
+ * for `lingerMs` more.
  * @param run one call for several items: returns one result for each, in their order; when it rejects, all of its items reject
  * @returns a function that takes an item and resolves with its result
  */

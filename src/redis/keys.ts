@@ -4,17 +4,17 @@
  * | key | type | lives | holds |
  * |---|---|---|---|
  * | `processed_messages:{id}` | string `_` | 3 days | finished, with success or a final failure (contract) |
- * | `claim:{id}` | hash | as the mark | who owns the id, its state, its lease, its stored answer; once that is published, why it got its score (no text of the resume) |
+ * | `claim:{id}` | hash | as the mark, at least a minute | who owns the id, the claim's state, its lease, the stored answer; once that is published, why it got its score (no text of the resume) |
  * | `state` | hash | for ever | the sentinel: epoch and sequence, by which lost data is noticed |
- * | `recovery` | string | seconds | the lease of the worker that rebuilds lost marks |
+ * | `recovery` | string | seconds | the lease of the worker that rebuilds lost data |
  * | `worker:{worker}` | hash | seconds | a live worker's heartbeat: assignment, version, in flight |
- * | `budget:{name}:*` | several | two windows | what the budget's axes have spent; see budget/*.lua |
+ * | `budget:{name}:*` | several | the state for ever, the rest for up to two days | what was spent of the budget, and who waits for it; see budget/*.lua |
  * | `hold:{scope}` | hash | until lifted, or 1 hour untouched | failures since the last success, why calls of a scope are held, and when the next probe is due |
  * | `holds` | set | for ever | the scopes that may have a hold |
- * | `successes:{scopes}` | integer | 1 hour | calls of these scopes that were answered: do others succeed while one fails |
+ * | `successes:{scopes}` | integer | 1 hour | how many calls of these scopes were answered: tells whether others succeed while one fails |
  * | `pause` | hash | until `resume` | an operator paused the fleet |
  * | `cache:{hash}` | string | RESULT_CACHE_TTL_SECONDS | the published fields of an earlier result, and why it got its score |
- * | `adaptation:{server}:{model}` | string, JSON | 30 days from when it was learned: after that the server is asked once more for all that it refused, as it may have been renewed | the form of requests that this server takes, see provider/form.ts |
+ * | `adaptation:{server}:{model}` | string, JSON | 30 days from when it was learned: then the worker tries again what the server refused, because the server may have been upgraded | the form of requests that this server takes, see provider/form.ts |
  * | `reviews` | sorted set by ms since the epoch | 3 days after the last | ids of results that a person should look at, at most 100 |
  * | `token_ratio:{model}` | hash | 30 days | the learned ratios of billed to estimated tokens |
  */

@@ -1,4 +1,4 @@
-/** Reads from an error why Redis refused; its wording differs between releases, and between commands and scripts. */
+/** Reads from an error why Redis refused; the wording differs between releases, and between commands and scripts. */
 
 /**
  * @returns the code of an error reply, such as `OOM`; null when it has none but `ERR`. Up to Redis 6 a script wraps what its

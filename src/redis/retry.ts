@@ -11,7 +11,7 @@ const NO_RIGHT = "NOPERM: the user's ACL forbids it, see ops/least-rights.md"
 export interface RetryOptions {
   log: Log
   redis: Redis
-  /** For tests: how long the waits between attempts are at least and at most, ms. */
+  /** For tests: the first and the longest pause between attempts, ms, before jitter. */
   backoffMs?: { min: number; max: number }
 }
 

@@ -10,7 +10,7 @@ export type Script = (keys: string[], args: (string | number)[]) => Promise<unkn
 /**
  * @param source the script's file, or several that are joined into one script (shared functions first)
  * @param numberOfKeys how many KEYS it takes; null when that varies from call to call
- * @returns the script; it throws TypeError at once on a wrong number of keys
+ * @returns the script; with a wrong number of keys it rejects with a TypeError and sends nothing
  */
 export function loadScript(redis: Redis, source: URL | URL[], numberOfKeys: number | null): Script {
   const lua = [source]

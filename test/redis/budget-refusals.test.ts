@@ -35,7 +35,7 @@ async function callWith(fault: FaultName): Promise<{ used: number[]; unsent: num
         Promise.resolve({ kind: 'begun', lease: { id, owner, token: '', alone: false }, starts: 1, startsAlone: 0 }),
       end: () => Promise.resolve(),
     },
-    trusted: () => Promise.resolve(),
+    untilTrusted: () => Promise.resolve(),
     metrics: { callFinished() {} },
     log: quiet,
   })

@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Log } from '../../src/logging/log.ts'
-import type { ClaimOwner, Ended, Item, OwnerStanding, Refused } from '../../src/claims/dedupe.ts'
+import type { ClaimOwner, Ended, Item, Refused } from '../../src/claims/dedupe.ts'
 import { createDedupe } from '../../src/claims/dedupe.ts'
 import { ownerText } from '../../src/claims/judge.ts'
 import { createRecovery } from '../../src/claims/recovery.ts'
+import type { Standing } from '../../src/kafka/offsets-view.ts'
 import type { OutcomeRecord, Spending } from '../../src/outcomes/read-back.ts'
 import { connectRedis, redisReady } from '../../src/redis/connection.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
@@ -45,7 +46,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
   const keys = redisKeys(prefix)
   const url = new URL(redisUrl)
   const admin = new Redis(redisUrl)
-  const standings = new Map<string, OwnerStanding>()
+  const standings = new Map<string, Standing>()
   /** What happens while a worker asks Kafka about a message. */
   const meanwhile = new Map<string, () => Promise<unknown>>()
   /** What the notifications topic holds. */
@@ -128,7 +129,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
     }
     stops.push(die)
     await redisReady(redis, log, AbortSignal.timeout(20_000))
-    await state.isTrusted(AbortSignal.timeout(20_000))
+    await state.untilTrusted(AbortSignal.timeout(20_000))
     return { ...dedupe, redis, state, log, budget, reads, freeze, die }
   }
 
@@ -140,7 +141,7 @@ export async function startFleet(redisUrl: string, { processedTtlMs = 3 * DAY_MS
     worker,
     wipe,
     meanwhile: (owner: ClaimOwner, happens: () => Promise<unknown>) => meanwhile.set(ownerText(owner), happens),
-    stands: (owner: ClaimOwner, standing: OwnerStanding) => standings.set(ownerText(owner), standing),
+    stands: (owner: ClaimOwner, standing: Standing) => standings.set(ownerText(owner), standing),
 
     /** @returns a function that restores every key to its present value, like a copy of Redis taken now */
     async copy(): Promise<() => Promise<void>> {

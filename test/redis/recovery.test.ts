@@ -122,7 +122,7 @@ describe('a flush', () => {
     await fleet.wipe()
     expect(await worker.store(id, owner, OUTCOME, soon())).toEqual({ kind: 'stored', outcome: OUTCOME })
     expect(await fleet.admin.hget(fleet.keys.claim(id), 'outcome')).toBe(OUTCOME)
-    expect(worker.state.trusted()).toBe(false)
+    expect(worker.state.isTrusted()).toBe(false)
   })
 
   test('nothing is confirmed for publishing until the marks are back', async () => {

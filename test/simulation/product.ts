@@ -3,11 +3,11 @@ import { createBudget } from '../../src/budget/budget.ts'
 import { CallSlots } from '../../src/budget/call-slots.ts'
 import { createBudgetRescue } from '../../src/claims/budget-rescue.ts'
 import { createDedupe } from '../../src/claims/dedupe.ts'
-import type { OwnerStanding } from '../../src/claims/judge.ts'
 import type { RecoveryOptions } from '../../src/claims/recovery.ts'
 import { createRecovery } from '../../src/claims/recovery.ts'
 import { createFleetState } from '../../src/claims/trusted-state.ts'
 import type { Handler } from '../../src/kafka/messages.ts'
+import type { Standing } from '../../src/kafka/offsets-view.ts'
 import { Turns } from '../../src/lib/turns.ts'
 import { createAsk } from '../../src/pipeline/attempt.ts'
 import { Entrance } from '../../src/pipeline/entrance.ts'
@@ -63,7 +63,7 @@ export function buildProduct(parts: WorkerParts, client: Client) {
   state.adopt(EPOCH, 0)
   const askKafka = <T>(label: string, execute: () => T) =>
     park(lane, { service: 'kafka', label, lost: () => new Error('no connection') }, execute)
-  const standing = (partition: number, offset: bigint): OwnerStanding =>
+  const standing = (partition: number, offset: bigint): Standing =>
     kafka.isCommitted(partition, offset) ? 'committed' : 'due'
   const dedupe = createDedupe({
     redis,
@@ -119,12 +119,12 @@ export function buildProduct(parts: WorkerParts, client: Client) {
     timings: GATE_TIMINGS,
   })
   const provider = { address: '', ask: (question: Question) => parts.askModel(lane, question) }
-  const trusted = (signal: AbortSignal) => state.isTrusted(signal)
+  const untilTrusted = (signal: AbortSignal) => state.untilTrusted(signal)
   const handler: Handler = new Pipeline({
     config: { kafka: { groupId: GROUP, topics: TOPICS }, maxRequestBytes: 1e6 } as never,
     dedupe,
     budget,
-    ask: createAsk({ dedupe, budget, gate, provider, trusted, metrics: METRICS, log }),
+    ask: createAsk({ dedupe, budget, gate, provider, untilTrusted, metrics: METRICS, log }),
     entrance: new Entrance({ most: 16, isFair: true }),
     turns: new Turns(() => slots.isSending),
     capOf: () => RESERVED_TOKENS,

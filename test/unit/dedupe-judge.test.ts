@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { ClaimOwner, OwnerStanding, TheirClaim } from '../../src/claims/judge.ts'
+import type { ClaimOwner, TheirClaim } from '../../src/claims/judge.ts'
 import { intentText, judge, ownerText, parseIntent, parseOwner } from '../../src/claims/judge.ts'
+import type { Standing } from '../../src/kafka/offsets-view.ts'
 
 const theirs: ClaimOwner = { group: 'g', topic: 't', partition: 0, offset: 7n, timestampMs: 1_000 }
 const copy: ClaimOwner = { ...theirs, partition: 1, timestampMs: 1_500 }
@@ -52,7 +53,7 @@ describe('a message that finds its id claimed by another', () => {
   })
 
   test.each(['open', 'answered', 'refused'] as const)('%s, at its own place: their topic is no more', (state) => {
-    const standings: OwnerStanding[] = ['due', 'committed', 'gone']
+    const standings: Standing[] = ['due', 'committed', 'gone']
     for (const standing of standings) {
       expect(judge(claims[state], { ...theirs, timestampMs: 1_500 }, standing)).toBe('take')
     }

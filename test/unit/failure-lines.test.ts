@@ -73,7 +73,7 @@ async function asked(baseUrl: string) {
     },
     gate,
     provider,
-    trusted: () => Promise.resolve(),
+    untilTrusted: () => Promise.resolve(),
     metrics: { callFinished() {} },
     log,
   })

@@ -64,7 +64,7 @@ function attemptOf(reply: Reply | (() => Promise<Reply>) = ANSWER, broken: Recor
       report: (_pass: unknown, outcome: string) => step(`report ${outcome}`, { held: true, scopes: 's', successes: 3 }),
     },
     provider: { ask: () => step('ask', null).then(() => (typeof reply === 'function' ? reply() : reply)) },
-    trusted: () => step('trusted', undefined),
+    untilTrusted: () => step('trusted', undefined),
     metrics: { callFinished: ignore },
     log: { error: ignore, warn: ignore, info: ignore, debug: ignore },
   } as unknown as AskParts

@@ -49,7 +49,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
       begin: async (id, owner) => ({ kind: 'begun', lease: leaseOf(id, owner), ...NO_STARTS }),
       end: async () => {},
     },
-    trusted: () => Promise.resolve(),
+    untilTrusted: () => Promise.resolve(),
     metrics: { callFinished: () => {} },
   })
   const ask = inTurn(provider, attempt)
