@@ -19,7 +19,7 @@ import { kafkaReason } from './kafka-error.ts'
 import type { OffsetRange } from './offset-metadata.ts'
 import { progressOf } from './progress.ts'
 import type { Publisher, Source } from './publisher.ts'
-import type { LastCommit, Note, Position } from './reconcile.ts'
+import type { LastCommit, Note, Offsets } from './reconcile.ts'
 import { NOTES } from './reconcile.ts'
 import { createSettling } from './settling.ts'
 import type { StartOffsets } from './start-offset.ts'
@@ -29,7 +29,7 @@ const ACQUIRE_RETRY_MAX_MS = 3_000
 
 /** Where the partition stood when this worker last owned it. */
 interface Remembered {
-  readonly position: Position
+  readonly offsets: Offsets
   /** This worker's last commit; null: it has made none since it first acquired the partition, or another worker has committed since. */
   readonly last: LastCommit | null
 }
@@ -87,8 +87,8 @@ export class Assignment {
   }
 
   /** Null before the first acquisition, and when the partition is gone. */
-  get position(): Position | null {
-    return this.#remembered()?.position ?? null
+  get offsets(): Offsets | null {
+    return this.#remembered()?.offsets ?? null
   }
 
   /** Aborts when the partition is gone. */
@@ -148,9 +148,9 @@ export class Assignment {
    */
   suspect(failed: Publisher): (() => void) | null {
     if (this.#state.kind !== 'ready' || this.#state.ownership.publisher !== failed) return null
-    const { position, last } = this.#state.ownership
+    const { offsets, last } = this.#state.ownership
     this.#release()
-    const suspect: AssignmentState = { kind: 'suspect', remembered: { position, last } }
+    const suspect: AssignmentState = { kind: 'suspect', remembered: { offsets, last } }
     this.#state = suspect
     return () => {
       if (this.#state === suspect) this.reacquire()
@@ -164,7 +164,7 @@ export class Assignment {
 
   /** This worker's commit was acknowledged. The acknowledgement may come when the partition is not ready any more. */
   committed(last: LastCommit, base: bigint): void {
-    this.#move((position) => ({ ...position, base }), last)
+    this.#move((offsets) => ({ ...offsets, base }), last)
     if (this.#trouble !== null) this.#options.log.info('publishing goes on', this.#where())
     this.#trouble = null
   }
@@ -194,7 +194,7 @@ export class Assignment {
   #known(): Known | null {
     const remembered = this.#remembered()
     if (remembered === null) return null
-    const { next, ahead } = remembered.position
+    const { next, ahead } = remembered.offsets
     return { ...remembered, progress: progressOf(this.#options.uncommittedRanges(), next, ahead) }
   }
 
@@ -203,8 +203,8 @@ export class Assignment {
     this.#tellNote(note, { base, next })
     const last = this.#remembered()?.last ?? null
     const stands = last?.after.offset === committed.offset && last.after.metadata === committed.metadata
-    const position = { base, next, ahead }
-    this.#state = { kind: 'ready', ownership: { publisher, committed, position, last: stands ? last : null } }
+    const offsets = { base, next, ahead }
+    this.#state = { kind: 'ready', ownership: { publisher, committed, offsets, last: stands ? last : null } }
     this.#options.onReady(acquired)
   }
 
@@ -221,19 +221,19 @@ export class Assignment {
   #remembered(): Remembered | null {
     if (this.#state.kind === 'gone') return null
     if (this.#state.kind !== 'ready') return this.#state.remembered
-    const { position, last } = this.#state.ownership
-    return { position, last }
+    const { offsets, last } = this.#state.ownership
+    return { offsets, last }
   }
 
-  #move(change: (position: Position) => Position, commit: LastCommit | null = null): void {
+  #move(change: (offsets: Offsets) => Offsets, commit: LastCommit | null = null): void {
     const state = this.#state
     if (state.kind === 'ready') {
       const { ownership } = state
       const also = commit === null ? {} : { last: commit, committed: commit.after }
-      this.#state = { kind: 'ready', ownership: { ...ownership, ...also, position: change(ownership.position) } }
+      this.#state = { kind: 'ready', ownership: { ...ownership, ...also, offsets: change(ownership.offsets) } }
     } else if (state.kind !== 'gone' && state.remembered !== null) {
-      const { position, last } = state.remembered
-      this.#state = { ...state, remembered: { position: change(position), last: commit ?? last } }
+      const { offsets, last } = state.remembered
+      this.#state = { ...state, remembered: { offsets: change(offsets), last: commit ?? last } }
     }
   }
 

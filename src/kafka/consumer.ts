@@ -192,19 +192,19 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     await drained(deadlineMs)
     call.abort(reason)
     await drained(performance.now() + graceMs)
-    const { queued, running, answered, handedBack } = totals()
+    const { queued, running, completed, handedBack } = totals()
     for (const each of partitions.keys()) drop(each, reason)
     leave.abort(reason)
     await within(marksMs, 'the last marks', Promise.all(telling)).catch((error: Error) =>
       log.warn('stopping before all published ids were marked in Redis', { reason: error.message }),
     )
     await member
-    return { handedBack: handedBack + running, untouched: queued, unpublished: answered }
+    return { handedBack: handedBack + running, untouched: queued, unpublished: completed }
   }
 
   async function drained(deadlineMs: number): Promise<void> {
-    const isBusy = ({ running, answered } = totals()) =>
-      running + answered > 0 || (telling.size > 0 && !call.signal.aborted)
+    const isBusy = ({ running, completed } = totals()) =>
+      running + completed > 0 || (telling.size > 0 && !call.signal.aborted)
     while (isBusy() && performance.now() < deadlineMs) await pause(DRAIN_POLL_MS, leave.signal)
   }
 
@@ -243,7 +243,7 @@ function totalsOf(partitions: Partition[]) {
   return {
     queued: sum((each) => each.queued),
     running: sum((each) => each.running),
-    answered: sum((each) => each.answered),
+    completed: sum((each) => each.completed),
     handedBack: sum((each) => each.handedBack),
   }
 }

@@ -19,22 +19,22 @@ export interface Source {
 }
 
 /** Why Kafka did not take a transaction; nothing of it was published. */
-export type Refusal = 'too_large' | 'topic' | 'metadata_too_large'
+export type Rejection = 'too_large' | 'topic' | 'metadata_too_large'
 
 /** Kafka refused the content of a transaction, for good or until somebody repairs something. */
-export class PublishRefused extends Error {
-  readonly refusal: Refusal
+export class PublishRejected extends Error {
+  readonly rejection: Rejection
   /** The topic of the refused send; null when the send was for several topics or for none. */
   readonly topic: string | null
-  constructor(refusal: Refusal, topic: string | null, cause: unknown) {
+  constructor(rejection: Rejection, topic: string | null, cause: unknown) {
     super(`Kafka refused a transaction: ${kafkaErrorType(cause) ?? 'unknown'}`, { cause })
-    this.name = 'PublishRefused'
-    this.refusal = refusal
+    this.name = 'PublishRejected'
+    this.rejection = rejection
     this.topic = topic
   }
 }
 
-const REFUSALS: Record<string, Refusal> = {
+const REJECTIONS: Record<string, Rejection> = {
   MESSAGE_TOO_LARGE: 'too_large',
   RECORD_LIST_TOO_LARGE: 'too_large',
   UNKNOWN_TOPIC_OR_PARTITION: 'topic',
@@ -62,7 +62,7 @@ export interface PublishOptions {
 export interface Publisher {
   /**
    * Publishes all `messages` and commits `offset` with `metadata` for the source, in one transaction.
-   * @throws PublishRefused when Kafka refuses the content; after any other error it is UNKNOWN whether the transaction was
+   * @throws PublishRejected when Kafka refuses the content; after any other error it is UNKNOWN whether the transaction was
    * committed. After either, close this publisher, open another one, and read what is committed.
    */
   publish(
@@ -157,7 +157,7 @@ async function sendAll(transaction: Transaction, topics: TopicMessages[]): Promi
   try {
     assertAcknowledged(topics, await transaction.sendBatch({ topicMessages: topics }))
   } catch (error) {
-    throw refusalOf(error, topics.length === 1 ? (topics[0]?.topic ?? null) : null) ?? error
+    throw rejectionOf(error, topics.length === 1 ? (topics[0]?.topic ?? null) : null) ?? error
   }
 }
 
@@ -171,7 +171,7 @@ async function sendOffset(transaction: Transaction, source: Source, offset: bigi
       return
     } catch (error) {
       const concurrent = kafkaErrorType(error) === 'CONCURRENT_TRANSACTIONS'
-      if (!concurrent || attempt === CONCURRENT_RETRIES) throw refusalOf(error, source.topic) ?? error
+      if (!concurrent || attempt === CONCURRENT_RETRIES) throw rejectionOf(error, source.topic) ?? error
     }
     await pause(CONCURRENT_RETRY_MS, NEVER)
   }
@@ -180,9 +180,9 @@ async function sendOffset(transaction: Transaction, source: Source, offset: bigi
 /** No signal is needed: the time limit of the whole transaction bounds the wait. */
 const NEVER = new AbortController().signal
 
-function refusalOf(error: unknown, topic: string | null): PublishRefused | null {
-  const refusal = REFUSALS[kafkaErrorType(error) ?? '']
-  return refusal === undefined ? null : new PublishRefused(refusal, topic, error)
+function rejectionOf(error: unknown, topic: string | null): PublishRejected | null {
+  const rejection = REJECTIONS[kafkaErrorType(error) ?? '']
+  return rejection === undefined ? null : new PublishRejected(rejection, topic, error)
 }
 
 /**

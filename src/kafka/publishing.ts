@@ -5,7 +5,7 @@ import type { Ownership } from './assignment.ts'
 import type { Completion, Handler } from './messages.ts'
 import type { Uncommitted, UncommittedMessage } from './uncommitted.ts'
 import type { Batch, Outbox } from './outbox.ts'
-import { PublishRefused } from './publisher.ts'
+import { PublishRejected } from './publisher.ts'
 import type { LastCommit } from './reconcile.ts'
 import { TIMINGS } from '../timings.ts'
 
@@ -64,14 +64,14 @@ export function createPublishing(options: PublishingOptions): () => void {
     if (lastCount >= LINGER_FROM) await pause(LINGER_MS, gone).catch(() => {})
     lastCount = 0
     const before = ownership()
-    const chosen = before && outbox.fit(outbox.pick(), before.position)
+    const chosen = before && outbox.fit(outbox.pick(), before.offsets)
     if (!before || !chosen) return false
     const askedMs = performance.now()
     const isConfirmed = await confirm(chosen.items)
     // During the confirmation the partition may have been revoked or acquired again.
     const now = ownership()
     if (!isConfirmed || now?.publisher !== before.publisher) return false
-    const batch = outbox.fit(chosen.items, now.position)
+    const batch = outbox.fit(chosen.items, now.offsets)
     return batch !== null && (await transact(now, batch, askedMs))
   }
 
@@ -120,7 +120,7 @@ export function createPublishing(options: PublishingOptions): () => void {
     try {
       await before.publisher.publish(messages, progress.offset, metadata, how)
     } catch (error) {
-      if (error instanceof PublishRefused) for (const item of items) item.tried = how.abortFirst
+      if (error instanceof PublishRejected) for (const item of items) item.tried = how.abortFirst
       await onFailed(before, error, items)
       return false
     }

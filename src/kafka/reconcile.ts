@@ -6,7 +6,7 @@ import { decodeDone } from './offset-metadata.ts'
 import type { Watermarks } from './start-offset.ts'
 
 /** The offsets of a partition that decide where to fetch and what to commit. */
-export interface Position {
+export interface Offsets {
   /** Committed: everything below it is done. */
   readonly base: bigint
   /** The offset to fetch from. */
@@ -39,7 +39,7 @@ export type Note =
   /** Other software wrote the metadata, or a tool moved the offset without it. */
   | 'foreign_metadata'
 
-export interface Reconciled extends Position {
+export interface Reconciled extends Offsets {
   note: Note
   /** Forget this worker's uncommitted messages: they belong to another state of the log. */
   forget: boolean
@@ -53,7 +53,7 @@ export interface Reconciled extends Position {
  * @param recent gives where to begin in a log that is shorter than before, whose offsets now mean other messages
  */
 export async function reconcile(
-  known: Position | null,
+  known: Offsets | null,
   committed: Committed,
   log: Watermarks,
   ask: { start: () => Promise<bigint>; recent: () => Promise<bigint> },

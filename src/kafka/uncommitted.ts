@@ -18,12 +18,12 @@ export interface UncommittedMessage {
   range: OffsetRange
   bytes: number
   /** `handed_back`: given up by its handler because the worker is stopping; stays uncommitted. */
-  phase: 'queued' | 'running' | 'answered' | 'handed_back'
+  phase: 'queued' | 'running' | 'completed' | 'handed_back'
   completion: Completion | null
   /** It was in a transaction whose outcome is unknown. */
   tried: boolean
   /** Not published before then, performance.now() ms: Kafka refuses this message in every form. */
-  heldUntilMs: number
+  notBeforeMs: number
 }
 
 export interface UncommittedOptions {
@@ -56,7 +56,7 @@ export function createUncommitted({ handler, signals, seat, log, onSettled }: Un
       phase: 'queued',
       completion: null,
       tried: false,
-      heldUntilMs: 0,
+      notBeforeMs: 0,
     }
     messages.set(message.offset, fresh)
     queue.push(fresh)
@@ -78,7 +78,7 @@ export function createUncommitted({ handler, signals, seat, log, onSettled }: Un
     try {
       const completion = await answer(item.message, { handler, signals, log })
       item.completion = completion
-      item.phase = completion === null ? 'handed_back' : 'answered'
+      item.phase = completion === null ? 'handed_back' : 'completed'
     } finally {
       running--
     }
@@ -130,7 +130,7 @@ export function createUncommitted({ handler, signals, seat, log, onSettled }: Un
     counts: () => ({
       ...inQueue(),
       running,
-      answered: [...messages.values()].filter(({ phase }) => phase === 'answered').length,
+      completed: [...messages.values()].filter(({ phase }) => phase === 'completed').length,
       handedBack: [...messages.values()].filter(({ phase }) => phase === 'handed_back').length,
     }),
   }
