@@ -24,7 +24,7 @@ const STABLE_READ_PAUSE_MS = 20
 /** What this worker knows of a partition that it owned before. */
 export interface Known {
   offsets: Offsets
-  /** What this worker would commit now if it committed nothing new. */
+  /** What is done by now, to be committed when Kafka has lost the committed offset. */
   progress: Progress
   last: LastCommit | null
 }
@@ -81,7 +81,7 @@ interface RepeatParts {
 }
 
 /**
- * Repeats this worker's last commit when the committed offset is again the one before it: a killed broker has lost the commit, or
+ * Repeats this worker's last commit when the committed offset is the one before that commit again: a killed broker has lost the commit, or
  * somebody has set the offset back. Publishes only the messages of that commit that readers do not see: all, some or none.
  * @returns what is committed now
  */

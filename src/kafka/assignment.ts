@@ -1,9 +1,9 @@
 /**
- * One assignment of a partition to this worker, from the fence to the revocation: its state and its position.
+ * One assignment of a partition to this worker, from the fence to the revocation: its state and its offsets.
  *
  *   acquiring ── earlier writers are fenced, and the committed offset is read ──► ready
  *   ready ── a transaction failed ──► suspect
- *   ready ── kafkajs moved the fetch position, or the member changed ──► acquiring
+ *   ready ── kafkajs moved the position, the position lies outside the log, or the member changed ──► acquiring
  *   suspect ── a heartbeat or a join proves the membership, or Kafka only refused the content ──► acquiring
  *   any ── revoked, or the worker stops ──► gone
  *
@@ -27,10 +27,10 @@ import type { StartOffsets } from './start-offset.ts'
 const ACQUIRE_RETRY_MIN_MS = 100
 const ACQUIRE_RETRY_MAX_MS = 3_000
 
-/** Where the partition stood when this worker last owned it. */
+/** What this worker knows of the partition from owning it. */
 interface Remembered {
   readonly offsets: Offsets
-  /** This worker's last commit; null: it has made none since it first acquired the partition, or another worker has committed since. */
+  /** This worker's last commit; null: it has made none since it first acquired the partition, or the committed offset has changed since. */
   readonly last: LastCommit | null
 }
 
@@ -57,7 +57,7 @@ export interface AssignmentOptions {
   clients: KafkaClients
   startOffsets: StartOffsets
   log: Log
-  /** @returns offsets that were fetched and are not done, ascending */
+  /** @returns offsets that were fetched and are not committed, ascending */
   uncommittedRanges: () => OffsetRange[]
   /** The partition is ready from now on. */
   onReady: (acquired: Acquired) => void
@@ -96,7 +96,7 @@ export class Assignment {
     return this.#revoked.signal
   }
 
-  /** Why acquiring or publishing makes no progress; null while it does. */
+  /** Why acquiring or publishing failed last; null at first and after a commit. */
   get trouble(): string | null {
     return this.#trouble
   }
@@ -129,7 +129,7 @@ export class Assignment {
 
   /**
    * The group has assigned the partition to this worker again.
-   * @param memberChanged the group had removed this worker meanwhile, so another worker may have owned the partition
+   * @param memberChanged this worker is a new member of the group, so another worker may have owned the partition meanwhile
    */
   rejoined(memberChanged: boolean): void {
     if (this.#state.kind === 'acquiring') this.#state = { ...this.#state, rejoined: true }
@@ -157,7 +157,7 @@ export class Assignment {
     }
   }
 
-  /** Messages were taken from a fetch; `next` is the offset after the last one. */
+  /** Messages were taken from a fetch; `next` is where the next fetch begins. */
   fetchedTo(next: bigint): void {
     this.#move(({ base, ahead }) => ({ base, next, ahead: ahead.filter(({ to }) => to > next) }))
   }
@@ -176,7 +176,7 @@ export class Assignment {
     this.#revoked.abort(reason)
   }
 
-  /** Logs why there is no progress, as a warning unless Kafka only gets ready; the same reason is logged once in a row. */
+  /** Logs why there is no progress: as a warning, unless Kafka is still getting ready. The same reason is not logged twice in a row. */
   tell(what: string, error: unknown): void {
     const reason = kafkaReason(error)
     const level = this.#remembered() === null ? this.#settling.levelOf(error) : 'warn'

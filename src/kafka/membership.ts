@@ -20,7 +20,7 @@ const CLOSE_LIMIT_MS = 5_000
 export interface MembershipEvents {
   /**
    * Called synchronously at each join, before anything is fetched, with all partitions paused.
-   * @param memberChanged the group had removed this worker in between, so other workers may have owned its partitions
+   * @param memberChanged this worker is a new member of the group, so other workers may have owned the partitions meanwhile
    */
   onAssigned: (partitions: number[], memberChanged: boolean) => void
   /** A heartbeat of the current generation was accepted. */
@@ -57,11 +57,11 @@ export class Membership {
   #memberId: string | null = null
   /** performance.now() of kafkajs's last sign of life. */
   #aliveAtMs = performance.now()
-  /** performance.now() when the last accepted heartbeat was sent, not answered: a frozen process may read the answer much later. */
+  /** performance.now() of the last join, or when the last accepted heartbeat was sent: a frozen process may read the answer much later. */
   #provenAtMs = performance.now()
   #assigned = false
   #lastEnd: string | null = null
-  /** Whether the current consumer has joined the group. */
+  /** Whether the latest consumer has joined the group; the pause after its end is then the shortest again. */
   #hadJoined = false
 
   constructor(options: MembershipOptions) {
@@ -70,7 +70,7 @@ export class Membership {
 
   /**
    * Stays in the group until the signal aborts, then leaves it.
-   * @param leaveLimitMs how long the leaving may take, asked when it begins
+   * @param leaveLimitMs how long leaving may take, ms; asked when leaving begins
    */
   async run(signal: AbortSignal, leaveLimitMs: () => number): Promise<void> {
     const { topic, group, log, events } = this.#options
@@ -113,8 +113,8 @@ export class Membership {
   }
 
   /**
-   * @returns whether the group has assigned partitions to this worker and accepted a heartbeat within the session timeout. If not,
-   * another worker may own its partitions, and what this one writes to Redis could contradict the new owner.
+   * @returns whether this worker has joined the group and the last join or accepted heartbeat lies within the session timeout. If not,
+   * another worker may own this worker's partitions, and what this one writes to Redis could contradict the new owner.
    */
   isMember(): boolean {
     return this.#assigned && performance.now() - this.#provenAtMs < this.#options.timeouts.sessionMs

@@ -1,4 +1,4 @@
-/** Chooses which answered messages of a partition go into the next transaction, and learns from Kafka's refusals. */
+/** Chooses which completed messages of a partition go into the next transaction, and learns from Kafka's rejections. */
 import type { Log } from '../logging/log.ts'
 import type { Completion, OutgoingMessage } from './messages.ts'
 import { encodeDone, METADATA_LIMIT_BYTES } from './offset-metadata.ts'
@@ -11,7 +11,7 @@ import type { Offsets } from './reconcile.ts'
 export interface BatchLimits {
   /** The most completions in a transaction. */
   messages: number
-  /** The most bytes for one topic. They may go to one partition in one record batch, for which the broker's default limit is 1 MB. */
+  /** The most bytes for one topic: all may go to one partition in one record batch, for which the broker's default limit is 1 MB. */
   bytes: number
 }
 
@@ -39,7 +39,7 @@ interface TopicBackoff {
 }
 
 /**
- * Long, because everything in it shares the holds of topics and the sizes that Kafka takes.
+ * Long, because everything in it shares the backoffs of topics and the sizes that Kafka accepts.
  * @returns what chooses the next batch of a partition to publish
  */
 export function createOutbox(
@@ -53,11 +53,11 @@ export function createOutbox(
   let shrunkAtMs = 0
   let metadataBytes = METADATA_LIMIT_BYTES
   let metadataFull = false
-  /** Set after a refusal that did not name its topic: send to one topic at a time to find it. */
+  /** Set after a rejection that names no topic: sending to one topic at a time finds the topic that Kafka refuses. */
   let eachTopicAlone = false
   const backoffs = new Map<string, TopicBackoff>()
 
-  /** @returns answered messages in the order of their offsets, as many as fit; empty when there is nothing to publish now */
+  /** @returns completed messages in the order of their offsets, as many as fit; empty when there is nothing to publish now */
   function pick(): UncommittedMessage[] {
     const atMs = now()
     const picked: UncommittedMessage[] = []
@@ -76,7 +76,8 @@ export function createOutbox(
 
   /**
    * Shortens `items` until the list of done offsets above the committed one fits the commit's metadata.
-   * @returns null when not even one item fits: the partition then starts nothing more until its oldest message is done
+   * @returns null when there are no items, or when not even one fits: the partition then starts nothing more until its oldest message is
+   * done
    */
   function fit(items: UncommittedMessage[], { next, ahead }: Offsets): Batch | null {
     for (let count = items.length; count > 0; count >>= 1) {

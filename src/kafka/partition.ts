@@ -1,6 +1,6 @@
 /**
- * One assigned partition: takes fetched messages, runs their handlers concurrently, and publishes the answers as they come, out of
- * order. assignment.ts, which lists the states, decides when it may publish. Until then the answers are kept.
+ * One assigned partition: takes fetched messages, runs their handlers concurrently, and publishes the completions as they come, out of
+ * order. assignment.ts, which lists the states, decides when it may publish. Until then the completions are kept.
  */
 import type { Log } from '../logging/log.ts'
 import type { Acquired } from './acquire.ts'
@@ -147,7 +147,7 @@ export class Partition {
     this.#publish()
   }
 
-  /** Takes note of the log's first and next offset, which the watchdog has read. */
+  /** Gets the log's first and next offset from the watchdog. When the position lies outside the log, acquires the partition again. */
   observe(log: Watermarks): void {
     const { offsets, state } = this.#assignment
     if (offsets === null) return
@@ -161,7 +161,7 @@ export class Partition {
     this.#startMore()
   }
 
-  /** Starts nothing more and ends the handlers' waits. What they still answer is published. */
+  /** Starts nothing more and ends the handlers' waits. What they still complete is published. */
   drain(reason: Error): void {
     this.#draining = true
     this.#wait.abort(reason)
@@ -198,7 +198,7 @@ export class Partition {
     }
   }
 
-  /** Waits at a batch that cannot be read and tries it again every 15 s. A newer worker may know its codec. */
+  /** Waits at a batch that cannot be read and tries it again every 15 s. A newer worker may know the batch's codec. */
   #meet(next: Unreadable | null): void {
     const { log, source } = this.#options
     const { topic, partition } = source
@@ -232,7 +232,7 @@ export class Partition {
   async #failed({ publisher }: Ownership, error: unknown, items: UncommittedMessage[]): Promise<void> {
     this.#options.onFailed()
     const reacquire = this.#assignment.suspect(publisher)
-    // Null: a join came in between, and the partition is being acquired again already.
+    // Null: the partition is gone, or has left this ownership already (as after a join as a new member).
     if (reacquire === null) return
     if (!(error instanceof PublishRejected)) return this.#assignment.tell('publishing is interrupted', error)
     await this.#outbox.rejected(error, items)

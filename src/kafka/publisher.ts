@@ -18,13 +18,13 @@ export interface Source {
   partition: number
 }
 
-/** Why Kafka did not take a transaction; nothing of it was published. */
+/** Why Kafka did not accept a transaction; nothing of it was published. */
 export type Rejection = 'too_large' | 'topic' | 'metadata_too_large'
 
 /** Kafka refused the content of a transaction, for good or until somebody repairs something. */
 export class PublishRejected extends Error {
   readonly rejection: Rejection
-  /** The topic of the refused send; null when the send was for several topics or for none. */
+  /** The topic of the refused send, or the source's when the offset was refused; null when the send was for several topics. */
   readonly topic: string | null
   constructor(rejection: Rejection, topic: string | null, cause: unknown) {
     super(`Kafka refused a transaction: ${kafkaErrorType(cause) ?? 'unknown'}`, { cause })
@@ -46,7 +46,7 @@ const REJECTIONS: Record<string, Rejection> = {
 }
 
 export interface PublishOptions {
-  /** Sends to each topic alone: slower, but a refusal then names its topic. */
+  /** Sends to each topic alone: slower, but a rejection then names its topic. */
   eachTopicAlone?: boolean
   /**
    * First sends the messages in a transaction that it aborts. A broker that is killed just after it acknowledged a commit may come
@@ -71,7 +71,7 @@ export interface Publisher {
     metadata: string,
     options?: PublishOptions,
   ): Promise<void>
-  /** Does only the first part of `abortFirst`: ends an earlier transaction whose markers are missing. */
+  /** Sends the messages in a transaction and aborts it, as `abortFirst` does: ends an earlier transaction whose markers are missing. */
   rehearse(messages: readonly OutgoingMessage[]): Promise<void>
   /** Disconnects the producer, in the background. */
   close(): void
@@ -80,8 +80,7 @@ export interface Publisher {
 /**
  * Fences every earlier writer of this transactional id and ends their transactions before it resolves. After that no other
  * worker changes the committed offset until this publisher is fenced itself.
- * @returns the publisher
- * @throws what kafkajs throws (Kafka away, not authorised); the signal's reason
+ * @throws what kafkajs throws (Kafka away, not authorised); TimeLimitError; the signal's reason
  */
 export async function openPublisher(
   clients: KafkaClients,
@@ -186,8 +185,8 @@ function rejectionOf(error: unknown, topic: string | null): PublishRejected | nu
 }
 
 /**
- * Checks what kafkajs reports as success. It tracks a send by broker, not by partition, so when a partition's leader moves between two
- * attempts, it sends that partition's messages twice or never.
+ * Checks what kafkajs reports as success: kafkajs tracks a send by broker, not by partition, so when a partition's leader moves between
+ * two attempts, it sends that partition's messages twice or never.
  * @throws Error when some partition was not acknowledged exactly once
  */
 function assertAcknowledged(topics: TopicMessages[], acknowledged: RecordMetadata[]): void {
@@ -201,6 +200,6 @@ function assertAcknowledged(topics: TopicMessages[], acknowledged: RecordMetadat
 }
 
 function topicMessages(messages: readonly OutgoingMessage[]): TopicMessages[] {
-  // kafkajs gets the messages themselves, because the partitioner writes its choice into them.
+  // kafkajs gets the messages themselves, no copies: the partitioner writes its choice into them.
   return [...Map.groupBy(messages, ({ topic }) => topic)].map(([topic, list]) => ({ topic, messages: list }))
 }

@@ -1,4 +1,4 @@
-/** Publishes what the handlers of one partition have answered: confirms it, commits it in one transaction, and reports that. */
+/** Publishes the completions of one partition: confirms a batch of them, commits it in one transaction, and reports that. */
 import { bounded, pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { Ownership } from './assignment.ts'
@@ -12,11 +12,11 @@ import { TIMINGS } from '../timings.ts'
 const { withinMs, validMs } = TIMINGS.confirmation
 
 /**
- * Under load a transaction waits so long for more answers, ms: its five requests and its markers cost the broker the same for one
- * message as for a hundred.
+ * Under load a transaction waits this long for more completions, ms: the five Kafka requests and the markers of a transaction cost the
+ * broker the same for one message as for a hundred.
  */
 const LINGER_MS = 20
-/** The load is high while transactions hold at least so many messages. */
+/** The load is high when the last transaction completed at least this many messages. */
 const LINGER_FROM = 8
 
 /** A commit that Kafka has just acknowledged. */
@@ -44,7 +44,7 @@ export function createPublishing(options: PublishingOptions): () => void {
   const { uncommitted, outbox, handler, gone, log, ownership, onCommitted, onFailed } = options
   let running = false
   let again = false
-  /** How many messages the last transaction held. */
+  /** How many completed messages the last transaction committed; 0 when the last attempt committed none. */
   let lastCount = 0
 
   async function run(): Promise<void> {
@@ -76,11 +76,11 @@ export function createPublishing(options: PublishingOptions): () => void {
   }
 
   /**
-   * Asks the handler which messages may still be published, and replaces the completions of `items` by its answer.
+   * Asks the handler which completions may still be published, and replaces those of `items` by what it returns.
    * @returns false when the handler could not tell now
    */
   async function confirm(items: UncommittedMessage[]): Promise<boolean> {
-    // After a failure the next answer or the worker's tick tries again.
+    // After a failure the next completion or the worker's tick tries again.
     return bounded(gone, withinMs, async (signal) => {
       try {
         await confirmWith(handler, items, signal)
@@ -93,7 +93,10 @@ export function createPublishing(options: PublishingOptions): () => void {
     })
   }
 
-  /** @throws Error when an item must not be published any more, or when that cannot be found out now */
+  /**
+   * Asks the handler again when its confirmation has become too old.
+   * @throws Error when an item must not be published any more, or when that cannot be found out now
+   */
   async function stillConfirmed({ publisher }: Ownership, items: UncommittedMessage[], sinceMs: number): Promise<void> {
     for (let askedMs = sinceMs; performance.now() - askedMs > validMs;) {
       if (ownership()?.publisher !== publisher) throw new Error('another worker may own the partition by now')
@@ -140,7 +143,7 @@ export function createPublishing(options: PublishingOptions): () => void {
   }
 }
 
-/** Replaces the completions of items whose id another message owns now; these stay replaced. */
+/** Replaces, for good, the completions whose messages must not be published any more; see `confirm` of messages.ts. */
 async function confirmWith(handler: Handler, items: UncommittedMessage[], signal: AbortSignal): Promise<void> {
   const completions = completionsOf(items)
   const confirmed = new Map((await handler.confirm(completions, signal)).map((each) => [each.source.offset, each]))
