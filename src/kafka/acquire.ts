@@ -8,7 +8,7 @@ import { encodeDone } from './offset-metadata.ts'
 import type { Progress } from './progress.ts'
 import type { Publisher, Source } from './publisher.ts'
 import { openPublisher } from './publisher.ts'
-import type { LastCommit, Position, Reconciled } from './reconcile.ts'
+import type { LastCommit, Offsets, Reconciled } from './reconcile.ts'
 import { isLost, reconcile } from './reconcile.ts'
 import type { StartOffsets } from './start-offset.ts'
 import { readWatermarks } from './start-offset.ts'
@@ -23,8 +23,8 @@ const STABLE_READ_PAUSE_MS = 20
 
 /** What this worker knows of a partition that it owned before. */
 export interface Known {
-  position: Position
-  /** What this worker would commit now if it committed nothing new. */
+  offsets: Offsets
+  /** What is done by now, to be committed when Kafka has lost the committed offset. */
   progress: Progress
   last: LastCommit | null
 }
@@ -37,7 +37,7 @@ export interface Acquired extends Reconciled {
 
 /**
  * Acquires the partition. The fence comes first: after it no other worker's commit can change what is read.
- * @throws what kafkajs throws, PublishRefused, TimeLimitError: try again; the signal's reason
+ * @throws what kafkajs throws, PublishRejected, TimeLimitError: try again; the signal's reason
  */
 export async function acquire(
   clients: KafkaClients,
@@ -57,7 +57,7 @@ export async function acquire(
       last === null ? read : await repeatIfLost(publisher, read, last, { clients, source, log, signal, unseen })
     const watermarks = (await readWatermarks(clients, topic, { withoutLeaders: 'omit' })).get(partition)
     if (watermarks === undefined) throw new Error(`Kafka knows no leader of partition ${partition} of ${topic}`)
-    const reconciled = await reconcile(known?.position ?? null, before, watermarks, {
+    const reconciled = await reconcile(known?.offsets ?? null, before, watermarks, {
       start: () => startOffsets.first(partition),
       recent: () => startOffsets.recent(partition),
     })
@@ -81,7 +81,7 @@ interface RepeatParts {
 }
 
 /**
- * Repeats this worker's last commit when the committed offset is again the one before it: a killed broker has lost the commit, or
+ * Repeats this worker's last commit when the committed offset is the one before that commit again: a killed broker has lost the commit, or
  * somebody has set the offset back. Publishes only the messages of that commit that readers do not see: all, some or none.
  * @returns what is committed now
  */

@@ -1,9 +1,9 @@
 /**
- * One assignment of a partition to this worker, from the fence to the revocation: its state and its position.
+ * One assignment of a partition to this worker, from the fence to the revocation: its state and its offsets.
  *
  *   acquiring ── earlier writers are fenced, and the committed offset is read ──► ready
  *   ready ── a transaction failed ──► suspect
- *   ready ── kafkajs moved the fetch position, or the member changed ──► acquiring
+ *   ready ── kafkajs moved the position, the position lies outside the log, or the member changed ──► acquiring
  *   suspect ── a heartbeat or a join proves the membership, or Kafka only refused the content ──► acquiring
  *   any ── revoked, or the worker stops ──► gone
  *
@@ -19,7 +19,7 @@ import { kafkaReason } from './kafka-error.ts'
 import type { OffsetRange } from './offset-metadata.ts'
 import { progressOf } from './progress.ts'
 import type { Publisher, Source } from './publisher.ts'
-import type { LastCommit, Note, Position } from './reconcile.ts'
+import type { LastCommit, Note, Offsets } from './reconcile.ts'
 import { NOTES } from './reconcile.ts'
 import { createSettling } from './settling.ts'
 import type { StartOffsets } from './start-offset.ts'
@@ -27,10 +27,10 @@ import type { StartOffsets } from './start-offset.ts'
 const ACQUIRE_RETRY_MIN_MS = 100
 const ACQUIRE_RETRY_MAX_MS = 3_000
 
-/** Where the partition stood when this worker last owned it. */
+/** What this worker knows of the partition from owning it. */
 interface Remembered {
-  readonly position: Position
-  /** This worker's last commit; null: it has made none since it first acquired the partition, or another worker has committed since. */
+  readonly offsets: Offsets
+  /** This worker's last commit; null: it has made none since it first acquired the partition, or the committed offset has changed since. */
   readonly last: LastCommit | null
 }
 
@@ -57,7 +57,7 @@ export interface AssignmentOptions {
   clients: KafkaClients
   startOffsets: StartOffsets
   log: Log
-  /** @returns offsets that were fetched and are not done, ascending */
+  /** @returns offsets that were fetched and are not committed, ascending */
   uncommittedRanges: () => OffsetRange[]
   /** The partition is ready from now on. */
   onReady: (acquired: Acquired) => void
@@ -87,8 +87,8 @@ export class Assignment {
   }
 
   /** Null before the first acquisition, and when the partition is gone. */
-  get position(): Position | null {
-    return this.#remembered()?.position ?? null
+  get offsets(): Offsets | null {
+    return this.#remembered()?.offsets ?? null
   }
 
   /** Aborts when the partition is gone. */
@@ -96,7 +96,7 @@ export class Assignment {
     return this.#revoked.signal
   }
 
-  /** Why acquiring or publishing makes no progress; null while it does. */
+  /** Why acquiring or publishing failed last; null at first and after a commit. */
   get trouble(): string | null {
     return this.#trouble
   }
@@ -129,7 +129,7 @@ export class Assignment {
 
   /**
    * The group has assigned the partition to this worker again.
-   * @param memberChanged the group had removed this worker meanwhile, so another worker may have owned the partition
+   * @param memberChanged this worker is a new member of the group, so another worker may have owned the partition meanwhile
    */
   rejoined(memberChanged: boolean): void {
     if (this.#state.kind === 'acquiring') this.#state = { ...this.#state, rejoined: true }
@@ -148,23 +148,23 @@ export class Assignment {
    */
   suspect(failed: Publisher): (() => void) | null {
     if (this.#state.kind !== 'ready' || this.#state.ownership.publisher !== failed) return null
-    const { position, last } = this.#state.ownership
+    const { offsets, last } = this.#state.ownership
     this.#release()
-    const suspect: AssignmentState = { kind: 'suspect', remembered: { position, last } }
+    const suspect: AssignmentState = { kind: 'suspect', remembered: { offsets, last } }
     this.#state = suspect
     return () => {
       if (this.#state === suspect) this.reacquire()
     }
   }
 
-  /** Messages were taken from a fetch; `next` is the offset after the last one. */
+  /** Messages were taken from a fetch; `next` is where the next fetch begins. */
   fetchedTo(next: bigint): void {
     this.#move(({ base, ahead }) => ({ base, next, ahead: ahead.filter(({ to }) => to > next) }))
   }
 
   /** This worker's commit was acknowledged. The acknowledgement may come when the partition is not ready any more. */
   committed(last: LastCommit, base: bigint): void {
-    this.#move((position) => ({ ...position, base }), last)
+    this.#move((offsets) => ({ ...offsets, base }), last)
     if (this.#trouble !== null) this.#options.log.info('publishing goes on', this.#where())
     this.#trouble = null
   }
@@ -176,7 +176,7 @@ export class Assignment {
     this.#revoked.abort(reason)
   }
 
-  /** Logs why there is no progress, as a warning unless Kafka only gets ready; the same reason is logged once in a row. */
+  /** Logs why there is no progress: as a warning, unless Kafka is still getting ready. The same reason is not logged twice in a row. */
   tell(what: string, error: unknown): void {
     const reason = kafkaReason(error)
     const level = this.#remembered() === null ? this.#settling.levelOf(error) : 'warn'
@@ -194,7 +194,7 @@ export class Assignment {
   #known(): Known | null {
     const remembered = this.#remembered()
     if (remembered === null) return null
-    const { next, ahead } = remembered.position
+    const { next, ahead } = remembered.offsets
     return { ...remembered, progress: progressOf(this.#options.uncommittedRanges(), next, ahead) }
   }
 
@@ -203,8 +203,8 @@ export class Assignment {
     this.#tellNote(note, { base, next })
     const last = this.#remembered()?.last ?? null
     const stands = last?.after.offset === committed.offset && last.after.metadata === committed.metadata
-    const position = { base, next, ahead }
-    this.#state = { kind: 'ready', ownership: { publisher, committed, position, last: stands ? last : null } }
+    const offsets = { base, next, ahead }
+    this.#state = { kind: 'ready', ownership: { publisher, committed, offsets, last: stands ? last : null } }
     this.#options.onReady(acquired)
   }
 
@@ -221,19 +221,19 @@ export class Assignment {
   #remembered(): Remembered | null {
     if (this.#state.kind === 'gone') return null
     if (this.#state.kind !== 'ready') return this.#state.remembered
-    const { position, last } = this.#state.ownership
-    return { position, last }
+    const { offsets, last } = this.#state.ownership
+    return { offsets, last }
   }
 
-  #move(change: (position: Position) => Position, commit: LastCommit | null = null): void {
+  #move(change: (offsets: Offsets) => Offsets, commit: LastCommit | null = null): void {
     const state = this.#state
     if (state.kind === 'ready') {
       const { ownership } = state
       const also = commit === null ? {} : { last: commit, committed: commit.after }
-      this.#state = { kind: 'ready', ownership: { ...ownership, ...also, position: change(ownership.position) } }
+      this.#state = { kind: 'ready', ownership: { ...ownership, ...also, offsets: change(ownership.offsets) } }
     } else if (state.kind !== 'gone' && state.remembered !== null) {
-      const { position, last } = state.remembered
-      this.#state = { ...state, remembered: { position: change(position), last: commit ?? last } }
+      const { offsets, last } = state.remembered
+      this.#state = { ...state, remembered: { offsets: change(offsets), last: commit ?? last } }
     }
   }
 

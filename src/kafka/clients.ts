@@ -30,7 +30,8 @@ export interface KafkaClients {
   /** Makes a producer for a transactional id. It fences earlier ones at its first transaction, not before. */
   producer(transactionalId: string): Producer
   /**
-   * Runs `work` on the shared admin client, which is connected when first needed and made anew after a failure.
+   * Runs `work` on the shared admin client, which is connected when first needed, and made anew after any failure but an error that
+   * Kafka answers.
    * @throws what kafkajs throws; TimeLimitError after 30 s (`patience.limitMs`)
    */
   withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T>

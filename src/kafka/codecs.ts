@@ -112,7 +112,7 @@ async function unpackSnappy(packed: Buffer, limit: number): Promise<Buffer> {
 function xerialBlocks(packed: Buffer): Buffer[] {
   const blocks: Buffer[] = []
   for (let at = XERIAL_HEADER_BYTES; at < packed.length;) {
-    // A stream may be several, one after the other.
+    // Several such streams may follow one another, each with the header.
     if (packed.subarray(at, at + XERIAL.length).equals(XERIAL)) {
       at += XERIAL_HEADER_BYTES
       continue

@@ -43,7 +43,7 @@ export interface ConsumerOptions {
   handler: Handler
   log: Log
   hooks?: ConsumerHooks
-  /** How many messages this worker, over all of its partitions, may have in handlers or answered and not yet published. Default 256. */
+  /** How many messages this worker, over all of its partitions, may have in handlers, or completed and not published. Default 256. */
   windowMessages?: number
   /** How many bytes these messages may have. Default 32 MB. */
   windowBytes?: number
@@ -55,11 +55,11 @@ export interface ConsumerOptions {
 }
 
 export interface StopReport {
-  /** Messages that were started and are handed back, uncommitted. */
+  /** Messages that were started and not completed; they stay uncommitted. */
   handedBack: number
   /** Messages that were fetched and not started. */
   untouched: number
-  /** Messages that were answered and could not be published in time: their answers are stored. */
+  /** Messages that were completed and not published in time. Redis holds their successes and failures; the others are handled again. */
   unpublished: number
 }
 
@@ -75,7 +75,7 @@ export interface KafkaConsumer {
   run(): Promise<void>
   /**
    * Fetches and starts nothing more, aborts the handlers' waits at once and their calls after `drainMs`, publishes what they still
-   * answer, and leaves the group. A second call returns the promise of the first one.
+   * complete, and leaves the group. A second call returns the promise of the first one.
    */
   stop(drainMs: number): Promise<StopReport>
   status(): ConsumerStatus
@@ -100,7 +100,7 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
   const call = new AbortController()
   let stopping: Promise<StopReport> | null = null
   let member: Promise<void> | null = null
-  /** Leaving the group must end by then, performance.now() ms. A drain that ends early leaves it more time. */
+  /** The group must be left by then, performance.now() ms. The earlier the drain ends, the more time is left for that. */
   let leaveByMs = 0
 
   const membership = new Membership({
@@ -192,19 +192,19 @@ export function createConsumer(options: ConsumerOptions): KafkaConsumer {
     await drained(deadlineMs)
     call.abort(reason)
     await drained(performance.now() + graceMs)
-    const { queued, running, answered, handedBack } = totals()
+    const { queued, running, completed, handedBack } = totals()
     for (const each of partitions.keys()) drop(each, reason)
     leave.abort(reason)
     await within(marksMs, 'the last marks', Promise.all(telling)).catch((error: Error) =>
       log.warn('stopping before all published ids were marked in Redis', { reason: error.message }),
     )
     await member
-    return { handedBack: handedBack + running, untouched: queued, unpublished: answered }
+    return { handedBack: handedBack + running, untouched: queued, unpublished: completed }
   }
 
   async function drained(deadlineMs: number): Promise<void> {
-    const isBusy = ({ running, answered } = totals()) =>
-      running + answered > 0 || (telling.size > 0 && !call.signal.aborted)
+    const isBusy = ({ running, completed } = totals()) =>
+      running + completed > 0 || (telling.size > 0 && !call.signal.aborted)
     while (isBusy() && performance.now() < deadlineMs) await pause(DRAIN_POLL_MS, leave.signal)
   }
 
@@ -243,7 +243,7 @@ function totalsOf(partitions: Partition[]) {
   return {
     queued: sum((each) => each.queued),
     running: sum((each) => each.running),
-    answered: sum((each) => each.answered),
+    completed: sum((each) => each.completed),
     handedBack: sum((each) => each.handedBack),
   }
 }

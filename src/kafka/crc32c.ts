@@ -9,7 +9,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return rest >>> 0
 })
 
-/** The event loop gets a turn after so many bytes: some ms. */
+/** The event loop gets a turn after this many bytes, which take some ms. */
 const SLICE_BYTES = 524_288
 
 /** @returns the checksum, an unsigned 32-bit number */

@@ -20,7 +20,7 @@ export interface Fetched {
   /** Where the next fetch begins: after the transaction markers and compacted offsets that follow the last message. */
   to: bigint
   messages: SourceMessage[]
-  /** The batch at `to`, when it cannot be read; else null. */
+  /** The next batch, when it cannot be read; else null. `to` is then the offset after `messages`. */
   unreadable: Unreadable | null
 }
 
@@ -44,7 +44,7 @@ export function readFetched(batch: Batch): Fetched | null {
   return { from: BigInt(fetchedOffset), to: BigInt(batch.lastOffset()) + 1n, messages, unreadable: null }
 }
 
-/** @returns why this worker cannot read a batch that others may, when the message stands in for it; null for an ordinary message */
+/** @returns why this worker cannot read a batch that others may, when the message stands in for it; null for any other message */
 export function unreadableIn(message: KafkaMessage): Unreadable | null {
   const { trouble } = added(message)
   return trouble?.kind === 'unreadable' ? { offset: trouble.from, reason: sayTrouble(trouble, message.offset) } : null

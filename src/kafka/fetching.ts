@@ -1,17 +1,17 @@
 /** Controls where kafkajs fetches one partition from, and pauses and resumes it. */
 import type { Watermarks } from './start-offset.ts'
 
-/** Fetching pauses while so many bytes wait for a handler. */
+/** Fetching pauses while this many bytes wait for a handler. */
 const PREFETCH_BYTES = 1_000_000
 
-/** kafkajs's controls for one partition. None of them throws: without a running consumer they do nothing, and the next join sets them again. */
+/** kafkajs's controls for one partition. None throws: without a running consumer they do nothing, and the next join sets all again. */
 export interface Flow {
   pause(): void
   resume(): void
   seek(offset: bigint): void
 }
 
-/** @param prefetch fetching pauses while so many messages wait for a handler */
+/** @param prefetch fetching pauses while this many messages wait for a handler */
 export function createFetching(flow: Flow, prefetch: number) {
   let on = false
   /** Where kafkajs continues after offsets without messages (markers, aborted or compacted records), which it skips by itself. */
@@ -39,7 +39,7 @@ export function createFetching(flow: Flow, prefetch: number) {
       passedTo = null
       flow.seek(offset)
     },
-    /** Pauses fetching when `prefetch` messages wait for a handler, and resumes it at half of that to avoid flapping. */
+    /** Pauses fetching while too much waits for a handler, and resumes it at half of `prefetch` messages, to avoid flapping. */
     adjust(queued: number, queuedBytes: number): void {
       const hasRoom = queued < (on ? prefetch : prefetch / 2) && queuedBytes < PREFETCH_BYTES
       const room = hasRoom && performance.now() >= waitUntilMs

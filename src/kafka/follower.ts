@@ -19,7 +19,7 @@ export interface FollowOptions<T> {
   groupPrefix: string
   /** The offset to begin at, by partition; partitions that are missing begin at their first message. */
   from: ReadonlyMap<number, bigint>
-  /** @returns what the caller waits for; null: read on */
+  /** @returns what the caller waits for; null: read on. It must not throw: kafkajs would try the same batch again for ever */
   pick: (message: ReadBack) => T | null
   signal: AbortSignal
   log: Log
@@ -27,7 +27,7 @@ export interface FollowOptions<T> {
 
 /**
  * @returns the first value that `pick` gives
- * @throws the signal's reason; what kafkajs throws when it gives up; what `pick` throws
+ * @throws the signal's reason; what kafkajs throws when it gives up; Error when a batch cannot be read
  */
 export async function waitForMessage<T>({ clients, topic, ...options }: FollowOptions<T>): Promise<T> {
   const { groupPrefix, from, pick, signal, log } = options

@@ -13,7 +13,7 @@ export function kafkaErrorType(error: unknown): string | null {
 /** kafkajs's message when nothing answered its first request. */
 const UNANSWERED = 'Broker not connected'
 
-/** @returns whether Kafka or the connection to it caused the error, rather than the request */
+/** @returns whether the error comes from Kafka, kafkajs or the connection, rather than from this program */
 export const isKafkaFault = (error: unknown): error is Error =>
   error instanceof Error &&
   (error instanceof TimeLimitError || error.name.startsWith('KafkaJS') || error.message === UNANSWERED)

@@ -4,13 +4,13 @@ import { logLevel } from 'kafkajs'
 import type { Log } from '../logging/log.ts'
 import { readableAddress } from './addresses.ts'
 
-/** The worker can do without this request, so a refusal is no trouble. */
+/** The worker can do without this request, so it is no trouble when Kafka refuses it. */
 const OPTIONAL_REQUEST = 'DescribeConfigs'
 
 /**
  * The worker itself logs the errors that kafkajs throws. Of the errors that kafkajs only logs, lost connections, refused logins and
  * missing rights become warnings (without a right on a group kafkajs says that there is no coordinator); the logger counts those
- * that repeat. The rest, such as each retry and each expected refusal, goes to debug.
+ * that repeat. The rest, such as each retry and each expected error, goes to debug.
  */
 export function createKafkaLog(log: Log): logCreator {
   return () =>

@@ -20,7 +20,7 @@ const CLOSE_LIMIT_MS = 5_000
 export interface MembershipEvents {
   /**
    * Called synchronously at each join, before anything is fetched, with all partitions paused.
-   * @param memberChanged the group had removed this worker in between, so other workers may have owned its partitions
+   * @param memberChanged this worker is a new member of the group, so other workers may have owned the partitions meanwhile
    */
   onAssigned: (partitions: number[], memberChanged: boolean) => void
   /** A heartbeat of the current generation was accepted. */
@@ -57,12 +57,12 @@ export class Membership {
   #memberId: string | null = null
   /** performance.now() of kafkajs's last sign of life. */
   #aliveAtMs = performance.now()
-  /** performance.now() when the last accepted heartbeat was sent, not answered: a frozen process may read the answer much later. */
-  #answeredAtMs = performance.now()
+  /** performance.now() of the last join, or when the last accepted heartbeat was sent: a frozen process may read the answer much later. */
+  #provenAtMs = performance.now()
   #assigned = false
   #lastEnd: string | null = null
-  /** Whether the current consumer has joined the group. */
-  #joined = false
+  /** Whether the latest consumer has joined the group; the pause after its end is then the shortest again. */
+  #hadJoined = false
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -70,17 +70,17 @@ export class Membership {
 
   /**
    * Stays in the group until the signal aborts, then leaves it.
-   * @param leaveLimitMs how long the leaving may take, asked when it begins
+   * @param leaveLimitMs how long leaving may take, ms; asked when leaving begins
    */
   async run(signal: AbortSignal, leaveLimitMs: () => number): Promise<void> {
     const { topic, group, log, events } = this.#options
     const settling = createSettling()
     for (let delayMs = RESTART_MIN_MS, isSaid = false; ; delayMs = Math.min(delayMs * 2, RESTART_MAX_MS)) {
-      this.#joined = false
+      this.#hadJoined = false
       const reason = await this.#session(signal, leaveLimitMs)
       if (signal.aborted) return
       events.onRestart(reason)
-      if (this.#joined) delayMs = RESTART_MIN_MS
+      if (this.#hadJoined) delayMs = RESTART_MIN_MS
       // While a new Kafka gets ready the first joins fail, which is said once: the logger sums up only warnings.
       const level = this.#memberId === null ? settling.levelOf(reason) : 'warn'
       if (level === 'warn' || !isSaid) log[level](level === 'info' ? NOT_READY : ENDED, { topic, group, reason })
@@ -113,15 +113,15 @@ export class Membership {
   }
 
   /**
-   * @returns whether the group has assigned partitions to this worker and accepted a heartbeat within the session timeout. If not,
-   * another worker may own its partitions, and what this one writes to Redis could contradict the new owner.
+   * @returns whether this worker has joined the group and the last join or accepted heartbeat lies within the session timeout. If not,
+   * another worker may own this worker's partitions, and what this one writes to Redis could contradict the new owner.
    */
   isMember(): boolean {
-    return this.#assigned && performance.now() - this.#answeredAtMs < this.#options.timeouts.sessionMs
+    return this.#assigned && performance.now() - this.#provenAtMs < this.#options.timeouts.sessionMs
   }
 
   status(): MembershipStatus {
-    const unansweredMs = performance.now() - this.#answeredAtMs
+    const unansweredMs = performance.now() - this.#provenAtMs
     return { assigned: this.#assigned, unansweredMs, lastEnd: this.#lastEnd }
   }
 
@@ -164,8 +164,8 @@ export class Membership {
     const alive = () => (this.#aliveAtMs = performance.now())
     const isCurrent = () => this.#consumer === consumer
     let heartbeatAtMs = performance.now()
-    const answered = (atMs: number) => {
-      this.#answeredAtMs = atMs
+    const proven = (atMs: number) => {
+      this.#provenAtMs = atMs
       this.#lastEnd = null
     }
     consumer.on('consumer.network.request', ({ payload: { apiName, duration } }) => {
@@ -176,13 +176,13 @@ export class Membership {
     consumer.on('consumer.heartbeat', () => {
       alive()
       if (!isCurrent()) return
-      answered(heartbeatAtMs)
+      proven(heartbeatAtMs)
       events.onHeartbeat()
     })
     consumer.on('consumer.group_join', ({ payload }) => {
       alive()
       if (!isCurrent()) return
-      answered(performance.now())
+      proven(performance.now())
       this.#onJoin(payload.memberId, payload.memberAssignment[topic] ?? [])
     })
     consumer.on('consumer.start_batch_process', ({ payload }) => {
@@ -193,7 +193,7 @@ export class Membership {
 
   /** Runs synchronously within the join, so that every partition is paused before the first fetch. */
   #onJoin(memberId: string, partitions: number[]): void {
-    this.#joined = true
+    this.#hadJoined = true
     this.#assigned = true
     const memberChanged = this.#memberId !== null && this.#memberId !== memberId
     this.#memberId = memberId

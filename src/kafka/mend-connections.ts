@@ -30,7 +30,7 @@ export interface RequestQueue {
 type Listener = (...args: unknown[]) => unknown
 
 /**
- * Starts each socket afresh: drops the bytes of the socket before and ignores its events. Requests that connect at the same time
+ * Starts each socket afresh: drops the bytes and ignores the events of the socket before it. Requests that connect at the same time
  * share a socket. An error while a response is read ends the socket; kafkajs then fails the requests in flight with a connection
  * error and repeats them.
  * @param connection the prototype of kafkajs's Connection; changed in place

@@ -39,7 +39,7 @@ interface Decoder {
 }
 
 /**
- * Replaces kafkajs's decoder. Must run before kafkajs loads its decoders of fetch responses, at the first fetch.
+ * Replaces kafkajs's decoder. Must run before the first fetch, at which kafkajs loads its decoders of fetch responses.
  * @param broker the prototype of kafkajs's Broker; changed in place
  */
 export function mendDecoding(broker: FetchingBroker): void {

@@ -1,6 +1,6 @@
 /**
- * Keeps the error of one partition from affecting the others of the same fetch. kafkajs throws away what the fetch brought of them,
- * and rejoins the group.
+ * Keeps the error of one partition from affecting the others of the same fetch. kafkajs throws away what the fetch brought of the
+ * others, and joins the group again.
  */
 import { pause } from '../lib/abortable.ts'
 import { CODES, saysMetadataAreStale } from './kafkajs-internals.ts'
@@ -31,7 +31,8 @@ export interface FetchProtocol {
 
 /**
  * Delivers the partitions without an error, and reads the metadata again after a fetch with errors. A fetch with
- * OFFSET_OUT_OF_RANGE, or with an error of every partition, still fails.
+ * OFFSET_OUT_OF_RANGE, or with an error of every partition, still fails. When it fails because a leader has moved, the metadata is read
+ * again and the group is not joined again.
  * All three are changed in place; `broker` and `group` are prototypes.
  */
 export function mendFetchErrors(protocol: FetchProtocol, broker: AnsweringBroker, group: FetchingGroup): void {

@@ -32,7 +32,7 @@ export interface BrokerPool {
 }
 
 /**
- * Gives a partition without a leader the leader -1 instead of failing.
+ * Accepts metadata in which a partition has no leader (Kafka gives -1 for it) or lacks a replica.
  * @param protocol changed in place
  */
 export function mendMetadataErrors(protocol: MetadataProtocol): void {

@@ -1,11 +1,11 @@
 /**
- * Mends kafkajs 2.2.4, which has had no release since 2022, where its options do not suffice. Importing this file does it for every
- * kafkajs client of the process; it must be imported before the first fetch.
+ * Mends kafkajs 2.2.4, which has had no release since 2022, where its options do not suffice. Importing this file mends every kafkajs
+ * client of the process; it must be imported before the first of them is used.
  *
  * | what kafkajs does | what is done here | where |
  * |---|---|---|
  * | unpacks gzip only, without a bound; decodes headers in quadratic time and a whole fetch without a pause | decodes every codec within bounds and with pauses | mend-decoding.ts, record-batches.ts |
- * | mixes up aborted transactions that overlap | hides them | aborted.ts |
+ * | delivers messages of aborted transactions that overlap | hides these messages | aborted.ts |
  * | at one partition's error, throws away what the fetch brought of the others, and joins the group again | delivers the others, reads the metadata again | mend-fetch-errors.ts |
  * | while one partition has no leader, cannot read metadata of any partition or topic | gives that partition the leader -1 | mend-metadata.ts |
  * | keeps metadata for 5 min, in the admin client whatever the settings say, though leaders move and partitions are added | keeps them for 10 s | mend-metadata.ts |

@@ -1,6 +1,6 @@
 /** The shapes that pass between the Kafka layer and the pipeline; nothing here knows kafkajs. */
 
-/** Values may repeat under one name, as Kafka allows. */
+/** A name may have several values, as Kafka allows. */
 export type Headers = Record<string, Buffer | string | (Buffer | string)[] | undefined>
 
 /** A message as it was consumed. */
@@ -36,7 +36,7 @@ export interface OutgoingMessage {
   partition?: number
 }
 
-/** A message that is finished: what to publish for it (nothing, for a skip) before its offset may be committed. */
+/** A completed message: what to publish for it (nothing, for a skip) in the transaction that commits its offset. */
 export interface Completion {
   source: SourceMessage
   messages: OutgoingMessage[]
@@ -65,10 +65,13 @@ export interface Handler {
   handle(message: SourceMessage, signals: HandlerSignals): Promise<Completion>
   /**
    * Called right before each transaction with all completions that it would publish. Returns the same completions, with `messages`
-   * emptied where they must not be published any more because another message owns the id now.
+   * emptied where they must not be published any more: another message owns the id now, or the id is already finished.
    */
   confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]>
-  /** Called with a completion that this worker will not publish: the partition was revoked, or another worker has published it. */
+  /**
+   * Called with a completion that this worker drops: the partition was revoked, another worker has published the completion, or the
+   * log or its committed offset was set back.
+   */
   abandoned?(completion: Completion): void
   /** Called after the commit. */
   committed(batch: Completion[], how: Certainty): Promise<void>

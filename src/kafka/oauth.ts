@@ -145,7 +145,7 @@ function whyUnreachable(error: unknown): string {
   return causes.at(-1) ?? 'it cannot be reached'
 }
 
-/** Removes the secret: a server may quote the request. */
+/** Removes the secret, which a server may quote, and control characters, and shortens the text. */
 function withoutSecret(text: string, settings: OauthSettings): string {
   const { clientSecret } = settings
   let clean = text.replace(/\p{Cc}+/gu, ' ')

@@ -14,7 +14,7 @@ const FORMAT = /^1;([0-9a-z]+)((?:;[0-9a-z]+,[0-9a-z]+)*)$/
 
 /**
  * Writes `done` as run lengths: `1;base;undone,done;undone,done...`, all in base 36.
- * @param base the offset that is committed with it, itself not done
+ * @param base the offset that is committed with this metadata, itself not done
  * @param done ascending, not touching each other, all above `base`
  * @returns ASCII, so its length is its size in bytes; empty when nothing above `base` is done
  */

@@ -13,11 +13,11 @@ import { readPartitions, readWatermarks } from './start-offset.ts'
 
 /**
  * Many messages ask at once, so a reading is reused for this time. It may be outdated in two ways: a `due` message may be committed by
- * now, and then callers ask again; and a message may have come since, which therefore is not `gone`.
+ * now, and then callers ask again; and a message that has come since looks `gone`, so `standing` reads again before it answers that.
  */
 const CACHE_MS = 200
 const RETRY_MS = 1_000
-/** A topic or partition that is missing for this time is gone for good. */
+/** A topic or partition that is missing for this time is taken to be gone for good. */
 const MISSING_FOR_MS = 10_000
 
 export interface Place {
@@ -49,8 +49,8 @@ interface Snapshot {
 
 export interface OffsetsView {
   /**
-   * Finds out where a message stands. Waits while Kafka is away, and logs that once. When the topic was deleted and created again, it
-   * takes the message that is now at the offset for the old one: kafkajs's versions of the protocol cannot tell them apart.
+   * Finds out where a message stands. Waits while Kafka is away, and logs that once. When the topic was deleted and created again,
+   * the message that is now at the offset is taken for the old one: kafkajs's versions of the protocol cannot tell them apart.
    * @throws the signal's reason when it aborts
    */
   standing(place: Place, signal: AbortSignal): Promise<Standing>
@@ -133,7 +133,7 @@ export function createOffsetsView(
   }
 }
 
-/** Whether a group has members; also when Kafka does not know it. */
+/** Whether a group has members; true also when Kafka's answer lacks the group. */
 async function hasMembers(clients: KafkaClients, group: string): Promise<boolean> {
   const { groups } = await clients.withAdmin((admin) => admin.describeGroups([group]))
   return groups[0]?.members.length !== 0
@@ -160,7 +160,7 @@ function createSnapshots(clients: KafkaClients) {
 
 /** @returns the group's offsets and the log's bounds; null when the topic does not exist */
 async function readSnapshot(clients: KafkaClients, group: string, topic: string): Promise<Snapshot | null> {
-  // The committed offsets are read first, so the log's bounds are never older than they are.
+  // The committed offsets are read first, so the log's bounds are never older than the offsets.
   const committed = await orMissing(readCommitted(clients, group, topic))
   const log = committed && (await orMissing(readWatermarks(clients, topic, { withoutLeaders: 'omit' })))
   return committed && log && { committed, log }

@@ -1,17 +1,17 @@
-/** Chooses which answered messages of a partition go into the next transaction, and learns from Kafka's refusals. */
+/** Chooses which completed messages of a partition go into the next transaction, and learns from Kafka's rejections. */
 import type { Log } from '../logging/log.ts'
 import type { Completion, OutgoingMessage } from './messages.ts'
 import { encodeDone, METADATA_LIMIT_BYTES } from './offset-metadata.ts'
 import type { Uncommitted, UncommittedMessage } from './uncommitted.ts'
 import type { Progress } from './progress.ts'
 import { progressOf } from './progress.ts'
-import type { PublishRefused } from './publisher.ts'
-import type { Position } from './reconcile.ts'
+import type { PublishRejected } from './publisher.ts'
+import type { Offsets } from './reconcile.ts'
 
 export interface BatchLimits {
   /** The most completions in a transaction. */
   messages: number
-  /** The most bytes for one topic. They may go to one partition in one record batch, for which the broker's default limit is 1 MB. */
+  /** The most bytes for one topic: all may go to one partition in one record batch, for which the broker's default limit is 1 MB. */
   bytes: number
 }
 
@@ -32,14 +32,14 @@ export interface Batch {
   metadata: string
 }
 
-interface TopicHold {
+interface TopicBackoff {
   reason: string
   untilMs: number
   delayMs: number
 }
 
 /**
- * Long, because everything in it shares the holds of topics and the sizes that Kafka takes.
+ * Long, because everything in it shares the backoffs of topics and the sizes that Kafka accepts.
  * @returns what chooses the next batch of a partition to publish
  */
 export function createOutbox(
@@ -53,20 +53,20 @@ export function createOutbox(
   let shrunkAtMs = 0
   let metadataBytes = METADATA_LIMIT_BYTES
   let metadataFull = false
-  /** Set after a refusal that did not name its topic: send to one topic at a time to find it. */
+  /** Set after a rejection that names no topic: sending to one topic at a time finds the topic that Kafka refuses. */
   let eachTopicAlone = false
-  const holds = new Map<string, TopicHold>()
+  const backoffs = new Map<string, TopicBackoff>()
 
-  /** @returns answered messages in the order of their offsets, as many as fit; empty when there is nothing to publish now */
+  /** @returns completed messages in the order of their offsets, as many as fit; empty when there is nothing to publish now */
   function pick(): UncommittedMessage[] {
     const atMs = now()
     const picked: UncommittedMessage[] = []
     const bytes = new Map<string, number>()
     for (const item of uncommitted.all()) {
       if (picked.length === limits.messages) break
-      if (item.phase !== 'answered' || item.completion === null || item.heldUntilMs > atMs) continue
+      if (item.phase !== 'completed' || item.completion === null || item.notBeforeMs > atMs) continue
       const { messages } = item.completion
-      if (messages.some(({ topic }) => (holds.get(topic)?.untilMs ?? 0) > atMs)) continue
+      if (messages.some(({ topic }) => (backoffs.get(topic)?.untilMs ?? 0) > atMs)) continue
       for (const message of messages) bytes.set(message.topic, (bytes.get(message.topic) ?? 0) + sizeOf(message))
       if (picked.length > 0 && Math.max(...bytes.values()) > batchBytes) break
       picked.push(item)
@@ -76,9 +76,10 @@ export function createOutbox(
 
   /**
    * Shortens `items` until the list of done offsets above the committed one fits the commit's metadata.
-   * @returns null when not even one item fits: the partition then starts nothing more until its oldest message is done
+   * @returns null when there are no items, or when not even one fits: the partition then starts nothing more until its oldest message is
+   * done
    */
-  function fit(items: UncommittedMessage[], { next, ahead }: Position): Batch | null {
+  function fit(items: UncommittedMessage[], { next, ahead }: Offsets): Batch | null {
     for (let count = items.length; count > 0; count >>= 1) {
       const part = items.slice(0, count)
       const progress = progressOf(uncommitted.rangesWithout(new Set(part)), next, ahead)
@@ -100,21 +101,21 @@ export function createOutbox(
       batchBytes = Math.min(limits.bytes, batchBytes * 2)
       shrunkAtMs = now()
     }
-    if (holds.size === 0) return
+    if (backoffs.size === 0) return
     for (const topic of new Set(
       items.flatMap(({ completion }) => completion?.messages.map((each) => each.topic) ?? []),
     )) {
-      if (holds.delete(topic)) log.info('publishing to a topic works again', { topic, partition })
+      if (backoffs.delete(topic)) log.info('publishing to a topic works again', { topic, partition })
     }
   }
 
   /** Changes what the next transactions contain, so that Kafka accepts them. */
-  async function refused(refusal: PublishRefused, items: UncommittedMessage[]): Promise<void> {
-    if (refusal.refusal === 'metadata_too_large') {
+  async function rejected(error: PublishRejected, items: UncommittedMessage[]): Promise<void> {
+    if (error.rejection === 'metadata_too_large') {
       metadataBytes = Math.max(1, metadataBytes >> 1)
-    } else if (refusal.refusal === 'topic') {
-      if (refusal.topic === null) eachTopicAlone = true
-      else holdTopic(refusal.topic, refusal.message)
+    } else if (error.rejection === 'topic') {
+      if (error.topic === null) eachTopicAlone = true
+      else backOff(error.topic, error.message)
     } else if (items.length > 1) {
       shrink(items)
     } else if (items[0] !== undefined) {
@@ -122,11 +123,11 @@ export function createOutbox(
     }
   }
 
-  function holdTopic(topic: string, reason: string): void {
-    const before = holds.get(topic)
+  function backOff(topic: string, reason: string): void {
+    const before = backoffs.get(topic)
     if (before === undefined) log.error('publishing is held: Kafka refuses a topic', { topic, partition, reason })
     const delayMs = Math.min((before?.delayMs ?? TOPIC_RETRY_MIN_MS / 2) * 2, TOPIC_RETRY_MAX_MS)
-    holds.set(topic, { reason, delayMs, untilMs: now() + delayMs })
+    backoffs.set(topic, { reason, delayMs, untilMs: now() + delayMs })
   }
 
   function shrink(items: UncommittedMessage[]): void {
@@ -147,7 +148,7 @@ export function createOutbox(
     const { offset } = item.message
     const instead = await smaller(item.completion, offset)
     if (instead === null) {
-      item.heldUntilMs = now() + UNPUBLISHABLE_RETRY_MS
+      item.notBeforeMs = now() + UNPUBLISHABLE_RETRY_MS
       log.error('Kafka refuses a message as too large, and there is no smaller one', { partition, offset })
       return
     }
@@ -172,14 +173,14 @@ export function createOutbox(
     pick,
     fit,
     succeeded,
-    refused,
+    rejected,
     /** Whether to send to each topic alone, to find out which one Kafka refuses. */
     eachTopicAlone: (items: UncommittedMessage[]) =>
-      eachTopicAlone || (holds.size > 0 && topicsOf(items).some((each) => holds.has(each))),
+      eachTopicAlone || (backoffs.size > 0 && topicsOf(items).some((each) => backoffs.has(each))),
     /** Whether no more messages may be started, because more gaps would not fit the metadata. */
     isFull: () => metadataFull,
     /** Topics that Kafka refuses, and why. */
-    holds: () => [...holds].map(([topic, { reason }]) => ({ topic, reason })),
+    backoffs: () => [...backoffs].map(([topic, { reason }]) => ({ topic, reason })),
   }
 }
 

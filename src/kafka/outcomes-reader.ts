@@ -46,7 +46,8 @@ type Course = Map<number, { next: bigint; end: bigint }>
 
 /**
  * Resolves when each partition has been read up to its end at the time of the call. Each message is passed on once.
- * @throws what kafkajs throws, what `onMessage` rejects with, the signal's reason, Error when nothing comes for a minute
+ * @throws what kafkajs throws, what `onMessage` rejects with, the signal's reason, Error when a partition has no leader or nothing comes
+ * for a minute
  */
 export async function readBack(options: ReadBackOptions): Promise<void> {
   const { clients, topic, sinceMs, signal, log } = options

@@ -1,6 +1,6 @@
 /**
- * One assigned partition: takes fetched messages, runs their handlers concurrently, and publishes the answers as they come, out of
- * order. assignment.ts, which lists the states, decides when it may publish. Until then the answers are kept.
+ * One assigned partition: takes fetched messages, runs their handlers concurrently, and publishes the completions as they come, out of
+ * order. assignment.ts, which lists the states, decides when it may publish. Until then the completions are kept.
  */
 import type { Log } from '../logging/log.ts'
 import type { Acquired } from './acquire.ts'
@@ -17,7 +17,7 @@ import type { BatchLimits, Outbox } from './outbox.ts'
 import { createOutbox } from './outbox.ts'
 import { inRanges } from './progress.ts'
 import type { Source } from './publisher.ts'
-import { PublishRefused } from './publisher.ts'
+import { PublishRejected } from './publisher.ts'
 import { createPublishing } from './publishing.ts'
 import type { StartOffsets, Watermarks } from './start-offset.ts'
 import type { Seat, Window } from './window.ts'
@@ -105,22 +105,22 @@ export class Partition {
 
   /** @returns whether the messages were taken; if not, they must be fetched again */
   fetched({ from, to, messages, unreadable }: Fetched): boolean {
-    const position = this.#assignment.ownership?.position
-    if (position === undefined || this.#draining) {
+    const offsets = this.#assignment.ownership?.offsets
+    if (offsets === undefined || this.#draining) {
       this.#fetching.stop()
       return false
     }
-    if (!this.#fetching.continues(from, position.next)) {
+    if (!this.#fetching.continues(from, offsets.next)) {
       // After OFFSET_OUT_OF_RANGE kafkajs resets the position and overwrites the committed offset with "earliest".
       const { topic, partition } = this.#options.source
-      const moved = { topic, partition, from, expected: position.next }
+      const moved = { topic, partition, from, expected: offsets.next }
       this.#options.log.warn('kafkajs moved the fetch position: acquiring the partition again', moved)
       this.#assignment.reacquire()
       return false
     }
     this.#meet(unreadable)
     if (messages.length === 0) return false
-    for (const message of messages) if (!inRanges(message.offset, position.ahead)) this.#uncommitted.add(message)
+    for (const message of messages) if (!inRanges(message.offset, offsets.ahead)) this.#uncommitted.add(message)
     this.#assignment.fetchedTo(to)
     this.#fetching.took()
     this.#startMore()
@@ -135,9 +135,9 @@ export class Partition {
   /** The group has assigned this partition to this worker again; see `rejoined` of assignment.ts. */
   rejoined(memberChanged: boolean): void {
     this.#assignment.rejoined(memberChanged)
-    const position = this.#assignment.ownership?.position
-    if (position === undefined) return
-    this.#fetching.moveTo(position.next)
+    const offsets = this.#assignment.ownership?.offsets
+    if (offsets === undefined) return
+    this.#fetching.moveTo(offsets.next)
     this.#startMore()
   }
 
@@ -147,12 +147,12 @@ export class Partition {
     this.#publish()
   }
 
-  /** Takes note of the log's first and next offset, which the watchdog has read. */
+  /** Gets the log's first and next offset from the watchdog. When the position lies outside the log, acquires the partition again. */
   observe(log: Watermarks): void {
-    const { position, state } = this.#assignment
-    if (position === null) return
-    this.#lag = log.high - position.base
-    if (state === 'ready' && !this.#fetching.observe(log, position.next)) this.#assignment.reacquire()
+    const { offsets, state } = this.#assignment
+    if (offsets === null) return
+    this.#lag = log.high - offsets.base
+    if (state === 'ready' && !this.#fetching.observe(log, offsets.next)) this.#assignment.reacquire()
   }
 
   /** Called every second: publishes and starts what no longer has to wait. */
@@ -161,7 +161,7 @@ export class Partition {
     this.#startMore()
   }
 
-  /** Starts nothing more and ends the handlers' waits. What they still answer is published. */
+  /** Starts nothing more and ends the handlers' waits. What they still complete is published. */
   drain(reason: Error): void {
     this.#draining = true
     this.#wait.abort(reason)
@@ -182,15 +182,15 @@ export class Partition {
   }
 
   status() {
-    const { state, position, trouble } = this.#assignment
+    const { state, offsets, trouble } = this.#assignment
     return {
       partition: this.partition,
       state,
-      committed: position?.base ?? null,
-      next: position?.next ?? null,
+      committed: offsets?.base ?? null,
+      next: offsets?.next ?? null,
       lag: this.#lag,
       ...this.#uncommitted.counts(),
-      holds: this.#outbox.holds(),
+      backoffs: this.#outbox.backoffs(),
       trouble,
       /** Why the next batch cannot be read; null when it can. */
       unreadable: this.#unreadable?.reason ?? null,
@@ -198,7 +198,7 @@ export class Partition {
     }
   }
 
-  /** Waits at a batch that cannot be read and tries it again every 15 s. A newer worker may know its codec. */
+  /** Waits at a batch that cannot be read and tries it again every 15 s. A newer worker may know the batch's codec. */
   #meet(next: Unreadable | null): void {
     const { log, source } = this.#options
     const { topic, partition } = source
@@ -232,10 +232,10 @@ export class Partition {
   async #failed({ publisher }: Ownership, error: unknown, items: UncommittedMessage[]): Promise<void> {
     this.#options.onFailed()
     const reacquire = this.#assignment.suspect(publisher)
-    // Null: a join came in between, and the partition is being acquired again already.
+    // Null: the partition is gone, or has left this ownership already (as after a join as a new member).
     if (reacquire === null) return
-    if (!(error instanceof PublishRefused)) return this.#assignment.tell('publishing is interrupted', error)
-    await this.#outbox.refused(error, items)
+    if (!(error instanceof PublishRejected)) return this.#assignment.tell('publishing is interrupted', error)
+    await this.#outbox.rejected(error, items)
     reacquire()
   }
 

@@ -18,23 +18,23 @@ export interface Source {
   partition: number
 }
 
-/** Why Kafka did not take a transaction; nothing of it was published. */
-export type Refusal = 'too_large' | 'topic' | 'metadata_too_large'
+/** Why Kafka did not accept a transaction; nothing of it was published. */
+export type Rejection = 'too_large' | 'topic' | 'metadata_too_large'
 
 /** Kafka refused the content of a transaction, for good or until somebody repairs something. */
-export class PublishRefused extends Error {
-  readonly refusal: Refusal
-  /** The topic of the refused send; null when the send was for several topics or for none. */
+export class PublishRejected extends Error {
+  readonly rejection: Rejection
+  /** The topic of the refused send, or the source's when the offset was refused; null when the send was for several topics. */
   readonly topic: string | null
-  constructor(refusal: Refusal, topic: string | null, cause: unknown) {
+  constructor(rejection: Rejection, topic: string | null, cause: unknown) {
     super(`Kafka refused a transaction: ${kafkaErrorType(cause) ?? 'unknown'}`, { cause })
-    this.name = 'PublishRefused'
-    this.refusal = refusal
+    this.name = 'PublishRejected'
+    this.rejection = rejection
     this.topic = topic
   }
 }
 
-const REFUSALS: Record<string, Refusal> = {
+const REJECTIONS: Record<string, Rejection> = {
   MESSAGE_TOO_LARGE: 'too_large',
   RECORD_LIST_TOO_LARGE: 'too_large',
   UNKNOWN_TOPIC_OR_PARTITION: 'topic',
@@ -46,7 +46,7 @@ const REFUSALS: Record<string, Refusal> = {
 }
 
 export interface PublishOptions {
-  /** Sends to each topic alone: slower, but a refusal then names its topic. */
+  /** Sends to each topic alone: slower, but a rejection then names its topic. */
   eachTopicAlone?: boolean
   /**
    * First sends the messages in a transaction that it aborts. A broker that is killed just after it acknowledged a commit may come
@@ -62,7 +62,7 @@ export interface PublishOptions {
 export interface Publisher {
   /**
    * Publishes all `messages` and commits `offset` with `metadata` for the source, in one transaction.
-   * @throws PublishRefused when Kafka refuses the content; after any other error it is UNKNOWN whether the transaction was
+   * @throws PublishRejected when Kafka refuses the content; after any other error it is UNKNOWN whether the transaction was
    * committed. After either, close this publisher, open another one, and read what is committed.
    */
   publish(
@@ -71,7 +71,7 @@ export interface Publisher {
     metadata: string,
     options?: PublishOptions,
   ): Promise<void>
-  /** Does only the first part of `abortFirst`: ends an earlier transaction whose markers are missing. */
+  /** Sends the messages in a transaction and aborts it, as `abortFirst` does: ends an earlier transaction whose markers are missing. */
   rehearse(messages: readonly OutgoingMessage[]): Promise<void>
   /** Disconnects the producer, in the background. */
   close(): void
@@ -80,8 +80,7 @@ export interface Publisher {
 /**
  * Fences every earlier writer of this transactional id and ends their transactions before it resolves. After that no other
  * worker changes the committed offset until this publisher is fenced itself.
- * @returns the publisher
- * @throws what kafkajs throws (Kafka away, not authorised); the signal's reason
+ * @throws what kafkajs throws (Kafka away, not authorised); TimeLimitError; the signal's reason
  */
 export async function openPublisher(
   clients: KafkaClients,
@@ -157,7 +156,7 @@ async function sendAll(transaction: Transaction, topics: TopicMessages[]): Promi
   try {
     assertAcknowledged(topics, await transaction.sendBatch({ topicMessages: topics }))
   } catch (error) {
-    throw refusalOf(error, topics.length === 1 ? (topics[0]?.topic ?? null) : null) ?? error
+    throw rejectionOf(error, topics.length === 1 ? (topics[0]?.topic ?? null) : null) ?? error
   }
 }
 
@@ -171,7 +170,7 @@ async function sendOffset(transaction: Transaction, source: Source, offset: bigi
       return
     } catch (error) {
       const concurrent = kafkaErrorType(error) === 'CONCURRENT_TRANSACTIONS'
-      if (!concurrent || attempt === CONCURRENT_RETRIES) throw refusalOf(error, source.topic) ?? error
+      if (!concurrent || attempt === CONCURRENT_RETRIES) throw rejectionOf(error, source.topic) ?? error
     }
     await pause(CONCURRENT_RETRY_MS, NEVER)
   }
@@ -180,14 +179,14 @@ async function sendOffset(transaction: Transaction, source: Source, offset: bigi
 /** No signal is needed: the time limit of the whole transaction bounds the wait. */
 const NEVER = new AbortController().signal
 
-function refusalOf(error: unknown, topic: string | null): PublishRefused | null {
-  const refusal = REFUSALS[kafkaErrorType(error) ?? '']
-  return refusal === undefined ? null : new PublishRefused(refusal, topic, error)
+function rejectionOf(error: unknown, topic: string | null): PublishRejected | null {
+  const rejection = REJECTIONS[kafkaErrorType(error) ?? '']
+  return rejection === undefined ? null : new PublishRejected(rejection, topic, error)
 }
 
 /**
- * Checks what kafkajs reports as success. It tracks a send by broker, not by partition, so when a partition's leader moves between two
- * attempts, it sends that partition's messages twice or never.
+ * Checks what kafkajs reports as success: kafkajs tracks a send by broker, not by partition, so when a partition's leader moves between
+ * two attempts, it sends that partition's messages twice or never.
  * @throws Error when some partition was not acknowledged exactly once
  */
 function assertAcknowledged(topics: TopicMessages[], acknowledged: RecordMetadata[]): void {
@@ -201,6 +200,6 @@ function assertAcknowledged(topics: TopicMessages[], acknowledged: RecordMetadat
 }
 
 function topicMessages(messages: readonly OutgoingMessage[]): TopicMessages[] {
-  // kafkajs gets the messages themselves, because the partitioner writes its choice into them.
+  // kafkajs gets the messages themselves, no copies: the partitioner writes its choice into them.
   return [...Map.groupBy(messages, ({ topic }) => topic)].map(([topic, list]) => ({ topic, messages: list }))
 }

@@ -1,22 +1,22 @@
-/** Publishes what the handlers of one partition have answered: confirms it, commits it in one transaction, and reports that. */
+/** Publishes the completions of one partition: confirms a batch of them, commits it in one transaction, and reports that. */
 import { bounded, pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { Ownership } from './assignment.ts'
 import type { Completion, Handler } from './messages.ts'
 import type { Uncommitted, UncommittedMessage } from './uncommitted.ts'
 import type { Batch, Outbox } from './outbox.ts'
-import { PublishRefused } from './publisher.ts'
+import { PublishRejected } from './publisher.ts'
 import type { LastCommit } from './reconcile.ts'
 import { TIMINGS } from '../timings.ts'
 
 const { withinMs, validMs } = TIMINGS.confirmation
 
 /**
- * Under load a transaction waits so long for more answers, ms: its five requests and its markers cost the broker the same for one
- * message as for a hundred.
+ * Under load a transaction waits this long for more completions, ms: the five Kafka requests and the markers of a transaction cost the
+ * broker the same for one message as for a hundred.
  */
 const LINGER_MS = 20
-/** The load is high while transactions hold at least so many messages. */
+/** The load is high when the last transaction completed at least this many messages. */
 const LINGER_FROM = 8
 
 /** A commit that Kafka has just acknowledged. */
@@ -44,7 +44,7 @@ export function createPublishing(options: PublishingOptions): () => void {
   const { uncommitted, outbox, handler, gone, log, ownership, onCommitted, onFailed } = options
   let running = false
   let again = false
-  /** How many messages the last transaction held. */
+  /** How many completed messages the last transaction committed; 0 when the last attempt committed none. */
   let lastCount = 0
 
   async function run(): Promise<void> {
@@ -64,23 +64,23 @@ export function createPublishing(options: PublishingOptions): () => void {
     if (lastCount >= LINGER_FROM) await pause(LINGER_MS, gone).catch(() => {})
     lastCount = 0
     const before = ownership()
-    const chosen = before && outbox.fit(outbox.pick(), before.position)
+    const chosen = before && outbox.fit(outbox.pick(), before.offsets)
     if (!before || !chosen) return false
     const askedMs = performance.now()
     const isConfirmed = await confirm(chosen.items)
     // During the confirmation the partition may have been revoked or acquired again.
     const now = ownership()
     if (!isConfirmed || now?.publisher !== before.publisher) return false
-    const batch = outbox.fit(chosen.items, now.position)
+    const batch = outbox.fit(chosen.items, now.offsets)
     return batch !== null && (await transact(now, batch, askedMs))
   }
 
   /**
-   * Asks the handler which messages may still be published, and replaces the completions of `items` by its answer.
+   * Asks the handler which completions may still be published, and replaces those of `items` by what it returns.
    * @returns false when the handler could not tell now
    */
   async function confirm(items: UncommittedMessage[]): Promise<boolean> {
-    // After a failure the next answer or the worker's tick tries again.
+    // After a failure the next completion or the worker's tick tries again.
     return bounded(gone, withinMs, async (signal) => {
       try {
         await confirmWith(handler, items, signal)
@@ -93,7 +93,10 @@ export function createPublishing(options: PublishingOptions): () => void {
     })
   }
 
-  /** @throws Error when an item must not be published any more, or when that cannot be found out now */
+  /**
+   * Asks the handler again when its confirmation has become too old.
+   * @throws Error when an item must not be published any more, or when that cannot be found out now
+   */
   async function stillConfirmed({ publisher }: Ownership, items: UncommittedMessage[], sinceMs: number): Promise<void> {
     for (let askedMs = sinceMs; performance.now() - askedMs > validMs;) {
       if (ownership()?.publisher !== publisher) throw new Error('another worker may own the partition by now')
@@ -120,7 +123,7 @@ export function createPublishing(options: PublishingOptions): () => void {
     try {
       await before.publisher.publish(messages, progress.offset, metadata, how)
     } catch (error) {
-      if (error instanceof PublishRefused) for (const item of items) item.tried = how.abortFirst
+      if (error instanceof PublishRejected) for (const item of items) item.tried = how.abortFirst
       await onFailed(before, error, items)
       return false
     }
@@ -140,7 +143,7 @@ export function createPublishing(options: PublishingOptions): () => void {
   }
 }
 
-/** Replaces the completions of items whose id another message owns now; these stay replaced. */
+/** Replaces, for good, the completions whose messages must not be published any more; see `confirm` of messages.ts. */
 async function confirmWith(handler: Handler, items: UncommittedMessage[], signal: AbortSignal): Promise<void> {
   const completions = completionsOf(items)
   const confirmed = new Map((await handler.confirm(completions, signal)).map((each) => [each.source.offset, each]))

@@ -1,17 +1,17 @@
-/** Decides after the fence where to continue, from the committed offset, the log's bounds and this worker's own position. Pure. */
+/** Decides after the fence where to continue, from the committed offset, the log's bounds and this worker's own offsets. Pure. */
 import type { Committed } from './committed.ts'
 import type { OutgoingMessage } from './messages.ts'
 import type { OffsetRange } from './offset-metadata.ts'
 import { decodeDone } from './offset-metadata.ts'
 import type { Watermarks } from './start-offset.ts'
 
-/** The offsets of a partition that decide where to fetch and what to commit. */
-export interface Position {
-  /** Committed: everything below it is done. */
+/** The offsets that decide where to fetch a partition and what to commit for it. */
+export interface Offsets {
+  /** The committed offset: everything below it is done. */
   readonly base: bigint
-  /** The offset to fetch from. */
+  /** The position: the offset to fetch next. */
   readonly next: bigint
-  /** The finished offsets above the base, from the commit's metadata. */
+  /** The done offsets above the base, from the commit's metadata. */
   readonly ahead: readonly OffsetRange[]
 }
 
@@ -39,21 +39,21 @@ export type Note =
   /** Other software wrote the metadata, or a tool moved the offset without it. */
   | 'foreign_metadata'
 
-export interface Reconciled extends Position {
+export interface Reconciled extends Offsets {
   note: Note
-  /** Forget this worker's uncommitted messages: they belong to another state of the log. */
+  /** Forget this worker's uncommitted messages: the log holds others now, or they will be fetched again. */
   forget: boolean
   /** Commit the base at once, because Kafka does not have it. */
   commit: boolean
 }
 
 /**
- * @param known this worker's position; null at its first acquisition
- * @param start gives where a group without an offset begins; called only then
- * @param recent gives where to begin in a log that is shorter than before, whose offsets now mean other messages
+ * @param known this worker's offsets; null at its first acquisition
+ * @param ask.start gives where a group without an offset begins; called only for such a group
+ * @param ask.recent gives where to begin in a log that is shorter than before, whose offsets now mean other messages
  */
 export async function reconcile(
-  known: Position | null,
+  known: Offsets | null,
   committed: Committed,
   log: Watermarks,
   ask: { start: () => Promise<bigint>; recent: () => Promise<bigint> },

@@ -32,7 +32,7 @@ export interface FetchedRecord {
   headers: HeadersFound['headers']
   isControlRecord: boolean
   batchContext: { producerId: string; inTransaction: boolean }
-  /** Set when the headers are beyond the bounds: how many there are. `headers` then holds only some of them. */
+  /** Set when the headers are beyond the bounds: how many there are, and their bytes. `headers` then holds only the trace headers. */
   tooManyHeaders?: { count: number; bytes: number }
   /** Set when the record stands in for a whole batch; it has no content then. */
   trouble?: BatchTrouble
@@ -52,7 +52,7 @@ const MAGIC_AT = 16
 const CHECKSUM_AT = 17
 /** The checksum covers the batch from here on. */
 const ATTRIBUTES_AT = 21
-/** Decoding yields the event loop after this time. */
+/** Decoding gives the event loop a turn after this time. */
 const SLICE_MS = 10
 const RECORDS_BETWEEN_LOOKS = 32
 
@@ -150,8 +150,8 @@ async function readRecords(
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     const damaged = new UnpackError('malformed', batch.codec ?? 'none', `a record is damaged: ${error.message}`)
-    const next = records.at(-1)
-    return [...records, await troubled(batch, next === undefined ? fetchOffset : BigInt(next.offset) + 1n, damaged)]
+    const before = records.at(-1)
+    return [...records, await troubled(batch, before === undefined ? fetchOffset : BigInt(before.offset) + 1n, damaged)]
   }
   const last = records.at(-1)
   const isWhole = last !== undefined && last.offset === batch.lastOffset.toString()

@@ -5,7 +5,7 @@ import type { ByteReader } from './byte-reader.ts'
 export interface HeadersFound {
   /** In kafkajs's form: an array for a repeated name, null for a null value. */
   headers: Record<string, Buffer | null | (Buffer | null)[]>
-  /** How many headers there are when they are beyond the bounds (`headers` then holds only the trace headers); else null. */
+  /** How many headers there are, and their bytes, when they exceed a bound (`headers` then holds only the trace headers); else null. */
   beyond: { count: number; bytes: number } | null
 }
 
@@ -16,7 +16,7 @@ const MOST_LOOKED_AT = 10_000
  * Reads the headers of one record.
  * @param end where the record ends
  * @returns all headers, or only the trace headers of a record beyond the bounds
- * @throws RangeError when the headers do not end at `end`
+ * @throws RangeError when there are more headers than fit before `end`, or the buffer ends within them
  */
 export function readRecordHeaders(reader: ByteReader, end: number): HeadersFound {
   const from = reader.at

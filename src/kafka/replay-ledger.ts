@@ -11,7 +11,7 @@ import { kafkaErrorType, kafkaReason } from './kafka-error.ts'
 import type { OutgoingMessage } from './messages.ts'
 import { readBack } from './outcomes-reader.ts'
 import type { Publisher } from './publisher.ts'
-import { openPublisher, PublishRefused } from './publisher.ts'
+import { openPublisher, PublishRejected } from './publisher.ts'
 import { readWatermarks } from './start-offset.ts'
 import { transactionalIdOf } from './transactional-id.ts'
 
@@ -112,7 +112,7 @@ export async function openSender(options: LedgerOptions & { replication: number 
       } catch (error) {
         publisher.close()
         publishers.delete(partition)
-        if (!(error instanceof PublishRefused)) throw error
+        if (!(error instanceof PublishRejected)) throw error
         return { kind: 'refused', why: `${kafkaReason(error.cause)} (${error.topic ?? topic})` }
       }
     },

@@ -67,7 +67,7 @@ export function createStartOffsets(
   /** How many partitions the topic had when this worker first asked. */
   let partitionsAtFirst: number | null = null
 
-  /** @returns the first message whose timestamp, in its own unit, is not below `timestamp`; the log's end where there is none */
+  /** @returns the offset of the first message whose timestamp, in its own unit, is not below `timestamp`; the log's end without one */
   async function firstFrom(partition: number, timestamp: number): Promise<bigint> {
     const offsets = await clients.withAdmin((admin) => admin.fetchTopicOffsetsByTimestamp(topic, timestamp))
     const found = offsets.find((each) => each.partition === partition)
@@ -77,7 +77,8 @@ export function createStartOffsets(
 
   /**
    * To Kafka, messages with timestamps in seconds or without one seem older than all others, so this also looks for timestamps in seconds
-   * among the messages before. Timestamps in micro- or nanoseconds seem younger: the start is then too early, which loses nothing.
+   * among the messages before, and begins at the first message when that has no timestamp. Messages with timestamps in micro- or
+   * nanoseconds seem younger: the start is then too early, which loses nothing.
    */
   async function since(partition: number, atMs: number): Promise<bigint> {
     const start = await firstFrom(partition, atMs)

@@ -1,4 +1,4 @@
-/** The messages of one partition that were fetched and are not committed yet: waiting, in a handler, or answered. */
+/** The messages of one partition that were fetched and are not committed yet: queued, in a handler, completed, or handed back. */
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { Completion, Handler, HandlerSignals, SourceMessage } from './messages.ts'
@@ -14,16 +14,16 @@ const RECORD_OVERHEAD_BYTES = 100
 
 export interface UncommittedMessage {
   message: SourceMessage
-  /** The message's offset and the next one. */
+  /** From the message's offset to the next one. */
   range: OffsetRange
   bytes: number
   /** `handed_back`: given up by its handler because the worker is stopping; stays uncommitted. */
-  phase: 'queued' | 'running' | 'answered' | 'handed_back'
+  phase: 'queued' | 'running' | 'completed' | 'handed_back'
   completion: Completion | null
-  /** It was in a transaction whose outcome is unknown. */
+  /** The message was in a transaction that may have been committed. */
   tried: boolean
   /** Not published before then, performance.now() ms: Kafka refuses this message in every form. */
-  heldUntilMs: number
+  notBeforeMs: number
 }
 
 export interface UncommittedOptions {
@@ -56,7 +56,7 @@ export function createUncommitted({ handler, signals, seat, log, onSettled }: Un
       phase: 'queued',
       completion: null,
       tried: false,
-      heldUntilMs: 0,
+      notBeforeMs: 0,
     }
     messages.set(message.offset, fresh)
     queue.push(fresh)
@@ -76,9 +76,9 @@ export function createUncommitted({ handler, signals, seat, log, onSettled }: Un
   async function run(item: UncommittedMessage): Promise<void> {
     running++
     try {
-      const completion = await answer(item.message, { handler, signals, log })
+      const completion = await complete(item.message, { handler, signals, log })
       item.completion = completion
-      item.phase = completion === null ? 'handed_back' : 'answered'
+      item.phase = completion === null ? 'handed_back' : 'completed'
     } finally {
       running--
     }
@@ -86,7 +86,7 @@ export function createUncommitted({ handler, signals, seat, log, onSettled }: Un
     onSettled()
   }
 
-  /** Drops the answer: another worker publishes the message, or has published it. */
+  /** Tells the handler that the message's completion, if there is one, is dropped; see `abandoned` of messages.ts. */
   function abandon({ completion }: UncommittedMessage): void {
     if (completion !== null) handler.abandoned?.(completion)
   }
@@ -130,14 +130,14 @@ export function createUncommitted({ handler, signals, seat, log, onSettled }: Un
     counts: () => ({
       ...inQueue(),
       running,
-      answered: [...messages.values()].filter(({ phase }) => phase === 'answered').length,
+      completed: [...messages.values()].filter(({ phase }) => phase === 'completed').length,
       handedBack: [...messages.values()].filter(({ phase }) => phase === 'handed_back').length,
     }),
   }
 }
 
 /** Calls the handler until it ends without a fault. @returns null when the message is handed back */
-async function answer(
+async function complete(
   message: SourceMessage,
   { handler, signals, log }: Pick<UncommittedOptions, 'handler' | 'signals' | 'log'>,
 ): Promise<Completion | null> {

@@ -1,4 +1,4 @@
-/** Finds which messages readers do not see, of a commit that Kafka seems to have lost. */
+/** Finds the messages that readers do not see, of a commit that Kafka seems to have lost. */
 import { createHash } from 'node:crypto'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
@@ -11,14 +11,14 @@ const CLOCK_MARGIN_MS = 600_000
 export interface UnseenOptions {
   clients: KafkaClients
   group: string
-  /** When they were published, ms since the epoch. */
+  /** When the transaction of the messages began, ms since the epoch. */
   atMs: number
   log: Log
   signal: AbortSignal
 }
 
 /**
- * Reads their topics back, read committed.
+ * Reads the messages' topics back, committed messages only.
  * @returns those of `messages` that the topics do not hold
  * @throws what `readBack` throws
  */

@@ -18,7 +18,7 @@ export interface WatchdogOptions {
   membership: { silentMs: () => number; restart: (reason: string) => void; status: () => { unansweredMs: number } }
   /** When kafkajs shows no sign of life for this time although Kafka answers, the consumer is replaced. Longer than any join takes. */
   silentLimitMs: number
-  /** When fetching brings no messages for this time although some wait, the consumer is replaced. Doubled each time. */
+  /** When fetching brings no messages for this time although some wait, the consumer is replaced. Doubled each time, up to 10 min. */
   stallMs: number
   log: Log
 }

@@ -15,8 +15,9 @@ export interface Seat {
 }
 
 /**
- * A quarter of the window is reserved for the partitions in equal parts, so that a partition full of held messages cannot shut the
- * others out; the rest goes to whoever asks first. A partition with nothing in the window may always start one message of any size.
+ * A quarter of the window's messages (not of its bytes) is reserved for the partitions in equal parts, so that a partition full of
+ * waiting messages cannot shut the others out; the rest goes to whoever asks first. A partition with nothing in the window may always
+ * start one message of any size.
  */
 export function createWindow(limits: WindowLimits) {
   const seats = new Set<{ messages: number; bytes: number; refused: boolean; wake: () => void }>()
@@ -25,7 +26,7 @@ export function createWindow(limits: WindowLimits) {
   const reserve = () => Math.max(1, Math.floor(limits.messages / 4 / Math.max(1, seats.size)))
 
   function wakeRefused(): void {
-    // Woken in the order of their refusals; one that is refused again goes to the end.
+    // Each woken seat goes to the end of the set, so that all take turns.
     for (const seat of [...seats].filter(({ refused }) => refused)) {
       seat.refused = false
       seats.delete(seat)

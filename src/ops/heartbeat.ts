@@ -72,9 +72,9 @@ export function beatOf(
 }
 
 /** @returns why the partition is stuck: it is not ready, cannot read the next batch, or Kafka refuses a topic; empty when it is not */
-function heldIn({ partition, state, trouble, unreadable, holds }: ConsumerStatus['partitions'][number]): string[] {
+function heldIn({ partition, state, trouble, unreadable, backoffs }: ConsumerStatus['partitions'][number]): string[] {
   const why = (reason: string | null) => (reason === null ? '' : ` (${reason})`)
   if (state !== 'ready') return [`${partition}: ${state}${why(trouble)}`]
   const unread = unreadable === null ? [] : [`${partition}: waits before ${unreadable}`]
-  return [...unread, ...holds.map(({ topic, reason }) => `${partition}: ${topic}${why(reason)}`)]
+  return [...unread, ...backoffs.map(({ topic, reason }) => `${partition}: ${topic}${why(reason)}`)]
 }

@@ -108,12 +108,12 @@ function createConsumerGauges(gauge: MakeGauge) {
   return ({ partitions }: ConsumerStatus): void => {
     for (const state of ['acquiring', 'ready', 'suspect']) states.set({ state }, 0)
     for (const phase of ['queued', 'running', 'answered']) messages.set({ phase }, 0)
-    for (const { partition, state, lag, queued, running, answered } of partitions) {
+    for (const { partition, state, lag, queued, running, completed } of partitions) {
       backlog.set({ partition: String(partition) }, Number(lag))
       states.inc({ state })
       messages.inc({ phase: 'queued' }, queued)
       messages.inc({ phase: 'running' }, running)
-      messages.inc({ phase: 'answered' }, answered)
+      messages.inc({ phase: 'answered' }, completed)
     }
   }
 }

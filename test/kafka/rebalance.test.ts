@@ -108,7 +108,7 @@ describe('several workers', () => {
         calls.started.filter((text) => text.startsWith(kept) === isKept),
       ) as [string[], string[]]
       for (const text of staying) calls.finish(text, [])
-      await until('what stayed is published', () => (first.consumer.status().partitions[0]?.answered ?? 0) === 0)
+      await until('what stayed is published', () => (first.consumer.status().partitions[0]?.completed ?? 0) === 0)
       await sleep(300)
       expect(moved.map((text) => calls.get(text)?.signals.call.aborted)).toEqual([false, false, false, false])
       for (const text of moved) calls.finish(text, [])

@@ -62,7 +62,7 @@ describe('a topic that is gone', () => {
     await until('the others are published', () => reader.seen.length === 16)
     const named = () => world.log.lines.filter(({ level, fields }) => level === 'error' && fields['topic'] === gone)
     await until('it is named', () => named().length > 0)
-    expect(consumer.status().partitions[0]?.holds.map(({ topic }) => topic)).toEqual([gone])
+    expect(consumer.status().partitions[0]?.backoffs.map(({ topic }) => topic)).toEqual([gone])
     expect(await committedOffset()).toBe(0n)
     await until('it has been tried again', () => transactions.failed > 2)
     await until('the others are counted', () => transactions.committed > 0)

@@ -55,7 +55,7 @@ test('what a worker writes is read as it was meant, and so is what one of an old
 })
 
 test('a worker names what keeps its partitions from publishing', () => {
-  const refused = { ...BUSY_PARTITION, holds: [{ topic: 'notifications', reason: 'TOPIC_AUTHORIZATION_FAILED' }] }
+  const refused = { ...BUSY_PARTITION, backoffs: [{ topic: 'notifications', reason: 'TOPIC_AUTHORIZATION_FAILED' }] }
   const suspect = { ...BUSY_PARTITION, partition: 5, state: 'suspect' as const, trouble: 'no broker answers' }
   expect(beat({ ...status, partitions: [refused, suspect] })['held']).toBe(
     '4: notifications (TOPIC_AUTHORIZATION_FAILED); 5: suspect (no broker answers)',

@@ -50,7 +50,7 @@ function fakeKafka(offset: string) {
 
 const messages = ['out', 'rec'].map((topic) => ({ topic, key: 'k', value: 'v', headers: {} }))
 const known: Known = {
-  position: { base: 51n, next: 60n, ahead: [] },
+  offsets: { base: 51n, next: 60n, ahead: [] },
   progress: { offset: 51n, done: [] },
   last: { before: { offset: 50n, metadata: '' }, after: { offset: 51n, metadata: '' }, messages, atMs: 0 },
 }

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Handler, SourceMessage } from '../../src/kafka/messages.ts'
 import { createUncommitted } from '../../src/kafka/uncommitted.ts'
 import { createOutbox } from '../../src/kafka/outbox.ts'
-import { PublishRefused } from '../../src/kafka/publisher.ts'
-import type { Refusal } from '../../src/kafka/publisher.ts'
+import { PublishRejected } from '../../src/kafka/publisher.ts'
+import type { Rejection } from '../../src/kafka/publisher.ts'
 
 const ignore = () => {}
 const log = { error: ignore, warn: ignore, info: ignore, debug: ignore }
@@ -46,7 +46,7 @@ async function outboxOf(count: number, answered: number[], limits = { messages: 
   return { uncommitted, outbox, clock, picked }
 }
 
-const refusal = (kind: Refusal, topic: string | null = null) => new PublishRefused(kind, topic, new Error(kind))
+const rejection = (kind: Rejection, topic: string | null = null) => new PublishRejected(kind, topic, new Error(kind))
 
 describe('what goes into the next transaction', () => {
   it('holds what is answered, in the order of offsets, and nothing that is still asked for', async () => {
@@ -71,7 +71,7 @@ describe('what goes into the next transaction', () => {
 describe('what a refusal by Kafka teaches', () => {
   it('halves a transaction that is too large, and grows again after a while', async () => {
     const { outbox, clock, picked } = await outboxOf(9, [0, 2, 4, 6])
-    await outbox.refused(refusal('too_large'), outbox.pick())
+    await outbox.rejected(rejection('too_large'), outbox.pick())
     expect(picked()).toEqual([0, 2])
     clock.ms += 60_001
     for (let times = 0; times < 10; times++) {
@@ -84,7 +84,7 @@ describe('what a refusal by Kafka teaches', () => {
   it('replaces a message that is too large alone', async () => {
     const { outbox } = await outboxOf(3, [0])
     const [item] = outbox.pick()
-    await outbox.refused(refusal('too_large'), [item!])
+    await outbox.rejected(rejection('too_large'), [item!])
     expect(item!.completion?.messages).toEqual([])
   })
 
@@ -92,7 +92,7 @@ describe('what a refusal by Kafka teaches', () => {
     const { outbox, clock, picked } = await outboxOf(3, [0, 1])
     const [item] = outbox.pick()
     item!.completion = { ...item!.completion!, ifTooLarge: null }
-    await outbox.refused(refusal('too_large'), [item!])
+    await outbox.rejected(rejection('too_large'), [item!])
     expect(picked()).toEqual([1])
     clock.ms += 60_000
     expect(picked()).toEqual([0, 1])
@@ -100,23 +100,23 @@ describe('what a refusal by Kafka teaches', () => {
 
   it('holds a topic that is refused, ever longer, and publishes to the others', async () => {
     const { outbox, clock, picked } = await outboxOf(4, [0, 1, 2])
-    await outbox.refused(refusal('topic', 'even'), outbox.pick())
+    await outbox.rejected(rejection('topic', 'even'), outbox.pick())
     expect(picked()).toEqual([1])
-    expect(outbox.holds()).toEqual([{ topic: 'even', reason: expect.any(String) as string }])
+    expect(outbox.backoffs()).toEqual([{ topic: 'even', reason: expect.any(String) as string }])
     clock.ms += 1_000
     expect(picked()).toEqual([0, 1, 2])
-    await outbox.refused(refusal('topic', 'even'), outbox.pick())
+    await outbox.rejected(rejection('topic', 'even'), outbox.pick())
     clock.ms += 1_999
     expect(picked()).toEqual([1])
     clock.ms += 1
     outbox.succeeded(outbox.pick())
-    expect(outbox.holds()).toEqual([])
+    expect(outbox.backoffs()).toEqual([])
   })
 
   it('asks for one topic at a time when the refusal does not name one', async () => {
     const { outbox } = await outboxOf(4, [0, 1])
     const items = outbox.pick()
-    await outbox.refused(refusal('topic'), items)
+    await outbox.rejected(rejection('topic'), items)
     expect(outbox.eachTopicAlone(items)).toBe(true)
     outbox.succeeded(items)
     expect(outbox.eachTopicAlone(items)).toBe(false)
@@ -125,7 +125,7 @@ describe('what a refusal by Kafka teaches', () => {
   it('waits for the oldest message when the gaps do not fit the metadata', async () => {
     const { outbox } = await outboxOf(9, [5])
     const items = outbox.pick()
-    for (let times = 0; times < 14; times++) await outbox.refused(refusal('metadata_too_large'), items)
+    for (let times = 0; times < 14; times++) await outbox.rejected(rejection('metadata_too_large'), items)
     expect(outbox.fit(items, START)).toBeNull()
     expect(outbox.isFull()).toBe(true)
   })

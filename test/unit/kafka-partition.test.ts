@@ -136,7 +136,7 @@ describe('a partition', () => {
     fetch()
     member = false
     answer(0n)
-    await vi.waitFor(() => expect(partition.status().answered).toBe(1), { interval: 5 })
+    await vi.waitFor(() => expect(partition.status().completed).toBe(1), { interval: 5 })
     partition.poke()
     expect(done).not.toContain('confirm')
     member = true
