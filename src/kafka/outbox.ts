@@ -5,7 +5,7 @@ import { encodeDone, METADATA_LIMIT_BYTES } from './offset-metadata.ts'
 import type { Uncommitted, UncommittedMessage } from './uncommitted.ts'
 import type { Progress } from './progress.ts'
 import { progressOf } from './progress.ts'
-import type { PublishRejected } from './publisher.ts'
+import type { PublishRejected, Source } from './publisher.ts'
 import type { Offsets } from './reconcile.ts'
 
 export interface BatchLimits {
@@ -44,7 +44,7 @@ interface TopicBackoff {
  */
 export function createOutbox(
   uncommitted: Uncommitted,
-  partition: number,
+  { topic: sourceTopic, partition }: Pick<Source, 'topic' | 'partition'>,
   log: Log,
   limits: BatchLimits,
   now: () => number = () => performance.now(),
@@ -60,13 +60,16 @@ export function createOutbox(
   /** @returns completed messages in the order of their offsets, as many as fit; empty when there is nothing to publish now */
   function pick(): UncommittedMessage[] {
     const atMs = now()
+    const isBackedOff = (topic: string) => (backoffs.get(topic)?.untilMs ?? 0) > atMs
+    // Kafka refuses the offset of every batch.
+    if (isBackedOff(sourceTopic)) return []
     const picked: UncommittedMessage[] = []
     const bytes = new Map<string, number>()
     for (const item of uncommitted.all()) {
       if (picked.length === limits.messages) break
       if (item.phase !== 'completed' || item.completion === null || item.notBeforeMs > atMs) continue
       const { messages } = item.completion
-      if (messages.some(({ topic }) => (backoffs.get(topic)?.untilMs ?? 0) > atMs)) continue
+      if (messages.some(({ topic }) => isBackedOff(topic))) continue
       for (const message of messages) bytes.set(message.topic, (bytes.get(message.topic) ?? 0) + sizeOf(message))
       if (picked.length > 0 && Math.max(...bytes.values()) > batchBytes) break
       picked.push(item)
@@ -102,9 +105,7 @@ export function createOutbox(
       shrunkAtMs = now()
     }
     if (backoffs.size === 0) return
-    for (const topic of new Set(
-      items.flatMap(({ completion }) => completion?.messages.map((each) => each.topic) ?? []),
-    )) {
+    for (const topic of [sourceTopic, ...topicsOf(items)]) {
       if (backoffs.delete(topic)) log.info('publishing to a topic works again', { topic, partition })
     }
   }

@@ -74,7 +74,7 @@ export class Partition {
       log,
       onSettled: () => this.#publish(),
     })
-    this.#outbox = createOutbox(this.#uncommitted, source.partition, log, options.batch)
+    this.#outbox = createOutbox(this.#uncommitted, source, log, options.batch)
     this.#fetching = createFetching(options.flow, options.prefetch)
     this.#assignment = new Assignment({
       source,

@@ -41,7 +41,7 @@ async function outboxOf(count: number, answered: number[], limits = { messages: 
   for (let offset = 0; offset < count; offset++) uncommitted.add(source(offset))
   uncommitted.start()
   await new Promise((resolve) => setImmediate(resolve))
-  const outbox = createOutbox(uncommitted, 0, log, limits, () => clock.ms)
+  const outbox = createOutbox(uncommitted, { topic: 'in', partition: 0 }, log, limits, () => clock.ms)
   const picked = () => outbox.pick().map(({ message }) => Number(message.offset))
   return { uncommitted, outbox, clock, picked }
 }
@@ -109,6 +109,16 @@ describe('what a refusal by Kafka teaches', () => {
     clock.ms += 1_999
     expect(picked()).toEqual([1])
     clock.ms += 1
+    outbox.succeeded(outbox.pick())
+    expect(outbox.backoffs()).toEqual([])
+  })
+
+  it('is nothing for a while when Kafka refuses the offset in the source', async () => {
+    const { outbox, clock, picked } = await outboxOf(4, [0, 1, 2])
+    await outbox.rejected(rejection('topic', 'in'), outbox.pick())
+    expect(picked()).toEqual([])
+    clock.ms += 1_000
+    expect(picked()).toEqual([0, 1, 2])
     outbox.succeeded(outbox.pick())
     expect(outbox.backoffs()).toEqual([])
   })
