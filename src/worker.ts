@@ -162,7 +162,7 @@ function startTelling(
     providerTrouble: providerCheck.trouble,
     fleet: () => readFleetLines({ redis, keys, clients, config, prompt: promptVersion, reviews }),
     callsInFlight: () => slots.running,
-    oldestUnfinishedMs: () => pipeline.oldestUnfinishedMs(),
+    oldestUncommittedMs: () => pipeline.oldestUncommittedMs(),
   })
 }
 

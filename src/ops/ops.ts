@@ -34,7 +34,7 @@ export interface OpsParts {
   /** Why the provider would refuse this worker's calls, as the check at the start found; null when it found nothing. */
   providerTrouble: () => string | null
   callsInFlight: () => number
-  oldestUnfinishedMs: () => number | null
+  oldestUncommittedMs: () => number | null
 }
 
 /** What the page shows about this worker. */
@@ -163,7 +163,7 @@ async function pictureOf(parts: OpsParts): Promise<Picture> {
     ready,
     consumer: parts.consumer(),
     callsInFlight: parts.callsInFlight(),
-    oldestUnfinishedMs: parts.oldestUnfinishedMs(),
+    oldestUncommittedMs: parts.oldestUncommittedMs(),
     ...(status === null ? {} : { budget: status }),
     ...(holds === null ? {} : { holds }),
   }
