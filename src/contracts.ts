@@ -9,7 +9,7 @@ export { MATCHES_MAX, NOTIFICATION_KEY, RECOMMENDATION_MAX_CHARS, RECORD_KEY, RE
 
 export type Verdict = 'Подходит' | 'Не подходит'
 
-/** Whom an outcome belongs to; every outcome repeats it unchanged. */
+/** Whom the answer to a request is for; every notification repeats it unchanged. */
 export interface Address {
   callbackUrl: string
   processingId: bigint

@@ -137,7 +137,8 @@ export class Completions {
   }
 
   /**
-   * The replacement for what the broker refuses as too large: a failure that says so for an outcome or a refusal, a dead letter for that failure.
+   * The replacement for what the broker refuses as too large: a failure that says so for an outcome or a refusal, and a dead letter for
+   * that failure.
    * @param outcome what the broker refused; null: a refusal for budget
    */
   #tooLarge(context: RequestContext, outcome: Outcome | null): Completed {
