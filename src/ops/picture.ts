@@ -14,7 +14,7 @@ export interface Picture {
   holds?: readonly Hold[]
   consumer?: ConsumerStatus
   callsInFlight?: number
-  /** Timestamp of the oldest unfinished message of this worker, ms since the epoch; null when there is none. */
+  /** Timestamp of the oldest uncommitted message of this worker, ms since the epoch; null when there is none. */
   oldestUncommittedMs?: number | null
 }
 
