@@ -1,4 +1,4 @@
-/** Decodes requests and encodes outcomes: the JSON that other teams' services write and read, exact to the byte. */
+/** Decodes requests, encodes notifications and records: the JSON that other teams' services write and read, exact to the byte. */
 import { isUtf8 } from 'node:buffer'
 import { NumberText, stringifyExact } from './lib/json.ts'
 import { readMembers } from './lib/json-members.ts'

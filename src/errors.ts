@@ -109,7 +109,7 @@ export const FAILURES = {
     message: 'Модель не приняла этот текст. Проверьте резюме и требования.',
     remedy: 'the provider refuses requests without naming a reason: check the key, OPENAI_MODEL and OPENAI_BASE_URL',
   },
-  /** 500 to 599, a gateway's temporary 4xx, an upstream error under 200, a reset connection, a DNS or TLS failure, a proxy that is down. */
+  /** 500 to 599, a gateway's temporary 4xx, 200 with an upstream error, a reset connection, a DNS or TLS failure, a proxy that is down. */
   outage: {
     retry: 'backoff',
     most: OUTLASTS_AN_OUTAGE,
@@ -117,7 +117,7 @@ export const FAILURES = {
     message: 'Модель не смогла обработать этот запрос. Повторите его позже.',
     remedy: 'it resumes by itself; if it lasts, check the provider, the network and the proxy',
   },
-  /** The whole answer took longer than OPENAI_TIMEOUT_SECONDS. */
+  /** The whole call, connecting included, took longer than OPENAI_TIMEOUT_SECONDS. */
   timeout: {
     retry: 'backoff',
     most: OUTLASTS_AN_OUTAGE,
@@ -157,9 +157,8 @@ export const FAILURES = {
     remedy: null,
   },
   /**
-   * 200 with an HTML page, an empty body, or a completion without choices: from a gateway rather than from the model. Or an answer over
-   * 4 MB.
-   * Different requests that receive it make an outage; a request that receives it alone is repeated once.
+   * 200 with an HTML page, an empty body, or a completion without choices, which comes from a gateway rather than from the model; or
+   * an answer over 4 MB. Different requests that receive it make an outage; a request that receives it alone is repeated once.
    */
   no_completion: {
     retry: 'at_once',

@@ -1,4 +1,4 @@
-/** Reads how the fleet stands, from Redis and Kafka; no worker has to run. For `status`, `inspect`, `doctor` and the page on OPS_PORT. */
+/** Reads how the fleet stands, from Redis and Kafka; no worker has to run. For the page on OPS_PORT and commands such as `status`. */
 import type { Redis } from 'ioredis'
 import { createBudget } from '../budget/budget.ts'
 import type { BudgetLimits } from '../budget/limits.ts'

@@ -17,7 +17,7 @@ const PREFIX = 'resume_scoring_'
 const PICTURE_LIMIT_MS = 3_000
 
 const FAILURE_CODES = Object.keys(FAILURES) as FailureCode[]
-/** How messages end, besides the codes of failures. All exist at 0 from the start: Prometheus sees no increase in a series from 1 on. */
+/** How messages end, besides the codes of failures. All begin at 0: Prometheus sees no increase in a series that begins at 1. */
 const OUTCOMES = ['success', 'refused', 'dead_letter', 'duplicate', 'invalid_request', 'too_large_to_publish']
 const DEAD_LETTER_REASONS: Record<DeadLetterReason, true> = {
   not_utf8: true,

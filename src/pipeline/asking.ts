@@ -28,7 +28,7 @@ export type FailedAttempt = FailedCall & { cause: string; attempt: number }
 export type AskingResult =
   | Extract<Attempt, { kind: 'answer' }>
   | { kind: 'refused'; waitMs: number }
-  /** See Called. */
+  /** The claim has changed; see Called. */
   | { kind: 'changed' }
   /** `retryAfterMs`: from the provider's last failure; null when it named no time. */
   | { kind: 'failed'; code: FailureCode; retryAfterMs: number | null }
