@@ -20,7 +20,7 @@ const NEEDS: [keyof RawSettings, keyof RawSettings][] = [
   ['REDIS_SENTINEL_PASSWORD', 'REDIS_SENTINELS'],
 ]
 
-/** Rules over several settings. They read the raw texts, so that they are told together with the wrong values. */
+/** Rules over several settings. They read the raw texts, so that broken rules are reported together with wrong values. */
 function crossFieldProblems(env: RawSettings, needsKey: boolean): string[] {
   const problems: string[] = []
   const rule = (broken: boolean, problem: string) => {
@@ -82,7 +82,7 @@ function saslProblems(env: RawSettings): string[] {
   ]
 }
 
-/** The names of all settings, for the test that compares them with `.env.example`. */
+/** The names of all settings. */
 export const settingNames: readonly string[] = Object.keys(settings)
 
 /** Wrong or missing settings: all of them at once, by name, none with its value (it may be a secret). */
@@ -99,7 +99,7 @@ export class ConfigError extends Error {
  * Reads the settings. An empty variable counts as unset.
  * @param env the environment, with `.env` already merged into it
  * @param options.needsKey false: the provider is not called, so its key may be missing
- * @returns every setting with its default; all durations in ms, limits of 0 as null
+ * @returns every setting with its default; durations in ms (`keepDays` in days), limits of 0 as null
  * @throws ConfigError that lists every wrong or missing variable
  */
 export function loadConfig(env: Record<string, string | undefined>, { needsKey = true } = {}) {
@@ -165,7 +165,7 @@ function shape(env: z.infer<typeof schema>) {
       requestsPerDay: limit(env.OPENAI_RPD),
       tokensPerMinute: limit(env.OPENAI_TPM),
       tokensPerDay: limit(env.OPENAI_TPD),
-      /** null: the requests per minute, which is no further bound */
+      /** How many requests may go back to back; null: no even spacing */
       burst: env.BUDGET_BURST ?? null,
       maxWaitMs: env.BUDGET_MAX_WAIT_SECONDS * 1_000,
       /** Users take turns. */

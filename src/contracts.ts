@@ -1,4 +1,4 @@
-/** Decodes requests and encodes outcomes: the JSON that other teams' services write and read, exact to the byte. */
+/** Decodes requests, encodes notifications and records: the JSON that other teams' services write and read, exact to the byte. */
 import { isUtf8 } from 'node:buffer'
 import { NumberText, stringifyExact } from './lib/json.ts'
 import { readMembers } from './lib/json-members.ts'
@@ -9,7 +9,7 @@ export { MATCHES_MAX, NOTIFICATION_KEY, RECOMMENDATION_MAX_CHARS, RECORD_KEY, RE
 
 export type Verdict = 'Подходит' | 'Не подходит'
 
-/** Whom an outcome belongs to; every outcome repeats it unchanged. */
+/** Whom the answer to a request is for; every notification repeats it unchanged. */
 export interface Address {
   callbackUrl: string
   processingId: bigint

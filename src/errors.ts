@@ -1,19 +1,20 @@
-/** Every way in which a request can fail, and what it means for the request, the fleet and the caller. */
+/** Every way in which asking the model can fail, and what it means for the request, the fleet and the caller. */
 
 /** When a failed attempt is repeated: never; at once; after a backoff or after the delay that the provider asked for. */
 export type Retry = 'never' | 'at_once' | 'backoff'
 
 /**
- * Which calls the failure holds (see provider/gate.ts). 'budget' holds the shared budget for as long as the provider asked for;
- * when the provider refuses different requests and answers none in between, all calls are held as in an outage.
+ * Which calls the failure holds (see provider/gate.ts). 'budget' holds the shared budget for as long as the provider asked for, within
+ * the bounds of pipeline/call.ts; when the provider refuses different requests and answers none in between, all calls are held as in
+ * an outage.
  */
 export type Hold = 'none' | 'budget' | 'key' | 'route' | 'config' | 'outage'
 
 export interface FailureRule {
   retry: Retry
   /**
-   * This many failures of the kind end a request (provider/attempts.ts lists the exceptions). null: failures never end it, because
-   * its text cannot be the cause, a failure costs nothing, and the gate lets only one probe a minute through.
+   * This many failures of the kind end a request. null: however many there are, they do not, because the text cannot be the cause, a
+   * failure costs nothing, and the gate lets only one probe a minute through. provider/attempts.ts lists the exceptions.
    */
   most: number | null
   hold: Hold
@@ -38,7 +39,7 @@ export const FAILURES = {
     remedy:
       'it resumes by itself; if it happens often, set OPENAI_RPM, OPENAI_TPM and BUDGET_BURST to the provider’s limits',
   },
-  /** 429 request too large, 400 context_length_exceeded, 413, or a request that exceeds the tokens per minute by itself. */
+  /** 429 request too large, 400 context_length_exceeded, 413, or a request beyond the model's window, or a token limit, by itself. */
   too_long: {
     retry: 'never',
     most: 1,
@@ -54,7 +55,7 @@ export const FAILURES = {
     message: UNAVAILABLE,
     remedy: 'top up the account or raise its spend limit, or give a key of another account',
   },
-  /** 401, 403 because of the key, or a key file that cannot be read. */
+  /** 401, 403 because of the key, or a key file that has given no key yet. */
   unauthorized: {
     retry: 'backoff',
     most: null,
@@ -62,7 +63,7 @@ export const FAILURES = {
     message: UNAVAILABLE,
     remedy: 'put a valid key into OPENAI_KEY_FILE (read again by itself), or set OPENAI_KEY and restart',
   },
-  /** 403 unsupported_country_region_territory, or 403 with an HTML page in place of the API's answer. */
+  /** 403 unsupported_country_region_territory, 451, or 403 without JSON: a page in place of the API's answer. */
   territory: {
     retry: 'backoff',
     most: null,
@@ -79,7 +80,7 @@ export const FAILURES = {
     message: UNAVAILABLE,
     remedy: 'check user, password and the permitted targets of the proxy in OPENAI_PROXY_URL',
   },
-  /** 400 or 404 because of the configuration: the model name, the address, or a parameter that cannot be left out. */
+  /** 400, 404 or a redirect because of the configuration: the model name, the address, or a parameter that cannot be left out. */
   bad_configuration: {
     retry: 'backoff',
     most: null,
@@ -100,7 +101,7 @@ export const FAILURES = {
     message: 'Модель не приняла этот текст. Проверьте резюме и требования.',
     remedy: null,
   },
-  /** 400 without a reason. The configuration is suspected until other requests have been answered, then the text. */
+  /** 400 without a clear reason. The configuration is suspected until other requests have been answered, then the text. */
   unclear_rejection: {
     retry: 'backoff',
     most: OUTLASTS_AN_OUTAGE,
@@ -108,7 +109,7 @@ export const FAILURES = {
     message: 'Модель не приняла этот текст. Проверьте резюме и требования.',
     remedy: 'the provider refuses requests without naming a reason: check the key, OPENAI_MODEL and OPENAI_BASE_URL',
   },
-  /** 500 to 599, a reset connection, a DNS or TLS failure, a proxy that is down. */
+  /** 500 to 599, a gateway's temporary 4xx, 200 with an upstream error, a reset connection, a DNS or TLS failure, a proxy that is down. */
   outage: {
     retry: 'backoff',
     most: OUTLASTS_AN_OUTAGE,
@@ -116,7 +117,7 @@ export const FAILURES = {
     message: 'Модель не смогла обработать этот запрос. Повторите его позже.',
     remedy: 'it resumes by itself; if it lasts, check the provider, the network and the proxy',
   },
-  /** The whole answer took longer than OPENAI_TIMEOUT_SECONDS. */
+  /** The whole call, connecting included, took longer than OPENAI_TIMEOUT_SECONDS. */
   timeout: {
     retry: 'backoff',
     most: OUTLASTS_AN_OUTAGE,
@@ -147,7 +148,7 @@ export const FAILURES = {
     message: 'Ответ модели оборван: требования слишком обширны.',
     remedy: null,
   },
-  /** finish_reason length before the first word of the answer: the model reasons. Repeated with a much larger cap, which is remembered. */
+  /** finish_reason length of what is only or mostly reasoning. Repeated with a much larger cap, kept once an answer fits into it. */
   thought_out: {
     retry: 'at_once',
     most: 3,
@@ -156,8 +157,8 @@ export const FAILURES = {
     remedy: null,
   },
   /**
-   * 200 with an HTML page, an empty body, or a completion without choices, which comes from a gateway rather than from the model.
-   * Different requests that receive it make an outage; a request that receives it alone is repeated once.
+   * 200 with an HTML page, an empty body, or a completion without choices, which comes from a gateway rather than from the model; or
+   * an answer over 4 MB. Different requests that receive it make an outage; a request that receives it alone is repeated once.
    */
   no_completion: {
     retry: 'at_once',

@@ -44,7 +44,7 @@ async function work(): Promise<number> {
     import('./timings.ts'),
     import('./lib/gather-writes.ts'),
   ])
-  // Without it, the lines before a fault would be lost.
+  // Otherwise log lines that are still gathered for one write, the last ones before a fault, would be lost.
   process.once('exit', releaseGathered)
   if (stop.aborted) return 0
   const { findStrangers } = await import('./ops/settings-check.ts')

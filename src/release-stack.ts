@@ -13,7 +13,7 @@ export interface ReleaseStack {
   /**
    * Registers `release`, which is called before those that were registered earlier.
    * @param limitMs after this time the signal given to `release` aborts, and the next release begins
-   * @throws Error when the stack was released already
+   * @throws Error once `release` was called
    */
   defer(what: string, release: (signal: AbortSignal) => unknown, limitMs?: number): void
   /** Never rejects. Later calls return the promise of the first one, whatever their `deadlineMs`. */

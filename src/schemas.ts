@@ -51,7 +51,7 @@ const ids = {
   resume_id: int64('Copied into the outcome.'),
 }
 
-/** The fields that say whom an outcome belongs to: echoed unchanged into every outcome. */
+/** The fields that say whom the answer to a request is for: repeated unchanged in every notification. */
 export const addressSchema = z.object({ callback_url: callbackUrl, ...ids })
 
 /** A character of ASCII or Cyrillic with a shape: nearly every text has one near its beginning. */
@@ -147,12 +147,12 @@ export const successHeadersSchema = z.object({
 /** Headers of a failure or a refusal. The request's own headers are passed on beside them. */
 export const failureHeadersSchema = z.object(effort)
 
-/** Headers that a request may carry: all of them are passed on to its outcomes, except those that begin with `scoring-`. */
+/** Headers that a request may carry: all are passed on to what is published for it, except those that begin with `scoring-`. */
 export const requestHeadersSchema = z.object({
   traceparent: z.string().optional().meta({ description: 'W3C trace context. Passed on like every other header.' }),
 })
 
-/** Why a message cannot be answered; the last four are of what is not read: see docs/kafka.md. */
+/** Why a message cannot be answered; the last four are of messages that are not read: see docs/kafka.md. */
 export const DEAD_LETTER_REASONS = [
   'not_utf8',
   'not_json_object',

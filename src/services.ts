@@ -1,4 +1,4 @@
-/** What the worker needs around it before it takes a message: the first lines of its log, metrics, Redis and Kafka, and what they are checked for. */
+/** What the worker needs before it takes a message: the first lines of its log, metrics, Redis and Kafka, and the checks at the start. */
 import type { Config } from './config.ts'
 import { REQUEST_KEY } from './contracts.ts'
 import { createKafkaClients } from './kafka/clients.ts'
@@ -22,7 +22,7 @@ export interface ServiceParts {
   config: Config
   /** This worker's name, unique among all there ever were. */
   worker: string
-  /** Variables that look like settings and are none. */
+  /** Variables that look like settings but are not read. */
   strangers: readonly Stranger[]
   log: Log
   /** The last lines of the log that are worth reading. */
@@ -75,7 +75,7 @@ export async function connectServices(parts: ServiceParts) {
   return { keys, redis, listener, clients, metrics, foreignKeys, telemetry, ops, info }
 }
 
-/** What decides the worker's cost and results, and what somebody may have meant to set. */
+/** Logs what decides the worker's cost and results, and what somebody may have meant to set. */
 function tellSettings({ config, strangers, log }: ServiceParts): void {
   const { provider, budget } = config
   const { requestsPerMinute, tokensPerMinute, requestsPerDay, tokensPerDay } = budget

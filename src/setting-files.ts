@@ -6,7 +6,7 @@ import type { Config, TlsFiles } from './config.ts'
 import { ConfigError } from './config.ts'
 
 /**
- * Reads every file once. The parts that use the files read them again, the key file whenever it changes.
+ * Reads every file once. The parts that use the files read them again, the key file again and again, because the key may be rotated.
  * @throws ConfigError that names every setting whose file cannot be read, is empty or holds something else
  */
 export function checkFiles({ kafka, redis, provider }: Pick<Config, 'kafka' | 'redis' | 'provider'>): void {

@@ -159,7 +159,7 @@ export const settings = {
   OPENAI_KEY_FILE: optionalText(),
   OPENAI_BASE_URL: httpUrl.default('https://api.openai.com/v1'),
   OPENAI_MODEL: text('gpt-4.1-mini-2025-04-14'),
-  // For the whole answer, from the request's first byte to the answer's last.
+  // For the whole call, from connecting to the answer's last byte.
   OPENAI_TIMEOUT_SECONDS: integer(60, 1, 3_600),
   OPENAI_MAX_COMPLETION_TOKENS: integer(1_000, 1),
   OPENAI_RESPONSE_FORMAT: oneOf(['json_schema', 'json_object'], 'json_schema'),

@@ -12,11 +12,14 @@ export interface Timings {
     /** How long a silent worker keeps its calls. A living one renews its leases every `renewEveryMs` while calls are in flight. */
     leaseMs: number
     renewEveryMs: number
-    /** How often a message looks whether the call of another copy has ended. */
+    /** How often a message that waits for a claim looks at the claim again. */
     pollMs: number
-    /** How long a stored answer is kept for the next owner after a worker let go of it. */
+    /** How long a worker remembers an answer for the partition's next owner after it let the claim go. */
     lingerMs: number
-    /** How long a message waits for an earlier refusal of its id to be published before it takes the id over. */
+    /**
+     * How long a message waits for an earlier refusal of its id to be published before it takes the id over; and how long before it is
+     * a duplicate of another group's message, because that group may be dying.
+     */
     refusalMs: number
     /** The shortest TTL of a claim, even if the TTL of marks is shorter: a claim must outlive the gaps between its renewals. */
     claimTtlMinMs: number
@@ -33,7 +36,7 @@ export interface Timings {
   confirmation: {
     /**
      * A confirmation that takes longer (Redis is away or recovers) is given up and requested again: a late one could overwrite
-     * the intent of the partition's new owner. Readers of the outputs also wait for it while the transaction is open.
+     * the intent of the partition's new owner. Confirming anew in an open transaction also delays the readers of its outputs.
      */
     withinMs: number
     /**
@@ -71,7 +74,7 @@ export interface Timings {
     marksMs: number
     /** For leaving the group. */
     leaveMs: number
-    /** For returning leases and, at the same time, sending the last traces. */
+    /** For returning leases and, at the same time, saving the token ratios and sending the last traces. */
     leasesMs: number
     /** For releasing everything that was acquired. */
     releaseMs: number

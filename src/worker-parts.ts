@@ -39,7 +39,7 @@ export type WorkParts = ServiceParts & {
 export type Base = WorkParts &
   Awaited<ReturnType<typeof connectServices>> & {
     retryWhileAway: RetryWhileAway
-    /** Aborts when the last outcome is published and marked, which is after `stop`. */
+    /** Aborts later than `stop`: when nothing more is published or marked. */
     ended: AbortSignal
   }
 
@@ -61,7 +61,7 @@ export function createClaims({ config, redis, keys, clients, log, retryWhileAway
   return { state, offsets, dedupe, readOutcomes: outcomesReader(config, clients, log) }
 }
 
-/** The provider's client, the check that it can be reached, and the gate that holds calls while it cannot. */
+/** The provider's client, the check whether the provider accepts this worker's calls, and the gate that holds calls while it does not. */
 export async function connectProvider({ config, redis, keys, worker, log, secrets, releases, ...rest }: Base) {
   const { provider: settings } = config
   const transport = createTransport(settings.proxyUrl)

@@ -21,16 +21,19 @@ import type { Base, Claims, WorkParts } from './worker-parts.ts'
 import { connectProvider, createClaims, createScorer, createSharedBudget, saidUnless } from './worker-parts.ts'
 
 /**
- * The most messages that are held at once, in 32 MB at most; users take turns among them. With twice as many, the list of the offsets that
- * are done above the committed one could outgrow its metadata: 4 KB, with some 4 bytes for each gap.
+ * The most messages in handlers, or answered and not yet published, at once: this many, or four times MAX_CALLS_IN_FLIGHT, if that is
+ * more; 32 MB at most. Users take turns among them. With twice as many, the list of the offsets that are done above the committed one
+ * could outgrow the metadata of a commit: 4 KB, with some 4 bytes for each gap.
  */
 const WINDOW_MESSAGES = 2_000
-/** How many of these are claimed and prepared at once (see entrance.ts); twice the number of calls in flight, if that is more. */
+/**
+ * How many of these may be claimed and prepared at once: this many, or twice MAX_CALLS_IN_FLIGHT, if that is more. With fair turns up
+ * to twice as many may be (see entrance.ts).
+ */
 const READY_MIN_MESSAGES = 256
 
 /**
- * Builds the worker and works until `stop` aborts and everything in flight is drained. Waits for Kafka and Redis while they are
- * away.
+ * Builds the worker and works until `stop` aborts and the worker is drained. Waits for Kafka and Redis while they are away.
  * @throws Error when it cannot go on (a topic that may not be created, a Redis Cluster); the reason of `stop` during the start
  */
 export async function work(parts: WorkParts): Promise<void> {
@@ -128,7 +131,7 @@ function startBackground(
       rebuild: (spendings, signal) => budget.rebuild(spendings, signal),
     },
   })
-  // A budget that cannot be initialised has a new name on this Redis, or was lost before this worker started.
+  // A budget that cannot be initialised was lost before this worker started, or Redis has lost data again.
   const initialiseBudget = async () => {
     await state.untilTrusted(ended)
     if (!(await budget.initialise(ended))) await rebuildIfAlone()
@@ -162,7 +165,7 @@ function startTelling(
     providerTrouble: providerCheck.trouble,
     fleet: () => readFleetLines({ redis, keys, clients, config, prompt: promptVersion, reviews }),
     callsInFlight: () => slots.running,
-    oldestUnfinishedMs: () => pipeline.oldestUnfinishedMs(),
+    oldestUncommittedMs: () => pipeline.oldestUncommittedMs(),
   })
 }
 

@@ -1,6 +1,6 @@
 /**
  * Writes the lines to one file a day with winston-daily-rotate-file. A line stays in the stream's buffer until it is in the file, so an
- * unwritable directory, a full disk or a removed file delays lines but loses none.
+ * unwritable directory, a full disk or a removed file delays lines, and loses some only when too many wait or the worker stops.
  */
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
@@ -75,7 +75,7 @@ export function createDailyFile({ tickMs = 1_000, ...options }: TodayOptions & {
 
   function open(): DailyRotateFile {
     name = ''
-    // Without `maxFiles`: its list of files cannot be shared by several processes, so today.ts removes old files by name.
+    // Without `maxFiles`: the library's list of files cannot be shared by several processes, so today.ts removes old files by name.
     const opened = new DailyRotateFile({ dirname: dir, filename: 'auth_service-%DATE%.log', datePattern: 'YYYY-MM-DD' })
     opened.on('new', (path: string) => (name = basename(path)))
     // The write's callback gets the same error; without a listener it would end the process.

@@ -77,7 +77,7 @@ export function createLogger(config: Config['logs'], options: LoggerOptions): Lo
 
   const isFault = ({ level }: Pick<Entry, 'level'>) => level === 'error' || level === 'warn'
   function show(entry: Entry): void {
-    // A transaction finishes many requests in one turn, and a line for each is told then.
+    // After a transaction many requests are logged in one turn of the event loop: write their lines together.
     gatherWrites(stdout)
     logger.log(entry)
   }

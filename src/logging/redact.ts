@@ -4,7 +4,7 @@
 const SECRET_MIN_LENGTH = 4
 /** Longest text, in characters. A line must be short enough to be appended in one write, since several processes share the file. */
 const TEXT_MAX_LENGTH = 4_000
-/** Replaced keys are remembered, because an answer in flight may still quote one. */
+/** Replaced keys are remembered, because the answer to a call in flight may still quote one. */
 const LEARNED_MAX = 20
 
 /** @param fixed the secrets of the settings; empty and missing ones are left out @returns a list that can learn more secrets */

@@ -36,7 +36,7 @@ export function createRepeats({ spanMs, differing, clock }: RepeatsOptions) {
     return before === undefined && !met.has(OTHERS)
   }
 
-  /** @param all at the end: sums up unfinished spans, too @returns a summary for each span that is over; each begins a new span */
+  /** @param all at the end: also of spans that are not over @returns a summary of each repeated line; its message begins a new span */
   function summaries(all = false): Entry[] {
     const over = [...spans].filter(([, { endsMs }]) => all || endsMs <= clock())
     return over.flatMap(([key, { met }]) => {
@@ -50,7 +50,7 @@ export function createRepeats({ spanMs, differing, clock }: RepeatsOptions) {
     })
   }
 
-  /** Tells how long ago the last repeat was: what it says may be over by now. */
+  /** Tells how long ago the last repeat was: the fault may be over by now. */
   function summaryOf({ entry, again, lastMs }: { entry: Entry; again: number; lastMs: number }): Entry {
     const lastSecondsAgo = Math.round((clock() - lastMs) / 1_000)
     return { ...entry, fields: { ...entry.fields, repeated: again, lastSecondsAgo } }

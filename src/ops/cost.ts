@@ -3,7 +3,7 @@ import type { BacklogTime, FleetStatus } from './fleet-status.ts'
 
 /** In the currency of the price. */
 export interface Cost {
-  /** A million tokens, on average over prompts and answers: Redis keeps their sum alone. */
+  /** Of a million tokens, the average for prompts and answers: Redis keeps only their sum. */
   price: number
   /** Of the last 24 hours, by whoever shares the budget. */
   lastDay: number
@@ -28,7 +28,7 @@ export function costLine({ price, lastDay, backlog }: Cost): string {
   return `cost of the last day ${money(lastDay)}${ahead} (at ${price} a million tokens)`
 }
 
-/** With two digits after the point, and two that tell something for less than a hundredth. */
+/** With two digits after the point; an amount below a hundredth with two significant digits. */
 function money(amount: number): string {
   return amount === 0 || amount >= 0.01 ? amount.toFixed(2) : amount.toPrecision(2)
 }

@@ -1,4 +1,4 @@
-/** Reads how the fleet stands, from Redis and Kafka; no worker has to run. For `status`, `inspect`, `doctor` and the page on OPS_PORT. */
+/** Reads how the fleet stands, from Redis and Kafka; no worker has to run. For the page on OPS_PORT and commands such as `status`. */
 import type { Redis } from 'ioredis'
 import { createBudget } from '../budget/budget.ts'
 import type { BudgetLimits } from '../budget/limits.ts'
@@ -18,7 +18,7 @@ import type { RedisKeys } from '../redis/keys.ts'
 import type { FleetSettings, LiveWorker } from './fleet.ts'
 import { differences, partHolds, readWorkers, skippedByFleet } from './fleet.ts'
 
-/** Assumed for a request until the budget has seen one: what a prompt with usual texts takes. */
+/** Assumed for the prompt of a request until the budget has seen one, tokens: what usual texts take. */
 const USUAL_PROMPT_TOKENS = 3_000
 
 export type Backlog = Awaited<ReturnType<typeof readBacklog>>
@@ -169,7 +169,7 @@ const timeOf = <T>({ partition, waiting }: PartitionBacklog, of: (requests: bigi
   ...of(waiting),
 })
 
-/** @returns what a request of the last day was billed on average; null when none was billed */
+/** @returns how many tokens a call of the last day was billed on average; null when none was billed */
 function usualTokens({ axes }: BudgetStatus): number | null {
   const used = (axis: string) => axes.find((each) => each.axis === axis)?.used ?? 0
   const [requests, tokens] = [used('requestsPerDay'), used('tokensPerDay')]

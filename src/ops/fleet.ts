@@ -28,9 +28,11 @@ export interface LiveWorker {
   pid: string
   version: string
   partitions: number[]
+  /** Messages in handlers. */
   inFlight: number
+  /** Messages in handlers, or answered and not yet published. */
   window: number
-  /** Why its partitions cannot publish; empty when they can. */
+  /** Why its partitions are stuck; empty when none is. */
   held: string
   /** The scopes of its calls; null from a worker of an older version. */
   scopes: Identity | null
@@ -60,8 +62,8 @@ const skipped = z.record(z.string(), z.number())
 const SCAN_COUNT = 1_000
 
 /**
- * Scans all keys of the database, so its cost grows with everything stored there; Redis serves others meanwhile.
- * @returns the living workers, by name
+ * Scans all keys of the database, so the cost grows with everything stored there; Redis serves others meanwhile.
+ * @returns the living workers, in the order of their names
  * @throws as ioredis does
  */
 export async function readWorkers(redis: Redis, keys: RedisKeys): Promise<LiveWorker[]> {
@@ -123,8 +125,8 @@ export function skippedByFleet(workers: readonly LiveWorker[]): [key: string, co
 }
 
 /**
- * @returns the current holds: they delay calls of a live worker (holds of one failing request and the operator's pause included);
- *   and the old ones: no live worker has their scopes, or no request waits for them
+ * @param holds the operator's pause and those of one failing request included
+ * @returns `current`: holds that delay calls of a live worker; `old`: no live worker has their scopes, or no request waits for them
  */
 export function partHolds(workers: readonly LiveWorker[], holds: readonly Hold[]): { current: Hold[]; old: Hold[] } {
   const living = new Set(['operator', ...workers.flatMap(({ scopes: own }) => Object.values(own ?? {}))])

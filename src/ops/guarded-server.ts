@@ -27,7 +27,7 @@ export const LIMITS: Limits = {
 }
 
 const MAX_HEADER_BYTES = 8 * 1_024
-/** How often Node checks connections, as a part of the shortest limit; its default of 30 s is too rare. */
+/** How often Node checks connections, as a part of `headersMs`; Node's default of 30 s is too rare. */
 const LOOK_EVERY_PART = 0.2
 
 /**
@@ -44,7 +44,7 @@ export function createGuardedServer(
   function makeRoom(): void {
     if (connections.size <= limits.connections) return
     const idle = [...connections].find(([, { answering }]) => answering === 0)
-    // Every connection waits for an answer: cut the newest, which is the last in the map; its client may retry.
+    // When every connection waits for an answer, cut the newest, the last in the map: its client may retry.
     const [socket] = idle ?? [...connections].at(-1) ?? []
     socket?.destroy()
     if (socket !== undefined) connections.delete(socket)

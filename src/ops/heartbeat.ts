@@ -47,7 +47,7 @@ export interface WorkerIdentity {
   settings: FleetSettings
 }
 
-/** What changes while the worker runs: its scopes, when a key is rotated, and the counts of skipped messages. */
+/** What changes while the worker runs; `scopes`: when a key is rotated. */
 export interface WorkerFacts {
   consumer: ConsumerStatus
   scopes: Identity

@@ -17,7 +17,7 @@ const PREFIX = 'resume_scoring_'
 const PICTURE_LIMIT_MS = 3_000
 
 const FAILURE_CODES = Object.keys(FAILURES) as FailureCode[]
-/** Outcomes of requests. All exist at 0 from the start, because Prometheus sees no increase in a series that begins at 1. */
+/** How messages end, besides the codes of failures. All begin at 0: Prometheus sees no increase in a series that begins at 1. */
 const OUTCOMES = ['success', 'refused', 'dead_letter', 'duplicate', 'invalid_request', 'too_large_to_publish']
 const DEAD_LETTER_REASONS: Record<DeadLetterReason, true> = {
   not_utf8: true,
@@ -42,7 +42,7 @@ const TRANSACTION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 1
 export interface Metrics {
   /** @param outcome success, refused, dead_letter, duplicate, or the code of a failure */
   requestFinished(outcome: string, took: { waitedMs: number; tookMs: number }): void
-  /** Requests finished since the start, by outcome. */
+  /** How many messages ended in which way since the start. */
   totals: () => Totals
   /** One HTTP request to the provider. @param tookMs from its sending to the end of the answer */
   callFinished(status: FailureCode | 'answered' | 'aborted', tookMs: number, usage: Usage | null): void
@@ -58,7 +58,7 @@ export interface Metrics {
   foreignKeySkipped(key: Buffer | null): void
   /** Hooks for the Kafka consumer. */
   kafka: Required<ConsumerHooks>
-  /** Calls `take` at each scrape. What it leaves out gets no gauges; neither does anything when it fails or takes over 3 s. */
+  /** Calls `take` at each scrape. A value that the picture leaves out gets no gauge; when `take` fails or needs over 3 s, none does. */
   showPicture(take: () => Promise<Picture>, log: Log): void
   /** @returns everything in Prometheus's text format; never rejects because of a picture */
   render(): Promise<string>

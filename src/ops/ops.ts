@@ -34,7 +34,7 @@ export interface OpsParts {
   /** Why the provider would refuse this worker's calls, as the check at the start found; null when it found nothing. */
   providerTrouble: () => string | null
   callsInFlight: () => number
-  oldestUnfinishedMs: () => number | null
+  oldestUncommittedMs: () => number | null
 }
 
 /** What the page shows about this worker. */
@@ -46,7 +46,7 @@ export interface About {
 }
 
 export interface Ops {
-  /** What the start waits for. */
+  /** Makes /readyz say what the start waits for. */
   waitsFor(service: 'Kafka' | 'Redis'): void
   /** Gives the parts to ask. Until then the worker is alive and not ready. */
   show(parts: OpsParts): void
@@ -58,7 +58,10 @@ const startingWithout = (service: string): Readiness => ({
   checks: { start: `waiting for ${service}, the log says why` },
 })
 
-/** Serves probes and metrics from the start of the process. @throws Error that names OPS_HOST and OPS_PORT when the port cannot be opened */
+/**
+ * Serves probes, metrics and the page from the start of the process.
+ * @throws Error that names OPS_HOST and OPS_PORT when the port cannot be opened
+ */
 export async function startOps(
   place: { host: string; port: number },
   metrics: Metrics,
@@ -163,7 +166,7 @@ async function pictureOf(parts: OpsParts): Promise<Picture> {
     ready,
     consumer: parts.consumer(),
     callsInFlight: parts.callsInFlight(),
-    oldestUnfinishedMs: parts.oldestUnfinishedMs(),
+    oldestUncommittedMs: parts.oldestUncommittedMs(),
     ...(status === null ? {} : { budget: status }),
     ...(holds === null ? {} : { holds }),
   }

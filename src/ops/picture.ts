@@ -14,8 +14,8 @@ export interface Picture {
   holds?: readonly Hold[]
   consumer?: ConsumerStatus
   callsInFlight?: number
-  /** Timestamp of the oldest unfinished message of this worker, ms since the epoch; null when there is none. */
-  oldestUnfinishedMs?: number | null
+  /** Timestamp of the oldest uncommitted message of this worker, ms since the epoch; null when there is none. */
+  oldestUncommittedMs?: number | null
 }
 
 const AXES: Record<Axis, { unit: 'requests' | 'tokens'; window: 'minute' | 'day' }> = {
@@ -60,9 +60,9 @@ export function createPicture(registry: Registry, prefix: string) {
       if (picture.holds !== undefined) showHolds(picture.holds)
       if (picture.consumer !== undefined) showConsumer(picture.consumer)
       if (picture.callsInFlight !== undefined) calls.set(picture.callsInFlight)
-      const { oldestUnfinishedMs } = picture
-      if (oldestUnfinishedMs === undefined) return
-      oldest.set(oldestUnfinishedMs === null ? 0 : Math.max(0, Date.now() - oldestUnfinishedMs) / 1_000)
+      const { oldestUncommittedMs } = picture
+      if (oldestUncommittedMs === undefined) return
+      oldest.set(oldestUncommittedMs === null ? 0 : Math.max(0, Date.now() - oldestUncommittedMs) / 1_000)
     },
   }
 }

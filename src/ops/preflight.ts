@@ -1,6 +1,6 @@
 /**
- * Checks Kafka and Redis at the start for what would go wrong later, and logs one line for each finding. A finding never stops the
- * worker: an operator can repair it while the worker runs.
+ * Checks Kafka, Redis, the provider's address and the fleet's limits at the start for what would go wrong later, and logs one line for
+ * each finding. A finding never stops the worker: an operator can repair it while the worker runs.
  */
 import { isIPv4 } from 'node:net'
 import type { Redis } from 'ioredis'
@@ -101,7 +101,7 @@ function isLocal(hostname: string): boolean {
   const host = hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()
   if (!/[.:]/.test(host) || /\.(?:local|localhost|internal|lan|home\.arpa|svc)$/.test(host)) return true
   if (/^(?:::1|f[cd][0-9a-f]{2}:.*|fe80:.*)$/.test(host)) return true
-  // A name may begin as such an address does.
+  // A host's name may begin like a private address: 10.example.com.
   if (!isIPv4(host)) return false
   return /^(?:127|10)\.|^192\.168\.|^169\.254\.|^172\.(?:1[6-9]|2\d|3[01])\.|^100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./.test(
     host,

@@ -1,7 +1,7 @@
 /** Shares one reading among many readers, so that they cost what one costs. */
 
 /**
- * @param read never runs twice at once
+ * @param read should take less than `freshMs`: after that, the next caller begins another reading
  * @returns a function that gives the last reading while it is younger than `freshMs`, and reads again after that
  */
 export function createReading<T>(freshMs: number, read: () => Promise<T>, now: () => number = () => performance.now()) {

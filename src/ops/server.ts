@@ -1,4 +1,4 @@
-/** /livez, /readyz and /metrics on OPS_HOST and OPS_PORT, for orchestrators and Prometheus. */
+/** /livez, /readyz, /metrics and the page on OPS_HOST and OPS_PORT, for orchestrators, Prometheus and browsers. */
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -33,7 +33,7 @@ export function findStrangers(env: Record<string, string | undefined>): Stranger
     const advice = KNOWN_ADVICE[name]
     if (advice !== undefined) return [{ name, advice }]
     const meant = closest(name, settingNames)
-    // Without our prefix, report only a near miss of a setting's name: the environment belongs to other software, too.
+    // Without a prefix of `OURS`, report only a near miss of a setting's name: the environment belongs to other software, too.
     const isNear = meant !== null && name.length > 6 && meant[0] === name[0]
     if (!OURS.test(name) && !isNear) return []
     return [{ name, advice: meant === null ? 'there is no such setting' : `did you mean ${meant}?` }]

@@ -16,7 +16,7 @@ const SUMMARY_EVERY_MS = 300_000
 
 export interface WaitingParts {
   budget: Pick<Budget, 'nextTurnInMs' | 'status'>
-  /** Requests of this worker that wait for the budget or for a call's slot. */
+  /** How many requests of this worker wait at the entrance, for the budget or for a call's slot. */
   waiting: () => number
   log: Log
   /** performance.now() */
@@ -82,13 +82,13 @@ const usedTexts = ({ axes }: BudgetStatus) =>
 const usedText = ({ axis, used, usedElsewhere, limit }: BudgetStatus['axes'][number]) =>
   `${axis} ${used + usedElsewhere}/${limit ?? 'unlimited'}`
 
-/** Requests finished since the start, by their outcome's name in the metrics. */
+/** How many messages ended in which way since the start, by the label `outcome` of the metrics. */
 export type Totals = Readonly<Record<string, number>>
 
-/** Outcomes that do not count as failures. */
+/** Endings that do not count as failures. */
 const NO_FAILURE = new Set(['success', 'refused', 'duplicate', 'dead_letter'])
 
-/** @returns the fields of a line about the requests finished between two totals */
+/** @returns the fields of a line about the messages that ended between two totals */
 export function summaryOf(before: Totals, after: Totals): LogFields {
   const gained = (outcome: string) => (after[outcome] ?? 0) - (before[outcome] ?? 0)
   const failed = Object.keys(after).reduce((sum, each) => sum + (NO_FAILURE.has(each) ? 0 : gained(each)), 0)

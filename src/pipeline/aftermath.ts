@@ -2,16 +2,17 @@
 import { bounded } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 
-/** After this long a failed report or settlement is given up: the stopping worker must not hang on Redis. */
+/** A write that takes longer is given up: Redis may be away, and the call keeps its slot meanwhile. */
 const AFTERMATH_MS = 10_000
-/** The same limit when the call was aborted: the worker is stopping. */
+/** The limit when the call was aborted before: the worker is stopping. */
 const LAST_WORDS_MS = 1_000
 
 const NEVER = new AbortController().signal
 
 /**
- * Runs `work` with a signal that aborts after the limit: 10 s from now, or at most 1 s once the call is aborted.
- * @param call the call's signal; when it has aborted already, the limit is one second
+ * Runs `work` with a signal that aborts after 10 s, and at once when the call is aborted meanwhile. If the call was aborted before, it
+ * aborts after 1 s.
+ * @param call the call's signal
  */
 export const aftermath = <T>(call: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
   call.aborted ? bounded(NEVER, LAST_WORDS_MS, work) : bounded(call, AFTERMATH_MS, work)

@@ -1,4 +1,4 @@
-/** Gets a request's result from the model: asks until the request is settled, verifies the answer, and asks once more when it is doubtful. */
+/** Gets a request's result from the model: asks until there is an answer, verifies it, and asks once more when it is doubtful. */
 import type { FailureCode } from '../errors.ts'
 import { FAILURES } from '../errors.ts'
 import type { HandlerSignals } from '../kafka/messages.ts'
@@ -9,8 +9,8 @@ import type { Outcome } from '../outcomes/outcome.ts'
 import type { Step } from '../provider/attempts.ts'
 import type { Provider } from '../provider/client.ts'
 import type { Checked, Prepared, Scoring } from '../scoring/scoring.ts'
-import type { AskingPort, FailedAttempt, Settled } from './asking.ts'
-import { askUntilSettled } from './asking.ts'
+import type { AskingPort, AskingResult, FailedAttempt } from './asking.ts'
+import { askRepeatedly } from './asking.ts'
 import type { Ask } from './attempt.ts'
 import type { RequestContext } from './completion.ts'
 import { failed } from './completion.ts'
@@ -29,10 +29,10 @@ export interface AnswerParts {
   metrics: Pick<Metrics, 'attemptFailed'>
 }
 
-/** The end of a request: an outcome, a refusal for budget, or nothing, because another message took over its claim. */
+/** An outcome, a refusal, or `changed`: the claim has changed; the caller claims again. */
 export type Result = { kind: 'final'; outcome: Outcome } | { kind: 'refused'; waitMs: number } | { kind: 'changed' }
 
-type Answer = Extract<Settled, { kind: 'answer' }>
+type Answer = Extract<AskingResult, { kind: 'answer' }>
 
 export class Answers {
   readonly #parts: AnswerParts
@@ -43,7 +43,6 @@ export class Answers {
 
   /**
    * Asks the model until there is a result.
-   * @returns the outcome, a refusal for budget, or `changed`
    * @throws the reason of a signal that aborted
    */
   async get(
@@ -71,17 +70,17 @@ export class Answers {
       kind: 'final',
       outcome: await scoring.conclude(prepared, checked, journey, isSecond),
     })
-    const settled = await askUntilSettled(question, port, signals)
-    if (settled.kind !== 'answer') return withoutAnswer(settled, journey)
-    const first = await this.#verify(prepared, settled, journey)
+    const asked = await askRepeatedly(question, port, signals)
+    if (asked.kind !== 'answer') return withoutAnswer(asked, journey)
+    const first = await this.#verify(prepared, asked, journey)
     if (!first.isDoubtful) return await concluded(first, false)
     // The answer is about something else: ask the model once more, and keep the paid answer if that fails.
-    await settled.endLease()
+    await asked.endLease()
     const endAtOnce: AskingPort['onFailure'] = (failure) => {
       this.#tellFailure(id, failure, { kind: 'give_up', code: failure.code })
       throw new Error('the second answer has failed')
     }
-    const again = await askUntilSettled(question, { ...port, onFailure: endAtOnce }, signals).catch(() => null)
+    const again = await askRepeatedly(question, { ...port, onFailure: endAtOnce }, signals).catch(() => null)
     if (again?.kind === 'changed') return again
     if (again?.kind !== 'answer') return await concluded(first, false)
     return await concluded(await this.#verify(prepared, again, journey), true)
@@ -94,7 +93,7 @@ export class Answers {
     return checked
   }
 
-  /** Logs each failed attempt. The logger only counts the lines beyond twenty a minute. */
+  /** Logs a failed attempt. Of those that are not repeated, the logger writes at most twenty lines a minute and counts the rest. */
   #tellFailure(id: bigint, { code, cause, attempt }: FailedAttempt, step: Step): void {
     const { log } = this.#parts
     const fields = { id, code, cause, attempt }
@@ -104,9 +103,9 @@ export class Answers {
 }
 
 /** A rate limit, of the budget or of the provider, becomes a refusal with a wait. Every other failure is final. */
-function withoutAnswer(settled: Exclude<Settled, { kind: 'answer' }>, journey: Journey): Result {
-  if (settled.kind !== 'failed') return settled
-  const { code, retryAfterMs } = settled
+function withoutAnswer(asked: Exclude<AskingResult, { kind: 'answer' }>, journey: Journey): Result {
+  if (asked.kind !== 'failed') return asked
+  const { code, retryAfterMs } = asked
   if (code === 'rate_limited') return { kind: 'refused', waitMs: retryAfterMs ?? RATE_LIMITED_WAIT_MS }
   return giveUp(code, journey)
 }

@@ -1,4 +1,4 @@
-/** Repeats attempts until a request is settled. The worker and `evaluate` share this loop. */
+/** Repeats attempts until there is an answer, or none is to be had. The worker and `evaluate` share this loop. */
 import { pause } from '../lib/abortable.ts'
 import type { FailureCode } from '../errors.ts'
 import type { HandlerSignals } from '../kafka/messages.ts'
@@ -11,38 +11,38 @@ import type { Ask, Attempt } from './attempt.ts'
 import type { Asked } from './call.ts'
 
 export interface AskingPort {
-  /** Makes one attempt. */
   ask: Ask
   /** See Provider. */
   capOf: (trial: Trial | null) => number
-  /** @returns the most tokens that a call with this cap on its answer can be billed; null when the model can never take so many */
+  /** @returns the tokens to reserve for a call with this cap on its answer: an estimate; null when they exceed what the model can take */
   mostTokens: (maxCompletionTokens: number) => number | null
   /** Called after each failed attempt with the next step. An error that it throws ends the asking. */
   onFailure: (failure: FailedAttempt, step: Step) => void
-  /** Waits until the budget may admit the request; `waitMs` is in ms. null: a refusal ends the asking. */
+  /** Waits before a refused request is asked about again. null: a refusal ends the asking. */
   outlast: ((waitMs: number, signal: AbortSignal) => Promise<void>) | null
 }
 
 /** `cause`: for the log, see call.ts. `attempt`: its number, from 1. */
 export type FailedAttempt = FailedCall & { cause: string; attempt: number }
 
-export type Settled =
+export type AskingResult =
   | Extract<Attempt, { kind: 'answer' }>
   | { kind: 'refused'; waitMs: number }
-  /** Another message took over the claim: claim again. */
+  /** The claim has changed; see Called. */
   | { kind: 'changed' }
   /** `retryAfterMs`: from the provider's last failure; null when it named no time. */
   | { kind: 'failed'; code: FailureCode; retryAfterMs: number | null }
 
 /**
- * Repeats attempts until there is an answer or a refusal for budget, or errors.ts and provider/attempts.ts allow no further one.
+ * Repeats attempts until there is an answer, or no further attempt may be made: the budget refuses it, the claim has changed, the
+ * request is too long, or provider/attempts.ts gives up.
  * @throws the reason of a signal that aborted; what `onFailure` throws
  */
-export async function askUntilSettled(
+export async function askRepeatedly(
   question: Omit<Asked, 'tokens' | 'maxCompletionTokens' | 'trial' | 'attempt'>,
   { ask, capOf, mostTokens, onFailure, outlast }: AskingPort,
   signals: HandlerSignals,
-): Promise<Settled> {
+): Promise<AskingResult> {
   const failures: FailedCall[] = []
   let trial: Trial | null = null
   /** Multiplies the cap on the answer: 2 after an answer that was cut off. */

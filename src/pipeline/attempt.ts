@@ -1,6 +1,6 @@
 /**
  * One attempt to get an answer, paid from the budget: gate → budget and slot → call (call.ts) → gate.
- * asking.ts repeats attempts; pipeline.ts decides what becomes of the answer.
+ * asking.ts repeats attempts; answers.ts decides what becomes of the answer.
  */
 import type { Budget, Reservation } from '../budget/budget.ts'
 import { countGrant, countWait } from '../outcomes/effort.ts'
@@ -27,7 +27,7 @@ export type Attempt =
   | { kind: 'refused'; waitMs: number }
   | { kind: 'too_long' }
 
-/** Makes one attempt. When a signal aborts, it gives the lease back and rejects with the signal's reason. */
+/** Makes one attempt. When a signal aborts, it rejects with the signal's reason, and the lease is given back or expires. */
 export type Ask = (asked: Asked, signals: HandlerSignals) => Promise<Attempt>
 
 export function createAsk(parts: AskParts): Ask {
@@ -69,36 +69,36 @@ class Attempts {
       await report('unused')
       throw error
     }
-    const turn = await this.#turn(asked, pass, queuedMs, signals).catch(unusedAfter)
-    if (turn.kind !== 'granted') {
+    const reserved = await this.#waitForGrant(asked, pass, queuedMs, signals).catch(unusedAfter)
+    if (reserved.kind !== 'granted') {
       await report('unused')
-      return turn
+      return reserved
     }
     try {
-      const { called, accounted } = await this.#calls.make(asked, turn, signals).catch(unusedAfter)
+      const { called, accounted } = await this.#calls.make(asked, reserved, signals).catch(unusedAfter)
       const cause = called.kind === 'failure' ? `${called.cause}, attempt ${asked.attempt}` : ''
       const [evidence] = await Promise.all([report(resultOf(called), cause), accounted])
       return called.kind === 'failure' ? { ...called, evidence } : called
     } finally {
       // The gate must know of the failure first. Otherwise the next call would begin and probably fail too.
-      turn.slot.release()
+      reserved.slot.release()
     }
   }
 
   /** @returns the grant, which holds a slot; or the result of an attempt that got none */
-  async #turn(
+  async #waitForGrant(
     asked: Asked,
     pass: Pass,
     queuedMs: number,
     signals: HandlerSignals,
   ): Promise<Reservation | { kind: 'again' }> {
     await this.#parts.untilTrusted(signals.wait)
-    const turn = await this.#reserve(asked, pass, signals.wait)
+    const reserved = await this.#reserve(asked, pass, signals.wait)
     countWait(asked.journey, performance.now() - queuedMs)
-    asked.journey.trace?.waited(queuedMs, turn?.kind ?? 'held_again')
-    if (turn === null) return { kind: 'again' }
-    if (turn.kind === 'granted') countGrant(asked.journey, turn.id)
-    return turn
+    asked.journey.trace?.waited(queuedMs, reserved?.kind ?? 'held_again')
+    if (reserved === null) return { kind: 'again' }
+    if (reserved.kind === 'granted') countGrant(asked.journey, reserved.id)
+    return reserved
   }
 
   /** @returns null when calls were held again meanwhile */

@@ -27,16 +27,16 @@ export interface Asked {
   schema: Question['schema']
   maxCompletionTokens: number
   trial: Question['trial']
-  /** The most tokens that the call can be billed. */
+  /** To reserve for the call: an estimate. The bill may be higher; `settle` then corrects the reservation. */
   tokens: number
   /** The call takes this user's turn and counts against this user's share of the day's budget. */
   user: string
   /** The message is suspected of killing its worker: no other call is in flight meanwhile. */
   alone: boolean
   journey: Journey
-  /** The number of this attempt, from 1. Another worker, or this one after a restart, begins at 1 again. */
+  /** The number of this attempt, from 1. A new run of the message, or asking for a second answer, begins at 1 again. */
   attempt: number
-  /** Parses the model's text; null: unusable. Called before the gate is told, because the gate counts unusable answers. */
+  /** Parses the model's text; null: unusable. Called before the report to the gate, which counts usable answers only. */
   read: (content: string) => ModelAnswer | null
 }
 
@@ -59,27 +59,30 @@ export type Called =
       retryAfterMs: number | null
       next: Question['trial']
     }
-  /** Another message took over the claim, or an answer is stored already: claim again to find out. */
+  /**
+   * The claim has changed: another message owns the id, or another run of this message calls or has ended it. Claim again to learn
+   * which.
+   */
   | { kind: 'changed' }
   /** The call was not made, for no fault of the request: try again at once. */
   | { kind: 'again' }
 
-/** A 429 that names no time holds the fleet's calls for 1 s to 2 s. The request itself backs off for longer. */
+/** A 429 that names no time holds the fleet's calls for 1 s to 2 s. The request's own backoff begins there and grows. */
 const UNHINTED_HOLD_MS = 1_000
 
 /**
- * The longest hold that is taken over from the provider. A longer one is often wrong and would stop the fleet for hours, so the
- * fleet probes again after a minute. The caller of the request is still told the provider's own time.
+ * The longest hold that is taken over from the provider. A longer one is often wrong and would stop the fleet for hours, so calls
+ * begin again after a minute. If the request is refused in the end, its caller is still told the provider's own time.
  */
 const LONGEST_HOLD_MS = 3_600_000
-const PROBE_AFTER_MS = 60_000
+const HOLD_INSTEAD_MS = 60_000
 
 function holdMs(toldMs: number | null): number {
   if (toldMs === null) return UNHINTED_HOLD_MS * (1 + Math.random())
-  return toldMs > LONGEST_HOLD_MS ? PROBE_AFTER_MS : toldMs
+  return toldMs > LONGEST_HOLD_MS ? HOLD_INSTEAD_MS : toldMs
 }
 
-/** `accounted` resolves when the budget knows what was paid; it never rejects. */
+/** `accounted` resolves once the budget knows the cost, or could not be told; it never rejects. */
 export interface CallEnd {
   called: Called
   accounted: Promise<void>
@@ -94,8 +97,9 @@ export class Calls {
 
   /**
    * Makes the call.
-   * @returns the result, and when the budget has been told the cost
-   * @throws the reason of a signal that aborted, after the lease was given back
+   * @returns the result, and a promise that resolves once the budget knows the cost
+   * @throws the reason of a signal that aborted. During the call: after the cost was told and the lease given back. During `begin`:
+   * before the lease is back, and the grant stays spent
    */
   async make(asked: Asked, grant: Grant, signals: HandlerSignals): Promise<CallEnd> {
     const { budget, dedupe } = this.#parts
@@ -127,7 +131,7 @@ export class Calls {
       this.#tell(asked, reply, called, took)
       if (called === null) throw signals.call.reason as Error
       keepsLease = called.kind === 'answer'
-      // The next call may begin now, unless the provider's headers say that less is left than this worker knows.
+      // The next call may begin now, unless the provider's headers change what may be spent: then the budget must know first.
       if (keepsLease && 'limits' in reply && !budget.narrows(grant, reply.limits)) slot.release()
       return { called, accounted }
     } finally {
@@ -138,7 +142,7 @@ export class Calls {
     }
   }
 
-  /** Tells the journey and the budget what the call cost, and the budget what the provider's headers say about its limits. */
+  /** Tells the journey and the budget what the call cost, and the budget what the provider says about its limits. */
   async #account({ id, journey }: Asked, grant: Grant, reply: Reply, signals: HandlerSignals): Promise<void> {
     const { budget, log } = this.#parts
     const sent = reply.kind === 'answer' || ('sent' in reply && reply.sent)
@@ -157,7 +161,7 @@ export class Calls {
   }
 
   /**
-   * Counts a call that was made in metrics and trace.
+   * Adds a call that was made to the trace, and to the metrics unless it was aborted.
    * @param called null: it was aborted
    */
   #tell(

@@ -16,7 +16,7 @@ import { createNearKeyWatch } from './near-keys.ts'
 /** What travels with a message from its arrival to its log line. */
 export interface MessageContext {
   readonly source: SourceMessage
-  /** The owner that its claim names. */
+  /** This message, as a claim names it. */
   readonly owner: ClaimOwner
   readonly journey: Journey
 }
@@ -29,17 +29,17 @@ export interface RequestContext extends MessageContext {
 export type Ending =
   /** The message's key is not `new_request`: skipped. */
   | { kind: 'foreign' }
-  /** Another message owns the id: skipped. */
+  /** Another message owns the id, or the id is finished: skipped. */
   | { kind: 'duplicate'; id: bigint }
-  /** `name`: success, or the failure's code. `reasons`: why it got its score; null for a failure. */
+  /** `name`: success, or the failure's code. `reasons`: why it got its score; null for a failure, or when none are stored. */
   | { kind: 'outcome'; id: bigint; name: string; reasons: string | null }
   /** Refused for lack of budget; `atMs`: when, on Redis's clock, ms. */
   | { kind: 'refusal'; id: bigint; atMs: number }
   /** `id` is null where it could not be read. */
   | { kind: 'letter'; id: bigint | null; reason: DeadLetterReason; detail: string }
 
-/** A completion with what the pipeline needs after the commit. */
-export interface Finished extends Completion {
+/** A completion with what the pipeline needs to confirm it, and after its commit. */
+export interface Completed extends Completion {
   readonly context: MessageContext
   readonly ending: Ending
 }
@@ -51,8 +51,8 @@ export function contextOf(source: SourceMessage, group: string, telemetry: Telem
   return { source, owner: { group, topic, partition, offset, timestampMs }, journey }
 }
 
-/** @returns what its claim has to store; null when the message has no claim, or another message owns it */
-export function claimOf({ ending, context: { owner } }: Finished): Ended | null {
+/** @returns what the message's claim records of its end; null for a skip, and for a letter without an id: they have no claim */
+export function claimOf({ ending, context: { owner } }: Completed): Ended | null {
   const publishes = intentOf(ending)
   if (publishes === null || !('id' in ending) || ending.id === null) return null
   return { id: ending.id, owner, publishes, reasons: ending.kind === 'outcome' ? ending.reasons : null }
@@ -89,31 +89,31 @@ export class Completions {
     this.#watchNearKeys = createNearKeyWatch(log)
   }
 
-  foreign(context: MessageContext): Finished {
+  foreign(context: MessageContext): Completed {
     const { partition, offset } = context.source
     this.#metrics.foreignKeySkipped(context.source.key)
     this.#watchNearKeys(context.source)
     this.#log.debug('skipped: the key is not ours', { partition, offset })
-    return finished(context, { kind: 'foreign' }, [])
+    return completed(context, { kind: 'foreign' }, [])
   }
 
   /** @param conflict whether its payload differs from that of the message that owns the id */
-  duplicate(context: MessageContext, id: bigint, conflict: boolean): Finished {
+  duplicate(context: MessageContext, id: bigint, conflict: boolean): Completed {
     const { partition, offset } = context.source
     if (conflict) {
       const where = { id, partition, offset }
       this.#log.warn('a different request under an id that is taken: skipped as a duplicate', where)
     }
-    return finished(context, { kind: 'duplicate', id }, [])
+    return completed(context, { kind: 'duplicate', id }, [])
   }
 
-  final(context: RequestContext, outcome: Outcome, decisions: OutgoingMessage[] = []): Finished {
+  final(context: RequestContext, outcome: Outcome, decisions: OutgoingMessage[] = []): Completed {
     const { source, address } = context
     const id = address.processingId
     const name = outcome.kind === 'success' ? 'success' : outcome.code
     const reasons = outcome.kind === 'success' ? (outcome.reasons ?? null) : null
     const messages = [...outcomeMessages(this.#topics, source, address, outcome), ...decisions]
-    return finished(context, { kind: 'outcome', id, name, reasons }, messages, async () => {
+    return completed(context, { kind: 'outcome', id, name, reasons }, messages, async () => {
       if (decisions.length === 0) return this.#tooLarge(context, outcome)
       this.#log.warn('published without its decision record, because with it the outcome is too large', { id })
       return this.final(context, outcome)
@@ -121,26 +121,27 @@ export class Completions {
   }
 
   /** @param when `waitMs`: the wait that the caller is told; `atMs`: when it was refused, on Redis's clock; ms */
-  refusal(context: RequestContext, { waitMs, atMs }: { waitMs: number; atMs: number }): Finished {
+  refusal(context: RequestContext, { waitMs, atMs }: { waitMs: number; atMs: number }): Completed {
     const { source, address, journey } = context
     const message = refusalMessage(this.#topics, source, address, waitMs, effortHeaders(journey))
     const ending: Ending = { kind: 'refusal', id: address.processingId, atMs }
-    return finished(context, ending, [message], async () => this.#tooLarge(context, null))
+    return completed(context, ending, [message], async () => this.#tooLarge(context, null))
   }
 
   /** @param id null where it could not be read */
-  letter(context: MessageContext, id: bigint | null, why: { reason: DeadLetterReason; detail: string }): Finished {
+  letter(context: MessageContext, id: bigint | null, why: { reason: DeadLetterReason; detail: string }): Completed {
     const { reason, detail } = why
     const letter = deadLetter(this.#topics.deadLetters, context.source, reason, detail)
     const ending: Ending = { kind: 'letter', id, reason, detail }
-    return finished(context, ending, [letter], async () => finished(context, ending, [withoutValue(letter)]))
+    return completed(context, ending, [letter], async () => completed(context, ending, [withoutValue(letter)]))
   }
 
   /**
-   * The replacement for what the broker refuses as too large: a failure for an outcome, a dead letter for a failure or a refusal.
+   * The replacement for what the broker refuses as too large: a failure that says so for an outcome or a refusal, and a dead letter for
+   * that failure.
    * @param outcome what the broker refused; null: a refusal for budget
    */
-  #tooLarge(context: RequestContext, outcome: Outcome | null): Finished {
+  #tooLarge(context: RequestContext, outcome: Outcome | null): Completed {
     if (outcome?.kind === 'failure' && outcome.code === TOO_LARGE) {
       const detail = 'the broker refuses even the failure notification as too large'
       return this.letter(context, context.address.processingId, { reason: TOO_LARGE, detail })
@@ -152,7 +153,7 @@ export class Completions {
    * Logs and counts a message after its commit.
    * @param how `learned`: another worker may have published something else
    */
-  tell({ context: { source, journey }, ending }: Finished, how: Certainty): void {
+  tell({ context: { source, journey }, ending }: Completed, how: Certainty): void {
     if (ending.kind === 'foreign') return
     const { startedMs, waitedMs, askedMs, attempts, billedTokens } = journey
     const outcome = nameOf(ending)
@@ -174,12 +175,12 @@ export class Completions {
 const TOO_LARGE = 'too_large_to_publish'
 const TOO_LARGE_MESSAGE = 'Ответ не поместился в сообщение: сократите callback_url.'
 
-function finished(
+function completed(
   context: MessageContext,
   ending: Ending,
   messages: OutgoingMessage[],
-  ifTooLarge: (() => Promise<Finished>) | null = null,
-): Finished {
+  ifTooLarge: (() => Promise<Completed>) | null = null,
+): Completed {
   return { source: context.source, messages, ifTooLarge, context, ending }
 }
 

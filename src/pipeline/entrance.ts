@@ -1,12 +1,12 @@
 /**
- * Bounds how many requests are claimed, prepared and waiting for the budget at once. All others wait here, where a request costs
- * little more memory than its bytes, so users take turns among far more requests than are prepared. A second room of the same size
- * is reserved for users with less than an equal share inside, so nobody waits behind another user's many requests.
+ * Bounds how many requests are claimed, prepared and asked about at once. All others wait here, where a request costs little more
+ * memory than its bytes, so users take turns among far more requests than are prepared. With fair turns as many again may enter, from
+ * users with less than an equal share inside, so that one user's many requests do not keep the others out.
  */
 import { WaitingLine } from '../lib/waiting-line.ts'
 
 export interface EntranceOptions {
-  /** The most requests inside at once; as many more may come from users with less than an equal share inside. */
+  /** The most requests inside at once; with `isFair`, as many again from users with less than an equal share inside. */
   most: number
   /** Whether users take turns; false: in the order of arrival. */
   isFair: boolean
@@ -17,7 +17,7 @@ const CANDIDATES = 16
 
 export class Entrance {
   readonly #options: EntranceOptions
-  /** Each waiter's demand is its user, who takes up room even where users do not take turns. */
+  /** A waiter's demand is the user whose request waits. The line's own `user` is empty where users do not take turns. */
   readonly #line = new WaitingLine<string>()
   /** How many requests are inside, by user. */
   readonly #insideOf = new Map<string, number>()
@@ -44,7 +44,7 @@ export class Entrance {
     await this.#line.wait(user, signal, { user: this.#options.isFair ? user : '' })
   }
 
-  /** Takes one of this user's requests out, and lets in the next one, of the user who has waited longest for a turn. */
+  /** Takes one of this user's requests out, and lets in the first waiting one for which there is room, in the order of turns. */
   leave(user: string): void {
     this.#inside--
     const left = (this.#insideOf.get(user) ?? 1) - 1

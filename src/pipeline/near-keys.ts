@@ -1,4 +1,4 @@
-/** Recognises misspelt request keys: a serializer for JSON sends `"new_request"` with its quotes, a shell adds a newline. */
+/** Recognises misspelt request keys: a serializer for JSON sends `"new_request"` in quotes, a shell adds a newline. */
 import { REQUEST_KEY } from '../contracts.ts'
 import type { Log } from '../logging/log.ts'
 
@@ -6,7 +6,7 @@ import type { Log } from '../logging/log.ts'
 const DRESSED = /^[\s"']*new_request[\s"']*$/i
 const LONGEST_BYTES = REQUEST_KEY.length + 16
 
-/** @returns whether a key other than `new_request` was most likely meant to be it */
+/** @param key not `new_request` @returns whether the producer most likely meant `new_request` */
 export const isNearKey = (key: Buffer | null): boolean =>
   key !== null && key.length <= LONGEST_BYTES && DRESSED.test(key.toString())
 

@@ -24,7 +24,7 @@ import type { Telemetry } from '../telemetry/trace.ts'
 import type { AnswerParts, Result } from './answers.ts'
 import { Answers } from './answers.ts'
 import type { Entrance } from './entrance.ts'
-import type { CompletionParts, Finished, MessageContext, RequestContext } from './completion.ts'
+import type { CompletionParts, Completed, MessageContext, RequestContext } from './completion.ts'
 import { claimOf, Completions, contextOf, failed } from './completion.ts'
 
 /** After its worker has died this many times while it ran alone, a message is dead-lettered: it kills its worker. */
@@ -36,7 +36,7 @@ export interface PipelineParts extends AnswerParts {
   budget: Pick<Budget, 'published'>
   /** Bounds how many requests are worked on at once. */
   entrance: Pick<Entrance, 'enterAtOnce' | 'enter' | 'leave'>
-  /** Shares the event loop: requests are prepared one by one, after granted calls. */
+  /** Shares the event loop: each request is prepared in a turn of its own, and less often while granted calls are to be sent. */
   turns: Pick<Turns, 'next'>
   scoring: AnswerParts['scoring'] & Pick<Scoring, 'prepare' | 'askOnce' | 'decisionRecords'>
   metrics: AnswerParts['metrics'] & CompletionParts['metrics']
@@ -53,7 +53,7 @@ export class Pipeline implements Handler {
   readonly #parts: PipelineParts
   readonly #completions: Completions
   readonly #answers: Answers
-  readonly #unfinished = new Set<SourceMessage>()
+  readonly #uncommitted = new Set<SourceMessage>()
 
   constructor(parts: PipelineParts) {
     this.#parts = parts
@@ -61,23 +61,23 @@ export class Pipeline implements Handler {
     this.#completions = new Completions({ topics: parts.config.kafka.topics, log: parts.log, metrics: parts.metrics })
   }
 
-  async handle(source: SourceMessage, signals: HandlerSignals): Promise<Finished> {
+  async handle(source: SourceMessage, signals: HandlerSignals): Promise<Completed> {
     const { config, telemetry = null } = this.#parts
-    this.#unfinished.add(source)
+    this.#uncommitted.add(source)
     const context = contextOf(source, config.kafka.groupId, isOurs(source) ? telemetry : null)
     const { trace } = context.journey
     try {
-      const finished = await this.#answer(context, signals)
-      trace?.answered(finished.messages.map(({ topic }) => topic))
-      return finished
+      const completed = await this.#answer(context, signals)
+      trace?.answered(completed.messages.map(({ topic }) => topic))
+      return completed
     } catch (error) {
-      this.#unfinished.delete(source)
+      this.#uncommitted.delete(source)
       trace?.handedBack()
       throw error
     }
   }
 
-  async #answer(context: MessageContext, signals: HandlerSignals): Promise<Finished> {
+  async #answer(context: MessageContext, signals: HandlerSignals): Promise<Completed> {
     const { config, entrance, turns } = this.#parts
     const { source } = context
     // A fetch brings many messages at once. Reading each in its own turn keeps the event loop responsive.
@@ -94,32 +94,32 @@ export class Pipeline implements Handler {
     }
   }
 
-  /** Claims the id and finishes the message. When another message takes the claim over meanwhile, it claims again. */
-  async #claimed(context: RequestContext, decoded: Answerable, signals: HandlerSignals): Promise<Finished> {
+  /** Claims the id and answers the message. When the claim changes meanwhile, it claims again. */
+  async #claimed(context: RequestContext, decoded: Answerable, signals: HandlerSignals): Promise<Completed> {
     const { dedupe } = this.#parts
     const { source, owner, address } = context
     const id = address.processingId
     for (;;) {
       const claim = await dedupe.claim(id, owner, digest(source.value), signals.wait)
       if (claim.kind === 'duplicate') return this.#completions.duplicate(context, id, claim.conflict)
-      let finished: Finished | null = null
+      let completed: Completed | null = null
       try {
-        finished = await this.#answerOwn(context, decoded, claim, signals)
+        completed = await this.#answerOwn(context, decoded, claim, signals)
       } finally {
-        if (finished === null || finished.ending.kind === 'duplicate') dedupe.letGo(id, owner)
+        if (completed === null || completed.ending.kind === 'duplicate') dedupe.letGo(id, owner)
       }
-      // Null: another message has taken over the claim. Claiming again tells which.
-      if (finished !== null) return finished
+      // null: the claim has changed. Claiming again tells how.
+      if (completed !== null) return completed
     }
   }
 
-  /** @returns how the message that owns this claim ends; null when another message has taken the claim over */
+  /** @returns how the message that owns this claim ends; null: the claim has changed; the caller claims again */
   async #answerOwn(
     context: RequestContext,
     decoded: Answerable,
     claim: OwnClaim,
     signals: HandlerSignals,
-  ): Promise<Finished | null> {
+  ): Promise<Completed | null> {
     const { dedupe, scoring } = this.#parts
     const { owner, journey } = context
     const id = context.address.processingId
@@ -156,7 +156,7 @@ export class Pipeline implements Handler {
     signals: HandlerSignals,
   ): Promise<Result> {
     const { scoring, turns } = this.#parts
-    // Redis answers many claims at once; preparing each in its own turn keeps the event loop responsive.
+    // Redis answers many claims at once; preparing each request in its own turn keeps the event loop responsive.
     await turns.next()
     const prepared = scoring.prepare(request)
     const ask = () => this.#answers.get(prepared, context, claim, signals)
@@ -165,44 +165,47 @@ export class Pipeline implements Handler {
 
   // Around the transaction -------------------------------------------------------------------------------------------
 
-  /** @returns the batch, with messages whose id another message has taken over turned into duplicates */
-  async confirm(batch: Finished[], signal: AbortSignal): Promise<Finished[]> {
+  /** @returns the batch; a message whose id another message owns by now, or whose id is finished, has become a duplicate */
+  async confirm(batch: Completed[], signal: AbortSignal): Promise<Completed[]> {
     const { dedupe } = this.#parts
     const claims = batch.map(claimOf)
     const lost = await dedupe.confirm(claims.filter(isClaim), signal)
-    return batch.map((finished, index) => {
+    return batch.map((completed, index) => {
       const claim = claims[index] ?? null
-      if (claim === null || !lost.has(claim)) return finished
+      if (claim === null || !lost.has(claim)) return completed
       dedupe.letGo(claim.id, claim.owner)
-      return this.#completions.duplicate(finished.context, claim.id, false)
+      return this.#completions.duplicate(completed.context, claim.id, false)
     })
   }
 
-  /** Its partition was revoked before it was published: the next owner publishes the stored answer. */
-  abandoned(finished: Finished): void {
-    this.#unfinished.delete(finished.source)
-    finished.context.journey.trace?.handedBack()
-    const claim = claimOf(finished)
+  /**
+   * This worker will not publish it: the partition was revoked, the worker stops, another worker has committed it, or the log was made
+   * anew. A stored answer stays for the next owner.
+   */
+  abandoned(completed: Completed): void {
+    this.#uncommitted.delete(completed.source)
+    completed.context.journey.trace?.handedBack()
+    const claim = claimOf(completed)
     if (claim !== null) this.#parts.dedupe.letGo(claim.id, claim.owner)
   }
 
-  async committed(batch: Finished[], how: Certainty): Promise<void> {
+  async committed(batch: Completed[], how: Certainty): Promise<void> {
     const { dedupe, budget, stopped } = this.#parts
-    for (const finished of batch) {
-      this.#unfinished.delete(finished.source)
-      this.#completions.tell(finished, how)
+    for (const completed of batch) {
+      this.#uncommitted.delete(completed.source)
+      this.#completions.tell(completed, how)
     }
-    // When `learned`, another worker's outcome may count only its own calls, so this worker's calls stay in the journal.
+    // When `learned`, the committed outcome may count only the calls of another worker, so this worker's stay in the journal.
     if (how === 'known') budget.published(batch.flatMap(({ context }) => context.journey.grants))
     await dedupe.finish(batch.map(claimOf).filter(isClaim), how, stopped)
   }
 
   /**
-   * @returns when the oldest unfinished message was produced, ms since the epoch; null when there is none. Approximate: it takes the
+   * @returns when the oldest uncommitted message was produced, ms since the epoch; null when there is none. Approximate: it takes the
    * first one consumed, and a partition holds messages nearly in the order in which they were produced.
    */
-  oldestUnfinishedMs(): number | null {
-    for (const { timestampMs } of this.#unfinished) if (timestampMs !== NO_TIME) return timestampMs
+  oldestUncommittedMs(): number | null {
+    for (const { timestampMs } of this.#uncommitted) if (timestampMs !== NO_TIME) return timestampMs
     return null
   }
 }

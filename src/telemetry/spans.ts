@@ -23,7 +23,7 @@ export interface SpanSettings {
 
 export type SpanTools = ReturnType<typeof createSpanTools>
 
-/** Endings that are not errors: the caller was answered, told to wait, or is answered through another message. */
+/** Endings that are not errors: the request was scored, its caller was told to wait, or is answered through another message. */
 const FINE = new Set(['success', 'refused', 'duplicate'])
 /** Bounds for the histograms, as the conventions give them. */
 const SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]

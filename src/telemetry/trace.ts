@@ -44,13 +44,13 @@ export interface RequestTrace {
   /** An answer has been verified just now. */
   verified(sinceMs: number): void
   /**
-   * The handler is done.
-   * @param topics the topics that the outcome will be published to; empty for a skip
+   * The message is completed.
+   * @param topics to which something is published for it; empty for a skip
    */
   answered(topics: readonly string[]): void
   /**
-   * The outcome and the offset are committed.
-   * @param outcome its name in the log line
+   * The message is committed.
+   * @param outcome the name of its ending, as in the log line
    */
   ended(outcome: string, id: bigint | null): void
   /** The message goes back to Kafka, or to the partition's next owner. */

@@ -112,7 +112,7 @@ test('every outcome, failure and dead-letter reason is there before the first, s
 
 test('how things stand is what the parts tell at the time of the reading', async () => {
   const metrics = createMetrics()
-  let picture: Picture = { ready: true, budget, holds: [hold], consumer, callsInFlight: 6, oldestUnfinishedMs: null }
+  let picture: Picture = { ready: true, budget, holds: [hold], consumer, callsInFlight: 6, oldestUncommittedMs: null }
   metrics.showPicture(async () => picture, memoryLog().log)
   const seen = await samples(metrics)
   const expected = {
@@ -142,7 +142,7 @@ test('how things stand is what the parts tell at the time of the reading', async
       { ...hold, scope: 'operator', code: null },
       { ...hold, scope: 'outage:1', holdsOthers: false },
     ],
-    oldestUnfinishedMs: Date.now() - 7_000,
+    oldestUncommittedMs: Date.now() - 7_000,
   }
   const later = await samples(metrics)
   expect(later.get('ready')).toBe(0)

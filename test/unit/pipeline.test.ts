@@ -172,7 +172,7 @@ describe('the way of a message', () => {
     const { pipeline, handle, done } = pipelineOf({ attempts: [stop] })
     await expect(handle()).rejects.toBe(stop)
     expect(done).toEqual(['claim', 'ask', 'let go'])
-    expect(pipeline.oldestUnfinishedMs()).toBeNull()
+    expect(pipeline.oldestUncommittedMs()).toBeNull()
   })
 
   it.each(['claim', 'store'])('lets nothing be published when Redis ends the %s with an error', async (step) => {
@@ -193,10 +193,10 @@ describe('around the transaction', () => {
   it('marks what was committed, and takes its spending out of the journal', async () => {
     const { pipeline, handle, done } = pipelineOf()
     const finished = await handle()
-    expect(pipeline.oldestUnfinishedMs()).toBe(1)
+    expect(pipeline.oldestUncommittedMs()).toBe(1)
     await pipeline.committed([finished], 'known')
     expect(done.slice(-2)).toEqual(['spent', 'finish 1 known'])
-    expect(pipeline.oldestUnfinishedMs()).toBeNull()
+    expect(pipeline.oldestUncommittedMs()).toBeNull()
   })
 
   it('keeps its spending in the journal when another worker may have published', async () => {
@@ -210,6 +210,6 @@ describe('around the transaction', () => {
     const { pipeline, handle, done } = pipelineOf()
     pipeline.abandoned(await handle())
     expect(done.at(-1)).toBe('let go')
-    expect(pipeline.oldestUnfinishedMs()).toBeNull()
+    expect(pipeline.oldestUncommittedMs()).toBeNull()
   })
 })

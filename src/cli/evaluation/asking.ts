@@ -1,8 +1,8 @@
 /** Asks the model as a worker does, through the fleet's gate and budget, about texts that come from a file instead of Kafka. */
 import { randomInt, randomUUID } from 'node:crypto'
 import { pause } from '../../lib/abortable.ts'
-import type { Settled } from '../../pipeline/asking.ts'
-import { askUntilSettled } from '../../pipeline/asking.ts'
+import type { AskingResult } from '../../pipeline/asking.ts'
+import { askRepeatedly } from '../../pipeline/asking.ts'
 import { createAsk, inTurn } from '../../pipeline/attempt.ts'
 import type { Budget } from '../../budget/budget.ts'
 import type { Config } from '../../config.ts'
@@ -63,7 +63,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
     const mostTokens = (cap: number) => prompt.estimate.tokens + cap
     const { capOf } = provider
     const port = { ask, capOf, mostTokens, onFailure: endIfHopeless, outlast }
-    const settled = await askUntilSettled(question, port, { wait: signal, call: signal })
+    const settled = await askRepeatedly(question, port, { wait: signal, call: signal })
     if (settled.kind === 'answer' || settled.kind === 'failed') return settled
     throw new TypeError(`a question of no claim cannot end as ${settled.kind}`)
   }
@@ -106,7 +106,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
   }
 }
 
-type Answered = Extract<Settled, { kind: 'answer' | 'failed' }>
+type Answered = Extract<AskingResult, { kind: 'answer' | 'failed' }>
 
 type Prompted = ReturnType<typeof buildPrompt> & { estimate: ReturnType<TokenEstimator['estimate']> }
 
