@@ -17,7 +17,7 @@ import { WaitingLine } from '../lib/waiting-line.ts'
 import type { CallSlots, Slot } from './call-slots.ts'
 import type { createJournal } from './journal.ts'
 import type { Pace } from './limits.ts'
-import type { budgetScripts, Granted, BudgetRefusal, ReserveReply, Used, Version } from './scripts.ts'
+import type { BudgetRefusal, budgetScripts, Granted, ReserveReply, Used, Version } from './scripts.ts'
 
 /** The most requests in one call of the script: Redis serves nobody else while it runs. */
 const AT_ONCE = 64

@@ -206,7 +206,7 @@ export function createBudget(options: BudgetOptions) {
      * Adds the spendings that the budget lost and puts it into use again; does nothing to one that is in use. Until a minute after the
      * loss was found the budget grants nothing. Live workers add what they spent on outcomes that are not published yet. Several
      * workers may rebuild at once.
-     * @param published the spendings that outcomes of the last day account for; those since its data ends are enough
+     * @param published the spendings that outcomes of the last day account for; those that the budget still has are ignored
      */
     async rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<void> {
       await learn(await rebuilding.rebuild(published, signal), signal)

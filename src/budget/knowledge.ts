@@ -18,8 +18,8 @@ export function createKnowledge({ journal, log, add, shut, onLost }: KnowledgeOp
   let isLost = false
 
   /**
-   * Compares a reply's data with what was seen before. To other data it adds this worker's own spendings; a budget that was created
-   * as new instead of the known one is shut.
+   * Compares a reply's data with what was seen before. Adds this worker's own spendings to other data than before, but shuts a budget
+   * that was created as new in place of the known one.
    * @param version of the data that the reply came from; null: the budget is lost, or was never created
    */
   async function learn(version: Version | null, signal: AbortSignal): Promise<void> {

@@ -5,7 +5,7 @@
 -- ARGV 9 longest wait, ms: a request that would wait longer is refused, 10 how late a waiter may ask again without losing its place, ms,
 --      11 longest time until a waiter must ask again, ms, 12 generation known to the caller, 13 highest seq that it has seen in it
 -- then two for each request, in the caller's order: id, tokens
--- Returns { 'lost' }: there is no state, it is marked as lost, or it is an older copy (marked as lost now); it must be rebuilt
+-- Returns { 'lost' }: there is no state, it is marked as lost, or it is older than what the caller has seen (and now marked as lost)
 --         { 'granted', generation, seq, now, and for each of the requests that are granted, from the first on:
 --           when it was granted, used requests and tokens in the minute, and in the day }
 --         { 'wait', generation, seq, ms until the first one's turn, ms until it must ask again }

@@ -3,8 +3,7 @@
 --
 -- ARGV 9  '1': the budget is being rebuilt; '': it is in use
 -- then four for each: id, ms when it was spent, requests, tokens
--- Returns { 'lost' }, and adds nothing, without a state, or with one that must be rebuilt although ARGV 9 says that it is in use;
---         else { 'ok' }
+-- Returns { 'lost' } when nothing is added: there is no state, or it must be rebuilt and ARGV 9 is ''; else { 'ok' }
 
 local state = load(ARGV[9] == '1')
 if not state then

@@ -23,7 +23,7 @@ export interface BudgetStatus {
   waiting: number
   /** Until the hold that the provider asked for is over; 0: there is none. */
   heldForMs: number
-  /** How long the budget stays closed after lost data; 0: it does not. */
+  /** How long the budget stays closed after lost data; 0: it is not closed. */
   closedForMs: number
 }
 

@@ -62,7 +62,7 @@ function isAzure({ hostname, pathname, searchParams }: URL): boolean {
   return isHost || pathname.includes('/openai/deployments/') || searchParams.has('api-version')
 }
 
-/** @returns the body of a question in this form; `key` belongs to the headers, and the question has the cap already */
+/** @returns the body of a question in this form, apart from `key`, which is for the headers, and `capTokens`: the question has the cap */
 export function bodyOf(model: string, form: Form, { messages, schema, maxCompletionTokens }: Content): Body {
   const format = formatOf(form, schema)
   const withHint = schema === null || format === 'json_schema' ? messages : withSchema(messages, schema.schema)

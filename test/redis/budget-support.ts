@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { createBudget } from '../../src/budget/budget.ts'
-import type { Budget, BudgetOptions, Grant, BudgetDecision } from '../../src/budget/budget.ts'
+import type { Budget, BudgetDecision, BudgetOptions, Grant } from '../../src/budget/budget.ts'
 import type { Log } from '../../src/logging/log.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
 
