@@ -21,7 +21,7 @@ export interface BudgetWindows {
 
 export const BUDGET_WINDOWS: BudgetWindows = { minuteMs: 60_000, dayMs: 86_400_000, marginMs: 900 }
 
-/** The part by which requests are granted further apart than evenly, so that they may arrive late; divided by the burst. */
+/** By this part, divided by the burst, requests are granted further apart than evenly, so that one may arrive late. */
 const SPACING_MARGIN = 0.07
 /** Of the time by which a burst may run ahead, the part that is kept for requests that are sent and arrive late. */
 const LATE_PART = 0.1

@@ -18,7 +18,7 @@ if state and state.gen == ARGV[12] and state.seq < tonumber(ARGV[13]) then
   lose(state)
   return { 'lost' }
 elseif not state then
-  -- When the caller does not know the budget either, nobody may have created it yet: then it is not lost.
+  -- A caller without a generation has never seen the budget, which may not have been created yet: it is not marked as lost then.
   if ARGV[12] ~= '' then
     lose(load(true))
   end
@@ -121,7 +121,7 @@ for i, request in ipairs(requests) do
     for _, entry in ipairs(line) do
       if entry[3] < mine[3] then
         ahead[#ahead + 1] = entry
-        -- If that one is dead, its lease expires then and the turn may come earlier.
+        -- If that caller is dead, its lease has expired by then, and this turn may come earlier.
         nextAsk = min(nextAsk, entry[4] + 1)
       end
     end

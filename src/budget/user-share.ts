@@ -1,6 +1,7 @@
 /**
  * Bounds what one user may take of a day's budget, so that the rest is left for others. This is about fairness, not the provider's
- * limits, so it may be inexact: when Redis loses it, every user begins at zero, and a lost reply counts its request twice for a day.
+ * limits, so it may be inexact: when Redis loses the shares, every user begins at zero, and a lost reply counts its request twice for
+ * a day.
  */
 import type { Redis } from 'ioredis'
 import type { Log } from '../logging/log.ts'

@@ -61,7 +61,7 @@ const upstreamErrors = (body: unknown, choice: unknown): unknown[] => [
 const isError = (error: unknown): boolean =>
   (typeof error === 'string' && error !== '') || (isObject(error) && Object.keys(error).length > 0)
 
-/** OpenRouter and others answer 200 and put the upstream's status into the body. @returns null for an error without a status or a rate limit */
+/** OpenRouter and others answer 200 and put the upstream's status into the body. @returns null without a status or a rate limit */
 function statedError(error: unknown): Classified | null {
   if (Array.isArray(error)) return statedError(error[0])
   if (!isObject(error)) return null

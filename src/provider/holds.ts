@@ -125,7 +125,7 @@ export async function readFirstFailures(redis: Redis, keys: RedisKeys, scopes: r
   return await loneFailures(redis, keys, scopes, needsRepair)
 }
 
-/** @returns the scopes in which calls fail although none is held, where `concerns` says so of the hold and its fields in Redis */
+/** @returns the scopes in which calls fail and none is held, as far as `concerns` is true of the hold and its fields in Redis */
 async function loneFailures(
   redis: Redis,
   keys: RedisKeys,

@@ -65,7 +65,7 @@ const UNNAMED =
  * @param status of the answer
  * @param parts that the request had, and that can be left out or sent in another way
  * @returns the refused parts: those that the error names as fields, or else in its text; `['unnamed']` when it only
- *   says that some parameter was refused; none when it is about something else
+ *   says that some parameter was refused; `[]` when it is about something else
  */
 export function findRefusedParts(status: number, error: ErrorBody, parts: readonly Part[]): RefusedPart[] {
   if (status === 401 || status === 403) return isKeyUnseen(error) && parts.includes('key') ? ['key'] : []

@@ -12,13 +12,13 @@ import { barest, further, plainest, without } from './form.ts'
 import type { RefusedPart } from './refused-parts.ts'
 
 export interface Trial {
-  /** The form without the parts that the server refused to this request, and with the cap that it needs. */
+  /** The form without the parts that the server refused to this request, and with the cap that the request needs. */
   form: Form
   /** How many calls of this request were refused for their form. */
   refusedCalls: number
   /** When this request was first asked; see adaptations.ts. */
   era: number
-  /** The server refused this request for one name of the cap: it keeps the other name, whatever the fleet uses. */
+  /** The server refused one name of the cap: the request keeps the other name, whatever the fleet uses. */
   capRefused: boolean
   /** The server did not say what it refuses: the request uses the plainest form. */
   unnamed: boolean
@@ -86,7 +86,7 @@ export function afterRefusal(
 }
 
 /**
- * @returns the form that the fleet should use now that the server has accepted the request; the caller adds the cap
+ * @returns the form that the fleet should use now that the server has accepted the request; the caller sets `capTokens`
  */
 export const learnedForm = (known: Form, sent: Form, { unnamed }: Trial): Form => (unnamed ? sent : known)
 
