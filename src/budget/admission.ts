@@ -4,7 +4,8 @@
  *
  *   no slot is free, or too many grants are not sent yet ── a call ends, or is sent ──► asking
  *   asking ── granted ──► asking, for the next ones
- *     ├────── wait ─────► sleeping until the turn, a wake-up message, or until the request gives up ──► asking
+ *     ├────── wait ─────► sleeping until the turn, a wake-up message, or the request gives up ──► asking
+ *     ├────── lost ─────► sleeping for a second, or until the budget is in use again ──► asking
  *     └────── refused ──► the request is refused; asking, for the next one
  */
 import type { Log } from '../logging/log.ts'
@@ -16,7 +17,7 @@ import { WaitingLine } from '../lib/waiting-line.ts'
 import type { CallSlots, Slot } from './call-slots.ts'
 import type { createJournal } from './journal.ts'
 import type { Pace } from './limits.ts'
-import type { budgetScripts, Granted, RefusedGrant, ReserveReply, Used, Version } from './scripts.ts'
+import type { BudgetRefusal, budgetScripts, Granted, ReserveReply, Used, Version } from './scripts.ts'
 
 /** The most requests in one call of the script: Redis serves nobody else while it runs. */
 const AT_ONCE = 64
@@ -28,11 +29,11 @@ const FOR_A_SLOT_MS = 60_000
 export interface Grant {
   kind: 'granted'
   id: string
-  /** Reserved. */
+  /** Reserved for the call. */
   tokens: number
   /** The call must be sent before this time or not at all, performance.now() ms. */
   sendByMs: number
-  /** From asking to the grant, ms. */
+  /** How long the request waited for the grant, ms. */
   waitedMs: number
   /** When it was granted on Redis's clock, ms since the epoch. */
   atMs: number
@@ -43,19 +44,19 @@ export interface Grant {
 }
 
 export interface Demand {
-  /** The most tokens that the call can be billed; an integer. */
+  /** What to reserve: the estimate of the prompt plus the cap on the answer. The bill may be higher; `settle` corrects that. */
   tokens: number
   /** Whose turn it takes: users take turns. */
   user: string
   /** Goes before all others: a probe of the gate, for whose result many wait. */
   urgent: boolean
-  /** Nothing else is in flight in this process meanwhile. */
+  /** No other call of this process may be in flight meanwhile. */
   alone: boolean
 }
 
 /** `sinceMs`: since when it waits, performance.now() ms. */
 type Waited = Demand & { sinceMs: number }
-type Waiting = Waiter<Waited, Grant | RefusedGrant>
+type Waiting = Waiter<Waited, Grant | BudgetRefusal>
 
 export interface AdmissionOptions {
   scripts: Pick<ReturnType<typeof budgetScripts>, 'reserve' | 'leave' | 'settle'>
@@ -94,7 +95,7 @@ export function createAdmission(options: AdmissionOptions) {
     signal,
     lingerMs = LINGER_MS,
   } = options
-  const line = new WaitingLine<Waited, Grant | RefusedGrant>((left) => {
+  const line = new WaitingLine<Waited, Grant | BudgetRefusal>((left) => {
     // The next request may be smaller and fit at once.
     if (left === head) alarm.ring()
   })
@@ -160,7 +161,7 @@ export function createAdmission(options: AdmissionOptions) {
     } else await sleep(reply)
   }
 
-  /** Sleeps until the place's turn may have come. */
+  /** Sleeps until the place's turn may have come, or a lost budget may be back. Gives the place up when no request is left. */
   async function sleep(reply: ReserveReply & { kind: 'wait' | 'lost' }): Promise<void> {
     // 1 ms more, because a timer may fire a little early, and the script would only answer that 1 ms is left.
     await alarm.sleep(reply.kind === 'wait' ? reply.askAgainMs + 1 : ASK_WHILE_LOST_MS, signal)
@@ -202,9 +203,9 @@ export function createAdmission(options: AdmissionOptions) {
   return {
     /**
      * Waits for a request's turn. A grant comes with a slot, which the caller must release after the call.
-     * @throws the signal's reason when it aborts during the wait
+     * @throws the reason of `abort`, or of the admission's signal, when it aborts during the wait
      */
-    wait(demand: Demand, abort: AbortSignal): Promise<Grant | RefusedGrant> {
+    wait(demand: Demand, abort: AbortSignal): Promise<Grant | BudgetRefusal> {
       const waiting = line.wait({ ...demand, sinceMs: performance.now() }, abort, demand)
       if (!running) void run()
       return waiting

@@ -1,12 +1,13 @@
 /**
  * The budget that all workers with one budget name share. A request is reserved in all axes at once or not at all, by Redis's clock.
  *
- * Within a process users take turns (line.ts), and one call of the script asks for several requests (admission.ts). While the budget is
- * short, each process has one place in the fleet's line (line.lua). The line is strict: nobody is granted what those ahead need, so
- * smaller requests cannot overtake a large one. After a grant the process's next request joins at the end, so processes take turns.
+ * Within a process users take turns (lib/waiting-line.ts), and one call of the script asks for several requests (admission.ts). While
+ * the budget is short, each process has one place in the fleet's line (line.lua). The line is strict: nobody is granted what those ahead
+ * need, so smaller requests cannot overtake a large one. After a grant the process's next request joins at the end, so processes take
+ * turns.
  *
  *   reserve → granted → sent before sendByMs → settle to what was billed → published (the outcome is committed)
- *           → refused: its turn is further away than maxWaitMs
+ *           → refused: its turn is further away than maxWaitMs, or its user's share of the day is spent
  */
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
@@ -26,17 +27,18 @@ import type { RateHeaders } from './rate-headers.ts'
 import { isLess, remainingOf } from './rate-headers.ts'
 import { createRebuild } from './rebuild.ts'
 import type { Published } from './rebuild.ts'
-import type { RefusedGrant } from './scripts.ts'
+import type { BudgetRefusal } from './scripts.ts'
 import { budgetScripts } from './scripts.ts'
 import { SendPace } from './send-pace.ts'
 import { readStatus } from './status.ts'
 import type { Share } from './user-share.ts'
 import { createUserShare } from './user-share.ts'
 
-/** `share`: what the call takes of its user's share of the day; null: users' shares are not bounded. */
+/** `share`: what the call takes of its user's share of the day; null: the user's share is not bounded. */
 export type Grant = Admitted & { share: Share | null }
 
-export type Reservation = Grant | RefusedGrant | { kind: 'too_long' }
+/** What becomes of a demand. `too_long`: it never fits. */
+export type BudgetDecision = Grant | BudgetRefusal | { kind: 'too_long' }
 
 export interface BudgetOptions {
   redis: Redis
@@ -61,7 +63,7 @@ export interface BudgetOptions {
   log: Log
   /** Calls back with each message of a channel until the returned function is called. Messages are only hints and may be lost. */
   subscribe: (channel: string, onMessage: (message: string) => void) => () => void
-  /** Called once when the budget's data is missing or older than this worker knows: it must be rebuilt. */
+  /** Called once for each loss that this worker notices (data is missing or older than known): the budget must be rebuilt. */
   onLost: () => void
   /** Shorter ones in tests. */
   windows?: BudgetWindows
@@ -79,7 +81,7 @@ export function budgetSettings(
 
 /**
  * Long, because it puts the parts of the budget together.
- * @returns the budget. It asks Redis nothing before its first use; `close` ends its subscription
+ * @returns the budget. It asks Redis nothing before its first use; `close` ends its subscription and the waits
  */
 export function createBudget(options: BudgetOptions) {
   const { redis, prefix, sentinel, limits, worker, log, retryWhileAway, windows = BUDGET_WINDOWS } = options
@@ -87,9 +89,9 @@ export function createBudget(options: BudgetOptions) {
   const scripts = budgetScripts({ redis, prefix, sentinel, limits, windows, pace })
   const journal = createJournal()
   const closing = new AbortController()
-  const close = (signal: AbortSignal) => hold(0, 'closed', signal)
+  const shut = (signal: AbortSignal) => hold(0, 'closed', signal)
   const rebuilding = createRebuild({ scripts, retryWhileAway })
-  const { known, learn } = createKnowledge({ journal, log, add: rebuilding.add, close, onLost: options.onLost })
+  const { known, learn } = createKnowledge({ journal, log, add: rebuilding.add, shut, onLost: options.onLost })
   let hasNarrowed = false
   const admission = createAdmission({
     scripts,
@@ -108,7 +110,7 @@ export function createBudget(options: BudgetOptions) {
   const dayMs = windows.dayMs + windows.marginMs
   const ofUsers = { redis, retryWhileAway, prefix, limits, dayMs, log, signal: closing.signal }
   const shares = userShare === null ? null : createUserShare({ ...ofUsers, part: userShare })
-  // Settlements are not gathered for longer: `narrow`, which must follow them, waits for them.
+  // A settlement does not linger for others: `narrow` must follow it, and waits for it.
   const settleTogether = groupCommit(
     async (grants: readonly { id: string; atMs: number; billed: number | null }[]) => {
       const version = await scripts.settle(grants)
@@ -141,10 +143,11 @@ export function createBudget(options: BudgetOptions) {
     /**
      * Reserves one request and its tokens, and takes a slot.
      * @returns a grant, whose call must be sent before `sendByMs` and whose slot must be released after the call; a refusal, decided
-     * when it is the request's turn in this process; or `too_long`: it never fits, and nothing was spent
-     * @throws the signal's reason when it aborts during the wait
+     * at once when the user's share is spent, else when it is the request's turn in this process; or `too_long`: it never fits, and
+     * nothing was spent
+     * @throws the signal's reason when it aborts during the wait; an error after `close`
      */
-    async reserve(demand: Demand, signal: AbortSignal): Promise<Reservation> {
+    async reserve(demand: Demand, signal: AbortSignal): Promise<BudgetDecision> {
       if (isTooLong(demand.tokens, limits)) return { kind: 'too_long' }
       const tokens = Math.ceil(demand.tokens)
       const wait = () => admission.wait({ ...demand, tokens, user: isFair ? demand.user : '' }, signal)
@@ -170,12 +173,12 @@ export function createBudget(options: BudgetOptions) {
     /** Grants nothing to any worker for `ms`; a longer hold stays. */
     holdFor: (ms: number, signal: AbortSignal) => hold(ms, 'hold', signal),
 
-    /** Grants nothing for `ms`, because data was lost; a lost budget also stays closed until it is rebuilt. */
+    /** Data was lost: shuts the budget until it is rebuilt, and grants nothing for `ms`, a minute from the loss at least. */
     closeFor: (ms: number, signal: AbortSignal) => hold(ms, 'closed', signal),
 
     /**
-     * @returns whether an answer's headers change what may be spent: the provider reports less left than is known here, or it lifts
-     * an earlier report of a shortage
+     * @returns whether an answer's headers may change what may be spent: they report less left than is known here, or may lift a
+     * shortage that this worker reported before
      */
     narrows: (grant: Grant, headers: RateHeaders): boolean => hasNarrowed || tellsLess(grant, remainingOf(headers)),
 
@@ -191,7 +194,7 @@ export function createBudget(options: BudgetOptions) {
 
     /**
      * Creates a budget that nobody has used before, and leaves one that is in use alone. Call it when Redis is trusted.
-     * @returns false when Redis is not trusted or the budget's own data is lost: the budget then stays closed until it is rebuilt
+     * @returns false when Redis is not trusted or the budget's own data is lost: the budget then stays shut until it is rebuilt
      */
     async initialise(signal: AbortSignal): Promise<boolean> {
       const version = await retryWhileAway('the budget', () => scripts.initialise(`new-${randomUUID()}`, 'new'), signal)
@@ -203,7 +206,7 @@ export function createBudget(options: BudgetOptions) {
      * Adds the spendings that the budget lost and puts it into use again; does nothing to one that is in use. Until a minute after the
      * loss was found the budget grants nothing. Live workers add what they spent on outcomes that are not published yet. Several
      * workers may rebuild at once.
-     * @param published the spendings that outcomes of the last day account for; those after what the budget still knows are enough
+     * @param published the spendings that outcomes of the last day account for; those that the budget still has are ignored
      */
     async rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<void> {
       await learn(await rebuilding.rebuild(published, signal), signal)

@@ -1,6 +1,6 @@
 /**
- * How many calls one process has in flight, and how many of them are granted and not sent yet. A slot is taken with the grant of a
- * call, and given back when the call has ended.
+ * Bounds how many calls one process has at once, and how many of them wait to be sent. A slot is taken with the grant of a call, and
+ * given back when the call has ended.
  */
 import type { GrantTime } from './send-pace.ts'
 import { SendPace } from './send-pace.ts'
@@ -30,7 +30,7 @@ export class CallSlots {
     return this.most - this.#taken
   }
 
-  /** Calls in flight. */
+  /** Calls that hold a slot: granted, and not ended yet. */
   get running(): number {
     return this.#calls
   }
@@ -76,7 +76,7 @@ export class CallSlots {
     this.#pace.lapsed()
   }
 
-  /** Sets the one listener. It is called whenever another call may be in flight, or another grant may wait to be sent. */
+  /** Sets the one listener. It is called when there may be room again: a call was sent, or has ended. */
   onRoom(listener: () => void): void {
     this.#onRoom = listener
   }

@@ -1,11 +1,11 @@
--- Creates the budget, or puts one that was lost into use again.
+-- Creates the budget, or puts one that was lost into use again. A budget that is in use stays as it is.
 --
 -- ARGV 9  generation, 10 how:
 --         'new': creates the budget if there is none and the sentinel says that Redis has lost nothing;
---         'rebuild': changes nothing but marks it as lost, and tells what it lacks;
---         'rebuilt': puts it into use, because what it lacked has been added
--- Returns { 'ok', generation, seq }: it is in use; { 'rebuild', generation, seq, ms of the last thing that it knows };
---         or { 'lost' }: it cannot be used yet
+--         'rebuild': tells up to when the lost budget's data is complete, and creates a missing budget as lost;
+--         'rebuilt': puts the budget into use, because what it lacked has been added
+-- Returns { 'ok', generation, seq }: the budget is in use; { 'rebuild', generation, seq, ms up to which its data is complete };
+--         or { 'lost' }: the budget cannot be used yet
 
 local state, how = load(true), ARGV[10]
 if state and state.lost == 0 then

@@ -1,4 +1,4 @@
-/** What this worker has spent and no published outcome accounts for yet. When Redis loses its data, the worker adds it again. */
+/** The spendings of this worker that no published outcome accounts for yet. When Redis loses its data, the worker adds them again. */
 import type { Spending } from './scripts.ts'
 
 /** How long a spending is kept after its outcome was published, because a recovery may have read the outcomes just before. */

@@ -8,17 +8,18 @@ export interface KnowledgeOptions {
   log: Log
   /** Adds spendings to the budget that is in use now. */
   add: (spendings: Spending[], signal: AbortSignal) => Promise<void>
-  /** Closes the budget until it is rebuilt. */
-  close: (signal: AbortSignal) => Promise<void>
+  /** Shuts the budget until it is rebuilt. */
+  shut: (signal: AbortSignal) => Promise<void>
   onLost: () => void
 }
 
-export function createKnowledge({ journal, log, add, close, onLost }: KnowledgeOptions) {
+export function createKnowledge({ journal, log, add, shut, onLost }: KnowledgeOptions) {
   let known: Version | null = null
   let isLost = false
 
   /**
-   * Compares a reply's data with what was seen before. When it is other data, adds this worker's own spendings to it.
+   * Compares a reply's data with what was seen before. Adds this worker's own spendings to other data than before, but shuts a budget
+   * that was created as new in place of the known one.
    * @param version of the data that the reply came from; null: the budget is lost, or was never created
    */
   async function learn(version: Version | null, signal: AbortSignal): Promise<void> {
@@ -33,7 +34,7 @@ export function createKnowledge({ journal, log, add, close, onLost }: KnowledgeO
     if (before === null) return
     if (version.generation.startsWith('new')) {
       // Another worker created the budget as new before a worker that had seen its data noticed the loss.
-      await close(signal)
+      await shut(signal)
       return sayLost()
     }
     const spendings = journal.spendings()

@@ -21,9 +21,9 @@ export interface BudgetWindows {
 
 export const BUDGET_WINDOWS: BudgetWindows = { minuteMs: 60_000, dayMs: 86_400_000, marginMs: 900 }
 
-/** How much later than the one before it a spaced request may arrive, as a part of the spacing; divided by the burst. */
+/** By this part, divided by the burst, requests are granted further apart than evenly, so that one may arrive late. */
 const SPACING_MARGIN = 0.07
-/** The part of the time by which a burst may run ahead that is reserved for requests that are sent and arrive late. */
+/** Of the time by which a burst may run ahead, the part that is kept for requests that are sent and arrive late. */
 const LATE_PART = 0.1
 const SEND_WITHIN_MIN_MS = 25
 
@@ -39,7 +39,7 @@ export interface Pace {
 /**
  * @param burst how many requests may go back to back; null, or the minute's limit and more: no spacing
  * @returns the spacing, with a margin against jitter: requests are granted a little further apart than the provider demands. They must
- * be sent within that margin plus the burst's reserve, or within 25 ms if that is longer
+ * be sent within that margin, half of the burst's reserve or 25 ms, whichever is longest, and never later than without spacing
  */
 export function paceOf(limits: BudgetLimits, burst: number | null, windows: BudgetWindows = BUDGET_WINDOWS): Pace {
   const { requestsPerMinute } = limits

@@ -2,7 +2,7 @@
 
 local NEVER = 2 ^ 52
 
--- Returns when the i-th in line fits into one axis, if those before it are admitted as planned; ms.
+-- Returns when the i-th in line fits into axis k of the window w, if those before it are admitted as planned; ms.
 -- weights: running sums of what the line needs; limit: the most that the axis may hold.
 local function fitsAt(w, k, limit, weights, planned, i, now)
   local need = weights[i]

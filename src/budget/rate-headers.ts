@@ -24,7 +24,7 @@ export function parseDuration(text: string): number | null {
   return capped(ms)
 }
 
-// Subtracts a little before rounding up, because 1.1 s is 1,100.0000000000002 ms in floating point.
+// Subtracts a little before rounding up, because 16.1 s is 16,100.000000000002 ms in floating point.
 const capped = (ms: number) => Math.min(Math.max(0, Math.ceil(ms - 1e-6)), MAX_MS)
 
 /**
@@ -55,7 +55,8 @@ export function remainingOf(headers: RateHeaders): { requests: Remaining | null;
 }
 
 /**
- * @returns whether the provider reports less left than this worker expects. Only a first check: told.lua decides with newer data
+ * @returns whether the provider reports less left than this worker expects, or nothing left of a limit that the budget does not have.
+ * Only a first check: told.lua decides with newer data
  * @param used what the windows held when the answered request was granted
  */
 export function isLess(

@@ -25,7 +25,7 @@ export function createRebuild({ scripts, retryWhileAway }: RebuildOptions) {
     }
   }
 
-  /** Adds the spendings that a lost budget lacks, and puts it into use again. It grants nothing for a minute from when the loss was found. */
+  /** Adds the spendings that a lost budget lacks, and puts it into use again. It grants nothing for a minute after the loss was found. */
   async function rebuild(published: Iterable<Published>, signal: AbortSignal): Promise<Version | null> {
     const loss = await retryWhileAway('the budget', () => scripts.beginRebuild(), signal)
     if (loss !== null) await add(inBuckets(published, loss.cutMs, `rebuilt:${loss.seq}`), signal, true)

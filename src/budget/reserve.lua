@@ -1,11 +1,11 @@
 -- Reserves requests with their tokens, each in every axis or not at all. When the first request does not fit, it takes or keeps the
--- caller's place in the fleet's line. When a later one does not fit, it and those behind it are left for the next call. While other
--- callers wait in the line, one request is granted per call. An id that is sent again gets the same grant again.
+-- caller's place in the fleet's line, or is refused. When a later one does not fit, it and those behind it are left for the next call.
+-- While other callers wait in the line, one request is granted per call. An id that is sent again gets the same grant again.
 --
--- ARGV 9 longest wait, ms: with a longer one the request is refused, 10 lease: how late a waiter may ask again, ms, 11 longest time
---      until a waiter must ask again, ms, 12 generation known to the caller, 13 highest seq that it has seen in it
+-- ARGV 9 longest wait, ms: a request that would wait longer is refused, 10 how late a waiter may ask again without losing its place, ms,
+--      11 longest time until a waiter must ask again, ms, 12 generation known to the caller, 13 highest seq that it has seen in it
 -- then two for each request, in the caller's order: id, tokens
--- Returns { 'lost' }: there is no state, or Redis has an older copy of it, which has to be rebuilt now
+-- Returns { 'lost' }: there is no state, it is marked as lost, or it is older than what the caller has seen (and now marked as lost)
 --         { 'granted', generation, seq, now, and for each of the requests that are granted, from the first on:
 --           when it was granted, used requests and tokens in the minute, and in the day }
 --         { 'wait', generation, seq, ms until the first one's turn, ms until it must ask again }
@@ -18,7 +18,7 @@ if state and state.gen == ARGV[12] and state.seq < tonumber(ARGV[13]) then
   lose(state)
   return { 'lost' }
 elseif not state then
-  -- When the caller does not know the budget either, nobody may have created it yet: then it is not lost.
+  -- A caller without a generation has never seen the budget, which may not have been created yet: it is not marked as lost then.
   if ARGV[12] ~= '' then
     lose(load(true))
   end
@@ -121,7 +121,7 @@ for i, request in ipairs(requests) do
     for _, entry in ipairs(line) do
       if entry[3] < mine[3] then
         ahead[#ahead + 1] = entry
-        -- If that one is dead, its lease expires then and the turn may come earlier.
+        -- If that caller is dead, its lease has expired by then, and this turn may come earlier.
         nextAsk = min(nextAsk, entry[4] + 1)
       end
     end

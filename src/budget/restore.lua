@@ -1,9 +1,9 @@
--- Adds earlier spendings: those that published outcomes account for to a budget that is being rebuilt, or those that a live worker
--- still knows to a budget that was rebuilt. A spending that is sent again adds nothing: its id stays among the reservations.
+-- Adds earlier spendings. A budget that is being rebuilt gets those that published outcomes account for; one that was rebuilt gets
+-- those that a live worker still knows. A spending that is sent again adds nothing: its id stays among the reservations.
 --
 -- ARGV 9  '1': the budget is being rebuilt; '': it is in use
 -- then four for each: id, ms when it was spent, requests, tokens
--- Returns { 'lost' } when the budget is in another state than ARGV 9 says, else { 'ok' }
+-- Returns { 'lost' } when nothing is added: there is no state, or it must be rebuilt and ARGV 9 is ''; else { 'ok' }
 
 local state = load(ARGV[9] == '1')
 if not state then

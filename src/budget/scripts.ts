@@ -19,13 +19,13 @@ export interface Version {
 export interface Granted {
   /** On Redis's clock, ms since the epoch. */
   atMs: number
-  /** How long ago that was when Redis replied: 0 unless the same id was sent again, ms. */
+  /** The grant's age when Redis replied, ms: 0 unless the same id was sent again. */
   ageMs: number
   used: Used
 }
 
 /** The request would wait longer than it may, or its user's share of the day is spent. */
-export interface RefusedGrant {
+export interface BudgetRefusal {
   kind: 'refused'
   /** In how many ms it would be admitted, as things stand. */
   waitMs: number
@@ -36,7 +36,7 @@ export type ReserveReply =
   /** Grants for the first requests of the call, at least one. */
   | ({ kind: 'granted'; grants: Granted[] } & Version)
   | ({ kind: 'wait'; waitMs: number; askAgainMs: number } & Version)
-  | (RefusedGrant & Version)
+  | (BudgetRefusal & Version)
 
 /** Units spent at a time of Redis's clock (ms since the epoch). */
 export interface Spending {
@@ -137,12 +137,12 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
     return versionOf(await scripts.settle(...grants.flatMap(({ id, atMs, billed }) => [id, atMs, billed ?? ''])))
   }
 
-  /** Grants nothing for `ms`. */
+  /** Grants nothing for `ms`; `closed` also shuts the budget until it is rebuilt. */
   async function hold(ms: number, why: 'hold' | 'closed'): Promise<Version | null> {
     return versionOf(await scripts.told(Math.ceil(ms), why, 0))
   }
 
-  /** Narrows the budget to what the provider reported as left when it answered a request; the other arguments describe its grant. */
+  /** Narrows the budget to what the provider reported as left when it answered the call of this grant. */
   async function narrow(
     said: { requests: Remaining | null; tokens: Remaining | null },
     grant: { seq: number; used: Used },
@@ -155,16 +155,16 @@ export function budgetScripts({ redis, prefix, sentinel, limits, windows, pace }
     return versionOf(await scripts.told('', '', grant.seq, ...args))
   }
 
-  /** The version of the data that is there now; null when there is none. */
+  /** The version of the data that is there now; null when it is lost, or was never created. */
   const version = async () => versionOf(await scripts.told('', '', 0))
 
-  /** @param rebuilding true: the budget is closed and being rebuilt; false: it was rebuilt and is in use */
+  /** @param rebuilding true: the budget is shut and being rebuilt; false: it was rebuilt and is in use */
   async function restore(spendings: Spending[], rebuilding: boolean): Promise<void> {
     const args = spendings.flatMap(({ id, atMs, requests, tokens }) => [id, atMs, requests, tokens])
     await scripts.restore(rebuilding ? '1' : '', ...args)
   }
 
-  /** See initialise.lua; null: it cannot be used yet. */
+  /** See initialise.lua; null: the budget cannot be used yet. */
   async function initialise(generation: string, how: 'new' | 'rebuilt'): Promise<Version | null> {
     return versionOf(await scripts.initialise(generation, how))
   }

@@ -1,6 +1,6 @@
 /**
- * Bounds how many grants may wait to be sent. A grant lapses half a second after it was asked for, and what it took from the budget is
- * then wasted. In that time an idle machine sends hundreds of calls, a starved one that has just started only a few. So the bound
+ * Bounds how many grants may wait to be sent. A grant lapses within half a second of being asked for, and what it took from the budget
+ * is then wasted. In that time an idle machine sends hundreds of calls, a starved one that has just started only a few. So the bound
  * adapts: each call that is sent early raises it by one, and each that is not sent in time halves it.
  */
 

@@ -2,7 +2,8 @@
 --
 -- ARGV from 9 on, three for each: id, ms when it was granted, tokens billed ('' keeps the reservation). One that was settled
 -- before, or is older than two hours, is skipped.
--- Returns { 'lost' }: no state, or one that must be rebuilt (it is settled all the same); else { 'settled', generation, seq }
+-- Returns { 'lost' } without a state, or with one that must be rebuilt (and is corrected all the same);
+--         else { 'settled', generation, seq }
 
 local state = load(true)
 if not state then

@@ -1,9 +1,9 @@
 -- Takes a request and its tokens from a user's share of a day, or tells when they will fit. Negative amounts are given back.
 --
--- KEYS[1]  <prefix>user:<id>   hash: <hour>:r and <hour>:t -> requests and tokens taken in that hour; expires a day after the last
+-- KEYS[1]  <prefix>user:<id>   hash: <hour>:r and <hour>:t -> requests and tokens taken in that hour; expires 26 hours after a change
 -- ARGV 1 requests, 2 tokens, 3 and 4 the most of each in a day ('' is no bound), 5 the day's length in ms, 6 the hour in which the
 --      request was taken, to give back or to correct it; '' to take a new one
--- Returns { 0, hour }                     taken
+-- Returns { 0, hour }                     taken, given back or corrected
 --         { ms until it fits, '' }        not taken
 -- A unit stays taken until its hour is a day old: for 24 to 25 hours. A user who has taken nothing may always take one request.
 

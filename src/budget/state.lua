@@ -1,4 +1,4 @@
--- The budget's state. Each of its scripts is run with state.lua, trees.lua and line.lua before it.
+-- The budget's state. Each of the budget's scripts, but share.lua, is run with state.lua, trees.lua and line.lua before it.
 --
 -- KEYS[1]  <prefix>state     hash: generation, clock, holds, the fleet's line (see `load`)
 -- KEYS[2]  the sentinel of the whole Redis (redis/keys.ts: state)
@@ -6,7 +6,7 @@
 --          <prefix><tree>:open:<block>       hash: reservation id -> "tokens:ms", those not settled yet; expires too
 -- ARGV 1-4 limits: requests and tokens a minute, requests and tokens a day ('' is none)
 -- ARGV 5-6 how long a unit stays spent in the minute's and the day's window, ms (the window and the margin)
--- ARGV 7-8 even spacing: ms from one request to the next (0 is none), and how many ms of it a burst may run ahead
+-- ARGV 7-8 even spacing: ms from one request to the next (0 is none), and how many ms a burst may run ahead of it
 
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 
@@ -23,7 +23,7 @@ local WINDOWS = {
   window('m', tonumber(ARGV[5]), tonumber(ARGV[1]), tonumber(ARGV[2])),
   window('d', tonumber(ARGV[6]), tonumber(ARGV[3]), tonumber(ARGV[4])),
 }
--- Without limits nothing can be overspent after data was lost, so nobody waits for a closed budget.
+-- Without limits nothing can be overspent, so nobody waits while the budget is closed after lost data.
 local LIMITED = (ARGV[1] .. ARGV[2] .. ARGV[3] .. ARGV[4]) ~= ''
 local SPACING, AHEAD = tonumber(ARGV[7]), tonumber(ARGV[8])
 
@@ -43,11 +43,11 @@ local function clock(state)
   return now
 end
 
--- gen: the generation, another one after each recovery; tree: which trees hold what was spent; seq: grants so far;
--- last, offset: see `clock`; hold, closed: nothing is granted before (told by the provider; data was lost);
--- lost: 1 while it must be rebuilt; cut: the time of the last spending that the trees then had, ms;
--- tat: when the spacing is used up (GCRA); place: last place given in the line; freed: how often waits became shorter.
--- line: { { id, tokens, place, lease, askAgainAt, freed when told } }, by place: the head of each waiting worker's line.
+-- gen: the generation, another one after each recovery; tree: which trees hold what was spent; seq: grants and recoveries so far;
+-- last, offset: see `clock`; hold, closed: nothing is granted before this time (the provider asked for it; data was lost);
+-- lost: 1 while the budget must be rebuilt; cut: up to when the trees are complete then, ms (0: they hold nothing);
+-- tat: when the next request is due at an even pace (GCRA); place: last place given in the line; freed: how often waits became shorter.
+-- line: { { id, tokens, place, lease, askAgainAt, freed when told } }, by place: the next request of each waiting worker.
 -- over: per window and axis, { units, until, seq } that the provider counts beyond this budget's own spendings, or false.
 -- Returns nil when there is no state (it was lost, or never created), and when it is marked as lost, unless `lostToo`.
 local function load(lostToo)
@@ -101,8 +101,8 @@ local function save(state)
   end
 end
 
--- Closes the budget until it is rebuilt, and for at least a minute, because nobody knows what was spent in the last minute. An
--- outdated copy (`state`) keeps what it holds. Saves the state.
+-- Shuts the budget until it is rebuilt. Also closes it for a minute, because nobody knows what was spent in the last minute. An
+-- outdated copy (`state`) keeps its spendings and loses its line. Saves the state.
 local function lose(state)
   state = state or create('lost')
   if state.lost == 0 then

@@ -1,8 +1,8 @@
 -- Reads the budget's status; writes nothing.
 --
--- Returns { 'lost' } without a state, else
+-- Returns { 'lost' } without a state, or with one that must be rebuilt, else
 --         { 'ok', generation, waiting, hold, closed, and for each axis (requests and tokens a minute, then a day):
---           used, ms until some of it is free again (-1: nothing is used), units that the provider counts beyond it }
+--           used, ms until some of it is free again (-1: nothing is used), units that the provider counts beyond `used` }
 -- hold and closed: ms from now until the provider's hold, and the closing after lost data, are over (0: there is none)
 
 local state = load()

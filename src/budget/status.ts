@@ -21,7 +21,7 @@ export interface BudgetStatus {
   axes: AxisStatus[]
   /** Workers that wait for their turn. */
   waiting: number
-  /** Until the provider's `retry-after` is over; 0: no hold. */
+  /** Until the hold that the provider asked for is over; 0: there is none. */
   heldForMs: number
   /** How long the budget stays closed after lost data; 0: it is not closed. */
   closedForMs: number
@@ -44,7 +44,7 @@ export function readStatus(reply: (string | number)[], limits: BudgetLimits): Bu
   return { open, axes, waiting: at(2), heldForMs: at(3), closedForMs: at(4) }
 }
 
-/** What keeps the budget from granting anything now, and for how long as things stand. */
+/** What keeps the budget from granting anything now, and for how long as things stand. `shut`: lost or new; `closed`: after lost data. */
 export type Block =
   { kind: 'shut' } | { kind: 'closed' | 'held'; forMs: number } | { kind: 'spent'; axis: Axis; forMs: number }
 

@@ -1,10 +1,11 @@
--- Narrows the shared budget to the limits that the provider reported.
+-- Narrows the shared budget to the limits that the provider reported, holds it, or shuts it because data was lost. Told nothing, it
+-- only replies with the version.
 --
--- ARGV 9  grant nothing for this many ms ('': not said), 10 why: 'hold' (the provider asked for it) or 'closed' (data was lost;
---         also closed until it is rebuilt)
--- ARGV 11 seq of the request that was answered
--- then for requests and for tokens, four each: remaining ('': not said), ms until the provider's whole limit is free again, and how
---      many the minute's and the day's window held when the request was granted
+-- ARGV 9  grant nothing for this many ms ('': not said), 10 why: 'hold' (the provider asked for it), 'closed' (data was lost: the
+--         budget is also shut until it is rebuilt, see `lose`) or '' (not said)
+-- ARGV 11 seq of the grant whose call was answered; 0 without an answer
+-- then, with an answer, for requests and for tokens, four each: remaining ('': not said), ms until the provider's whole limit is free
+--      again, and how many the minute's and the day's window held when the request was granted
 -- Returns { 'lost' } without a state, or with one that must be rebuilt; else { 'ok', generation, seq }
 
 local state = load(true)

@@ -51,7 +51,7 @@ local function before(nodes, tick)
   return requests, tokens
 end
 
--- Adds spendings { tick, requests, tokens }, which may be negative. Reads and writes each node once, however many there are.
+-- Adds spendings { tick, requests, tokens }, which may be negative. Reads and writes each node once, however many spendings are in it.
 local function addAll(w, spendings)
   local blocks = {}
   for _, spending in ipairs(spendings) do

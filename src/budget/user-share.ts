@@ -1,13 +1,14 @@
 /**
  * Bounds what one user may take of a day's budget, so that the rest is left for others. This is about fairness, not the provider's
- * limits, so it may be inexact: when Redis loses it, every user begins at zero, and a lost reply counts its request twice for a day.
+ * limits, so it may be inexact: when Redis loses the shares, every user begins at zero, and a lost reply counts its request twice for
+ * a day.
  */
 import type { Redis } from 'ioredis'
 import type { Log } from '../logging/log.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { loadScript } from '../redis/scripts.ts'
 import type { BudgetLimits } from './limits.ts'
-import type { RefusedGrant } from './scripts.ts'
+import type { BudgetRefusal } from './scripts.ts'
 
 /** What a request has taken of its user's share, and in which hour. */
 export interface Share {
@@ -31,7 +32,7 @@ export interface UserShareOptions {
   signal: AbortSignal
 }
 
-/** @returns the shares of all users; those of all workers of one budget are the same */
+/** @returns the shares of all users, which all workers of one budget have in common */
 export function createUserShare(options: UserShareOptions) {
   const { redis, retryWhileAway, prefix, limits, part, dayMs, log } = options
   const script = loadScript(redis, new URL('./share.lua', import.meta.url), 1)
@@ -54,13 +55,13 @@ export function createUserShare(options: UserShareOptions) {
     async within<T extends { kind: 'granted' }>(
       user: string,
       tokens: number,
-      wait: () => Promise<T | RefusedGrant>,
+      wait: () => Promise<T | BudgetRefusal>,
       signal: AbortSignal,
-    ): Promise<(T & { share: Share }) | RefusedGrant> {
+    ): Promise<(T & { share: Share }) | BudgetRefusal> {
       const [waitMs, hour] = await run(user, 1, tokens, '', signal)
       if (waitMs > 0) return { kind: 'refused', waitMs }
       const share = { user, hour, tokens }
-      let admitted: T | RefusedGrant | null = null
+      let admitted: T | BudgetRefusal | null = null
       try {
         admitted = await wait()
         return admitted.kind === 'granted' ? { ...admitted, share } : admitted

@@ -1,5 +1,5 @@
 /** What `doctor` checks at the provider. */
-import type { Reservation } from '../budget/budget.ts'
+import type { BudgetDecision } from '../budget/budget.ts'
 import { budgetSettings, createBudget } from '../budget/budget.ts'
 import type { Config } from '../config.ts'
 import { FAILURES } from '../errors.ts'
@@ -101,7 +101,7 @@ async function paidCheck(config: Config, { key, transport, signal }: Paid): Prom
   })
 }
 
-const notGranted = (refused: Extract<Reservation, { kind: 'refused' | 'too_long' }>): Check =>
+const notGranted = (refused: Extract<BudgetDecision, { kind: 'refused' | 'too_long' }>): Check =>
   warn(
     'model call',
     refused.kind === 'refused'

@@ -2,7 +2,7 @@
  * One attempt to get an answer, paid from the budget: gate → budget and slot → call (call.ts) → gate.
  * asking.ts repeats attempts; answers.ts decides what becomes of the answer.
  */
-import type { Budget, Reservation } from '../budget/budget.ts'
+import type { Budget, BudgetDecision } from '../budget/budget.ts'
 import { countGrant, countWait } from '../outcomes/effort.ts'
 import type { HandlerSignals } from '../kafka/messages.ts'
 import type { FleetEvidence } from '../provider/gate-reports.ts'
@@ -91,7 +91,7 @@ class Attempts {
     pass: Pass,
     queuedMs: number,
     signals: HandlerSignals,
-  ): Promise<Reservation | { kind: 'again' }> {
+  ): Promise<BudgetDecision | { kind: 'again' }> {
     await this.#parts.untilTrusted(signals.wait)
     const reserved = await this.#reserve(asked, pass, signals.wait)
     countWait(asked.journey, performance.now() - queuedMs)
@@ -102,7 +102,7 @@ class Attempts {
   }
 
   /** @returns null when calls were held again meanwhile */
-  async #reserve(asked: Asked, pass: Pass, wait: AbortSignal): Promise<Reservation | null> {
+  async #reserve(asked: Asked, pass: Pass, wait: AbortSignal): Promise<BudgetDecision | null> {
     try {
       const { tokens, user, alone } = asked
       const demand = { tokens, user, urgent: pass.probe !== null, alone }

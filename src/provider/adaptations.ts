@@ -1,6 +1,6 @@
 /**
  * The form of requests that a server accepts for a model, as the fleet has learned it: shared through Redis, kept over restarts.
- * Only a form in which the server accepted a request is shared, because one text may have caused an error.
+ * A form is shared only once the server has accepted a request in it or in a plainer one: one text may have caused an error.
  */
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
@@ -47,15 +47,15 @@ export interface Server {
 export interface Adaptations {
   /** @returns the form for the next request; reads in the background what others have learned */
   form(): Form
-  /** Whether the server has accepted a request in this form. */
+  /** Whether the server has accepted a request in exactly the form that `form` returns. */
   isProved(): boolean
-  /** How often the learned form was deleted from Redis; see `accepted`. */
+  /** How often this worker found the learned form gone from Redis; see `accepted`. */
   era(): number
   /**
    * The server accepted a request: the fleet uses this form from now on.
    * @param asSent the request was sent in exactly this form
-   * @param era when the request was first asked. After the form was deleted, requests of an earlier era are ignored: they
-   *   build on the deleted form
+   * @param era when the request was first asked. After the form was deleted or has expired, requests of an earlier era are ignored:
+   *   they build on that form
    */
   accepted(form: Form, asSent: boolean, era: number): void
   /** Reads what the fleet has learned. Never rejects: without Redis, this worker learns it anew. */
@@ -113,7 +113,7 @@ export function createAdaptations({
     unsaved = false
     try {
       const form = await store.add(known, isProved)
-      // Unless this worker has learned something meanwhile: that is saved next.
+      // What this worker has learned meanwhile is saved next, and must not be overwritten.
       if (!unsaved) use(form)
     } catch (error) {
       unsaved = true

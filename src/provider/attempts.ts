@@ -5,12 +5,12 @@
  * - after an unusable answer or a cut-off one, the worker asks once more: at most 3 calls that are billed in full. When a
  *   model's thinking used up the cap, it asks twice more, with a larger cap each time;
  * - when the server refuses a part of the form, the worker asks again without it, and after the second refusal without all
- *   parts that can be left out: 3 calls (trial.ts);
+ *   parts that can be left out: 3 calls, 4 at most (trial.ts);
  * - after an answer that is no completion, the worker asks once more. When other requests get the same, the gate holds all of
- *   them, and none ends;
+ *   them, and they are asked again as in an outage;
  * - three failures end a request when others were answered since its first: the request is to blame, not the provider. Failures
  *   while the gate holds its calls do not count;
- * - 40 rate limits, or 120 failures or timeouts while no other request is answered (some two hours, at a minute each);
+ * - 40 rate limits end a request, and so do 120 outages, timeouts or unclear rejections (some two hours, at a minute each);
  * - a refused key, route or configuration ends no request, however often it is probed: such a call costs nothing, and the gate
  *   lets one probe a minute of the whole fleet through. But when others are answered with the same key, route and configuration,
  *   three such failures end the request, like any three.

@@ -38,7 +38,7 @@ export async function checkAccess(
     case 'answered': {
       if (exchange.status === 200) return readList(exchange.body, settings.model, where)
       const { code, detail } = classifyStatus(exchange.status, exchange.body)
-      // A restricted key may be allowed to make calls but not to list models: 401 or 403 that mentions scopes.
+      // A restricted key may be allowed to make calls but not to list models: any 403 for the key, or a 401 that mentions scopes.
       const isOnlyOfList =
         /scope|permission/i.test(exchange.body) || (exchange.status === 403 && code === 'unauthorized')
       const isRefused = code === 'unauthorized' || code === 'quota' || code === 'territory' || code === 'proxy_refused'
@@ -61,7 +61,7 @@ export async function checkAccess(
 
 const NO_API = 'a web page seems to answer instead of a model server: check OPENAI_BASE_URL and the proxy'
 
-/** @returns what to look at when nothing is found there; null when the path looks as such addresses do */
+/** @returns what to check when the address has no list of models; null when its path looks like a model server's */
 const adviceOn = (baseUrl: string): string | null =>
   /\/v\d|\/openai/.test(new URL(baseUrl).pathname) ? null : 'check OPENAI_BASE_URL: such addresses usually end in /v1'
 

@@ -61,7 +61,7 @@ const upstreamErrors = (body: unknown, choice: unknown): unknown[] => [
 const isError = (error: unknown): boolean =>
   (typeof error === 'string' && error !== '') || (isObject(error) && Object.keys(error).length > 0)
 
-/** OpenRouter and others answer 200 and put the upstream's status into the body. @returns null for an error without a status */
+/** OpenRouter and others answer 200 and put the upstream's status into the body. @returns null without a status or a rate limit */
 function statedError(error: unknown): Classified | null {
   if (Array.isArray(error)) return statedError(error[0])
   if (!isObject(error)) return null
@@ -91,7 +91,7 @@ function textOf(content: unknown): string {
   return texts.join('')
 }
 
-/** @returns all texts in a message, one on each line; objects as JSON */
+/** @returns the texts in a message that may hold the answer, one on each line; parsed objects and arguments as JSON */
 function allTexts(message: unknown): string {
   const texts: string[] = []
   const pending: [key: string, value: unknown][] = isObject(message) ? Object.entries(message).toReversed() : []
@@ -107,7 +107,7 @@ function allTexts(message: unknown): string {
 
 const NOT_ANSWERS: ReadonlySet<string> = new Set(['role', 'refusal', 'content', 'type', 'id', 'name', 'signature'])
 
-/** Whether the answer is only reasoning, or so much of it that the next answer would be cut off in the same way. */
+/** Whether a cut-off answer is only or mostly reasoning: the next answer would be cut off in the same way. */
 function isThoughtOut(body: unknown, message: unknown, content: string): boolean {
   const text = content.trim()
   const end = [...text.matchAll(END_OF_THINKING)].at(-1)

@@ -40,7 +40,7 @@ const BY_STATUS: Readonly<Record<number, FailureCode>> = {
   405: 'bad_configuration',
   406: 'bad_configuration',
   407: 'proxy_refused',
-  // Temporary errors of a gateway: timeout, conflict, too early, closed by the client.
+  // 408, 409, 424, 425 and 499 are a gateway's temporary errors: timeout, conflict, failed dependency, too early, client gone.
   408: 'outage',
   409: 'outage',
   410: 'bad_configuration',
@@ -81,7 +81,7 @@ function mayBeRefused(part: RefusedPart, meaning: FailureCode | null): boolean {
   return meaning === null || meaning === 'bad_configuration' || meaning === 'unauthorized'
 }
 
-/** @returns 400 for a 4xx that some gateway made up (446, 498): it means only that the request was rejected */
+/** @returns the status; 400 for a 4xx that some gateway made up (446, 498), which means only that the request was rejected */
 const statusToRead = (status: number): number =>
   status > 400 && status < 500 && status !== 403 && BY_STATUS[status] === undefined ? 400 : status
 

@@ -105,7 +105,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
   const capOf = (trial: Trial | null) =>
     Math.max(configuredCap, adaptations.form().capTokens ?? 0, trial?.form.capTokens ?? 0)
 
-  // A request in the plainest form need not wait: it has no part left to be refused.
+  // A request in the plainest form need not wait: it has hardly a part left to be refused.
   const turn = async (trial: Trial | null, signal: AbortSignal) => {
     if (trial !== null && isPlain(trial)) return
     await search.turn(adaptations.isProved() ? null : adaptations.era(), signal)

@@ -6,7 +6,7 @@
 export interface ErrorBody {
   /** All texts of the error, in lower case, without links: a rate limit may link to a page on billing. */
   message: string
-  /** Error codes, types and names, outermost first, in one spelling: `invalid_api_key` for `InvalidApiKey` too. */
+  /** Error codes, types and names, in the order of the body and in one spelling: `invalid_api_key` for `InvalidApiKey` too. */
   codes: string[]
   /** The fields that the error blames, with their whole path (`messages.0.role`), as received. */
   fields: string[]
@@ -37,7 +37,7 @@ const CODE_KEYS = new Set([
   'error',
 ])
 const FIELD_KEYS = new Set(['param', 'loc', 'field', 'parameter', 'path', 'fieldviolations'])
-/** Keys that quote the request or the answer, with texts that may say anything. */
+/** Keys whose values say nothing about the error: they quote the request or the answer, or link to a page. */
 const ECHO_KEYS = new Set([
   'input',
   'failed_generation',

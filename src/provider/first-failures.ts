@@ -6,7 +6,7 @@ const REMEMBERED = 10_000
 export class FirstFailures {
   readonly #failures = new Map<string, { scopes: string; successes: number }>()
 
-  /** @returns how many calls of these scopes had been answered at its first failure; null: it has not failed in these scopes */
+  /** @returns how many calls of these scopes had been answered when the request first failed; null: it has not failed in them */
   successes(id: string, scopes: string): number | null {
     const first = this.#failures.get(id)
     return first?.scopes === scopes ? first.successes : null

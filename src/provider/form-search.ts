@@ -3,8 +3,8 @@
  * wait. Otherwise each request in flight would find out by itself, at the price of a call and of a place in the requests per
  * minute for each refused part.
  *
- * A search begins when the server refuses a named part, and ends when it accepts a request. At a server of which the fleet knows
- * nothing, the first request begins one, once and for at most `WAIT_MS`. In between:
+ * A search begins when the server refuses a named part, and ends when it accepts a request in the form that the fleet then uses. At a
+ * server of which the fleet knows nothing, the first request begins one, once and for at most `WAIT_MS`. During a search:
  * - every call of this worker leaves out what was refused, so that each part is refused only once;
  * - each request waits for the call before it, but at most `WAIT_MS` in all: a server refuses a form sooner than that, and one
  *   that is still busy with the call has probably accepted its form.
@@ -20,15 +20,16 @@ const WAIT_MS = 2_000
 /** A search ends when no part was refused for this time, ms: the server may have changed. */
 const KEPT_MS = 60_000
 /**
- * The server has accepted this form before, so a single refused request may be refused for its text. A search begins only when
- * this many requests are refused.
+ * When the server has accepted the fleet's form before, a single refused request may be refused for its text. A search then begins
+ * only when this many requests are refused.
  */
 const REFUSED_IN_PROVED_FORM = 2
 
 export class FormSearch {
   readonly #now: () => number
-  /** The form without everything that was refused in this search; null: there is no search. */
+  /** The form without everything that was refused in this search; null: nothing was refused yet, even if a search is on. */
   #form: Form | null = null
+  /** The era of `#form`. */
   #era = 0
   #keptUntilMs = 0
   /** When the other requests stop waiting for the one that tries the form. */
@@ -37,7 +38,7 @@ export class FormSearch {
   #newIn = -1
   /** When the others stop waiting for the request that was sent ahead. */
   #newUntilMs = 0
-  /** How many requests had a part refused since the server last accepted one. */
+  /** How many requests had a named part refused since `#end` was last called. */
   #refusedRequests = 0
   readonly #waiting = new Set<() => void>()
 
@@ -48,7 +49,7 @@ export class FormSearch {
 
   /**
    * Waits at most `WAIT_MS` while another request tries a form; then it is the caller's turn to try. Await it before asking the
-   * budget for a grant, which would expire meanwhile.
+   * budget for a grant, which would lapse meanwhile.
    * @param newIn the era, when the fleet does not know yet which form the server accepts; null: it knows the form
    * @throws the signal's reason when it aborts first
    */

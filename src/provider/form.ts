@@ -62,7 +62,7 @@ function isAzure({ hostname, pathname, searchParams }: URL): boolean {
   return isHost || pathname.includes('/openai/deployments/') || searchParams.has('api-version')
 }
 
-/** @returns the body of a question in this form; `key` belongs to the headers, and the question has the cap already */
+/** @returns the body of a question in this form, apart from `key`, which is for the headers, and `capTokens`: the question has the cap */
 export function bodyOf(model: string, form: Form, { messages, schema, maxCompletionTokens }: Content): Body {
   const format = formatOf(form, schema)
   const withHint = schema === null || format === 'json_schema' ? messages : withSchema(messages, schema.schema)
@@ -161,7 +161,7 @@ export function plainest(form: Form): Form {
 /** @returns the plainest form, with one message of the user and the key in all headers: only the cap is left to refuse */
 export const barest = (form: Form): Form => ({ ...plainest(form), messages: 'folded', key: 'every_header' })
 
-/** @returns the name of the cap that this server most likely knows: OpenAI's models know one, nearly all others the other */
+/** @returns the cap that the server most likely knows: `max_tokens`, unless it is OpenAI's or Azure's or has one of their new models */
 export function commonCap(model: string, baseUrl: string): Form['cap'] {
   const url = new URL(baseUrl)
   const isOpenai = url.hostname === 'api.openai.com' || isAzure(url) || /(?:^|\/)(?:o\d|gpt-[5-9])/.test(model)

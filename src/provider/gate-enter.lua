@@ -3,7 +3,7 @@
 -- ARGV  1 id of the request that would probe, '' for none   2 a name for its probe   3 the lease of a probe, ms
 --       4 the name of this worker's probe that is under way, to renew its lease, '' for none
 --       5 how much later than others a request that has failed may probe, ms
--- returns {state, wait ms, now ms, number of the held scope (1-4, 0 for none), its code, its cause as ARGV 18 of gate-report.lua}
+-- returns {state, wait ms, now ms, number of the first held scope (1-4, 0 for none), code and cause of its last failure}
 --   state: 'closed' nothing is held
 --          'probe'  a scope is held, and this request is to probe
 --          'held'   a scope is held: wait for at most `wait ms`, then ask again

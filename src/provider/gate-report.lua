@@ -2,7 +2,7 @@
 -- provider/gate.ts explains holds. Times are Redis's own, in ms.
 -- KEYS  1-4 the holds of outage, route, key, config   5 successes   6 the names of all holds
 -- ARGV  1 id   2 the name of its probe, '' for none   3 when the call was let through, ms
---       4 number of the blamed scope, 0 for none   5 code, '' when the call was not made
+--       4 number of the blamed scope, 0 for none   5 code of the failure, 'answered', or '' when the call was not made or aborted
 --       6 how many scopes, from the first on, the call proves to work   7 '1': the request was answered
 --       8 how many failures in a row set a hold   9 the first, 10 the longest gap between probes, ms
 --       11 a hold that no report changes expires after this time, ms
@@ -10,9 +10,9 @@
 --       13-16 the scopes' names   17 how many answered calls this report stands for   18 cause of a failure, for people
 -- returns {successes, state of the blamed scope, its failures, [lifted scope, its code]...}
 --   state: '' not held; 'held'; 'newly_held': held since this report; 'one_request': only one request fails, again and
---          again, and no other is asked; returned once
+--          again, and no other is answered; returned once
 local REQUESTS = 1000 -- how many failed requests are counted separately
-local ONE_REQUEST = 3 -- how many failures of a single request are logged
+local ONE_REQUEST = 3 -- after this many failures of a single request it is logged
 local GROWTH = 1.5
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -34,8 +34,8 @@ for scope = 1, 4 do
   local key = KEYS[scope]
   local hold = redis.call('HMGET', key, 'held', 'since', 'code', 'probe', 'failures')
   local isHeld, since = hold[1] and true, tonumber(hold[2] or '0')
-  -- Any answer proves that the server is back. Only a call that began after the failure proves that the key, route or
-  -- configuration works again.
+  -- Any answer proves that the server is back. A hold of the route, key or configuration is lifted only by a call that began after
+  -- it was set.
   if scope <= proved and hold[5] and (not isHeld or scope == 1 or startedAt >= since) then
     redis.call('DEL', key)
     if redis.call('SREM', KEYS[6], ARGV[12 + scope]) == 1 then
@@ -56,7 +56,7 @@ if blamed > 0 then
   local key = KEYS[blamed]
   local isHeld = redis.call('HEXISTS', key, 'held') == 1
   if failedFirst >= 0 and successes > failedFirst then
-    -- Others have been answered since this request first failed. It may be the cause itself, so its failure does not count.
+    -- Others have been answered since this request first failed. The request may be the cause itself, so this failure does not count.
     if isHeld then
       redis.call('HSET', key, 'f:' .. id, 1)
       reply[2] = 'held'

@@ -16,11 +16,11 @@ export interface FleetEvidence {
   held: boolean
   /** The scopes of the call. Compare evidence only when these are equal. */
   scopes: string
-  /** How many calls of the fleet in these scopes, all of other requests, were answered in the last hour. */
+  /** How many calls of the fleet in these scopes, all of other requests, were answered. An hour without any resets the count. */
   successes: number
 }
 
-/** @param closing aborts when the gate closes */
+/** @param closing aborts on the gate's `close()` */
 export function createGateReports(scripts: GateScripts, log: Log, closing: AbortSignal) {
   const failedFirst = new FirstFailures()
 

@@ -10,12 +10,12 @@ import { SCOPES, blamedScope, provedScopes } from './holds.ts'
 export interface Pass {
   /** The request's. */
   id: string
-  /** The name of the probe that this call is; null: the gate is closed, and it is none. */
+  /** The probe's name, if this call is a probe; null: an ordinary call, let through while the gate was closed. */
   probe: string | null
-  /** Aborts when calls are held before this one has begun: for waits between the gate and the call, not for the call. */
+  /** Aborts when calls are held again, but never for a probe. It ends waits between the gate and the call, not the call. */
   held: AbortSignal
   identity: Identity
-  /** Redis's time, ms. */
+  /** When the call was let through, on Redis's clock, ms. */
   startedAtMs: number
 }
 
@@ -32,11 +32,11 @@ export interface GateTimings {
 export interface GateState {
   /** `closed`: calls are let through. `probe`: calls are held, and this request is to probe. */
   state: 'closed' | 'probe' | 'held' | 'paused'
-  /** The name of the probe. */
+  /** The probe's name; null unless `state` is `probe`. */
   probe: string | null
-  /** A probe is due after this time at the latest. */
+  /** A probe is due after this time at the latest, ms. */
   waitMs: number
-  /** Redis's time. */
+  /** Redis's time, ms. */
   nowMs: number
   /** The hold to wait for; null: there is none, or the operator has paused. */
   held: { scope: Scope; code: FailureCode; cause: string } | null

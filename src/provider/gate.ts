@@ -2,9 +2,9 @@
  * Holds calls back, fleet-wide, while they would only burn budget: an outage, a key without credit, a refused route, a wrong
  * configuration, or the operator's pause. A hold belongs to one scope, so workers with another key, for example, go on.
  *
- * closed → held: different requests fail with no success in between. One request alone never holds the others: while only that
- *   one fails, the failure is logged and the request waits for its own backoff (attempts.ts). Requests that failed while others
- *   succeeded do not prove an outage either.
+ * closed (calls pass) → held: different requests fail with no success in between. One request alone never holds the others: while
+ *   only that one fails, the failure is logged and the request waits for its own backoff (attempts.ts). Requests that failed while
+ *   others succeeded do not prove an outage either.
  * held: one call of the fleet at a time is let through as a probe, at growing gaps of up to a minute. Each probe is another
  *   waiting request: one that failed goes to the end of its worker's line, behind those that have not failed yet.
  * held → closed: a probe proves that the scope works, or a late answer proves that the server is back.
@@ -40,8 +40,8 @@ export interface GateOptions {
 
 export interface Gate {
   /**
-   * Waits until a call may begin. The caller must report every pass, whatever becomes of it.
-   * @throws the signal's reason
+   * Waits until a call may begin. The caller must report every pass, whatever becomes of the call.
+   * @throws the signal's reason when it aborts first
    */
   enter(id: string, signal: AbortSignal): Promise<Pass>
   /**
@@ -157,7 +157,7 @@ export function createGate(options: GateOptions): Gate {
     return seen.state === 'held' ? Math.max(1, Math.min(checkMs, seen.waitMs)) : checkMs
   }
 
-  /** Sends requests that have a pass and still wait for the budget back to the gate. */
+  /** Sends back to the gate the requests that have a pass and still wait for the budget; probes stay. */
   function turnBack(): void {
     const reason = new Error('calls are held')
     for (const [pass, controller] of passes) if (pass.probe === null) controller.abort(reason)

@@ -91,7 +91,7 @@ export async function readHolds(redis: Redis, keys: RedisKeys): Promise<Hold[]> 
   const found = await Promise.all(scopes.toSorted().map((scope) => redis.hgetall(keys.hold(scope))))
   for (const [index, fields] of found.entries()) {
     const hold = holdFrom(scopes.toSorted()[index] ?? '', fields)
-    // The hash has expired and its name has not: no call has ended for an hour.
+    // The hash has expired and its name has not: no report has changed the hold for an hour.
     if (hold === null) continue
     // A probe may wait long for the budget; its worker renews its lease meanwhile.
     const dueAtMs = Math.max(Number(fields['next'] ?? 0), Number(fields['probeUntil'] ?? 0))
@@ -102,7 +102,7 @@ export async function readHolds(redis: Redis, keys: RedisKeys): Promise<Hold[]> 
 
 /**
  * @param identity of the worker that has the request; null: no worker has it
- * @returns why its calls fail although none is held: the request itself failed in these scopes, or the cause needs repair
+ * @returns why the request's calls fail although none is held: it failed itself in these scopes, or the cause needs repair
  * @throws as ioredis does
  */
 export async function failuresOf(
@@ -125,7 +125,7 @@ export async function readFirstFailures(redis: Redis, keys: RedisKeys, scopes: r
   return await loneFailures(redis, keys, scopes, needsRepair)
 }
 
-/** @returns the scopes in which calls fail although none is held, where `concerns` says so of the hold and its fields in Redis */
+/** @returns the scopes in which calls fail and none is held, as far as `concerns` is true of the hold and its fields in Redis */
 async function loneFailures(
   redis: Redis,
   keys: RedisKeys,

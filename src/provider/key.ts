@@ -7,7 +7,7 @@ import type { Log } from '../logging/log.ts'
 const FRESH_MS = 1_000
 
 export interface ApiKey {
-  /** null: no key has been read so far. */
+  /** null: there is no valid key so far. */
   value: string | null
   /** Distinguishes keys in logs and in Redis without disclosing them. */
   fingerprint: string

@@ -4,7 +4,8 @@
  * This is no list of servers' messages. Each meaning is a subject and a statement near each other, so that the messages of
  * unknown servers are understood too: in English, and where a mistake would hold other requests, also in Russian, Chinese and
  * German. Codes count before words. Only the beginning of a message counts, since the rest may quote a resume that mentions
- * quotas or context windows. Any other message is an unclear rejection, after which the request is asked again.
+ * quotas or context windows. For any other message the status decides; a 400 is then mostly an unclear rejection, after which the
+ * request is asked again.
  */
 import type { FailureCode } from '../errors.ts'
 import type { ErrorBody } from './error-body.ts'

@@ -34,7 +34,7 @@ export function createOpenaiCall({
   transport: Transport
 }): OpenaiCall {
   const base = splitBaseUrl(settings.baseUrl)
-  // All calls share one client, because creating one takes longer than a call. Its fetch finds its call here.
+  // All calls share one client, because creating one takes longer than a call. Here `fetch` finds the call that it works for.
   const calls = new AsyncLocalStorage<Call>()
 
   async function fetch(url: string | URL | Request, init?: RequestInit): Promise<Response> {
@@ -55,7 +55,7 @@ export function createOpenaiCall({
     return new TextResponse(exchange.body)
   }
 
-  // This key is never sent: see `requestHeaders`.
+  // This key is never sent: `fetch` replaces the package's headers.
   const client = new OpenAI({ ...packageSettings, apiKey: 'none', baseURL: base.url, defaultQuery: base.query, fetch })
 
   return async (keyInHeaders, body, question) => {

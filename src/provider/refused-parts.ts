@@ -64,7 +64,8 @@ const UNNAMED =
 /**
  * @param status of the answer
  * @param parts that the request had, and that can be left out or sent in another way
- * @returns the refused parts: those that the error names as fields, or else in its text; `['unnamed']` when it names none
+ * @returns the refused parts: those that the error names as fields, or else in its text; `['unnamed']` when it only
+ *   says that some parameter was refused; `[]` when it is about something else
  */
 export function findRefusedParts(status: number, error: ErrorBody, parts: readonly Part[]): RefusedPart[] {
   if (status === 401 || status === 403) return isKeyUnseen(error) && parts.includes('key') ? ['key'] : []
@@ -108,7 +109,7 @@ function isRefusedInText(message: string, part: Part): boolean {
 /** A single quoted word may be a name; several are a text. */
 const withoutSentence = (quoted: string) => (/\S\s+\S/.test(quoted.slice(1, -1).trim()) ? ' ' : quoted)
 
-/** Such a list states what the server does accept. */
+/** A list of several parts states what the server does accept. */
 const isListOfParts = (names: string) =>
   [NAMES.format, NAMES.cap, ...Object.values(ORDINARY_WORDS)].filter((name) => name.test(names)).length > 2
 

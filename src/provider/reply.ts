@@ -21,9 +21,9 @@ export interface Usage {
   totalTokens: number
 }
 
-/** What the budget and the gate need of every reply. */
+/** What every reply tells besides its result. */
 export interface Said {
-  /** null: unknown, so the estimate stands. Zero for a request that was turned away before any work. */
+  /** null: unknown, so the reservation stays if the call was sent. Zero for a request that was turned away before any work. */
   usage: Usage | null
   limits: RateHeaders
   /** Fingerprint of the key that the call was made with. */

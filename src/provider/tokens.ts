@@ -26,7 +26,7 @@ export interface Ratio {
   mean: number
   /** Mean absolute deviation. */
   deviation: number
-  /** How many prompts the ratio was learned from. */
+  /** How many prompts the ratio was learned from; counted up to `MEMORY`. */
   count: number
 }
 
@@ -155,7 +155,7 @@ const FIRST_FACTOR_UNKNOWN: Record<Writing, number> = { latin: 1.2, cyrillic: 1.
 const DEVIATIONS = 3
 /** About how many recent prompts the ratio is averaged over. */
 const MEMORY = 16
-/** The bounds of a ratio that is learned from one prompt, whatever the server bills. */
+/** The bounds of a single prompt's ratio, whatever the server bills, while few prompts are known. */
 const RATIO_MIN = 0.2
 const RATIO_MAX = 6
 
@@ -167,14 +167,16 @@ const KNOWN_AFTER = 4
 
 const bound = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value))
 
-function update(known: Ratio | undefined, billed: number): Ratio {
+function update(known: Ratio | undefined, billedPerRaw: number): Ratio {
   if (known === undefined) {
-    const mean = bound(billed, RATIO_MIN, RATIO_MAX)
+    const mean = bound(billedPerRaw, RATIO_MIN, RATIO_MAX)
     return { mean, deviation: mean * 0.05, count: 1 }
   }
   // One unusual text must not raise the estimates of all others for long.
   const ratio =
-    known.count < 4 ? bound(billed, RATIO_MIN, RATIO_MAX) : bound(billed, known.mean / 1.5, known.mean * 1.5)
+    known.count < 4
+      ? bound(billedPerRaw, RATIO_MIN, RATIO_MAX)
+      : bound(billedPerRaw, known.mean / 1.5, known.mean * 1.5)
   const weight = Math.max(1 / (known.count + 1), 1 / MEMORY)
   const mean = known.mean + weight * (ratio - known.mean)
   const deviation = known.deviation + weight * (Math.abs(ratio - known.mean) - known.deviation)

@@ -12,7 +12,7 @@ const CONNECT_TIMEOUT_MS = 10_000
  * not every call needs a new one, and less than the 5 minutes after which gateways drop a connection.
  */
 const IDLE_MS = 65_000
-/** Larger answers are cut off, bytes. An answer of a few thousand tokens has some 20 KB. */
+/** The most bytes of an answer: a larger one ends as `too_big`. An answer of a few thousand tokens has some 20 KB. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 /** A timer that fires this late shows that the process was blocked or frozen. */
 const STALL_MS = 50

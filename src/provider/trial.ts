@@ -3,25 +3,26 @@
  * without the refused part (in the plainest form, when the server names no part), the third in the barest form. A fourth call is
  * made only if the server then refuses the name of the cap. Pure: a trial travels with its request.
  *
- * Once the server accepts the request, parts that it refused by name are left out for good. What else the barest form left out,
- * the next request tries again.
+ * Once the server has accepted the request, the fleet leaves out for 30 days (adaptations.ts) what the server refused by name. What
+ * else the barest form left out, the next request tries again. After a refusal that named no part, the fleet keeps the whole form in
+ * which the request was accepted, because nobody knows which part was to blame.
  */
 import type { AnswerSchema, Form } from './form.ts'
 import { barest, further, plainest, without } from './form.ts'
 import type { RefusedPart } from './refused-parts.ts'
 
 export interface Trial {
-  /** The form without the parts that the server refused to this request, and with the cap that it needs. */
+  /** The form without the parts that the server refused to this request, and with the cap that the request needs. */
   form: Form
   /** How many calls of this request were refused for their form. */
   refusedCalls: number
   /** When this request was first asked; see adaptations.ts. */
   era: number
-  /** The server refused this request for one name of the cap: it keeps the other name, whatever the fleet uses. */
+  /** The server refused one name of the cap: the request keeps the other name, whatever the fleet uses. */
   capRefused: boolean
   /** The server did not say what it refuses: the request uses the plainest form. */
   unnamed: boolean
-  /** The error did not say that the form was refused, and the server had not accepted a plainer one before: it is only supposed. */
+  /** It is only supposed that the form was refused: the error did not say so, and no plainer form was accepted before. */
   supposed: boolean
   /** The cap of the answer was raised for a model that thinks first. */
   raised: boolean
@@ -85,7 +86,7 @@ export function afterRefusal(
 }
 
 /**
- * @returns the form that the fleet should use now that the server has accepted the request; the caller adds the cap
+ * @returns the form that the fleet should use now that the server has accepted the request; the caller sets `capTokens`
  */
 export const learnedForm = (known: Form, sent: Form, { unnamed }: Trial): Form => (unnamed ? sent : known)
 

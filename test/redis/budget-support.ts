@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { createBudget } from '../../src/budget/budget.ts'
-import type { Budget, BudgetOptions, Grant, Reservation } from '../../src/budget/budget.ts'
+import type { Budget, BudgetDecision, BudgetOptions, Grant } from '../../src/budget/budget.ts'
 import type { Log } from '../../src/logging/log.ts'
 import { createRetryWhileAway } from '../../src/redis/retry.ts'
 
@@ -83,7 +83,7 @@ export function createFleet(url: string) {
 }
 
 /** @throws Error when it is no grant */
-export function grantOf(reservation: Reservation): Grant {
-  if (reservation.kind !== 'granted') throw new Error(`expected a grant, not ${JSON.stringify(reservation)}`)
-  return reservation
+export function grantOf(decision: BudgetDecision): Grant {
+  if (decision.kind !== 'granted') throw new Error(`expected a grant, not ${JSON.stringify(decision)}`)
+  return decision
 }

@@ -1,7 +1,7 @@
 /** How much of a day one user may take while others are served. The real script, with days of a few seconds. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
-import type { Reservation } from '../../src/budget/budget.ts'
+import type { BudgetDecision } from '../../src/budget/budget.ts'
 import { waitUntil } from '../support/wait.ts'
 import { fleetOfEachTest } from './budget-of-each-test.ts'
 import { connect, grantOf } from './budget-support.ts'
@@ -17,7 +17,7 @@ async function worker(settings: Parameters<typeof fleet.worker>[0]): Promise<Wor
   return budget
 }
 
-const reserve = (budget: Worker, user: string, tokens = 10): Promise<Reservation> =>
+const reserve = (budget: Worker, user: string, tokens = 10): Promise<BudgetDecision> =>
   budget.reserve({ tokens, user, urgent: false, alone: false }, signal)
 
 test('a user who has had the share of a day is refused, by every worker, while another one is served', async () => {
