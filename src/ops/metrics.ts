@@ -45,7 +45,7 @@ export interface Metrics {
   /** How many messages ended in which way since the start. */
   totals: () => Totals
   /** One HTTP request to the provider. @param tookMs from its sending to the end of the answer */
-  callFinished(status: FailureCode | 'answered' | 'aborted', tookMs: number, usage: Usage | null): void
+  callFinished(status: FailureCode | 'answered', tookMs: number, usage: Usage | null): void
   /** An attempt without a usable answer, whether it is retried or not. */
   attemptFailed(code: FailureCode): void
   cacheLookedUp(hit: boolean): void

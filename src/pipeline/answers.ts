@@ -9,6 +9,7 @@ import type { Outcome } from '../outcomes/outcome.ts'
 import type { Step } from '../provider/attempts.ts'
 import type { Provider } from '../provider/client.ts'
 import type { Checked, Prepared, Scoring } from '../scoring/scoring.ts'
+import { warned } from './aftermath.ts'
 import type { AskingPort, AskingResult, FailedAttempt } from './asking.ts'
 import { askRepeatedly } from './asking.ts'
 import type { Ask } from './attempt.ts'
@@ -19,6 +20,9 @@ import { failed } from './completion.ts'
 const STARTS_BEFORE_ALONE = 3
 /** The wait that the caller is told when the provider's rate limit outlasts all retries and names no time. */
 const RATE_LIMITED_WAIT_MS = 60_000
+
+/** The second asking, after a doubtful answer, is not repeated when its call fails. */
+const SECOND_FAILED = new Error('the second answer has failed')
 
 export interface AnswerParts {
   ask: Ask
@@ -51,7 +55,7 @@ export class Answers {
     { starts }: { starts: number },
     signals: HandlerSignals,
   ): Promise<Result> {
-    const { ask, capOf, scoring, metrics } = this.#parts
+    const { ask, capOf, scoring, metrics, log } = this.#parts
     const { id, messages, schema } = prepared
     const alone = starts >= STARTS_BEFORE_ALONE
     const user = address.userId.toString()
@@ -78,9 +82,13 @@ export class Answers {
     await asked.endLease()
     const endAtOnce: AskingPort['onFailure'] = (failure) => {
       this.#tellFailure(id, failure, { kind: 'give_up', code: failure.code })
-      throw new Error('the second answer has failed')
+      throw SECOND_FAILED
     }
-    const again = await askRepeatedly(question, { ...port, onFailure: endAtOnce }, signals).catch(() => null)
+    const withoutSecond = (error: unknown) => {
+      if (error !== SECOND_FAILED && !signals.wait.aborted) warned(log, 'the second asking failed', id)(error)
+      return null
+    }
+    const again = await askRepeatedly(question, { ...port, onFailure: endAtOnce }, signals).catch(withoutSecond)
     if (again?.kind === 'changed') return again
     if (again?.kind !== 'answer') return await concluded(first, false)
     return await concluded(await this.#verify(prepared, again, journey), true)

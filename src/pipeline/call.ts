@@ -102,10 +102,12 @@ export class Calls {
    * before the lease is back, and the grant stays spent
    */
   async make(asked: Asked, grant: Grant, signals: HandlerSignals): Promise<CallEnd> {
-    const { budget, dedupe } = this.#parts
+    const { budget, dedupe, log } = this.#parts
     const begun = await dedupe.begin(asked.id, asked.owner, asked.alone, signals.wait)
     if (begun.kind === 'begun') return await this.#call(asked, grant, begun.lease, signals)
-    await aftermath(signals.call, (signal) => budget.settle(grant, 0, signal))
+    await aftermath(signals.call, (signal) => budget.settle(grant, 0, signal)).catch(
+      warned(log, 'could not give back a grant that was not used: it stays spent', asked.id),
+    )
     return { called: { kind: 'changed' }, accounted: Promise.resolve() }
   }
 

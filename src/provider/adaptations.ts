@@ -114,7 +114,10 @@ export function createAdaptations({
     try {
       const form = await store.add(known, isProved)
       // What this worker has learned meanwhile is saved next, and must not be overwritten.
-      if (!unsaved) use(form)
+      if (!unsaved) {
+        isProved &&= isSame(form, known)
+        use(form)
+      }
     } catch (error) {
       unsaved = true
       throw error
@@ -160,13 +163,13 @@ export function createAdaptations({
 function createStore(redis: AdaptationsOptions['redis'], key: string) {
   const read = async () => parse(await redis.get(key))
 
-  /** Saves a form together with what other workers have saved. @returns the saved form */
+  /** Saves a form together with what other workers have saved; such a form is not proved. @returns the saved form */
   async function add(learned: Form, isProved: boolean): Promise<Form> {
     const others = await read()
     const [seconds] = await redis.time()
     const form = others === null ? learned : { ...further(others.form, learned), cap: learned.cap }
     const sinceMs = others !== null && isSame(others.form, form) ? others.sinceMs : Number(seconds) * 1_000
-    await redis.set(key, JSON.stringify({ form, isProved, sinceMs }), 'PX', KEPT_MS)
+    await redis.set(key, JSON.stringify({ form, isProved: isProved && isSame(form, learned), sinceMs }), 'PX', KEPT_MS)
     return form
   }
 

@@ -14,7 +14,7 @@ import type { Form } from './form.ts'
 import { bodyOf, commonCap, isSame, keyHeaders, partsOf } from './form.ts'
 import { FormSearch } from './form-search.ts'
 import type { Identity } from './holds.ts'
-import type { ApiKey, KeySource } from './key.ts'
+import type { KeySource } from './key.ts'
 import { createOpenaiCall, isSuccess } from './openai-call.ts'
 import type { Question, Reply, Said, Usage } from './reply.ts'
 import type { Exchange, Transport } from './transport.ts'
@@ -120,7 +120,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
 
   async function send(question: Question): Promise<Reply> {
     const apiKey = await key()
-    if (apiKey.value === null) return failure(NO_KEY, nothingSaid(apiKey), { sent: false })
+    if (apiKey.value === null) return failure(NO_KEY, NOTHING_SAID, { sent: false })
     const era = adaptations.era()
     const fleet = search.formFor(adaptations.form(), era)
     const trial = question.trial ?? firstTrial(fleet, era)
@@ -131,10 +131,10 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     if (exchange.kind === 'not_sent' || exchange.kind === 'aborted') return exchange
     if (exchange.kind !== 'answered') {
       const wasSent = exchange.kind === 'too_big' || exchange.sent
-      return failure(classifyExchange(exchange), nothingSaid(apiKey), { sent: wasSent })
+      return failure(classifyExchange(exchange), NOTHING_SAID, { sent: wasSent })
     }
     const limits = rateHeaders(exchange.headers)
-    const said = (usage: Usage | null): Said => ({ usage, limits, keyFingerprint: apiKey.fingerprint })
+    const said = (usage: Usage | null): Said => ({ usage, limits })
     if (!isSuccess(exchange.status)) {
       const parts = partsOf(sent, question.schema, trial.capRefused)
       const found = classifyStatus(exchange.status, exchange.body, parts)
@@ -231,7 +231,7 @@ function failure(
   return { kind: 'failure', code, detail, sent, retryAfterMs: waitMs, next, ...said }
 }
 
-const nothingSaid = (key: ApiKey): Said => ({ usage: null, limits: {}, keyFingerprint: key.fingerprint })
+const NOTHING_SAID: Said = { usage: null, limits: {} }
 
 function rateHeaders(headers: Record<string, string>): RateHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => /^(retry-after|x-ratelimit-|date$)/.test(name)))

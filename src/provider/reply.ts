@@ -26,8 +26,6 @@ export interface Said {
   /** null: unknown, so the reservation stays if the call was sent. Zero for a request that was turned away before any work. */
   usage: Usage | null
   limits: RateHeaders
-  /** Fingerprint of the key that the call was made with. */
-  keyFingerprint: string
 }
 
 export type Reply =

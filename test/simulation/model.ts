@@ -42,7 +42,7 @@ export function createModel({ clock, park, invariants, workload }: ModelParts) {
       const usage = { promptTokens: billed, completionTokens: 0, totalTokens: billed }
       return await park(lane, { service: 'model', label: `answer for ${id}`, lost }, () => {
         invariants.answered(id)
-        return { kind: 'answer', content: id, model: 'm', usage, limits: {}, keyFingerprint: '' } as const
+        return { kind: 'answer', content: id, model: 'm', usage, limits: {} } as const
       })
     }
     try {
@@ -55,5 +55,5 @@ export function createModel({ clock, park, invariants, workload }: ModelParts) {
 
 function timedOut(sent: boolean): Reply {
   const about = { code: 'timeout', retryAfterMs: null, detail: '', next: null } as const
-  return { kind: 'failure', ...about, sent, usage: null, limits: {}, keyFingerprint: '' }
+  return { kind: 'failure', ...about, sent, usage: null, limits: {} }
 }

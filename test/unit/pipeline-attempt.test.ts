@@ -8,7 +8,7 @@ import type { Reply } from '../../src/provider/reply.ts'
 const ignore = () => {}
 const owner = { group: 'g', topic: 'in', partition: 0, offset: 1n, timestampMs: 1 }
 const usage = { promptTokens: 5, completionTokens: 2, totalTokens: 7 }
-const said = { usage, limits: {}, keyFingerprint: 'k' }
+const said = { usage, limits: {} }
 const ANSWER: Reply = { kind: 'answer', content: 'yes', model: 'm', ...said }
 const READ = { requirements: [], score: 50, recommendation: 'yes' }
 const failure = (code: 'timeout' | 'rate_limited', sent = true): Reply => ({
@@ -158,6 +158,12 @@ describe('one attempt', () => {
 })
 
 describe('an attempt whose collaborators fail', () => {
+  it('makes no call for a claim that changed hands, also when the budget cannot be told', async () => {
+    const { make, done } = attemptOf(ANSWER, { changed: true, 'settle 0': new Error('Redis is away') })
+    expect(await make()).toEqual({ kind: 'changed' })
+    expect(done.slice(-2)).toEqual(['report unused', 'release'])
+  })
+
   const fault = new Error('gone')
 
   it.each(['trusted', 'reserve', 'begin'])('tells the gate that its pass was not used: %s', async (step) => {

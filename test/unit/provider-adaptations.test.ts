@@ -40,6 +40,18 @@ test('what one worker learned, another knows, with each part of it', async () =>
   expect(other.form()).toEqual(form)
 })
 
+test('what two workers learned apart is not proved together: no request was sent so yet', async () => {
+  const { values, worker } = fleetOf()
+  const [one, other] = [worker(), worker()]
+  one.accepted(learned, true, one.era())
+  await expect.poll(() => values.size).toBe(1)
+  other.accepted({ ...usual, temperature: false }, true, other.era())
+  await expect.poll(() => other.form()).toEqual({ ...learned, temperature: false })
+  expect(other.isProved()).toBe(false)
+  await one.load()
+  expect([one.form(), one.isProved()]).toEqual([{ ...learned, temperature: false }, false])
+})
+
 test('a request that began before all was forgotten does not teach it again', async () => {
   const { values, worker } = fleetOf()
   const adaptations = worker()
