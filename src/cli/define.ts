@@ -10,7 +10,7 @@ import { EXIT } from './exit-codes.ts'
 
 /** Where a command's lines go. */
 export interface Output {
-  /** Results, and help that was asked for. */
+  /** Results, how far the work is, and help that was asked for. */
   print: (line: string) => void
   /** What is no result: what is wrong with the call, what the command waits for. Kept apart from results, which a program may read. */
   complain: (line: string) => void
