@@ -12,7 +12,7 @@ const BODY_LIMIT_BYTES = 256 * 1024
 const KEEP_ALIVE_MS = 15_000
 const STATES = ['queued', 'scored', 'refused', 'failed'] as const
 const OUTCOMES = new Set<string>(STATES.slice(1))
-/** After one of these, nothing more happens to a request. */
+/** The stream of events ends after one of these. Only `stored` may come later, since another consumer notes it. */
 const LAST = new Set<HistoryEvent['what']>(['called back', 'callback given up'])
 
 const text = (maxLength: number) => ({ type: 'string', minLength: 1, maxLength, pattern: String.raw`\S` })
@@ -85,7 +85,7 @@ export async function createGateway({ store, publish }: GatewayOptions) {
       try {
         await publish(request)
       } catch {
-        // The id is not used again: if the message did arrive, its outcome is ignored.
+        // The id is not used again. If the message did arrive, its callback names an id that the caller was never told.
         return reply.code(503).header('retry-after', '5').send({ message_error: 'The request could not be queued.' })
       }
       store.note(processingId, 'accepted')

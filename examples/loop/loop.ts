@@ -7,7 +7,7 @@ import type { Store } from './store.ts'
 import { openStore } from './store.ts'
 
 export interface LoopOptions extends Omit<NotifierOptions, 'store'> {
-  /** Of the database. */
+  /** The database's file. */
   file: string
   /** 0: a free one */
   port: number

@@ -65,9 +65,9 @@ async function run(signal: AbortSignal): Promise<number> {
     const connect: LoopOptions['connect'] = values.mock
       ? mockBus
       : await connectToWorker({ env: process.env, signal, say, releases })
-    // The receiver is on this machine. Leave allowLoopback off wherever callers choose the URL.
     const file = join(directory, 'example.sqlite')
     const port = values.serve ? Number(values.port) : 0
+    // The receiver is on this machine. Leave allowLoopback off wherever callers choose the URL.
     const loop = await startLoop({ file, port, secret, allowLoopback: true, connect, say })
     releases.defer('gateway, notifier and storage', () => loop.close(), STOP_MS)
     say(`gateway: ${loop.url}, described at ${loop.url}/openapi.json; database: ${file}`)

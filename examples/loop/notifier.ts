@@ -1,4 +1,4 @@
-/** Turns notifications into callbacks: signed, retried with backoff, never into the own network. */
+/** Turns notifications into callbacks: signed, retried with backoff, never into the internal network. */
 import { createHmac } from 'node:crypto'
 import { fetch } from 'undici'
 import { stringifyExact } from '../../src/lib/json.ts'
@@ -18,7 +18,7 @@ export interface NotifierOptions {
   /** Shared with the receiver. */
   secret: string
   allowLoopback: boolean
-  /** The first retry comes after about so long; each further one after twice as long. */
+  /** The first retry comes after about this long, each further one after twice as long, up to about 10 minutes; ms. */
   backoffMs?: number
 }
 
@@ -28,7 +28,11 @@ export function callbackBody(told: Notification): string {
   return stringifyExact({ status, retry_after: told.wait_seconds, ...told.response, message_error: told.message_error })
 }
 
-/** As standardwebhooks.com says, so that receivers may use its libraries. @param atSeconds since the epoch */
+/**
+ * As standardwebhooks.com says, so that receivers may use its libraries, which take the secret in base64.
+ * @param secret whose UTF-8 bytes are the key
+ * @param atSeconds since the epoch
+ */
 export function sign(secret: string, id: string, atSeconds: number, body: string): string {
   return `v1,${createHmac('sha256', secret).update(`${id}.${atSeconds}.${body}`).digest('base64')}`
 }
@@ -110,7 +114,7 @@ class Refused extends Error {
   }
 }
 
-/** The receiver refuses it for good. */
+/** Another attempt would not help: the address is not public, or the receiver refuses the callback (a redirect counts as a refusal). */
 const isFinal = (error: unknown) =>
   causeOf(error) instanceof RefusedAddress ||
   (error instanceof Refused && error.status < 500 && error.status !== 408 && error.status !== 429)

@@ -1,4 +1,4 @@
-/** Keeps callbacks out of the own network: the caller chooses the URL and must not reach hosts behind the firewall. */
+/** Keeps callbacks out of the internal network: the caller chooses the URL and must not reach hosts behind the firewall. */
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns'
 import { isIP } from 'node:net'

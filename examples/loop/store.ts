@@ -62,7 +62,7 @@ export function openStore(file: string) {
       changes.emit(String(id), event)
     },
     history: (id: bigint) => eventsOf.all(id) as unknown as HistoryEvent[],
-    /** @returns a function that ends it */
+    /** @returns a function that ends the following */
     follow(id: bigint, onEvent: (event: HistoryEvent) => void): () => void {
       changes.on(String(id), onEvent)
       return () => void changes.off(String(id), onEvent)
@@ -72,7 +72,7 @@ export function openStore(file: string) {
     keepOutcome: (id: bigint, body: string) => addOutcome.run(id, body).changes > 0,
     outcome: (id: bigint) => (outcomeOf.get(id)?.['body'] as string | undefined) ?? null,
 
-    /** Kept until it was delivered or given up; a restart goes on with it. */
+    /** The callback is due until it was delivered or given up; a restart goes on with it. */
     enqueueCallback({ id, url, body, retryAfterSeconds }: Omit<Callback, 'attempts'>): void {
       addCallback.run(id, url, body, retryAfterSeconds, Date.now())
     },

@@ -26,7 +26,7 @@ interface Surroundings {
   releases: ReleaseStack
 }
 
-/** On a Kafka of its own the topics have the contract's names, so that other producers and consumers can join in. */
+/** On a Kafka that the example has started, topics have the contract's names, so that other producers and consumers can join in. */
 function namedAsInProduction(stage: Stage, rung: Services['rung']): Stage {
   if (rung === 'given') return stage
   const settings = Object.fromEntries(
@@ -35,7 +35,7 @@ function namedAsInProduction(stage: Stage, rung: Services['rung']): Stage {
   return { ...stage, settings, config: loadConfig(settings) }
 }
 
-/** Starts them. @returns what connects the loop to their Kafka; all of it ends with `releases` */
+/** Starts the surroundings, which end with `releases`. @returns what connects the loop to their Kafka */
 export async function connectToWorker({ env, signal, say, releases }: Surroundings): Promise<LoopOptions['connect']> {
   const services = await getServices({ env, say, signal })
   releases.defer(`the services (${services.rung})`, () => services.stop(), STOP_MS)

@@ -1,4 +1,4 @@
-/** `adopt-offsets`: at a cutover, takes over the old service's committed offsets and lists the requests that it left unfinished. */
+/** `adopt-offsets`: at a cutover, takes over the old service's committed offsets and lists requests that it left without a notification. */
 import type { Config } from '../config.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { readCommitted } from '../kafka/committed.ts'
@@ -16,8 +16,9 @@ import { counted, section, table, time } from '../lib/text.ts'
 
 interface Adoption {
   partition: number
+  /** The committed offset of the group that is taken over. */
   theirs: bigint | null
-  /** The metadata of their commit: the offsets finished above it, when they are workers of this kind. */
+  /** The metadata of that commit when a worker wrote it (which offsets above it are done); else empty. */
   metadata: string
   /** Our own committed offset before the adoption. */
   before: bigint | null
@@ -99,7 +100,7 @@ async function plan(clients: KafkaClients, { kafka }: Config, from: string): Pro
     .toSorted(([a], [b]) => a - b)
     .map(([partition, { low, high }]) => {
       const { offset, metadata } = theirs.get(partition) ?? { offset: null, metadata: null }
-      // Another client's metadata means nothing to a worker.
+      // What another client wrote as metadata means nothing to a worker.
       const done = offset === null || metadata === null ? null : decodeDone(offset, metadata)
       const before = ours.get(partition)?.offset ?? null
       return { partition, theirs: offset, metadata: done === null ? '' : (metadata ?? ''), before, low, high }

@@ -53,10 +53,10 @@ const COMMANDS: Record<string, Entry> = {
   },
 }
 
-/** Of a terminal that does not tell its width; tables keep to it everywhere. */
+/** The width assumed of a terminal that does not tell its own; tables are no wider on any output. */
 const USUAL_COLUMNS = 60
 
-/** @returns the width of an output. Into a file or a pipe, lines stay whole: other programs look for words in them */
+/** @returns the width at which lines are broken: Infinity for a file or a pipe, where other programs look for words in whole lines */
 export function widthOf({ isTTY, columns = 0 }: { isTTY: boolean; columns?: number }): number {
   if (!isTTY) return Infinity
   // A terminal without a window, such as that of a container or of `script`, says that it has 0 columns.
@@ -100,7 +100,7 @@ export async function runCommand(
   return run({ args, env, signal, ...output, config: () => loadConfig(env, { needsKey: needsKey(args) }) })
 }
 
-/** @returns the width that COLUMNS asks for, as for other programs; nothing when it is unset or no number */
+/** @returns the width that COLUMNS asks for, as with other programs; no width when COLUMNS is unset or no number */
 function columnsOf({ COLUMNS: text = '' }: Record<string, string | undefined>): Pick<Output, 'columns'> {
   return /^[1-9]\d{0,4}$/.test(text) ? { columns: () => Number(text) } : {}
 }

@@ -66,8 +66,8 @@ function isRedisFault(error: unknown): error is Error {
 /**
  * Runs `work` with clients of its own. Says what it waits for when a broker is silent for some 3 s, and gives up after 12 s.
  * @param tell prints a line for the user
- * @param work may call `outlast`: a silence from then on is only told
- * @throws Error that names the brokers and the reason while Kafka is away, silent or refuses; what `work` rejects with else
+ * @param work may call `outlast`: from then on a silence is told, but does not end the command
+ * @throws Error that names the brokers and the reason while Kafka is away, silent or refuses; otherwise what `work` rejects with
  */
 export async function withKafka<T>(
   config: Pick<Config['kafka'], 'brokers' | 'tls' | 'sasl'>,
@@ -91,7 +91,10 @@ export async function withKafka<T>(
   }
 }
 
-/** @returns a handler that gives the reason why one service is away, so that the other one's half can be shown. @throws the signal's reason */
+/**
+ * @returns a handler that gives the error with which reading one service failed, so that the other one's half can still be shown; it throws
+ *   the signal's reason after an abort
+ */
 export const orAway =
   (signal: AbortSignal) =>
   (error: unknown): Error => {
@@ -99,7 +102,7 @@ export const orAway =
     return error instanceof Error ? error : new Error(String(error))
   }
 
-/** @returns a log that prints nothing and remembers the last `reason` */
+/** @returns a log that prints nothing and remembers the last `reason` of a warning or an error */
 export function lastReason(): Log & { reason: () => string | null } {
   let last: string | null = null
   const keep = (_message: string, fields: LogFields = {}) => {

@@ -12,7 +12,7 @@ export interface Copy extends ReadBack {
 
 export interface Reading {
   clients: KafkaClients
-  /** Prefix of the readers' consumer groups; they commit nothing. */
+  /** Prefix of the readers' consumer groups, which commit nothing. */
   groupPrefix: string
   /** ms since the epoch */
   sinceMs: number
@@ -73,7 +73,7 @@ export function processingIdIn(value: Buffer | null): bigint | null {
   return typeof id === 'bigint' ? id : null
 }
 
-/** Replaces number texts: integers become bigint, so that they are printed with all their digits. */
+/** Replaces each `NumberText`: an integer by a bigint, so that it is printed with all its digits, any other by a number. */
 function exact(value: unknown): unknown {
   if (value instanceof NumberText) return /^-?\d+$/.test(value.text) ? BigInt(value.text) : Number(value.text)
   if (Array.isArray(value)) return value.map(exact)

@@ -2,7 +2,7 @@
 import type { DecisionRecord } from '../scoring/decision-record.ts'
 import type { Reasons } from '../scoring/reasons.ts'
 
-/** Why the worker rejected a claim; `does_not_bear` stands only in records of `prompt-1`. */
+/** Why the worker rejected what the model called met; `does_not_bear` stands only in records of `prompt-1`. */
 const WHY_NOT: Record<string, string> = {
   no_quote: 'the model gave no quote',
   quote_too_long: 'the quote is longer than a proof',

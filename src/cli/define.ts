@@ -10,9 +10,9 @@ import { EXIT } from './exit-codes.ts'
 
 /** Where a command's lines go. */
 export interface Output {
-  /** Results, and help that was asked for. */
+  /** Results, how far the work is, and help that was asked for. */
   print: (line: string) => void
-  /** What is wrong with the call. It never goes among the results, which a program may read. */
+  /** What is no result: what is wrong with the call, what the command waits for. Kept apart from results, which a program may read. */
   complain: (line: string) => void
   /** Whether results go to a terminal that can overwrite lines; default false. */
   isScreen?: boolean
@@ -45,7 +45,7 @@ type Values<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allow
 
 export interface Call<O extends Options> {
   values: Values<O>
-  /** One for each of `names`. */
+  /** One for each of `names`; none when the option `insteadOfNames` is given. */
   positionals: string[]
   /** The settings, read on first use. @throws ConfigError */
   readonly config: Config
@@ -85,14 +85,14 @@ export interface Definition<O extends Options> {
   names?: string[]
   /** An option that replaces the positional arguments. */
   insteadOfNames?: keyof O & string
-  /** An option that keeps the command running until the user stops it: `work` then ends with the signal, and the exit code is 0. */
+  /** An option that keeps the command running until the user stops it: `work` resolves after the signal aborts, and the exit code is 0. */
   endless?: keyof O & string
 }
 
 /**
  * Makes a command. `--json` (one JSON document) and `--help` are understood by all of them.
  * @param work rejects with UsageError for wrong values, and with any other Error (a sentence for the user) when it fails
- * @returns the command, which resolves with its exit code: 64 after it printed its usage
+ * @returns the command, which resolves with its exit code: 64 for wrong arguments, after it has printed its usage
  */
 export function defineCommand<O extends Options>(
   definition: Definition<O>,
@@ -176,7 +176,7 @@ function withSuggestion(message: string, known: string[]): string {
   return `Unknown option '--${unknown}'${meant === null ? '' : `: did you mean --${meant}?`}`
 }
 
-/** parseArgs would read the negative id -5 as an option. @returns the arguments, rearranged so that it reads them as ids */
+/** parseArgs would read the negative id -5 as an option. @returns the arguments, rearranged so that parseArgs reads -5 as an id */
 function withNegatives(args: string[], options: Options): string[] {
   const end = args.includes('--') ? args.indexOf('--') : args.length
   const before: string[] = []
@@ -190,7 +190,7 @@ function withNegatives(args: string[], options: Options): string[] {
   return [...before, '--', ...negative, ...args.slice(end + 1)]
 }
 
-/** Its lines are broken in the source already, where nobody asks for another width. */
+/** @param lines broken in the source; they are joined to paragraphs only where the output has a width, at which `tell` breaks them */
 function printUsage(
   tell: (line: string) => void,
   { columns = () => Infinity }: Pick<Output, 'columns'>,
@@ -202,7 +202,7 @@ function printUsage(
 }
 
 /**
- * @returns a signed 64-bit integer as the topics' ids are
+ * @returns a signed 64-bit integer, like every id in the topics
  * @throws UsageError that names `what`
  */
 export function readId(what: string, text: string): bigint {
@@ -212,7 +212,7 @@ export function readId(what: string, text: string): bigint {
 }
 
 /**
- * @returns a whole number from `minimum` on
+ * @returns a whole number from `minimum` on, of at most nine digits
  * @throws UsageError that names `what`
  */
 export function readCount(what: string, text: string, minimum = 1): number {

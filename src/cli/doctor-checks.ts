@@ -26,7 +26,7 @@ export const ok = (what: string, told: string): Check => ({ what, state: 'ok', t
 export const warn = (what: string, told: string): Check => ({ what, state: 'warn', told })
 export const fail = (what: string, told: string): Check => ({ what, state: 'FAIL', told })
 
-/** @returns a check for each finding; without findings, one that says so */
+/** @param well says that all is well @returns a check for each finding; without findings, one with `well` */
 const orWell = (what: string, findings: Finding[], well: string): Check[] =>
   findings.length === 0 ? [ok(what, well)] : findings.map((finding) => checkOf(what, finding))
 
@@ -90,7 +90,7 @@ async function checkGroup(clients: KafkaClients, group: string, topic: string | 
   }
 }
 
-/** A topic with more messages is not read whole, but only its last seconds. */
+/** Of a topic with more messages, only the last seconds are read. */
 const READ_WHOLE = 1_000n
 const LOOK_BACK_MS = 10_000
 
@@ -141,7 +141,7 @@ export async function checkRedisServices(redis: Redis, keys: RedisKeys, config: 
   ]
 }
 
-/** Compares the limits set here with those that the live workers use. */
+/** Compares the settings here with those of the live workers, and names the holds. */
 export async function checkBudgets(redis: Redis, keys: RedisKeys, config: Config): Promise<Check[]> {
   const { workers, differences, budget, current } = await readRedisHalf(redis, keys, config, promptVersion)
   const holds = current.map(({ scope, code, remedy }) => warn('holds', `${scope} (${code ?? 'paused'}): ${remedy}`))

@@ -65,7 +65,7 @@ interface Paid {
 
 /**
  * Asks the worker's own question with the shortest texts, in each form that the server makes a worker try. Every call is paid from
- * the fleet's budget.
+ * the fleet's budget, unless that was never created or is shut.
  */
 async function paidCheck(config: Config, { key, transport, signal }: Paid): Promise<Check> {
   return withRedis(config.redis, signal, async (redis, keys) => {

@@ -44,7 +44,7 @@ export const run: Command = defineCommand(
   },
 )
 
-/** @returns the checks, and the config; null when a worker would not start with it */
+/** @returns the checks; and the config, or null when a worker would not start with it */
 function checkSettings(env: Record<string, string | undefined>): { config: Config | null; checks: Check[] } {
   const strangers = findStrangers(env).map(({ name, advice }): Check => {
     return { what: 'settings', state: 'warn', told: `${name} is not read: ${advice}` }

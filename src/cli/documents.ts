@@ -6,7 +6,7 @@ import { stripInvisible } from '../lib/sanitize.ts'
 import { readInput } from './input.ts'
 
 const MOST_BYTES = 20_000_000
-/** What chardet may name: the 8-bit encodings in which Russian texts are kept. */
+/** The 8-bit encodings of Russian texts. The likeliest of them counts, whatever else chardet names. */
 const CYRILLIC = ['windows-1251', 'KOI8-R', 'ISO-8859-5']
 const FALLBACK = 'windows-1252'
 
@@ -42,7 +42,10 @@ export async function readJsonText(option: string, path: string): Promise<string
   return bytes.toString().replace(/^\ufeff/, '')
 }
 
-/** @returns what a file seems to be that should hold JSON in UTF-8, and what helps; null when it is UTF-8 text */
+/**
+ * @param bytes a file that should hold JSON in UTF-8
+ * @returns what the file seems to be instead, and what helps; null when it is UTF-8 text
+ */
 export async function unlikeJson(bytes: Buffer): Promise<string | null> {
   if (bytes.length === 0) return 'it is empty'
   const kind = kindOf(bytes)
@@ -98,7 +101,7 @@ function visible(text: string, otherwise: string): string {
 async function pdfText(bytes: Buffer): Promise<string> {
   const { extractText, getDocumentProxy } = await import('unpdf')
   try {
-    // 0: its warnings about the file are not for the user.
+    // 0: the library's warnings about the file are not for the user.
     const document = await getDocumentProxy(Uint8Array.from(bytes), { verbosity: 0 })
     const { text } = await extractText(document, { mergePages: false })
     return text.join('\n')

@@ -1,4 +1,4 @@
-/** `evaluate`: judges a prompt and a model by a labelled set, through the fleet's budgets. */
+/** `evaluate`: judges a prompt and a model by a labelled set, through the fleet's budgets; or the verification by a file of claims. */
 import Bottleneck from 'bottleneck'
 import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -91,7 +91,7 @@ function askedOf({ provider, verdictMinScore }: Config, set: string) {
   return {
     setHash: digestFields([set]),
     model: provider.model,
-    // An address may hold a secret.
+    // A hash, because an address may hold a secret.
     serverHash: digestFields([provider.baseUrl]),
     promptVersion,
     responseFormat: provider.responseFormat,
@@ -99,7 +99,7 @@ function askedOf({ provider, verdictMinScore }: Config, set: string) {
   } satisfies Asked
 }
 
-/** A name of its own for each model and prompt, so that they can be compared. */
+/** @returns a file name of its own for each model and prompt, so that their results can be compared */
 function defaultOut(set: string, model: string): string {
   const name = [basename(set, '.jsonl'), model.replaceAll(/[^\w.-]/g, '_'), promptVersion].join('.')
   return join(dirname(set), 'results', `${name}.json`)
@@ -134,7 +134,7 @@ async function askAll(tasks: readonly Task[], { ask, atOnce, results, progress, 
     await Promise.all(running)
   } finally {
     failed.abort(new Error('another question has failed'))
-    // Calls in flight still have to report their outcome to budget and gate.
+    // Calls in flight still have to report to budget and gate how they ended.
     await Promise.allSettled(running)
   }
   return answers
@@ -145,7 +145,7 @@ function lineOf({ id, variant, repeat, score, verdict, failure }: Result): strin
   return `${which}: ${failure === null ? `${score}, ${verdict}` : `no usable answer (${failure})`}`
 }
 
-/** Judges the verification with both readers of a claims file: see evaluation/claims.ts. */
+/** Judges the verification by a claims file, once for each of the two models that evaluation/claims.ts describes. */
 async function judgeFile(path: string, verdictMinScore: number) {
   const cases = readClaims(await readJsonText('--claims', path))
   const reports: ClaimsReport[] = []

@@ -52,7 +52,7 @@ export const run: Command = defineCommand(
 
 const NO_TOPIC = 'Without quotes: they are published once KAFKA_TOPIC_FOR_DECISIONS names a topic'
 
-/** What Redis keeps of the result, for PROCESSED_TTL_SECONDS. @param why the quotes are missing */
+/** Reports what Redis keeps of the result, for PROCESSED_TTL_SECONDS. @param why says why the quotes are missing */
 async function withoutQuotes(
   config: Config,
   id: bigint,
@@ -73,7 +73,7 @@ async function withoutQuotes(
   return { document, lines: none, exitCode: EXIT.nothing }
 }
 
-/** @param outcome one that is stored: not yet published, or published by a worker that died before it set the mark */
+/** @param outcome as stored: not yet published, or published by a worker that died before it set the mark */
 function reasonsOf(outcome: string | null): string | null {
   const decoded = outcome === null ? null : decodeOutcome(outcome)
   return decoded?.kind === 'success' ? (decoded.reasons ?? null) : null

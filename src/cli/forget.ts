@@ -64,7 +64,10 @@ async function forgetAdaptations({ redis: settings, provider }: Config, signal: 
   return { document: { model: provider.model, forgotten: had }, lines: [`adaptations to ${provider.model}: ${what}`] }
 }
 
-/** Refuses while an answer is stored and not yet published: without it the worker would only ask the model again. */
+/**
+ * Refuses while the request is not finished: it has no mark, and the message that owns its claim is still due. If its answer were removed
+ * now, the worker would pay for another call.
+ */
 async function refuseIfDue(
   clients: KafkaClients,
   { kafka }: Config,
@@ -80,7 +83,7 @@ async function refuseIfDue(
   )
 }
 
-/** Whether there was an entry; `unknown`: Kafka holds no copy of the request any more, so its key cannot be computed. */
+/** Whether there was an entry; `unknown`: no copy of the request was found in Kafka, so the entry's key cannot be computed. */
 type CacheEntry = 'removed' | 'none' | 'unknown'
 
 /** Finds only what was cached under the present settings. */

@@ -21,7 +21,7 @@ const REASONS: Record<string, string> = {
  */
 export async function readInput(option: string, path: string): Promise<Buffer> {
   try {
-    // Not process.stdin: made once, it would keep the process alive.
+    // Not process.stdin: once it was read, it would keep the process alive.
     return path === STDIN ? await buffer(createReadStream('', { fd: STDIN_DESCRIPTOR })) : await readFile(path)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException

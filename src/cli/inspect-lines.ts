@@ -7,7 +7,7 @@ import { duration, section, table, time } from '../lib/text.ts'
 import type { Facts, OutcomeCopy, RequestCopy } from './verdict.ts'
 import { foreignText } from './verdict.ts'
 
-/** What the request waits for. */
+/** What may delay a request that waits. */
 export interface Obstacles {
   holds: Hold[]
   budget: BudgetStatus
@@ -15,7 +15,7 @@ export interface Obstacles {
   unservedPartition: number | null
 }
 
-/** @param obstacles what it waits for; null when it waits for nothing */
+/** @param obstacles null when the request does not wait */
 export function inspectLines(
   id: bigint,
   { state, because }: { state: string; because: string },

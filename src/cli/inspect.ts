@@ -54,10 +54,10 @@ export const run: Command = defineCommand(
     if (known instanceof Error || facts instanceof Error) return half(id, known, facts)
     const { fleet, failing } = known
     const conclusion = conclude(facts)
-    const isHeld = conclusion.state === 'waiting' || conclusion.state === 'in_backlog'
+    const isWaiting = conclusion.state === 'waiting' || conclusion.state === 'in_backlog'
     const obstacles = obstaclesOf(facts, fleet, failing, config.kafka.groupId)
-    const document = { processingId: id, ...conclusion, ...facts, ...(isHeld ? { obstacles } : {}) }
-    return { document, lines: inspectLines(id, conclusion, facts, isHeld ? obstacles : null) }
+    const document = { processingId: id, ...conclusion, ...facts, ...(isWaiting ? { obstacles } : {}) }
+    return { document, lines: inspectLines(id, conclusion, facts, isWaiting ? obstacles : null) }
   },
 )
 
@@ -87,7 +87,7 @@ async function readRedis(redis: Redis, keys: RedisKeys, config: Config, id: bigi
   return { record, fleet, failing: await failuresOf(redis, keys, scopes, id) }
 }
 
-/** @returns what the request waits for: holds of the worker that has its partition, its failures, the budget, or a worker for its partition */
+/** @returns what may delay the request: holds of the worker that has its partition, its failures, the budget, or the lack of a worker */
 function obstaclesOf({ claim, requests }: Facts, fleet: RedisHalf, failing: readonly Hold[], group: string): Obstacles {
   const { workers, current, old, budget } = fleet
   const due = requests.find(({ standing, foreignKey }) => standing === 'due' && foreignKey === null)

@@ -15,7 +15,7 @@ export interface Leftover {
   offset: bigint
   timestampMs: number
   isMarked: boolean
-  /** It lies before the committed offset, so nobody will read it again. */
+  /** The request lies before the committed offset, so nobody will read it again. */
   isConsumed: boolean
 }
 
@@ -29,7 +29,7 @@ export interface Search {
 }
 
 /**
- * Searches as far back as marks live. Keeps that time's ids in memory, but no texts.
+ * Searches as far back as marks live. Keeps the ids of that time in memory, but no texts.
  * @returns the requests that nobody will score: they are marked or consumed
  * @throws as readBack and ioredis do
  */

@@ -12,11 +12,11 @@ export interface Letter {
   timestampMs: number
   reason: string
   detail: string
-  /** null when the headers are missing: no worker wrote this letter. */
+  /** null when a header is missing or malformed: no worker wrote this letter. */
   source: { topic: string; partition: number; offset: bigint; timestampMs: number } | null
-  /** null when none can be read. */
+  /** null when the value holds none that can be read. */
   processingId: bigint | null
-  /** It was too large for the broker, or in a batch too large to be unpacked: only its coordinates were kept. */
+  /** The message was too large for the broker, or in a batch too large to be unpacked: only its coordinates were kept. */
   isWithoutValue: boolean
 }
 
@@ -50,7 +50,7 @@ export function originalOf({ key, value, headers }: Copy, topic: string): Outgoi
   return { topic, key, value, headers: withoutLetterHeaders(headers) }
 }
 
-/** @returns the id and owner of the claim that the letter may have left; null when it cannot have left one */
+/** @returns the id and owner of the claim that the letter's message may have left; null when the id or the message is unknown */
 export function claimantOf({ processingId, source }: Letter, group: string): { id: bigint; owner: ClaimOwner } | null {
   return processingId === null || source === null ? null : { id: processingId, owner: { group, ...source } }
 }

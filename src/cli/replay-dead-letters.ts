@@ -87,7 +87,7 @@ async function sendBack(
     const ledger = await readLedger(options)
     return await eachUnsent(clients, config, order, ledger, async (letter, copy) => {
       const claimant = claimantOf(letter, groupId)
-      // The worker has freed the claim already, unless it died right after publishing the letter.
+      // The worker has closed the claim already, unless it died right after publishing the letter.
       if (claimant !== null)
         await dedupe.finish([{ ...claimant, publishes: { kind: 'letter' } }], 'known', order.signal)
       return sendOne(sender, letter, copy, topics.requests)
@@ -111,7 +111,10 @@ async function sendOne(sender: Sender, letter: Letter, copy: Copy, requests: str
   }
 }
 
-/** Calls `take` for each selected letter that was not sent back yet, in the order of each partition. */
+/**
+ * Calls `take` for each selected letter that was not sent back yet and has a value, in the order of each partition.
+ * @returns these letters and those without a value, at most `limit` together
+ */
 async function eachUnsent(
   clients: KafkaClients,
   { kafka }: Config,
@@ -139,7 +142,7 @@ async function eachUnsent(
   return handled
 }
 
-/** Only frees claims: it makes none, and needs nothing from Kafka. */
+/** Used only to close claims. None is made here, so Kafka is never asked where an owner's message stands. */
 function claimsOf(redis: Redis, keys: RedisKeys, { processedTtlMs }: Config): Dedupe {
   const state = createFleetState({ redis, key: keys.state, retryWhileAway: (_what, operation) => operation() })
   const ownerStanding = () => Promise.reject(new TypeError('nothing is claimed here'))

@@ -14,7 +14,7 @@ import { tellStanding, wordsOfMany } from './send-progress.ts'
 import type { BadEntry, Entries, Entry } from './send-entries.ts'
 
 export interface SendingMany extends Entries {
-  /** Longest wait for the next result, counted from the previous one, ms. */
+  /** Longest wait for the next result, counted from the previous one (at first from before the sending), ms. */
   timeoutMs: number
   signal: AbortSignal
   progress: (line: string) => void
@@ -37,7 +37,7 @@ export interface Told {
 /** @throws the signal's reason; what kafkajs throws when it gives up */
 export async function sendMany(clients: KafkaClients, config: Config, sending: SendingMany): Promise<Report> {
   const { entries, bad, timeoutMs, signal, progress, from, publish } = sending
-  // The summary names them.
+  // The summary names the bad entries.
   if (entries.length === 0) return summary([], bad)
   for (const each of bad) progress(`not sent: ${each.from}: ${each.why}`)
   const awaited = new Map(entries.map((entry) => [entry.request.processing_id, entry]))
@@ -93,7 +93,7 @@ export async function sendMany(clients: KafkaClients, config: Config, sending: S
   return summary([...told, ...[...awaited.values()].map(unanswered)], bad)
 }
 
-/** Requests that are named when `send` is stopped. */
+/** At most this many requests are named when `send` is stopped. */
 const NAMED = 5
 
 /** @returns what is said of requests whose results have not come when the user stops `send` */
@@ -129,7 +129,7 @@ function lineOf({ from, outcome, score, verdict, error }: Told): string {
     : `${from}: ${outcome}: ${String(error)}`
 }
 
-/** @returns one line for all requests, one for each without a score, and the exit code of the worst */
+/** @returns a line for each request without a result and for each entry that was not sent, one for all, and the exit code of the worst */
 export function summary(told: readonly Told[], bad: readonly BadEntry[]): Report {
   const count = (outcome: OutcomeOfOne) => told.filter((each) => each.outcome === outcome).length
   const [scored, failed, refused, none] = [count('success'), count('failure'), count('refused'), count('none')]

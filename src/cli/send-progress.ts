@@ -21,11 +21,11 @@ import { withRedis } from './connections.ts'
 
 /** Nothing is printed for an answer that comes sooner. */
 const FIRST_LOOK_MS = 3_000
-/** Each look scans Redis's keys, so they become rarer. */
+/** Each look scans Redis's keys, so looks become rarer. */
 const LOOK_EVERY_MS = { first: 2_000, last: 10_000, growth: 1.2 }
-/** A turn is printed again only when it moves by at least this. */
+/** A turn that moves by more than this is printed again at once. */
 const MOVED_MS = 15_000
-/** Other changes within one kind, such as how many are before it, are printed this often. */
+/** Other changes within one kind, such as how many messages are before the request, are printed no more often than this. */
 const TELL_AGAIN_MS = 30_000
 
 /** A published request. */
@@ -35,7 +35,7 @@ export interface Sent {
   offset: bigint
 }
 
-/** Where requests stand. A line is printed when `kind` changes, or `turnAtMs` (ms since the epoch) moves. */
+/** Where requests stand. The line is printed at once when `kind` changes or `turnAtMs` (ms since the epoch) moves; see `isNews`. */
 export interface StandingLine {
   kind: string
   line: string
@@ -47,15 +47,15 @@ export interface Telling {
   config: Config
   /** @returns the requests whose results have not come, in the order of sending */
   awaited: () => readonly Sent[]
-  /** @param why what the first of the waiting ones waits for; null when none waits */
+  /** @param why what the first waiting request waits for; null when none waits */
   words: (stages: readonly Stage[], why: StandingLine | null) => StandingLine
   signal: AbortSignal
   progress: (line: string) => void
 }
 
 /**
- * Looks every 2 to 10 s until the signal aborts, and prints what has changed. Never rejects: while Redis or Kafka is away it prints
- * nothing, and `send` goes on waiting.
+ * Looks every 2 to 10 s until the signal aborts, and prints what has changed. Never rejects: when Redis or Kafka is away it ends and prints
+ * nothing more, while `send` goes on waiting.
  */
 export async function tellStanding(telling: Telling): Promise<void> {
   const { config, signal, progress } = telling
@@ -84,7 +84,7 @@ export async function tellStanding(telling: Telling): Promise<void> {
   }
 }
 
-/** @param agoMs since `told` was printed */
+/** @param agoMs how long ago `told` was printed */
 export function isNews(told: StandingLine | null, now: StandingLine, agoMs: number): boolean {
   if (told?.kind !== now.kind || Math.abs((now.turnAtMs ?? 0) - (told.turnAtMs ?? 0)) > MOVED_MS) return true
   return told.line !== now.line && agoMs >= TELL_AGAIN_MS
@@ -144,18 +144,19 @@ export function wordsOfMany(total: number, done: () => number): Telling['words']
   }
 }
 
+/** A request that waits. */
 export interface Waiting {
   group: string
   partition: number
-  /** Uncommitted messages before it in its partition; null: a worker has taken it. */
+  /** Uncommitted messages before the request in its partition; null: a worker has taken the request. */
   before: bigint | null
-  /** Scopes in which its calls fail, though no other request is held. */
+  /** Scopes in which the request's calls fail, though no other request is held. */
   failing: readonly Hold[]
 }
 
 /**
- * @returns what a request that is not being asked waits for: a worker, the rebuilding of lost data, a hold, an end of its failures, the
- *   budget, or those before it. The line continues "it waits".
+ * @returns what a request that is not being asked waits for: a worker, the end of the operator's pause or of a hold, the rebuilding of lost
+ *   data, the end of its failures, the budget, the messages before it, or its turn in its worker. The line continues "it waits".
  */
 export function whyItWaits(fleet: RedisHalf, waiting: Waiting, nowMs: number): StandingLine {
   const { workers, current, budget, claims } = fleet

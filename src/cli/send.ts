@@ -134,7 +134,7 @@ interface Asking {
   timeoutMs: number
   signal: AbortSignal
   progress: (line: string) => void
-  /** The request goes on from here, so that the command waits for its result even while Kafka is silent. */
+  /** Called once the request is sent: from then on the command waits for the result even while Kafka is silent. */
   onSent: () => void
 }
 
@@ -192,7 +192,7 @@ async function endsOf(clients: KafkaClients, topic: string, setting: string): Pr
 
 /** @returns where each request stands in the topic, in their order */
 async function publish(clients: KafkaClients, topic: string, group: string, requests: Request[]): Promise<Sent[]> {
-  // Without a transaction: its marker would count as backlog for ever. A request that is sent twice is only a duplicate.
+  // Not in a transaction, whose marker would count as backlog for ever. A request that is sent twice is only a duplicate.
   const producer = clients.producer(`${group}.send`)
   try {
     await producer.connect()

@@ -1,13 +1,13 @@
-/** Watches a command's connections to Kafka: a broker that hangs takes whatever is sent, and nothing fails for a long time. */
+/** Watches a command's connections to Kafka: a broker that hangs accepts whatever is sent, and nothing fails for a long time. */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ISocketFactory } from 'kafkajs'
 import { openSocket, readableAddress } from '../kafka/addresses.ts'
 
 export interface SilencePatience {
-  /** Silence that a person is told of, ms. A new consumer group's first join takes 3 s on a broker with the usual settings. */
+  /** A person is told of a silence this long, ms. Longer than a new consumer group's first join: 3 s with a broker's usual settings. */
   toldMs: number
-  /** Silence that ends the command, ms. Longer than kafkajs's 10 s, after which it asks the next broker of a cluster. */
+  /** A silence this long ends the command, ms. Longer than 10 s, after which kafkajs asks the next broker of a cluster. */
   limitMs: number
 }
 
@@ -15,14 +15,14 @@ export const SILENCE: SilencePatience = { toldMs: 3_500, limitMs: 12_000 }
 
 const LOOK_EVERY_MS = 250
 
-/** What a host answers that has no broker on the port; it does answer. */
+/** Errors by which a host answers that has no broker on the port. Such a host is not silent. */
 const REFUSALS = new Set(['ECONNREFUSED', 'ECONNRESET'])
 
 export interface SilenceWatch {
   open: ISocketFactory
   /** Never resolves. Rejects with a sentence for the user when a broker has been silent for too long. */
   tooLong: Promise<never>
-  /** From now on silence is only told. */
+  /** From now on a silence is told, but does not end the command. */
   outlast: () => void
   stop: () => void
 }
@@ -38,11 +38,11 @@ interface Line {
 /** @param tell prints a line for the user */
 export function watchSilence(tell: (line: string) => void, { toldMs, limitMs } = SILENCE): SilenceWatch {
   const lines = new Set<Line>()
-  /** By address: since when it owes an answer, performance.now() ms. It outlives the connection, since kafkajs connects again. */
+  /** By address: since when its broker owes an answer, performance.now() ms. Kept when a connection ends, since kafkajs connects again. */
   const silentSinceMs = new Map<string, number>()
   const told = new Set<string>()
   const { promise: tooLong, reject } = Promise.withResolvers<never>()
-  // Whoever waits for it gets the rejection; this handler is for when nobody does yet.
+  // Prevents an unhandled rejection while nobody waits yet. Whoever waits gets the rejection all the same.
   tooLong.catch(() => {})
   let isFatal = true
 
@@ -63,7 +63,7 @@ export function watchSilence(tell: (line: string) => void, { toldMs, limitMs } =
     socket.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
       if (REFUSALS.has(code)) heard(address)
     })
-    // Whoever hangs ends nothing: this broker stops, and what it owed is settled, however late it is reached again.
+    // A broker that hangs ends no connection: this one is stopping, so its silence is over, even if it is reached again much later.
     socket.once('end', () => heard(address))
     socket.once('close', () => lines.delete(line))
     return socket
@@ -90,7 +90,7 @@ function owesAnswer({ socket, sentAtAnswer }: Line): boolean {
   return socket.connecting || isShakingHands || socket.bytesWritten > sentAtAnswer
 }
 
-/** Says what is waited for when `work` takes long. @returns what `work` gives */
+/** Says what is waited for when `work` takes long. @returns what `work` resolves with */
 export async function tellWait<T>(what: string, tell: (line: string) => void, work: Promise<T>): Promise<T> {
   const timer = setTimeout(() => tell(`waiting for ${what}…`), SILENCE.toldMs)
   return await work.finally(() => clearTimeout(timer))

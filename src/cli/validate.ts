@@ -27,7 +27,7 @@ export const run: Command = defineCommand(
   },
 )
 
-/** @returns where a text stops being JSON; null when it is JSON. Nothing of the text, which may be somebody's resume */
+/** @returns where a text stops being JSON, without quoting it, since it may be somebody's resume; null when it is JSON */
 function whereNoJson(text: string): string | null {
   const problem = problemOf(text)
   if (problem === null) return null

@@ -11,9 +11,9 @@ export interface RequestCopy {
   standing: Standing
   /** The message's key as shown to people; null when it is the key of a request. */
   foreignKey: string | null
-  /** null: it is the first of its kind */
+  /** The message that owns the id; null when this one does, or when it is no request (see `foreignKey`). */
   duplicateOf: { partition: number; offset: bigint } | null
-  /** Its texts differ from those of the message that owns the id. */
+  /** Its value differs from that of the message that owns the id. */
   conflict: boolean
 }
 
@@ -91,7 +91,7 @@ export function conclude(facts: Facts): { state: State; because: string } {
   return { state: 'unknown', because: 'nothing of it was found in Redis or in Kafka' }
 }
 
-/** @returns as `conclude`, while the service `away` does not answer: only what its half cannot change */
+/** @returns the same as `conclude` where the half of the service `away`, which does not answer, cannot change it; else `unknown` */
 export function concludeHalf(facts: Facts, away: 'Redis' | 'Kafka'): { state: State; because: string } {
   const isFinal = facts.outcomes.some(({ waitSeconds }) => waitSeconds === null)
   if (isFinal || facts.claim?.isAsked === true) return conclude(facts)

@@ -8,7 +8,7 @@ export interface Watching {
   everyMs: number
   /** Whether a picture can overwrite the previous one; otherwise each is printed below the previous one. */
   isScreen: boolean
-  /** @returns the lines of one picture; not called again before it is done */
+  /** @returns the lines of one picture; not called again before that is drawn */
   look: () => Promise<string[]>
   print: (text: string) => void
   signal: AbortSignal

@@ -4,7 +4,7 @@ export function createAlarm() {
   let wake: () => void = () => {}
 
   /**
-   * @param ms at most so long
+   * @param ms how long to sleep at most
    * @throws the signal's reason when it aborts
    */
   async function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -14,8 +14,8 @@ export function createFlights() {
   const flights = new Map<string, Promise<boolean>>()
 
   /**
-   * Returns the known answer, or waits while another caller asks, or asks. If the other caller's answer may not be shared, each
-   * caller asks for itself at once, so that none waits twice.
+   * Returns the known answer, or waits while another caller asks, or asks. If the other caller's answer may not be shared, each waiting
+   * caller asks for itself at once, so that none waits twice. If the other caller gives up, one of the waiting callers asks for all.
    * @throws the signal's reason when it aborts a wait; what `known` and `ask` reject with
    */
   return async function once<T>(key: string, { known, ask }: FlightParts<T>, signal: AbortSignal): Promise<T> {
@@ -28,14 +28,14 @@ export function createFlights() {
     }
     const { promise, resolve } = Promise.withResolvers<boolean>()
     flights.set(key, promise)
-    let asked = false
+    let isAnswered = false
     try {
       const answer = await ask()
-      asked = true
+      isAnswered = true
       return answer
     } finally {
       flights.delete(key)
-      resolve(asked)
+      resolve(isAnswered)
     }
   }
 }

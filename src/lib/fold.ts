@@ -1,7 +1,7 @@
 /**
- * Folds a text to its words, so that two spellings of one passage become the same string: Unicode compatibility forms
- * (NFKD without marks, which equates whatever NFKC equates but for some ligatures, ё and е too), case, look-alike letters of
- * Cyrillic, Greek and Latin, and every run of white space, quotes, dashes and other punctuation as one space.
+ * Folds a text to its words, so that two spellings of one passage become the same string. It decomposes Unicode compatibility forms and
+ * drops marks (NFKD: whatever NFKC equates becomes equal, except long ligatures, and so do ё and е), drops invisible characters, ignores
+ * case, and takes look-alike letters of Cyrillic, Greek and Latin for one. A run of anything but letters, numbers, +, # and % is one space.
  */
 import type { Breathe } from './slices.ts'
 
@@ -27,12 +27,13 @@ const BLANK = 0x20
 const table = new Uint16Array(65_536)
 
 /**
- * At most so many characters of a ligature are kept. Longer ones (Japanese units in one square, Arabic blessings) are cut in the text and
- * in the quote alike, so they equal themselves but not what they stand for. This bounds time and memory for two megabytes of them.
+ * At most this many characters of a ligature are kept. Longer forms (of Japanese units in one square, of Arabic blessings) are cut in the
+ * text and in the quote alike, so a ligature equals itself, but not the words that it stands for. This bounds time and memory for a text
+ * of 2 MB of ligatures.
  */
 const MAX_EXPANSION = 4
 
-/** Maps letters that look alike to the Latin one: `С++` with a Cyrillic С is `C++`. Capitals are folded to small letters first. */
+/** Maps letters to the Latin ones that they look like: `С++` with a Cyrillic С is `C++`. Capitals are folded to small letters first. */
 const STRANGE = 'аеорсухкмтвніѕјһԁԛԝӏαορεικτνχ'
 const LATIN = 'aeopcyxkmtbhisjhdqwlaopeiktvx'
 const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
@@ -43,10 +44,10 @@ const WORD_CHARACTER = /[\p{L}\p{N}+#%]/u
 const NOT_SEEN =
   /[\p{M}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\ufff9-\ufffb]|(?!\s|\x85)\p{Cc}/u
 
-/** Divides words of Arabic script where sanitize.ts has kept it. */
+/** Divides words of Arabic script. sanitize.ts strips it everywhere else. */
 const ZERO_WIDTH_NON_JOINER = 0x200c
 
-/** @returns a code point's folded form: '' for what is not seen, a space for what separates words */
+/** @returns a code point's folded form: '' for an invisible one, a space for one that separates words */
 function foldCodePoint(codePoint: number): string {
   if (codePoint === ZERO_WIDTH_NON_JOINER) return ' '
   const decomposed = String.fromCodePoint(codePoint).normalize('NFKD').toUpperCase().toLowerCase().normalize('NFKD')
@@ -58,7 +59,7 @@ function foldCodePoint(codePoint: number): string {
   return folded.slice(0, MAX_EXPANSION)
 }
 
-/** Folded forms of code points that have several units, or lie beyond U+FFFF. */
+/** Folded forms of code points that fold to several characters, or lie beyond U+FFFF. */
 const several = new Map<number, string>()
 const MAX_SEVERAL = 10_000
 
@@ -99,12 +100,12 @@ function newRoom(chars: number): Room {
 const shared = newRoom(SLICE)
 
 /**
- * @returns a buffer for the folded form of a text of so many characters. All short texts share one, because allocating takes longer than
- * folding
+ * @returns a buffer for the folded form of a text of this many characters. All texts of up to one slice share one buffer, because
+ * allocating takes longer than folding
  */
 export const roomFor = (chars: number): Room => (chars <= SLICE ? shared : newRoom(chars))
 
-/** Up to so many places are returned as an array. */
+/** Up to this many places are returned as an array. */
 const FEW = 400
 
 /** @returns the first `length` units as a string */
@@ -136,8 +137,8 @@ function begin(text: string): Folding {
 }
 
 /**
- * Folds up to a place, or to the first character that the table alone cannot fold. The loop calls no function, which makes it twice as
- * fast.
+ * Folds up to the place `to`, or to the first character that the table alone cannot fold. The loop calls no function, which makes it twice
+ * as fast.
  */
 function foldSimple(work: Folding, to: number): void {
   const { source, units, at } = work
@@ -157,7 +158,7 @@ function foldSimple(work: Folding, to: number): void {
   work.length = length
 }
 
-/** Looks up the next character, and folds it if it stands for several. */
+/** Enters the next character in the table if it is not there yet, and folds it if the table alone cannot. */
 function foldNext(work: Folding): void {
   const { source, units, at, place } = work
   const unit = source[place] ?? 0

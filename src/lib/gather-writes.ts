@@ -1,14 +1,14 @@
-/** Writes to a stream what is written in one turn of the event loop at once: each write of its own is a system call. */
+/** Joins the writes to a stream within one turn of the event loop to one: each separate write would be a system call. */
 import type { Writable } from 'node:stream'
 
-/** Emptied at the end of each turn. */
+/** Streams that hold writes back; empty at the end of each turn. */
 const gathering = new Set<Writable>()
 
 function release(stream: Writable): void {
   if (gathering.delete(stream)) stream.uncork()
 }
 
-/** Lets out what is gathered. For the end of the process: the turn in which it ends has no end of its own. */
+/** Writes out what is gathered. Call it when the process exits, which happens before the end of the turn. */
 export function releaseGathered(): void {
   gathering.forEach(release)
 }

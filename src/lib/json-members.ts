@@ -40,10 +40,10 @@ export function readMembers(json: Buffer, names: ReadonlySet<string>): Map<strin
   return found
 }
 
-/** Used again by each call, since nothing of it is kept: a buffer for each message would be garbage outside of the heap. */
+/** Shared by all calls, since none keeps a view of it: a buffer for each message would be garbage outside of the heap. */
 const scratch = Buffer.alloc(65_536)
 
-/** A zero byte is not part of any JSON, so nothing in this file has to check for the end of the text. */
+/** @returns the text with a zero byte at its end. No JSON contains one, so nothing in this file has to check for the end of the text. */
 function zeroEnded(json: Buffer): Buffer {
   const bytes = json.length < scratch.length ? scratch : Buffer.allocUnsafe(json.length + 1)
   json.copy(bytes)
@@ -72,7 +72,7 @@ const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word))
 /** A name may be written in escapes (`\u0041`), six bytes per character. */
 const BYTES_PER_CHARACTER = 6
 
-/** @returns the name between the two positions when it is one of `names`, which are ASCII */
+/** @returns the name between the two positions when it is one of `names`, which are ASCII; else null */
 function nameOf(bytes: Buffer, from: number, to: number, names: ReadonlySet<string>): string | null {
   let longest = 0
   for (const name of names) {

@@ -1,7 +1,7 @@
 /**
- * Keeps the results of a pure function of a text in mind, because to make one takes longer than to look it up.
- * @param most results are kept; then all are forgotten, and the next ones are made anew
- * @param maxChars results for longer texts are made each time, in UTF-16 units: the texts are kept too
+ * Remembers the results of a pure function of a text, for a function that takes longer than a look-up.
+ * @param most how many results are remembered; one more makes it forget all before
+ * @param maxChars results for longer texts (in UTF-16 units) are not remembered, because the texts would be kept with them
  */
 export function remember<Result>(
   make: (text: string) => Result,

@@ -8,7 +8,7 @@ export interface Texts {
 
 /** What the stripping revealed about a text. */
 export interface Stripped {
-  /** Somebody hid words from readers. The marks of converters and messengers do not count, however many there are. */
+  /** Somebody hid words from readers. What converters and messengers leave behind does not count, however much it is. */
   concealed: boolean
 }
 
@@ -54,8 +54,8 @@ const INVISIBLE_BITS = /[\u200b-\u200d\u2060-\u2064\ufeff]{16}/
 const REVERSED = /\u202e[^\u202c\n]{0,9}[a-zа-яё][^\u202c\n]{0,9}[a-zа-яё][^\u202c\n]{0,9}[a-zа-яё][^\u202c\n]{6}/i
 
 /**
- * Strips control characters (not white space), zero-width and tag characters, bidi controls, variation selectors, NUL and
- * lone surrogates.
+ * Strips control characters (not white space), zero-width and tag characters, soft hyphens, fillers, bidi controls, variation selectors,
+ * noncharacters and lone surrogates. A zero-width non-joiner between Arabic letters stays.
  * @returns the text as well-formed Unicode, and what the stripped characters revealed
  */
 export function stripInvisible(text: string): { text: string; stripped: Stripped } {

@@ -4,7 +4,10 @@
 const LETTERS_PER_EDIT = 3
 const MOST_EDITS = 3
 
-/** @returns the candidate that differs from `name` by the fewest edits, at most a third of its letters; null when none does */
+/**
+ * @returns the candidate that differs from `name` by the fewest edits, apart from case; null when all differ by more than three, or by more
+ *   than a third of the letters of `name` (rounded up)
+ */
 export function closest(name: string, candidates: Iterable<string>): string | null {
   let best: { candidate: string; edits: number } | null = null
   const most = Math.min(MOST_EDITS, Math.ceil(name.length / LETTERS_PER_EDIT))
@@ -16,7 +19,7 @@ export function closest(name: string, candidates: Iterable<string>): string | nu
   return best?.candidate ?? null
 }
 
-/** Letters left out, added, replaced, or swapped with a neighbour (the optimal string alignment distance). */
+/** Counts letters left out, added, replaced, or swapped with a neighbour (the optimal string alignment distance). */
 function editsBetween(a: string, b: string): number {
   let before: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, index) => index)

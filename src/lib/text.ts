@@ -1,6 +1,6 @@
 /** Formats times, numbers and tables for people. */
 
-/** @returns such as `0s`, `4m 10s`, `2h 5m`, `3d 4h`: the two largest units, rounded up to whole seconds */
+/** @returns such as `0s`, `4m 10s`, `2h 5m`, `3d 4h`: rounded up to whole seconds, of which the two largest units are shown */
 export function duration(ms: number): string {
   const seconds = Math.ceil(ms / 1_000)
   const parts: [number, string][] = [
@@ -17,7 +17,7 @@ export function duration(ms: number): string {
 
 export const time = (ms: number): string => new Date(ms).toISOString()
 
-/** @returns the local time of day, such as `12:04:31`, with the date before it when that is another day than `nowMs` */
+/** @returns the local time of day, such as `12:04:31`; on another day than `nowMs`, with the date before it */
 export function clockTime(ms: number, nowMs: number): string {
   const [at, now] = [new Date(ms), new Date(nowMs)]
   const timeOfDay = at.toTimeString().slice(0, 8)

@@ -1,6 +1,6 @@
 /**
  * Waits that end when it is the waiter's turn, or when its signal aborts. The order is fair: users take turns, and one user's
- * waiters keep the order in which they came. Urgent ones go before all others.
+ * waiters keep the order in which they came. Urgent waiters go before all others.
  */
 
 /** One who waits. The owner of the line takes it out with `serve` or `remove`, and then ends its wait. */
@@ -75,7 +75,7 @@ export class WaitingLine<Demand, Outcome = void> {
   }
 
   /**
-   * Takes the waiter out, and ends its user's turn.
+   * Takes the waiter out, and ends its user's turn; an urgent waiter takes no turn of its user.
    * @returns false when it has left the line already
    */
   serve(waiter: Waiter<Demand, Outcome>): boolean {
@@ -107,7 +107,7 @@ export class WaitingLine<Demand, Outcome = void> {
     for (const waiter of this.next(this.#length)) if (this.remove(waiter)) waiter.reject(reason)
   }
 
-  /** @returns where a waiter of this user stands; a new set for its first waiter */
+  /** @returns the group in which the waiter stands: the urgent ones, or those of its user, which the user's first waiter begins */
   #groupOf({ user, urgent }: Waiter<Demand, Outcome>): Set<Waiter<Demand, Outcome>> {
     if (urgent) return this.#urgent
     const known = this.#byUser.get(user)

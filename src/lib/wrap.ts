@@ -6,8 +6,8 @@ const TOKENS = /(\s*)(`[^`]*`\S*|\S+)/g
 const COLUMNS_BEFORE = /^.*\S {2,}(?=\S)/
 
 /**
- * @returns the line, or several that fit `width` as far as their words do. The rest of a line stands under its last column, or a little
- *   further in than its begin
+ * @returns the line, broken into several that fit `width` unless a single word or command does not. The further lines stand under the last
+ *   column of the line; if that does not begin in the left half of `width`, they are indented by two more than the line
  */
 export function wrapped(line: string, width: number): string[] {
   if (line.length <= width) return [line]
@@ -26,14 +26,14 @@ export function wrapped(line: string, width: number): string[] {
   return [...lines, current]
 }
 
-/** @returns where the text begins that is broken, and how far its next lines are indented */
+/** @returns the column at which the text to be wrapped begins, and the indent of its further lines */
 function hangOf(line: string, width: number): { from: number; indent: number } {
   const begin = line.length - line.trimStart().length
   const column = COLUMNS_BEFORE.exec(line)?.[0].length ?? 0
   return column > 0 && column <= width / 2 ? { from: column, indent: column } : { from: begin, indent: begin + 2 }
 }
 
-/** Puts the lines of a paragraph that was broken in the source together again, to break it at another width. */
+/** Joins the lines of each paragraph that was broken in the source, so that it can be broken at another width. */
 export function paragraphs(lines: readonly string[]): string[] {
   const whole: string[] = []
   for (const line of lines) {

@@ -48,7 +48,7 @@ export function jsonSchemas(): Record<SchemaName, JsonSchema> {
 
 type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>['override']>
 
-/** lib/json.ts reads numbers as text, which zod sees as a custom type: show it as the number that it is. */
+/** lib/json.ts reads numbers as text, which zod sees as a custom type: shows each as the integer that it is. */
 const showNumber: Override = ({ zodSchema, jsonSchema }) => {
   if (zodSchema._zod.def.type === 'custom') jsonSchema.type ??= 'integer'
 }

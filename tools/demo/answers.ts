@@ -8,7 +8,7 @@ export interface Answer {
   /** ms since the epoch */
   atMs: number
   result: { kind: 'score'; score: number; verdict: string; matches: string[] } | { kind: 'failure'; message: string }
-  /** From the headers; see scoring/provenance.ts. */
+  /** From the headers; see outcomes/headers.ts. */
   attempts: number
   cached: boolean
   flags: string

@@ -100,13 +100,13 @@ function rowOf(sample: Sample, answers: ReadonlyMap<bigint, Answer[]>, { deadLet
   }
   const [answer, again] = answers.get(sample.processingId) ?? []
   if (answer === undefined) return { sample, answer: null, outcome: 'lost', proof: null }
-  // The only answer belongs to its original.
+  // The only answer belongs to the duplicate's original.
   if (sample.expected === 'duplicate' && again === undefined)
     return { sample, answer: null, outcome: 'duplicate, skipped', proof: null }
   return { sample, answer, outcome: outcomeOf(answer), proof: proofs.get(sample.processingId) ?? null }
 }
 
-/** @returns its outcome in a few words */
+/** @returns the outcome in a few words */
 export function outcomeOf({ result, cached, flags }: Answer): string {
   if (result.kind === 'failure') return `failed: ${FAILED_AS[failureKind(result.message)]}`
   return `scored${cached ? ' from cache' : ''}${flags === '' ? '' : ', flagged'}`
@@ -119,7 +119,7 @@ function failureKind(message: string): keyof typeof FAILED_AS {
   return message.startsWith('Запрос составлен неверно') ? 'invalid' : 'other'
 }
 
-/** Names samples that were lost, or that are missing among the dead letters, by their ids. */
+/** @returns a sentence when the answer is not the expected one; samples without an answer are named elsewhere */
 function unexpected({ sample, answer }: Row): string[] {
   if (answer === null) return []
   const { result } = answer

@@ -57,7 +57,8 @@ const NEXT = [
 
 /**
  * Runs the demo and prints its progress.
- * @returns 0; 1 when the audit found something, or something could not be stopped; 130 when the user stopped it
+ * @returns 0; 1 when the audit found something, the user's own resume was not scored, or something could not be stopped; 64 for wrong
+ *   arguments; 130 when the user stopped it
  * @throws NoServices when it can get no Kafka and Redis; Error when something does not start
  */
 export async function run({
@@ -124,7 +125,7 @@ async function readArguments(args: readonly string[], env: Surroundings['env']):
   }
 }
 
-/** The user's own settings of the provider; budgets keep their defaults, which are the free tier's. */
+/** The user's own OPENAI_ settings; limits that are not among them keep their defaults, which are the free tier's. */
 const liveSettings = (env: Surroundings['env']): Record<string, string> =>
   Object.fromEntries(
     Object.entries(env).filter(

@@ -24,7 +24,7 @@ const ANSWER_LIMIT_MS = 180_000
 /** How often the worker's log is looked at for what keeps it from answering, ms. */
 const LOOK_MS = 1_000
 
-/** @returns a sentence for before a live run, which says what it costs at most */
+/** @returns a sentence to print before a live run: what will be billed at most */
 export function costLine(texts: Texts, { config }: Stage): string {
   const { model, maxCompletionTokens, responseFormat, baseUrl } = config.provider
   const prompt = buildPrompt(sanitize(texts).texts, { responseFormat, verdictMinScore: config.verdictMinScore })
@@ -64,7 +64,7 @@ export async function scoreOwn(
   return answer.result.kind === 'score'
 }
 
-/** @returns a function that prints what the worker has logged as a warning or an error since it was called before */
+/** @returns a function that prints the worker's warnings and errors that it has not printed yet, each message once */
 export function tellTroubles(logDir: string, print: (line: string) => void): () => void {
   const told = new Set<string>()
   return () => {

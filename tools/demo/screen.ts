@@ -43,7 +43,7 @@ export function tableLines(rows: readonly Row[], sentAtMs: number, columns: numb
   return [line([...TABLE.map(({ head }) => head), 'proof']), rule, ...rows.map((row) => line(rowCells(row, sentAtMs)))]
 }
 
-/** Two lines for a row: what it is and what came of it, and below it the time and the proof. */
+/** Two lines for a row: what it is and what came of it; and below, when it was answered, the wait, the outcome and the proof. */
 function narrowRow(row: Row, sentAtMs: number, columns: number): string[] {
   const [id = '', title = '', score = '', verdict = '', waited = '', outcome = '', proof = ''] = rowCells(row, sentAtMs)
   const told = row.answer?.result.kind === 'score' ? `${score} ${verdict}` : outcome
@@ -54,7 +54,7 @@ function narrowRow(row: Row, sentAtMs: number, columns: number): string[] {
   )
 }
 
-/** @returns a line for each text that tries to instruct the model */
+/** @returns a line for each request with a text that tries to instruct the model */
 export const flagLines = (rows: readonly Row[]): string[] =>
   rows.flatMap(({ answer }) =>
     answer === null || answer.flags === ''
@@ -74,7 +74,7 @@ function rowCells({ sample, answer, outcome, proof }: Row, sentAtMs: number): st
 
 const seconds = (ms: number) => `${(Math.max(0, ms) / 1_000).toFixed(1)} s`
 
-/** @returns the line for an answer that has just come: the `done`th of `all` */
+/** @param count such as `3/25`: how many have come, of how many @returns the line for an answer that has just come */
 export function answerLine(answer: Answer, sample: Sample | undefined, count: string, columns: number): string {
   const { result } = answer
   const what = result.kind === 'score' ? `${fit(String(result.score), 3, true)}  ${result.verdict}` : outcomeOf(answer)

@@ -71,7 +71,7 @@ export const standIn = (baseUrl: string): Record<string, string> => ({
   OPENAI_TPM: String(BUDGET.OPENAI_TPM),
 })
 
-/** The workers run in directories of their own. */
+/** Makes the paths of files absolute, because the workers run in directories of their own. */
 function withAbsoluteFiles(settings: Record<string, string>): Record<string, string> {
   const absolute = ([name, value]: [string, string]): [string, string] =>
     name.endsWith('_FILE') && !isAbsolute(value) ? [name, resolve(value)] : [name, value]
@@ -90,8 +90,8 @@ export async function workersHaveJoined(clients: KafkaClients, group: string, co
 }
 
 /**
- * Publishes the samples, one by one over the partitions. Producers of today use one key and so fill one partition; the demo
- * wants both workers busy.
+ * Publishes the samples, to each partition in turn. Producers of today use one key and so fill one partition; the demo wants both workers
+ * busy.
  * @returns when they were sent, ms since the epoch
  */
 export async function publish(clients: KafkaClients, { tag, config }: Stage, samples: readonly Sample[]) {

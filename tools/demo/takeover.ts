@@ -14,7 +14,7 @@ const ANSWERS_BEFORE = 5
 /** A call younger than this is still unanswered when the signal arrives. */
 const FRESH_MS = 250
 const POLL_MS = 20
-/** An answer that arrived less than this long before the kill may not have been stored, ms. */
+/** The answer to a call that began less than this, and FRESH_MS, before the kill may not have been stored, ms. */
 const UNSTORED_MS = 1_000
 
 export interface Kill {
@@ -31,7 +31,7 @@ interface Scene {
   signal: AbortSignal
 }
 
-/** Waits until the victim has calls in flight, and kills it with SIGKILL. @throws the signal's reason */
+/** Waits for the first answers and for a fresh call of the victim, and kills the victim with SIGKILL. @throws the signal's reason */
 export async function killOne({ arrivals, answered, workers, signal }: Scene): Promise<Kill> {
   const victim = hashKey(workerKey(VICTIM))
   for (;;) {
@@ -65,8 +65,8 @@ export const idsByPartition = (samples: readonly Sample[]): Set<bigint>[] =>
   )
 
 /**
- * @returns ms from the kill until the other worker answered a request of the victim's partition: the partition without an answer
- * for the longest; null while there is no such answer
+ * @returns ms from the kill until the other worker answered a request of the victim's partition, taken to be the one that was without an
+ *   answer for longest; null when no answer came after the kill
  */
 export function takeoverMs(kill: Kill, answers: readonly Answer[], partitions: readonly Set<bigint>[]): number | null {
   const firsts = partitions.map((ids) =>

@@ -10,7 +10,7 @@ export interface Terminal {
   /** Replaces the line that changes; null removes it. Does nothing when the terminal cannot move its cursor. */
   live: (line: string | null) => void
   columns: number
-  /** In colour, unless NO_COLOR is set or the output is no terminal. */
+  /** In colour, unless NO_COLOR is set or the output is no terminal that can move its cursor. */
   good: (text: string) => string
   bad: (text: string) => string
 }
@@ -21,7 +21,7 @@ export const LEAST_COLUMNS = 60
 
 const ERASE_LINE = '\r\u001B[2K'
 
-/** @param env TERM and COLUMNS; `stdout` itself looks at NO_COLOR */
+/** @param env of which TERM, COLUMNS and NO_COLOR count */
 export function createTerminal(
   stdout: Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number },
   env: Record<string, string | undefined>,

@@ -24,14 +24,14 @@ export interface Workers {
 interface Surroundings {
   path: string | undefined
   signal: AbortSignal
-  /** What one has for itself. @param n counted from 0 */
+  /** Settings of one worker only. @param n counted from 0 */
   settingsOf?: (n: number) => Record<string, string>
 }
 
 /**
- * Starts `count` workers and waits until they are ready. They end with this process at the latest.
- * @param settings all of their environment beside LOG_DIR and PATH; their directory has no .env
- * @param logDirs a directory for each
+ * Starts workers and waits until they are ready. They end with this process at the latest.
+ * @param settings the environment of all, without LOG_DIR and PATH; their directories have no .env
+ * @param logDirs one for each worker to start
  * @param haveJoined whether they all have their partitions
  * @throws Error with the last words of one that does not start; none is left then
  */

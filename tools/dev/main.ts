@@ -17,7 +17,7 @@ const say = (line: string) => void process.stdout.write(`${line}\n`)
 const signal = onSignal()
 const releases: (() => Promise<unknown>)[] = []
 try {
-  // Check the port first, before starting services that would have to be stopped again.
+  // Check the ports before starting services that would have to be stopped again.
   await requireFree(STUB_PORT, '`npm run dev` or `npm run openai-stub`')
   await requireFree(OPS_PORT, '`npm run dev`')
   const services = await fixedServices(say, signal)
@@ -32,7 +32,7 @@ try {
     `The fleet's status: http://127.0.0.1:${OPS_PORT}/   what the stand-in was asked: ${stub.baseUrl.replace('/v1', '')}/__stub/log`,
   )
   const env = { ...process.env, ...settings, OPENAI_KEY_FILE: '', OPENAI_PROXY_URL: '', OPS_PORT: String(OPS_PORT) }
-  // In a process group of its own: Ctrl-C would reach it besides our signal, and a second signal ends it at once.
+  // In a process group of its own: else Ctrl-C would reach the worker besides our signal, and a second signal ends it at once.
   const options = { env, stdio: 'inherit', detached: true } as const
   signal.throwIfAborted()
   const worker = spawn(process.execPath, [WORKER], options)

@@ -129,7 +129,7 @@ function recommend(findings: readonly Finding[], score: number): string {
 
 /**
  * Compares a resume with a vacancy. A requirement counts as met when the resume contains at least 60 % of its significant words (Latin
- * ones count double), in any inflection; or one alternative where it names alternatives.
+ * ones count double), in any inflection; or one of these words, where the requirement names alternatives.
  * @returns the answer in the worker's own schema; equal texts give equal answers
  */
 export function answer({ requirements, resume }: Texts): Answer {

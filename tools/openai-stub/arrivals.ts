@@ -5,7 +5,7 @@ export interface Arrival {
   n: number
   /** Epoch ms with fractions, from a clock that never goes back. */
   atMs: number
-  /** Its `x-request-id`. */
+  /** The `x-request-id` of its answer. */
   id: string
   /** A hash of requirements and resume; empty when the body was not a request. */
   texts: string

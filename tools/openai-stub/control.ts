@@ -7,7 +7,7 @@ import { FAULTS } from './faults.ts'
 import type { Spell } from './misbehaviour.ts'
 import type { Limits } from './windows.ts'
 
-/** What can be changed while it runs. */
+/** What can be changed while the server runs. */
 export type Change = Partial<Settings> & { limits?: Limits }
 
 export interface Controls {

@@ -70,7 +70,7 @@ const content = (change: (content: string) => string): Fault => ({
   },
 })
 
-/** Changes the model's judgement and keeps the form; a truncated answer stays as it is. */
+/** Changes fields of the answer, which stays JSON; a truncated answer stays as it is. */
 const opinion = (change: (answer: Answer) => unknown): Fault =>
   content((text) => {
     try {

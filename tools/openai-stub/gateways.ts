@@ -51,7 +51,7 @@ function geminiError({ status, message, headers }: Problem): unknown {
   ]
 }
 
-/** One entry of a list of pydantic errors, as Python prints it. */
+/** A list of one pydantic error, as Python prints it. */
 const literalFault =
   "[{'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text' or 'json_object'\", 'input': 'json_schema', 'ctx': {'expected': \"'text' or 'json_object'\"}}]"
 

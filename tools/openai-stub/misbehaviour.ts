@@ -27,7 +27,7 @@ export interface Trouble {
 export interface Suspect {
   /** All texts of its prompt. */
   texts: readonly string[]
-  /** The hash of its texts, which counts its attempts. */
+  /** The hash of its texts, by which its attempts are counted. */
   hash: string
   key: string
   /** The fault that the prompt asks for: `[[stub:...]]`. */
@@ -73,7 +73,7 @@ export function createMisbehaviour(now: () => number) {
     active: () => spells.map(({ id, fault, match, left, seen }) => ({ id, fault, match, left, seen })),
     /**
      * Finds and counts the fault of a request: the one that its prompt asks for, else that of the oldest matching spell.
-     * @param applies tells whether a fault can apply to the request; one that cannot is not counted
+     * @param applies tells whether a fault can apply to the request; a spell whose fault cannot does not count the request
      * @returns the fault; null for none
      */
     meet: (suspect: Suspect, applies: (trouble: Trouble) => boolean): Trouble | null => {

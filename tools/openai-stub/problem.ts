@@ -1,6 +1,6 @@
 /** An error of the server, independent of the form in which it is written. */
 
-/** An error status and message in OpenAI's words; `render` puts them into the server's own form. */
+/** An error status and message in OpenAI's words; `renderProblem` puts them into the server's own form. */
 export interface Problem {
   status: number
   message: string

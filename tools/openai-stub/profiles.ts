@@ -47,7 +47,10 @@ export interface Profile {
   outputTokens: number
   parameters: ReadonlySet<string>
   formats: readonly string[]
-  /** Whether a request names itself in `x-request-id`, and which rate limit headers there are. */
+  /**
+   * Rate limit headers. `remaining`: without the limits and the times of their reset. `none`: a refusal does not say when to come back;
+   * vLLM's answers also have none of the others, nor `x-request-id`.
+   */
   limitHeaders: 'all' | 'remaining' | 'none'
   /** What it refuses and how it answers, where it differs from OpenAI. */
   gateway: Gateway | null
@@ -64,7 +67,7 @@ const gateway = (name: keyof typeof GATEWAYS): Profile => ({
   gateway: GATEWAYS[name],
 })
 
-/** vLLM as it was before it knew `max_completion_tokens` and schemas: it forbids what it does not know. */
+/** `vllm` is vLLM as it was before it knew `max_completion_tokens` and schemas: it forbids what it does not know. */
 export const PROFILES: Record<ProfileName, Profile> = {
   openai: {
     name: 'openai',

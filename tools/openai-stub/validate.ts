@@ -32,7 +32,7 @@ const wrongType = (name: string, expected: string, value: unknown) =>
 
 const missing = (name: string) => invalid(`Missing required parameter: '${name}'.`, name, 'missing_required_parameter')
 
-/** Models that reason take neither a temperature nor `max_tokens`. */
+/** Models that reason take no temperature but 1, and no `max_tokens`. */
 const reasons = (model: string) => /^(o\d|gpt-5)/.test(model)
 
 function textOf(content: unknown): string | null {

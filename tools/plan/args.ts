@@ -121,7 +121,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, strict: true }).values
   } catch (error) {
-    // Only its first sentence says what is wrong.
+    // Only the first sentence of the message says what is wrong.
     throw new UsageError((error as Error).message.split('. ')[0] ?? '')
   }
 }

@@ -49,7 +49,7 @@ export function arrivalsOf(name: PatternName, count: number, seed = 1): number[]
 /**
  * Reads a file with a time in the first column of each line: `HH:MM`, `HH:MM:SS` or an ISO time, of which only the time of the day
  * counts. Empty lines and a first line without a time (a heading) are passed over.
- * @param count null: as many as the file has; else so many, spread over the day as the file's are
+ * @param count null: as many as the file has; else this many, spread over the day as the file's are
  * @returns times, ms of the day, ascending
  * @throws Error with the line that has no time, or when there is none at all
  */

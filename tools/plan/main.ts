@@ -59,7 +59,7 @@ async function run(): Promise<number> {
   }
 }
 
-/** Tokens of the worker's prompt and of the answer's schema, by the worker's own estimate. */
+/** Tokens of the worker's prompt without texts, the answer's schema among them, by the worker's own estimate. */
 function instructionTokens(): number {
   const prompt = buildPrompt({ requirements: '', resume: '' }, { responseFormat: 'json_schema', verdictMinScore: 50 })
   return createTokenEstimator('').estimate(prompt).tokens

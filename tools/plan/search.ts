@@ -104,7 +104,10 @@ async function least(from: number, to: number, passes: (value: number) => Promis
   return high
 }
 
-/** @returns the least whole rate a minute at which 99 % wait no longer, by arithmetic: a unit comes back one window after it was spent */
+/**
+ * Finds by arithmetic what `simulate` would: a unit comes back one window after it was spent.
+ * @returns the least whole rate a minute at which 99 % wait no longer than `maxWaitMs`
+ */
 export function rateFor(arrivals: readonly number[], maxWaitMs: number): number {
   let [low, high] = [0, mostWithin(arrivals, minuteMs + marginMs)]
   while (high - low > 1) {

@@ -70,15 +70,15 @@ class Simulation {
   /** Requests before `come` have come, those before `served` are granted or refused; both in the order of arrival. */
   #come = 0
   #served = 0
-  /** When each was first looked at. */
+  /** When each request was first looked at, ms of the day. */
   readonly #seenAtMs: Float64Array
-  /** When the first one that waits is to ask again. */
+  /** When the first request that waits is to ask again, ms of the day. */
   #turnAtMs = 0
   /** In the order of their ends; those before `ended` are settled. */
   readonly #calls: { id: string; endsMs: number; atMs: number }[] = []
   #ended = 0
   #ids = 0
-  /** Kept between calls, as admission.ts does. */
+  /** The id of the first request that waits; kept while it waits, as admission.ts keeps a worker's place in the line. */
   #place = this.#nextId()
   #isOver = false
 
@@ -186,6 +186,6 @@ class Simulation {
   }
 }
 
-/** @param sorted ascending @returns the value that so large a part of them does not exceed; 0 for none */
+/** @param sorted ascending @returns the value that the share `part` of them does not exceed; 0 for none */
 export const quantile = (sorted: readonly number[], part: number): number =>
   sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? 0

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
 
 /**
- * Precedes each script: takes the last argument, ms since the epoch, off the script's arguments and has TIME answer it.
+ * Precedes each script: takes the last argument, ms since the epoch, off the script's arguments and has TIME answer with it.
  */
 const SHIM = `
 local NOW = tonumber(ARGV[#ARGV])
@@ -59,7 +59,7 @@ local redis = { call = function(command, ...) return (instead[command] or functi
 
 /**
  * @param now ms since the epoch
- * @param expires whether keys expire by this time, which costs each script a little; by default they do by Redis's own
+ * @param expires whether keys expire by this time, which costs each script a little; by default they expire by real time
  * @returns what src/redis/scripts.ts needs of a Redis: `evalsha` and `eval`; and `script`, which only loads
  */
 export function simulatedRedis(redis: Redis, now: () => number, { expires = false } = {}): Redis {

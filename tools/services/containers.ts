@@ -76,7 +76,7 @@ async function openRuntime(): Promise<{ library: Library; host: string } | strin
   return client ? { library, host: client.info.containerRuntime.host } : 'no container runtime is running'
 }
 
-/** The port on the host is chosen before, since the broker must know the address that it tells its clients. */
+/** The port on the host is chosen before the start, since the broker must know the address that it tells its clients. */
 function kafkaContainer(library: Library, image: string, host: string, port: number): TestContainer {
   return new library.GenericContainer(image)
     .withExposedPorts({ container: 9092, host: port })

@@ -114,7 +114,7 @@ export function downloadTrouble(said: string): string {
   return `Maven could not download: ${remedy ?? firstWords(said)}`
 }
 
-/** Without colours, the level, and the advice on how to call Maven that follows. */
+/** @returns the first line of Maven's output, without colours, level and the reference to its help */
 function firstWords(said: string): string {
   const line = stripVTControlCharacters(said).split('\n')[0] ?? ''
   return line

@@ -34,7 +34,7 @@ export interface LocalKafkaOptions {
   /** The clients' port; by default any free one. */
   port?: number
   /**
-   * Lines of server.properties, over the ones below. The listener that clients use is named CLIENT: for SASL or TLS set
+   * Lines of server.properties, in place of those of `serverProperties`. The listener that clients use is named CLIENT: for SASL or TLS set
    * `listener.security.protocol.map` to `CLIENT:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT`. The broker speaks with
    * itself on INTERNAL, without a login, so with an authorizer `super.users` must name `User:ANONYMOUS`.
    */
@@ -72,7 +72,7 @@ export interface LocalCluster {
 }
 
 /**
- * Starts a cluster of brokers whose topics have a replica on each by default, as `startLocalKafka` does one.
+ * Starts a cluster of brokers, each as `startLocalKafka` does. By default a topic has a replica on each.
  * @param count at most 9
  * @throws as startLocalKafka
  */

@@ -35,8 +35,8 @@ export interface AskingParts {
 }
 
 /**
- * @returns a function that asks one question and retries as a worker would. It rejects with the signal's reason, and with an Error
- * that says what to do when the provider refuses every call
+ * @returns a function that asks one question and retries as a worker would. It rejects with the signal's reason, or, when the provider
+ * refuses every call, with an Error that says what to do
  */
 export function createAsking({ config, budget, gate, provider, estimator, log }: AskingParts) {
   const attempt = createAsk({
@@ -116,7 +116,10 @@ const NOBODY: ClaimOwner = { group: '', topic: '', partition: 0, offset: 0n, tim
 
 const leaseOf = (id: bigint, owner: ClaimOwner) => ({ id, owner, token: randomUUID(), alone: false })
 
-/** A worker waits while key, way out or configuration are refused; an evaluation ends, because its user can mend them. */
+/**
+ * A worker waits while the key, the route or the configuration is refused. An evaluation ends, because its user can mend them, unless other
+ * calls were answered and the scope is not held.
+ */
 function endIfHopeless({ code, evidence }: FailedCall): void {
   const { most, remedy } = FAILURES[code]
   if (most !== null || (evidence.successes > 0 && !evidence.held)) return

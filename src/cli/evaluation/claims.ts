@@ -1,10 +1,10 @@
 /**
  * Judges the verification by claims whose truth is known, without a model: how many true claims it rejects, and how many false ones
- * it publishes.
+ * it publishes. Here a claim is a model's statement that a requirement is met.
  *
- * Each answer of a claims file is verified twice, as two models would have given it. The careless model calls everything `stated`
- * that the file says was claimed (`met: true`, or its own `evidence`). The careful one judges each quote truthfully: it reports a
- * false claim as what it is, and leaves invented quotes out.
+ * Each answer of a claims file is verified twice, as two models (the readers) would have given it. The careless one says what the file
+ * says: `evidence`, or `stated` for `met: true`. The careful one judges each quote truthfully: it reports a false claim as what it is,
+ * leaves invented quotes out, and gives the score that follows from the rest.
  */
 import { z } from 'zod'
 import { sanitize } from '../../lib/sanitize.ts'
@@ -67,6 +67,7 @@ export function readClaims(text: string): ClaimedCase[] {
 export const READERS = ['careless', 'careful'] as const
 export type Reader = (typeof READERS)[number]
 
+/** What the careful reader says of a false claim. */
 const TOLD: Record<(typeof KINDS)[number], Evidence> = {
   denies: 'denied',
   wish: 'planned',
@@ -94,7 +95,7 @@ function answerOf(claimed: ClaimedCase, reader: Reader): ModelAnswer {
   return { ...claimed.answer, requirements, score: publishedScore(100, stated, requirements.length) }
 }
 
-/** How many of the cases, and the number of cases. */
+/** How many, and of how many. */
 export interface Share {
   count: number
   of: number
@@ -188,7 +189,7 @@ function addVerdict(report: ClaimsReport, claimed: ClaimedCase, verified: Verifi
 const told = ({ count: some, of }: Share) =>
   `${some} of ${of}${of === 0 ? '' : ` (${((100 * some) / of).toFixed(1)} %)`}`
 
-/** @returns lines for a terminal; `wrong` names requirements, no quotes */
+/** @returns lines for a terminal; they name requirements, and quote nothing of a resume */
 export function claimsLines(report: ClaimsReport): string[] {
   const reasons = Object.entries(report.reasons).map(([reason, times]) => `${reason} ${times}`)
   return [

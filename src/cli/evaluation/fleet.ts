@@ -73,9 +73,10 @@ export function withFleet<T>(
 const SHUT = 'the budget is lost or shut: nothing is asked until a worker has rebuilt it from what was published'
 
 /**
- * Makes sure that the budget grants calls.
- * @param isNew the user says that nobody has used the provider's key today: a missing budget is then created, and grants after a minute
- * @throws Error when there is no budget and `isNew` is false
+ * Makes sure that the budget grants calls, or warns that it will not until a worker has rebuilt it.
+ * @param isNew the user says that nobody has used the provider's key today: in a Redis that no worker has used, a budget is then created,
+ *   which grants after a minute
+ * @throws Error when no worker has used this Redis and `isNew` is false
  */
 export async function initialiseBudget(
   { redis, keys, budget, log }: Pick<Fleet, 'redis' | 'keys' | 'log'> & { budget: Budget },

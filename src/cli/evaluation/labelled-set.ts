@@ -99,7 +99,7 @@ const result = z.object({
 /** The answer to a task, as it is written to the file of results. */
 export type Result = z.infer<typeof result>
 
-/** @returns the results of an earlier run; a line that was cut off is left out, so that its question is asked again */
+/** @returns the results of earlier runs, without lines that are none: the first, and any that was cut off, whose question is asked again */
 export function readResults(text: string): Result[] {
   return text.split('\n').flatMap((line) => {
     try {

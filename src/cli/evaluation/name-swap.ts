@@ -27,7 +27,7 @@ const WORDS =
 
 const pairs = (list: string) => list.split('|').map((pair) => pair.split(' ') as [string, string])
 
-/** Maps each word to its counterpart, in both directions. Where two words share a counterpart, it maps back to the first. */
+/** Maps each word to its counterpart, in both directions. A counterpart that two words share maps back to the first of them. */
 function bothWays(list: readonly (readonly [string, string])[]): Map<string, string> {
   const map = new Map<string, string>()
   for (const [male, female] of list) {
@@ -76,7 +76,7 @@ export function swapName(resume: string, own: Readonly<Record<string, string>> =
       if (other !== undefined) return other
       const gendered = words.get(token.toLowerCase())
       if (gendered !== undefined) return likeThis(token, gendered)
-      // Words stand at odd indexes, and a full name has up to three.
+      // Words stand at odd indexes, and a full name has up to three words.
       const beside = [-4, -2, 2, 4].some((distance) => isName(tokens[index + distance]))
       return beside && capitalised(token) ? otherFamilyName(token) : token
     })

@@ -35,7 +35,7 @@ export interface Report {
   /** null without prices. */
   cost: number | null
   cases: Case[]
-  /** Wrong verdicts first, then by error; at most five. */
+  /** Those with the most wrong verdicts first, then by error; at most five, none without either. */
   worst: Case[]
 }
 
