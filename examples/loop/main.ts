@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { lastReason } from '../../src/cli/connections.ts'
-import { abortable } from '../../src/lib/abortable.ts'
+import { abortable, pause } from '../../src/lib/abortable.ts'
 import { createReleaseStack } from '../../src/release-stack.ts'
 import { onSignal } from '../../tools/lib/on-signal.ts'
 import { requireFree } from '../../tools/services/guarded.ts'
@@ -130,6 +130,8 @@ async function showOne({ loop, callbackUrl, called, signal }: Show): Promise<voi
   const result = await fetch(`${loop.url}/requests/${id}/result`, { signal: limit })
   const { score, verdict, matches } = (await result.json()) as { score: number; verdict: string; matches: string[] }
   say(`GET  /requests/ID/result   ${result.status}  score ${score}, ${verdict}; ${matches.join(', ')}`)
+  // Another consumer stores it, a little earlier or later than the callback is sent.
+  while (loop.store.score(BigInt(id)) === null) await pause(20, limit)
   const row = loop.store.score(BigInt(id))
   say(
     `SELECT * FROM scores       ${row === null ? 'NO ROW' : `score ${String(row['score'])}, ${String(row['verdict'])}`}`,

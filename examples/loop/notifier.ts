@@ -29,12 +29,13 @@ export function callbackBody(told: Notification): string {
 }
 
 /**
- * As standardwebhooks.com says, so that receivers may use its libraries, which take the secret in base64.
- * @param secret whose UTF-8 bytes are the key
+ * As standardwebhooks.com says, so that receivers may use its libraries with the same secret.
+ * @param secret the key in base64, with or without `whsec_` before it
  * @param atSeconds since the epoch
  */
 export function sign(secret: string, id: string, atSeconds: number, body: string): string {
-  return `v1,${createHmac('sha256', secret).update(`${id}.${atSeconds}.${body}`).digest('base64')}`
+  const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
+  return `v1,${createHmac('sha256', key).update(`${id}.${atSeconds}.${body}`).digest('base64')}`
 }
 
 /** @returns what to do with each notification, and a loop that sends what is due until `signal` aborts */

@@ -110,7 +110,7 @@ export function leftAlone(entries: readonly Entry[]): string[] {
 function resultOf({ from, request }: Entry, { value }: ReadBack): Told {
   const { success, response, message_error: error, wait_seconds: wait } = readFields(value) ?? {}
   const { score = null, verdict = null } = (response ?? {}) as Record<string, unknown>
-  const outcome = success === true ? 'success' : wait === null ? 'failure' : 'refused'
+  const outcome = success === true ? 'success' : typeof wait === 'number' ? 'refused' : 'failure'
   return { from, processingId: request.processing_id, outcome, score, verdict, error: error ?? null }
 }
 

@@ -218,7 +218,7 @@ function report(id: bigint, message: ReadBack, tookMs: number): Report {
   const notification = readFields(message.value) ?? {}
   const headers = scoringHeaders(message)
   const { success, response, message_error: error, wait_seconds: wait } = notification
-  const outcome = success === true ? 'success' : wait === null ? 'failure' : 'refused'
+  const outcome = success === true ? 'success' : typeof wait === 'number' ? 'refused' : 'failure'
   const facts = Object.entries(headers).map(([name, value]) => `${name.slice('scoring-'.length)} ${value}`)
   const effort = `took ${duration(tookMs)}${facts.length === 0 ? '' : `; ${facts.join(', ')}`}`
   return {

@@ -13,8 +13,9 @@ import { startReceiver } from '../../examples/loop/receiver.ts'
 import { checkUrl, isPublic, safeAgent } from '../../examples/loop/safe-address.ts'
 import type { HistoryEvent } from '../../examples/loop/store.ts'
 import { openStore } from '../../examples/loop/store.ts'
+import { sign } from '../../examples/loop/notifier.ts'
 
-const SECRET = 'a secret of both'
+const SECRET = Buffer.from('a secret of both').toString('base64')
 
 async function receiverOf(answers: number[] = [], secret = SECRET) {
   const calls: Received[] = []
@@ -131,8 +132,18 @@ describe('a callback', () => {
     expect(calls).toHaveLength(1)
   })
 
+  test('is signed as the libraries of Standard Webhooks sign', () => {
+    const signed = sign(
+      'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+      'msg_p5jXN8AQM9LWM0D4loKWxJek',
+      1_614_265_330,
+      '{"test": 2432232314}',
+    )
+    expect(signed).toBe('v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=')
+  })
+
   test('with another secret is not taken for signed', async () => {
-    const { url, calls } = await receiverOf([], 'another secret')
+    const { url, calls } = await receiverOf([], Buffer.from('another secret').toString('base64'))
     const loop = await loopOf()
     await loop.events((await loop.post(url, 'Kafka')).body.processing_id)
     expect(calls).toMatchObject([{ isSigned: false }])

@@ -48,8 +48,6 @@ const likeThis = (word: string, other: string) =>
 const FAMILY_NAMES: readonly (readonly [RegExp, string])[] = [
   [/(ов|ев)ич$/u, '$1на'],
   [/(ов|ев)на$/u, '$1ич'],
-  [/(ский|цкий)$/u, ''],
-  [/(ская|цкая)$/u, ''],
   [/(ов|ев|ёв|ин|ын)$/u, '$1а'],
   [/(ов|ев|ёв|ин|ын)а$/u, '$1'],
 ]
@@ -57,7 +55,7 @@ const FAMILY_NAMES: readonly (readonly [RegExp, string])[] = [
 function otherFamilyName(word: string): string {
   if (/(?:ский|цкий)$/u.test(word)) return `${word.slice(0, -2)}ая`
   if (/(?:ская|цкая)$/u.test(word)) return `${word.slice(0, -2)}ий`
-  const rule = FAMILY_NAMES.find(([ending, other]) => other !== '' && ending.test(word))
+  const rule = FAMILY_NAMES.find(([ending]) => ending.test(word))
   return rule === undefined ? word : word.replace(rule[0], rule[1])
 }
 
