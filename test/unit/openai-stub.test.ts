@@ -81,6 +81,12 @@ describe('what a profile is particular about', () => {
     expect([...limited.headers.keys()].filter((name) => /ratelimit|retry-after|request-id/.test(name))).toEqual([])
   })
 
+  test('a gateway sends no headers about limits either', async () => {
+    const stub = await stubWith({ profile: 'deepseek' })
+    const { headers } = await ask(stub.baseUrl, plain)
+    expect([...headers.keys()].filter((name) => name.includes('ratelimit'))).toEqual([])
+  })
+
   test('models that reason refuse max_tokens and a temperature', async () => {
     const stub = await stubWith()
     const reasoning = { ...plain, model: 'gpt-5-mini' }

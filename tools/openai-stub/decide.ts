@@ -48,12 +48,13 @@ export const hashKey = (key: string): string => createHash('sha256').update(key)
 /** @returns the headers that this profile sends with every answer */
 function commonHeaders({ profile, limits, now }: Brain, requestId: string): Record<string, string> {
   if (profile.name === 'vllm') return { 'content-type': 'application/json', server: 'uvicorn' }
+  const plain = { 'x-request-id': requestId, 'content-type': 'application/json' }
+  if (profile.limitHeaders === 'none') return plain
   const { requests, tokens } = limits.remaining(now())
   const remaining = {
+    ...plain,
     'x-ratelimit-remaining-requests': String(requests.left),
     'x-ratelimit-remaining-tokens': String(tokens.left),
-    'x-request-id': requestId,
-    'content-type': 'application/json',
   }
   if (profile.limitHeaders === 'remaining')
     return { ...remaining, 'apim-request-id': requestId, 'x-ms-region': 'Local' }
