@@ -39,7 +39,7 @@ const MASTERY =
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 /** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 const HARM =
-  /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|огранич|исключа|возраж|препятств|помех|нужд|нужн|problem|limit|need|object(?:s|ed)?$|averse|beginner|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|ceas|defect)/
+  /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|быва|огранич|исключа|возраж|препятств|помех|нужд|нужн|problem|limit|need|object(?:s|ed)?$|averse|beginner|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|ceas|defect)/
 
 const NOT = /^(?:не|незнаком.*|не(?:о|за)конченн.*|not|never|cannot|unable|unfamiliar|lack(?:s|ing)?|\p{L}+n't)$/u
 const NONE = /^(?:нет|ні|отсутству[ею]т|no|nope|none)$/
@@ -56,9 +56,11 @@ const GAINS = new RegExp(
     '(?:had?|have|kn[eo]w|work|do$|did|done|doing|h[eo]ld|touch|tr(?:y|ied)$|own|been$|learn|stud|finish|complet|pass|manag|dr[io]v|certif|licen|train|qualif|experienc|yet$|tak|took|g[eo]t$|attend|obtain|gain|introduc|master|issued|sign|play|pursu|incl|t(?:each|aught)|sp[eo]k|wr[io]t|us(?:e|ed|ing)$|available|possible|willing|able$|familiar|fluent|proficient)',
   ].join('|')})`,
 )
+/** A cell or a line of a list that says no of all that stands before the sign: "Права на погрузчик | нет". */
+const CELL = /[|:–—-]\s*(?:(?:пока|еще)\s)?(?:нет|ні|no|nope|none)[\s.|]*$/
 /** It was there once. */
 const LOST_SIGNS =
-  'просрочен[аоы]?|исте(?:к|кл[аои])|аннулирован[аоы]?|отозван[аоы]?|утерян[аоы]?|потерян[аоы]?|expired|lapsed|revoked|inactive'
+  'просрочен[аоы]?|исте(?:к|кл[аои])|аннулирован[аоы]?|отозван[аоы]?|утерян[аоы]?|потерян[аоы]?|недействител(?:ен|ьн[аоы])|(?:за)?кончил(?:ся|[аои]сь)|expired|lapsed|revoked|inactive'
 const LOST = new RegExp(`^(?:${LOST_SIGNS})$`)
 /** A verb in the past tense, which denies experience but not readiness. */
 const PAST = /л[аои]?(?:сь|ся)?$|ed$/
@@ -122,6 +124,7 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number, after: nu
 function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): boolean {
   const { words: said, about, isAbout, text } = clause
   if (AMBIGUOUS.test(text) || (previous !== undefined && EXCEPT.test(previous.text))) return false
+  if (isAbout && CELL.test(text)) return true
   // "There is no formula I haven't used."
   if (said.filter((word) => /^(?:no|not|never|lack|[a-z]+n't)$/.test(word)).length > 1) return false
   if (text.startsWith('(') && !isAbout) return previous?.isAbout === true && namesNothing(said)

@@ -7,7 +7,7 @@ import { within } from './clauses.ts'
 
 /** What is to be learnt or obtained, as an infinitive. */
 const GET =
-  '(?:из|вы|на|об|до|под|по)?уч\\p{L}*ть(?:ся)?|осво\\p{L}*ть|осваивать|овладеть|пройти|проходить|получ\\p{L}*ть|сда(?:ть|вать)|попробовать|поработать|разобраться|перейти|начать|стать|вырасти|расти|специализироваться|поступ\\p{L}*ть'
+  '(?:из|вы|на|об|до|под|по)?уч\\p{L}*ть(?:ся)?|осво\\p{L}*ть|осваивать|овладеть|пройти|проходить|получ\\p{L}*ть|сда(?:ть|вать)|попробовать|поработать|разобраться|подтянуть(?:ся)?|перейти|начать|стать|сделать|оформить|вырасти|расти|специализироваться|поступ\\p{L}*ть'
 /** The same as a noun. */
 const GETTING = '(?:изуч|осво|обуч|получ|оформл|сдач|подготовк)\\p{L}*'
 const WANT =
@@ -18,7 +18,7 @@ const LACKED =
   '(?:на|об|вы|под|до)?уч(?:и|а)ться|изуч(?:и|а)ть|осво\\p{L}*ть|осваивать|освою|разобраться|пройти (?:курс|обучени|стажировк|переподготовк)\\p{L}*|получить|оформить|сделать|сдать'
 
 const GET_ENGLISH = [
-  '(?:learn|study|obtain|explore|master|acquire|try|pick up|gain|work with)\\p{L}*',
+  '(?:learn|study|train|obtain|explore|master|acquire|try|pick (?:\\p{L}+ )?up|gain|work with|move into)\\p{L}*',
   '(?:get|earn|take|sit|pass|start|do|become)(?: \\p{L}+){0,3} (?:certif|licen|qualif|degree|diploma|experience|course|exam|test|class|training|lesson|learn|stud|into)\\p{L}*',
 ].join('|')
 const WANT_ENGLISH =
@@ -30,17 +30,19 @@ const LICENCE = '(?:certif\\p{L}*|licen[cs]\\p{L}*|diploma|degree|qualif\\p{L}*|
 /** A beginning, or an end that has not come, in one word or with its noun. */
 const UNDER_WAY = [
   '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|пройду|окончу|закончу|осваиваю|учусь|доучиваюсь|обучаюсь',
-  'прохожу (?:курс[а-я]*|обучение)|поступаю (?:в|на)|записал[аи]?с[ья] на|рассматриваю обучение',
-  `(?:только|пока) изучаю|(?:только|недавно) начал[аи]? (?:${GET})`,
+  'прохожу (?:на )?(?:курс[а-я]*|обучение)|поступаю (?:в|на)|записал[аи]?с[ья] на|рассматриваю обучение',
+  `(?:только|пока) изучаю|изучаю(?=$)|(?:только|недавно) начал[аи]? (?:${GET})|начал[аи]? (?:учить|изучать|осваивать|разбираться)(?!.*\\d{4})`,
+  '(?:оформлю|сделаю)[а-я ]*,? (?:если|при необходимости|при трудоустройстве|до выхода|перед выходом)|(?:моя|ближайшая|следующая) цель|в мечтах',
   `в планах|(?:в процессе|на стадии|на этапе) ${GETTING}|в процессе(?=$)`,
   'готовлюсь к (?:\\p{L}+ )?(?:экзамен|сдач|сертификац|поступлен|аттестац)\\p{L}*|экзамен (?:назначен|запланирован)',
   "(?:(?<=^)|am |i'm |still |currently |now |just started |recently started |interested in )(?:learning|studying)",
-  '(?:currently|now) (?:taking|doing) (?:\\p{L}+ ){1,4}course',
+  "(?:(?<=^)|am |i'm |currently |now )(?:taking|doing) (?:\\p{L}+ ){1,4}(?:course|class)|halfway through|next on my list",
+  '(?:thinking (?:about|of)|considering) (?:starting|taking|doing|learning|studying|getting)',
   "(?:am|i'm|currently|now|just|recently) enrolled",
   `(?:preparing for|working towards?) (?:\\p{L}+ ){0,3}${LICENCE}`,
   '(?:exam|test) (?:is )?(?:scheduled|booked)',
   `${LICENCE} (?:is )?(?:pending|expected)(?! renewal)|pending(?=$)|in progress(?!:)|will (?:learn|study)`,
-  '(?<=^)(?:planned|booked|scheduled|мечта)(?=$)',
+  '(?<=^)(?:planned|booked|scheduled|мечта)(?: for [^:]*)?(?=$)',
 ]
 
 const PLAN = within(
@@ -54,7 +56,7 @@ const PLAN = within(
 )
 /** With one of these the skill is there all the same: it is being deepened, or the plan has been carried out since. */
 const THERE = within(
-  'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|втор\\p{L}*|трет\\p{L}*|продвинут\\p{L}*|further|continue|deepen|improve|more|advanced|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|окончил[аи]?|passed|took|completed|graduated',
+  'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|втор\\p{L}*|трет\\p{L}*|продвинут\\p{L}*|сейчас|теперь|further|continue|deepen|improve|more|advanced|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|окончил[аи]?|passed|took|completed|graduated',
 )
 /** The requirement is a wish or a training: "Желание учиться", "Студент 3 курса". */
 const WISH_WANTED = within(

@@ -35,7 +35,7 @@ const ownStemOf = remember(
 )
 
 export interface Subject {
-  /** @returns the stem of the requirement of which a word is a form; null when it is of none */
+  /** @returns the stem of `core` of which a word is a form; null when it is of none */
   stemIn: (word: string) => string | null
   /**
    * @param folded of the text, see fold.ts
@@ -102,18 +102,19 @@ export function subjectOf(text: string): Subject {
   const telling = wordsOf(text).filter(isTelling)
   const found = [...new Set(telling.map(stemOf))]
   const stems = found.map(({ stem }) => stem)
+  const core = coreOf(stems.length > 0 ? stems : foldWords(text).split(' ').filter(Boolean))
   /** Names of things are in Latin letters in every language. */
   const isNamed = LATIN.test(text)
   return {
     stemIn: (word) => {
       const own = ownStemOf(word)
-      return own === '' ? null : (stems.find((stem) => isAkin(stem, own) || isCompound(own, stem, stems)) ?? null)
+      return own === '' ? null : (core.find((stem) => isAkin(stem, own) || isCompound(own, stem, core)) ?? null)
     },
     isIn: (other, otherFolded) => {
       if (found.some(({ folded }) => folded !== '' && occurs(folded, otherFolded))) return true
       return isNamed || (CYRILLIC.test(text) && CYRILLIC.test(other)) ? false : null
     },
-    core: coreOf(stems.length > 0 ? stems : foldWords(text).split(' ').filter(Boolean)),
+    core,
     figures: figuresOf(text),
   }
 }
