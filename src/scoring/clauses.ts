@@ -12,7 +12,7 @@ export const within = (pattern: string, flags = 'u') => new RegExp(`(?<!\\p{L})(
 
 /** Words that negate. */
 export const NEGATION =
-  "не|нет|ні|отсутству[ею]т|незнаком[а-я]*|не(?:о|за)конченн[а-я]*|no|nope|not|never|none|cannot|unable|unfamiliar|lack(?:s|ing)?|[a-z]+n['’]t"
+  "не|нет|ні|отсутству[ею]т|никаких|незнаком[а-я]*|не(?:о|за)конченн[а-я]*|no|nope|not|never|none|cannot|unable|unfamiliar|lack(?:s|ing)?|[a-z]+n['’]t"
 const NEGATED = within(NEGATION).source
 
 /**
@@ -36,7 +36,9 @@ const CLAUSE_END = [
   `(?=\\([^()]*${NEGATED}[^()]*\\))`,
   `\\)(?<=\\([^()]*${NEGATED}[^()]*\\))`,
   // Cells and lists in one line, unless a negation follows that belongs to what stands before it.
-  `(?<=^|\\s)[|·](?=\\s)(?!\\s+${NEGATED})`,
+  `(?<=^|\\s)·(?=\\s)(?!\\s+${NEGATED})`,
+  // The first cell of a row keeps its sign, as what stands before a colon does.
+  `(?=\\s)(?<=(?:^|\\s)\\|)(?!\\s+${NEGATED})`,
   '/(?<=(?:нет|да|есть|no|none|yes|\\d)\\s/)(?=\\s)',
   '[–—](?=\\p{L})',
   `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:опыта? |навыков |знани[йея] )?(?:пока |еще )?${NEGATED})`,

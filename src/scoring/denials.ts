@@ -42,17 +42,19 @@ const HARM =
   /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|быва|огранич|исключа|возраж|препятств|помех|нужд|нужн|problem|limit|need|object(?:s|ed)?$|averse|beginner|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|ceas|defect)/
 
 const NOT = /^(?:не|незнаком.*|не(?:о|за)конченн.*|not|never|cannot|unable|unfamiliar|lack(?:s|ing)?|\p{L}+n't)$/u
-const NONE = /^(?:нет|ні|отсутству[ею]т|no|nope|none)$/
+const NONE = /^(?:нет|ні|никаких|отсутству[ею]т|no|nope|none)$/
 const HAD = /^(?:име[еюл]|был[аио]?$|have$|has$|had$|own$)/
 /** A Russian verb or short participle by its ending: "работал", "шью", "сдан". Nouns that end so are rare after "не". */
 const VERB =
   /^готов|^знаком[аы]?$|^мо[еия]$|(?:[аеиуыюя]л[аои]?|[аеиуюя](?:шь|т|те)|[еи]м|[юу]|ть|чь|ти)(?:ся|сь)?$|(?<!^од)(?:[аеи]н|[аяиы]т)[аоы]?$/
 /** Forms of verbs whose subject is a thing, or nobody: "просрочена", "требуется", "истекло", "отбирали". */
 const OF_THING = /(?:[аеи]н|[аяиы]т)[аоы]?$|(?:л[аои]?|[еиуюя]т)с[яь]$|л[ои]$/
+/** Whom others did not let do it: "ЗУП мне не поручали". */
+const ME = /^(?:мне|меня|нам|нас)$/
 /** Verbs for using or acquiring a thing or a skill. Other verbs do not deny it: a card that is "не просрочена" is there. */
 const GAINS = new RegExp(
   `^(?:${[
-    '(?:по|ис|при|про|за|вы|от|до|из|на|об|о|с|у|во)?(?:работ|дела|бра|зна|уч[аеи]|ве[дсл]|води|владе|польз|мен|ним|ход|йд|й[дт]|луч|да[лнтвю]|дан|сво|сваи|им[ае]|кры|форм|внедр|кон[чь]|верш|тренир|сталк|каса|стажир|аттест|сертифиц|чит|пис|держ|служ|став)',
+    '(?:по|ис|при|про|за|вы|от|до|из|на|об|о|с|у|во)?(?:работ|дела|бра|зна|уч[аеи]|ве[дсл]|води|владе|польз|мен|ним|ход|йд|й[дт]|луч|да[лнтвю]|дан|сво|сваи|им[ае]|кры|форм|внедр|кон[чь]|верш|тренир|сталк|связ|каса|стажир|аттест|сертифиц|чит|пис|держ|служ|став)',
     '(?:had?|have|kn[eo]w|work|do$|did|done|doing|h[eo]ld|touch|tr(?:y|ied)$|own|been$|learn|stud|finish|complet|pass|manag|dr[io]v|certif|licen|train|qualif|experienc|yet$|tak|took|g[eo]t$|attend|obtain|gain|introduc|master|issued|sign|play|pursu|incl|t(?:each|aught)|sp[eo]k|wr[io]t|us(?:e|ed|ing)$|available|possible|willing|able$|familiar|fluent|proficient)',
   ].join('|')})`,
 )
@@ -152,7 +154,9 @@ function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): b
     return false
   // "Licence not expired" against "not licensed", and "millinery, wouldn't call it a skill".
   const isNamedAfter = said.some((word, i) => i > not && i < not + 6 && (about[i] === true || PRONOUNS.has(word)))
-  const isOfThing = isRussian ? OF_THING.test(verb) : not < said.length - 1 && !isNamedAfter
+  const isOfThing = isRussian
+    ? OF_THING.test(verb) && !said.some((word) => ME.test(word))
+    : not < said.length - 1 && !isNamedAfter
   if (isOfThing && !said.slice(not + 1, not + 4).some((word, i) => GAINS.test(word) || about[not + 1 + i])) return false
   // In English a negation further off belongs to another verb: "I speak French and will not be shy".
   if (isRussian ? isAbout : about.slice(Math.max(0, not - 3)).includes(true)) return true
@@ -195,7 +199,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
   const wanted = requirement.toLowerCase()
   const wantsAbsence = ABSENCE.test(wanted)
   const wantsReadiness = READINESS.test(wanted)
-  const isHead = (i: number) => /[:–—-]$/.test(texts[i] ?? '')
+  const isHead = (i: number) => /[:|–—-]$/.test(texts[i] ?? '')
   const found = clauses.map((clause, i) => {
     const isUndone = undoes(texts[i + 1] ?? rest, clause)
     if (!wantsAbsence && !isUndone && isDenied(clause, wantsReadiness, clauses[i - 1])) return 'denied'

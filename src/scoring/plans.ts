@@ -42,7 +42,7 @@ const UNDER_WAY = [
   `(?:preparing for|working towards?) (?:\\p{L}+ ){0,3}${LICENCE}`,
   '(?:exam|test) (?:is )?(?:scheduled|booked)',
   `${LICENCE} (?:is )?(?:pending|expected)(?! renewal)|pending(?=$)|in progress(?!:)|will (?:learn|study)`,
-  '(?<=^)(?:planned|booked|scheduled|мечта)(?: for [^:]*)?(?=$)',
+  '(?<=^)(?:planned|booked|scheduled|мечта)(?: (?:for|in) (?:next )?[\\p{L}\\d]+)?(?=$)',
 ]
 
 const PLAN = within(

@@ -121,7 +121,7 @@ export function subjectOf(text: string): Subject {
 
 /** Words of every requirement, of readiness and degree, and such that only join others. */
 const COMMON =
-  /^(?:опыт|знан|навык|умен|практик|владен|налич|готовн|готов|гот|возможн|работ|уверен|хорош|отличн|глубок|год|лет|experi|knowledg|exposur|background|skill|hand|work|abil|abl|readi|willing|profici|strong|good|excel|deep|solid|valid|year|least|minimum|with|of|in|the|a|an|and|at|on|to|for)$/
+  /^(?:опыт|знан|навык|умен|практик|владен|налич|готовн|готов|гот|возможн|работ|уверен|хорош|отличн|глубок|год|лет|experi|knowledg|exposur|background|skill|hand|work|abil|abl|readi|willing|profici|strong|good|deep|solid|valid|year|least|minimum|with|of|in|the|a|an|and|at|on|to|for)$/
 
 function coreOf(stems: string[]): string[] {
   const core = stems.filter((stem) => !COMMON.test(stem))

@@ -57,9 +57,16 @@ describe('the clause of a quote denies its requirement', () => {
     ['Личный автомобиль', 'Без личного автомобиля'],
     ['Grant writing', 'Grant writing - nope'],
     ['Java', 'Java — ні'],
+    // A cell, or a line of a list.
+    ['Допуск к работе с ядами', 'Допуск к работе с ядами | нет'],
+    ['Experience with forklifts', 'Experience with forklifts | none'],
+    // Nobody let them do it.
+    ['Ведение кассы', 'Кассу мне не доверяли'],
+    ['Опыт переговоров', 'На переговоры меня не брали'],
     // It was there once.
     ['Медицинская книжка', 'Медицинская книжка просрочена'],
     ['Driving licence', 'Driving licence expired in 2021'],
+    ['Загранпаспорт', 'Загранпаспорт уже недействителен'],
     // Another clause affirms less than what is required.
     ['Администрирование Windows Server', 'Linux администрирую шесть лет, Windows Server нет'],
     ['Own tools', 'My own car, no tools'],
@@ -148,6 +155,9 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Опыт продаж', 'Опыт продаж 5 лет, опыт руководства отсутствует'],
     ['Перевозки', 'Грузоперевозками не занимался, перевозки пассажиров 10 лет'],
     ['Управление персоналом', 'Управляю персоналом из 20 человек, управление бюджетом не вёл'],
+    // Not what is required, but a word that any requirement has, stands in the denial.
+    ['Знание Excel', 'Excel — уверенно; Access — не знаю'],
+    ['Постоянная лицензия', 'Лицензия вечной не бывает, моя до 2030 года'],
     // One of several that are wanted, or all that is wanted, is there.
     ['Photoshop или Figma', 'Photoshop знаю, Figma нет'],
     ['Spring/Quarkus', 'Spring for four years, Quarkus never used'],
