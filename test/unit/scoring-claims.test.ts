@@ -80,6 +80,15 @@ test('of a stranger’s set next to no true claim is rejected, no invented one p
   expect(falsePublished['invented']).toEqual({ count: 0, of: 110 })
 })
 
+test('the same holds of claims in the words of ordinary letters, and of their denials and wishes at most half pass', async () => {
+  const { falsePublished } = await judgeHeld('claims-usual.jsonl', 221)
+  for (const [kind, all] of Object.entries({ denies: 59, wish: 40 })) {
+    const { count, of } = falsePublished[kind] ?? { count: NaN, of: NaN }
+    expect([kind, of, count / of <= 0.5]).toEqual([kind, all, true])
+  }
+  expect(falsePublished['invented']).toEqual({ count: 0, of: 8 })
+})
+
 test('a line of claims that is none is named', () => {
   expect(() => readClaims('\n{"id":"a"}')).toThrow(/^line 2 of the claims: /)
   expect(() => readClaims('{')).toThrow('line 1 of the claims is not valid JSON')
