@@ -7,7 +7,7 @@ import { within } from './clauses.ts'
 
 /** What is to be learnt or obtained, as an infinitive. */
 const GET =
-  '(?:из|вы|на|об|до|под|по)?уч\\p{L}*ть(?:ся)?|осво\\p{L}*ть|осваивать|овладеть|пройти|проходить|получ\\p{L}*ть|сда(?:ть|вать)|попробовать|поработать|разобраться|подтянуть(?:ся)?|перейти|начать|стать|сделать|оформить|вырасти|расти|специализироваться|поступ\\p{L}*ть'
+  '(?:из|вы|на|об|до|под|по)?уч\\p{L}*ть(?:ся)?|осво\\p{L}*ть|осваивать|овладеть|пройти|проходить|получ\\p{L}*ть|сда(?:ть|вать)|попробовать|поработать|разобраться|подтянуть(?:ся)?|перейти|начать|стать(?! лучш)|вырасти|специализироваться|поступ\\p{L}*ть'
 /** The same as a noun. */
 const GETTING = '(?:изуч|осво|обуч|получ|оформл|сдач|подготовк)\\p{L}*'
 const WANT =
@@ -15,10 +15,10 @@ const WANT =
 /** Who is ready to teach, or to pass a check, may well be able to. Only what is lacking is learnt or obtained. */
 const READY = 'готов[аы]?|охотно'
 const LACKED =
-  '(?:на|об|вы|под|до)?уч(?:и|а)ться|изуч(?:и|а)ть|осво\\p{L}*ть|осваивать|освою|разобраться|пройти (?:курс|обучени|стажировк|переподготовк)\\p{L}*|получить|оформить|сделать|сдать'
+  '(?:на|об|вы|под|до)?уч(?:и|а)ться|изуч(?:и|а)ть|осво\\p{L}*ть|осваивать|освою|разобраться|пройти (?:курс|обучени|стажировк|переподготовк)\\p{L}*|получить|оформить|сдать'
 
 const GET_ENGLISH = [
-  '(?:learn|study|train|obtain|explore|master|acquire|try|pick (?:\\p{L}+ )?up|gain|work with|move into)\\p{L}*',
+  '(?:learn|study|train|obtain|explore|master|acquire|try|pick (?:\\p{L}+ )?up|gain|move into)\\p{L}*',
   '(?:get|earn|take|sit|pass|start|do|become)(?: \\p{L}+){0,3} (?:certif|licen|qualif|degree|diploma|experience|course|exam|test|class|training|lesson|learn|stud|into)\\p{L}*',
 ].join('|')
 const WANT_ENGLISH =
@@ -32,7 +32,7 @@ const UNDER_WAY = [
   '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|пройду|окончу|закончу|осваиваю|учусь|доучиваюсь|обучаюсь',
   'прохожу (?:на )?(?:курс[а-я]*|обучение)|поступаю (?:в|на)|записал[аи]?с[ья] на|рассматриваю обучение',
   `(?:только|пока) изучаю|изучаю(?=$)|(?:только|недавно) начал[аи]? (?:${GET})|начал[аи]? (?:учить|изучать|осваивать|разбираться)(?!.*\\d{4})`,
-  '(?:оформлю|сделаю)[а-я ]*,? (?:если|при необходимости|при трудоустройстве|до выхода|перед выходом)|(?:моя|ближайшая|следующая) цель|в мечтах',
+  'оформлю[а-я ]*,? (?:если|при необходимости|при трудоустройстве|до выхода|перед выходом)|(?:моя|ближайшая) цель(?=$)|в мечтах',
   `в планах|(?:в процессе|на стадии|на этапе) ${GETTING}|в процессе(?=$)`,
   'готовлюсь к (?:\\p{L}+ )?(?:экзамен|сдач|сертификац|поступлен|аттестац)\\p{L}*|экзамен (?:назначен|запланирован)',
   "(?:(?<=^)|am |i'm |still |currently |now |just started |recently started |interested in )(?:learning|studying)",
@@ -41,7 +41,7 @@ const UNDER_WAY = [
   "(?:am|i'm|currently|now|just|recently) enrolled",
   `(?:preparing for|working towards?) (?:\\p{L}+ ){0,3}${LICENCE}`,
   '(?:exam|test) (?:is )?(?:scheduled|booked)',
-  `${LICENCE} (?:is )?(?:pending|expected)(?! renewal)|pending(?=$)|in progress(?!:)|will (?:learn|study)`,
+  `${LICENCE} (?:is )?(?:pending|expected)(?! renewal)|(?<=^[\\p{L}\\p{N}-]+ )pending(?=$)|in progress(?!:)|will (?:learn|study)`,
   '(?<=^)(?:planned|booked|scheduled|мечта)(?: (?:for|in) (?:next )?[\\p{L}\\d]+)?(?=$)',
 ]
 
