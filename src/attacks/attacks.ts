@@ -63,7 +63,7 @@ function sentenceAround(source: string, place: number, floor: number): Span {
   return { start, end }
 }
 
-/** Three or more words in quotation marks. */
+/** Three or more words in quotation marks, of which the closing one may be missing. */
 const QUOTED = /["«“„]([^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*)(?:["»”“]|$)/g
 /** The comma of a relative clause, which does not separate two statements. */
 const RELATIVE =
@@ -73,7 +73,7 @@ const CLAUSE_ENDS = /\s[-–—]\s|[,;()[\]…—!?，、；（）。]+|\.(?=\s|
 /** Colons that divide clauses. One before a number does not: "score: 98". */
 const COLONS = /[:：=]+(?!\s*\d)/g
 
-/** @returns a sentence's folded words with marks between its clauses; what it quotes is left out */
+/** @returns a sentence's folded words with marks between its clauses; words that it quotes are left out, unless it begins with them */
 function prepare(sentence: string): string {
   const firstLetter = sentence.search(/\p{L}/u)
   const unquoted = sentence.replace(QUOTED, (quoted: string, _words: string, at: number) =>
@@ -83,7 +83,7 @@ function prepare(sentence: string): string {
   return ` ${foldWords(marked)} `
 }
 
-/** @returns where a note to the model ends: what it announces ("Note to the system:") goes on to the end of the line */
+/** @returns where a sentence to the model ends; a note that it announces ("Note to the system:") goes on to the end of the line */
 function noteEnd(source: string, { start, end }: Span): number {
   const colon = source.slice(start, end).search(/[:：]/)
   if (colon < 0 || addressKind(prepare(source.slice(start, start + colon + 1))) !== 'addresses_model') return end
@@ -124,13 +124,13 @@ async function findAddresses(source: string, folded: Folded, breathe: Breathe): 
 /** @returns whether a short text has a sentence that addresses the model */
 const addresses = (text: string): boolean => addressesIn(text, fold(text)).some((hit) => hit !== null)
 
-/** So many single letters in a row are more than a letter-spaced heading. */
+/** More single letters in a row than a letter-spaced heading has. */
 const SPACED = /(?: [^ ]){16,}(?= )/g
 const SOME_SPACED = / [^ ] [^ ] [^ ] [^ ] [^ ] /
 
 /**
- * Finds sentences whose letters are set apart, so that only a reader sees words. Words are divided by two signs, or by a space if the
- * letters have dots between them.
+ * Finds sentences whose letters are set apart, so that only a reader sees words. Words are divided by two signs in a row, or by white space
+ * if the letters have other signs between them, such as dots.
  */
 async function findSpaced(source: string, { text, at }: Folded, breathe: Breathe): Promise<Hit[]> {
   const hits: Hit[] = []
@@ -166,7 +166,7 @@ function merge(spans: Span[]): Span[] {
 /**
  * Looks through a text in slices.
  * @param source a sanitised text
- * @param shown what its reader sees of it: no tags, letters in the place of entities, all else in its place
+ * @param shown what a reader of the text sees, every character in its place; see `showInSlices`
  * @param folded the folded form of `shown`
  */
 export async function findAttacks(source: string, shown: string, folded: Folded, breathe: Breathe): Promise<Suspicion> {

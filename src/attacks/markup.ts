@@ -13,7 +13,7 @@ export interface Hit extends Span {
 /** Characters that are searched in one go, and how far a match may reach beyond them. */
 const WINDOW = 32_768
 const OVERLAP = 2_048
-/** A block that is not closed within so many characters ends with its first line. */
+/** A block that is not closed within this many characters ends with its first line. */
 const MAX_BLOCK = 2_000
 
 const LINE_START = '(?<=^[ \\t>*"«“]{0,9})'
@@ -41,7 +41,7 @@ const CLOSING = new RegExp(CLOSES, 'gi')
 
 interface Block {
   end: number
-  /** The text before its closing mark; null: it is not closed, and ends with the first line that has words. */
+  /** The text before the closing mark; null: the block is not closed, and ends with its first line that has words. */
   inner: string | null
 }
 
@@ -74,11 +74,11 @@ function chatMarkup(text: string): Span[] {
 
 const KEY =
   /["'“”«»`](requirement|met|quote|evidence|score|recommendation|verdict|вердикт|оценка|рекомендация)s?["'“”«»`]\s{0,9}[:=]/gi
-/** Keys less than so many characters apart belong to one object. */
+/** Keys that are fewer than this many characters apart belong to one object. */
 const MAX_BETWEEN_KEYS = 300
 const ONLY_A_SCORE = /^\{\s{0,9}["']score["']\s{0,3}:\s{0,3}\d{1,3}\s{0,9}\}/i
 
-/** @returns the whole object that some keys stand in, from its opening bracket to its closing one */
+/** @returns the whole object that some keys stand in, from its opening bracket, or the beginning of the line, to its closing bracket */
 function wholeObject(text: string, { start, end }: Span): Span {
   const before = text.slice(Math.max(0, start - MAX_BETWEEN_KEYS), start)
   const bracket = before.search(/\{[^}]*$/)
@@ -109,8 +109,8 @@ const END_ANNOUNCED =
   /[=*#~-]{3}\s{0,3}(?:end(?: of)?(?: the)?|конец|ende|fin(?: de)?)\s{1,3}(?:resume|requirements|cv|input|document|data|резюме|требований|данных)\s{0,3}[=*#~-]{3}/gi
 
 /**
- * Finds tags that close what the text itself has not opened. In an XML export tags are balanced; a text that tries to leave our block has a
- * closing tag too many.
+ * Finds tags that close what the text itself has not opened, and marks that announce its end. In an XML export tags are balanced; a text
+ * that tries to leave our block has a closing tag too many.
  */
 function closedDelimiters(text: string): Span[] {
   const open = { resume: 0, requirements: 0, cv: 0 }
@@ -127,8 +127,9 @@ function closedDelimiters(text: string): Span[] {
     .map(({ index: start, 0: { length } }) => ({ start, end: blockFrom(start + length).end }))
 }
 
-/** At most so many characters of a base64 or hexadecimal run are decoded, and at most so many runs of a window. */
+/** At most this many characters of a base64 or hexadecimal run are decoded. */
 const MAX_ENCODED_CHARS = 2_048
+/** At most this many runs of a window are decoded. */
 const MAX_ENCODED = 20
 
 /** @returns what a run of base64 or hexadecimal digits encodes; '' when that is no prose */
@@ -153,15 +154,15 @@ const encoded = (text: string, addresses: Addresses): Span[] =>
 const HIDES =
   /display\s{0,2}:\s{0,2}none|visibility\s{0,2}:\s{0,2}hidden|font-size\s{0,2}:\s{0,2}[01](?:px|pt)?\s{0,2}[;"']|opacity\s{0,2}:\s{0,2}0\s{0,2}[;"']/i
 
-/** Finds words that HTML does not show. */
+/** Finds three or more words that HTML does not show. */
 const hidden = (text: string): Span[] =>
   Array.from(text.matchAll(/(<[a-z]{1,10}\s[^<>]{0,400}>)([^<]{0,2000})/gi))
     .filter(([, tag = '', content = '']) => HIDES.test(tag) && /(?:\S+\s+){3}/.test(content))
     .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
 
-/** What a window holds, one bit each. One pass that looks for all of it is faster than a RegExp for each. */
+/** Signs that a window may hold, one bit each. One pass that looks for all of them is faster than a RegExp for each. */
 const HAS = { opening: 1, hash: 2, quote: 4, rule: 8, digits: 16 }
-/** For each character its bits of HAS, and whether three of it in a row make a rule (RULE) or it is a digit of base64 (DIGIT). */
+/** For each character its bits of HAS; RULE, if three such characters in a row are a rule; DIGIT, if it is a digit of base64. */
 const [RULE, DIGIT] = [32, 64]
 const signs = new Uint8Array(65_536)
 for (const [characters, bits] of [
@@ -194,7 +195,7 @@ function signsOf(text: string): number {
 type Addresses = (text: string) => boolean
 type Find = (text: string, addresses: Addresses) => Span[]
 
-/** A finder runs only on a window that has one of the signs it `needs`, or matches `or`: every match of it holds one. */
+/** A finder runs only on a window that has one of the signs it `needs`, or matches `or`: all that it can find has one of these. */
 const FINDERS: readonly { kind: string; needs: number; or?: RegExp; find: Find }[] = [
   { kind: 'chat_markup', needs: HAS.opening | HAS.hash, or: new RegExp(`${ANSWERS} {0,3}:`, 'i'), find: chatMarkup },
   { kind: 'fake_answer', needs: HAS.quote, find: fakeAnswers },

@@ -74,7 +74,7 @@ export const PRETEND =
 export const SYSTEM_NOTE =
   'system prompt|systemprompt|系统提示|系统提示词|システムプロンプト|시스템 프롬프트|system message|system override|system note|системное сообщение|системный промпт|системная инструкция|system instruction'
 
-/** Before such a phrase, these words say that somebody worked with it: it is mentioned, not used. */
+/** Before an address to a model, these words say that it is only mentioned: somebody worked with such phrases. */
 export const TOLD =
   'inject*|jailbreak*|attack*|payload*|red team*|adversarial|vulnerabilit*|phrase*|such as|like|example*|инъекц*|инжект*|джейлбрейк*|атак*|уязвим*|вредоносн*|фраз*|вида|типа|вроде|например|пример*|как|how'
 

@@ -14,8 +14,8 @@ export const CLAUSE = '#'
 export const COLON = '##'
 
 /**
- * Letters of scripts that put no spaces between words, so a notion in them may begin anywhere. Without the u flag the pattern is several
- * times faster.
+ * Letters of Chinese, Japanese and Korean. A notion in them may begin anywhere, because not all of their words are divided by spaces.
+ * Without the u flag the pattern is several times faster.
  */
 const UNDIVIDED = /[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]/
 
@@ -23,7 +23,7 @@ const UNDIVIDED = /[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]/
 const oneOf = (sources: string[]) => `(?:${sources.toSorted().join('|')})`
 
 /**
- * @param notion alternatives of one or several words, separated by `|`
+ * @param notion alternatives of one or several words, written as in notions.ts
  * @returns the source of a RegExp over folded words
  */
 function any(notion: string): string {
@@ -39,11 +39,11 @@ function any(notion: string): string {
   return `(?:${[...(parts.length === 0 ? [] : [` (?:${parts.join('|')})(?= )`]), ...undivided].join('|')})`
 }
 
-/** As few words as possible, at most `most`. */
+/** As few words as possible, at most `most`; or, of an undivided script, three times as many letters. */
 const upTo = (most: number) => `(?:(?: [^ ]+){0,${most}}?|${UNDIVIDED.source}{0,${3 * most}}?)`
 const near = (one: string, other: string, most: number) => `(?:${one}${upTo(most)}${other}|${other}${upTo(most)}${one})`
 
-/** An imperative stands at the beginning of a clause; only these words may come before it. */
+/** An imperative stands at the beginning of a clause; only one of these words and three fillers may come before it. */
 const CLAUSE_START = `(?:^|${any('and|then|и|а|und|et|y|e|ve')})`
 const START = `${CLAUSE_START}(?:${any(N.FILLER)}){0,3}`
 const ASKED = `${CLAUSE_START}(?:${any(N.FILLER)}){1,3}`
@@ -53,7 +53,7 @@ const imperative = (anywhere: string, atStart: string) =>
   `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|(?:${START}|${OBLIGED})${any(atStart)}(?! of ))`
 const DISREGARD = imperative(N.DISREGARD, N.DISREGARD_AT_START)
 const JUDGE = imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_LABEL}`)
-/** These words alone make an order. */
+/** An order to judge. A word that may label a number ("score: 98") needs a filler ("please") or an obligation before it. */
 const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED})${any(N.JUDGE_OR_LABEL)}(?! of ))`
 const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
@@ -89,7 +89,7 @@ const TO_A_MACHINE = [
   [`${START}${upTo(2)}${any(N.NOTE)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
   [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?(?: [^ ]+)?${MACHINE}`],
   [`^${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any(N.READERS)}${upTo(2)}(?= ${COLON})`],
-  // A machine that reads this very text. A mere role ("reviewer") counts only with an obligation.
+  // A machine that reads this very text. A mere role ("parser") counts only with an obligation.
   [`(?:${SURELY_MACHINE}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
   [any(N.MACHINE_ROLES), any(N.READS), SELF, OBLIGED],
   [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${ALL_MET})`],
@@ -133,6 +133,7 @@ const RULES: Record<string, string[][]> = {
 interface Rule {
   kind: string
   parts: RegExp[]
+  /** It applies only to a clause that names a machine. */
   namesMachine: boolean
 }
 
@@ -151,7 +152,7 @@ const ANSWER = new RegExp(
 )
 const TOLD = new RegExp(any(N.TOLD), 'u')
 
-/** Every rule needs one of these words. */
+/** A clause is tried only if it has one of these words, SELF or MACHINE_UNDIVIDED. */
 const TRIGGERS = [
   N.DISREGARD,
   N.DISREGARD_AT_START,
@@ -181,7 +182,7 @@ const beginningAt = (text: string, place: number) =>
 const BEGINNINGS = new Uint8Array(65_536)
 for (const each of [...DIVIDED, ...N.THIS.split('|')]) BEGINNINGS[beginningAt(`${foldWords(each)} `, 0)] = 1
 
-/** @returns the places in a folded text of the words without which no rule applies, in order */
+/** @returns the places in a folded text of the words without which no rule is tried, in order */
 export function* findTriggers(folded: string): Generator<number> {
   if (UNDIVIDED.test(folded)) {
     for (const { index, 0: found } of folded.matchAll(ALL_TRIGGERS)) yield found.startsWith(' ') ? index + 1 : index

@@ -6,9 +6,9 @@ import { findAnswer } from '../provider/find-answer.ts'
 
 export const SCHEMA_NAME = 'resume_score'
 
-/** The longest content that is read. An answer of some thousand tokens is always shorter. */
+/** Longer content is unusable. An answer of some thousand tokens is always shorter. */
 const MAX_CONTENT_CHARS = 200_000
-/** The most requirements that are read. The prompt asks for five to seven. */
+/** An answer with more requirements is unusable. The prompt asks for five to seven. */
 const MAX_REQUIREMENTS = 40
 
 /** What the resume says of a requirement, in the model's judgement. Only `stated` can count as met. The prompt defines each. */
@@ -35,7 +35,7 @@ const object = (properties: Record<string, unknown>) => ({
 
 /**
  * The strict schema, in the order in which the model should think: each quote before the judgement on it, and all judgements before the
- * score. It has no bounds of numbers and lengths, because some servers of structured outputs refuse them; `interpretAnswer` checks those.
+ * score. It bounds neither the score nor the list, because some servers of structured outputs refuse bounds; `interpretAnswer` checks both.
  */
 export const answerSchema: Record<string, unknown> = object({
   requirements: {

@@ -1,7 +1,7 @@
 /**
  * Keeps results for later requests with the same texts that are asked in the same way. Keys are hashes; values hold the published fields
- * and the reasons of reasons.ts, which quote no resume. Only complete answers to unsuspicious texts are stored, and what is read back is
- * checked.
+ * and the reasons of reasons.ts, which quote no resume. Only results of complete answers that nobody needs to review are stored, and what
+ * is read back is checked.
  */
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
@@ -16,10 +16,10 @@ import type { Texts } from '../lib/sanitize.ts'
 import { digestFields } from './text-key.ts'
 import { verdictOf } from './verify.ts'
 
-/** Raise this when the verification changes, so that no result of the old one is taken over. */
+/** Raise this when the verification changes, so that no result of the old verification is taken over. */
 const RULES = 'rules-6'
 
-/** What decides a result besides the texts. */
+/** The settings that decide a result besides the texts. */
 export interface CacheSettings {
   baseUrl: string
   model: string
@@ -48,7 +48,7 @@ const stored = z.strictObject({
 
 export interface CachedResult {
   score: Score
-  /** As `encodeReasons` made them for the request that was asked about. */
+  /** As `encodeReasons` made them for the request that the model was asked about. */
   reasons: string
 }
 
@@ -56,7 +56,7 @@ export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: 
   const { baseUrl, model, promptVersion, responseFormat, verdictMinScore } = settings
   const asked = [RULES, baseUrl, model, promptVersion, responseFormat, String(verdictMinScore)]
 
-  /** @param texts sanitised. @returns the key of their result; null when nothing is kept */
+  /** @param texts sanitised. @returns the key of their result; null when the cache is off */
   const keyOf = ({ requirements, resume }: Texts): string | null =>
     ttlMs === 0 ? null : keys.cache(digestFields([...asked, requirements, resume]))
 
@@ -79,7 +79,7 @@ export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: 
   /**
    * Waits while Redis is away.
    * @param key of `keyOf`
-   * @returns the result of the same texts, null when there is none
+   * @returns the result of the same texts; null when there is none, or it is not as `put` wrote it
    * @throws the signal's reason when it aborts
    */
   async function get(key: string, signal: AbortSignal): Promise<CachedResult | null> {

@@ -16,8 +16,9 @@ export const NEGATION =
 const NEGATED = within(NEGATION).source
 
 /**
- * Ends a sentence. Two things do not: the end of a line after which the text goes on in small letters, and a question that is answered with
- * no. Each pattern begins with the character that it needs and looks back from there, which is several times faster.
+ * Ends a sentence. These do not: a dot within a word or a number, or after "No"; the end of a line after which the text goes on in small
+ * letters; the sign of a question that is answered with no. Each pattern begins with the character that it needs and looks back from there,
+ * which is several times faster.
  */
 const SENTENCE_END = [
   `[!;•<>${PARAGRAPH}]`,
@@ -32,23 +33,24 @@ const SENTENCE_END = [
 const CLAUSE_END = [
   SENTENCE_END,
   ',(?!\\d)(?=\\s|$|\\p{L})',
-  // A negating parenthesis keeps its first sign, because what it negates may stand before it.
+  // A clause keeps the bracket that opens a negating parenthesis: denials.ts then looks in the clause before for what is negated.
   `(?=\\([^()]*${NEGATED}[^()]*\\))`,
   `\\)(?<=\\([^()]*${NEGATED}[^()]*\\))`,
-  // Cells and lists in one line, unless a negation follows that belongs to what stands before it.
+  // The sign between items in one line, unless a negation follows: it belongs to the item before.
   `(?<=^|\\s)·(?=\\s)(?!\\s+${NEGATED})`,
-  // The first cell of a row keeps its sign, as what stands before a colon does.
+  // A cell keeps the sign after it, as what stands before a colon does.
   `(?=\\s)(?<=(?:^|\\s)\\|)(?!\\s+${NEGATED})`,
   '/(?<=(?:нет|да|есть|no|none|yes|\\d)\\s/)(?=\\s)',
   '[–—](?=\\p{L})',
   `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:опыта? |навыков |знани[йея] )?(?:пока |еще )?${NEGATED})`,
+  // A dash after a Russian verb ends a clause even before a negation.
   '(?=\\s)(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])',
   '\\n(?<!\\n[^\\n]{40,}\\n)',
   '\\s(?=(?:а|но|зато|but)\\s)',
 ].join('|')
 const [SENTENCE_ENDS, CLAUSE_ENDS] = [new RegExp(SENTENCE_END, 'u'), new RegExp(CLAUSE_END, 'u')]
 
-/** @returns the text in small letters, with one form for a letter and an apostrophe that have two */
+/** @returns the text in small letters, with `е` for `ё` and a straight apostrophe for a curly one */
 const plain = (text: string) => text.toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
 
 /** The quote and what stands around it in its sentence, in small letters. */
@@ -58,7 +60,7 @@ interface Passage {
   after: string
 }
 
-/** @returns the quote at this span with its sentence, of which it keeps {@link CONTEXT_CHARS} to each side */
+/** @returns the quote at this span, and the rest of its sentence as far as {@link CONTEXT_CHARS} on each side */
 export function passageOf(source: string, { start, end }: Span): Passage {
   const part = (from: number, to: number) => readable(source.slice(Math.max(0, from), to))
   const before =
@@ -69,7 +71,7 @@ export function passageOf(source: string, { start, end }: Span): Passage {
   return { before: plain(before), quote: plain(part(start, Math.min(end, start + MAX_CHARS))), after: plain(after) }
 }
 
-/** @returns the whole clauses that the quote stands in, with a parenthesis right after it; and what follows the last one */
+/** @returns the whole clauses that the quote stands in, with a parenthesis right after the quote; and what follows the last clause */
 export function clausesOf({ before, quote, after }: Passage): { clauses: string[]; rest: string } {
   const own = /^\s*\([^()]*\)/.exec(after)?.[0] ?? after.split(CLAUSE_ENDS, 1)[0] ?? ''
   const text = (`\n${before}`.split(CLAUSE_ENDS).at(-1) ?? '') + quote + own

@@ -16,13 +16,13 @@ const verdict: z.ZodType<Verdict> = z.enum(['Подходит', 'Не подхо
 /** What the model and the worker said of one requirement. */
 export const judgedRequirement = z.object({
   requirement: z.string(),
-  /** What the model said of the quote; records of `prompt-1` have only `met_by_model`. */
+  /** What the resume says of the requirement, in the model's judgement; records of `prompt-1` have only `met_by_model`. */
   evidence: z.enum(EVIDENCE).optional(),
   met_by_model: z.boolean(),
-  /** The quote as the model gave it; not in records of `prompt-1`. */
+  /** The quote as the model gave it, shortened; not in records of `prompt-1`. */
   model_quote: z.string().optional(),
   proved: z.boolean(),
-  /** The resume's own words for it; null when it does not stand there, or nothing was claimed. */
+  /** The resume's own words for the quote; null when they were not found, or the model did not take the requirement for met. */
   quote: z.string().nullable(),
   /** Why the worker rejected the claim; see proofs.ts. */
   why_not: z.string().nullable(),

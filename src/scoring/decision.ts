@@ -1,7 +1,6 @@
 /**
  * The decision record: why a candidate got a score, for a dispute or an audit. It quotes the resume, so it is made only where it
- * has a topic of its own (KAFKA_TOPIC_FOR_DECISIONS). Until it is published, Redis keeps it with the outcome, whose matches quote
- * the resume too.
+ * has a topic of its own (KAFKA_TOPIC_FOR_DECISIONS). Until it is published, Redis keeps it with the outcome.
  */
 import { z } from 'zod'
 import type { Address, Score } from '../contracts.ts'
@@ -26,25 +25,24 @@ const kept = z.object({
   promptVersion: z.string(),
   promptTokens: z.int(),
   completionTokens: z.int(),
-  /** Empty if an earlier version of the worker stored it. */
+  /** Empty for a result from the cache, and where an earlier version of the worker stored the decision. */
   requirements: z.array(judgedRequirement).default([]),
 })
 
-/** A decision as Redis keeps it. */
 export type KeptDecision = z.infer<typeof kept>
 
-/** @throws ZodError when it was not made by `keepDecision` */
+/** @throws ZodError when the value was not made by `keepDecision` */
 export const readKept = (value: unknown): KeptDecision => kept.parse(value)
 
-/** How the question was asked and what it took. */
+/** When and how the question was asked, and the tokens that were billed. */
 export type Circumstances = Pick<
   KeptDecision,
   'decidedAt' | 'verdictMinScore' | 'model' | 'promptVersion' | 'promptTokens' | 'completionTokens'
 >
 
 /**
- * @param verified null for a result taken from the cache, which holds no proofs: the record of the first request with the same
- * hashes does
+ * @param verified null for a result from the cache, which holds no proofs: they are in the decision record of the earlier request with the
+ * same hashes
  */
 export const keepDecision = (
   verified: Verified | null,
@@ -55,7 +53,7 @@ export const keepDecision = (
   corrections: verified?.corrections ?? [],
   flags: verified?.flags ?? [],
   requirements: verified?.findings.map(judged) ?? [],
-  // Workers of the version before this one read it, and publish the record without its proofs.
+  // Earlier versions of the worker require this field. When it is null, they publish the record without proofs.
   findings: null,
 })
 
@@ -71,7 +69,7 @@ const judged = (finding: Finding): KeptDecision['requirements'][number] => ({
 })
 
 /**
- * @param texts sanitised, as they were asked about
+ * @param texts sanitised, as in the prompt
  * @returns the record's JSON, as decision-record.ts reads it
  */
 export const encodeDecision = (address: Address, score: Score, decision: KeptDecision, texts: Texts): string =>

@@ -1,6 +1,6 @@
 /**
- * The letters and digits of a text, as quotes are compared, in three views: without tags and entities; also without what stands
- * in brackets; also without ligatures. Each letter knows its place in the source.
+ * The letters and digits by which a quote is compared with a text, in three views: of the text as its reader sees it; the same without
+ * brackets and what they hold; the first view without ligatures. Each letter knows its place in the source.
  */
 import type { Breathe } from '../lib/slices.ts'
 import { fold, type Folded, type Places, placesOf, roomFor, textOf } from '../lib/fold.ts'
@@ -9,18 +9,18 @@ import type { Span } from '../lib/span.ts'
 export interface Letters {
   source: string
   folded: Folded
-  /** The letters alone, in folded form. */
+  /** The letters and digits alone, in folded form. */
   text: string
-  /** For each letter its index in the folded text: where two are further apart than one, something stands between. */
+  /** For each letter its index in the folded text. Where the indices of neighbours differ by more than one, something stands between. */
   index: Places
 }
 
-/** What a unit is for the question where words end. */
+/** The kind of a UTF-16 unit. It decides where words end. */
 export type Kind =
   | 'digit'
   /** Latin, Cyrillic, Greek, which are mixed by look-alike letters, and the signs of C++ and C#. */
   | 'alphabet'
-  /** Of scripts that are written without spaces. */
+  /** Of scripts that are written without spaces, and halves of code points beyond U+FFFF. */
   | 'unspaced'
   /** Of any other script: a Latin word ends where such a letter begins. */
   | 'other'
@@ -54,7 +54,7 @@ function isOfName(text: string, i: number): boolean {
   return text.charCodeAt(i + 1) === PLUS && isLetter(i - 1)
 }
 
-/** @param folded of the text as its reader sees it */
+/** @param folded the folded form of what a reader of the text sees; see `shownOf` */
 export function lettersOf(source: string, folded: Folded): Letters {
   const { text } = folded
   const room = roomFor(text.length)
@@ -70,7 +70,11 @@ export function lettersOf(source: string, folded: Folded): Letters {
   return { source, folded, text: textOf(room, length), index: placesOf(room, length) }
 }
 
-/** @returns the same without some letters: the spans, rising, are of places that `placeOf` gives for a letter */
+/**
+ * Leaves out the letters whose places lie in spans.
+ * @param spans in rising order
+ * @param placeOf gives the place of the letter with an index, on the scale of the spans
+ */
 function leaveOut(letters: Letters, spans: Span[], placeOf: (i: number) => number): Letters {
   if (spans.length === 0) return letters
   const { text, index } = letters
@@ -88,7 +92,7 @@ function leaveOut(letters: Letters, spans: Span[], placeOf: (i: number) => numbe
   return { ...letters, text: textOf(room, length), index: placesOf(room, length) }
 }
 
-/** @returns the spans of the first of some matches: of those of a hostile text there may be a million */
+/** @returns the spans of the first {@link MAX_LEFT_OUT} matches: a hostile text may have a million */
 const spansOf = (matches: IteratorObject<RegExpExecArray>): Span[] =>
   matches
     .take(MAX_LEFT_OUT)
@@ -101,16 +105,16 @@ const ENTITY =
 
 /** A hyphen at the end of a line, within a word. */
 const HYPHENATION = /[-‐‑¬](?<=\p{L}.)\s{0,9}\n\s{0,9}(?=\p{Ll})/gu
-/** It is left out when a text is folded. */
+/** Fills the places of what is not shown: folding drops it. */
 const SOFT_HYPHEN = '\xad'
 
 /**
  * @param blank what is shown in the place of a tag
- * @returns a text as its reader sees it: spaces in the place of tags and of entities of punctuation, letters in that of theirs, and
- * words that are not hyphenated. All else stays in its place.
+ * @returns a text as its reader sees it: an entity of a letter or with a number becomes its character, other entities and tags become
+ * spaces, and hyphens of words that a line break divides become soft ones. Every other character stays in its place.
  */
 function shownOf(source: string, blank = (tag: string) => ' '.repeat(tag.length)): string {
-  // Without the u flag it is known much sooner that there is none.
+  // Without the u flag a search finds much sooner that there is no such hyphen.
   const joined = /[-‐‑¬]\s{0,9}\n/.test(source)
     ? source.replace(HYPHENATION, (hyphen) => SOFT_HYPHEN.repeat(hyphen.length))
     : source
@@ -126,10 +130,10 @@ function shownOf(source: string, blank = (tag: string) => ' '.repeat(tag.length)
 
 /** Tags within a line. */
 const INLINE = /^<\/?(?:a|b|em|font|i|mark|small|span|strong|sub|sup|u)\b/i
-/** Stands for any other tag: it ends a sentence. */
+/** Stands for any other tag, and ends a sentence. */
 export const PARAGRAPH = '\u2029'
 
-/** @returns a part of a text as its reader reads it, not in the places of the source */
+/** @returns a part of a text as its reader sees it; its characters do not keep their places */
 export function readable(part: string): string {
   if (!/[<&\xad]|[-‐‑¬]\s{0,9}\n/.test(part)) return part
   return shownOf(part, (tag) => (INLINE.test(tag) ? '' : PARAGRAPH)).replaceAll(SOFT_HYPHEN, '')
@@ -155,7 +159,7 @@ export async function showInSlices(source: string, breathe: Breathe): Promise<st
   return shown
 }
 
-/** @returns the letters of a quote */
+/** @returns the letters of a quote, whose source is the quote as its reader sees it */
 export function readQuote(quote: string): Letters {
   const shown = shownOf(quote)
   return lettersOf(shown, fold(shown))
@@ -170,7 +174,7 @@ export interface Searchable {
   ligatureless?: Letters
 }
 
-/** So many brackets or ligatures of a text may be left out. */
+/** At most this many brackets or ligatures of a text are left out. */
 const MAX_LEFT_OUT = 20_000
 const BRACKETS = /\([^()\n]{1,200}\)|\[[^[\]\n]{1,200}\]/g
 
@@ -183,7 +187,7 @@ export function withoutBrackets({ source, letters }: Searchable, mayDrop: (brack
 
 const LIGATURE = /ff[il]?|f[ilt]|t[ti]/g
 
-/** @returns whether `left` is what is left of some ligatures in a row when some of them are lost, and no more than that */
+/** @returns whether exactly `left` remains of a row of ligatures when some of them, or all, are lost */
 export const isLeftOf = (left: string, ligatures: string): boolean =>
   (ligatures.match(LIGATURE) ?? []).reduce(
     (rest, each) => (rest.startsWith(each) ? rest.slice(each.length) : rest),

@@ -1,12 +1,13 @@
 /**
- * Finds what the words of a quote say against its own requirement. The rules are narrow on purpose; everything else is left to the model.
+ * Finds what a quote and its clauses say against the requirement that it should prove. The rules are narrow on purpose; everything else is
+ * left to the model.
  */
 import { MAX_CHARS, within } from './clauses.ts'
 import { findDenial } from './denials.ts'
 import type { Span } from '../lib/span.ts'
 import type { Subject } from './relatedness.ts'
 
-/** The clause denies it or only plans it; or both sides state years or a language level, and the quote's are lower. */
+/** The quote's clause denies what is required or only plans it; or both state years or a language level, and the quote's are lower. */
 export type Objection = 'denied' | 'planned' | 'falls_short'
 
 const YEAR = 'лет|год(?:а|у|ов)?|рок(?:и|ів|у)|жыл|years?|yrs?|jahre?n?|años?|ans|anni|lat'
@@ -19,14 +20,15 @@ const DURATION = new RegExp(
   `(?<!\\d)(\\d{1,2}(?:[.,]\\d)?)[-\\s]?(?:х|ти|и)?\\+?\\s*(?:(?:(${MONTH})|${YEAR}|${ABBREVIATED})(?!\\p{L})|(?:${UNSPACED}))`,
   'giu',
 )
-/** A number, in digits or in words, and a unit. Where one of them is not part of a duration in figures, the length is not known. */
+/** A number, in digits or in words. */
 const NUMBER =
   '\\d|(?<!\\p{L})(?:дв[ае]|три|четыре|пять|шесть|семь|восемь|девять|десять|полтор\\p{L}|пол\\p{L}*год\\p{L}*|two|three|four|five|six|seven|eight|nine|ten|half|decades?)(?!\\p{L})'
+/** A number or a unit of time. Where one is left beside the durations in figures, the length is not known. */
 const LEFT = new RegExp(`${NUMBER}|${within(`${YEAR}|${MONTH}`).source}`, 'iu')
-/** Next to one of these a number of years is an age, a time window or a period. */
+/** In a text with one of these, a number of years may be an age, a time window or a period. */
 const OTHER_TIME =
   'последн\\p{L}*|прошл\\p{L}*|назад|кажд\\p{L}*|раз|ребен\\p{L}*|дет(?:[еия]|ьми)\\p{L}*|сын\\p{L}*|доч\\p{L}*|гаранти\\p{L}*|last|past|ago|every|each|children|kids|old|letzten|alt|últim\\p{L}*|останні\\p{L}*'
-/** Next to one of these a number is a bound, or not the whole length. */
+/** In a quote with one of these, a number may be a bound, or not the whole length. */
 const INEXACT =
   'за|более|больше|свыше|почти|около|возраст\\p{L}*|старше|мне|over|more|within|aged?|über|mehr|más|plus|понад|більше'
 const NO_LENGTH = new RegExp(`\\d\\+|[超多近]|${within(`${OTHER_TIME}|${INEXACT}`).source}`, 'iu')
@@ -66,10 +68,10 @@ const FLUENT = /свободн|родной|носител|fluent|native/i
 /** The score of another test, which we do not convert to a level. */
 const OTHER_SCORE = /\d[.,]\d|(?<!\d)\d{2,3}(?!\d)/
 
-/** Whether a quote states levels of the Common European Framework, and all of them are lower than this one. */
-function isLower(quote: string, lowest: string): boolean {
+/** Whether a quote states levels of the Common European Framework, and all of them are lower than wanted. */
+function isLower(quote: string, wanted: string): boolean {
   const highest = levelsOf(quote).at(-1)
-  return highest !== undefined && highest < lowest && !OTHER_SCORE.test(quote) && !FLUENT.test(quote)
+  return highest !== undefined && highest < wanted && !OTHER_SCORE.test(quote) && !FLUENT.test(quote)
 }
 
 /** What a requirement asks for in figures: years, and a language level; null: none. */
@@ -96,7 +98,7 @@ export interface Asked {
   least: Least
 }
 
-/** @returns what the quote's own words say against its requirement; null: nothing that can be known */
+/** @returns what the quote and its clauses say against the requirement; null: nothing that can be known */
 export function objectionOf({ requirement, subject, least }: Asked, source: string, span: Span): Objection | null {
   const { years, level } = least
   if (years !== null || level !== null) {

@@ -13,7 +13,7 @@ import type { Texts } from '../lib/sanitize.ts'
 export interface PromptOptions {
   /** `json_object`: for servers that know no schemas; the schema stands at the end of the instructions then. */
   responseFormat: 'json_schema' | 'json_object'
-  /** From this score on the verdict is positive, so that the recommendation fits it. */
+  /** From this score on the verdict is positive. The model is told, so that its recommendation fits. */
   verdictMinScore: number
 }
 
@@ -42,7 +42,7 @@ const instructions = (verdictMinScore: number) => `Ты сверяешь рез�
 
 Ответь только объектом JSON по схеме: сначала requirements, затем score, затем recommendation.`
 
-/** For a delimiter that its text does not hold, and whose author could not know it: the text decides it as a whole. */
+/** @returns an id for a text's delimiters. The text does not hold it, and its author cannot foresee it: it is a hash of the whole text. */
 function nonceOf(text: string): string {
   let nonce = text
   do nonce = createHash('sha256').update(nonce).digest('hex').slice(0, 16)
@@ -70,7 +70,7 @@ function rulesOf(responseFormat: PromptOptions['responseFormat'], verdictMinScor
 }
 
 /**
- * @param texts sanitised; they stand in the messages character by character
+ * @param texts sanitised; they stand in the messages unchanged
  * @returns the same for the same texts and options
  */
 export function buildPrompt(texts: Texts, { responseFormat, verdictMinScore }: PromptOptions): Prompt {

@@ -19,9 +19,9 @@ import { createBreathe } from '../lib/slices.ts'
 
 /** A match is a line in a list. */
 export const MATCH_MAX_CHARS = 120
-/** The decision record keeps at most so much of a quote as the model gave it. */
+/** The decision record keeps at most this much of a quote as the model gave it. */
 const MAX_GIVEN_CHARS = 300
-/** Only so much of a vacancy is searched for the model's requirements. */
+/** The model's requirements are looked for in the first characters of a vacancy only, at most this many. */
 const VACANCY_CHARS = 20_000
 /** Vacancies that are remembered, since most requests of an hour are for a few of them. A hundred longer ones would take more than 5 MB. */
 const KNOWN_VACANCIES = { most: 100, maxChars: 5_000 }
@@ -32,7 +32,7 @@ const KNOWN_OF_VACANCY = { most: 50, maxChars: 200 }
 /** Why a requirement that the model took for met is not proved. */
 export type Rejection =
   | NotFound
-  /** The quote stands only in a sentence that addresses the model. */
+  /** The first place of the quote is in a passage that is meant for the model, and no other place counts. */
   | 'addresses_model'
   | Objection
   /** The answer is doubtful as a whole, and this quote has nothing in common with its requirement. */
@@ -43,15 +43,15 @@ export type Rejection =
 export interface Finding {
   /** The requirement in the model's words, tidied and shortened. */
   requirement: string
-  /** What the model said of its quote. */
+  /** What the resume says of the requirement, in the model's judgement. */
   evidence: Evidence
   /** The quote as the model gave it, shortened. */
   given: string
-  /** The resume's own words for it; null when it was not looked up or does not stand there. */
+  /** The resume's own words for the quote; null when they were not found, or not looked for: only claims of `stated` are checked. */
   quote: string | null
-  /** null when proved, or when the model did not take it for met. */
+  /** null when the requirement is proved, or the model did not take it for met. */
   why: Rejection | null
-  /** Whether the quote shares a word with its requirement; null: there is none, or it is in another script. */
+  /** Whether the quote shares a word with its requirement; null: there is no quote, or it is in another script. */
   related: boolean | null
   /** Whether the requirement shares a word with the vacancy; null: it is in another script. */
   ofVacancy: boolean | null
@@ -64,7 +64,7 @@ export const isProved = ({ evidence, quote, why }: Finding): boolean =>
 export interface Examined {
   source: string
   folded: Folded
-  /** Sentences that prove nothing. */
+  /** Passages that prove nothing; see attacks.ts. */
   passages: Span[]
   flags: string[]
 }
@@ -88,14 +88,14 @@ export interface Vacancy extends Examined {
   names: (said: string) => boolean | null
 }
 
-/** Does the same as `examine` for a vacancy. It is remembered, because many resumes come for one vacancy. */
+/** Examines a vacancy. The result is remembered, because many resumes come for one vacancy. */
 export const examineVacancy = remember(async (source): Promise<Vacancy> => {
   const examined = await examine(source, createBreathe())
   const [text, folded] = [source.slice(0, VACANCY_CHARS), examined.folded.text.slice(0, VACANCY_CHARS)]
   return { ...examined, names: remember((said) => readRequirement(said).subject.isIn(text, folded), KNOWN_OF_VACANCY) }
 }, KNOWN_VACANCIES)
 
-/** @returns one finding per requirement, in the model's order; if several say the same, the one that is proved */
+/** @returns one finding per requirement, in the model's order; of several that say the same, the first that is proved, or the first */
 export async function findProofs(
   answer: ModelAnswer,
   vacancy: Vacancy,

@@ -1,11 +1,11 @@
 /**
- * Finds a quote in a text as texts are: only letters and digits are compared, whatever stands between them on either side
- * (spaces, line breaks, hyphens, tags), and a match must begin and end where a word of the text does. So a quote is found across
- * hyphenation, and in letter-spaced and glued words. What would change its meaning is never forgiven: a letter or a digit more
- * or less, a number put together or split, a word that goes on (`Java` in `JavaScript`, `C` in `C++`), a negation.
+ * Finds a quote in a text. Only letters and digits are compared, whatever stands between them on either side (spaces, line breaks,
+ * hyphens, tags), and a match must begin and end where a word of the text does, unless several words are glued together there. So a
+ * quote is found across hyphenation, and in letter-spaced and glued words. What would change its meaning is never forgiven: a letter or a
+ * digit more or less, a number put together or split, a word that goes on (`Java` in `JavaScript`, `C` in `C++`), a negation left out.
  *
  * Three losses are forgiven, each in one direction only: the quote may leave out a bracket of the text, or with an ellipsis a short
- * part of it, unless a negation goes with it; and a ligature of the quote may be missing in the text, as fonts in PDF files lose
+ * part of the text, unless what is left out negates; and a ligature of the quote may be missing in the text, as fonts in PDF files lose
  * them. Time is linear in text and quote.
  */
 import type { Span } from '../lib/span.ts'
@@ -16,32 +16,29 @@ import { hasSameNumbers, isApart, isEdge } from './word-edges.ts'
 
 /** A longer quote is rejected: it proves nothing that a shorter one would not. In letters and digits. */
 const MAX_QUOTE_CHARS = 1_000
-/** At most so much of a quote is read, in UTF-16 units. Folding does not shrink a sensible quote to a quarter. */
+/** A quote of more UTF-16 units is rejected too. Of a sensible quote, more than a quarter are letters and digits. */
 const READ_CHARS = 4 * MAX_QUOTE_CHARS
-/** The first letters of a quote are looked for alone. To look for all of it could take the text's length times the quote's. */
+/** This many first letters of a quote are looked for alone. To look for the whole quote could take the text's length times the quote's. */
 const HEAD_CHARS = 16
-/**
- * At most so many places of these first letters are tried, so many of the whole quote are checked closely, and so many are checked for
- * objections.
- */
+/** At most this many places of these first letters are tried. */
 const MAX_TRIED = 5_000
+/** At most this many places of the whole quote are checked closely. */
 const MAX_PLACES = 200
+/** At most this many places are checked for objections. */
 const MAX_OBJECTIONS = 20
 /** How much an ellipsis may leave out, in UTF-16 units, and how many parts a quote may have. */
 const MAX_ELLIPSIS_CHARS = 300
 const MAX_PARTS = 4
-/** A match spans at most so many UTF-16 units of the text per letter, plus a constant: a letter with a thousand marks is no word. */
+/** A match spans at most this many UTF-16 units of the text per letter, plus a constant: a letter with a thousand marks is no word. */
 const MAX_SPREAD = 4
 const MAX_SPREAD_CHARS = 400
-/**
- * A quote may begin or end within a word of the text if that word holds so many of its words, and if its outermost word has so many
- * letters.
- */
+/** A match may begin or end within a word of the text if that word holds this many words of the quote. */
 const GLUED_WORDS = 3
+/** The first of these words, or the last at the match's end, has at least this many letters. */
 const GLUED_LETTERS = 5
 
 const NEGATION = /(?<!\p{L})(?:не|нет|ни|без|no|not|nor|never|without|\p{L}{1,9}n['’]t)(?!\p{L})|[不没沒未无無非]/iu
-/** Negations must be equal on both sides: `not able` is not `notable`. */
+/** A match may not hold more negations than the quote: `not able` in the text is not the quote's `notable`. */
 const negationsOf = (folded: string) => folded.match(/(?<= )(?:no|not|nor)(?= )/g)?.length ?? 0
 /** Chinese and Japanese particles stand right before what they deny, without a space. */
 const DENYING = /[不没沒未无無非]/u
@@ -128,7 +125,7 @@ function* placesOfLost(text: Searchable, quote: Letters): Generator<Span> {
   const bare = withoutLigatures(quote)
   if (bare.text.length === quote.text.length || bare.text.length < GLUED_LETTERS) return
   const letters = (text.ligatureless ??= withoutLigatures(text.letters))
-  /** The letters that this view leaves out before a letter. */
+  /** The letters that such a view leaves out right before its letter `i`. */
   const gone = ({ folded, index }: Letters, i: number) =>
     i === 0 ? '' : folded.text.slice((index[i - 1] ?? 0) + 1, index[i]).replace(/[ %]/g, '')
   yield* placesOf(letters, bare, (start) =>
@@ -140,12 +137,11 @@ function* placesOfLost(text: Searchable, quote: Letters): Generator<Span> {
 }
 
 export interface Quote {
-  /** As the model gave it, without what exceeds the longest quote. */
+  /** As the model gave it; a quote that is too long is cut, and still too long. */
   quote: string
   letters: Letters
 }
 
-/** @param given as the model gave it */
 export function quoteOf(given: string): Quote {
   const quote = given.slice(0, READ_CHARS + 1)
   return { quote, letters: readQuote(quote) }

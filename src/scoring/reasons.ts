@@ -32,12 +32,12 @@ const schema = z.object({
   score: z.int(),
   verdict: z.string(),
   verdict_min_score: z.int(),
-  /** When an earlier request with the same texts got this result, ISO time; null: the model was asked for this request. */
+  /** When an earlier request with the same texts got this result, ISO time; null: the model was asked, or the time is not known. */
   taken_from: z.string().nullish(),
   /** null: the result was taken from an earlier request whose reasons are not known. */
   model_score: z.int().nullable(),
   requirements: z.array(requirement),
-  /** Requirements that had no room. */
+  /** How many requirements had no room. */
   omitted: z.int(),
   corrections: z.array(z.string()),
   flags: z.array(z.string()),
@@ -49,7 +49,7 @@ export type Reasons = z.infer<typeof schema>
 
 /**
  * @param verified null for a result taken from a cache entry without reasons
- * @param texts sanitised, as they were asked about
+ * @param texts sanitised, as in the prompt
  * @returns JSON of at most REASONS_MAX_BYTES
  */
 export function encodeReasons(score: Score, verified: Verified | null, texts: Texts, how: Circumstances): string {
@@ -91,9 +91,9 @@ function keep(finding: Finding, words: ReadonlySet<string>): Reasons['requiremen
 }
 
 /**
- * @param json of `encodeReasons`, for the request that was asked about
- * @param decidedAt ISO time of the request with the same texts
- * @returns its reasons; null when `json` cannot be read
+ * @param json made by `encodeReasons` for the request that the model was asked about
+ * @param decidedAt ISO time of the decision on a later request with the same texts
+ * @returns the reasons of the later request; null when `json` cannot be read
  */
 export function takeOver(json: string, decidedAt: string): string | null {
   const reasons = readReasons(json)

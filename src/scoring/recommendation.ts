@@ -6,7 +6,7 @@ import type { Verdict } from '../contracts.ts'
 import { RECOMMENDATION_MAX_CHARS } from '../contracts.ts'
 import { stripInvisible } from '../lib/sanitize.ts'
 
-/** Only so much of a text is read. */
+/** At most this much of a text is read. */
 const MAX_CHARS_READ = 4_000
 
 /** Shortens to whole words where possible; never ends in half a character. */
@@ -21,8 +21,8 @@ export function shorten(text: string, maxChars: number): string {
 }
 
 /**
- * Patterns of what a reader's program could take for markup, an address or a formula. Each has a sign that all its matches hold, because
- * looking for the sign alone is many times faster.
+ * Patterns of what a reader's program could take for markup, an address or a phone number. Each has a sign that all its matches hold,
+ * because looking for the sign alone is many times faster.
  */
 const UNWANTED: readonly [sign: RegExp, pattern: RegExp][] = [
   [/[<&]/, /<[^<>]{0,300}>|<(?=[a-z/!?])|&(?:lt|gt|#\d{1,7}|#x[\da-f]{1,6});/gi],

@@ -12,7 +12,7 @@ export const MAX_REVIEWS = 100
 export interface ReviewsParts {
   redis: Redis
   keys: RedisKeys
-  /** How long an id is kept after the last one was added, ms. */
+  /** How long an id is kept, ms. */
   ttlMs: number
   log: Log
 }

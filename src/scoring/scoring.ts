@@ -27,7 +27,7 @@ import type { Estimate, TokenEstimator } from '../provider/tokens.ts'
 import type { ReviewReason, Verified } from './verify.ts'
 import { verifyAnswer } from './verify.ts'
 
-/** A request that is ready to be asked. */
+/** A request with its question, ready to be asked. */
 export interface Prepared {
   id: bigint
   texts: Texts
@@ -36,7 +36,7 @@ export interface Prepared {
   estimate: Estimate
   /** What the characters that were stripped from the texts revealed. */
   flags: string[]
-  /** The key in the result cache; null when nothing is cached. */
+  /** The key in the result cache; null when the cache is off: equal requests then do not share a call either. */
   key: string | null
 }
 
@@ -82,7 +82,10 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     return { id: address.processingId, texts, ...prompt, estimate, flags, key: cache.keyOf(texts) }
   }
 
-  /** @returns the most tokens that a call is taken to be billed; null when the model can never take so many */
+  /**
+   * @returns the tokens to reserve for a call: the estimate of its prompt plus the cap on its answer; null when they exceed the model's
+   * window by more than the error of the estimate
+   */
   function mostTokens({ estimate }: Prepared, maxCompletionTokens: number): number | null {
     const tokens = estimate.tokens + maxCompletionTokens
     return window !== null && tokens > window * SURELY_TOO_LONG ? null : tokens
@@ -107,7 +110,7 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
   }
 
   /**
-   * @returns the outcome of an earlier request with the same texts; null when there is none
+   * @returns an outcome with the result of an earlier request with the same texts; null when there is none, or the cache is off
    * @throws the signal's reason when it aborts
    */
   async function cached(prepared: Prepared, signal: AbortSignal): Promise<Outcome | null> {
@@ -122,8 +125,9 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
   }
 
   /**
-   * Takes the result of the same texts from the cache, waits while another request of this worker asks about them, or asks.
-   * @param ask rejects only when it is given up before its end
+   * Takes the result of the same texts from the cache, waits while another request of this worker asks about them, or asks. When the cache
+   * is off, it always asks.
+   * @param ask rejects only when the asking is given up (partition revoked, worker stopping)
    * @throws the signal's reason when it aborts a wait; what `ask` rejects with
    */
   async function askOnce<T>(prepared: Prepared, ask: () => Promise<T>, signal: AbortSignal) {
@@ -137,7 +141,7 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
 
   const read = (content: string): ModelAnswer | null => readAnswer(content, log)
 
-  /** Verifies what `read` gave. */
+  /** Verifies what `read` gave, and improves later estimates by the tokens that were billed for the prompt. */
   async function verify(
     prepared: Prepared,
     { answer, model, promptTokens }: { answer: ModelAnswer; model: string; promptTokens: number | null },
@@ -151,7 +155,8 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
   }
 
   /**
-   * Makes an outcome of a verified answer, and caches it for the same texts if nothing needs review.
+   * Makes an outcome of a verified answer. Caches the result if the answer is complete and nobody needs to review it; lists what is to be
+   * reviewed.
    * @param isSecond the first answer was doubtful, so the model was asked again
    */
   async function conclude(

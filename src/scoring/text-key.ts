@@ -1,4 +1,4 @@
-/** Hashes that tell equal texts apart from others without showing them. */
+/** Hashes by which equal texts are recognised without being shown. */
 import { createHash } from 'node:crypto'
 
 /**

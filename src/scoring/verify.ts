@@ -5,7 +5,7 @@
  *
  * The caps are the original service's. They count proofs, however many requirements the vacancy has: one or two are not enough evidence for
  * a higher score, and an answer that was talked into naming only the requirements that are met gains nothing. The prompt divides compound
- * requirements, so a vacancy rarely has so few.
+ * requirements, so a vacancy rarely has fewer than three.
  */
 import type { Score, Verdict } from '../contracts.ts'
 import { MATCHES_MAX } from '../contracts.ts'
@@ -22,7 +22,7 @@ export type Correction =
 
 /** Why a person should look at a result. */
 export type ReviewReason =
-  /** The vacancy or the resume holds something that addresses the model. */
+  /** The vacancy or the resume holds something suspicious, or the server cut the prompt off. */
   | 'flagged'
   /** Hardly any quote is about its requirement, or hardly any requirement is the vacancy's. Those claims did not count. */
   | 'unrelated'
@@ -35,11 +35,11 @@ export interface Verified {
   modelScore: number
   /** What was corrected in the model's answer. */
   corrections: Correction[]
-  /** Where something suspicious was found, and what: `resume:fake_answer`; see attacks.ts. */
+  /** Where something suspicious was found, and what: `resume:fake_answer`; see attacks.ts. Or `truncated_prompt`, of scoring.ts. */
   flags: string[]
   /** Each reason once; empty when nobody needs to look. `unrelated`: the answer is doubtful, and worth asking for once more. */
   review: readonly ReviewReason[]
-  /** The model answered everything, so the result may be cached for the same texts. */
+  /** The answer has a requirement and a recommendation, so the result may be cached. */
   complete: boolean
 }
 
@@ -62,9 +62,9 @@ export function publishedScore(modelScore: number, proved: number, all: number):
  * do, and one answer in a hundred has none; of randomly chosen quotes next to none do. Texts that address the model are trusted less.
  */
 const LEAST_RELATED = { usual: 1 / 6, flagged: 1 / 3 }
-/** Fewer claims than this say nothing about an answer. */
-const MIN_CLAIMS = 3
-/** An answer is also doubtful when a smaller share of its requirements has a word of the vacancy. In honest answers nearly all have. */
+/** Fewer quotes than this say nothing about an answer. */
+const MIN_QUOTES = 3
+/** An answer is also doubtful when a smaller share of its requirements has a word of the vacancy. In honest answers nearly all have one. */
 const LEAST_OF_VACANCY = 1 / 2
 const MIN_REQUIREMENTS = 3
 
@@ -77,7 +77,7 @@ function areFew(judged: readonly (boolean | null)[], least: number, enough: numb
 /** @returns the findings; in a doubtful answer, those that are about something else prove nothing */
 function dropUnrelated(findings: Finding[], trust: 'usual' | 'flagged'): { findings: Finding[]; isDoubtful: boolean } {
   const related = findings.map((finding) => finding.related)
-  const isUnrelated = areFew(related, LEAST_RELATED[trust], MIN_CLAIMS)
+  const isUnrelated = areFew(related, LEAST_RELATED[trust], MIN_QUOTES)
   const ofVacancy = findings.map((finding) => finding.ofVacancy)
   const isForeign = areFew(ofVacancy, LEAST_OF_VACANCY, MIN_REQUIREMENTS)
   const dropped = findings.map((finding): Finding => {
@@ -106,7 +106,7 @@ function conclude(answer: ModelAnswer, findings: Finding[], verdictMinScore: num
 
 /**
  * Verifies an answer, in slices of some milliseconds between which the event loop goes on.
- * @param texts sanitised, as they were asked about
+ * @param texts sanitised, as in the prompt
  */
 export async function verifyAnswer(answer: ModelAnswer, texts: Texts, verdictMinScore: number): Promise<Verified> {
   const breathe = createBreathe()

@@ -1,15 +1,15 @@
 /** Where the words and the numbers of a text begin and end, when only its letters and digits are compared. */
 import { kindOf, type Letters } from './letters.ts'
 
-/** So many single letters in a row are letter-spaced words. */
+/** This many single letters in a row are letter-spaced words. */
 const SPACED_LETTERS = 4
 /** Runs are counted only up to this length. */
 const LONG_RUN = 5
 
-/** @returns whether something stands between a letter and the one before it */
+/** @returns whether something stands between letter `i` and the one before */
 export const isApart = ({ index }: Letters, i: number): boolean => (index[i] ?? 0) - (index[i - 1] ?? 0) > 1
 
-/** The first characters of the source between a letter and the one before it. */
+/** The first characters of the source between letter `i` and the one before. */
 function between({ source, folded, index }: Letters, i: number): string {
   const from = (folded.at[index[i - 1] ?? 0] ?? 0) + 1
   return source.slice(from, Math.min(folded.at[index[i] ?? 0] ?? 0, from + 12))
@@ -17,7 +17,7 @@ function between({ source, folded, index }: Letters, i: number): string {
 
 const kindAt = ({ text }: Letters, i: number) => kindOf(text.charCodeAt(i))
 
-/** How many letters, or digits, stand together from `i` on, in steps of `step`. */
+/** How many letters of one kind, or digits, stand together from `i` on, forwards (`step` 1) or backwards (-1). */
 function runLength(letters: Letters, i: number, step: 1 | -1): number {
   const { length } = letters.text
   let run = 1
@@ -37,7 +37,7 @@ function isLetterSpaced(letters: Letters, i: number): boolean {
   const { length } = letters.text
   const isSingle = (at: number) =>
     at >= 0 && at < length && (at === 0 || isApart(letters, at)) && (at === length - 1 || isApart(letters, at + 1))
-  // A letter-spaced line ends with its last word.
+  // The end of a line ends a word in letter-spaced text too.
   if (!/^[^\S\n]$/.test(between(letters, i))) return false
   let [from, to] = [i, i]
   while (i - from < SPACED_LETTERS && isSingle(from - 1)) from -= 1
@@ -45,7 +45,7 @@ function isLetterSpaced(letters: Letters, i: number): boolean {
   return from < i && to > i && to - from >= SPACED_LETTERS
 }
 
-/** What stands between two digits: nothing, a decimal point, the space before a group of thousands (`10 000`), or something else. */
+/** What stands between two digits: nothing, a decimal point, the space or apostrophe before three digits (`10 000`), or something else. */
 type Separator = 'none' | 'point' | 'group' | 'other'
 
 function separator(letters: Letters, i: number): Separator {
@@ -58,7 +58,7 @@ function separator(letters: Letters, i: number): Separator {
 
 const areDigits = (letters: Letters, i: number) => kindAt(letters, i - 1) === 'digit' && kindAt(letters, i) === 'digit'
 
-/** Whether what stands apart before `i` ends a word or a number. */
+/** Whether the gap before `i` ends a word or a number. */
 function isGap(letters: Letters, i: number): boolean {
   if (areDigits(letters, i)) {
     const kind = separator(letters, i)
@@ -75,7 +75,7 @@ export function isEdge(letters: Letters, i: number): boolean {
   const [before, after] = [kindAt(letters, i - 1), kindAt(letters, i)]
   if (before === 'digit' && after === 'digit') return false
   if (before === 'unspaced' || after === 'unspaced') return true
-  // `Python3` holds a word and a number, `B2` and `1С` hold none of their own.
+  // A number ends after two digits, a word after three letters: `Python3` is a word and a number, `B2` and `1С` are one word each.
   if (before === 'digit') return after !== 'alphabet' || runLength(letters, i - 1, -1) >= 2
   if (after === 'digit') return before !== 'alphabet' || runLength(letters, i - 1, -1) >= 3
   return before !== after

@@ -31,7 +31,7 @@ function fail(reason: string): never {
   process.exit(64)
 }
 
-/** Before anything is started. */
+/** Ends with the usage when no scenario fits, before anything is started. */
 function chosen(only: string): readonly Scenario[] {
   try {
     return scenariosFor(only)

@@ -5,7 +5,7 @@ import { readClaims } from '../../src/cli/evaluation/claims.ts'
 import { verifyAnswer } from '../../src/scoring/verify.ts'
 
 const CLAIMS = join(import.meta.dirname, '../../evaluation/claims.jsonl')
-/** Of each resume, in UTF-8. */
+/** The size of each resume, in UTF-8. */
 const BYTES = 3_400
 const MOST_CLAIMS = 6
 const CALLS = 3_000

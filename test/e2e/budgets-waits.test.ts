@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { FAILURES } from '../../src/errors.ts'
-import { callsFor, range, refusals, resumeOf, startFleet } from '../support/fleet.ts'
+import { callsFor, range, resumeOf, startFleet, turnedDown } from '../support/fleet.ts'
 import { startLocalRedis } from '../support/services.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { World } from '../support/world.ts'
@@ -132,7 +132,7 @@ describe('while there is no budget', () => {
       // The calls that were under way together when the last one was admitted. A minute later the same again: on a busy machine the first
       // minute's calls were so far apart that their places become free one after the other.
       const underWay = 4
-      expect(refusals(stub)).toBeLessThanOrEqual(2 * underWay)
+      expect(turnedDown(stub)).toBeLessThanOrEqual(2 * underWay)
       const inARow = stub.arrivals().reduce((rows, { status }) => (status === 429 ? rows + 'x' : `${rows} `), '')
       expect(Math.max(...inARow.split(' ').map(({ length }) => length))).toBeLessThanOrEqual(underWay)
     },

@@ -18,7 +18,7 @@ interface Timer {
   run: () => void
 }
 
-/** An instant in 2026, ms since the epoch; what it is does not matter. */
+/** An instant in 2026, ms since the epoch; any other would do. */
 const START_MS = 1_780_000_000_000
 
 export class VirtualClock {

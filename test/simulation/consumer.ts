@@ -8,7 +8,7 @@ import type { MemoryKafka } from './kafka.ts'
 interface Fetcher {
   at: bigint
   isOn: boolean
-  /** A seek during a batch outweighs what the batch resolves. */
+  /** How many seeks there were: one during a batch outweighs what the batch resolves. */
   seeks: number
 }
 
@@ -27,9 +27,9 @@ export interface ConsumerParts {
 }
 
 export class SimulatedConsumer {
-  /** The name by which the group knows it. A member that was removed gets a new one. */
+  /** The name by which the group knows the consumer. A member that was removed gets a new one. */
   memberId: string
-  /** The generation of the group that it has joined; -1: none yet. */
+  /** The latest generation of the group that the consumer has joined; -1: none yet. */
   generation = -1
   readonly fetchers = new Map<number, Fetcher>()
   readonly #parts: ConsumerParts

@@ -1,9 +1,9 @@
-/** Describes a life that failed to a person: the shortest plan that still fails, and what happened under it. */
+/** Describes for a person a life that failed: the shortest plan that still fails, and what happened under this plan. */
 import type { Scene, Verdict } from './life.ts'
 import { live } from './life.ts'
 import type { Deviation, Plan } from './plan.ts'
 
-/** A failing plan is shrunk for at most so long. */
+/** A failing plan is shrunk for at most this long. */
 const SHRINKING_MS = 20_000
 const LONGEST_TRACE = 150
 

@@ -52,7 +52,7 @@ export class Group {
     this.#heardAtMs.set(worker, this.#parts.clock.nowMs)
   }
 
-  /** A join waits for the session of an owner that has died: the group does not know it yet. */
+  /** While an owner is dead, a join waits for the end of its session: until then the group does not know of the death. */
   #joining(worker: SimulatedWorker): void {
     this.#members.add(worker)
     this.#expelled.delete(worker)
@@ -152,7 +152,7 @@ export class Group {
 
   // What happens to workers --------------------------------------------------------------------------------------------
 
-  /** @param last what it has asked for, and is carried out; null: nothing */
+  /** @param last the worker's operation that is carried out all the same; null: none */
   async crash(worker: SimulatedWorker, last: Operation | null): Promise<void> {
     if (last !== null) await this.#parts.scheduler.orphan(last)
     worker.lane.state = 'dead'

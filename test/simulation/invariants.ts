@@ -1,4 +1,4 @@
-/** What must hold in every life. It watches what arrives at the model, in Redis and in Kafka, and records every violation. */
+/** Checks what must hold in every life: watches what arrives at the model, in Redis and in Kafka, and records every violation. */
 import type { FencedUse, MemoryKafka, Published } from './kafka.ts'
 import type { Workload } from './workload.ts'
 
@@ -12,13 +12,13 @@ interface Call {
 export class Invariants {
   readonly violations: string[] = []
   readonly #workload: Workload
-  /** Crashes, freezes, failed calls and slowness so long that a lease may end: each may cost a call. */
+  /** Crashes, stops, freezes, lost requests, and slowness after which a lease may end: each may cost a call. */
   #disruptions = 0
   readonly #stored = new Set<string>()
   readonly #answered = new Map<string, number>()
   readonly #calls: Call[] = []
-  /** Ids that are answered when everything is sent again. */
-  readonly #settled = new Set<string>()
+  /** Ids that were answered before everything was sent again. */
+  readonly #answeredBefore = new Set<string>()
   #publishedBefore = 0
 
   constructor(workload: Workload) {
@@ -51,7 +51,7 @@ export class Invariants {
     for (const [index, [kind]] of results.entries()) {
       const id = (keys[2 + 2 * index] ?? '').split(':').at(-1) ?? ''
       if (kind === 'stored') this.#stored.add(id)
-      // A start that was counted before may be on its way to the model while another worker stores its answer.
+      // A start before the answer was stored is no fault: it may be on its way to the model while another worker stores the answer.
       if (kind === 'begun' && this.#stored.has(id)) this.violate(`${id} is begun again although its answer is stored`)
     }
   }
@@ -59,7 +59,7 @@ export class Invariants {
   /** Called when a call arrives at the model. */
   arrived(id: string, atMs: number, tokens: number): void {
     if ((this.#answered.get(id) ?? 0) > this.#disruptions) this.violate(`${id} is paid again for no reason`)
-    if (this.#settled.has(id)) this.violate(`${id} is paid again although it was answered and sent again`)
+    if (this.#answeredBefore.has(id)) this.violate(`${id} is paid again although it was answered and sent again`)
     this.#calls.push({ atMs, tokens })
     const inMinute = this.#calls.filter((each) => each.atMs > atMs - MINUTE_MS)
     const spent = inMinute.reduce((sum, each) => sum + each.tokens, 0)
@@ -77,7 +77,7 @@ export class Invariants {
     this.#answered.set(id, (this.#answered.get(id) ?? 0) + 1)
   }
 
-  /** Called when a worker used a fenced publisher. It must not do so once it knows that it was out of the group. */
+  /** Called when a worker used a fenced publisher. It must not publish with it once it knows that it was out of the group. */
   fenced({ worker, returnedAtStep, begunAtStep, fencedAtStep, publishes }: FencedUse): void {
     if (publishes && returnedAtStep > fencedAtStep && begunAtStep > returnedAtStep) {
       this.violate(`${worker} came back to the group and published with its publisher from before`)
@@ -112,7 +112,7 @@ export class Invariants {
   /** Called before all requests are sent a second time. */
   sentAgain(kafka: MemoryKafka): void {
     for (const id of this.#workload.ids) {
-      if (kafka.outcomesOf(id).at(-1)?.waitSeconds === null) this.#settled.add(id)
+      if (kafka.outcomesOf(id).at(-1)?.waitSeconds === null) this.#answeredBefore.add(id)
     }
     this.#publishedBefore = kafka.published.length
   }
@@ -122,7 +122,7 @@ export class Invariants {
     const published = kafka.published.slice(this.#publishedBefore)
     for (const id of this.#workload.ids) {
       const outcomes = published.filter((each) => each.topic === 'out' && each.id === id).length
-      if (this.#settled.has(id)) {
+      if (this.#answeredBefore.has(id)) {
         if (outcomes > 0) this.violate(`${id} was answered, and again when it was sent again`)
       } else if (outcomes === 0) this.violate(`${id} is not answered`)
     }

@@ -93,7 +93,7 @@ export class MemoryKafka {
     return this.published.filter((each) => each.topic === 'out' && each.id === id)
   }
 
-  /** What readers of the notifications find from then on. */
+  /** What readers of the notifications find from that time on. */
   outcomesSince(ms: number): OutcomeRecord[] {
     const records = this.published.filter(({ topic }) => topic === 'out').map(({ record }) => record)
     return records.filter(({ timestampMs }) => timestampMs >= ms)

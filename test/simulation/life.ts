@@ -108,7 +108,7 @@ class Life {
     }
   }
 
-  /** What was answered and is sent once more is published by nobody, and costs nothing; what was refused is taken up again. */
+  /** Sends every id once more: what was answered is neither published nor paid for again; what was refused is taken up again. */
   async #sendAgain(): Promise<void> {
     // A refused id is taken up by a message with a later timestamp than the refusal's.
     this.#group.advance(this.#scene.clock.nowMs + 1)
@@ -118,7 +118,7 @@ class Life {
     this.#invariants.ended(this.#kafka)
   }
 
-  /** Nothing has gone wrong: only the order was another. */
+  /** Whether nothing has gone wrong: only the order was another. */
   #isOrderly(): boolean {
     return [...this.#taken.values()].every(({ kind }) => kind === 'later')
   }
@@ -170,7 +170,7 @@ class Life {
       case 'handover':
         return () => void (this.#handoverSteps = deviation.steps)
       case 'slow':
-        // Beyond this a reply counts as none, and a lease may end.
+        // A reply after a longer time counts as none, and a lease may end.
         if (deviation.ms > TIMINGS.redis.commandMs) this.#invariants.disrupted()
         return () => this.#group.advance(clock.nowMs + deviation.ms)
       case 'flush':
@@ -212,7 +212,7 @@ class Life {
     }
   }
 
-  /** A call of the model that is lost was sent, or was not: nothing of it arrives later. */
+  /** A lost call to the model is sent now or never: it does not arrive later. */
   #lose(operation: Operation, arrivesAfter: number | null): Promise<void> {
     const isCall = operation.service === 'model' && arrivesAfter !== null
     return this.#scheduler.lose(operation, isCall ? 0 : arrivesAfter)

@@ -8,16 +8,16 @@ export const TROUBLED_STEPS = 400
 export type Deviation =
   /** Another operation than the oldest is carried out. */
   | { kind: 'later'; pick: number }
-  /** The oldest operation reaches its service only so many steps later. */
+  /** The oldest operation reaches its service only this many steps later. */
   | { kind: 'delay'; steps: number }
-  /** The connection is lost; the request arrives so many steps later (0: now), or never (null). */
+  /** The connection is lost; the request arrives this many steps later (0: now), or never (null). */
   | { kind: 'lose'; arrivesAfter: number | null }
   | { kind: 'crash'; carriedOut: boolean }
   | { kind: 'freeze'; steps: number }
   | { kind: 'rebalance' }
   /** The consumer of the operation's worker ends, and the worker makes another, which is another member of the group. */
   | { kind: 'consumer ends' }
-  /** The next commit is on its way for so many steps, and meanwhile the group deals its partitions out anew. */
+  /** The next commit is on its way for this many steps, and meanwhile the group assigns its partitions anew. */
   | { kind: 'handover'; steps: number }
   | { kind: 'slow'; ms: number }
   | { kind: 'stop' }
@@ -27,7 +27,7 @@ export type Deviation =
 /** Deviations by the number of the step. */
 export type Plan = ReadonlyMap<number, Deviation>
 
-/** So many lives see only another order. */
+/** The share of lives in which nothing goes wrong and only the order is another. */
 const ORDERLY_LIVES = 0.15
 
 /** @returns the deviations that the seed proposes; not all of them meet a step at which they make sense */

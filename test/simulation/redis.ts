@@ -23,7 +23,7 @@ export class ScriptedRedis {
   readonly #clocked: Redis
   /** Each script's name by its digest. */
   readonly #names = new Map<string, string>()
-  /** Scripts that Redis is being taught; not the scheduler's matter. */
+  /** How many scripts are being loaded into Redis, which is no operation of the scheduler. */
   loading = 0
 
   constructor(redis: Redis, clock: VirtualClock) {
@@ -42,7 +42,7 @@ export class ScriptedRedis {
     await this.#redis.flushdb()
   }
 
-  /** @returns what the budget holds as spent within a day */
+  /** @returns the tokens that the budget holds as spent within a day */
   async tokensSpent(): Promise<number> {
     const scripts = budgetScripts({
       redis: this.#clocked,
@@ -55,7 +55,7 @@ export class ScriptedRedis {
     return axes.find(({ axis }) => axis === 'tokensPerDay')?.used ?? Number.NaN
   }
 
-  /** @param ran told of each call of a script that was carried out */
+  /** @param ran called after each call of a script that was carried out */
   connectionOf(lane: Lane, park: Park, ran: (script: string, keys: string[], reply: unknown) => void): Redis {
     const connection = {
       status: 'ready',

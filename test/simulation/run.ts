@@ -1,14 +1,14 @@
 /**
- * Many lives from a seed on, side by side in threads. A life waits for Redis at most of its steps, so there are more threads
- * than cores; each has a process's clocks and the product's modules for itself.
+ * Many lives from a seed on, side by side in threads. In most of its steps a life waits for Redis, so there may be more threads than
+ * cores; each has a process's clocks and the product's modules for itself.
  */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
-/** What a thread is told: to live the lives `database`, `database + step`, ... of those from `seed` on. */
+/** What a thread is told: to live each `step`-th life, from that with the number `database` on; life n has the seed `seed` + n. */
 export interface Assignment {
   redisSocket: string
-  /** Its number, and that of its database. */
+  /** The thread's number, and that of its database. */
   database: number
   seed: number
   step: number
@@ -36,11 +36,11 @@ export interface Summary {
   failure: string | null
 }
 
-/** Redis has 16 databases unless it is told otherwise. */
+/** Each thread has a database, and Redis has 16 unless it is told otherwise. */
 const THREADS = 4
 
 /**
- * Lives `lives` lives, with the seeds from `seed` on, or until so many ms have passed; ends at the first that fails.
+ * Lives `lives` lives, with the seeds from `seed` on, or until `withinMs` have passed; ends at the first that fails.
  * @param redisSocket the Unix socket of a Redis of the simulation's own: its databases are emptied before
  * each life
  */

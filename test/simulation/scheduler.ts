@@ -6,7 +6,7 @@ import type { Lane, VirtualClock } from './clock.ts'
 
 export interface Operation {
   lane: Lane
-  /** Whom it asks. */
+  /** Whom the worker asks. */
   service: 'redis' | 'kafka' | 'model' | 'group'
   label: string
   execute: () => unknown
@@ -23,7 +23,7 @@ export type Park = <T>(
   execute: () => Promise<T> | T,
 ) => Promise<T>
 
-/** A request on its way: nobody waits for its reply any more when its sender believes it lost. */
+/** A request on its way. Nobody waits for the reply (`isAwaited`) when the sender believes that the request is lost. */
 interface Underway {
   atStep: number
   operation: Operation
@@ -40,7 +40,7 @@ export class Scheduler {
   #pending: Operation[] = []
   #underway: Underway[] = []
 
-  /** @param isLoading whether Redis is being taught a script, which is no operation of a worker */
+  /** @param isLoading whether a script is being loaded into Redis, which is no operation of a worker */
   constructor(clock: VirtualClock, isLoading: () => boolean, keepsTrace: boolean) {
     this.#clock = clock
     this.#isLoading = isLoading
@@ -92,7 +92,7 @@ export class Scheduler {
     }
   }
 
-  /** The request reaches its service so many steps later. */
+  /** The request reaches its service this many steps later. */
   delay(operation: Operation, steps: number): void {
     this.#take(operation)
     this.#underway.push({ atStep: this.step + steps, operation, isAwaited: true })
@@ -113,7 +113,7 @@ export class Scheduler {
     this.#clock.inLane(operation.lane, () => operation.reject(operation.lost()))
   }
 
-  /** Its sender dies: the request may still be carried out. */
+  /** The sender dies; the request is still carried out, unless it is the group's. */
   async orphan(operation: Operation): Promise<void> {
     this.#take(operation)
     if (operation.service !== 'group') await this.#executeUnheard(operation, 'carried out, and its sender dies')
@@ -127,7 +127,7 @@ export class Scheduler {
     this.#pending = this.#pending.filter((each) => each !== operation)
   }
 
-  /** Its reply, even an error, reaches nobody. */
+  /** Carries out a request whose reply, even an error, reaches nobody. */
   async #executeUnheard({ execute, lane, label }: Operation, what: string): Promise<void> {
     this.say(`${lane.name} ${label}: ${what}`)
     try {

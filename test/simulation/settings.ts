@@ -17,7 +17,7 @@ export const PROCESSED_TTL_MS = 3 * 86_400_000
 export const BUDGET = { prefix: KEYS.budget('b'), sentinel: KEYS.state }
 export const TOPICS = { requests: 'in', notifications: 'out', records: 'rec', deadLetters: 'dead', decisions: null }
 
-/** The circuit breaker stays closed here, so it looks less often: most steps of a life would be its looks. */
+/** The gate stays closed here, so it looks into Redis less often: otherwise most steps of a life would be such looks. */
 export const GATE_TIMINGS = { checkMs: 5_000 }
 
 /** A stand-in for what judges texts: the answer is the outcome. */

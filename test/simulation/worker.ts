@@ -15,7 +15,7 @@ import { buildProduct } from './product.ts'
 
 /** What a worker tells its group. */
 export interface GroupHooks {
-  /** @returns the name that no member had before */
+  /** @returns a name that no member had before */
   nextMemberId: () => string
   joining: (worker: SimulatedWorker) => void
   left: (worker: SimulatedWorker) => void
@@ -26,9 +26,9 @@ export class SimulatedWorker {
   readonly partitions = new Map<number, Partition>()
   /** The latest; null before the first, and between two. */
   consumer: SimulatedConsumer | null = null
-  /** As which it was in the group the last time. */
+  /** The member id under which the worker was last in the group; null: it never was. */
   lastMemberId: string | null = null
-  /** The step of the life at which it came back to the group as another member; -1: it never did. */
+  /** The step of the life at which the worker came back to the group as another member; -1: it never did. */
   returnedAtStep = -1
   readonly #parts: WorkerParts
   readonly #hooks: GroupHooks
@@ -106,7 +106,7 @@ export class SimulatedWorker {
     for (const each of this.partitions.values()) each.drain(new Error('the worker is stopping'))
   }
 
-  /** The drain is over. */
+  /** Ends a worker whose drain is over: aborts its calls, leaves the group and gives the leases back. */
   async leave(): Promise<void> {
     const reason = new Error('the worker is stopping')
     this.#call.abort(reason)

@@ -29,7 +29,7 @@ public class JavaProducer {
         record.headers().add(new String(base64.decode(fields[at]), "UTF-8"), base64.decode(fields[at + 1]));
       }
       if (!producers.containsKey(fields[0])) {
-        // In the order of the lines.
+        // Keep the order of lines whose compressions stand together: what the other producers hold goes first.
         for (KafkaProducer<byte[], byte[]> before : producers.values()) before.flush();
         producers.put(fields[0], open(args[0], fields[0]));
       }

@@ -14,7 +14,7 @@ export type Expected = 'answer' | 'failure' | 'dead letter'
 /** Something that was done to the fleet or its services; times in epoch ms, Infinity for an open end. */
 export interface Happening {
   what: 'killed' | 'frozen' | 'stopped' | 'redis emptied' | 'redis away'
-  /** The hash of the worker's key, as it stands in the model server's log; absent for services. */
+  /** The hash of the worker's key, as it stands in the model server's log; absent for what was done to a service. */
   key?: string
   fromMs: number
   toMs: number
@@ -55,9 +55,9 @@ export interface Report {
   unexplained: string[]
 }
 
-/** How long after its arrival an answer may still be unstored, ms: a worker that dies later repeats nothing. */
+/** How long after its arrival an answer may still be unstored, ms: when its worker dies later, nothing is repeated. */
 const STORED_WITHIN_MS = 3_000
-/** A lease lives 10 s from its last renewal, which is up to 3 s old. */
+/** A freeze of this length may outlive a lease, ms: a lease ends 10 s after its last renewal, which is up to 3 s old. */
 const OUTLIVES_LEASE_MS = 6_500
 /** A worker that thaws sooner writes its claims again before a recovery ends, ms. */
 const SHORT_FREEZE_MS = 5_000
@@ -165,7 +165,10 @@ function findRepeats(evidence: Evidence): Repeat[] {
     }))
 }
 
-/** Invariant 2: the call failed; its worker died, or froze past its lease, or stopped before it was through; Redis lost the answer. */
+/**
+ * @returns why a call was followed by another for its id, as invariant 2 of docs/design.md allows: it failed; its worker died, froze past
+ * the lease, or was stopped before the call ended; or Redis lost the answer
+ */
 function reasonOf(call: Arrival, nextMs: number, { happenings, latencyMs }: Evidence): string {
   const answeredMs = call.atMs + latencyMs
   const away = happenings.filter(({ what, fromMs }) => what === 'redis away' && fromMs < answeredMs + STORED_WITHIN_MS)

@@ -35,8 +35,8 @@ export interface Certificate {
 }
 
 /**
- * Makes a key (P-256) and a certificate that is valid from yesterday for ten days.
- * @param names DNS names and IPv4 addresses it is valid for
+ * Makes a key (P-256) and a certificate that is valid from yesterday until ten days from now.
+ * @param names the DNS names and IPv4 addresses that the certificate is valid for
  */
 export function makeCertificate(names: readonly string[] = ['localhost', '127.0.0.1']): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** On a loaded machine a broker may be slow to answer, which a command tells; it is no error. */
+/** What a command says when a broker is slow to answer, as on a loaded machine. It is no error, so `err` is given without it. */
 const WAITS = /^waiting for Kafka at .*…\n/gm
 
 export interface Ran {
@@ -18,7 +18,7 @@ export interface Ran {
   err: string
 }
 
-/** A command that runs; `ended` resolves with what it left behind. */
+/** Starts a command; `ended` resolves with its exit code and output. */
 export function startCommand(env: Record<string, string>, ...args: string[]) {
   const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), ...args], {
     // Not the checkout: a developer's .env must not reach a command under test.

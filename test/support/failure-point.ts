@@ -7,7 +7,7 @@ import type { TcpProxy } from './tcp-proxy.ts'
 import { startTcpProxy } from './tcp-proxy.ts'
 import type { World } from './world.ts'
 
-/** The request at whose moment the worker dies. */
+/** The id of the request whose steps are watched. */
 export const TARGET = 70_003
 const MOMENT_LIMIT_MS = 120_000
 const QUIET_MS = 500
@@ -15,8 +15,9 @@ const QUIET_MS = 500
 export type Service = 'kafka' | 'redis' | 'model'
 
 export interface Point {
-  /** Where the moments are seen, in this order; the worker dies at the last one. */
+  /** The service whose proxy sees the moments. */
   service: Service
+  /** In the order in which they come; the worker dies at the last one. */
   moments: (world: World) => Promise<Moment[]> | Moment[]
   /** Whether the bytes of the last moment still reach their receiver. */
   arrives: boolean
@@ -24,12 +25,12 @@ export interface Point {
   env?: Record<string, string>
 }
 
-/** @returns the call of a script on the target's claim */
+/** @returns the moment of a script's call on the target's claim */
 export const onClaim = (name: string) => async (world: World) => [
   scriptCall(await claimScript(world.redis, name), `claim:${TARGET}`),
 ]
 
-/** @returns a request of the transaction that publishes a value with this text, by default the target's outcome */
+/** @returns the moments up to a request of the transaction that publishes a value with this text, by default the target's outcome */
 export const inTransaction =
   (type: Parameters<typeof kafkaRequest>[0], text = `"processing_id":${TARGET}`) =>
   () => [kafkaRequest('Produce', text), ...(type === 'Produce' ? [] : [kafkaRequest(type)])]

@@ -14,9 +14,9 @@ export interface Fleet {
   workers: Worker[]
   /** Sends requests with these ids, spread evenly over the partitions; each text names its id as `ref:ID`. */
   send: (ids: readonly number[], fields?: (id: number) => Record<string, unknown>) => Promise<void>
-  /** Resolves once so many calls have arrived at the model's server. */
+  /** Resolves once this many calls have arrived at the model's server. */
   arrived: (count: number, limitMs: number) => Promise<void>
-  /** Resolves when no call has arrived for three seconds, since nothing of the minute's budget is left. */
+  /** Resolves when no call has arrived for three seconds: nothing of the minute's budget is left. */
   spent: () => Promise<void>
 }
 
@@ -27,7 +27,7 @@ export interface FleetOptions {
   partitions?: number
   /** What each worker is started with beside `env`; one worker without anything by default. */
   start?: Record<string, string>[]
-  /** Instead of the shared one, for tests that flush it. */
+  /** A Redis instead of the shared one, for tests that flush it. */
   redisUrl?: string
 }
 
@@ -35,7 +35,7 @@ export interface FleetOptions {
 let turn: Promise<unknown> = Promise.resolve()
 
 /**
- * Starts it; every worker takes part in the group when this resolves, with one partition each where there are as many.
+ * Starts a fleet. When this resolves, every worker is in the group, with a partition each if there are enough.
  * @param atEnd registers what is to be done when the test is over, last in first out
  */
 export async function startFleet(
@@ -93,7 +93,7 @@ async function startAll(
   }
 }
 
-/** In which the stub finds all that `request` requires. @param wish such as `[[stub:reset]]` */
+/** @returns a resume in which the stub finds all that `request` requires. @param wish such as `[[stub:reset]]` */
 export const resumeOf = (id: number, wish = '') =>
   `Инженер ref:${id} ${wish}. Пять лет пишу на TypeScript. Работал с Kafka и Redis. Знаю PostgreSQL и Docker.`
 
@@ -102,9 +102,9 @@ export const range = (count: number, from = 1) => Array.from({ length: count }, 
 /** @returns how many calls arrived for the request with this id */
 export const callsFor = (stub: Stub, id: number) => stub.arrivals().filter(({ ref }) => ref === String(id)).length
 
-/** Units of the budget that were granted and then not sent in time, as on a machine that is busy: they are spent. */
+/** @returns how many calls got a grant and were not sent in time, as on a busy machine: their grants are spent all the same */
 export const lostGrants = ({ workers }: World) =>
   workers.flatMap(({ lines }) => lines).filter((line) => line.includes('came too late to be sent')).length
 
 /** @returns how many calls the server turned down for their rate */
-export const refusals = (stub: Stub) => stub.summary().byStatus['429'] ?? 0
+export const turnedDown = (stub: Stub) => stub.summary().byStatus['429'] ?? 0

@@ -21,12 +21,15 @@ export interface JavaRecord {
   value: string | Buffer
   key?: string
   partition?: number
-  /** As it is, in whatever unit; without it, the client's own time. */
+  /** Sent as it is, in whatever unit; the client's own time when it is missing. */
   timestamp?: string
   headers?: (readonly [string, string])[]
 }
 
-/** Sends the records in their order, in one batch per compression and partition where 900 KB hold them before they are packed. */
+/**
+ * Sends the records in one batch per compression and partition where 900 KB hold them before they are packed. They keep their order if the
+ * records of each compression stand together.
+ */
 export async function sendWithJava(brokers: string[], records: readonly JavaRecord[]): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'java-producer-'))
   try {

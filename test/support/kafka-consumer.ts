@@ -14,7 +14,7 @@ export const textOf = (source: SourceMessage) => source.value?.toString() ?? ''
 
 export const numbered = (count: number, prefix = 'm') => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 
-/** Calls of `handle` in flight that a test ends itself, by the message's text. */
+/** A `handle` whose calls a test ends itself, by the message's text. */
 export function heldCalls() {
   const calls = new Map<string, { source: SourceMessage; signals: HandlerSignals; resolve: (of: Completion) => void }>()
   const started: string[] = []
@@ -76,7 +76,7 @@ export function startConsumer(
   return { consumer, handled, committed }
 }
 
-/** As the next owner of the first partition does: whoever writes for it has to acquire it again. */
+/** Fences whoever writes for the first partition, as its next owner does: the writer has to acquire the partition again. */
 export async function fence(world: KafkaWorld): Promise<void> {
   const rival = world.clients.producer(transactionalIdOf(world.group, world.requests, 0))
   await rival.connect()

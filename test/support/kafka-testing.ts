@@ -96,12 +96,12 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
     id,
     brokers,
     log,
-    /** Last in, first out. */
+    /** Adds what `close` calls, last in, first out. */
     onClose: (closer: () => Promise<unknown>) => void closers.push(closer),
     clients,
     kafka,
     admin,
-    /** To a topic that the test has made, with the requests' key. */
+    /** Sends to a topic that the test has made, with the requests' key. */
     async sendTo(topic: string, messages: { value: string; partition: number }[]): Promise<void> {
       const acknowledged = await producer.send({
         topic,
@@ -114,7 +114,7 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
       const messages = values.map((value) => ({ key: 'new_request', value, partition }))
       await producer.send({ topic: names.requests, messages })
     },
-    /** With timestamps of their own. */
+    /** Sends messages with timestamps of their own. */
     async sendAt(messages: { value: string; timestampMs: number }[]): Promise<void> {
       const aged = messages.map(({ value, timestampMs }) => ({
         key: 'new_request',
@@ -146,7 +146,7 @@ export type KafkaWorld = Awaited<ReturnType<typeof kafkaWorld>>
 
 async function readCommittedFrom(kafka: Kafka, id: string, topics: string[]) {
   const seen: Published[] = []
-  /** The reader starts again at its first message when a test takes the broker away. */
+  /** The places that were read: the reader starts again at its first message when a test takes the broker away. */
   const known = new Set<string>()
   const consumer = kafka.consumer({ groupId: `reader.${randomUUID().slice(0, 8)}.${id}`, maxWaitTimeInMs: 100 })
   await consumer.connect()

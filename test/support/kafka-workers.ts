@@ -39,12 +39,12 @@ export function startKafkaWorker(world: KafkaWorld, options: { maxHandleMs: numb
   return {
     events,
     handled: () => events.filter((event) => 'handled' in event).length,
-    /** Whether it has logged a message with this beginning at least `times` times. */
+    /** Whether the worker has logged a message with this beginning at least `times` times. */
     has: (message: string, times = 1) =>
       events.filter((event) => String(event['message']).startsWith(message)).length >= times,
     signal: (signal: NodeJS.Signals) => void child.kill(signal),
     kill: () => end('SIGKILL'),
-    /** As SIGTERM does: drains and leaves the group. */
+    /** Sends SIGTERM: the worker drains and leaves the group. */
     async stop(): Promise<void> {
       child.kill('SIGTERM')
       await until('the worker has ended', isOver)

@@ -39,7 +39,7 @@ export type OtlpReceiver = Awaited<ReturnType<typeof startOtlpReceiver>>
 
 /** @param answer whether to answer at all; a collector that is stuck takes the request and says nothing */
 export async function startOtlpReceiver({ answer = true } = {}) {
-  /** As it came, whatever the form. */
+  /** What came, whatever its form. */
   const bodies: { path: string; type: string; body: Buffer }[] = []
   const server = createServer((request, response) => {
     void read(request).then((body) => {

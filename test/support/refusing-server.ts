@@ -10,11 +10,11 @@ import type { Trial } from '../../src/provider/trial.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
 import { KEY, memory, question, recordedLog } from './provider.ts'
 
-/** A body as it came; `headers`: of its call. */
+/** A body as it came, with the call's headers as `headers`. */
 export type Sent = Record<string, unknown>
 type Said = { status: number; error: string } | 'taken'
 
-/** How a server refuses the first of these parts that a request has. */
+/** Parts that a server may refuse: whether a request has the part, and the error. */
 const REFUSALS: Record<string, { has: (body: Sent) => boolean; error: string }> = {
   response_format: {
     has: (body) => schemaTypeOf(body) === 'json_schema',
@@ -50,15 +50,19 @@ export const refusingAtOnce =
   (body: Sent): Said =>
     refusal(parts.filter((part) => REFUSALS[part]?.has(body)))
 
-/** A key that is missing is told before the body is looked at. */
+/** A missing key is refused before the body is looked at. */
 function refusal(parts: string[]): Said {
   if (parts.length === 0) return 'taken'
   if (parts.includes('key')) return { status: 401, error: REFUSALS['key']?.error ?? '' }
   return { status: 400, error: parts.map((part) => REFUSALS[part]?.error).join('.\n') }
 }
 
-/** A provider whose server says this, and how often it said what. @param together it answers once so many calls have come
- * @param takes how long an answer and a refusal take, ms @param redis providers on the same one share what they have learned */
+/**
+ * @param together the server answers once this many calls have come
+ * @param takes how long an answer and a refusal take, ms
+ * @param redis providers on the same one share what they have learned
+ * @returns a provider whose server says this, the bodies that came, and how often each was said
+ */
 export function providerOf(
   says: (body: Sent) => Said,
   together = 1,

@@ -37,7 +37,7 @@ export interface ScriptedModel {
   baseUrl: string
   /** Answers to requests with these names. */
   scripts: Map<string, Script>
-  /** What the server refuses of all the others. */
+  /** Answers requests that no script has answered: how the server refuses what it does not know. */
   refuses: Script
   calls: Call[]
   stop: () => Promise<void>

@@ -25,7 +25,7 @@ const RIGHTS = join(import.meta.dirname, '../../ops/least-rights.md')
 export type Secured = Awaited<ReturnType<typeof startSecured>>
 
 /**
- * Starts both. Kafka's users are named after the mechanisms and have no rights until some are granted.
+ * Starts a broker and a Redis. Kafka's users are named after the mechanisms and have no rights until some are granted.
  * @param plainUsers more users for PLAIN
  */
 export async function startSecured(plainUsers: readonly string[] = []) {
@@ -79,7 +79,7 @@ export async function startSecured(plainUsers: readonly string[] = []) {
   }
 }
 
-/** @returns for a world that stands on both and may do everything */
+/** @returns the options of a world that stands on both and may do everything */
 export const worldOn = ({ kafka, redis, caFile }: Secured): OwnWorldOptions => ({
   kafkaBrokers: kafka.insideBrokers,
   redisUrl: `rediss://:${PASSWORD}@localhost:${redis.port}`,
@@ -130,7 +130,7 @@ export interface Rights {
   keyPrefix?: string
   withoutKafka?: ((entry: AclEntry) => boolean) | undefined
   withoutRedis?: ((rule: string) => boolean) | undefined
-  /** The operator's too. */
+  /** Adds the rights that the operator's commands need. */
   forCommands?: boolean
 }
 

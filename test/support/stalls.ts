@@ -6,7 +6,7 @@ const STALL_MS = 40
 
 /**
  * Watches until the test is over.
- * @returns a function that tells whether it stood still between two moments (epoch ms)
+ * @returns a function that tells whether the process stood still between two moments (epoch ms)
  */
 export function watchStalls(atEnd: (cleanup: () => void) => void): (fromMs: number, toMs: number) => boolean {
   const now = () => performance.timeOrigin + performance.now()

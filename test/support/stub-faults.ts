@@ -28,7 +28,7 @@ export interface Outcome {
   text: string
   /** The answer came whole. */
   whole: boolean
-  /** What ended it otherwise. */
+  /** The name of the error that ended it otherwise. */
   failure: string | null
 }
 

@@ -12,7 +12,7 @@ export type Moment = (direction: Direction, chunk: Buffer) => boolean
 /** Kafka's request types (its protocol's "API keys") that make up a transaction. */
 const KAFKA_API_KEYS = { Produce: 0, AddPartitionsToTxn: 24, AddOffsetsToTxn: 25, EndTxn: 26, TxnOffsetCommit: 28 }
 
-/** @returns a request to Kafka of this type, with this text in it */
+/** @returns the moment of a request to Kafka of this type, with this text in it */
 export const kafkaRequest =
   (type: keyof typeof KAFKA_API_KEYS, text = ''): Moment =>
   (direction, chunk) =>
@@ -21,7 +21,7 @@ export const kafkaRequest =
       (request) => request.length > 4 && request.readInt16BE(0) === KAFKA_API_KEYS[type] && request.includes(text),
     )
 
-/** @returns the call of a script, with this text (a key) among its arguments */
+/** @returns the moment of a script's call, with this text (a key) among its arguments */
 export const scriptCall =
   (script: { digest: string }, text = ''): Moment =>
   (direction, chunk) =>
@@ -68,13 +68,13 @@ function endOfCommand(chunk: Buffer, from: number): number {
   return words > 0 ? at : chunk.length
 }
 
-/** @returns a chunk in this direction that contains this text */
+/** @returns the moment of a chunk in this direction that contains this text */
 export const bytes =
   (wanted: Direction, text = ''): Moment =>
   (direction, chunk) =>
     direction === wanted && chunk.includes(text)
 
-/** @returns `onChunk` of a proxy, which acts once, when the last of the moments comes after all of the others, in their order */
+/** @returns an `onChunk` for a proxy that acts once: at the last of the moments, when all have come in their order */
 export function fuse(moments: readonly Moment[], act: () => void): Moment {
   let met = 0
   return (direction, chunk) => {
@@ -88,7 +88,7 @@ export function fuse(moments: readonly Moment[], act: () => void): Moment {
 export type LoadedScript = Awaited<ReturnType<typeof loadedScript>>
 
 /**
- * Loads a script of the worker's into Redis, so that its calls come by the digest.
+ * Loads a script of the worker's into Redis, so that the worker calls it by its digest.
  * @param files under src, in the order in which they are run as one
  */
 export async function loadedScript(redis: Redis, files: readonly string[]): Promise<{ digest: string }> {

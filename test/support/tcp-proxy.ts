@@ -17,20 +17,23 @@ export interface TcpProxyOptions {
 export interface TcpProxy {
   host: string
   port: number
-  /** Connections that are open now. */
+  /** How many connections are open now. */
   connections(): number
-  /** Connections that were ever accepted. */
+  /** How many connections were accepted so far. */
   accepted(): number
   bytes(direction: Direction): number
   /** Resets all connections and refuses new ones, until `heal`. */
   cut(): void
   /** Resets all connections once; new ones are served. */
   reset(): void
-  /** Nothing passes any more (one way, or both), though connections stay open and new ones are accepted, until `heal`: as when packets are dropped. */
+  /**
+   * Nothing passes any more (one way, or both) until `heal`, though connections stay open and new ones are accepted: as when packets are
+   * dropped.
+   */
   silence(direction?: Direction): void
-  /** Delays each chunk by so many ms, in order. */
+  /** Delays each chunk by this many ms; chunks keep their order. */
   delay(ms: number): void
-  /** The line is as before; after a silence what was held flows on, as TCP's retransmission would have it. */
+  /** Ends cut, silence and delay. What a silence held back flows on, as with TCP's retransmission. */
   heal(): void
   stop: () => Promise<void>
 }

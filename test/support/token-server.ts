@@ -15,7 +15,7 @@ export interface TokenServerOptions {
 
 export type TokenServer = Awaited<ReturnType<typeof startTokenServer>>
 
-/** Starts it on 127.0.0.1; only the scope `kafka` is granted. */
+/** Starts the server on 127.0.0.1; only the scope `kafka` is granted. */
 export async function startTokenServer({ clientId, clientSecret, audience, lifeSeconds }: TokenServerOptions) {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
   const kid = randomUUID()
@@ -46,7 +46,7 @@ export async function startTokenServer({ clientId, clientSecret, audience, lifeS
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // The brokers still know the key.
+    // Brokers get the key even while the token endpoint is away.
     if (request.url === '/jwks') {
       return reply(response, 200, { keys: [{ ...publicKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' }] })
     }
@@ -63,7 +63,7 @@ export async function startTokenServer({ clientId, clientSecret, audience, lifeS
     jwksUrl: `${url}/jwks`,
     /** How many tokens were given out. */
     issued: () => issued,
-    /** While it is away it answers 503. */
+    /** While the token endpoint is away it answers 503. */
     setAway: (isAway: boolean) => void (away = isAway),
     async stop() {
       server.close()

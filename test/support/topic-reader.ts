@@ -18,7 +18,7 @@ export type TopicReader = Awaited<ReturnType<typeof readTopics>>
 /** Starts to read the topics from their beginning, in a consumer group of this name. */
 export async function readTopics(kafka: KafkaClient, groupId: string, topics: readonly string[]) {
   const messages = new Map<string, Seen[]>(topics.map((topic) => [topic, []]))
-  /** By topic, partition and offset: a consumer that a broker's end has thrown out reads all of it again. */
+  /** What was read, by topic, partition and offset: a consumer that lost its group with a broker reads everything again. */
   const places = new Set<string>()
   /** The next offset to read, by topic and partition. */
   const positions = new Map<string, bigint>()
@@ -48,8 +48,8 @@ export async function readTopics(kafka: KafkaClient, groupId: string, topics: re
   return {
     of: (topic: string): readonly Seen[] => messages.get(topic) ?? [],
     /**
-     * Resolves when all that stands in the topics now has been read. One transaction writes to several topics, and each of them
-     * shows it in its own time: who has read an outcome in one may not count on its other half yet.
+     * Resolves when all that stands in the topics now has been read. One transaction writes to several topics, and each topic shows it in
+     * its own time: when the notification of an outcome has been read, its record may not have been.
      */
     async caughtUp(admin: Admin, limitMs = 60_000): Promise<void> {
       const ends = await endsOf(admin, topics, limitMs)

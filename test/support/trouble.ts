@@ -53,7 +53,7 @@ export function expectUnharmed(world: World, stub: Stub, ids: readonly number[])
 /** @returns the worker's lines with this text */
 export const linesWith = (worker: Worker, text: string): string[] => worker.lines.filter((line) => line.includes(text))
 
-/** Resolves when so many requests are being asked of the model, or have been. */
+/** Resolves when this many calls have arrived at the model. */
 export const called = (stub: Stub, count: number) =>
   waitUntil(
     () => stub.arrivals().length >= count,

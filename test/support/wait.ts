@@ -16,8 +16,8 @@ export async function waitUntil(
   }
 }
 
-/** So many seconds, and the time that the attempts take. */
-const PATIENCE = 60
+/** How often an operation is tried, with a second in between. */
+const MOST_TRIES = 60
 
 /** Repeats an operation that fails while the broker is away: the client's own retries end after some seconds. */
 export async function patiently(operation: () => Promise<unknown>): Promise<void> {
@@ -26,7 +26,7 @@ export async function patiently(operation: () => Promise<unknown>): Promise<void
       await operation()
       return
     } catch (error) {
-      if (tries === PATIENCE) throw error
+      if (tries === MOST_TRIES) throw error
       await sleep(1_000)
     }
   }

@@ -61,7 +61,7 @@ async function measure(redis: Redis, held: number): Promise<Cost> {
     const { id, atMs } = granted[call] ?? { id: '', atMs: 0 }
     await roomy.settle([{ id, atMs, billed: TOKENS - 1_000 }])
   })
-  // As many as are held fill these limits in all axes; nobody stays in line, since each refuses to wait.
+  // What is held fills these limits, but for tokens a day; nobody stays in line, since each refuses to wait.
   const full = { ...limits, requestsPerMinute: held, tokensPerMinute: held * TOKENS, requestsPerDay: held }
   const tight = budgetScripts({ ...own, limits: full, pace: paceOf(full, null) })
   const waitUs = await perCall(redis, async (id) => {
@@ -71,7 +71,7 @@ async function measure(redis: Redis, held: number): Promise<Cost> {
   return { held, reserveUs, settleUs, waitUs, bytes: await memory(redis) }
 }
 
-/** Spends `held` requests, spread over the last minute. */
+/** Spends `held` requests, spread over the last 40 s. */
 async function fill(redis: Redis, scripts: ReturnType<typeof budgetScripts>, held: number): Promise<void> {
   const [seconds] = await redis.time()
   const nowMs = Number(seconds) * 1_000
@@ -82,7 +82,7 @@ async function fill(redis: Redis, scripts: ReturnType<typeof budgetScripts>, hel
     })
     await scripts.restore(some, false)
   }
-  // What `restore` keeps to add nothing twice is no part of a budget in use.
+  // `restore` keeps keys so that it adds nothing twice: a budget in use has none.
   const unsettled = await redis.keys('budget:bench:*:open:*')
   if (unsettled.length > 0) await redis.del(...unsettled)
 }

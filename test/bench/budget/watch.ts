@@ -76,7 +76,7 @@ export async function evenSpacing(say: Say, minutes = 3): Promise<void> {
 export async function fairness(say: Say, minutes = 10): Promise<void> {
   const env = { OPENAI_RPM: '60', OPENAI_TPM: '150000' }
   await onScene({ env, workers: 3 }, async ({ stub, world, send }) => {
-    // Every tenth is some twenty times as large as the others.
+    // Every tenth resume is nearly a hundred times as long as the others.
     const resume = (id: number) => (id % 10 === 0 ? `${resumeOf(id)} ${'Писал сервисы. '.repeat(600)}` : resumeOf(id))
     await send(range(60 * minutes + 300), resume)
     await firstArrival(stub)
@@ -97,13 +97,13 @@ export async function fairness(say: Say, minutes = 10): Promise<void> {
   })
 }
 
-/** A worker that may call nothing more today, with two hundred requests waiting: its memory, its place in the group, its cache. */
+/** A worker that may make no more calls today, with two hundred requests waiting: its memory, its place in the group, its cache. */
 export async function held(say: Say, minutes = 60): Promise<void> {
   const env = { OPENAI_RPM: '60', OPENAI_RPD: '5', BUDGET_MAX_WAIT_SECONDS: '90000' }
   await onScene({ env, workers: 1 }, async ({ world, send }) => {
     await send(range(5))
     await world.answered(range(5))
-    // Fewer than the window has room for: what is behind a full window is in the backlog, and not looked at.
+    // Fewer than the window has room for: a worker does not look at what stands behind a full window.
     await send(range(200, 101))
     for (let minute = 0; minute <= minutes; minute++) {
       const id = 10_001 + minute

@@ -14,7 +14,7 @@ export interface Runs {
 
 interface Figure {
   what: string
-  /** A figure fails above so many times the kept one; where more is better, below the kept one divided by this. */
+  /** A figure fails above this many times the kept one; where more is better, below the kept one divided by this. */
   bound: number
   moreIsBetter?: boolean
   of: (runs: Runs) => number

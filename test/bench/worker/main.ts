@@ -25,11 +25,11 @@ const IDLE_SECONDS = 10
 export interface BenchOptions {
   /** The form for CI, see short.ts. */
   short: boolean
-  /** What is measured, unless it is short or waiting. */
+  /** What is measured, unless `short` or `waiting` is given. */
   scenarios: readonly Scenario[]
-  /** Instead of the scenarios: what a worker takes while so many messages wait behind a spent budget. */
+  /** Instead of the scenarios, measures what a worker takes while this many messages wait behind a spent budget; null: the scenarios. */
   waiting: number | null
-  /** Writes all figures to this file. */
+  /** The file for all figures of the scenarios; null: none. */
   json: string | null
   /** Writes the short form's figures down as those to compare with. */
   keep: boolean

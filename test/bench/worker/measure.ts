@@ -18,11 +18,11 @@ import { resumeOf, VACANCY } from './texts.ts'
 export interface Measured {
   /** From the first committed result to the last. */
   perSecond: number
-  /** CPU per message, ms. */
+  /** CPU per message, ms, as the next two. */
   workerCpuMs: number
   redisCpuMs: number
   brokerCpuMs: number
-  /** The highest of the workers, MB. */
+  /** The highest peak memory of the workers, MB. */
   rssMb: number
   /** The same when half of the results were there: a worker whose memory stays flat has reached its peak by then. */
   rssAtHalfMb: number
@@ -30,6 +30,7 @@ export interface Measured {
   /** From the model's answer until a read-committed consumer has the result, ms. */
   publishedP50Ms: number
   publishedP99Ms: number
+  /** Per message, as the next three. */
   redisScripts: number
   redisCommands: number
   kafkaRequests: number
@@ -117,7 +118,7 @@ const percentile = (sorted: readonly number[], share: number) =>
 /**
  * Runs one scenario on running services.
  * @param say told of the progress
- * @throws Error when not every message has its result within 4 minutes and 10 ms for each
+ * @throws Error when there is no result within 4 minutes, or then not all within 4 minutes and 10 ms for each message
  */
 export async function measure(
   scenario: Scenario,

@@ -1,6 +1,6 @@
 /** What one measurement of the benchmark varies. */
 export interface Scenario {
-  /** The model server answers after so long, ms. */
+  /** The model server answers after this time, ms. */
   latencyMs: number
   inFlight: number
   partitions: number

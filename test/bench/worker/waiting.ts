@@ -7,7 +7,7 @@ import { load, NODE_OPTIONS } from './measure.ts'
 import type { ModelServer } from './processes.ts'
 import { cpuMsOf, memoryMbOf } from './processes.ts'
 
-/** Until the worker holds as many messages as it ever holds at once. */
+/** After this time the worker holds as many messages as it ever holds at once. */
 const SETTLE_SECONDS = 10
 const READINGS = 4
 const READING_SECONDS = 15
