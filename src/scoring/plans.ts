@@ -5,9 +5,9 @@
  */
 import { within } from './clauses.ts'
 
-/** What is to be learnt or obtained, as an infinitive. */
+/** An infinitive, unless what is already there is used, shown, kept or grown, or it names how, where and when to work. */
 const GET =
-  '(?:из|вы|на|об|до|под|по)?уч\\p{L}*ть(?:ся)?|осво\\p{L}*ть|осваивать|овладеть|пройти|проходить|получ\\p{L}*ть|сда(?:ть|вать)|попробовать|поработать|разобраться|подтянуть(?:ся)?|перейти|начать|стать(?! лучш)|вырасти|специализироваться|поступ\\p{L}*ть'
+  '(?!примен|использ|прин[ео]с|показ|[а-я]*дел|перед|разви|рас|продолж|продл|работ|зараб|подраб|трудит|заним|найти|иск|[а-я]*мени|перее|переб|ехать|езд|жить|быть|ост|верн|реализ|вы[йх]|брать|приступ|обсуд|помо|улучш|стать лучш|больше)\\p{L}+(?:ть|ти|чь)(?:ся)?'
 /** The same as a noun. */
 const GETTING = '(?:изуч|осво|обуч|получ|оформл|сдач|подготовк)\\p{L}*'
 const WANT =
@@ -15,14 +15,17 @@ const WANT =
 /** Who is ready to teach, or to pass a check, may well be able to. Only what is lacking is learnt or obtained. */
 const READY = 'готов[аы]?|охотно'
 const LACKED =
-  '(?:на|об|вы|под|до)?уч(?:и|а)ться|изуч(?:и|а)ть|осво\\p{L}*ть|осваивать|освою|разобраться|пройти (?:курс|обучени|стажировк|переподготовк)\\p{L}*|получить|оформить|сдать'
+  '(?:на|об|вы|под|до)?уч(?:и|а)ться|подтянуть(?:ся)?|изуч(?:и|а)ть|осво\\p{L}*ть|осваивать|освою|разобраться|пройти (?:курс|обучени|стажировк|переподготовк)\\p{L}*|получить|оформить|сдать'
 
-const GET_ENGLISH = [
+const GET_ENGLISH =
+  '(?!use|apply|bring|keep|continu|work|grow|develop|help|shar|stay|find|join|relocat|mov(?:e|ing) to|contribut|build on|mak|put|leverag|see|be |liv|travel|switch|show|offer|return|retir|improv|teach at)\\p{L}+'
+const WANT_ENGLISH = "(?:want|hope|hoping|intend|plan|planning|would (?:like|love)|['’]d (?:like|love)|goal is) to"
+/** More often than those above they tell what somebody does: "looking to grow sales", "going to clients". */
+const AIM = '(?:aim|aiming|aspire|aspiring|look|looking|looking forward|going|about) to'
+const AIMED = [
   '(?:learn|study|train|obtain|explore|master|acquire|try|pick (?:\\p{L}+ )?up|gain|move into)\\p{L}*',
   '(?:get|earn|take|sit|pass|start|do|become)(?: \\p{L}+){0,3} (?:certif|licen|qualif|degree|diploma|experience|course|exam|test|class|training|lesson|learn|stud|into)\\p{L}*',
 ].join('|')
-const WANT_ENGLISH =
-  "(?:want|plan|planning|hope|hoping|intend|aim|aiming|aspire|aspiring|look|looking|looking forward|would (?:like|love)|['’]d (?:like|love)|going|about|goal is) to"
 const READY_ENGLISH = '(?:willing|eager|keen|happy|ready|open|excited) to'
 const LEARN = '(?:learn|study|train|retrain|be trained|obtain|acquire|pick up|explore|master)\\p{L}*'
 const LICENCE = '(?:certif\\p{L}*|licen[cs]\\p{L}*|diploma|degree|qualif\\p{L}*|accredit\\p{L}*|exams?|tests?)'
@@ -30,13 +33,13 @@ const LICENCE = '(?:certif\\p{L}*|licen[cs]\\p{L}*|diploma|degree|qualif\\p{L}*|
 /** A beginning, or an end that has not come, in one word or with its noun. */
 const UNDER_WAY = [
   '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|пройду|окончу|закончу|осваиваю|учусь|доучиваюсь|обучаюсь',
-  'прохожу (?:на )?(?:курс[а-я]*|обучение)|поступаю (?:в|на)|записал[аи]?с[ья] на|рассматриваю обучение',
+  'прохожу (?:на )?(?:курс[а-я]*|обучение)|поступаю (?:в|на)|подал[аи]? (?:заявк|документ|заявлени)[а-я]*|предстоит|намети(?:л[аи]?|м) на|записал[аи]?с[ья] на|рассматриваю обучение',
   `(?:только|пока) изучаю|изучаю(?=$)|(?:только|недавно) начал[аи]? (?:${GET})|начал[аи]? (?:учить|изучать|осваивать|разбираться)(?!.*\\d{4})`,
   'оформлю[а-я ]*,? (?:если|при необходимости|при трудоустройстве|до выхода|перед выходом)|(?:моя|ближайшая) цель(?=$)|в мечтах',
   `в планах|(?:в процессе|на стадии|на этапе) ${GETTING}|в процессе(?=$)`,
   'готовлюсь к (?:\\p{L}+ )?(?:экзамен|сдач|сертификац|поступлен|аттестац)\\p{L}*|экзамен (?:назначен|запланирован)',
   "(?:(?<=^)|am |i'm |still |currently |now |just started |recently started |interested in )(?:learning|studying)",
-  "(?:(?<=^)|am |i'm |currently |now )(?:taking|doing) (?:\\p{L}+ ){1,4}(?:course|class)|halfway through|next on my list",
+  "(?:(?<=^)|am |i'm |currently |now )(?:taking|doing) (?:\\p{L}+ ){1,4}(?:course|class)|halfway through|on my (?:to-do )?list",
   '(?:thinking (?:about|of)|considering) (?:starting|taking|doing|learning|studying|getting)',
   "(?:am|i'm|currently|now|just|recently) enrolled",
   `(?:preparing for|working towards?) (?:\\p{L}+ ){0,3}${LICENCE}`,
@@ -49,14 +52,15 @@ const PLAN = within(
   [
     `(?:${WANT})(?: (?:бы|также|еще|очень|быстро|большое))*(?: \\p{L}+)? (?:${GET})`,
     `(?:${READY}) (?:быстро )?(?:${LACKED})`,
-    `${WANT_ENGLISH} (?:${GET_ENGLISH})`,
+    `${WANT_ENGLISH} ${GET_ENGLISH}`,
+    `${AIM} (?:${AIMED})`,
     `${READY_ENGLISH} (?:${LEARN})`,
     ...UNDER_WAY,
   ].join('|'),
 )
 /** With one of these the skill is there all the same: it is being deepened, or the plan has been carried out since. */
 const THERE = within(
-  'дальше|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|втор\\p{L}*|трет\\p{L}*|продвинут\\p{L}*|сейчас|теперь|further|continue|deepen|improve|more|advanced|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|окончил[аи]?|passed|took|completed|graduated',
+  'дальше|больше|чаще|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|втор\\p{L}*|трет\\p{L}*|продвинут\\p{L}*|сейчас|теперь|further|continue|deepen|improve|more|advanced|full[- ]time|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|окончил[аи]?|passed|took|completed|graduated',
 )
 /** The requirement is a wish or a training: "Желание учиться", "Студент 3 курса". */
 const WISH_WANTED = within(
@@ -64,7 +68,7 @@ const WISH_WANTED = within(
 )
 
 /** Source of a pattern, without the flag `u` and without a look around, of words without which no clause is a plan. */
-export const PLAN_SIGNS = [WANT, READY, WANT_ENGLISH, READY_ENGLISH, ...UNDER_WAY]
+export const PLAN_SIGNS = [WANT, READY, WANT_ENGLISH, AIM, READY_ENGLISH, ...UNDER_WAY]
   .join('|')
   .replaceAll(/\(\?<?[=!][^)]*\)/g, '')
   .replaceAll('\\p{L}', '[a-zа-яё]')
