@@ -62,7 +62,7 @@ const GAINS = new RegExp(
 const CELL = /[|:–—-]\s*(?:(?:пока|еще)\s)?(?:нет|ні|no|nope|none)[\s.|]*$/
 /** It was there once. */
 const LOST_SIGNS =
-  'просрочен[аоы]?|исте(?:к|кл[аои])|аннулирован[аоы]?|отозван[аоы]?|утерян[аоы]?|потерян[аоы]?|недействител(?:ен|ьн[аоы])|(?:за)?кончил(?:ся|[аои]сь)|expired|lapsed|revoked|inactive'
+  'просрочен[аоы]?|исте(?:к|кл[аои])|аннулирован[аоы]?|отозван[аоы]?|(?:у|по)терян[аоы]?|(?:утеря|потеря|просрочи)л[аи]?|недействител(?:ен|ьн[аоы])|(?:за)?кончил(?:ся|[аои]сь)|expired|lapsed|revoked|inactive'
 const LOST = new RegExp(`^(?:${LOST_SIGNS})$`)
 /** A verb in the past tense, which denies experience but not readiness. */
 const PAST = /л[аои]?(?:сь|ся)?$|ed$/
@@ -109,6 +109,8 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number, after: nu
   while (FILLERS.has(said[noun] ?? '')) noun -= 1
   // A noun after a preposition is not what is denied ("проблем с переездом нет"), unless there is no other noun.
   const isAdjunct = PREPOSITIONS.has(said[noun - 1] ?? '') && noun > 1 && about[noun - 2] !== true
+  // "Kafka у нас в контуре нет."
+  if (PREPOSITIONS.has(said[noun - 1] ?? '') && about[noun - 2] === true) return true
   if (!isAdjunct && (said[at] !== 'no' || at === said.length - 1)) {
     if (about[noun] === true || (isAbout && MASTERY.test(said[noun] ?? ''))) return true
     if (PRONOUNS.has(said[noun] ?? '')) return previous?.isAbout === true
@@ -116,7 +118,7 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number, after: nu
   // A list without signs: "Nomad нет Kubernetes да".
   if (said.some((word, i) => i > after && about[i - 1] === true && /^(?:да|есть|yes)$/.test(word))) return false
   let end = after
-  const isEnd = (word: string) => PREPOSITIONS.has(word) || /^(?:please|sorry|thanks|yet)$/.test(word)
+  const isEnd = (word: string) => PREPOSITIONS.has(word) || /^(?:please|sorry|thanks|yet|so|far)$/.test(word)
   while (end < said.length && end < after + 3 && !isEnd(said[end] ?? '')) end += 1
   if (said[at] === 'no' ? end > after && about[end - 1] === true : about.slice(after, end).includes(true)) return true
   return isAbout && [said[0] ?? '', ...said.slice(after, end)].some((word) => MASTERY.test(word))
