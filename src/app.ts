@@ -35,7 +35,7 @@ async function run(config: Config, strangers: readonly Stranger[], stop: AbortSi
     stdout: process.stdout,
     worker,
     secrets: () => secrets.all(),
-    remember: isFailure,
+    remember: isWithoutScore,
   })
   const releases = createReleaseStack(log)
   try {
@@ -52,8 +52,8 @@ async function run(config: Config, strangers: readonly Stranger[], stop: AbortSi
   }
 }
 
-/** A request that ended without a score. */
-const isFailure = ({ fields: { outcome } }: Entry) =>
+/** A message that ended without a score: with a failure, a refusal or a dead letter. */
+const isWithoutScore = ({ fields: { outcome } }: Entry) =>
   typeof outcome === 'string' && !['success', 'duplicate'].includes(outcome)
 
 /** The values that must never appear in a log. */

@@ -9,7 +9,7 @@ import { readFleetLines } from './ops/fleet-lines.ts'
 import { settingsOf } from './ops/fleet-status.ts'
 import { beatOf, startHeartbeat } from './ops/heartbeat.ts'
 import { startWaitingLog } from './ops/waiting-log.ts'
-import { createAsk, inTurn } from './pipeline/attempt.ts'
+import { createAsk, afterFormSearch } from './pipeline/attempt.ts'
 import { Entrance } from './pipeline/entrance.ts'
 import { Pipeline } from './pipeline/pipeline.ts'
 import { createRetryWhileAway } from './redis/retry.ts'
@@ -21,9 +21,9 @@ import type { Base, Claims, WorkParts } from './worker-parts.ts'
 import { connectProvider, createClaims, createScorer, createSharedBudget, saidUnless } from './worker-parts.ts'
 
 /**
- * The most messages in handlers, or answered and not yet published, at once: this many, or four times MAX_CALLS_IN_FLIGHT, if that is
- * more; 32 MB at most. Users take turns among them. With twice as many, the list of the offsets that are done above the committed one
- * could outgrow the metadata of a commit: 4 KB, with some 4 bytes for each gap.
+ * The most messages in handlers, or completed and not yet published, at once: this many, or four times MAX_CALLS_IN_FLIGHT, if that is
+ * more; 32 MB at most. Users take turns among them. With many more, the list of done offsets may outgrow the metadata of a commit (4 KB,
+ * some 4 bytes for each gap): the partition then starts nothing more until its oldest message is done (kafka/outbox.ts).
  */
 const WINDOW_MESSAGES = 2_000
 /**
@@ -90,7 +90,7 @@ function createPipeline(
   entrance: Entrance,
 ): Pipeline {
   const untilTrusted = (signal: AbortSignal) => state.untilTrusted(signal)
-  const ask = inTurn(provider, createAsk({ dedupe, budget, gate, provider, untilTrusted, metrics, log }))
+  const ask = afterFormSearch(provider, createAsk({ dedupe, budget, gate, provider, untilTrusted, metrics, log }))
   const turns = new Turns(() => slots.isSending)
   const { capOf } = provider
   return new Pipeline({

@@ -21,7 +21,7 @@ import type { BudgetRefusal, budgetScripts, Granted, ReserveReply, Used, Version
 
 /** The most requests in one call of the script: Redis serves nobody else while it runs. */
 const AT_ONCE = 64
-/** How often a lost budget is asked again, in case the message that it was rebuilt is lost. */
+/** How often a lost budget is asked again, ms, because the message which says that it was rebuilt may be lost. */
 const ASK_WHILE_LOST_MS = 1_000
 /** The longest sleep while no slot is free. A call that ends or is sent wakes earlier. */
 const FOR_A_SLOT_MS = 60_000

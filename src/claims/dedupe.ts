@@ -154,7 +154,7 @@ function createOutcomes({ keys, state, held, scripts, processedTtlMs, claimTtlMs
     return { kind: 'stored', outcome: first }
   }
 
-  /** Records that the message is refused for budget, before the refusal is published. Copies sent up to then are duplicates. */
+  /** Records that the message is refused, because budget or rate limit leave no room, before the refusal is published. Copies sent up to then are duplicates. */
   async function refuse(id: bigint, owner: ClaimOwner, signal: AbortSignal): Promise<Refused> {
     const { payloadHash } = held.of({ id, owner })
     const args = [ownerText(owner), payloadHash, claimTtlMs, owner.timestampMs]

@@ -28,7 +28,7 @@ export type HeldState =
   | { kind: 'open'; lease: HeldLease | null }
   /** An outcome is there. Redis may not have it yet. */
   | { kind: 'answered'; outcome: string }
-  /** Refused for budget; `atMs`: when, on Redis's clock, ms. */
+  /** Refused, because budget or rate limit leave no room; `atMs`: when, on Redis's clock, ms. */
   | { kind: 'refused'; atMs: number }
 
 export interface HeldClaim {

@@ -1,4 +1,4 @@
--- Records that the owner was refused for budget at T, before the refusal is published. The claim stays: copies of the message that were
+-- Records that the owner was refused at T (budget or rate limit leave no room), before the refusal is published. The claim stays: copies of the message that were
 -- sent up to T are duplicates of it, and later ones are new requests.
 --
 -- KEYS     state, then mark and claim per item

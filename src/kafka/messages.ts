@@ -64,13 +64,14 @@ export interface Handler {
    */
   handle(message: SourceMessage, signals: HandlerSignals): Promise<Completion>
   /**
-   * Called right before each transaction with all completions that it would publish. Returns the same completions, with `messages`
-   * emptied where they must not be published any more: another message owns the id now, or the id is already finished.
+   * Called right before each transaction with all completions that it would publish.
+   * @returns one completion for each message: the same one; or one without messages where nothing may be published any more, because
+   * another message owns the id now, or the id is already finished
    */
   confirm(batch: Completion[], signal: AbortSignal): Promise<Completion[]>
   /**
-   * Called with a completion that this worker drops: the partition was revoked, another worker has published the completion, or the
-   * log or its committed offset was set back.
+   * Called with a completion that this worker will not publish: the partition was revoked, the worker stops, another worker has committed
+   * the message, the log was made anew, or its committed offset was set back.
    */
   abandoned?(completion: Completion): void
   /** Called after the commit. */

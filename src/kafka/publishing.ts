@@ -16,7 +16,7 @@ const { withinMs, validMs } = TIMINGS.confirmation
  * broker the same for one message as for a hundred.
  */
 const LINGER_MS = 20
-/** The load is high when the last transaction completed at least this many messages. */
+/** The load is high when the last transaction committed at least this many messages. */
 const LINGER_FROM = 8
 
 /** A commit that Kafka has just acknowledged. */
@@ -97,8 +97,12 @@ export function createPublishing(options: PublishingOptions): () => void {
    * Asks the handler again when its confirmation has become too old.
    * @throws Error when an item must not be published any more, or when that cannot be found out now
    */
-  async function stillConfirmed({ publisher }: Ownership, items: UncommittedMessage[], sinceMs: number): Promise<void> {
-    for (let askedMs = sinceMs; performance.now() - askedMs > validMs;) {
+  async function stillConfirmed(
+    { publisher }: Ownership,
+    items: UncommittedMessage[],
+    firstAskedMs: number,
+  ): Promise<void> {
+    for (let askedMs = firstAskedMs; performance.now() - askedMs > validMs;) {
       if (ownership()?.publisher !== publisher) throw new Error('another worker may own the partition by now')
       askedMs = performance.now()
       const asked = items.map(({ completion }) => completion)
@@ -108,7 +112,7 @@ export function createPublishing(options: PublishingOptions): () => void {
     }
   }
 
-  async function transact(before: Ownership, batch: Batch, confirmedMs: number): Promise<boolean> {
+  async function transact(before: Ownership, batch: Batch, askedMs: number): Promise<boolean> {
     const { items, progress, metadata } = batch
     const completions = completionsOf(items)
     const [startMs, atMs] = [performance.now(), Date.now()]
@@ -116,7 +120,7 @@ export function createPublishing(options: PublishingOptions): () => void {
     const how = {
       eachTopicAlone: outbox.eachTopicAlone(items),
       abortFirst: items.some(({ tried }) => tried),
-      mayCommit: () => stillConfirmed(before, items, confirmedMs),
+      mayCommit: () => stillConfirmed(before, items, askedMs),
     }
     // Set before sending: whatever happens from here on, the log may hold these messages.
     for (const item of items) item.tried = true

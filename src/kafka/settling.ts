@@ -15,7 +15,7 @@ const SETTLING = new Set([
 const SETTLES_WITHIN_MS = 15_000
 
 export interface Settling {
-  /** @param error what was thrown, or its kafkaReason @returns how to log it: `warn` when it is other trouble, or lasts too long */
+  /** @param error what was thrown, or its kafkaReason @returns how to log it: `warn` when it is none of those above, or lasts too long */
   levelOf(error: unknown): 'info' | 'warn'
   /**
    * The same for what is logged once while it lasts, and once more when it becomes a warning.

@@ -36,10 +36,10 @@ export function createAsk(parts: AskParts): Ask {
 }
 
 /** @returns `ask` that waits before each attempt while another request finds out what the server refuses; see Provider */
-export function inTurn({ turn }: Pick<Provider, 'turn'>, ask: Ask): Ask {
+export function afterFormSearch({ untilFormKnown }: Pick<Provider, 'untilFormKnown'>, ask: Ask): Ask {
   return async (asked, signals) => {
     const sinceMs = performance.now()
-    await turn(asked.trial, signals.wait)
+    await untilFormKnown(asked.trial, signals.wait)
     countWait(asked.journey, performance.now() - sinceMs)
     return await ask(asked, signals)
   }

@@ -31,7 +31,7 @@ export interface Asked {
   tokens: number
   /** The call takes this user's turn and counts against this user's share of the day's budget. */
   user: string
-  /** The message is suspected of killing its worker: no other call is in flight meanwhile. */
+  /** The message is suspected of killing its worker: no other call of this worker is in flight meanwhile. */
   alone: boolean
   journey: Journey
   /** The number of this attempt, from 1. A new run of the message, or asking for a second answer, begins at 1 again. */
@@ -60,8 +60,8 @@ export type Called =
       next: Question['trial']
     }
   /**
-   * The claim has changed: another message owns the id, or another run of this message calls or has ended it. Claim again to learn
-   * which.
+   * The claim has changed: another message owns the id, or another run of this message has a call in flight, or has ended the message.
+   * Claim again to learn which.
    */
   | { kind: 'changed' }
   /** The call was not made, for no fault of the request: try again at once. */
@@ -98,8 +98,8 @@ export class Calls {
   /**
    * Makes the call.
    * @returns the result, and a promise that resolves once the budget knows the cost
-   * @throws the reason of a signal that aborted. During the call: after the cost was told and the lease given back. During `begin`:
-   * before the lease is back, and the grant stays spent
+   * @throws the reason of a signal that aborted. During the call: after the cost was told and the lease given back. During `begin`: at once;
+   * the lease is then given back in the background, and the grant stays spent
    */
   async make(asked: Asked, grant: Grant, signals: HandlerSignals): Promise<CallEnd> {
     const { budget, dedupe, log } = this.#parts

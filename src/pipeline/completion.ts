@@ -33,7 +33,7 @@ export type Ending =
   | { kind: 'duplicate'; id: bigint }
   /** `name`: success, or the failure's code. `reasons`: why it got its score; null for a failure, or when none are stored. */
   | { kind: 'outcome'; id: bigint; name: string; reasons: string | null }
-  /** Refused for lack of budget; `atMs`: when, on Redis's clock, ms. */
+  /** Refused, because budget or rate limit leave no room; `atMs`: when, on Redis's clock, ms. */
   | { kind: 'refusal'; id: bigint; atMs: number }
   /** `id` is null where it could not be read. */
   | { kind: 'letter'; id: bigint | null; reason: DeadLetterReason; detail: string }
@@ -139,7 +139,7 @@ export class Completions {
   /**
    * The replacement for what the broker refuses as too large: a failure that says so for an outcome or a refusal, and a dead letter for
    * that failure.
-   * @param outcome what the broker refused; null: a refusal for budget
+   * @param outcome what the broker refused; null: a refusal
    */
   #tooLarge(context: RequestContext, outcome: Outcome | null): Completed {
     if (outcome?.kind === 'failure' && outcome.code === TOO_LARGE) {
@@ -156,19 +156,19 @@ export class Completions {
   tell({ context: { source, journey }, ending }: Completed, how: Certainty): void {
     if (ending.kind === 'foreign') return
     const { startedMs, waitedMs, askedMs, attempts, billedTokens } = journey
-    const outcome = nameOf(ending)
+    const name = nameOf(ending)
     const tookMs = Math.round(performance.now() - startedMs)
     const learned = how === 'learned' ? { learned: true } : {}
     const where = { id: ending.id, partition: source.partition, offset: source.offset, ...learned }
-    this.#metrics.requestFinished(outcome, { waitedMs, tookMs })
-    journey.trace?.ended(outcome, ending.id)
+    this.#metrics.requestFinished(name, { waitedMs, tookMs })
+    journey.trace?.ended(name, ending.id)
     if (ending.kind === 'letter') {
       const { reason, detail } = ending
       this.#metrics.deadLettered(reason)
       this.#log.warn('dead-lettered', { ...where, reason, detail })
     }
     const took = { tookMs, waitedMs: Math.round(waitedMs), askedMs: Math.round(askedMs) }
-    this.#log.info('request finished', { ...where, outcome, ...took, tokens: billedTokens, attempts })
+    this.#log.info('request finished', { ...where, outcome: name, ...took, tokens: billedTokens, attempts })
   }
 }
 
@@ -184,7 +184,7 @@ function completed(
   return { source: context.source, messages, ifTooLarge, context, ending }
 }
 
-/** @returns the ending's name in the log line and the metrics */
+/** @returns the ending's name, for what the log line and the metrics call `outcome` */
 function nameOf(ending: Exclude<Ending, { kind: 'foreign' }>): string {
   if (ending.kind === 'outcome') return ending.name
   return { refusal: 'refused', letter: 'dead_letter', duplicate: 'duplicate' }[ending.kind]

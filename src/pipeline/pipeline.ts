@@ -178,10 +178,7 @@ export class Pipeline implements Handler {
     })
   }
 
-  /**
-   * This worker will not publish it: the partition was revoked, the worker stops, another worker has committed it, or the log was made
-   * anew. A stored answer stays for the next owner.
-   */
+  /** See Handler. A stored answer stays for the partition's next owner. */
   abandoned(completed: Completed): void {
     this.#uncommitted.delete(completed.source)
     completed.context.journey.trace?.handedBack()
@@ -195,8 +192,10 @@ export class Pipeline implements Handler {
       this.#uncommitted.delete(completed.source)
       this.#completions.tell(completed, how)
     }
-    // When `learned`, the committed outcome may count only the calls of another worker, so this worker's stay in the journal.
-    if (how === 'known') budget.published(batch.flatMap(({ context }) => context.journey.grants))
+    // No notification accounts for the grants of a duplicate or a dead letter. When `learned`, the committed notification may account for
+    // another worker's calls instead of this one's. All of these stay in the journal.
+    const told = how === 'known' ? batch.filter(({ ending: { kind } }) => kind === 'outcome' || kind === 'refusal') : []
+    if (told.length > 0) budget.published(told.flatMap(({ context }) => context.journey.grants))
     await dedupe.finish(batch.map(claimOf).filter(isClaim), how, stopped)
   }
 

@@ -44,7 +44,7 @@ export interface Provider {
    * @param trial what the request's earlier calls found out; null before its first
    * @throws the signal's reason when it aborts first
    */
-  turn: (trial: Trial | null, signal: AbortSignal) => Promise<void>
+  untilFormKnown: (trial: Trial | null, signal: AbortSignal) => Promise<void>
   /**
    * Sends at most one HTTP request, without a retry. Rejects only because of a bug (TypeError and the like).
    * @returns within OPENAI_TIMEOUT_SECONDS
@@ -106,7 +106,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     Math.max(configuredCap, adaptations.form().capTokens ?? 0, trial?.form.capTokens ?? 0)
 
   // A request in the plainest form need not wait: it has hardly a part left to be refused.
-  const turn = async (trial: Trial | null, signal: AbortSignal) => {
+  const untilFormKnown = async (trial: Trial | null, signal: AbortSignal) => {
     if (trial !== null && isPlain(trial)) return
     await search.turn(adaptations.isProved() ? null : adaptations.era(), signal)
   }
@@ -191,7 +191,7 @@ export function createProvider({ settings, key, transport, adaptations }: Provid
     return failure({ ...found, code: 'parameter_refused' }, said, { ...rest, next })
   }
 
-  return { turn, ask, capOf, address: shownAddress(settings.baseUrl), identity: identityOf(settings, key) }
+  return { untilFormKnown, ask, capOf, address: shownAddress(settings.baseUrl), identity: identityOf(settings, key) }
 }
 
 /** @returns a function that names the current scopes of this worker's calls */

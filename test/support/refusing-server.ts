@@ -114,7 +114,7 @@ export async function settle(provider: Provider, signal = new AbortController().
   const failures: FailedCall[] = []
   let trial: Trial | null = null
   for (let calls = 1; ; calls += 1) {
-    await provider.turn(trial, signal)
+    await provider.untilFormKnown(trial, signal)
     const reply = await provider.ask(question({ trial, signal }))
     if (reply.kind === 'answer') return { calls, ended: 'answer' }
     if (reply.kind !== 'failure') return { calls, ended: reply.kind }

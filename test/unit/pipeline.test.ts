@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SourceMessage } from '../../src/kafka/messages.ts'
 import type { Attempt } from '../../src/pipeline/attempt.ts'
+import { countGrant } from '../../src/outcomes/effort.ts'
 import type { PipelineParts } from '../../src/pipeline/pipeline.ts'
 import { Pipeline } from '../../src/pipeline/pipeline.ts'
 
@@ -42,6 +43,7 @@ interface Told {
 /** A pipeline whose collaborators say what the test tells them to; `done` is what they were asked, in order. */
 function pipelineOf({ claims = [MINE], attempts = [ANSWER], refused, stored, lost = false, outside }: Told = {}) {
   const done: string[] = []
+  const spent: string[] = []
   const step = <T>(name: string, value: T): Promise<T> => {
     done.push(name)
     return value instanceof Error ? Promise.reject(value) : Promise.resolve(value)
@@ -57,7 +59,7 @@ function pipelineOf({ claims = [MINE], attempts = [ANSWER], refused, stored, los
       finish: (items: unknown[], how: string) => step(`finish ${items.length} ${how}`, undefined),
       letGo: () => void done.push('let go'),
     },
-    budget: { published: () => void done.push('spent') },
+    budget: { published: (grants: string[]) => void (done.push('spent'), spent.push(...grants)) },
     ask: ({ alone }: { alone: boolean }) => step(alone ? 'ask alone' : 'ask', asked.shift()),
     entrance: {
       enterAtOnce: () => outside === undefined,
@@ -82,7 +84,7 @@ function pipelineOf({ claims = [MINE], attempts = [ANSWER], refused, stored, los
   const pipeline = new Pipeline(parts)
   const never = new AbortController().signal
   const handle = (message = source()) => pipeline.handle(message, { wait: never, call: never })
-  return { pipeline, handle, done, never }
+  return { pipeline, handle, done, spent, never }
 }
 
 const topicsOf = ({ messages }: { messages: { topic: string }[] }) => messages.map(({ topic }) => topic)
@@ -204,6 +206,14 @@ describe('around the transaction', () => {
     await pipeline.committed([await handle()], 'learned')
     expect(done).not.toContain('spent')
     expect(done.at(-1)).toBe('finish 1 learned')
+  })
+
+  it('keeps what a duplicate has spent in the journal, since no notification accounts for it', async () => {
+    const { pipeline, handle, spent } = pipelineOf({ claims: [{ kind: 'duplicate', of: 'mark', conflict: false }] })
+    const duplicate = await handle()
+    countGrant(duplicate.context.journey, 'w:1')
+    await pipeline.committed([duplicate], 'known')
+    expect(spent).toEqual([])
   })
 
   it('leaves the answer of a revoked partition to its next owner', async () => {

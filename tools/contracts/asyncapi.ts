@@ -38,7 +38,7 @@ const MESSAGES: Record<string, Message> = {
   failure: {
     title: 'Failure or refusal',
     summary:
-      'With `wait_seconds`: refused for lack of budget, to be sent again under a new id. Without: failed, final for this id.',
+      'With `wait_seconds`: refused for lack of budget, to be sent again, best under a new id. Without: failed, final for this id.',
     key: NOTIFICATION_KEY,
     payload: 'failure',
     headers: 'failure-headers',

@@ -3,7 +3,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import { pause } from '../../lib/abortable.ts'
 import type { AskingResult } from '../../pipeline/asking.ts'
 import { askRepeatedly } from '../../pipeline/asking.ts'
-import { createAsk, inTurn } from '../../pipeline/attempt.ts'
+import { createAsk, afterFormSearch } from '../../pipeline/attempt.ts'
 import type { Budget } from '../../budget/budget.ts'
 import type { Config } from '../../config.ts'
 import type { ClaimOwner } from '../../claims/dedupe.ts'
@@ -52,7 +52,7 @@ export function createAsking({ config, budget, gate, provider, estimator, log }:
     untilTrusted: () => Promise.resolve(),
     metrics: { callFinished: () => {} },
   })
-  const ask = inTurn(provider, attempt)
+  const ask = afterFormSearch(provider, attempt)
   // The gate tells requests apart by id, so these ids must differ from those of real requests.
   let lastId = -BigInt(randomInt(2 ** 47)) * 2n ** 15n
   let toldMs = -TELL_EVERY_MS
