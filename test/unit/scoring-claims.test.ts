@@ -80,13 +80,17 @@ test('of a stranger’s set next to no true claim is rejected, no invented one p
   expect(falsePublished['invented']).toEqual({ count: 0, of: 110 })
 })
 
-test('the same holds of claims in the words of ordinary letters, and of their denials and wishes at most half pass', async () => {
-  const { falsePublished } = await judgeHeld('claims-usual.jsonl', 221)
-  for (const [kind, all] of Object.entries({ denies: 59, wish: 40 })) {
+test('the same holds of claims in usual words: of their denials and wishes at most two fifths pass, with off-topic quotes half', async () => {
+  const report = await judgeHeld('claims-usual.jsonl', 456)
+  const { falsePublished } = report
+  for (const [kind, all] of Object.entries({ denies: 109, wish: 67 })) {
     const { count, of } = falsePublished[kind] ?? { count: NaN, of: NaN }
-    expect([kind, of, count / of <= 0.5]).toEqual([kind, all, true])
+    expect([kind, of, count / of <= 0.4]).toEqual([kind, all, true])
   }
-  expect(falsePublished['invented']).toEqual({ count: 0, of: 8 })
+  const { count, of } = misjudged(report)
+  expect(of).toBe(212)
+  expect(count / of).toBeLessThanOrEqual(0.5)
+  expect(falsePublished['invented']).toEqual({ count: 0, of: 16 })
 })
 
 test('a line of claims that is none is named', () => {
