@@ -33,7 +33,7 @@ const SENTENCE_END = [
 const CLAUSE_END = [
   SENTENCE_END,
   ',(?!\\d)(?=\\s|$|\\p{L})',
-  // A clause keeps the bracket that opens a negating parenthesis: denials.ts then looks in the clause before for what is negated.
+  // A clause keeps the bracket that opens a negating parenthesis: negations.ts then looks in the clause before for what is negated.
   `(?=\\([^()]*${NEGATED}[^()]*\\))`,
   `\\)(?<=\\([^()]*${NEGATED}[^()]*\\))`,
   // The sign between items in one line, unless a negation follows: it belongs to the item before.
