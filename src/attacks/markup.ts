@@ -37,35 +37,25 @@ const CHAT_MARKUP = new RegExp(
   ].join('|'),
   'gim',
 )
-const CLOSING = new RegExp(CLOSES, 'gi')
+const CLOSING = new RegExp(CLOSES, 'i')
 
-interface Block {
-  end: number
-  /** The text before the closing mark; null: the block is not closed, and ends with its first line that has words. */
-  inner: string | null
-}
-
-/** @returns a function that finds the rest of the block whose opening mark ends at `from`; call it with rising places */
-function readBlocks(text: string): (from: number) => Block {
-  const closings = Array.from(text.matchAll(CLOSING))
-  let next = 0
-  return (from) => {
-    while ((closings[next]?.index ?? from) < from) next += 1
-    const closing = closings[next]
-    if (closing === undefined || closing.index > from + MAX_BLOCK) {
-      const [line = ''] = /^[\s:]{0,9}[^\n]*/.exec(text.slice(from, from + MAX_BLOCK)) ?? []
-      return { end: from + line.length, inner: null }
-    }
-    return { end: closing.index + closing[0].length, inner: text.slice(from, closing.index) }
-  }
+/**
+ * @returns the end of the block whose opening mark ends at `from`, and the text before its closing mark; null: it is not closed, and ends
+ * with the first line that has words
+ */
+function blockFrom(text: string, from: number): { end: number; inner: string | null } {
+  const ahead = text.slice(from, from + MAX_BLOCK)
+  const closing = CLOSING.exec(ahead)
+  if (closing !== null) return { end: from + closing.index + closing[0].length, inner: ahead.slice(0, closing.index) }
+  const [line = ''] = /^[\s:]{0,9}[^\n]*/.exec(ahead) ?? []
+  return { end: from + line.length, inner: null }
 }
 
 function chatMarkup(text: string): Span[] {
   const spans: Span[] = []
-  const blockFrom = readBlocks(text)
   for (const { index: start, 0: found, groups } of text.matchAll(CHAT_MARKUP)) {
     if (start < (spans.at(-1)?.end ?? 0)) continue
-    const { end, inner } = blockFrom(start + found.length)
+    const { end, inner } = blockFrom(text, start + found.length)
     const isBlock = inner !== null && !/[<[]/.test(inner) && inner.trim().split(/\s+/, 3).length === 3
     if (isBlock || groups?.['opening'] === undefined) spans.push({ start, end })
   }
@@ -121,10 +111,9 @@ function closedDelimiters(text: string): Span[] {
     return false
   }
   const found = [...Array.from(text.matchAll(OUR_TAG)).filter(isUnopened), ...text.matchAll(END_ANNOUNCED)]
-  const blockFrom = readBlocks(text)
   return found
     .toSorted((a, b) => a.index - b.index)
-    .map(({ index: start, 0: { length } }) => ({ start, end: blockFrom(start + length).end }))
+    .map(({ index: start, 0: { length } }) => ({ start, end: blockFrom(text, start + length).end }))
 }
 
 /** At most this many characters of a base64 or hexadecimal run are decoded. */
