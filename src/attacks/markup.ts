@@ -37,6 +37,8 @@ const CHAT_MARKUP = new RegExp(
   ].join('|'),
   'gim',
 )
+/** Every mark of a chat holds it, and most texts do not. */
+const CHAT_SIGN = new RegExp(`[<[#]|${ANSWERS} {0,3}:`, 'i')
 const CLOSING = new RegExp(CLOSES, 'i')
 
 /**
@@ -53,6 +55,7 @@ function blockFrom(text: string, from: number): { end: number; inner: string | n
 
 function chatMarkup(text: string): Span[] {
   const spans: Span[] = []
+  if (!CHAT_SIGN.test(text)) return spans
   for (const { index: start, 0: found, groups } of text.matchAll(CHAT_MARKUP)) {
     if (start < (spans.at(-1)?.end ?? 0)) continue
     const { end, inner } = blockFrom(text, start + found.length)
@@ -132,7 +135,7 @@ function decode(run: string): string {
 
 /** Finds encoded text that would be found if it stood there plain. Encoded words in mail headers do not count. */
 const encoded = (text: string, addresses: Addresses): Span[] =>
-  Array.from(text.matchAll(/(?<!\?b\?)(?<![\w+/-])[\w+/-]{32,}={0,2}/gi))
+  Array.from(text.matchAll(/[\w+/-](?<!(?:\?[bB]\?|[\w+/-]).)[\w+/-]{31,}={0,2}/g))
     .slice(0, MAX_ENCODED)
     .filter(([run]) => {
       const plain = decode(run)
@@ -149,49 +152,16 @@ const hidden = (text: string): Span[] =>
     .filter(([, tag = '', content = '']) => HIDES.test(tag) && /(?:\S+\s+){3}/.test(content))
     .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
 
-/** Signs that a window may hold, one bit each. One pass that looks for all of them is faster than a RegExp for each. */
-const HAS = { opening: 1, hash: 2, quote: 4, rule: 8, digits: 16 }
-/** For each character its bits of HAS; RULE, if three such characters in a row are a rule; DIGIT, if it is a digit of base64. */
-const [RULE, DIGIT] = [32, 64]
-const signs = new Uint8Array(65_536)
-for (const [characters, bits] of [
-  ['<＜[', HAS.opening],
-  ['#', HAS.hash],
-  ['"\'“”«»`', HAS.quote],
-  ['=*#~-', RULE],
-  ['0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_+/-', DIGIT],
-] as const)
-  for (const character of characters) signs[character.charCodeAt(0)]! |= bits
-
-const RULE_MARKS = 3
-const ENCODED_DIGITS = 32
-
-/** @returns the bits of HAS that apply to a text */
-function signsOf(text: string): number {
-  let found = 0
-  let [marks, digits] = [0, 0]
-  for (let i = 0; i < text.length; i += 1) {
-    const sign = signs[text.charCodeAt(i)] ?? 0
-    found |= sign
-    marks = (sign & RULE) === 0 ? 0 : marks + 1
-    digits = (sign & DIGIT) === 0 ? 0 : digits + 1
-    if (marks === RULE_MARKS) found |= HAS.rule
-    if (digits === ENCODED_DIGITS) found |= HAS.digits
-  }
-  return found
-}
-
 type Addresses = (text: string) => boolean
-type Find = (text: string, addresses: Addresses) => Span[]
 
-/** A finder runs only on a window that has one of the signs it `needs`, or matches `or`: all that it can find has one of these. */
-const FINDERS: readonly { kind: string; needs: number; or?: RegExp; find: Find }[] = [
-  { kind: 'chat_markup', needs: HAS.opening | HAS.hash, or: new RegExp(`${ANSWERS} {0,3}:`, 'i'), find: chatMarkup },
-  { kind: 'fake_answer', needs: HAS.quote, find: fakeAnswers },
-  { kind: 'closes_delimiter', needs: HAS.opening | HAS.rule, find: closedDelimiters },
-  { kind: 'encoded_text', needs: HAS.digits, find: encoded },
-  { kind: 'hidden_text', needs: HAS.opening, find: hidden },
-]
+/** Each looks first for a character that its matches begin with, which most texts do not have. */
+const FINDERS: Record<string, (text: string, addresses: Addresses) => Span[]> = {
+  chat_markup: chatMarkup,
+  fake_answer: fakeAnswers,
+  closes_delimiter: closedDelimiters,
+  encoded_text: encoded,
+  hidden_text: hidden,
+}
 
 /**
  * @param source a sanitised text, looked through in slices
@@ -201,9 +171,7 @@ export async function findMarkup(source: string, addresses: Addresses, breathe: 
   const hits: Hit[] = []
   for (let from = 0; from < source.length; from += WINDOW) {
     const text = source.slice(from, from + WINDOW + OVERLAP)
-    const has = signsOf(text)
-    for (const { kind, needs, or, find } of FINDERS) {
-      if ((has & needs) === 0 && or?.test(text) !== true) continue
+    for (const [kind, find] of Object.entries(FINDERS)) {
       for (const { start, end } of find(text, addresses)) {
         if (start < WINDOW) hits.push({ kind, start: from + start, end: from + end })
       }
