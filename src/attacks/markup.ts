@@ -2,7 +2,6 @@
  * Finds what looks like a part of the conversation with the model, or is hidden from a reader. It goes by form alone, so it works in any
  * language.
  */
-import type { Breathe } from '../lib/slices.ts'
 import type { Span } from '../lib/span.ts'
 
 /** What was found, and where. */
@@ -164,19 +163,17 @@ const FINDERS: Record<string, (text: string, addresses: Addresses) => Span[]> = 
 }
 
 /**
- * @param source a sanitised text, looked through in slices
+ * Looks through a sanitised text: yields what it finds, and null where a caller may pause.
  * @param addresses whether a text addresses the model
  */
-export async function findMarkup(source: string, addresses: Addresses, breathe: Breathe): Promise<Hit[]> {
-  const hits: Hit[] = []
+export function* markupIn(source: string, addresses: Addresses): Generator<Hit | null> {
   for (let from = 0; from < source.length; from += WINDOW) {
     const text = source.slice(from, from + WINDOW + OVERLAP)
     for (const [kind, find] of Object.entries(FINDERS)) {
       for (const { start, end } of find(text, addresses)) {
-        if (start < WINDOW) hits.push({ kind, start: from + start, end: from + end })
+        if (start < WINDOW) yield { kind, start: from + start, end: from + end }
       }
-      await breathe()
+      yield null
     }
   }
-  return hits
 }
