@@ -27,30 +27,17 @@ const MAX_AFTER = 600
 const WINDOW = 32_768
 const OVERLAP = 64
 
-const ENDS_ANYWHERE = '。！？'
-const ENDS_BEFORE_SPACE = '.!?؟।…'
-const isSpace = (character: string | undefined) => character === undefined || character.trim() === ''
-const isSmall = (character = '') => character !== character.toUpperCase()
-
 /**
- * Whether a sentence ends with the character at a place. The end of a line also ends a sentence, except after a colon, which announces what
- * follows, and before a small letter, because texts from PDF files break their lines anywhere.
+ * Ends a sentence. The end of a line does so too, except after a colon, which announces what follows, and before a small letter, because
+ * texts from PDF files break their lines anywhere.
  */
+const END = /[。！？]|[.!?؟।…](?=[\0-\uffff]?(?:\s|$))|\n(?<!:\s{0,2}\n)(?! ?\p{Changes_When_Uppercased})/uy
+
+/** Whether a sentence ends with the character at a place. Letters are passed over at once. */
 function endsAt(source: string, place: number): boolean {
   const character = source.charAt(place)
-  if (character >= '@' && character < '؟') return false
-  if (character === '\n') {
-    const next = source[place + 1] === ' ' ? source[place + 2] : source[place + 1]
-    return (
-      !isSmall(next) &&
-      !source
-        .slice(Math.max(0, place - 3), place)
-        .trimEnd()
-        .endsWith(':')
-    )
-  }
-  if (ENDS_ANYWHERE.includes(character)) return true
-  return ENDS_BEFORE_SPACE.includes(character) && (isSpace(source[place + 1]) || isSpace(source[place + 2]))
+  END.lastIndex = place
+  return (character < '@' || character >= '؟') && END.test(source)
 }
 
 /** @returns the sentence around a place; it begins no earlier than `floor` */
