@@ -18,23 +18,18 @@ export const COLON = '##'
  */
 const UNDIVIDED = /[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]/
 
-/** Alternatives, sorted, because the engine then compares a common beginning only once. */
-const oneOf = (sources: string[]) => `(?:${sources.toSorted().join('|')})`
-
 /**
- * @param notion alternatives of one or several words, written as in notions.ts
- * @returns the source of a RegExp over folded words
+ * @param notion alternatives of one or several words, separated by `|`
+ * @returns the source of a RegExp over folded words. They are sorted, because the engine then compares a common beginning only once
  */
 function any(notion: string): string {
-  const given = [...new Set(notion.split('|'))]
+  const given = [...new Set(notion.split('|'))].toSorted()
   const undivided = given.filter((each) => UNDIVIDED.test(each)).map((each) => ` ?${foldWords(each)}`)
   const divided = given.filter((each) => !UNDIVIDED.test(each))
-  const stems = divided.filter((each) => each.indexOf('*') === each.length - 1).map(foldWords)
-  const words = divided.filter((each) => !each.includes('*')).map(foldWords)
-  const phrases = divided
-    .filter((each) => each.includes('* '))
-    .map((each) => each.split('* ').map(foldWords).join('[^ ]* ') + (each.endsWith('*') ? '[^ ]*' : ''))
-  const parts = [...(stems.length === 0 ? [] : [`${oneOf(stems)}[^ ]*`]), ...words.toSorted(), ...phrases]
+  const isStem = (each: string) => each.indexOf('*') === each.length - 1
+  const [stems, others] = [divided.filter(isStem).map(foldWords), divided.filter((each) => !isStem(each))]
+  const sources = others.map((each) => each.split('*').map(foldWords).join('[^ ]* ').trimEnd())
+  const parts = stems.length === 0 ? sources : [`(?:${stems.join('|')})[^ ]*`, ...sources]
   return `(?:${[...(parts.length === 0 ? [] : [` (?:${parts.join('|')})(?= )`]), ...undivided].join('|')})`
 }
 
