@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import type { Score } from '../contracts.ts'
+import { readJson } from '../lib/json.ts'
 import type { Texts } from '../lib/sanitize.ts'
 import { EVIDENCE } from './answer.ts'
 import type { Circumstances } from './decision.ts'
@@ -101,14 +102,7 @@ export function takeOver(json: string, decidedAt: string): string | null {
 }
 
 /** @returns null for what was not written by `encodeReasons` */
-export function readReasons(json: string): Reasons | null {
-  try {
-    return schema.safeParse(JSON.parse(json)).data ?? null
-  } catch (error) {
-    if (error instanceof SyntaxError) return null
-    throw error
-  }
-}
+export const readReasons = (json: string): Reasons | null => readJson(schema, json)
 
 const WORD = /[\p{L}\p{N}+#]+/gu
 
