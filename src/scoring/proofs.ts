@@ -79,7 +79,7 @@ export async function examine(source: string, breathe: Breathe): Promise<Examine
 /** Prepares a requirement, as the model names it, for comparison with texts. */
 const readRequirement = remember((said): Asked => {
   const requirement = tidy(said, MATCH_MAX_CHARS)
-  return { requirement, subject: subjectOf(requirement), least: leastOf(requirement) }
+  return { requirement, subject: subjectOf(requirement), ...leastOf(requirement) }
 }, KNOWN_REQUIREMENTS)
 
 /** A vacancy, and whether it names what the model calls a requirement. */
