@@ -3,7 +3,7 @@
  * know nothing of subjects: the clause must name what is required, and its negation must stand where it denies just that ("X нет", "нет
  * опыта с X", "X не делал", "no X", "X: none", "never did X"). Everything else is left to the model.
  */
-import { clausesOf, CONTEXT_CHARS, MAX_CHARS, NEGATION, passageOf, within } from './clauses.ts'
+import { clausesOf, CONTEXT_CHARS, MAX_CHARS, NEGATION, within } from './clauses.ts'
 import { isPlan, isThere, PLAN_SIGNS, wantsWish } from './plans.ts'
 import type { Subject } from './relatedness.ts'
 import type { Span } from '../lib/span.ts'
@@ -236,9 +236,7 @@ const MAY_DENY = new RegExp(
 export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {
   const end = Math.min(span.end, span.start + MAX_CHARS)
   if (!MAY_DENY.test(source.slice(Math.max(0, span.start - CONTEXT_CHARS), end + CONTEXT_CHARS))) return null
-  const passage = passageOf(source, span)
-  if (!MAY_DENY.test(`${passage.before}${passage.quote}${passage.after}`)) return null
-  const { clauses, rest } = clausesOf(passage)
+  const { clauses, rest } = clausesOf(source, span, MAY_DENY)
   if (!clauses.some((clause) => MAY_DENY.test(clause))) return null
   return denialOf(requirement, subject, clauses, rest)
 }
