@@ -1,6 +1,7 @@
 /** Checks the model's claims against the texts: which requirements are proved, and why the others are not. */
 import type { Evidence, ModelAnswer } from './answer.ts'
 import type { Span } from '../lib/span.ts'
+import type { Suspicion } from '../attacks/attacks.ts'
 import { findAttacks } from '../attacks/attacks.ts'
 import type { Folded } from '../lib/fold.ts'
 import { foldInSlices } from '../lib/fold.ts'
@@ -61,12 +62,9 @@ export const isProved = ({ evidence, quote, why }: Finding): boolean =>
   evidence === 'stated' && quote !== null && why === null
 
 /** A text and what is suspicious in it. */
-export interface Examined {
+export interface Examined extends Suspicion {
   source: string
   folded: Folded
-  /** Passages that prove nothing; see attacks.ts. */
-  passages: Span[]
-  flags: string[]
 }
 
 /** @param source a sanitised text */
