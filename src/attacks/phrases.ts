@@ -19,7 +19,7 @@ export const COLON = '##'
 const UNDIVIDED = /[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]/
 
 /**
- * @param notion alternatives of one or several words, separated by `|`
+ * @param notion alternatives of one or several words, written as in notions.ts
  * @returns the source of a RegExp over folded words. They are sorted, because the engine then compares a common beginning only once
  */
 function any(notion: string): string {

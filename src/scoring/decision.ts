@@ -46,7 +46,7 @@ export type Circumstances = Pick<
  */
 export function keepDecision(verified: Verified | null, how: Circumstances): KeptDecision & { findings: null } {
   const { findings = [], modelScore = null, corrections = [], flags = [] } = verified ?? {}
-  // Workers of the version before this one read `findings`, and publish the record without its proofs.
+  // Earlier versions of the worker require `findings`. When it is null, they publish the record without proofs.
   return { ...how, modelScore, corrections, flags, requirements: findings.map(judged), findings: null }
 }
 

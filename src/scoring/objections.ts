@@ -91,7 +91,7 @@ export function leastOf(requirement: string): Pick<Asked, 'years' | 'level'> {
   return { years: years.length === 0 ? null : Math.min(...years), level: level ?? null }
 }
 
-/** @returns what the quote's own words say against its requirement; null: nothing that can be known */
+/** @returns what the quote and its clauses say against the requirement; null: nothing that can be known */
 export function objectionOf(
   { requirement, subject, years, level }: Asked,
   source: string,
