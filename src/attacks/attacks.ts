@@ -6,7 +6,7 @@
 import type { Folded } from '../lib/fold.ts'
 import { fold, foldWords } from '../lib/fold.ts'
 import type { Hit } from './markup.ts'
-import { findMarkup } from './markup.ts'
+import { markupIn } from './markup.ts'
 import { addressKind, CLAUSE, COLON, findTriggers } from './phrases.ts'
 import type { Stripped } from '../lib/sanitize.ts'
 import type { Breathe } from '../lib/slices.ts'
@@ -27,30 +27,17 @@ const MAX_AFTER = 600
 const WINDOW = 32_768
 const OVERLAP = 64
 
-const ENDS_ANYWHERE = '。！？'
-const ENDS_BEFORE_SPACE = '.!?؟।…'
-const isSpace = (character: string | undefined) => character === undefined || character.trim() === ''
-const isSmall = (character = '') => character !== character.toUpperCase()
-
 /**
- * Whether a sentence ends with the character at a place. The end of a line also ends a sentence, except after a colon, which announces what
- * follows, and before a small letter, because texts from PDF files break their lines anywhere.
+ * Ends a sentence. The end of a line does so too, except after a colon, which announces what follows, and before a small letter, because
+ * texts from PDF files break their lines anywhere.
  */
+const END = /[。！？]|[.!?؟।…](?=[\0-\uffff]?(?:\s|$))|\n(?<!:\s{0,2}\n)(?! ?\p{Changes_When_Uppercased})/uy
+
+/** Whether a sentence ends with the character at a place. Letters are passed over at once. */
 function endsAt(source: string, place: number): boolean {
   const character = source.charAt(place)
-  if (character >= '@' && character < '؟') return false
-  if (character === '\n') {
-    const next = source[place + 1] === ' ' ? source[place + 2] : source[place + 1]
-    return (
-      !isSmall(next) &&
-      !source
-        .slice(Math.max(0, place - 3), place)
-        .trimEnd()
-        .endsWith(':')
-    )
-  }
-  if (ENDS_ANYWHERE.includes(character)) return true
-  return ENDS_BEFORE_SPACE.includes(character) && (isSpace(source[place + 1]) || isSpace(source[place + 2]))
+  END.lastIndex = place
+  return (character < '@' || character >= '؟') && END.test(source)
 }
 
 /** @returns the sentence around a place; it begins no earlier than `floor` */
@@ -112,31 +99,19 @@ function* addressesIn(source: string, { text, at }: Folded): Generator<Hit | nul
   }
 }
 
-async function findAddresses(source: string, folded: Folded, breathe: Breathe): Promise<Hit[]> {
-  const hits: Hit[] = []
-  for (const hit of addressesIn(source, folded)) {
-    if (hit === null) await breathe()
-    else hits.push(hit)
-  }
-  return hits
-}
-
 /** @returns whether a short text has a sentence that addresses the model */
 const addresses = (text: string): boolean => addressesIn(text, fold(text)).some((hit) => hit !== null)
 
 /** More single letters in a row than a letter-spaced heading has. */
 const SPACED = /(?: [^ ]){16,}(?= )/g
-const SOME_SPACED = / [^ ] [^ ] [^ ] [^ ] [^ ] /
 
 /**
  * Finds sentences whose letters are set apart, so that only a reader sees words. Words are divided by two signs in a row, or by white space
  * if the letters have other signs between them, such as dots.
  */
-async function findSpaced(source: string, { text, at }: Folded, breathe: Breathe): Promise<Hit[]> {
-  const hits: Hit[] = []
+function* spacedIn(source: string, { text, at }: Folded): Generator<Hit | null> {
   for (let from = 0; from < text.length; from += WINDOW) {
-    const window = text.slice(from, from + WINDOW)
-    for (const { index, 0: found } of SOME_SPACED.test(window) ? window.matchAll(SPACED) : []) {
+    for (const { index, 0: found } of text.slice(from, from + WINDOW).matchAll(SPACED)) {
       const [start, end] = [at[from + index + 1] ?? 0, at[from + index + found.length] ?? source.length]
       const letters = source.slice(start, Math.min(end, start + 2 * MAX_AFTER))
       const words = letters
@@ -145,12 +120,11 @@ async function findSpaced(source: string, { text, at }: Folded, breathe: Breathe
         .join(' ')
       const kind = addressKind(prepare(words))
       const rest = sentenceAround(source, Math.max(start, end - 1), start)
-      if (kind !== null) hits.push({ kind, start: sentenceAround(source, start, 0).start, end: rest.end })
-      await breathe()
+      if (kind !== null) yield { kind, start: sentenceAround(source, start, 0).start, end: rest.end }
+      yield null
     }
-    await breathe()
+    yield null
   }
-  return hits
 }
 
 function merge(spans: Span[]): Span[] {
@@ -170,11 +144,13 @@ function merge(spans: Span[]): Span[] {
  * @param folded the folded form of `shown`
  */
 export async function findAttacks(source: string, shown: string, folded: Folded, breathe: Breathe): Promise<Suspicion> {
-  const hits = [
-    ...(await findAddresses(shown, folded, breathe)),
-    ...(await findSpaced(shown, folded, breathe)),
-    ...(await findMarkup(source, addresses, breathe)),
-  ]
+  const hits: Hit[] = []
+  for (const found of [addressesIn(shown, folded), spacedIn(shown, folded), markupIn(source, addresses)]) {
+    for (const hit of found) {
+      if (hit === null) await breathe()
+      else hits.push(hit)
+    }
+  }
   return { flags: [...new Set(hits.map(({ kind }) => kind))].toSorted(), passages: merge(hits) }
 }
 

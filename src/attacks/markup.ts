@@ -2,7 +2,6 @@
  * Finds what looks like a part of the conversation with the model, or is hidden from a reader. It goes by form alone, so it works in any
  * language.
  */
-import type { Breathe } from '../lib/slices.ts'
 import type { Span } from '../lib/span.ts'
 
 /** What was found, and where. */
@@ -37,35 +36,28 @@ const CHAT_MARKUP = new RegExp(
   ].join('|'),
   'gim',
 )
-const CLOSING = new RegExp(CLOSES, 'gi')
+/** Every mark of a chat holds it, and most texts do not. */
+const CHAT_SIGN = new RegExp(`[<[#]|${ANSWERS} {0,3}:`, 'i')
+const CLOSING = new RegExp(CLOSES, 'i')
 
-interface Block {
-  end: number
-  /** The text before the closing mark; null: the block is not closed, and ends with its first line that has words. */
-  inner: string | null
-}
-
-/** @returns a function that finds the rest of the block whose opening mark ends at `from`; call it with rising places */
-function readBlocks(text: string): (from: number) => Block {
-  const closings = Array.from(text.matchAll(CLOSING))
-  let next = 0
-  return (from) => {
-    while ((closings[next]?.index ?? from) < from) next += 1
-    const closing = closings[next]
-    if (closing === undefined || closing.index > from + MAX_BLOCK) {
-      const [line = ''] = /^[\s:]{0,9}[^\n]*/.exec(text.slice(from, from + MAX_BLOCK)) ?? []
-      return { end: from + line.length, inner: null }
-    }
-    return { end: closing.index + closing[0].length, inner: text.slice(from, closing.index) }
-  }
+/**
+ * @returns the end of the block whose opening mark ends at `from`, and the text before its closing mark; null: it is not closed, and ends
+ * with the first line that has words
+ */
+function blockFrom(text: string, from: number): { end: number; inner: string | null } {
+  const ahead = text.slice(from, from + MAX_BLOCK)
+  const closing = CLOSING.exec(ahead)
+  if (closing !== null) return { end: from + closing.index + closing[0].length, inner: ahead.slice(0, closing.index) }
+  const [line = ''] = /^[\s:]{0,9}[^\n]*/.exec(ahead) ?? []
+  return { end: from + line.length, inner: null }
 }
 
 function chatMarkup(text: string): Span[] {
   const spans: Span[] = []
-  const blockFrom = readBlocks(text)
+  if (!CHAT_SIGN.test(text)) return spans
   for (const { index: start, 0: found, groups } of text.matchAll(CHAT_MARKUP)) {
     if (start < (spans.at(-1)?.end ?? 0)) continue
-    const { end, inner } = blockFrom(start + found.length)
+    const { end, inner } = blockFrom(text, start + found.length)
     const isBlock = inner !== null && !/[<[]/.test(inner) && inner.trim().split(/\s+/, 3).length === 3
     if (isBlock || groups?.['opening'] === undefined) spans.push({ start, end })
   }
@@ -121,10 +113,9 @@ function closedDelimiters(text: string): Span[] {
     return false
   }
   const found = [...Array.from(text.matchAll(OUR_TAG)).filter(isUnopened), ...text.matchAll(END_ANNOUNCED)]
-  const blockFrom = readBlocks(text)
   return found
     .toSorted((a, b) => a.index - b.index)
-    .map(({ index: start, 0: { length } }) => ({ start, end: blockFrom(start + length).end }))
+    .map(({ index: start, 0: { length } }) => ({ start, end: blockFrom(text, start + length).end }))
 }
 
 /** At most this many characters of a base64 or hexadecimal run are decoded. */
@@ -143,7 +134,7 @@ function decode(run: string): string {
 
 /** Finds encoded text that would be found if it stood there plain. Encoded words in mail headers do not count. */
 const encoded = (text: string, addresses: Addresses): Span[] =>
-  Array.from(text.matchAll(/(?<!\?b\?)(?<![\w+/-])[\w+/-]{32,}={0,2}/gi))
+  Array.from(text.matchAll(/[\w+/-](?<!(?:\?[bB]\?|[\w+/-]).)[\w+/-]{31,}={0,2}/g))
     .slice(0, MAX_ENCODED)
     .filter(([run]) => {
       const plain = decode(run)
@@ -160,66 +151,29 @@ const hidden = (text: string): Span[] =>
     .filter(([, tag = '', content = '']) => HIDES.test(tag) && /(?:\S+\s+){3}/.test(content))
     .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
 
-/** Signs that a window may hold, one bit each. One pass that looks for all of them is faster than a RegExp for each. */
-const HAS = { opening: 1, hash: 2, quote: 4, rule: 8, digits: 16 }
-/** For each character its bits of HAS; RULE, if three such characters in a row are a rule; DIGIT, if it is a digit of base64. */
-const [RULE, DIGIT] = [32, 64]
-const signs = new Uint8Array(65_536)
-for (const [characters, bits] of [
-  ['<＜[', HAS.opening],
-  ['#', HAS.hash],
-  ['"\'“”«»`', HAS.quote],
-  ['=*#~-', RULE],
-  ['0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_+/-', DIGIT],
-] as const)
-  for (const character of characters) signs[character.charCodeAt(0)]! |= bits
+type Addresses = (text: string) => boolean
 
-const RULE_MARKS = 3
-const ENCODED_DIGITS = 32
-
-/** @returns the bits of HAS that apply to a text */
-function signsOf(text: string): number {
-  let found = 0
-  let [marks, digits] = [0, 0]
-  for (let i = 0; i < text.length; i += 1) {
-    const sign = signs[text.charCodeAt(i)] ?? 0
-    found |= sign
-    marks = (sign & RULE) === 0 ? 0 : marks + 1
-    digits = (sign & DIGIT) === 0 ? 0 : digits + 1
-    if (marks === RULE_MARKS) found |= HAS.rule
-    if (digits === ENCODED_DIGITS) found |= HAS.digits
-  }
-  return found
+/** Each looks first for a character that its matches begin with, which most texts do not have. */
+const FINDERS: Record<string, (text: string, addresses: Addresses) => Span[]> = {
+  chat_markup: chatMarkup,
+  fake_answer: fakeAnswers,
+  closes_delimiter: closedDelimiters,
+  encoded_text: encoded,
+  hidden_text: hidden,
 }
 
-type Addresses = (text: string) => boolean
-type Find = (text: string, addresses: Addresses) => Span[]
-
-/** A finder runs only on a window that has one of the signs it `needs`, or matches `or`: all that it can find has one of these. */
-const FINDERS: readonly { kind: string; needs: number; or?: RegExp; find: Find }[] = [
-  { kind: 'chat_markup', needs: HAS.opening | HAS.hash, or: new RegExp(`${ANSWERS} {0,3}:`, 'i'), find: chatMarkup },
-  { kind: 'fake_answer', needs: HAS.quote, find: fakeAnswers },
-  { kind: 'closes_delimiter', needs: HAS.opening | HAS.rule, find: closedDelimiters },
-  { kind: 'encoded_text', needs: HAS.digits, find: encoded },
-  { kind: 'hidden_text', needs: HAS.opening, find: hidden },
-]
-
 /**
- * @param source a sanitised text, looked through in slices
+ * Looks through a sanitised text: yields what it finds, and null where a caller may pause.
  * @param addresses whether a text addresses the model
  */
-export async function findMarkup(source: string, addresses: Addresses, breathe: Breathe): Promise<Hit[]> {
-  const hits: Hit[] = []
+export function* markupIn(source: string, addresses: Addresses): Generator<Hit | null> {
   for (let from = 0; from < source.length; from += WINDOW) {
     const text = source.slice(from, from + WINDOW + OVERLAP)
-    const has = signsOf(text)
-    for (const { kind, needs, or, find } of FINDERS) {
-      if ((has & needs) === 0 && or?.test(text) !== true) continue
+    for (const [kind, find] of Object.entries(FINDERS)) {
       for (const { start, end } of find(text, addresses)) {
-        if (start < WINDOW) hits.push({ kind, start: from + start, end: from + end })
+        if (start < WINDOW) yield { kind, start: from + start, end: from + end }
       }
-      await breathe()
+      yield null
     }
   }
-  return hits
 }

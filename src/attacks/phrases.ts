@@ -4,7 +4,6 @@
  * two is not enough: resumes hold imperatives ("Give trainings"), and people work with prompts and scores. The words are those of
  * notions.ts.
  */
-import { remember } from '../lib/remember.ts'
 import { foldWords } from '../lib/fold.ts'
 import * as N from './notions.ts'
 
@@ -19,23 +18,18 @@ export const COLON = '##'
  */
 const UNDIVIDED = /[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]/
 
-/** Alternatives, sorted, because the engine then compares a common beginning only once. */
-const oneOf = (sources: string[]) => `(?:${sources.toSorted().join('|')})`
-
 /**
  * @param notion alternatives of one or several words, written as in notions.ts
- * @returns the source of a RegExp over folded words
+ * @returns the source of a RegExp over folded words. They are sorted, because the engine then compares a common beginning only once
  */
 function any(notion: string): string {
-  const given = [...new Set(notion.split('|'))]
+  const given = [...new Set(notion.split('|'))].toSorted()
   const undivided = given.filter((each) => UNDIVIDED.test(each)).map((each) => ` ?${foldWords(each)}`)
   const divided = given.filter((each) => !UNDIVIDED.test(each))
-  const stems = divided.filter((each) => each.indexOf('*') === each.length - 1).map(foldWords)
-  const words = divided.filter((each) => !each.includes('*')).map(foldWords)
-  const phrases = divided
-    .filter((each) => each.includes('* '))
-    .map((each) => each.split('* ').map(foldWords).join('[^ ]* ') + (each.endsWith('*') ? '[^ ]*' : ''))
-  const parts = [...(stems.length === 0 ? [] : [`${oneOf(stems)}[^ ]*`]), ...words.toSorted(), ...phrases]
+  const isStem = (each: string) => each.indexOf('*') === each.length - 1
+  const [stems, others] = [divided.filter(isStem).map(foldWords), divided.filter((each) => !isStem(each))]
+  const sources = others.map((each) => each.split('*').map(foldWords).join('[^ ]* ').trimEnd())
+  const parts = stems.length === 0 ? sources : [`(?:${stems.join('|')})[^ ]*`, ...sources]
   return `(?:${[...(parts.length === 0 ? [] : [` (?:${parts.join('|')})(?= )`]), ...undivided].join('|')})`
 }
 
@@ -82,8 +76,6 @@ const SURELY_MACHINE = `(?:${any(N.MACHINE_NAMES)}){1,2}(?:${any(N.MACHINE_KINDS
 const MACHINE = `(?:${SURELY_MACHINE}|${any(N.MACHINE_ROLES)}(?:${any(N.MACHINE_KINDS)})?)${NOUN_ENDS}`
 const MACHINE_UNDIVIDED = `(?:ai(?=${UNDIVIDED.source})|人工智能|语言模型|大模型|人工知能|${foldWords('인공지능')})`
 
-/** The rules of TO_A_MACHINE are tried only for clauses that name a machine. */
-const NAMES_MACHINE = new RegExp(`${any(`${N.MACHINE_NAMES}|${N.MACHINE_ROLES}`)}|${MACHINE_UNDIVIDED}`, 'u')
 const TO_A_MACHINE = [
   [`${START}${upTo(1)}${any(N.GREETING)}${upTo(2)}${SURELY_MACHINE}${NOUN_ENDS}`],
   [`${START}${upTo(2)}${any(N.NOTE)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
@@ -127,24 +119,14 @@ const RULES: Record<string, string[][]> = {
     [`^(?:${any(N.YOU_ARE)}${any(N.NOW)}|${any(N.NOW)}${any(N.YOU_ARE)})`],
     [`${any(N.FROM_NOW_ON)}${any(N.YOU)}`],
     [`${START}${any(N.PRETEND)}(?:${any('that|что|как будто|dass|que|ze')})?${any(N.YOU)}`],
+    ...TO_A_MACHINE,
   ],
 }
 
-interface Rule {
-  kind: string
-  parts: RegExp[]
-  /** It applies only to a clause that names a machine. */
-  namesMachine: boolean
-}
-
-/** Rules share one RegExp for the same part, so `findRule` can remember that it is missing. */
-const partOf = remember((source) => new RegExp(source, 'u'), { most: Infinity, maxChars: Infinity })
-const compile = (kind: string, rules: string[][], namesMachine: boolean): Rule[] =>
-  rules.map((parts) => ({ kind, parts: parts.map(partOf), namesMachine }))
-const RULES_OF_ADDRESS: Rule[] = [
-  ...Object.entries(RULES).flatMap(([kind, rules]) => compile(kind, rules, false)),
-  ...compile('addresses_model', TO_A_MACHINE, true),
-]
+/** In the order in which they are tried, each part compiled. */
+const COMPILED = Object.entries(RULES).flatMap(([kind, rules]) =>
+  rules.map((parts) => ({ kind, parts: parts.map((part) => new RegExp(part, 'u')) })),
+)
 
 /** The model's answer, in the words of its schema. */
 const ANSWER = new RegExp(
@@ -228,21 +210,13 @@ export function addressKind(sentence: string): string | null {
  * @returns the first rule whose parts a clause has, each in words of its own: in "score от 0 до 100" the noun "score" is not also the order
  * to score
  */
-function findRule(clause: string): Rule | undefined {
-  const namesMachine = NAMES_MACHINE.test(clause)
-  // Many rules begin with the same part.
-  const missing = new Set<RegExp>()
-  return RULES_OF_ADDRESS.find((rule) => {
-    if (rule.namesMachine && !namesMachine) return false
+function findRule(clause: string) {
+  return COMPILED.find(({ parts }) => {
     let rest = clause
-    return rule.parts.every((part) => {
-      const found = missing.has(part) ? null : part.exec(rest)
-      if (found === null) {
-        if (rest === clause) missing.add(part)
-        return false
-      }
-      rest = rest.slice(0, found.index) + rest.slice(found.index + found[0].length)
-      return true
+    return parts.every((part) => {
+      const found = part.exec(rest)
+      if (found !== null) rest = rest.slice(0, found.index) + rest.slice(found.index + found[0].length)
+      return found !== null
     })
   })
 }

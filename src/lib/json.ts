@@ -1,8 +1,9 @@
-/** Reads and writes JSON without rounding integers beyond 2^53. */
+/** Reads and writes JSON, on demand without rounding integers beyond 2^53. */
+import type { z } from 'zod'
 
 // Node 24 implements the proposal "JSON.parse source text access"; TypeScript's library does not declare it yet.
 type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown
-const parse = JSON.parse as (text: string, reviver: Reviver) => unknown
+const parseWith = JSON.parse as (text: string, reviver: Reviver) => unknown
 const rawJSON = (JSON as unknown as { rawJSON: (text: string) => unknown }).rawJSON
 
 /** A number as it was written: `1e3` and `1000` differ, and no digit is lost. */
@@ -19,9 +20,26 @@ export class NumberText {
  * @throws SyntaxError when `text` is not JSON
  */
 export function parseExact(text: string): unknown {
-  return parse(text, (_key, value, { source }) =>
+  return parseWith(text, (_key, value, { source }) =>
     typeof value === 'number' && source !== undefined ? new NumberText(source) : value,
   )
+}
+
+/**
+ * @param parse throws SyntaxError for what is not JSON
+ * @returns what a schema makes of a JSON text; null when it is not JSON, or does not fit
+ */
+export function readJson<T>(
+  schema: z.ZodType<T>,
+  text: string,
+  parse: (json: string) => unknown = JSON.parse,
+): T | null {
+  try {
+    return schema.safeParse(parse(text)).data ?? null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
 }
 
 /**

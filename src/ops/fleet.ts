@@ -1,6 +1,7 @@
 /** Reads the fleet's live workers from their heartbeats (see heartbeat.ts). */
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
+import { readJson } from '../lib/json.ts'
 import type { Hold, Identity } from '../provider/holds.ts'
 import { holdsOf } from '../provider/holds.ts'
 import type { RedisKeys } from '../redis/keys.ts'
@@ -104,16 +105,8 @@ export function readBeat(worker: string, facts: Record<string, string>): LiveWor
   }
 }
 
-/** @returns the value; null when it does not fit, since workers of other versions may write something else */
-function parsed<T>(schema: z.ZodType<T>, text: string | undefined): T | null {
-  if (text === undefined) return null
-  try {
-    return schema.safeParse(JSON.parse(text)).data ?? null
-  } catch (error) {
-    if (error instanceof SyntaxError) return null
-    throw error
-  }
-}
+/** Workers of other versions may have written something else. */
+const parsed = <T>(schema: z.ZodType<T>, text: string | undefined): T | null => readJson(schema, text ?? '')
 
 /** @returns how many messages all workers skipped, by key, the most frequent first */
 export function skippedByFleet(workers: readonly LiveWorker[]): [key: string, count: number][] {

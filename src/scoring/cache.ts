@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { Score } from '../contracts.ts'
 import { MATCHES_MAX, RECOMMENDATION_MAX_CHARS } from '../contracts.ts'
+import { readJson } from '../lib/json.ts'
 import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
@@ -60,22 +61,6 @@ export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: 
   const keyOf = ({ requirements, resume }: Texts): string | null =>
     ttlMs === 0 ? null : keys.cache(digestFields([...asked, requirements, resume]))
 
-  function read(value: string): CachedResult | null {
-    let parsed: unknown
-    try {
-      parsed = JSON.parse(value)
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error
-    }
-    const found = stored.safeParse(parsed).data
-    if (found !== undefined && found.verdict === verdictOf(found.score, verdictMinScore)) {
-      const { reasons, ...score } = found
-      return { score, reasons }
-    }
-    log.warn('a cached result is not as it was written: asked anew')
-    return null
-  }
-
   /**
    * Waits while Redis is away.
    * @param key of `keyOf`
@@ -84,7 +69,14 @@ export function createResultCache({ redis, keys, retry, settings, ttlMs, log }: 
    */
   async function get(key: string, signal: AbortSignal): Promise<CachedResult | null> {
     const value = await retry('the result cache', () => redis.get(key), signal)
-    return value === null ? null : read(value)
+    if (value === null) return null
+    const found = readJson(stored, value)
+    if (found !== null && found.verdict === verdictOf(found.score, verdictMinScore)) {
+      const { reasons, ...score } = found
+      return { score, reasons }
+    }
+    log.warn('a cached result is not as it was written: asked anew')
+    return null
   }
 
   /** Stores a result if Redis is there. While Redis is away it does not wait, because only later requests profit. Never rejects. */

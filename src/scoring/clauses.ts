@@ -53,26 +53,21 @@ const [SENTENCE_ENDS, CLAUSE_ENDS] = [new RegExp(SENTENCE_END, 'u'), new RegExp(
 /** @returns the text in small letters, with `е` for `ё` and a straight apostrophe for a curly one */
 const plain = (text: string) => text.toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
 
-/** The quote and what stands around it in its sentence, in small letters. */
-interface Passage {
-  before: string
-  quote: string
-  after: string
-}
-
-/** @returns the quote at this span, and the rest of its sentence as far as {@link CONTEXT_CHARS} on each side */
-export function passageOf(source: string, { start, end }: Span): Passage {
+/**
+ * @param signs none of them in the sentence: its clauses are not wanted
+ * @returns the whole clauses that the quote at this span stands in, in small letters, with a parenthesis right after it; and what follows the
+ * last one in its sentence. Around the quote {@link CONTEXT_CHARS} to each side are read
+ */
+export function clausesOf(source: string, { start, end }: Span, signs: RegExp): { clauses: string[]; rest: string } {
   const part = (from: number, to: number) => readable(source.slice(Math.max(0, from), to))
-  const before =
+  const before = plain(
     part(start - CONTEXT_CHARS, start)
       .split(SENTENCE_ENDS)
-      .at(-1) ?? ''
-  const after = part(end, end + CONTEXT_CHARS).split(SENTENCE_ENDS, 1)[0] ?? ''
-  return { before: plain(before), quote: plain(part(start, Math.min(end, start + MAX_CHARS))), after: plain(after) }
-}
-
-/** @returns the whole clauses that the quote stands in, with a parenthesis right after the quote; and what follows the last clause */
-export function clausesOf({ before, quote, after }: Passage): { clauses: string[]; rest: string } {
+      .at(-1) ?? '',
+  )
+  const after = plain(part(end, end + CONTEXT_CHARS).split(SENTENCE_ENDS, 1)[0] ?? '')
+  const quote = plain(part(start, Math.min(end, start + MAX_CHARS)))
+  if (!signs.test(before + quote + after)) return { clauses: [], rest: '' }
   const own = /^\s*\([^()]*\)/.exec(after)?.[0] ?? after.split(CLAUSE_ENDS, 1)[0] ?? ''
   const text = (`\n${before}`.split(CLAUSE_ENDS).at(-1) ?? '') + quote + own
   const clauses = text.split(CLAUSE_ENDS).map((clause) => clause.trim())

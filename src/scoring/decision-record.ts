@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { EVIDENCE } from './answer.ts'
 import type { Verdict } from '../contracts.ts'
-import { NumberText, parseExact } from '../lib/json.ts'
+import { NumberText, parseExact, readJson } from '../lib/json.ts'
 
 const number = z.instanceof(NumberText)
 const id = number.transform(({ text }, context) => {
@@ -58,12 +58,5 @@ export type DecisionRecord = z.infer<typeof record>
 export { record as decisionRecordSchema }
 
 /** @returns the record; null for a message that is none */
-export function readDecision(value: Buffer | null): DecisionRecord | null {
-  if (value === null) return null
-  try {
-    return record.safeParse(parseExact(value.toString())).data ?? null
-  } catch (error) {
-    if (error instanceof SyntaxError) return null
-    throw error
-  }
-}
+export const readDecision = (value: Buffer | null): DecisionRecord | null =>
+  value === null ? null : readJson(record, value.toString(), parseExact)

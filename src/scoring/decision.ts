@@ -44,18 +44,11 @@ export type Circumstances = Pick<
  * @param verified null for a result from the cache, which holds no proofs: they are in the decision record of the earlier request with the
  * same hashes
  */
-export const keepDecision = (
-  verified: Verified | null,
-  circumstances: Circumstances,
-): KeptDecision & { findings: null } => ({
-  ...circumstances,
-  modelScore: verified?.modelScore ?? null,
-  corrections: verified?.corrections ?? [],
-  flags: verified?.flags ?? [],
-  requirements: verified?.findings.map(judged) ?? [],
-  // Earlier versions of the worker require this field. When it is null, they publish the record without proofs.
-  findings: null,
-})
+export function keepDecision(verified: Verified | null, how: Circumstances): KeptDecision & { findings: null } {
+  const { findings = [], modelScore = null, corrections = [], flags = [] } = verified ?? {}
+  // Earlier versions of the worker require `findings`. When it is null, they publish the record without proofs.
+  return { ...how, modelScore, corrections, flags, requirements: findings.map(judged), findings: null }
+}
 
 const judged = (finding: Finding): KeptDecision['requirements'][number] => ({
   requirement: finding.requirement,

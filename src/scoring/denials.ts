@@ -2,7 +2,7 @@
  * Tells whether the clauses of a quote deny what its requirement names, or only plan it. Another clause of the quote, or what follows it, may
  * affirm what one denies. Everything that the rules do not know is left to the model.
  */
-import { clausesOf, CONTEXT_CHARS, MAX_CHARS, NEGATION, passageOf, within } from './clauses.ts'
+import { clausesOf, CONTEXT_CHARS, MAX_CHARS, NEGATION, within } from './clauses.ts'
 import type { Clause } from './negations.ts'
 import { clauseOf, isDenied, LOST_SIGNS, namesNothing, NEGATIVE, wordsOf } from './negations.ts'
 import { isPlan, isThere, PLAN_SIGNS, wantsWish } from './plans.ts'
@@ -87,9 +87,7 @@ const MAY_DENY = new RegExp(
 export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {
   const end = Math.min(span.end, span.start + MAX_CHARS)
   if (!MAY_DENY.test(source.slice(Math.max(0, span.start - CONTEXT_CHARS), end + CONTEXT_CHARS))) return null
-  const passage = passageOf(source, span)
-  if (!MAY_DENY.test(`${passage.before}${passage.quote}${passage.after}`)) return null
-  const { clauses, rest } = clausesOf(passage)
+  const { clauses, rest } = clausesOf(source, span, MAY_DENY)
   if (!clauses.some((clause) => MAY_DENY.test(clause))) return null
   return denialOf(requirement, subject, clauses, rest)
 }

@@ -27,18 +27,12 @@ export type Kind =
 
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\p{Cs}]/u
-const kinds = new Map<number, Kind>()
 
 export function kindOf(unit: number): Kind {
   if (unit >= 0x30 && unit <= 0x39) return 'digit'
   if (unit < 0x530) return 'alphabet'
-  let kind = kinds.get(unit)
-  if (kind === undefined) {
-    const letter = String.fromCharCode(unit)
-    kind = UNSPACED.test(letter) ? 'unspaced' : /\p{N}/u.test(letter) ? 'digit' : 'other'
-    kinds.set(unit, kind)
-  }
-  return kind
+  const letter = String.fromCharCode(unit)
+  return UNSPACED.test(letter) ? 'unspaced' : /\p{N}/u.test(letter) ? 'digit' : 'other'
 }
 
 const SPACE = 0x20

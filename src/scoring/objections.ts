@@ -74,36 +74,30 @@ function isLower(quote: string, wanted: string): boolean {
   return highest !== undefined && highest < wanted && !OTHER_SCORE.test(quote) && !FLUENT.test(quote)
 }
 
-/** What a requirement asks for in figures: years, and a language level; null: none. */
-export interface Least {
+/** A requirement as the rules read it. */
+export interface Asked {
+  requirement: string
+  subject: Subject
+  /** What it asks for in figures; null: nothing. */
   years: number | null
   level: string | null
 }
 
-const NO_LEAST: Least = { years: null, level: null }
-
 /** @returns the figures of a requirement that a quote can fall short of */
-export function leastOf(requirement: string): Least {
-  if (!/\d|intermediate/i.test(requirement)) return NO_LEAST
+export function leastOf(requirement: string): Pick<Asked, 'years' | 'level'> {
   const lower = requirement.replace(RANGE, '$1')
   const years = AT_MOST.test(lower) || NO_LENGTH_WANTED.test(lower.replaceAll('ё', 'е')) ? [] : yearsOf(lower)
   const [level] = /категори|\bcategory/i.test(requirement) ? [] : levelsOf(requirement)
   return { years: years.length === 0 ? null : Math.min(...years), level: level ?? null }
 }
 
-/** A requirement as the rules read it. */
-export interface Asked {
-  requirement: string
-  subject: Subject
-  least: Least
-}
-
 /** @returns what the quote and its clauses say against the requirement; null: nothing that can be known */
-export function objectionOf({ requirement, subject, least }: Asked, source: string, span: Span): Objection | null {
-  const { years, level } = least
-  if (years !== null || level !== null) {
-    const quote = source.slice(span.start, Math.min(span.end, span.start + MAX_CHARS))
-    if ((years !== null && isShorter(quote, years)) || (level !== null && isLower(quote, level))) return 'falls_short'
-  }
+export function objectionOf(
+  { requirement, subject, years, level }: Asked,
+  source: string,
+  span: Span,
+): Objection | null {
+  const quote = source.slice(span.start, Math.min(span.end, span.start + MAX_CHARS))
+  if ((years !== null && isShorter(quote, years)) || (level !== null && isLower(quote, level))) return 'falls_short'
   return findDenial(requirement, subject, source, span)
 }

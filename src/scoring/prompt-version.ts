@@ -10,9 +10,5 @@ export const PROMPT_VERSIONS: readonly { name: string; hash: string }[] = [
   { name: 'prompt-2', hash: '5175b96225ec06955134e0e3536eaff4535f203287177e43db7a5ea2de0b5959' },
 ]
 
-/** @returns the name and the hash's first 12 digits: `prompt-1-0123456789ab` */
-function currentVersion(): string {
-  return `${PROMPT_VERSIONS.at(-1)?.name ?? 'unnamed'}-${promptHash().slice(0, 12)}`
-}
-
-export const promptVersion: string = currentVersion()
+/** The name and the hash's first 12 digits: `prompt-1-0123456789ab`. */
+export const promptVersion = `${PROMPT_VERSIONS.at(-1)?.name ?? 'unnamed'}-${promptHash().slice(0, 12)}`

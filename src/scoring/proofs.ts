@@ -1,14 +1,15 @@
 /** Checks the model's claims against the texts: which requirements are proved, and why the others are not. */
 import type { Evidence, ModelAnswer } from './answer.ts'
 import type { Span } from '../lib/span.ts'
+import type { Suspicion } from '../attacks/attacks.ts'
 import { findAttacks } from '../attacks/attacks.ts'
 import type { Folded } from '../lib/fold.ts'
 import { foldInSlices } from '../lib/fold.ts'
-import type { Searchable } from './letters.ts'
+import type { Letters, Searchable } from './letters.ts'
 import { lettersOf, showInSlices } from './letters.ts'
 import type { Asked, Objection } from './objections.ts'
 import { leastOf, objectionOf } from './objections.ts'
-import type { NotFound, Quote } from './quotes.ts'
+import type { NotFound } from './quotes.ts'
 import { findQuote, quoteOf } from './quotes.ts'
 import { tidy } from './recommendation.ts'
 import type { Subject } from './relatedness.ts'
@@ -61,12 +62,9 @@ export const isProved = ({ evidence, quote, why }: Finding): boolean =>
   evidence === 'stated' && quote !== null && why === null
 
 /** A text and what is suspicious in it. */
-export interface Examined {
+export interface Examined extends Suspicion {
   source: string
   folded: Folded
-  /** Passages that prove nothing; see attacks.ts. */
-  passages: Span[]
-  flags: string[]
 }
 
 /** @param source a sanitised text */
@@ -79,7 +77,7 @@ export async function examine(source: string, breathe: Breathe): Promise<Examine
 /** Prepares a requirement, as the model names it, for comparison with texts. */
 const readRequirement = remember((said): Asked => {
   const requirement = tidy(said, MATCH_MAX_CHARS)
-  return { requirement, subject: subjectOf(requirement), least: leastOf(requirement) }
+  return { requirement, subject: subjectOf(requirement), ...leastOf(requirement) }
 }, KNOWN_REQUIREMENTS)
 
 /** A vacancy, and whether it names what the model calls a requirement. */
@@ -106,17 +104,16 @@ export async function findProofs(
   const text: Searchable = { source, letters: lettersOf(source, folded) }
   const inPassage = (span: Span) => passages.some(({ start, end }) => start < span.end && span.start < end)
 
-  async function look(asked: Asked, quoted: Quote) {
-    const found = await findQuote(
+  async function look(asked: Asked, quoted: Letters) {
+    const { span, why } = await findQuote(
       text,
       quoted,
       (span) => (inPassage(span) ? 'addresses_model' : objectionOf(asked, source, span)),
       breathe,
     )
-    if (typeof found === 'string') return { quote: null, why: found }
-    const span = 'span' in found ? found.span : found
+    if (span === null) return { quote: null, why }
     const own = source.slice(span.start, span.end)
-    return { quote: own, why: 'span' in found ? found.objection : objectionOfGlued(asked, quoted, own) }
+    return { quote: own, why: why ?? objectionOfGlued(asked, quoted.source, own) }
   }
 
   const findings: { subject: Subject; finding: Finding }[] = []
@@ -129,7 +126,7 @@ export async function findProofs(
     const quoted = quoteOf(quote)
     const looked = evidence === 'stated' ? await look(asked, quoted) : UNCLAIMED
     const given = quote.slice(0, MAX_GIVEN_CHARS).toWellFormed()
-    const related = given === '' ? null : subject.isIn(given, quoted.letters.folded.text)
+    const related = given === '' ? null : subject.isIn(given, quoted.folded.text)
     const ofVacancy = vacancy.names(said)
     const finding: Finding = { requirement, evidence, given, ...looked, related, ofVacancy }
     if (known === undefined) findings.push({ subject, finding })
@@ -139,8 +136,7 @@ export async function findProofs(
 }
 
 /** Where the words of the text run together, only the model's quote separates them, so the objections are looked for in the quote. */
-function objectionOfGlued(asked: Asked, quoted: Quote, own: string): Objection | null {
-  const given = quoted.letters.source
+function objectionOfGlued(asked: Asked, given: string, own: string): Objection | null {
   const wordsIn = (text: string) => text.split(/\s+/).length
   if (given.length <= own.length || wordsIn(given) <= wordsIn(own)) return null
   return objectionOf(asked, given, { start: 0, end: given.length })

@@ -109,14 +109,11 @@ function* placesOfParts({ source, letters }: Searchable, quote: string): Generat
   if (said.length < 2 || said.length > MAX_PARTS) return
   const [firsts = [], ...others] = said.map((part) => [...placesOf(letters, part)])
   for (const { start, end } of firsts) {
-    let reached: number | undefined = end
-    for (const places of others) {
-      const from: number = reached
+    const reached = others.reduce((from, places) => {
       const next = places.find((place) => place.start >= from && place.start - from <= MAX_ELLIPSIS_CHARS)
-      reached = next === undefined || NEGATION.test(source.slice(from, next.start)) ? undefined : next.end
-      if (reached === undefined) break
-    }
-    if (reached !== undefined) yield { start, end: reached }
+      return next === undefined || NEGATION.test(source.slice(from, next.start)) ? NaN : next.end
+    }, end)
+    if (!Number.isNaN(reached)) yield { start, end: reached }
   }
 }
 
@@ -136,50 +133,43 @@ function* placesOfLost(text: Searchable, quote: Letters): Generator<Span> {
   )
 }
 
-export interface Quote {
-  /** As the model gave it; a quote that is too long is cut, and still too long. */
-  quote: string
-  letters: Letters
-}
-
-export function quoteOf(given: string): Quote {
-  const quote = given.slice(0, READ_CHARS + 1)
-  return { quote, letters: readQuote(quote) }
-}
+/** @returns the letters of a quote as the model gave it, without what exceeds the longest one */
+export const quoteOf = (given: string): Letters => readQuote(given.slice(0, READ_CHARS + 1))
 
 /** Why no place was found: the quote has no words, is too long, or is not in the text. */
 export type NotFound = 'no_quote' | 'quote_too_long' | 'not_in_resume'
 
 /**
  * @param objection says why a place does not count; null when it does
- * @returns the first place that counts; or the first objection, or why there is no place
+ * @returns the first place that counts; or the first that does not, and why; or why there is none
  */
 export async function findQuote<Objection extends string>(
   text: Searchable,
-  { quote, letters }: Quote,
+  quote: Letters,
   objection: (span: Span) => Objection | null,
   breathe: Breathe,
-): Promise<Span | { objection: Objection; span: Span } | NotFound> {
-  if (quote.length > READ_CHARS || letters.text.length > MAX_QUOTE_CHARS) return 'quote_too_long'
-  if (letters.text === '') return 'no_quote'
-  let first: { objection: Objection; span: Span } | null = null
+): Promise<{ span: Span | null; why: Objection | NotFound | null }> {
+  if (quote.source.length > READ_CHARS || quote.text.length > MAX_QUOTE_CHARS)
+    return { span: null, why: 'quote_too_long' }
+  if (quote.text === '') return { span: null, why: 'no_quote' }
+  let first: { span: Span; why: Objection } | null = null
   let looked = 0
   const ways: (() => Iterable<Span>)[] = [
-    () => placesOf(text.letters, letters),
-    () => placesOfParts(text, quote),
-    () => placesOf((text.bracketless ??= withoutBrackets(text, (each) => !NEGATION.test(each))), letters),
-    () => placesOfLost(text, letters),
+    () => placesOf(text.letters, quote),
+    () => placesOfParts(text, quote.source),
+    () => placesOf((text.bracketless ??= withoutBrackets(text, (each) => !NEGATION.test(each))), quote),
+    () => placesOfLost(text, quote),
   ]
   for (const way of ways) {
     for (const span of way()) {
-      const objected = objection(span)
-      if (objected === null) return span
-      first ??= { objection: objected, span }
+      const why = objection(span)
+      if (why === null) return { span, why }
+      first ??= { span, why }
       looked += 1
       if (looked >= MAX_OBJECTIONS) return first
     }
     if (first !== null) return first
     await breathe()
   }
-  return 'not_in_resume'
+  return { span: null, why: 'not_in_resume' }
 }

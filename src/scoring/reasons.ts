@@ -5,10 +5,10 @@
  */
 import { z } from 'zod'
 import type { Score } from '../contracts.ts'
+import { readJson } from '../lib/json.ts'
 import type { Texts } from '../lib/sanitize.ts'
-import { EVIDENCE } from './answer.ts'
 import type { Circumstances } from './decision.ts'
-import type { Finding } from './proofs.ts'
+import { judgedRequirement } from './decision-record.ts'
 import { isProved } from './proofs.ts'
 import type { Verified } from './verify.ts'
 
@@ -17,14 +17,10 @@ export const REASONS_MAX_BYTES = 8_000
 /** Stands for words of a requirement that the vacancy does not have. */
 const LEFT_OUT = '…'
 
-const requirement = z.object({
-  /** Only words that the vacancy has; `…` stands for others. */
-  requirement: z.string(),
-  evidence: z.enum(EVIDENCE),
-  proved: z.boolean(),
-  /** Why a claim of the model did not count; see proofs.ts. */
-  why_not: z.string().nullable(),
-})
+/** Of its name only words that the vacancy has; `…` stands for others. */
+const requirement = judgedRequirement
+  .pick({ requirement: true, evidence: true, proved: true, why_not: true })
+  .required({ evidence: true })
 
 const schema = z.object({
   /** ISO time. */
@@ -53,7 +49,7 @@ export type Reasons = z.infer<typeof schema>
  * @returns JSON of at most REASONS_MAX_BYTES
  */
 export function encodeReasons(score: Score, verified: Verified | null, texts: Texts, how: Circumstances): string {
-  const findings = verified?.findings ?? []
+  const { findings = [], modelScore = null, corrections = [], flags = [] } = verified ?? {}
   const words = wordsOf(texts.requirements)
   const reasons: Reasons = {
     decided_at: how.decidedAt,
@@ -61,33 +57,25 @@ export function encodeReasons(score: Score, verified: Verified | null, texts: Te
     verdict: score.verdict,
     verdict_min_score: how.verdictMinScore,
     taken_from: null,
-    model_score: verified?.modelScore ?? null,
+    model_score: modelScore,
     requirements: [],
     omitted: findings.length,
-    corrections: verified?.corrections ?? [],
-    flags: verified?.flags ?? [],
+    corrections,
+    flags,
     model: how.model.slice(0, 200),
     prompt_version: how.promptVersion,
   }
   // Leave room for `taken_from`, which is added when a later request takes the result over.
   let bytes = Buffer.byteLength(JSON.stringify({ ...reasons, taken_from: how.decidedAt }))
   for (const finding of findings) {
-    const kept = keep(finding, words)
+    const requirement = inWordsOf(words, finding.requirement)
+    const kept = { requirement, evidence: finding.evidence, proved: isProved(finding), why_not: finding.why }
     bytes += Buffer.byteLength(JSON.stringify(kept)) + 1
     if (bytes > REASONS_MAX_BYTES) break
     reasons.requirements.push(kept)
     reasons.omitted--
   }
   return JSON.stringify(reasons)
-}
-
-function keep(finding: Finding, words: ReadonlySet<string>): Reasons['requirements'][number] {
-  return {
-    requirement: inWordsOf(words, finding.requirement),
-    evidence: finding.evidence,
-    proved: isProved(finding),
-    why_not: finding.why,
-  }
 }
 
 /**
@@ -101,14 +89,7 @@ export function takeOver(json: string, decidedAt: string): string | null {
 }
 
 /** @returns null for what was not written by `encodeReasons` */
-export function readReasons(json: string): Reasons | null {
-  try {
-    return schema.safeParse(JSON.parse(json)).data ?? null
-  } catch (error) {
-    if (error instanceof SyntaxError) return null
-    throw error
-  }
-}
+export const readReasons = (json: string): Reasons | null => readJson(schema, json)
 
 const WORD = /[\p{L}\p{N}+#]+/gu
 

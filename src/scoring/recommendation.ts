@@ -82,8 +82,6 @@ function plain({ verdict, proved, unproved }: Facts): string {
 /** @returns the model's own words; replaced, with the reason, if there are none or the published verdict is not the model's */
 export function recommend(facts: Facts): { recommendation: string; replaced: Replaced | null } {
   const own = tidy(facts.recommendation, RECOMMENDATION_MAX_CHARS)
-  let replaced: Replaced | null = null
-  if (facts.modelVerdict !== facts.verdict) replaced = 'contradicts_verdict'
-  else if (own === '') replaced = 'empty'
+  const replaced = facts.modelVerdict !== facts.verdict ? 'contradicts_verdict' : own === '' ? 'empty' : null
   return { recommendation: replaced === null ? own : shorten(plain(facts), RECOMMENDATION_MAX_CHARS), replaced }
 }

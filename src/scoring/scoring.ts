@@ -24,8 +24,8 @@ import type { Texts } from '../lib/sanitize.ts'
 import { sanitize } from '../lib/sanitize.ts'
 import type { Reviews } from './reviews.ts'
 import type { Estimate, TokenEstimator } from '../provider/tokens.ts'
-import type { ReviewReason, Verified } from './verify.ts'
-import { verifyAnswer } from './verify.ts'
+import type { Verified } from './verify.ts'
+import { flagsOf, verifyAnswer } from './verify.ts'
 
 /** A request with its question, ready to be asked. */
 export interface Prepared {
@@ -77,7 +77,7 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
   function prepare({ address, requirements, resume }: ScoringRequest): Prepared {
     const { texts, stripped } = sanitize({ requirements, resume })
     const prompt = buildPrompt(texts, { responseFormat, verdictMinScore })
-    const flags = flagsOf(stripped)
+    const flags = flagsOf(strippedFlags(stripped.requirements), strippedFlags(stripped.resume))
     const estimate = estimator.estimate(prompt)
     return { id: address.processingId, texts, ...prompt, estimate, flags, key: cache.keyOf(texts) }
   }
@@ -168,12 +168,14 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
     const { flags } = found
     for (const flag of flags) metrics.flagged(flag)
     if (flags.length > 0) log.warn('suspicious texts', { id: prepared.id, flags: flags.join(',') })
-    const review = reviewReasons(found, isSecond)
+    const review = new Set(found.review)
+    if (flags.length > 0) review.add('flagged')
+    if (isSecond) review.add('asked_twice')
     for (const reason of review) metrics.reviewNeeded(reason)
-    const verified = { ...found, review }
+    const verified = { ...found, review: [...review] }
     const how = circumstancesOf(model, journey)
     const result = { score: found.score, reasons: encodeReasons(found.score, verified, prepared.texts, how) }
-    if (review.length > 0) await reviews.add(prepared.id, now())
+    if (review.size > 0) await reviews.add(prepared.id, now())
     else if (found.complete && prepared.key !== null) await cache.put(prepared.key, result)
     return success(verified, result, journey, how)
   }
@@ -187,17 +189,4 @@ export function createScoring({ config, cache, reviews, estimator, metrics, log,
   }
 
   return { prepare, cached, askOnce, mostTokens, read, verify, conclude, decisionRecords }
-}
-
-const flagsOf = ({ requirements, resume }: ReturnType<typeof sanitize>['stripped']): string[] => [
-  ...strippedFlags(requirements).map((flag) => `requirements:${flag}`),
-  ...strippedFlags(resume).map((flag) => `resume:${flag}`),
-]
-
-/** @returns why a person should look at the result, each reason once */
-function reviewReasons({ review, flags }: Verified, isSecond: boolean): ReviewReason[] {
-  const reasons = [...review]
-  if (flags.length > 0) reasons.push('flagged')
-  if (isSecond) reasons.push('asked_twice')
-  return [...new Set(reasons)]
 }

@@ -47,6 +47,12 @@ export interface Verified {
 export const verdictOf = (score: number, verdictMinScore: number): Verdict =>
   score >= verdictMinScore ? 'Подходит' : 'Не подходит'
 
+/** @returns the flags of both texts, each with the name of its text */
+export const flagsOf = (requirements: string[], resume: string[]): string[] => [
+  ...requirements.map((flag) => `requirements:${flag}`),
+  ...resume.map((flag) => `resume:${flag}`),
+]
+
 /**
  * @param proved how many of `all` requirements have a proof
  * @returns 0 to 100
@@ -112,10 +118,7 @@ export async function verifyAnswer(answer: ModelAnswer, texts: Texts, verdictMin
   const breathe = createBreathe()
   const vacancy = await examineVacancy(texts.requirements)
   const resume = await examine(texts.resume, breathe)
-  const flags = [
-    ...vacancy.flags.map((flag) => `requirements:${flag}`),
-    ...resume.flags.map((flag) => `resume:${flag}`),
-  ]
+  const flags = flagsOf(vacancy.flags, resume.flags)
   const found = await findProofs(answer, vacancy, resume, breathe)
   const { findings, isDoubtful } = dropUnrelated(found, flags.length > 0 ? 'flagged' : 'usual')
   const review: ReviewReason[] = []

@@ -89,10 +89,8 @@ export function hasSameNumbers(text: Letters, start: number, quote: Letters): bo
   for (let i = 1; i < quote.text.length; i += 1) {
     if (!areDigits(quote, i)) continue
     const [said, there] = [separator(quote, i), separator(text, start + i)]
-    if (said === there) continue
-    if (said === 'point' || there === 'point') return false
-    if (said === 'none' && there !== 'group') return false
-    if (there === 'none' && said !== 'group') return false
+    const [isPoint, isGroup] = [said === 'point' || there === 'point', said === 'group' || there === 'group']
+    if (said !== there && (isPoint || !isGroup)) return false
   }
   return true
 }
