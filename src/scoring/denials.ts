@@ -42,7 +42,6 @@ function undoes(next: string, { words: said }: Clause): boolean {
 
 /** The requirement names several things of which one is enough. */
 const ALTERNATIVES = /[/(]|(?<!\p{L})(?:или|либо|or)(?!\p{L})/u
-const YES = within('да|есть|yes', 'u')
 
 /** Somebody else's words: "Отработка возражений «нет денег»". */
 const QUOTED_DENIAL = /«(?:не|нет)\s[^«»]*»/gu
@@ -64,8 +63,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
   const first = found.includes('denied') ? found.indexOf('denied') : found.indexOf('planned')
   // Another clause may affirm what this one denies, if it names all of that, or more of the requirement, or if one of several things is
   // enough. But a clause before a colon, or before a denial without a subject, only names what is denied.
-  const isNaming = (i: number) =>
-    i < first && (isHead(i) ? !YES.test(texts[i + 1] ?? '') : i === first - 1 && clauses[first]?.isAbout === false)
+  const isNaming = (i: number) => i === first - 1 && (isHead(i) || clauses[first]?.isAbout === false)
   const ofCore = ({ named }: Clause) => subject.core.filter((stem) => named.has(stem))
   const denied = clauses.slice(first, first + 1).flatMap(ofCore)
   const isEnough = (affirmed: string[]) =>

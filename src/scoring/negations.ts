@@ -12,13 +12,13 @@ const words = (text: string) => text.split(' ')
 export const NEGATIVE = within(NEGATION)
 /** Next to one of these a negation may affirm, or deny only a bound or a time: "не только", "not more than", "не работал бы", "до 2021". */
 const AMBIGUOUS = within(
-  "чтобы|лучше|ничего|не одн\\p{L}*|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?|сначала|поначалу|at first|initially|none of|not to (?:be|say|mention)|solo|sólo|sola|só|nur|только|лишь|кроме|просто|бы|но и|до (?:19|20)\\d\\d|only|just|without|except|than|had not|hadn't|(?:before|until) (?:19|20)\\d\\d",
+  "чтобы|лучше|ничего|других|иных|остальных|не одн\\p{L}*|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?|сначала|поначалу|at first|initially|none of|not to (?:be|say|mention)|solo|sólo|sola|só|nur|только|лишь|кроме|просто|бы|но и|до (?:19|20)\\d\\d|others?|only|just|without|except|than|had not|hadn't|(?:before|until) (?:19|20)\\d\\d",
 )
 /** These exempt somebody from a denial: "Никто, кроме меня, не вёл сайт". */
 const EXCEPT = within('кроме|помимо|except|besides')
 
 const PREPOSITIONS = new Set(
-  words('с со к ко в во на по о об обо от до из для при у за над под про with in of on for to at by about'),
+  words('с со к ко в во на по о об обо от до из для при у за над под про with in of on for to at by about off'),
 )
 /** Words between a noun and its denial that do not change the meaning. */
 const FILLERS = new Set(
@@ -31,7 +31,7 @@ const MASTERY =
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 /** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 const HARM =
-  /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|быва|огранич|исключа|возраж|препятств|помех|нужд|нужн|problem|limit|need|object(?:s|ed)?$|averse|beginner|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|ceas|defect)/
+  /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|быва|пута|уход|уйти|броса|огранич|исключа|возраж|препятств|помех|нужд|нужн|problem|limit|need|object(?:s|ed)?$|averse|beginner|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|leav|ceas|defect)/
 
 const NOT = /^(?:не|незнаком.*|не(?:о|за)конченн.*|not|never|cannot|unable|unfamiliar|lack(?:s|ing)?|\p{L}+n't)$/u
 const NONE = /^(?:нет|ні|никаких|отсутству[ею]т|no|nope|none)$/
@@ -56,6 +56,8 @@ const CELL = /[|:–—-]\s*(?:(?:пока|еще)\s)?(?:нет|ні|no|nope|non
 export const LOST_SIGNS =
   'просрочен[аоы]?|исте(?:к|кл[аои])|аннулирован[аоы]?|отозван[аоы]?|(?:у|по)терян[аоы]?|(?:утеря|потеря|просрочи)л[аи]?|недействител(?:ен|ьн[аоы])|(?:за)?кончил(?:ся|[аои]сь)|expired|lapsed|revoked|inactive'
 const LOST = new RegExp(`^(?:${LOST_SIGNS})$`)
+/** What is lost has a successor. */
+const REPLACED = within('прежн\\p{L}*|стар\\p{L}*|предыдущ\\p{L}*|previous|old|earlier')
 /** A verb in the past tense, which denies experience but not readiness. */
 const PAST = /л[аои]?(?:сь|ся)?$|ed$/
 const PAST_ENGLISH = /ed$|ght$/
@@ -137,7 +139,11 @@ export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Cla
   const not = said.findIndex((word) => NOT.test(word))
   if (said.includes('без')) return isWithout(clause, not >= 0)
   if (not >= 0) return !isHarm(said, not) && isNotDone(clause, not, wantsReadiness, previous)
-  return none < 0 && said.some((word, i) => LOST.test(word) && about.slice(Math.max(0, i - 2), i + 2).includes(true))
+  return (
+    none < 0 &&
+    !REPLACED.test(text) &&
+    said.some((word, i) => LOST.test(word) && about.slice(Math.max(0, i - 2), i + 2).includes(true))
+  )
 }
 
 /** Whether a negation stands beside something bad, and so speaks well of the person. */

@@ -50,7 +50,7 @@ const UNDER_WAY = [
 
 const PLAN = within(
   [
-    `(?:${WANT})(?: (?:бы|также|еще|очень|быстро|большое))*(?: \\p{L}+)? (?:${GET})`,
+    `(?:${WANT})(?: (?:бы|также|еще|очень|быстро|большое))*(?: (?!рад)\\p{L}+)? (?:${GET})`,
     `(?:${READY}) (?:быстро )?(?:${LACKED})`,
     `${WANT_ENGLISH} ${GET_ENGLISH}`,
     `${AIM} (?:${AIMED})`,
@@ -60,7 +60,7 @@ const PLAN = within(
 )
 /** With one of these the skill is there all the same: it is being deepened, or the plan has been carried out since. */
 const THERE = within(
-  'дальше|больше|чаще|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|втор\\p{L}*|трет\\p{L}*|продвинут\\p{L}*|сейчас|теперь|further|continue|deepen|improve|more|advanced|full[- ]time|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|окончил[аи]?|passed|took|completed|graduated',
+  'дальше|больше|чаще|снова|опять|продолж\\p{L}*|углуб\\p{L}*|повы\\p{L}*|втор\\p{L}*|трет\\p{L}*|продвинут\\p{L}*|сейчас|теперь|further|continue|deepen|improve|more|advanced|full[- ]time|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|окончил[аи]?|passed|took|completed|graduated',
 )
 /** The requirement is a wish or a training: "Желание учиться", "Студент 3 курса". */
 const WISH_WANTED = within(
