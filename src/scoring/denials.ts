@@ -55,8 +55,9 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
   const found = clauses.map((clause, i) => {
     const isUndone = undoes(texts[i + 1] ?? rest, clause)
     if (!wantsAbsence && !isUndone && isDenied(clause, wantsReadiness, clauses[i - 1])) return 'denied'
-    const isNamed = clause.isAbout || (isHead(i - 1) && clauses[i - 1]?.isAbout === true)
-    return isNamed && isPlan(clause.text) && !wantsWish(wanted) && !isThere([...texts, rest].join(' '))
+    // The model chose the quote that says most. If that is nothing but a plan, it need not name the requirement.
+    const isMeant = texts.length === 1 || clause.isAbout || (isHead(i - 1) && clauses[i - 1]?.isAbout === true)
+    return isMeant && isPlan(clause.text) && !wantsWish(wanted) && !isThere([...texts, rest].join(' '))
       ? 'planned'
       : null
   })

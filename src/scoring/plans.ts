@@ -11,7 +11,7 @@ const GET =
 /** The same as a noun. */
 const GETTING = '(?:изуч|осво|обуч|получ|оформл|сдач|подготовк)\\p{L}*'
 const WANT =
-  'хочу|хочется|хотел[аи]?|хотелось|планирую|собираюсь|намерен[аы]?|намереваюсь|мечтаю|надеюсь|стремлюсь|рассчитываю|думаю|буду|начинаю|начну|желание|желаю|интересно'
+  'хочу|хочется|хотел[аи]?|хотелось|планирую|собираюсь|намерен[аы]?|намереваюсь|мечтаю|надеюсь|стремлюсь|рассчитываю|обещаю|думаю|буду|начинаю|начну|желание|желаю|интересно'
 /** Who is ready to teach, or to pass a check, may well be able to. Only what is lacking is learnt or obtained. */
 const READY = 'готов[аы]?|охотно'
 const LACKED =
@@ -39,7 +39,7 @@ const UNDER_WAY = [
   `в планах|(?:в процессе|на стадии|на этапе) ${GETTING}|в процессе(?=$)`,
   'готовлюсь к (?:\\p{L}+ )?(?:экзамен|сдач|сертификац|поступлен|аттестац)\\p{L}*|экзамен (?:назначен|запланирован)',
   "(?:(?<=^)|am |i'm |still |currently |now |just started |recently started |interested in )(?:learning|studying)",
-  "(?:(?<=^)|am |i'm |currently |now )(?:taking|doing) (?:\\p{L}+ ){1,4}(?:course|class)|halfway through|on my (?:to-do )?list",
+  "(?:(?<=^)|am |i'm |currently |now )(?:taking|doing) (?:\\p{L}+ ){1,4}course|taking (?:an? )?(?:evening|online|weekend) class(?:es)?|halfway through|on my (?:to-do )?list",
   '(?:thinking (?:about|of)|considering) (?:starting|taking|doing|learning|studying|getting)',
   "(?:am|i'm|currently|now|just|recently) enrolled",
   `(?:preparing for|working towards?) (?:\\p{L}+ ){0,3}${LICENCE}`,

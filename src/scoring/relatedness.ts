@@ -87,12 +87,12 @@ function isAkin(one: string, other: string): boolean {
   return same === short.length ? same >= 4 : same >= RUN && long.length - same <= 2
 }
 
-/** Whether a word is abbreviated from two of the requirement's: "медкнижка" from "медицинская книжка". */
-const isCompound = (word: string, last: string, stems: readonly string[]): boolean =>
-  last.length >= RUN &&
-  word.length - last.length >= 3 &&
-  word.endsWith(last) &&
-  stems.some((stem) => stem !== last && stem.startsWith(word.slice(0, -last.length)))
+/** Whether a word is abbreviated from two of the requirement's, or the other way round: "медкнижка" and "медицинская книжка". */
+const isCompound = (word: string, stem: string, stems: readonly string[]): boolean =>
+  endsIn(stem, word) ||
+  (endsIn(word, stem) && stems.some((each) => each !== stem && each.startsWith(word.slice(0, -stem.length))))
+
+const endsIn = (long: string, end: string) => end.length >= RUN && long.length - end.length >= 3 && long.endsWith(end)
 
 const LATIN = /[a-z]/i
 const CYRILLIC = /[а-яё]/i
