@@ -151,6 +151,8 @@ const TRIGGERS = [
   N.SYSTEM_NOTE,
   N.INSTRUCTIONS,
   N.YOU_ARE,
+  // The roles of machines that are no everyday words, as "system" and "model" are.
+  'bot|bots|robot*|бот|бота|боту|робот*',
   'verdict|вердикт|evidence|met',
 ].join('|')
 const DIVIDED = TRIGGERS.split('|').filter((each) => !UNDIVIDED.test(each))
