@@ -93,6 +93,11 @@ test('the same holds of claims in usual words: of their denials and wishes at mo
   expect(falsePublished['invented']).toEqual({ count: 0, of: 16 })
 })
 
+test('of a set that no rule was tried on, next to no true claim is rejected, and no invented one passes', async () => {
+  const { falsePublished } = await judgeHeld('claims-unseen.jsonl', 197)
+  expect(falsePublished['invented']).toEqual({ count: 0, of: 6 })
+})
+
 test('a line of claims that is none is named', () => {
   expect(() => readClaims('\n{"id":"a"}')).toThrow(/^line 2 of the claims: /)
   expect(() => readClaims('{')).toThrow('line 1 of the claims is not valid JSON')
