@@ -82,10 +82,19 @@ const MAY_DENY = new RegExp(
   'i',
 )
 
+/** An end of a line that surely ends a sentence (clauses.ts knows more of them). What lies beyond it is not looked at. */
+const LINE_END = /\n(?=\s*(?:[A-ZА-ЯЁ\d]|$))/
+
 /** @returns whether the clauses of the quote deny what is required, or only plan it; null: neither */
 export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {
   const end = Math.min(span.end, span.start + MAX_CHARS)
-  if (!MAY_DENY.test(source.slice(Math.max(0, span.start - CONTEXT_CHARS), end + CONTEXT_CHARS))) return null
+  const before =
+    source
+      .slice(Math.max(0, span.start - CONTEXT_CHARS), span.start)
+      .split(LINE_END)
+      .at(-1) ?? ''
+  const after = source.slice(end, end + CONTEXT_CHARS).split(LINE_END, 1)[0] ?? ''
+  if (!MAY_DENY.test(before + source.slice(span.start, end) + after)) return null
   const { clauses, rest } = clausesOf(source, span, MAY_DENY)
   if (!clauses.some((clause) => MAY_DENY.test(clause))) return null
   return denialOf(requirement, subject, clauses, rest)
