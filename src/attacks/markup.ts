@@ -153,7 +153,7 @@ const hidden = (text: string): Span[] =>
 
 type Addresses = (text: string) => boolean
 
-/** Each looks first for a character that its matches begin with, which most texts do not have. */
+/** Each but `encoded` looks first for a character that its matches begin with, which most texts do not have. */
 const FINDERS: Record<string, (text: string, addresses: Addresses) => Span[]> = {
   chat_markup: chatMarkup,
   fake_answer: fakeAnswers,

@@ -65,6 +65,12 @@ export function readFields(value: Buffer | null): Fields | null {
   }
 }
 
+/** @returns how a request ended, from the fields of its notification */
+export function outcomeOf({ success, wait_seconds: wait }: Fields): 'success' | 'failure' | 'refused' {
+  if (success === true) return 'success'
+  return typeof wait === 'bigint' ? 'refused' : 'failure'
+}
+
 /** @returns the id in a request, a notification or a record; null when it has none */
 export function processingIdIn(value: Buffer | null): bigint | null {
   const fields = readFields(value)

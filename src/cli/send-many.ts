@@ -6,7 +6,7 @@ import { waitForMessage } from '../kafka/follower.ts'
 import type { ReadBack } from '../kafka/outcomes-reader.ts'
 import { counted, duration } from '../lib/text.ts'
 import { lastReason } from './connections.ts'
-import { processingIdIn, readFields } from './copies.ts'
+import { outcomeOf, processingIdIn, readFields } from './copies.ts'
 import type { Report } from './define.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Sent } from './send-progress.ts'
@@ -107,10 +107,12 @@ export function leftAlone(entries: readonly Entry[]): string[] {
   ]
 }
 
-function resultOf({ from, request }: Entry, { value }: ReadBack): Told {
-  const { success, response, message_error: error, wait_seconds: wait } = readFields(value) ?? {}
+/** @returns how a request ended, from its notification */
+export function resultOf({ from, request }: Entry, { value }: ReadBack): Told {
+  const fields = readFields(value) ?? {}
+  const { response, message_error: error } = fields
   const { score = null, verdict = null } = (response ?? {}) as Record<string, unknown>
-  const outcome = success === true ? 'success' : typeof wait === 'number' ? 'refused' : 'failure'
+  const outcome = outcomeOf(fields)
   return { from, processingId: request.processing_id, outcome, score, verdict, error: error ?? null }
 }
 

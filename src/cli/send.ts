@@ -10,7 +10,7 @@ import type { ReadBack } from '../kafka/outcomes-reader.ts'
 import { readWatermarks } from '../kafka/start-offset.ts'
 import type { Command } from './define.ts'
 import { lastReason, withKafka } from './connections.ts'
-import { processingIdIn, readFields, scoringHeaders } from './copies.ts'
+import { outcomeOf, processingIdIn, readFields, scoringHeaders } from './copies.ts'
 import type { Report } from './define.ts'
 import { defineCommand, readCount, readId, UsageError } from './define.ts'
 import { readDocument } from './documents.ts'
@@ -217,8 +217,8 @@ const isNotificationOf = ({ key, value }: ReadBack, id: bigint) =>
 function report(id: bigint, message: ReadBack, tookMs: number): Report {
   const notification = readFields(message.value) ?? {}
   const headers = scoringHeaders(message)
-  const { success, response, message_error: error, wait_seconds: wait } = notification
-  const outcome = success === true ? 'success' : typeof wait === 'number' ? 'refused' : 'failure'
+  const { response, message_error: error } = notification
+  const outcome = outcomeOf(notification)
   const facts = Object.entries(headers).map(([name, value]) => `${name.slice('scoring-'.length)} ${value}`)
   const effort = `took ${duration(tookMs)}${facts.length === 0 ? '' : `; ${facts.join(', ')}`}`
   return {

@@ -112,11 +112,11 @@ export function createAdaptations({
   async function save(): Promise<void> {
     unsaved = false
     try {
-      const form = await store.add(known, isProved)
+      const saved = await store.add(known, isProved)
       // What this worker has learned meanwhile is saved next, and must not be overwritten.
       if (!unsaved) {
-        isProved &&= isSame(form, known)
-        use(form)
+        isProved = saved.isProved
+        use(saved.form)
       }
     } catch (error) {
       unsaved = true
@@ -163,14 +163,19 @@ export function createAdaptations({
 function createStore(redis: AdaptationsOptions['redis'], key: string) {
   const read = async () => parse(await redis.get(key))
 
-  /** Saves a form together with what other workers have saved; such a form is not proved. @returns the saved form */
-  async function add(learned: Form, isProved: boolean): Promise<Form> {
+  /**
+   * Saves a form together with what other workers have saved. The two together are proved only if one of them already was the whole.
+   * @returns what is saved
+   */
+  async function add(learned: Form, isLearnedProved: boolean): Promise<{ form: Form; isProved: boolean }> {
     const others = await read()
     const [seconds] = await redis.time()
     const form = others === null ? learned : { ...further(others.form, learned), cap: learned.cap }
     const sinceMs = others !== null && isSame(others.form, form) ? others.sinceMs : Number(seconds) * 1_000
-    await redis.set(key, JSON.stringify({ form, isProved: isProved && isSame(form, learned), sinceMs }), 'PX', KEPT_MS)
-    return form
+    const isOthers = others !== null && isSame(form, others.form) && others.isProved === true
+    const isProved = (isLearnedProved && isSame(form, learned)) || isOthers
+    await redis.set(key, JSON.stringify({ form, isProved, sinceMs }), 'PX', KEPT_MS)
+    return { form, isProved }
   }
 
   return { read, add }

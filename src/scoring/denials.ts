@@ -11,7 +11,7 @@ import type { Span } from '../lib/span.ts'
 
 /** The requirement is the absence of something, so a denial proves it. */
 const ABSENCE = within(
-  'отсутстви\\p{L}*|відсутн\\p{L}*|отказ\\p{L}*|без|не|нет|бе[зс]\\p{L}+ность|не\\p{L}+(?:ость|ости)|не(?:о|за)конч\\p{L}*|no|not|without|free|clean|lack|absence|non',
+  'отсутстви\\p{L}*|відсутн\\p{L}*|отказ\\p{L}*|без|не|нет|бе[зс]\\p{L}+ность|не\\p{L}+(?:ость|ости)|не(?:о|за)конч\\p{L}*|просроч\\p{L}*|отозв\\p{L}*|аннулир\\p{L}*|expired|revoked|inactive|lapsed|no|not|without|free|clean|lack|absence|non',
 )
 /** The requirement is readiness, so experience may be missing. */
 const READINESS = within('готов\\p{L}*|willing\\p{L}*|ready|readiness')
@@ -78,7 +78,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
  * A clause with none of these neither denies nor plans anything. Most quotes have none, and without the u flag that is found out at once.
  */
 const MAY_DENY = new RegExp(
-  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', LOST_SIGNS.replaceAll('ё', '[её]'), PLAN_SIGNS].join('|')})(?![a-zа-яё])`,
+  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', LOST_SIGNS.replaceAll('е', '[её]'), PLAN_SIGNS].join('|')})(?![a-zа-яё])`,
   'i',
 )
 

@@ -12,7 +12,7 @@ const words = (text: string) => text.split(' ')
 export const NEGATIVE = within(NEGATION)
 /** Next to one of these a negation may affirm, or deny only a bound or a time: "не только", "not more than", "не работал бы", "до 2021". */
 const AMBIGUOUS = within(
-  "чтобы|лучше|ничего|других|иных|остальных|не одн\\p{L}*|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?|сначала|поначалу|at first|initially|none of|not to (?:be|say|mention)|solo|sólo|sola|só|nur|только|лишь|кроме|просто|бы|но и|до (?:19|20)\\d\\d|others?|only|just|without|except|than|had not|hadn't|(?:before|until) (?:19|20)\\d\\d",
+  "чтобы|лучше|ничего|(?<!(?:и|или) )(?:других|иных)|остальных|не одн\\p{L}*|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?|сначала|поначалу|at first|initially|none of|not to (?:be|say|mention)|solo|sólo|sola|só|nur|только|лишь|кроме|просто|бы|но и|до (?:19|20)\\d\\d|(?<!(?:or|any) )others?|only|just|without|except|than|had not|hadn't|(?:before|until) (?:19|20)\\d\\d",
 )
 /** These exempt somebody from a denial: "Никто, кроме меня, не вёл сайт". */
 const EXCEPT = within('кроме|помимо|except|besides')
@@ -22,7 +22,9 @@ const PREPOSITIONS = new Set(
 )
 /** Words between a noun and its denial that do not change the meaning. */
 const FILLERS = new Set(
-  words('пока еще уже у меня мне я мной вообще совсем также тоже есть был была было были никакого никакой any yet'),
+  words(
+    'пока еще уже у меня мне я мной нас нам вообще совсем также тоже есть был была было были никакого никакой any yet',
+  ),
 )
 /** Words that any requirement may have. The words next to them say what they are about. */
 const MASTERY =
@@ -33,7 +35,7 @@ const PRONOUNS = new Set(words('ее его их этого этим этом э
 const HARM =
   /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|быва|пута|уход|уйти|броса|огранич|исключа|возраж|препятств|помех|нужд|нужн|problem|limit|need|object(?:s|ed)?$|averse|beginner|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|leav|ceas|defect)/
 
-const NOT = /^(?:не|незнаком.*|не(?:о|за)конченн.*|not|never|cannot|unable|unfamiliar|lack(?:s|ing)?|\p{L}+n't)$/u
+const NOT = /^(?:не|незнаком[аы]?|не(?:о|за)конченн.*|not|never|cannot|unable|unfamiliar|lack(?:s|ing)?|\p{L}+n't)$/u
 const NONE = /^(?:нет|ні|никаких|отсутству[ею]т|no|nope|none)$/
 const HAD = /^(?:име[еюл]|был[аио]?$|have$|has$|had$|own$)/
 /** A Russian verb or short participle by its ending: "работал", "шью", "сдан". Nouns that end so are rare after "не". */
@@ -41,6 +43,8 @@ const VERB =
   /^готов|^знаком[аы]?$|^мо[еия]$|(?:[аеиуыюя]л[аои]?|[аеиуюя](?:шь|т|те)|[еи]м|[юу]|ть|чь|ти)(?:ся|сь)?$|(?<!^од)(?:[аеи]н|[аяиы]т)[аоы]?$/
 /** Forms of verbs whose subject is a thing, or nobody: "просрочена", "требуется", "истекло", "отбирали". */
 const OF_THING = /(?:[аеи]н|[аяиы]т)[аоы]?$|(?:л[аои]?|[еиуюя]т)с[яь]$|л[ои]$/
+/** After a verb in the past, these tell what others lack, or what was worked on. */
+const LACKED = /^(?:без|не(?:о|за)конченн.*|unable|unfamiliar|lack(?:ing)?)$/
 /** Whom others did not let do it: "ЗУП мне не поручали". */
 const ME = /^(?:мне|меня|нам|нас)$/
 /** Verbs for using or acquiring a thing or a skill. Other verbs do not deny it: a card that is "не просрочена" is there. */
@@ -56,6 +60,8 @@ const CELL = /[|:–—-]\s*(?:(?:пока|еще)\s)?(?:нет|ні|no|nope|non
 export const LOST_SIGNS =
   'просрочен[аоы]?|исте(?:к|кл[аои])|аннулирован[аоы]?|отозван[аоы]?|(?:у|по)терян[аоы]?|(?:утеря|потеря|просрочи)л[аи]?|недействител(?:ен|ьн[аоы])|(?:за)?кончил(?:ся|[аои]сь)|expired|lapsed|revoked|inactive'
 const LOST = new RegExp(`^(?:${LOST_SIGNS})$`)
+/** An English word of these after its noun says what has become of it: "licence expired", but "removed expired stock". */
+const isLatin = (word: string) => /^[a-z]/.test(word)
 /** What is lost has a successor. */
 const REPLACED = within('прежн\\p{L}*|стар\\p{L}*|предыдущ\\p{L}*|previous|old|earlier')
 /** A verb in the past tense, which denies experience but not readiness. */
@@ -104,8 +110,10 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number, after: nu
   while (FILLERS.has(said[noun] ?? '')) noun -= 1
   // A noun after a preposition is not what is denied ("проблем с переездом нет"), unless there is no other noun.
   const isAdjunct = PREPOSITIONS.has(said[noun - 1] ?? '') && noun > 1 && about[noun - 2] !== true
-  // "Kafka у нас в контуре нет."
-  if (PREPOSITIONS.has(said[noun - 1] ?? '') && about[noun - 2] === true) return true
+  // "Kafka у нас в контуре нет", and nothing after it.
+  let before = noun - 2
+  while (FILLERS.has(said[before] ?? '')) before -= 1
+  if (after >= said.length && PREPOSITIONS.has(said[noun - 1] ?? '') && about[before] === true) return true
   if (!isAdjunct && (said[at] !== 'no' || at === said.length - 1)) {
     if (about[noun] === true || (isAbout && MASTERY.test(said[noun] ?? ''))) return true
     if (PRONOUNS.has(said[noun] ?? '')) return previous?.isAbout === true
@@ -127,12 +135,12 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number, after: nu
 export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): boolean {
   const { words: said, about, isAbout, text } = clause
   if (AMBIGUOUS.test(text) || (previous !== undefined && EXCEPT.test(previous.text))) return false
-  if (isAbout && CELL.test(text)) return true
+  if (isAbout && CELL.test(text) && !said.some((word) => HARM.test(word))) return true
   // "There is no formula I haven't used."
   if (said.filter((word) => /^(?:no|not|never|lack|[a-z]+n't)$/.test(word)).length > 1) return false
   if (text.startsWith('(') && !isAbout) return previous?.isAbout === true && namesNothing(said)
   // What others lack: "Обучал сотрудников без опыта", "taught pupils with no English".
-  const lacking = said.findIndex((word, i) => word === 'без' || (word === 'with' && said[i + 1] === 'no'))
+  const lacking = said.findIndex((word, i) => LACKED.test(word) || (word === 'with' && said[i + 1] === 'no'))
   if (lacking > 0 && said.slice(0, lacking).some((word) => VERB.test(word) || PAST_ENGLISH.test(word))) return false
   const none = said.findIndex((word, i) => NONE.test(word) && !/^\d/.test(said[i + 1] ?? ''))
   if (none >= 0 && !isHarm(said, none) && isAbsent(clause, none, none + 1, previous)) return true
@@ -142,7 +150,10 @@ export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Cla
   return (
     none < 0 &&
     !REPLACED.test(text) &&
-    said.some((word, i) => LOST.test(word) && about.slice(Math.max(0, i - 2), i + 2).includes(true))
+    said.some(
+      (word, i) =>
+        LOST.test(word) && about.slice(Math.max(0, i - 2), isLatin(word) && i > 0 ? i : i + 2).includes(true),
+    )
   )
 }
 

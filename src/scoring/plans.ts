@@ -11,7 +11,7 @@ const GET =
 /** The same as a noun. */
 const GETTING = '(?:изуч|осво|обуч|получ|оформл|сдач|подготовк)\\p{L}*'
 const WANT =
-  'хочу|хочется|хотел[аи]?|хотелось|планирую|собираюсь|намерен[аы]?|намереваюсь|мечтаю|надеюсь|стремлюсь|рассчитываю|обещаю|думаю|буду|начинаю|начну|желание|желаю|интересно'
+  'хочу|хочется|хотел[аи]?|хотелось|планирую|собираюсь|намерен[аы]?|намереваюсь|мечтаю|надеюсь|рассчитываю|обещаю|думаю|буду|начинаю|начну|желание|желаю'
 /** Who is ready to teach, or to pass a check, may well be able to. Only what is lacking is learnt or obtained. */
 const READY = 'готов[аы]?|охотно'
 const LACKED =
@@ -19,7 +19,7 @@ const LACKED =
 
 const GET_ENGLISH =
   '(?!use|apply|bring|keep|continu|work|grow|develop|help|shar|stay|find|join|relocat|mov(?:e|ing) to|contribut|build on|mak|put|leverag|see|be |liv|travel|switch|show|offer|return|retir|improv|teach at)\\p{L}+'
-const WANT_ENGLISH = "(?:want|hope|hoping|intend|plan|planning|would (?:like|love)|['’]d (?:like|love)|goal is) to"
+const WANT_ENGLISH = "(?:want|hope|hoping|intend|plan|planning|would (?:like|love)|i['’]d (?:like|love)|my goal is) to"
 /** More often than those above they tell what somebody does: "looking to grow sales", "going to clients". */
 const AIM = '(?:aim|aiming|aspire|aspiring|look|looking|looking forward|going|about) to'
 const AIMED = [
@@ -33,16 +33,16 @@ const LICENCE = '(?:certif\\p{L}*|licen[cs]\\p{L}*|diploma|degree|qualif\\p{L}*|
 /** A beginning, or an end that has not come, in one word or with its noun. */
 const UNDER_WAY = [
   '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|пройду|окончу|закончу|осваиваю|учусь|доучиваюсь|обучаюсь',
-  'прохожу (?:на )?(?:курс[а-я]*|обучение)|поступаю (?:в|на)|подал[аи]? (?:заявк|документ|заявлени)[а-я]*|предстоит|намети(?:л[аи]?|м) на|записал[аи]?с[ья] на|рассматриваю обучение',
+  'прохожу (?:на )?(?:курс[а-я]*|обучение)|поступаю (?:в|на)|подал[аи]? (?:заявк|документ|заявлени)[а-я]*(?=$)|предстоит|намети(?:л[аи]?|м) на|записал[аи]?с[ья] на|рассматриваю обучение',
   `(?:только|пока) изучаю|изучаю(?=$)|(?:только|недавно) начал[аи]? (?:${GET})|начал[аи]? (?:учить|изучать|осваивать|разбираться)(?!.*\\d{4})`,
   'оформлю[а-я ]*,? (?:если|при необходимости|при трудоустройстве|до выхода|перед выходом)|(?:моя|ближайшая) цель(?=$)|в мечтах',
-  `в планах|(?:в процессе|на стадии|на этапе) ${GETTING}|в процессе(?=$)`,
+  `в планах|(?<!\\p{L}(?:л[аи]?|ю)(?: \\p{L}+){0,4} )(?:в процессе|на стадии|на этапе) ${GETTING}|в процессе(?=$)`,
   'готовлюсь к (?:\\p{L}+ )?(?:экзамен|сдач|сертификац|поступлен|аттестац)\\p{L}*|экзамен (?:назначен|запланирован)',
-  "(?:(?<=^)|am |i'm |still |currently |now |just started |recently started |interested in )(?:learning|studying)",
-  "(?:(?<=^)|am |i'm |currently |now )(?:taking|doing) (?:\\p{L}+ ){1,4}course|taking (?:an? )?(?:evening|online|weekend) class(?:es)?|halfway through|on my (?:to-do )?list",
+  "(?:(?<=^)|am |i['’]m |still |currently |now |just started |recently started |interested in )(?:learning|studying)",
+  "(?:(?<=^)|am |i['’]m |currently |now )(?:taking|doing) (?:\\p{L}+ ){1,4}course|taking (?:an? )?(?:evening|online|weekend) class(?:es)?|halfway through|on my (?:to-do )?list",
   '(?:thinking (?:about|of)|considering) (?:starting|taking|doing|learning|studying|getting)',
-  "(?:am|i'm|currently|now|just|recently) enrolled",
-  `(?:preparing for|working towards?) (?:\\p{L}+ ){0,3}${LICENCE}`,
+  "(?:am|i['’]m|currently|now|just|recently) enrolled (?:in|on)",
+  `(?:(?<=^|am |i['’]m |now |currently )preparing for|working towards?) (?:\\p{L}+ ){0,3}${LICENCE}`,
   '(?:exam|test) (?:is )?(?:scheduled|booked)',
   `${LICENCE} (?:is )?(?:pending|expected)(?! renewal)|(?<=^[\\p{L}\\p{N}-]+ )pending(?=$)|in progress(?!:)|will (?:learn|study)`,
   '(?<=^)(?:planned|booked|scheduled|мечта)(?: (?:for|in) (?:next )?[\\p{L}\\d]+)?(?=$)',
@@ -70,14 +70,15 @@ const WISH_WANTED = within(
 /** Source of a pattern, without the flag `u` and without a look around, of words without which no clause is a plan. */
 export const PLAN_SIGNS = [WANT, READY, WANT_ENGLISH, AIM, READY_ENGLISH, ...UNDER_WAY]
   .join('|')
-  .replaceAll(/\(\?<?[=!][^)]*\)/g, '')
+  .replaceAll(/\(\?<?[=!](?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)/g, '')
   .replaceAll('\\p{L}', '[a-zа-яё]')
+  .replaceAll(' ', '\\s+')
 
 /** @returns whether the requirement itself is a wish or a training, which a plan proves */
 export const wantsWish = (requirement: string): boolean => WISH_WANTED.test(requirement)
 
 /** @param clause in small letters. @returns whether it plans something */
-export const isPlan = (clause: string): boolean => PLAN.test(clause)
+export const isPlan = (clause: string): boolean => PLAN.test(clause.replaceAll(/\s+/g, ' '))
 
 /** @returns whether a text with a plan says that the skill is there all the same */
 export const isThere = (text: string): boolean => THERE.test(text)

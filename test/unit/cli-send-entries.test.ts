@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { readEntries } from '../../src/cli/send-entries.ts'
 import type { Told } from '../../src/cli/send-many.ts'
-import { summary } from '../../src/cli/send-many.ts'
+import { resultOf, summary } from '../../src/cli/send-many.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'send-entries-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -92,4 +92,15 @@ test.each<[Told['outcome'][], number, number]>([
   expect(lines.filter((line) => line.startsWith('no result')).length).toBe(
     outcomes.filter((each) => each === 'none').length,
   )
+})
+
+test.each([
+  ['a success', { success: true, wait_seconds: null }, 'success'],
+  ['a refusal, whose wait is a whole number', { success: false, wait_seconds: 60 }, 'refused'],
+  ['a failure', { success: false, wait_seconds: null }, 'failure'],
+  ['a failure of a service that sends no wait', { success: false }, 'failure'],
+])('a notification is told as %s', (_name, fields, outcome) => {
+  const value = Buffer.from(JSON.stringify({ response: { processing_id: 1 }, message_error: null, ...fields }))
+  const entry = { from: 'a.txt', request: { processing_id: 1n } } as unknown as Parameters<typeof resultOf>[0]
+  expect(resultOf(entry, { value } as unknown as Parameters<typeof resultOf>[1]).outcome).toBe(outcome)
 })

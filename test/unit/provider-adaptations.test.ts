@@ -52,6 +52,19 @@ test('what two workers learned apart is not proved together: no request was sent
   expect([one.form(), one.isProved()]).toEqual([{ ...learned, temperature: false }, false])
 })
 
+test('a part of what another worker has proved takes nothing from its proof', async () => {
+  const { values, worker } = fleetOf()
+  const [one, other] = [worker(), worker()]
+  const whole = { ...learned, temperature: false }
+  one.accepted(whole, true, one.era())
+  await expect.poll(() => values.size).toBe(1)
+  other.accepted(learned, true, other.era())
+  await expect.poll(() => other.form()).toEqual(whole)
+  expect(other.isProved()).toBe(true)
+  await one.load()
+  expect([one.form(), one.isProved()]).toEqual([whole, true])
+})
+
 test('a request that began before all was forgotten does not teach it again', async () => {
   const { values, worker } = fleetOf()
   const adaptations = worker()
