@@ -172,7 +172,7 @@ function createStore(redis: AdaptationsOptions['redis'], key: string) {
     const [seconds] = await redis.time()
     const form = others === null ? learned : { ...further(others.form, learned), cap: learned.cap }
     const sinceMs = others !== null && isSame(others.form, form) ? others.sinceMs : Number(seconds) * 1_000
-    const isOthers = others !== null && isSame(form, others.form) && others.isProved === true
+    const isOthers = others !== null && isSame(form, others.form) && others.isProved
     const isProved = (isLearnedProved && isSame(form, learned)) || isOthers
     await redis.set(key, JSON.stringify({ form, isProved, sinceMs }), 'PX', KEPT_MS)
     return { form, isProved }

@@ -101,6 +101,6 @@ test.each([
   ['a failure of a service that sends no wait', { success: false }, 'failure'],
 ])('a notification is told as %s', (_name, fields, outcome) => {
   const value = Buffer.from(JSON.stringify({ response: { processing_id: 1 }, message_error: null, ...fields }))
-  const entry = { from: 'a.txt', request: { processing_id: 1n } } as unknown as Parameters<typeof resultOf>[0]
-  expect(resultOf(entry, { value } as unknown as Parameters<typeof resultOf>[1]).outcome).toBe(outcome)
+  const entry = { from: 'a.txt', request: { processing_id: 1n } }
+  expect(resultOf(entry, { value } as Parameters<typeof resultOf>[1]).outcome).toBe(outcome)
 })
