@@ -82,19 +82,23 @@ const MAY_DENY = new RegExp(
   'i',
 )
 
-/** An end of a line that surely ends a sentence (clauses.ts knows more of them). What lies beyond it is not looked at. */
-const LINE_END = /\n(?=\s*(?:[A-ZА-ЯЁ\d]|$))/
+/** Whether a line that begins so surely begins a sentence (clauses.ts knows more beginnings): with a digit or a capital. */
+const beginsSentence = (unit: number) =>
+  (unit >= 0x30 && unit <= 0x39) || (unit >= 0x41 && unit <= 0x5a) || (unit >= 0x410 && unit <= 0x42f)
+
+/** @returns the quote with what stands around it, at most {@link CONTEXT_CHARS} to each side and no further than its lines surely reach */
+function around(source: string, { start, end }: Span): string {
+  const [line, next] = [source.lastIndexOf('\n', start - 1), source.indexOf('\n', end)]
+  const isFirst = line + 1 === start || beginsSentence(source.charCodeAt(line + 1))
+  const isLast = next >= 0 && beginsSentence(source.charCodeAt(next + 1))
+  const from = Math.max(0, start - CONTEXT_CHARS, isFirst ? line + 1 : 0)
+  return source.slice(from, Math.min(end + CONTEXT_CHARS, isLast ? next : Infinity))
+}
 
 /** @returns whether the clauses of the quote deny what is required, or only plan it; null: neither */
 export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {
   const end = Math.min(span.end, span.start + MAX_CHARS)
-  const before =
-    source
-      .slice(Math.max(0, span.start - CONTEXT_CHARS), span.start)
-      .split(LINE_END)
-      .at(-1) ?? ''
-  const after = source.slice(end, end + CONTEXT_CHARS).split(LINE_END, 1)[0] ?? ''
-  if (!MAY_DENY.test(before + source.slice(span.start, end) + after)) return null
+  if (!MAY_DENY.test(around(source, { start: span.start, end }))) return null
   const { clauses, rest } = clausesOf(source, span, MAY_DENY)
   if (!clauses.some((clause) => MAY_DENY.test(clause))) return null
   return denialOf(requirement, subject, clauses, rest)

@@ -56,7 +56,9 @@ const PLAN = within(
     `${AIM} (?:${AIMED})`,
     `${READY_ENGLISH} (?:${LEARN})`,
     ...UNDER_WAY,
-  ].join('|'),
+  ]
+    .join('|')
+    .replaceAll(' ', '\\s+'),
 )
 /** With one of these the skill is there all the same: it is being deepened, or the plan has been carried out since. */
 const THERE = within(
@@ -78,7 +80,7 @@ export const PLAN_SIGNS = [WANT, READY, WANT_ENGLISH, AIM, READY_ENGLISH, ...UND
 export const wantsWish = (requirement: string): boolean => WISH_WANTED.test(requirement)
 
 /** @param clause in small letters. @returns whether it plans something */
-export const isPlan = (clause: string): boolean => PLAN.test(clause.replaceAll(/\s+/g, ' '))
+export const isPlan = (clause: string): boolean => PLAN.test(clause)
 
 /** @returns whether a text with a plan says that the skill is there all the same */
 export const isThere = (text: string): boolean => THERE.test(text)
