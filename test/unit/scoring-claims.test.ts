@@ -93,8 +93,8 @@ test('the same holds of claims in usual words: of their denials and wishes at mo
   expect(falsePublished['invented']).toEqual({ count: 0, of: 16 })
 })
 
-test('of a set that no rule was tried on, next to no true claim is rejected, and no invented one passes', async () => {
-  const { falsePublished } = await judgeHeld('claims-unseen.jsonl', 197)
+test('of a third author’s set next to no true claim is rejected, and no invented one passes', async () => {
+  const { falsePublished } = await judgeHeld('claims-third.jsonl', 197)
   expect(falsePublished['invented']).toEqual({ count: 0, of: 6 })
 })
 
