@@ -131,12 +131,10 @@ async function showOne({ loop, callbackUrl, called, signal }: Show): Promise<voi
   const { score, verdict, matches } = (await result.json()) as { score: number; verdict: string; matches: string[] }
   say(`GET  /requests/ID/result   ${result.status}  score ${score}, ${verdict}; ${matches.join(', ')}`)
   // Another consumer stores it, a little earlier or later than the callback is sent.
-  while (loop.store.score(BigInt(id)) === null) await pause(20, limit)
-  const row = loop.store.score(BigInt(id))
-  say(
-    `SELECT * FROM scores       ${row === null ? 'NO ROW' : `score ${String(row['score'])}, ${String(row['verdict'])}`}`,
-  )
-  if (!callback.isSigned || row === null || callback.id !== String(id)) throw new Error('the loop is not closed')
+  let row = loop.store.score(BigInt(id))
+  for (; row === null; row = loop.store.score(BigInt(id))) await pause(20, limit)
+  say(`SELECT * FROM scores       score ${String(row['score'])}, ${String(row['verdict'])}`)
+  if (!callback.isSigned || callback.id !== String(id)) throw new Error('the loop is not closed')
 }
 
 try {

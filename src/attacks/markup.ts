@@ -134,13 +134,11 @@ function decode(run: string): string {
 
 /** A run of at least this many digits of base64 may be an encoded text. */
 const LEAST_ENCODED = 32
-const DIGITS = new Set(
-  Array.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_+/-', (each) => each.charCodeAt(0)),
-)
+const DIGIT = /[\w+/-]/
 
 /** Whether a run of digits of base64 is that long: each such run has a digit at a multiple of that length, so only there is looked. */
 function hasLongRun(text: string): boolean {
-  const isDigit = (place: number) => DIGITS.has(text.charCodeAt(place))
+  const isDigit = (place: number) => DIGIT.test(text.charAt(place))
   for (let place = LEAST_ENCODED - 1; place < text.length; place += LEAST_ENCODED) {
     if (!isDigit(place)) continue
     let [from, to] = [place, place + 1]
@@ -153,7 +151,7 @@ function hasLongRun(text: string): boolean {
 
 /** Finds encoded text that would be found if it stood there plain. Encoded words in mail headers do not count. */
 const encoded = (text: string, addresses: Addresses): Span[] =>
-  (hasLongRun(text) ? Array.from(text.matchAll(/[\w+/-](?<!(?:\?[bB]\?|[\w+/-]).)[\w+/-]{31,}={0,2}/g)) : [])
+  (hasLongRun(text) ? Array.from(text.matchAll(/(?<!\?b\?)(?<![\w+/-])[\w+/-]{32,}={0,2}/gi)) : [])
     .slice(0, MAX_ENCODED)
     .filter(([run]) => {
       const plain = decode(run)

@@ -10,9 +10,12 @@ export const MAX_CHARS = 1_000
 /** @returns a pattern of whole words; without the flag `i` it fits text in small letters */
 export const within = (pattern: string, flags = 'u') => new RegExp(`(?<!\\p{L})(?:${pattern})(?!\\p{L})`, flags)
 
+/** Words which say that something is not there. */
+export const NONE_WORDS = 'нет|ні|никаких|отсутству[ею]т|no|nope|none'
+/** Words that negate what stands beside them. */
+export const NOT_WORDS = "не|не(?:о|за)конченн[а-я]*|not|never|cannot|unable|unfamiliar|lack(?:s|ing)?|[a-z]+n['’]t"
 /** Words that negate. */
-export const NEGATION =
-  "не|нет|ні|отсутству[ею]т|никаких|незнаком[а-я]*|не(?:о|за)конченн[а-я]*|no|nope|not|never|none|cannot|unable|unfamiliar|lack(?:s|ing)?|[a-z]+n['’]t"
+export const NEGATION = `${NOT_WORDS}|незнаком[а-я]*|${NONE_WORDS}`
 const NEGATED = within(NEGATION).source
 
 /**

@@ -62,11 +62,13 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
       : null
   })
   const first = found.includes('denied') ? found.indexOf('denied') : found.indexOf('planned')
+  const objecting = clauses[first]
+  if (objecting === undefined) return null
   // Another clause may affirm what this one denies, if it names all of that, or more of the requirement, or if one of several things is
   // enough. But a clause before a colon, or before a denial without a subject, only names what is denied.
-  const isNaming = (i: number) => i === first - 1 && (isHead(i) || clauses[first]?.isAbout === false)
+  const isNaming = (i: number) => i === first - 1 && (isHead(i) || !objecting.isAbout)
   const ofCore = ({ named }: Clause) => subject.core.filter((stem) => named.has(stem))
-  const denied = clauses.slice(first, first + 1).flatMap(ofCore)
+  const denied = ofCore(objecting)
   const isEnough = (affirmed: string[]) =>
     ALTERNATIVES.test(wanted) || affirmed.length > denied.length || denied.every((stem) => affirmed.includes(stem))
   const affirms = (clause: Clause, i: number) =>

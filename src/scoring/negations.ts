@@ -3,7 +3,7 @@
  * clause must name what is required, and its negation must stand where it denies just that ("X нет", "нет опыта с X", "X не делал",
  * "no X", "X: none", "never did X").
  */
-import { NEGATION, within } from './clauses.ts'
+import { NEGATION, NONE_WORDS, NOT_WORDS, within } from './clauses.ts'
 import type { Subject } from './relatedness.ts'
 
 const words = (text: string) => text.split(' ')
@@ -35,8 +35,8 @@ const PRONOUNS = new Set(words('ее его их этого этим этом э
 const HARM =
   /^(?:проблем|трудност|сложност|жалоб|претензи|замечани|нарекани|ошиб|авари|инцидент|сбо[йея]|просто[йея]в|прогул|опозда|наруш|конфликт|сорва|срыва|срыв|пропуск|теря|потер|бо[юи]|пуга|смуща|меша|избега|отказ|жале|скрыва|устава|сомнева|люб[лия]|забы|растер|разуч|утра[тч]|лиша|подвод|подвел|быва|пута|уход|уйти|броса|огранич|исключа|возраж|препятств|помех|нужд|нужн|problem|limit|need|object(?:s|ed)?$|averse|beginner|issue|trouble|difficult|complain|error|mistake|accident|incident|violation|restriction|afraid|fear|scare|bother|mind$|miss|fail|los[et]|late$|stranger|doubt|hesitat|avoid|forg|stop|quit|leav|ceas|defect)/
 
-const NOT = /^(?:не|незнаком[аы]?|не(?:о|за)конченн.*|not|never|cannot|unable|unfamiliar|lack(?:s|ing)?|\p{L}+n't)$/u
-const NONE = /^(?:нет|ні|никаких|отсутству[ею]т|no|nope|none)$/
+const NOT = new RegExp(`^(?:${NOT_WORDS}|незнаком[аы]?)$`)
+const NONE = new RegExp(`^(?:${NONE_WORDS})$`)
 const HAD = /^(?:име[еюл]|был[аио]?$|have$|has$|had$|own$)/
 /** A Russian verb or short participle by its ending: "работал", "шью", "сдан". Nouns that end so are rare after "не". */
 const VERB =
