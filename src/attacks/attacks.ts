@@ -50,8 +50,11 @@ function sentenceAround(source: string, place: number, floor: number): Span {
   return { start, end }
 }
 
-/** Three or more words in quotation marks, of which the closing one may be missing. */
-const QUOTED = /["«“„]([^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*)(?:["»”“]|$)/g
+/** Three or more words in quotation marks, of which the closing one may be missing; or four letters of a script without spaces. */
+const QUOTED =
+  /["«“„]([^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*)(?:["»”“]|$)|["“«「『][\u3040-\u30ff\u3400-\u9fff]{4}[^"”»」』]*["”»」』]/g
+/** After words in quotation marks: a Japanese sentence that begins with them goes on. */
+const IN_A_SENTENCE = /[\u3040-\u30ff]/
 /** The comma of a relative clause, which does not separate two statements. */
 const RELATIVE =
   /,(?=\s+(?:котор|чита|(?:что|що|яка|який|яке|that|which|who|dass|qui|que|che|że)\s|was\s+(?:sie|du|ihr)\s|któr))/gi
@@ -64,7 +67,7 @@ const COLONS = /[:：=]+(?!\s*\d)/g
 function prepare(sentence: string): string {
   const firstLetter = sentence.search(/\p{L}/u)
   const unquoted = sentence.replace(QUOTED, (quoted: string, _words: string, at: number) =>
-    at > firstLetter ? ' ' : quoted,
+    at > firstLetter || IN_A_SENTENCE.test(sentence.charAt(at + quoted.length)) ? ' ' : quoted,
   )
   const marked = unquoted.replace(COLONS, ` ${COLON} `).replace(RELATIVE, ' ').replace(CLAUSE_ENDS, ` ${CLAUSE} `)
   return ` ${foldWords(marked)} `

@@ -28,7 +28,7 @@ const ANSWERS = '(?:assistant|ai|ассистент)'
 const CHAT_MARKUP = new RegExp(
   [
     `${LINE_START}(?:${OPENS}|${CLOSES})`,
-    `${LINE_START}\\[{1,2}(?:system|assistant)(?: (?:prompt|message|override|note|instruction)[^\\]\\n]{0,40})?\\]`,
+    `${LINE_START}\\[{1,2}(?:system|assistant) (?:prompt|message|override|note|instruction)[^\\]\\n]{0,40}\\]`,
     `${LINE_START}#{1,6} {0,3}(?:${ROLE}|response)(?: prompt| message)? {0,3}:`,
     `${LINE_START}${ASKS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ANSWERS} {0,3}:`,
     `${LINE_START}${ANSWERS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ASKS} {0,3}:`,
@@ -65,7 +65,7 @@ function chatMarkup(text: string): Span[] {
 }
 
 const KEY =
-  /["'“”«»`](requirement|met|quote|evidence|score|recommendation|verdict|вердикт|оценка|рекомендация)s?["'“”«»`]\s{0,9}[:=]/gi
+  /["'“”«»`](requirement|met|quote|evidence|score|recommendation|verdict|вердикт|оценка|рекомендация)s?["'“”«»`]\s{0,9}[:=](?!\s?0?\.\d)/gi
 /** Keys that are fewer than this many characters apart belong to one object. */
 const MAX_BETWEEN_KEYS = 300
 const ONLY_A_SCORE = /^\{\s{0,9}["']score["']\s{0,3}:\s{0,3}\d{1,3}\s{0,9}\}/i
@@ -155,7 +155,7 @@ const encoded = (text: string, addresses: Addresses): Span[] =>
     .slice(0, MAX_ENCODED)
     .filter(([run]) => {
       const plain = decode(run)
-      return plain !== '' && (addresses(plain) || chatMarkup(plain).length > 0 || fakeAnswers(plain).length > 0)
+      return plain !== '' && addresses(plain)
     })
     .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
 

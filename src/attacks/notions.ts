@@ -5,13 +5,13 @@
 
 // Imperatives. Those of `…_AT_START` may also be a noun, an infinitive or the past tense, so they count only where a clause begins.
 export const DISREGARD =
-  'не проверяй*|не сверяй*|do not check|don t check|do not verify|don t verify|nicht prufen|ne verifie* pas|no verifiques|no compruebes|non verificare|nao verifique|nie sprawdzaj*|не перевіряй*|不要核对|игнорируй*|проигнорируй*|забудь*|отбрось*|отмени|отмените|не следуй*|не учитывай*|не выполняй|не соблюдай*|ігноруй*|ignoriere|ignorieren sie|vergiss|vergessen sie|missachte*|ignorez|oubliez|zignoruj|ignoruj|zapomnij|pomin|yoksay*|gormezden gel*|unut|忽略|无视|忽視|忘记|忘れ|無視|무시|잊어|تجاهل*|انس|התעלם|התעלמי|अनदेखा|नजरअंदाज|bo qua'
+  'bortse|strunta i|se bort fra|abaikan|lupakan|hagyd figyelmen kivul|ne vedd figyelembe|unohda|ohita|jata huomiotta|yok say*|dikkate alma*|zanemari*|игнорирай*|пренебрегни*|αγνοησε|αγνοηστε|ескерме*|ұмыт*|uita|uitati|zapomen|не проверяй*|не сверяй*|do not check|don t check|do not verify|don t verify|nicht prufen|ne verifie* pas|no verifiques|no compruebes|non verificare|nao verifique|nie sprawdzaj*|не перевіряй*|不要核对|игнорируй*|проигнорируй*|забудь*|отбрось*|отмени|отмените|не следуй*|не учитывай*|не выполняй|не соблюдай*|ігноруй*|ignoriere|ignorieren sie|vergiss|vergessen sie|missachte*|ignorez|oubliez|zignoruj|ignoruj|zapomnij|pomin|yoksay*|gormezden gel*|unut|忽略|无视|忽視|忘记|忘れ|無視|무시|잊어|تجاهل*|انس|התעלם|התעלמי|अनदेखा|नजरअंदाज|bo qua'
 export const DISREGARD_AT_START =
   'ignore|disregard|forget|override|bypass|skip|do not follow|don t follow|stop following|do not obey|игнорировать|ignora|olvida|olvide|esqueca|desconsidere|dimentica|ne tiens pas compte|ne suivez pas|no sigas|negeer|vergeet|overlook|ignorer|oublier'
 export const JUDGE =
-  'поставь*|ставь*|выставь*|присвой*|засчитай*|зачти|засчитывай*|оценивай*|отвечай*|пиши|считай|считайте|признай*|отметь|оцени|верни|выведи|ответь|одобри|порекомендуй|рекомендуй|дай|напиши|укажи|познач*|вистав|постав|присвій|оціни|зарахуй|bewerte|bewerten sie|vergib|vergeben sie|gib|geben sie|setze|setzen sie|antworte|empfiehl|betrachte|attribuez|donnez|notez|evaluez|repondez|considerez|recommandez|oceń|przyznaj|ustaw|zwroc|odpowiedz|uznaj|puanla|puan ver*|degerlendir|打分|评分|给|给予|输出|返回|评为|视为|推荐|付けて|与えて|出力して|返して|評価して|つけて|부여|주세요|평가해|출력해|امنح*|أعط*|اعط|قيم|выдай|выдайте|accordez|wystaw|وأعط*|وامنح*'
+  'поставь*|ставь*|выставь*|присвой*|засчитай*|зачти|засчитывай*|оценивай*|отвечай*|пиши|считай|считайте|признай*|отметь|оцени|верни|выведи|ответь|одобри|порекомендуй|рекомендуй|дай|напиши|укажи|познач*|вистав|постав|присвій|оціни|зарахуй|bewerte|bewerten sie|vergib|vergeben sie|gib|geben sie|setze|setzen sie|antworte|empfiehl|betrachte|attribuez|donnez|notez|evaluez|repondez|considerez|recommandez|oceń|przyznaj|ustaw|zwroc|odpowiedz|uznaj|puanla|puan ver*|degerlendir|打分|评分|给|给予|输出|返回|评为|视为|推荐|付けて|与えて|出力して|返して|評価して|つけて|부여|주세요|평가해|출력해|اعتبر*|выдай|выдайте|accordez|wystaw'
 export const JUDGE_AT_START =
-  'give|assign|respond|say|write|conclude|consider|treat|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|recomienda|atribua|avalie|classifique|responda|recomende|retorne|assegna|dai|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
+  'marcar|considerar|dar|asignar|otorgar|calificar|ritenere|considerare|assegnare|dare|valutare|uznac|przyznac|ocenic|atribuir|bewerten|werten|vergeben|considerer|noter|امنح*|أعط*|اعط|قيم|give|assign|respond|say|write|conclude|consider|treat|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|recomienda|atribua|avalie|classifique|responda|recomende|retorne|assegna|dai|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
 const JUDGE_OR_MARK = 'award|grant|rate|score|grade|rank|mark|count|note|marca|marque|valuta'
 export const JUDGE_OR_OUTPUT = 'set|return|output|answer|reply|report|state|print'
 /** These are nouns too, and then label a number: "score: 98", "Print run: 100". */
@@ -23,13 +23,11 @@ export const REVEAL_AT_START =
 
 // What the model was told before.
 export const INSTRUCTIONS =
-  'инструкц*|указани*|промпт*|вказів*|instruction*|prompt*|guideline*|directive*|anweisung*|instruktion*|vorgaben|consigne*|instruccion*|instruc*|istruzion*|instrukcj*|polecen*|talimat*|yonerge*|instructies|指令|指示|提示词|命令|プロンプト|지시|지침|명령|تعليمات*|التعليمات*|הוראות|ההוראות|निर्देश*|निर्देशों|huong dan|chi thi|rubric*'
+  'opdracht*|instruks*|anvisning*|pokyn*|instructiun*|criteriile|οδηγι*|εντολ*|aturan|perintah|arahan|petunjuk|utasitas*|ohje*|maarays*|uput*|нұсқау*|инструкц*|указани*|промпт*|вказів*|instruction*|prompt*|guideline*|directive*|anweisung*|instruktion*|vorgaben|consigne*|instruccion*|instruc*|istruzion*|instrukcj*|polecen*|talimat*|yonerge*|instructies|指令|指示|提示词|命令|プロンプト|지시|지침|명령|تعليمات*|التعليمات*|הוראות|ההוראות|निर्देश*|निर्देशों|huong dan|chi thi|rubric*'
 export const RULES =
   'правил*|ограничени*|требовани*|критери*|rules|restrictions|regeln|regles|reglas|regras|regole|zasad*|kurallar*|规则|規則|규칙|قواعد|القواعد'
 export const EARLIER =
-  'предыдущ*|прошл*|прежн*|вышеуказанн*|все|всё|всех|любые|любых|свои|своих|системн*|попередн*|усі|previous|prior|above|all|any|earlier|preceding|your|system|vorherig*|bisherig*|alle|deine*|precedent*|tou*|anterior*|todas|todos|tutte|poprzedni*|wszystkie|onceki|tum|之前|以上|所有|以前|すべて|이전|모든|السابقة|جميع|كل'
-export const ABOVE =
-  'text above|above text|сказанное|написанное|написано|выше|вышесказанное|上面|上述|これまで|以上内容|上文|上述内容'
+  'предыдущ*|прошл*|прежн*|вышеуказанн*|все|всё|всех|любые|любых|свои|своих|системн*|попередн*|усі|previous|prior|above|acima|arriba|sopra|powyzej*|oben|all|any|earlier|preceding|your|system|vorherig*|bisherig*|alle|deine*|precedent*|tou*|anterior*|todas|todos|tutte|poprzedni*|wszystkie|onceki|tum|之前|以上|所有|以前|すべて|이전|모든|السابقة|جميع|كل'
 export const EVERYTHING = 'everything|anything|всё|все что|alles|tout ce|todo lo|tudo o que|tutto|wszystko'
 /** With one of these, `everything` means what the model was told. */
 export const SAID =
@@ -42,11 +40,10 @@ export const SCORE =
   'score*|rating|points|point|grade|mark|marks|оценк*|балл*|рейтинг*|оцінк*|бал|балів|punkte|punktzahl|bewertung|note|notes|puntuacion|puntaje|puntos|calificacion|pontuacao|pontos|nota|punteggio|punti|voto|punkt*|ocen*|wynik|puan*|score|分|分数|满分|点|満点|スコア|점|만점|درج*|نقاط|نقط*|الدرج*'
 export const HIGHEST =
   'maximum|maximal|max|highest|full|top|perfect|best|максимальн*|высш*|наивысш*|полный|найвищ*|hochste*|maximale*|volle|beste|maximale|meilleure|maxim*|mas alt*|perfecta|massim*|najwyzsz*|maksymaln*|en yuksek|tam|最高|满分|満点|만점|최고|كامل*|الكامل*|أعلى|сто|hundred|hundert|cien|cento'
-export const DESERVES = 'deserves|must be|should be|shall be|заслуживает|должен быть|должна быть'
 export const TARGET =
   'resume|cv|application|candidat*|applicant|him|her|me|резюме|анкет*|кандидат*|соискател*|мне|ему|ей|lebenslauf|bewerber*|kandidat*|curriculum|aday*|мені|候选人|简历|応募者|候補者|지원자|후보자|مرشح*|المرشح*|المتقدم*'
 export const JUDGED =
-  'requirement*|criteri*|candidat*|applicant|resume|everything|требовани*|критери*|кандидат*|соискател*|резюме|anforderung*|bewerber*|exigence*|requisit*|requisiti|wymagani*|вимог*|要求|条件|候选人|요건|요구|متطلبات*|المتطلبات'
+  'requirement*|criteri*|candidat*|applicant|resume|everything|требовани*|критери*|кандидат*|соискател*|резюме|anforderung*|bewerber*|exigence*|requisit*|requisiti|wymagani*|вимог*|要求|条件|候选人|요건|요구|متطلبات*|المتطلبات|شروط|الشروط'
 export const FAVOURABLE =
   'met|satisfied|fulfilled|qualified|suitable|confirmed|proven|proved|true|matched|perfect|ideal|best match|strong fit|выполнен*|подтвержд*|соответств*|подходящ*|идеальн*|закрыт*|erfullt|geeignet|perfekt|remplie*|satisfaite*|cumplid*|satisfech*|cumprid*|atendid*|soddisfatt*|idone*|spelnion*|виконан*|满足|符合|合格|満たし|충족|مستوفا*|مستوفى|excellent|match'
 
@@ -55,10 +52,13 @@ export const MACHINE_NAMES =
   'ai|ии|ші|ki|ia|llm|llms|gpt*|chatgpt*|claude|gemini|нейросет*|нейронк*|нейромереж*|language model*|языковая модель|языковой модели|языковую модель|языковые модели|искусственн* интеллект*|штучн* інтелект*|artificial intelligence|kunstliche intelligenz|sprachmodell|intelligence artificielle|modele de langage|inteligencia artificial|modelo de lenguaje|modelo de linguagem|intelligenza artificiale|sztuczn* inteligencj*|model* jezykow*|yapay zeka*|dil modeli|人工智能|语言模型|大模型|人工知能|言語モデル|인공지능|언어 모델|ذكاء الاصطناعي|الذكاء الاصطناعي|للذكاء الاصطناعي|نموذج اللغ*'
 export const MACHINE_ROLES =
   'bot|bots|robot|algorithm|algorithmus|алгоритм*|algoritm*|system|система|системы|системе|бот|бота|боту|робот*|ats|parser|чат бот*|chatbot*|recruiter bot|screening system|screening software|resume screener|model|модель|модели|ассистент|assistant'
+/** Machines in the dative, which needs no preposition. */
+export const TO_MACHINE =
+  'системе|модели|алгоритму|роботу|боту|парсеру|нейросети|ассистенту|системі|алгоритмам|ботам|роботам|системам|моделям'
 export const GREETING =
   'dear|hello|hi|hey|attention|уважаем*|дорог*|привет|здравствуй*|эй|внимание|шановн*|liebe*|sehr geehrte*|cher*|bonjour|estimad*|querid*|hola|prezad*|car*|gentile|szanown*|sayin|merhaba|atencion|attenzione|uwaga|achtung|atencao|dikkat|увага'
 export const NOTE =
-  'note|message|notice|attention|memo|reminder|instruction*|примечание|заметка|сообщение|послание|обращение|пометка|указание|инструкция|внимани*|примітка|повідомлення|hinweis|nachricht|anweisung*|remarque|nota|mensaje|mensagem|aviso|messaggio|uwaga|notatka|wiadomosc|not|mesaj|ملاحظة'
+  'note|message|notice|attention|memo|reminder|примечание|заметка|сообщение|послание|обращение|пометка|внимани*|примітка|повідомлення|hinweis|nachricht|remarque|nota|mensaje|mensagem|aviso|messaggio|uwaga|notatka|wiadomosc|not|mesaj|ملاحظة'
 export const TO = 'to|for|для|к|fur|an|pour|a|au|para|per|al|all|dla|do|الى'
 export const IF = 'if|as|since|when|whenever|если|когда|раз|коли|якщо|wenn|falls|si|se|quando|cuando|jesli|eger'
 export const READS =
@@ -76,7 +76,7 @@ export const SYSTEM_NOTE =
 
 /** Before an address to a model, these words say that it is only mentioned: somebody worked with such phrases. */
 export const TOLD =
-  'inject*|jailbreak*|attack*|payload*|red team*|adversarial|vulnerabilit*|phrase*|such as|like|example*|инъекц*|инжект*|джейлбрейк*|атак*|уязвим*|вредоносн*|фраз*|вида|типа|вроде|например|пример*|как|how'
+  'told|tells|asks|asked|inject*|jailbreak*|attack*|payload*|red team*|adversarial|vulnerabilit*|phrase*|such as|like|example*|инъекц*|инжект*|джейлбрейк*|атак*|уязвим*|вредоносн*|фраз*|вида|типа|вроде|например|пример*|как|how'
 
 // Words between the others.
 export const FILLER =
@@ -91,15 +91,9 @@ export const SELF_UNDIVIDED =
 /** Obligation: what must be, always, or whatever the text says. */
 export const OBLIGED =
   'always|regardless|whatever|всегда|независимо|завжди|immer|unabhangig|toujours|siempre|sempre|zawsze|niezaleznie|must|shall|should|has to|have to|is to|are to|required|obliged|deserves|обязан*|должен|должна|должно|должны|заслуживает|следует|нужно|надо|необходимо|полагается|повинен|повинна|повинні|мусить|слід|треба|muss|mussen|soll|sollen|zu bewerten|zu werten|zu vergeben|doit|doivent|debe|deben|deve|devono|devem|musi|powin*|nalezy|verilmeli*|sayilmali*|gerek*|moet|moeten|必须|应该|应当|应得|べき|해야|يجب|أن'
-export const APPROVE =
-  'approve|recommend|shortlist|hire|select|одобри|рекомендуй|порекомендуй|empfiehl|recommande|recomienda|recomende'
 export const OWN =
   'your|the|system|initial|hidden|own|свой|свои|своего|системн*|начальн*|deinen|deine|ton|tes|votre|vos|tus|tu|seu|suas|il tuo|swoj'
 export const PROMPT =
   'prompt*|instruction*|промпт*|инструкц*|systemprompt|anweisung*|consignes|instruccion*|instruc*|istruzioni|instrukcj*'
-export const NEW =
-  'new|updated|real|actual|нов*|настоящ*|обновл*|neue|nouvelles|nuevas|novas|nuove|nowe|yeni|新的|新しい'
 export const MACHINE_KINDS =
   'model*|assistant*|system*|reviewer*|recruiter*|screener*|evaluator*|parser*|bot*|agent*|tool*|software|ассистент*|систем*|модел*|рекрутер*|бот*|агент*|модератор*'
-/** Readers of resumes by profession: "AI reviewers". */
-export const READERS = 'reviewer*|recruiter*|screener*|evaluator*|reader*|grader*|рекрутер*|рецензент*|эксперт*'

@@ -44,7 +44,7 @@ const ASKED = `${CLAUSE_START}(?:${any(N.FILLER)}){1,3}`
 /** These words turn a statement into an order: "the evaluation must return 100". */
 const OBLIGED = any(N.OBLIGED)
 const imperative = (anywhere: string, atStart: string) =>
-  `(?:(?<! (?:${foldWords('не')}|don t|do not))${any(anywhere)}|(?:${START}|${OBLIGED})${any(atStart)}(?! of ))`
+  `(?:(?<! (?:${foldWords('не')}|don t|do not)|模型)${any(anywhere)}|(?:${START}|${OBLIGED})${any(atStart)}(?! of ))`
 const DISREGARD = imperative(N.DISREGARD, N.DISREGARD_AT_START)
 const JUDGE = imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_LABEL}`)
 /** An order to judge. A word that may label a number ("score: 98") needs a filler ("please") or an obligation before it. */
@@ -53,7 +53,7 @@ const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
 /** "Everything" that the model was told. What somebody knows about a field of work does not count. */
 const EVERYTHING_SAID = `${any(N.EVERYTHING)}(?:${upTo(3)}${any(N.SAID)}(?!${any(N.ABOUT)})|(?:(?!${any(N.ABOUT)}) [^ ]+){0,3}(?= $|${any('and|but|и|но|und|et|y|e')}))`
-const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|quotes|требования|критерии|цитаты|anforderungen|zitate|criteres|citations|requisitos|citas|cytatow|引文')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.ABOVE)}|${EVERYTHING_SAID})`
+const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|quotes|требования|критерии|цитаты|anforderungen|zitate|criteres|citations|requisitos|citas|cytatow|引文')}|${near(any(N.EARLIER), any(N.RULES), 3)}|${EVERYTHING_SAID})`
 const PERCENT = `(?:%|${any('percent|процент*')})?`
 /** A high score. The upper end of a scale ("from 0 to 100") is none. */
 const HIGH_NUMBER = `(?<! \\d{1,3}(?: [^ ]{1,3})? ?)(?: ?(?<!\\d)(?:[7-9]\\d|100)(?![\\d+])${PERCENT}| 10 (?:10|${foldWords('из')} 10|out of 10)(?= ))`
@@ -77,19 +77,14 @@ const MACHINE = `(?:${SURELY_MACHINE}|${any(N.MACHINE_ROLES)}(?:${any(N.MACHINE_
 const MACHINE_UNDIVIDED = `(?:ai(?=${UNDIVIDED.source})|人工智能|语言模型|大模型|人工知能|${foldWords('인공지능')})`
 
 const TO_A_MACHINE = [
-  [`${START}${upTo(1)}${any(N.GREETING)}${upTo(2)}${SURELY_MACHINE}${NOUN_ENDS}`],
-  [`${START}${upTo(2)}${any(N.NOTE)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
+  [`${START}${upTo(2)}${any(`${N.GREETING}|${N.NOTE}`)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
+  // A heading: "Системе подбора:".
+  [`^${any(N.TO_MACHINE)}${upTo(2)}(?= ${COLON})`],
   [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?(?: [^ ]+)?${MACHINE}`],
-  [`^${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any(N.READERS)}${upTo(2)}(?= ${COLON})`],
   // A machine that reads this very text. A mere role ("parser") counts only with an obligation.
   [`(?:${SURELY_MACHINE}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
   [any(N.MACHINE_ROLES), any(N.READS), SELF, OBLIGED],
-  [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${ALL_MET})`],
-  [
-    `${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}(?:${any(N.READS)}${upTo(3)}${MACHINE}|${SURELY_MACHINE}${upTo(2)}${any(N.READS)})`,
-  ],
-  [`^${any(N.YOU_ARE)}${upTo(3)}${SURELY_MACHINE}${NOUN_ENDS}`],
-  [`(?:致|给|向) ?(?:所有)?${MACHINE_UNDIVIDED}`],
+  [`${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}${any(N.READS)}${upTo(3)}${MACHINE}`],
   [`${MACHINE_UNDIVIDED}(?:${UNDIVIDED.source}{0,6}(?:请|必须|应当|应该)|${['へ', '에게'].map(foldWords).join('|')})`],
 ]
 
@@ -98,21 +93,17 @@ const RULES: Record<string, string[][]> = {
   overrides_instructions: [
     [DISREGARD, INSTRUCTIONS],
     [REVEAL, `(?:${any(N.OWN)}${upTo(1)}${any(N.PROMPT)}|${any(N.SYSTEM_NOTE)})`],
-    // A heading: "New instructions:".
-    [`^${upTo(2)}(?:${any(N.NEW)}${upTo(1)}${any(N.INSTRUCTIONS)}|${any(N.SYSTEM_NOTE)})(?= ${COLON})`],
+    // A heading: "System prompt:".
+    [`^${upTo(2)}${any(N.SYSTEM_NOTE)}(?= ${COLON})`],
   ],
   demands_score: [
     [ORDER, HIGH_SCORE],
-    [`${START}${any(N.JUDGE_OR_OUTPUT)}(?! of )`, near(HIGH_NUMBER, any(N.SCORE), 1)],
-    [JUDGE, WHOM, HIGH_SCORE],
+    [`${START}${any(N.JUDGE_OR_OUTPUT)}(?! of )${upTo(4)}${near(HIGH_NUMBER, any(N.SCORE), 1)}`],
     [JUDGE, WHOM_A_NUMBER],
-    [JUDGE, HIGHEST, any(N.TARGET)],
-    [any(N.JUDGE), HIGHEST],
+    [`(?:${any(N.JUDGE)}|${START}${any(`${N.JUDGE_AT_START}|output|return`)}(?! of ))`, HIGHEST],
     // Requirements are to count as met, whatever the resume says.
     [JUDGE, any(N.JUDGED), any(N.FAVOURABLE)],
-    [`${START}${any(N.APPROVE)}${any(N.THIS)}${any(N.TARGET)}`],
     // No imperative, but a statement of which score this very text must get.
-    [any(N.DESERVES), any(N.TARGET), `(?:${HIGH_NUMBER}|${HIGHEST})`],
     [SELF, OBLIGED, `(?:${HIGH_NUMBER}|${HIGHEST}|${ALL_MET})`],
   ],
   addresses_model: [
@@ -143,7 +134,6 @@ const TRIGGERS = [
   N.JUDGE,
   N.JUDGE_AT_START,
   N.JUDGE_OR_LABEL,
-  N.DESERVES,
   N.MACHINE_NAMES,
   N.NOTE,
   N.PRETEND,
@@ -151,6 +141,7 @@ const TRIGGERS = [
   N.SYSTEM_NOTE,
   N.INSTRUCTIONS,
   N.YOU_ARE,
+  N.TO_MACHINE,
   // The roles of machines that are no everyday words, as "system" and "model" are.
   'bot|bots|robot*|бот|бота|боту|робот*',
   'verdict|вердикт|evidence|met',

@@ -20,7 +20,7 @@ const read = <T>(file: string) => JSON.parse(readFileSync(new URL(file, fixtures
  * The tuned part was in view when the rules were written. The fresh part was written when they were final, the held one and the stranger's
  * before they were changed again.
  */
-const PARTS = ['tuned', 'fresh', 'held', 'stranger'] as const
+const PARTS = ['tuned', 'fresh', 'held', 'stranger', 'recent', 'second'] as const
 const honest = PARTS.map((part) => [part, read<Passage>(`texts/honest-${part}.json`)] as const)
 const attacks = PARTS.map((part) => [part, read<Passage>(`texts/attacks-${part}.json`)] as const)
 
