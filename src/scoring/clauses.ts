@@ -13,9 +13,9 @@ export const within = (pattern: string, flags = 'u') => new RegExp(`(?<!\\p{L})(
 /** Words which say that something is not there. */
 export const NONE_WORDS = 'нет|ні|никаких|отсутству[ею]т|no|nope|none'
 /** Words that negate what stands beside them. */
-export const NOT_WORDS = "не|не(?:о|за)конченн[а-я]*|not|never|cannot|unable|unfamiliar|lack(?:s|ing)?|[a-z]+n['’]t"
-/** Words that negate. */
-export const NEGATION = `${NOT_WORDS}|незнаком[а-я]*|${NONE_WORDS}`
+export const NOT_WORDS = "не|не(?:о|за)конченн[а-я]*|not|never|cannot|unable|unfamiliar|незнаком[аоы]?|[a-z]+n['’]t"
+/** Words that negate. `yet to` is read as `not`. */
+export const NEGATION = `${NOT_WORDS}|${NONE_WORDS}|yet to`
 const NEGATED = within(NEGATION).source
 
 /**
@@ -39,29 +39,29 @@ const CLAUSE_END = [
   // A clause keeps the bracket that opens a negating parenthesis: negations.ts then looks in the clause before for what is negated.
   `(?=\\([^()]*${NEGATED}[^()]*\\))`,
   `\\)(?<=\\([^()]*${NEGATED}[^()]*\\))`,
-  // The sign between items in one line, unless a negation follows: it belongs to the item before.
-  `(?<=^|\\s)·(?=\\s)(?!\\s+${NEGATED})`,
-  // A cell keeps the sign after it, as what stands before a colon does.
-  `(?=\\s)(?<=(?:^|\\s)\\|)(?!\\s+${NEGATED})`,
-  '/(?<=(?:нет|да|есть|no|none|yes|\\d)\\s/)(?=\\s)',
-  '[–—](?=\\p{L})',
+  // An item of a line and a cell keep the sign after them, as what stands before a colon does. A negation belongs to the item before it.
+  `(?=\\s)(?<=(?:^|\\s)[·|/])(?!\\s+${NEGATED})`,
   `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:опыта? |навыков |знани[йея] )?(?:пока |еще )?${NEGATED})`,
   // A dash after a Russian verb ends a clause even before a negation.
   '(?=\\s)(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])',
   '\\n(?<!\\n[^\\n]{40,}\\n)',
-  '\\s(?=(?:а|но|зато|but)\\s)',
 ].join('|')
 const [SENTENCE_ENDS, CLAUSE_ENDS] = [new RegExp(SENTENCE_END, 'u'), new RegExp(CLAUSE_END, 'u')]
 
-/** @returns the text in small letters, with `е` for `ё` and a straight apostrophe for a curly one */
-const plain = (text: string) => text.toLowerCase().replaceAll('ё', 'е').replaceAll('’', "'")
+/** @returns the text in small letters, with `е` for `ё`, a straight apostrophe for a curly one, and "have not" for "have yet to" */
+const plain = (text: string) =>
+  text
+    .toLowerCase()
+    .replaceAll('ё', 'е')
+    .replaceAll('’', "'")
+    .replaceAll(/(?<=ha(?:ve|s) )yet to /g, 'not ')
 
 /**
  * @param signs none of them in the sentence: its clauses are not wanted
- * @returns the whole clauses that the quote at this span stands in, in small letters, with a parenthesis right after it; and what follows the
- * last one in its sentence. Around the quote {@link CONTEXT_CHARS} to each side are read
+ * @returns the whole clauses that the quote at this span stands in, in small letters, with a parenthesis right after it. Around the quote
+ * {@link CONTEXT_CHARS} to each side are read
  */
-export function clausesOf(source: string, { start, end }: Span, signs: RegExp): { clauses: string[]; rest: string } {
+export function clausesOf(source: string, { start, end }: Span, signs: RegExp): string[] {
   const part = (from: number, to: number) => readable(source.slice(Math.max(0, from), to))
   const before = plain(
     part(start - CONTEXT_CHARS, start)
@@ -70,9 +70,11 @@ export function clausesOf(source: string, { start, end }: Span, signs: RegExp): 
   )
   const after = plain(part(end, end + CONTEXT_CHARS).split(SENTENCE_ENDS, 1)[0] ?? '')
   const quote = plain(part(start, Math.min(end, start + MAX_CHARS)))
-  if (!signs.test(before + quote + after)) return { clauses: [], rest: '' }
+  if (!signs.test(before + quote + after)) return []
   const own = /^\s*\([^()]*\)/.exec(after)?.[0] ?? after.split(CLAUSE_ENDS, 1)[0] ?? ''
   const text = (`\n${before}`.split(CLAUSE_ENDS).at(-1) ?? '') + quote + own
-  const clauses = text.split(CLAUSE_ENDS).map((clause) => clause.trim())
-  return { clauses: clauses.filter((clause) => clause !== ''), rest: after.slice(own.length) }
+  return text
+    .split(CLAUSE_ENDS)
+    .map((clause) => clause.trim())
+    .filter((clause) => clause !== '')
 }

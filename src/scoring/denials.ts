@@ -1,10 +1,10 @@
 /**
- * Tells whether the clauses of a quote deny what its requirement names, or only plan it. Another clause of the quote, or what follows it, may
- * affirm what one denies. Everything that the rules do not know is left to the model.
+ * Tells whether the clauses of a quote deny what its requirement names, or only plan it. Another clause of the quote may affirm what one
+ * denies. Everything that the rules do not know is left to the model.
  */
 import { clausesOf, CONTEXT_CHARS, MAX_CHARS, NEGATION, within } from './clauses.ts'
 import type { Clause } from './negations.ts'
-import { clauseOf, isDenied, LOST_SIGNS, namesNothing, NEGATIVE, wordsOf } from './negations.ts'
+import { clauseOf, isDenied, LOST_SIGNS } from './negations.ts'
 import { isPlan, isThere, PLAN_SIGNS, wantsWish } from './plans.ts'
 import type { Subject } from './relatedness.ts'
 import type { Span } from '../lib/span.ts'
@@ -16,50 +16,21 @@ const ABSENCE = within(
 /** The requirement is readiness, so experience may be missing. */
 const READINESS = within('готов\\p{L}*|willing\\p{L}*|ready|readiness')
 
-const AUXILIARY = /^(?:is|are|was|were|am|be|been|do|does|did|have|has|had|will|would|can|could|should|may|might)$/
-
-/** Verbs for having acquired a skill. */
-const ACQUIRED = within(
-  'освоил[аи]?|научил[аи]с[ья]|научился|изучил[аи]?|выучил[аи]?|внедрил[аи]?|learn(?:ed|t)|self-taught|mastered|introduced',
-)
-
-const RELATIVE = new RegExp(
-  `^[\\s,]*(?:\\p{L}{1,3}\\s)?(?:котор|that|which|who)\\p{L}*\\s.*(?<!\\p{L})(?:${NEGATION})`,
-  'u',
-)
-
-/**
- * Whether the next clause turns a denial: "не 1С, а SAP", "not five but fifteen", "нет CRM, с которой я не работал", "не изучал в
- * вузе, освоил сам".
- */
-function undoes(next: string, { words: said }: Clause): boolean {
-  if (/^[\s,–—-]*а\s(?!вот)/.test(next) || RELATIVE.test(next)) return true
-  const own = /^[\s,–—-]*([^,;.()–—]*)/.exec(next)?.[1] ?? ''
-  if (ACQUIRED.test(own) && !NEGATIVE.test(own) && namesNothing(wordsOf(own))) return true
-  const not = said.indexOf('not')
-  return not >= 0 && said[not + 1] !== 'yet' && !AUXILIARY.test(said[not - 1] ?? '') && /^[\s,–—-]*but\s/.test(next)
-}
-
 /** The requirement names several things of which one is enough. */
 const ALTERNATIVES = /[/(]|(?<!\p{L})(?:или|либо|or)(?!\p{L})/u
 
-/** Somebody else's words: "Отработка возражений «нет денег»". */
-const QUOTED_DENIAL = /«(?:не|нет)\s[^«»]*»/gu
-
-function denialOf(requirement: string, subject: Subject, texts: string[], rest: string): 'denied' | 'planned' | null {
-  const clauses = texts.map((text) => clauseOf(text.replace(QUOTED_DENIAL, '«»'), subject))
+function denialOf(requirement: string, subject: Subject, texts: string[]): 'denied' | 'planned' | null {
+  const clauses = texts.map((text) => clauseOf(text, subject))
   const wanted = requirement.toLowerCase()
   const wantsAbsence = ABSENCE.test(wanted)
   const wantsReadiness = READINESS.test(wanted)
+  const isNamed = clauses.some((clause) => clause.isAbout)
   const isHead = (i: number) => /[:|–—-]$/.test(texts[i] ?? '')
   const found = clauses.map((clause, i) => {
-    const isUndone = undoes(texts[i + 1] ?? rest, clause)
-    if (!wantsAbsence && !isUndone && isDenied(clause, wantsReadiness, clauses[i - 1])) return 'denied'
-    // The model chose the quote that says most. If that is nothing but a plan, it need not name the requirement.
-    const isMeant = texts.length === 1 || clause.isAbout || (isHead(i - 1) && clauses[i - 1]?.isAbout === true)
-    return isMeant && isPlan(clause.text) && !wantsWish(wanted) && !isThere([...texts, rest].join(' '))
-      ? 'planned'
-      : null
+    if (!wantsAbsence && isDenied(clause, wantsReadiness, clauses[i - 1])) return 'denied'
+    // The model chose the quote that says most. If that names nothing of the requirement and begins with a plan, the plan is meant.
+    const isMeant = (i === 0 && !isNamed) || clause.isAbout || (isHead(i - 1) && clauses[i - 1]?.isAbout === true)
+    return isMeant && isPlan(clause.text) && !wantsWish(wanted) && !isThere(texts.join(' ')) ? 'planned' : null
   })
   const first = found.includes('denied') ? found.indexOf('denied') : found.indexOf('planned')
   const objecting = clauses[first]
@@ -72,7 +43,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
   const isEnough = (affirmed: string[]) =>
     ALTERNATIVES.test(wanted) || affirmed.length > denied.length || denied.every((stem) => affirmed.includes(stem))
   const affirms = (clause: Clause, i: number) =>
-    found[i] === null && clause.isAbout && !NEGATIVE.test(clause.text) && !isNaming(i) && isEnough(ofCore(clause))
+    found[i] === null && clause.isAbout && !isNaming(i) && isEnough(ofCore(clause))
   return clauses.some(affirms) ? null : (found[first] ?? null)
 }
 
@@ -80,7 +51,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[], rest: 
  * A clause with none of these neither denies nor plans anything. Most quotes have none, and without the u flag that is found out at once.
  */
 const MAY_DENY = new RegExp(
-  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без', LOST_SIGNS.replaceAll('е', '[её]'), PLAN_SIGNS].join('|')})(?![a-zа-яё])`,
+  `(?:^|[^a-zа-я])(?:${[NEGATION, LOST_SIGNS.replaceAll('е', '[её]'), PLAN_SIGNS].join('|')})(?![a-zа-яё])`,
   'i',
 )
 
@@ -97,11 +68,16 @@ function around(source: string, { start, end }: Span): string {
   return source.slice(from, Math.min(end + CONTEXT_CHARS, isLast ? next : Infinity))
 }
 
+/** A quote right after one of these reverses what the resume says, in whatever language. "No" and "нет" may end what stands before. */
+const CUT_OFF =
+  /(?<!\p{L})(?:не|ни|not|never|cannot|kein\p{L}{0,2}|nicht|não|nunca|pas|jamais|nie|ні|و?(?:لا|لم|ليس))[^\S\n]$/iu
+
 /** @returns whether the clauses of the quote deny what is required, or only plan it; null: neither */
 export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {
+  if (CUT_OFF.test(source.slice(Math.max(0, span.start - 9), span.start)) && !ABSENCE.test(requirement.toLowerCase()))
+    return 'denied'
   const end = Math.min(span.end, span.start + MAX_CHARS)
   if (!MAY_DENY.test(around(source, { start: span.start, end }))) return null
-  const { clauses, rest } = clausesOf(source, span, MAY_DENY)
-  if (!clauses.some((clause) => MAY_DENY.test(clause))) return null
-  return denialOf(requirement, subject, clauses, rest)
+  const clauses = clausesOf(source, span, MAY_DENY)
+  return clauses.some((clause) => MAY_DENY.test(clause)) ? denialOf(requirement, subject, clauses) : null
 }

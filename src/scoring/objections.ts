@@ -4,14 +4,15 @@
  */
 import { MAX_CHARS, within } from './clauses.ts'
 import { findDenial } from './denials.ts'
+import { readable } from './letters.ts'
 import type { Span } from '../lib/span.ts'
 import type { Subject } from './relatedness.ts'
 
 /** The quote's clause denies what is required or only plans it; or both state years or a language level, and the quote's are lower. */
 export type Objection = 'denied' | 'planned' | 'falls_short'
 
-const YEAR = 'лет|год(?:а|у|ов)?|рок(?:и|ів|у)|жыл|years?|yrs?|jahre?n?|años?|ans|anni|lat'
-const MONTH = 'месяц\\p{L}*|мес|місяц\\p{L}*|months?|monate?n?|meses|mes|mois|mesi'
+const YEAR = 'лет|год(?:а|у|ов)?|рок(?:и|ів|у)|жыл|years?|yrs?|jahre?n?|años?|ans|anni|lat|سنوات|سنة'
+const MONTH = 'месяц\\p{L}*|мес|місяц\\p{L}*|months?|mos|mths?|monate?n?|meses|mes|mois|mesi'
 /** Abbreviations of years. They count only after a number; elsewhere they are ordinary letters. */
 const ABBREVIATED = 'г\\.?|л\\.?'
 /** Units in Chinese, Japanese and Korean, which need no space after them. */
@@ -68,10 +69,20 @@ const FLUENT = /свободн|родной|носител|fluent|native/i
 /** The score of another test, which we do not convert to a level. */
 const OTHER_SCORE = /\d[.,]\d|(?<!\d)\d{2,3}(?!\d)/
 
-/** Whether a quote states levels of the Common European Framework, and all of them are lower than wanted. */
-function isLower(quote: string, wanted: string): boolean {
-  const highest = levelsOf(quote).at(-1)
-  return highest !== undefined && highest < wanted && !OTHER_SCORE.test(quote) && !FLUENT.test(quote)
+/**
+ * Whether a quote states levels of the Common European Framework, and all of them are lower than wanted; where it names the language that
+ * is required, only what it says of that one counts.
+ */
+function isLower(quote: string, wanted: string, subject: Subject): boolean {
+  const isAbout = (part: string) =>
+    part
+      .toLowerCase()
+      .split(/\P{L}+/u)
+      .some((word) => subject.stemIn(word) !== null)
+  const own = quote.split(/[,;|/•\n]/).filter((part) => levelsOf(part).length > 0 && isAbout(part))
+  const stated = own.length > 0 ? own.join(', ') : quote
+  const highest = levelsOf(stated).at(-1)
+  return highest !== undefined && highest < wanted && !OTHER_SCORE.test(stated) && !FLUENT.test(stated)
 }
 
 /** A requirement as the rules read it. */
@@ -97,7 +108,8 @@ export function objectionOf(
   source: string,
   span: Span,
 ): Objection | null {
-  const quote = source.slice(span.start, Math.min(span.end, span.start + MAX_CHARS))
-  if ((years !== null && isShorter(quote, years)) || (level !== null && isLower(quote, level))) return 'falls_short'
+  const quote = readable(source.slice(span.start, Math.min(span.end, span.start + MAX_CHARS)))
+  if ((years !== null && isShorter(quote, years)) || (level !== null && isLower(quote, level, subject)))
+    return 'falls_short'
   return findDenial(requirement, subject, source, span)
 }

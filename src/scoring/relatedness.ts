@@ -78,12 +78,17 @@ function occurs(stem: string, folded: string): boolean {
   return false
 }
 
-/** Whether two stems are of one root: "ноч" and "ночн", "авто" and "автомобил", "управля" and "управлен". */
+/** Consonants that take each other's place at the end of a Russian root: "стричь", "стригу", "стрижка". */
+const ALTERNATING = ['гжз', 'кчц', 'хшс', 'дж', 'тчщ']
+const alternate = (one = '', other = '') => ALTERNATING.some((row) => row.includes(one) && row.includes(other))
+
+/** Whether two stems are of one root: "ноч" and "ночн", "управля" and "управлен", "стриг" and "стрижк". */
 function isAkin(one: string, other: string): boolean {
   const [short, long] = one.length < other.length ? [one, other] : [other, one]
   if (long === short || long === `${short}н`) return true
   let same = 0
   while (same < short.length && short[same] === long[same]) same += 1
+  if (same >= 3 && same === short.length - 1 && alternate(short[same], long[same])) return true
   return same === short.length ? same >= 4 : same >= RUN && long.length - same <= 2
 }
 
@@ -92,8 +97,13 @@ const isCompound = (word: string, stem: string, stems: readonly string[]): boole
   endsIn(stem, word) ||
   (endsIn(word, stem) && stems.some((each) => each !== stem && each.startsWith(word.slice(0, -stem.length))))
 
+/** Whether a word is the beginning of another: "авто" of "автомобиль". */
+const isBeginning = (word: string, stem: string) => word.length >= 4 && stem.startsWith(word)
+
 const endsIn = (long: string, end: string) => end.length >= RUN && long.length - end.length >= 3 && long.endsWith(end)
 
+/** A number of one digit tells nothing. */
+const LONG_NUMBER = /(?<![\p{L}\p{N}])\d{2,}(?![\p{L}\p{N}])/gu
 const LATIN = /[a-z]/i
 const CYRILLIC = /[а-яё]/i
 
@@ -103,15 +113,19 @@ export function subjectOf(text: string): Subject {
   const found = [...new Set(telling.map(stemOf))]
   const stems = found.map(({ stem }) => stem)
   const core = coreOf(stems.length > 0 ? stems : foldWords(text).split(' ').filter(Boolean))
+  const numbers = text.match(LONG_NUMBER) ?? []
   /** Names of things are in Latin letters in every language. */
   const isNamed = LATIN.test(text)
   return {
     stemIn: (word) => {
       const own = ownStemOf(word)
-      return own === '' ? null : (core.find((stem) => isAkin(stem, own) || isCompound(own, stem, core)) ?? null)
+      return own === ''
+        ? null
+        : (core.find((stem) => isAkin(stem, own) || isCompound(own, stem, core) || isBeginning(word, stem)) ?? null)
     },
     isIn: (other, otherFolded) => {
       if (found.some(({ folded }) => folded !== '' && occurs(folded, otherFolded))) return true
+      if (numbers.some((number) => otherFolded.includes(` ${number} `))) return true
       return isNamed || (CYRILLIC.test(text) && CYRILLIC.test(other)) ? false : null
     },
     core,

