@@ -40,9 +40,10 @@ const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
   STRANGE.split('').map((letter, index) => [letter, LATIN.charAt(index)]),
 )
 
-const WORD_CHARACTER = /[\p{L}\p{N}+#%]/u
+/** Apostrophes that Unicode takes for letters separate words as others do. */
+const WORD_CHARACTER = /(?![\u02b9-\u02bf])[\p{L}\p{N}+#%]/u
 const NOT_SEEN =
-  /[\p{M}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\ufff9-\ufffb]|(?!\s|\x85)\p{Cc}/u
+  /[\p{M}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\ufff9-\ufffb\u0640]|(?!\s|\x85)\p{Cc}/u
 
 /** Divides words of Arabic script. sanitize.ts strips it everywhere else. */
 const ZERO_WIDTH_NON_JOINER = 0x200c

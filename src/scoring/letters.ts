@@ -1,6 +1,6 @@
 /**
  * The letters and digits by which a quote is compared with a text, in three views: of the text as its reader sees it; the same without
- * brackets and what they hold; the first view without ligatures. Each letter knows its place in the source.
+ * asides, such as brackets; the first view without ligatures. Each letter knows its place in the source.
  */
 import type { Breathe } from '../lib/slices.ts'
 import { fold, type Folded, type Places, placesOf, roomFor, textOf } from '../lib/fold.ts'
@@ -97,6 +97,9 @@ const TAG = /<\/?[a-z][^<>]{0,300}>/gi
 const ENTITY =
   /&(?:amp;)?(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z])(?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron)|[a-z]{2,8});/gi
 
+/** An escape of JSON: of a character by its number, of white space or of a sign. */
+const ESCAPE = /\\(?:u([\da-f]{4})|[nrt"/])/gi
+
 /** A hyphen at the end of a line, within a word. */
 const HYPHENATION = /[-‐‑¬](?<=\p{L}.)\s{0,9}\n\s{0,9}(?=\p{Ll})/gu
 /** Fills the places of what is not shown: folding drops it. */
@@ -104,16 +107,22 @@ const SOFT_HYPHEN = '\xad'
 
 /**
  * @param blank what is shown in the place of a tag
- * @returns a text as its reader sees it: an entity of a letter or with a number becomes its character, other entities and tags become
- * spaces, and hyphens of words that a line break divides become soft ones. Every other character stays in its place.
+ * @returns a text as its reader sees it: an entity of a letter or with a number becomes its character, as an escape of JSON does, other
+ * entities and tags become spaces, and hyphens of words that a line break divides become soft ones. Every other character stays in its
+ * place.
  */
 function shownOf(source: string, blank = (tag: string) => ' '.repeat(tag.length)): string {
   // Without the u flag a search finds much sooner that there is no such hyphen.
   const joined = /[-‐‑¬]\s{0,9}\n/.test(source)
     ? source.replace(HYPHENATION, (hyphen) => SOFT_HYPHEN.repeat(hyphen.length))
     : source
-  if (!/[<&]/.test(joined)) return joined
+  if (!/[<&\\]/.test(joined)) return joined
   return joined
+    .replace(ESCAPE, (escape: string, unit?: string) =>
+      unit === undefined
+        ? ' '.repeat(escape.length)
+        : String.fromCharCode(Number.parseInt(unit, 16)) + SOFT_HYPHEN.repeat(5),
+    )
     .replace(TAG, blank)
     .replace(ENTITY, (entity: string, decimal?: string, hexadecimal?: string, letter?: string) => {
       const code = decimal === undefined ? Number.parseInt(hexadecimal ?? '20', 16) : Number(decimal)
@@ -129,7 +138,7 @@ export const PARAGRAPH = '\u2029'
 
 /** @returns a part of a text as its reader sees it; its characters do not keep their places */
 export function readable(part: string): string {
-  if (!/[<&\xad]|[-‐‑¬]\s{0,9}\n/.test(part)) return part
+  if (!/[<&\\\xad]|[-‐‑¬]\s{0,9}\n/.test(part)) return part
   return shownOf(part, (tag) => (INLINE.test(tag) ? '' : PARAGRAPH)).replaceAll(SOFT_HYPHEN, '')
 }
 
@@ -144,7 +153,7 @@ export async function showInSlices(source: string, breathe: Breathe): Promise<st
     to = from + SHOWN_SLICE
     // A slice ends before what might be cut in two.
     if (to < source.length) {
-      const opening = source.slice(to - MAX_MARKUP, to).search(/[<&‐‑¬-][^<&‐‑¬-]*$/)
+      const opening = source.slice(to - MAX_MARKUP, to).search(/[<&\\‐‑¬-][^<&\\‐‑¬-]*$/)
       if (opening >= 0) to -= MAX_MARKUP - opening
     }
     shown += shownOf(source.slice(from, to))
@@ -164,18 +173,20 @@ export interface Searchable {
   source: string
   letters: Letters
   /** The other views, made when they are first needed. */
-  bracketless?: Letters
+  asideless?: Letters
   ligatureless?: Letters
 }
 
-/** At most this many brackets or ligatures of a text are left out. */
+/** At most this many asides or ligatures of a text are left out. */
 const MAX_LEFT_OUT = 20_000
-const BRACKETS = /\([^()\n]{1,200}\)|\[[^[\]\n]{1,200}\]/g
+/** What stands between the words of a sentence: brackets, marks of a list's items, lines with the number of a page, a column to the right. */
+const ASIDES =
+  /\([^()\n]{1,200}\)|\[[^[\]\n]{1,200}\](?!\()|^[^\S\n]{0,9}o(?=\s)|\d{1,2}[.)](?<=(?:^|[,;:]\s)[^\S\n]{0,9}\S{1,3})(?=\s)|\n[^\n]{0,80}(?:стр\.|страница|page)\s\d{1,3}[^\n]{0,40}(?=\n)|[^\S\n]{3,}\S[^\n]{0,80}$/gim
 
-/** @param mayDrop whether a bracket may be left out */
-export function withoutBrackets({ source, letters }: Searchable, mayDrop: (bracket: string) => boolean): Letters {
+/** @param mayDrop whether an aside may be left out */
+export function withoutAsides({ source, letters }: Searchable, mayDrop: (aside: string) => boolean): Letters {
   const { at } = letters.folded
-  const spans = spansOf(source.matchAll(BRACKETS).filter(([bracket]) => mayDrop(bracket)))
+  const spans = spansOf(source.matchAll(ASIDES).filter(([aside]) => mayDrop(aside)))
   return leaveOut(letters, spans, (i) => at[letters.index[i] ?? 0] ?? 0)
 }
 

@@ -4,13 +4,13 @@
  * quote is found across hyphenation, and in letter-spaced and glued words. What would change its meaning is never forgiven: a letter or a
  * digit more or less, a number put together or split, a word that goes on (`Java` in `JavaScript`, `C` in `C++`), a negation left out.
  *
- * Three losses are forgiven, each in one direction only: the quote may leave out a bracket of the text, or with an ellipsis a short
- * part of the text, unless what is left out negates; and a ligature of the quote may be missing in the text, as fonts in PDF files lose
- * them. Time is linear in text and quote.
+ * Three losses are forgiven, each in one direction only: the quote may leave out an aside of the text (a bracket, the mark of a list's item,
+ * the number of a page, a second column), or with an ellipsis a short part of the text, unless what is left out negates; and a ligature of
+ * the quote may be missing in the text, as fonts in PDF files lose them. Time is linear in text and quote.
  */
 import type { Span } from '../lib/span.ts'
 import type { Letters, Searchable } from './letters.ts'
-import { isLeftOf, readQuote, withoutBrackets, withoutLigatures } from './letters.ts'
+import { isLeftOf, readQuote, withoutAsides, withoutLigatures } from './letters.ts'
 import type { Breathe } from '../lib/slices.ts'
 import { hasSameNumbers, isApart, isEdge } from './word-edges.ts'
 
@@ -37,9 +37,13 @@ const GLUED_WORDS = 3
 /** The first of these words, or the last at the match's end, has at least this many letters. */
 const GLUED_LETTERS = 5
 
-const NEGATION = /(?<!\p{L})(?:не|нет|ни|без|no|not|nor|never|without|\p{L}{1,9}n['’]t)(?!\p{L})|[不没沒未无無非]/iu
-/** A match may not hold more negations than the quote: `not able` in the text is not the quote's `notable`. */
-const negationsOf = (folded: string) => folded.match(/(?<= )(?:no|not|nor)(?= )/g)?.length ?? 0
+const NEGATION =
+  /(?<!\p{L})(?:не|нет|ни|без|no|not|nor|never|without|cannot|kein\p{L}{0,2}|nicht|não|sin|sem|sans|pas|\p{L}{1,9}n['’]t)(?!\p{L})|[不没沒未无無非]/iu
+/**
+ * A match may not hold more negations than the quote: `not able` in the text is not the quote's `notable`. Before a number, "no" stands for
+ * `№` or for "No."
+ */
+const negationsOf = (folded: string) => folded.match(/(?<= )(?:no(?! \d)|not|nor)(?= )/g)?.length ?? 0
 /** Chinese and Japanese particles stand right before what they deny, without a space. */
 const DENYING = /[不没沒未无無非]/u
 
@@ -61,13 +65,19 @@ function isGlued(text: Letters, start: number, quote: Letters, step: 1 | -1): bo
   return words === GLUED_WORDS && letters >= GLUED_LETTERS
 }
 
+const ENDS_IN_HYPHEN = /[-‐‑¬]\s*$/
+/** Whether a quote ends, as the text does there, with the hyphen of a word that the end of a line divides. */
+const isBrokenOff = ({ source }: Letters, place: number, quote: Letters) =>
+  ENDS_IN_HYPHEN.test(quote.source) && /^[-‐‑¬]\s*\n/.test(source.slice(place, place + 12))
+
 /** @returns the span of the source; null when what stands at `start` only looks like the quote */
 function check(text: Letters, start: number, quote: Letters): Span | null {
   const end = start + quote.text.length
   if (!isEdge(text, start) && !isGlued(text, start, quote, 1)) return null
-  if (!isEdge(text, end) && !isGlued(text, start, quote, -1)) return null
   const { at, text: folded } = text.folded
   const [first, last] = [text.index[start] ?? 0, text.index[end - 1] ?? 0]
+  if (!isEdge(text, end) && !isGlued(text, start, quote, -1) && !isBrokenOff(text, (at[last] ?? 0) + 1, quote))
+    return null
   const span = { start: at[first] ?? 0, end: at[last + 1] ?? 0 }
   if (span.end - span.start > MAX_SPREAD * quote.text.length + MAX_SPREAD_CHARS) return null
   const before = start === 0 || isApart(text, start) ? '' : text.text.charAt(start - 1)
@@ -86,19 +96,24 @@ function hasManyWords(quote: Letters): boolean {
 function* placesOf(text: Letters, quote: Letters, accepts = (_start: number) => true): Generator<Span> {
   const { length } = quote.text
   const head = quote.text.slice(0, HEAD_CHARS)
-  const mayBeGlued = hasManyWords(quote)
+  const mayLieWithin = hasManyWords(quote) || ENDS_IN_HYPHEN.test(quote.source)
   let looked = 0
   let start = text.text.indexOf(head)
   for (let tried = 0; start >= 0 && tried < MAX_TRIED; tried += 1, start = text.text.indexOf(head, start + 1)) {
     if (!text.text.startsWith(quote.text, start)) continue
     // Most places of a short quote lie within other words and do not count.
-    if (!mayBeGlued && !(isEdge(text, start) && isEdge(text, start + length))) continue
+    if (!mayLieWithin && !(isEdge(text, start) && isEdge(text, start + length))) continue
     looked += 1
     if (looked > MAX_PLACES) return
     const span = accepts(start) ? check(text, start, quote) : null
     if (span !== null) yield span
   }
 }
+
+/** How many sentences may end in what an ellipsis leaves out: beyond that, the parts no longer speak of one thing. */
+const MAX_SENTENCE_ENDS = 2
+const mayBeLeftOut = (part: string) =>
+  !NEGATION.test(part) && (part.match(/[.!?](?=\s)/g)?.length ?? 0) <= MAX_SENTENCE_ENDS
 
 const ELLIPSIS = /[[(<]?\s?(?:\.{2,}|…+)\s?[\])>]?/
 
@@ -111,7 +126,7 @@ function* placesOfParts({ source, letters }: Searchable, quote: string): Generat
   for (const { start, end } of firsts) {
     const reached = others.reduce((from, places) => {
       const next = places.find((place) => place.start >= from && place.start - from <= MAX_ELLIPSIS_CHARS)
-      return next === undefined || NEGATION.test(source.slice(from, next.start)) ? NaN : next.end
+      return next === undefined || !mayBeLeftOut(source.slice(from, next.start)) ? NaN : next.end
     }, end)
     if (!Number.isNaN(reached)) yield { start, end: reached }
   }
@@ -157,7 +172,7 @@ export async function findQuote<Objection extends string>(
   const ways: (() => Iterable<Span>)[] = [
     () => placesOf(text.letters, quote),
     () => placesOfParts(text, quote.source),
-    () => placesOf((text.bracketless ??= withoutBrackets(text, (each) => !NEGATION.test(each))), quote),
+    () => placesOf((text.asideless ??= withoutAsides(text, (each) => !NEGATION.test(each))), quote),
     () => placesOfLost(text, quote),
   ]
   for (const way of ways) {

@@ -1,0 +1,102 @@
+/** Quotes as models give them, in texts as PDF files, forms and messengers leave them. */
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { why } from '../support/verified.ts'
+
+interface Pair {
+  resume: string
+  quote: string
+  found: boolean
+}
+
+/**
+ * Written by people who did not know the rules, and which share of their quotes may be lost. In the second a sixth is in forms that we do
+ * not read: RTF codes, mojibake, letters that OCR mistook, doubled letters.
+ */
+const SETS = [
+  ['quotes-in-damaged-texts.json', 0.05],
+  ['quotes-in-leftovers.json', 0.17],
+] as const
+const read = (file: string): Pair[] =>
+  JSON.parse(readFileSync(new URL(`../fixtures/${file}`, import.meta.url), 'utf8')) as Pair[]
+
+describe.each(SETS)('of the quotes of %s', (file, lossy) => {
+  const pairs = read(file)
+
+  test('most are found', async () => {
+    const said = pairs.filter(({ found }) => found)
+    const lost: string[] = []
+    for (const { quote, resume } of said) if ((await why('Навык', quote, resume)) !== null) lost.push(quote)
+    expect(said.length).toBeGreaterThan(100)
+    expect({ isRare: lost.length / said.length <= lossy, lost }).toMatchObject({ isRare: true })
+  })
+
+  test('none proves that the resume does not say so', async () => {
+    const changed = pairs.filter(({ found }) => !found)
+    const proved: string[] = []
+    for (const { quote, resume } of changed) if ((await why(quote, quote, resume)) === null) proved.push(quote)
+    expect(changed.length).toBeGreaterThan(75)
+    expect(proved).toEqual([])
+  })
+})
+
+describe('a quote leaves out', () => {
+  test.each([
+    ['a bracket', 'Docker (в проде), Kubernetes', 'Docker, Kubernetes'],
+    ['the address of a link', 'Автор [PyMorpho](https://example.org/pm) и тестов', 'Автор PyMorpho и тестов'],
+    ['numbers of a list', 'Задачи: 1) приёмка, 2) учёт, 3) отгрузка', 'Задачи: приёмка, учёт, отгрузка'],
+    ['marks of a list', 'o Ran EMC tests\no Wrote firmware', 'Ran EMC tests; wrote firmware'],
+    ['the number of a page', 'внедрил учёт в\nРезюме, стр. 2 из 3\nтрёх филиалах', 'внедрил учёт в трёх филиалах'],
+    ['two sentences', 'Вёл учёт. Сдавал отчёты. Готовил акты, сверки', 'Вёл учёт … сверки'],
+  ])('%s', async (_what, resume, quote) => {
+    expect(await why(quote, quote, resume)).toBeNull()
+  })
+
+  test.each([
+    ['a bracket that denies', 'Docker (без опыта), Kubernetes', 'Docker, Kubernetes'],
+    ['a word of one letter', 'inglés, o francés, o alemán', 'inglés, francés'],
+    ['a number that counts', 'Стаж: 12 лет, 3 года водителем', 'Стаж: лет, года водителем'],
+    ['a denial, by an ellipsis', 'I can read German but cannot write or speak it', 'I can … speak it'],
+    ['a denial in German', 'Ich habe Docker nicht benutzt, aber gesehen', 'Ich habe Docker … gesehen'],
+    ['half a resume', 'Вёл учёт. Уволился. Отдыхал. Учился. Вернулся, сверки', 'Вёл учёт … сверки'],
+  ])('not %s', async (_what, resume, quote) => {
+    expect(await why(quote, quote, resume)).toBe('not_in_resume')
+  })
+})
+
+test.each([
+  ['a sign for a number', 'Школа № 57, учитель', 'Школа №57, учитель'],
+  ['an apostrophe that Unicode takes for a letter', 'Викладач компʼютерних наук', "Викладач комп'ютерних наук"],
+  ['a stretched Arabic letter', 'محــاســب قانوني', 'محاسب قانوني'],
+  ['an Arabic "and" before the first word', 'عملت محاسبا وأعددت القوائم المالية', 'أعددت القوائم المالية'],
+  ['the hyphen of its last line', 'акты, исполни-\nтельные схемы', 'акты, исполни-'],
+  [
+    'escapes of JSON',
+    '{"about":"Вёл учёт.\\nСдавал \\"нули\\" в ФНС","city":"\\u041e\\u043c\\u0441\\u043a"}',
+    'Вёл учёт. Сдавал "нули" в ФНС',
+  ],
+  ['letters by number', '{"city":"\\u041e\\u043c\\u0441\\u043a"}', 'Омск'],
+  [
+    'a second column',
+    'Вёл миграцию биллинга     Английский\nна новую платформу        Немецкий\n',
+    'Вёл миграцию биллинга на новую платформу',
+  ],
+])('is found with %s', async (_what, resume, quote) => {
+  expect(await why(quote, quote, resume)).toBeNull()
+})
+
+test.each([
+  ['Никогда не работал с Kafka', 'работал с Kafka'],
+  ['Ich habe kein abgeschlossenes Studium', 'abgeschlossenes Studium'],
+  ['Não tenho experiência com gestão', 'tenho experiência com gestão'],
+  ['Never worked as an auditor', 'worked as an auditor'],
+])('that is cut off right after a negation is denied: %s', async (resume, quote) => {
+  expect(await why('Something else', quote, resume)).toBe('denied')
+})
+
+test.each([
+  ['Отсутствие судимости', 'Никогда не привлекался', 'привлекался'],
+  ['Kubernetes', 'Dienste nicht\nKubernetes seit 2018', 'Kubernetes seit 2018'],
+])('%s: a negation before a quote may prove, or belong to another line', async (requirement, resume, quote) => {
+  expect(await why(requirement, quote, resume)).toBeNull()
+})
