@@ -98,6 +98,21 @@ test('of a third author’s set next to no true claim is rejected, and no invent
   expect(falsePublished['invented']).toEqual({ count: 0, of: 6 })
 })
 
+test('of a fourth author’s set, told without a negation wherever that can be, no true claim is rejected', async () => {
+  const { trueRejected } = await judgeHeld('claims-fourth.jsonl', 115)
+  expect(trueRejected.count).toBe(0)
+})
+
+test('of a set of the same kinds as the first, no true claim is rejected, and at most half of the false ones are published', async () => {
+  const report = await judgeHeld('claims-alike.jsonl', 208)
+  expect(report.trueRejected.count).toBe(0)
+  expect(report.doubted.count).toBe(0)
+  expect(report.falsePublished['invented']).toEqual({ count: 0, of: 10 })
+  const { count, of } = misjudged(report)
+  expect(of).toBe(70)
+  expect(count / of).toBeLessThanOrEqual(0.5)
+})
+
 test('a line of claims that is none is named', () => {
   expect(() => readClaims('\n{"id":"a"}')).toThrow(/^line 2 of the claims: /)
   expect(() => readClaims('{')).toThrow('line 1 of the claims is not valid JSON')
