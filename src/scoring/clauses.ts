@@ -11,7 +11,7 @@ export const MAX_CHARS = 1_000
 export const within = (pattern: string, flags = 'u') => new RegExp(`(?<!\\p{L})(?:${pattern})(?!\\p{L})`, flags)
 
 /** Words which say that something is not there. */
-export const NONE_WORDS = 'нет|ні|никаких|отсутству[ею]т|no|nope|none'
+export const NONE_WORDS = 'нет|ні|никаких|отсутству[ею]т|невозмож[а-я]+|no|nope|none'
 /** Words that negate what stands beside them. */
 export const NOT_WORDS = "не|не(?:о|за)конченн[а-я]*|not|never|cannot|unable|unfamiliar|незнаком[аоы]?|[a-z]+n['’]t"
 /** Words that negate. `yet to` is read as `not`. */

@@ -29,15 +29,21 @@ function denialOf(requirement: string, subject: Subject, texts: string[]): 'deni
   const found = clauses.map((clause, i) => {
     if (!wantsAbsence && isDenied(clause, wantsReadiness, clauses[i - 1])) return 'denied'
     // The model chose the quote that says most. If that names nothing of the requirement and begins with a plan, the plan is meant.
-    const isMeant = (i === 0 && !isNamed) || clause.isAbout || (isHead(i - 1) && clauses[i - 1]?.isAbout === true)
+    const isMeant =
+      (i === 0 && !isNamed) ||
+      clause.isAbout ||
+      (isHead(i - 1) && clauses[i - 1]?.isAbout === true) ||
+      (isHead(i) && clauses[i + 1]?.isAbout === true)
     return isMeant && isPlan(clause.text) && !wantsWish(wanted) && !isThere(texts.join(' ')) ? 'planned' : null
   })
   const first = found.includes('denied') ? found.indexOf('denied') : found.indexOf('planned')
   const objecting = clauses[first]
   if (objecting === undefined) return null
   // Another clause may affirm what this one denies, if it names all of that, or more of the requirement, or if one of several things is
-  // enough. But a clause before a colon, or before a denial without a subject, only names what is denied.
-  const isNaming = (i: number) => i === first - 1 && (isHead(i) || !objecting.isAbout)
+  // enough. But a clause before a colon, or before a denial without a subject, only names what is denied, and one after the head of a plan
+  // what is planned.
+  const isNaming = (i: number) =>
+    (i === first - 1 && (isHead(i) || !objecting.isAbout)) || (i > first && found[first] === 'planned' && isHead(first))
   const ofCore = ({ named }: Clause) => subject.core.filter((stem) => named.has(stem))
   const denied = ofCore(objecting)
   const isEnough = (affirmed: string[]) =>

@@ -10,7 +10,7 @@ const words = (text: string) => text.split(' ')
 
 /** Next to one of these a negation may affirm, or deny only a bound or a time: "не только", "not more than", "не работал бы", "до 2021". */
 const AMBIGUOUS = within(
-  'чтобы|(?<!(?:и|или) )(?:других|иных)|(?<!(?:or|any) )others?|не одн\\p{L}*|только|лишь|кроме|бы|сначала|at first|not to mention|only|just|except|than|без|without|with no|(?:до|before|until) (?:19|20)\\d\\d',
+  'чтобы|ничего|ниже|меньше|below|less|второ(?:го|й)|second|до этого|before that|(?<!(?:и|или) )(?:других|иных)|(?<!(?:or|any) )others?|не одн\\p{L}*|только|лишь|кроме|бы|сначала|at first|not to mention|only|just|except|than|без|without|with no|(?:до|before|until) (?:19|20)\\d\\d',
 )
 
 const PREPOSITIONS = new Set(
@@ -31,13 +31,13 @@ const PRONOUNS = new Set(words('ее его их этого этим этом э
 const SELF = new Set(words('я сам сама лично мне меня мы нам'))
 /** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 const HARM =
-  /^(?:проблем|жалоб|замечани|претензи|ошиб|авари|наруш|разглаш|срыв|сорв|опозда|пропуск|бо[юи]|пуга|смуща|меша|отказ|люб[лия]|забы|быва|пута|броса|теря|потер|возраж|препятств|нужд|problem|issue|complain|error|accident|incident|afraid|mind$|miss|fail|los[et]|late$|forg|stop|limit|need|object$|beginner|stranger)/
+  /^(?:проблем|перерыв|жалоб|замечани|претензи|ошиб|авари|наруш|разглаш|срыв|сорв|опозда|пропуск|бо[юи]|пуга|смуща|меша|отказ|люб[лия]|забы|быва|пута|броса|теря|потер|возраж|допускаю|препятств|нужд|problem|issue|complain|error|accident|incident|afraid|mind$|miss|fail|los[et]|late$|forg|stop|limit|need|object$|beginner|stranger)/
 
 const NOT = new RegExp(`^(?:${NOT_WORDS})$`)
 const NONE = new RegExp(`^(?:${NONE_WORDS})$`)
 /** A Russian verb or short participle by its ending: "работал", "шью", "сдан". Nouns that end so are rare after "не". */
 const VERB =
-  /^готов|^знаком[аы]?$|^мо[еия]$|(?:[аеиуыюя]л[аои]?|[аеиуюя](?:шь|т|те)|[еи]м|[юу]|ть|чь|ти)(?:ся|сь)?$|(?<!^од)(?:[аеи]н|[аяиы]т)[аоы]?$/
+  /^готов|^знаком[аы]?$|^мо[еия]$|(?:[аеиуыюя]л[аои]?|[аеиуюя](?:шь|т|те)|[еи]м|[юу]|ш[ео]?л[аои]?|ть|чь|ти)(?:ся|сь)?$|(?<!^од)(?:[аеи]н|[аяиы]т)[аоы]?$/
 /** Forms of verbs whose subject is a thing, or nobody: "просрочена", "требуется", "истекло", "отбирали". */
 const OF_THING = /(?:[аеи]н|[аяиы]т)[аоы]?$|(?:л[аои]?|[еиуюя]т)с[яь]$|л[ои]$/
 /** Whom others did not let do it: "ЗУП мне не поручали". */
@@ -82,22 +82,25 @@ export const wordsOf = (text: string) => (text.match(/[\p{L}\p{N}+#'-]+/gu) ?? [
 /** @param text in small letters. @returns its words, and which of them are about the requirement */
 export function clauseOf(text: string, requirement: Subject): Clause {
   const said = wordsOf(text)
-  const stems = said.map((word) => (MASTERY.test(word) ? null : requirement.stemIn(word)))
-  const about = stems.map((stem) => stem !== null)
-  return { text, words: said, about, isAbout: about.includes(true), named: new Set(stems) }
+  // "Опыт работы" asks for nothing else.
+  const isBare = requirement.core.every((stem) => MASTERY.test(stem))
+  const stemOf = (word: string) => (!isBare && MASTERY.test(word) ? null : requirement.stemIn(word))
+  const about = said.map((word) => stemOf(word) !== null)
+  const named = new Set(said.flatMap((word) => word.split('-').map(stemOf)))
+  return { text, words: said, about, isAbout: about.includes(true), named }
 }
 
 /** Whether something is not there: "медкнижки нет", "нет опыта с Kafka", "no hands-on Terraform". @param at of the negation */
 function isAbsent({ words: said, about, isAbout }: Clause, at: number): boolean {
   let noun = at - 1
   while (FILLERS.has(said[noun] ?? '')) noun -= 1
-  // A noun after a preposition is not what is denied ("проблем с переездом нет"), unless there is no other noun.
-  const isAdjunct = PREPOSITIONS.has(said[noun - 1] ?? '') && noun > 1 && about[noun - 2] !== true
   // "Kafka у нас в контуре нет", and nothing after it.
   let before = noun - 2
   while (FILLERS.has(said[before] ?? '')) before -= 1
   if (at === said.length - 1 && PREPOSITIONS.has(said[noun - 1] ?? '') && about[before] === true) return true
-  const isAfterNoun = !isAdjunct && (said[at] !== 'no' || at === said.length - 1)
+  // "Гражданства РФ нет".
+  if (said[at] === 'нет' && about[noun - 1] === true && !PREPOSITIONS.has(said[noun] ?? '')) return true
+  const isAfterNoun = said[at] !== 'no' || at === said.length - 1
   if (isAfterNoun && (about[noun] === true || (isAbout && MASTERY.test(said[noun] ?? '')))) return true
   let end = at + 1
   const isEnd = (word: string) => PREPOSITIONS.has(word) || /^(?:please|sorry|thanks|yet|so|far)$/.test(word)
@@ -119,7 +122,7 @@ export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Cla
   if (said.filter((word) => /^(?:no|not|never|[a-z]+n't)$/.test(word)).length > 1) return false
   if (text.startsWith('(') && !isAbout) return previous?.isAbout === true && namesNothing(said)
   const none = said.findIndex((word) => NONE.test(word))
-  if (none >= 0 && !isHarm(said, none) && isAbsent(clause, none)) return true
+  if (none >= 0 && !said.some((word) => HARM.test(word)) && isAbsent(clause, none)) return true
   const not = said.findIndex((word) => NOT.test(word))
   if (not >= 0) return !isHarm(said, not) && isNotDone(clause, not, wantsReadiness, previous)
   return (

@@ -16,30 +16,31 @@ const LACKED =
   '(?:на|об|вы|под|до)?уч(?:и|а)ться|подтянуть(?:ся)?|изуч(?:и|а)ть|осво\\p{L}*ть|осваивать|освою|разобраться|пройти (?:курс|обучени|стажировк|переподготовк)\\p{L}*|получить|оформить|сдать'
 
 const GET_ENGLISH =
-  '(?!use|apply|bring|keep|continu|work|grow|develop|help|shar|stay|find|join|relocat|mov(?:e|ing) to|contribut|build on|mak|put|be |liv|return|improv|say|note|mention|add|emphasi)\\p{L}+'
+  '(?!use|apply(?! to| for)|bring|keep|continu|work|grow|develop|help|shar|stay|find|join|relocat|mov(?:e|ing) to|contribut|build on|mak|put|be |liv|return|improv|say|note|mention|add|emphasi)\\p{L}+'
 const WANT_ENGLISH = "(?:want|hope|hoping|intend|plan|planning|would (?:like|love)|i['’]d (?:like|love)|my goal is) to"
 /** These often tell what somebody does or offers ("looking to grow sales"), so only what is lacking may follow. */
 const AIM =
   '(?:aim|aiming|aspire|aspiring|looking|looking forward|going|about|willing|eager|keen|happy|ready|open|excited) to'
-const LEARN = '(?:learn|study|train|be trained|obtain|acquire|pick up|explore|master|get certif|become certif)\\p{L}*'
 const LICENCE = '(?:certif\\p{L}*|licen[cs]\\p{L}*|diploma|degree|qualif\\p{L}*|accredit\\p{L}*|exams?|tests?)'
+const LEARN = `(?:(?:learn|study|train|be trained|obtain|acquire|pick up|explore|master)\\p{L}*|(?:get|take|pass|earn|do|become)(?: \\p{L}+){0,3}? (?:${LICENCE}|courses?|training))`
 
 /** A beginning, or an end that has not come, in one word or with its noun. */
 const UNDER_WAY = [
   '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|подам|пройду|оформлю|окончу|закончу|осваиваю|учусь|доучиваюсь|обучаюсь',
-  'прохожу (?:на )?(?:курс[а-я]*|обучение)|поступаю (?:в|на)|подал[аи]? (?:заявк|документ|заявлени)[а-я]*(?=$)|предстоит|намети(?:л[аи]?|м) на|записал[аи]?с[ья] на',
-  'изучаю(?=$)|начал[аи]? (?:учить|изучать|осваивать|разбираться)(?!.*\\d{4})|(?:моя|ближайшая) цель(?=$)|в мечтах|в планах',
-  '(?:в процессе|на стадии)(?: (?:изуч|осво|получ|оформл)\\p{L}*)?(?=$)|готовлюсь к (?:\\p{L}+ )?(?:экзамен|сдач|сертификац|поступлен|аттестац)\\p{L}*',
+  'прохожу (?:на )?(?:курс[а-я]*|обучение)|поступаю (?:в|на)|подал[аи]? (?:заявк|документ|заявлени)[а-я]*(?=$)|предстоит|намети(?:л[аи]?|м) на|записал[аи]?с[ья] (?:на|в)|записан[аы]?|(?:документы|заявк[уи]|заявление) подал[аи]?',
+  'изучаю(?=$| (?:по|с|сам|сама|самостоятельно|пока) )|начал[аи]? (?:учить|изучать|осваивать|разбираться)(?!.*\\d{4})|(?:моя|ближайшая) цель(?=$)|в мечтах|мечта(?=$)|в планах',
+  '(?:в процессе|на стадии)(?: (?:изуч|осво|получ|оформл)\\p{L}*)?(?=$)|готовлюсь (?:к (?:\\p{L}+ )?)?(?:экзамен|сда|сертификац|поступ|аттестац)\\p{L}*',
   "(?:(?<=^)|am |i['’]m |still |currently |now |started |interested in )(?:learning|studying)|on my (?:to-do )?list",
   'taking (?:\\p{L}+ ){1,3}(?:class(?:es)?|course)|halfway through|thinking (?:about|of) (?:starting|taking|doing|learning|studying|getting)',
   `(?:am|i['’]m|currently|now|just|recently) enrolled (?:in|on)|working towards? (?:\\p{L}+ ){0,3}${LICENCE}`,
   `(?:exam|test) (?:is )?(?:scheduled|booked)|${LICENCE} (?:is )?(?:pending|expected)(?! renewal)|in progress(?!:)`,
-  '(?<=^)(?:planned|booked|scheduled|мечта)(?: (?:for|in) (?:next )?[\\p{L}\\d]+)?(?=$)',
+  '(?<=^)(?:planned|booked|scheduled|мечта)(?: (?:for|in)(?: [\\p{L}\\d]+){1,2})?(?=$)',
 ]
 
 const PLAN = within(
   [
     `(?:${WANT})(?: (?:бы|также|еще|очень|быстро|большое))*(?: (?!рад)\\p{L}+)? (?:${GET})`,
+    'мечтаю (?!стать лучш)\\p{L}+(?:ть|ти|чь)(?:ся)?',
     `(?:${READY}) (?:быстро )?(?:${LACKED})`,
     `${WANT_ENGLISH} ${GET_ENGLISH}`,
     `${AIM} ${LEARN}`,

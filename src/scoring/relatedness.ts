@@ -82,9 +82,13 @@ function occurs(stem: string, folded: string): boolean {
 const ALTERNATING = ['гжз', 'кчц', 'хшс', 'дж', 'тчщ']
 const alternate = (one = '', other = '') => ALTERNATING.some((row) => row.includes(one) && row.includes(other))
 
+/** Endings that make a verb of a noun, and a noun of a verb: "интубация" and "интубировать", "сварка" and "сварщик". */
+const DERIVED = /(?<=.{4})(?:изац|изирова|изирован|ац|ирова|ирован|ова|ован|ыва|ыван|ива|иван|ени|ани|ств|щик|чик|тел)$/
+const rootOf = (stem: string) => stem.replace(DERIVED, '')
+
 /** Whether two stems are of one root: "ноч" and "ночн", "управля" and "управлен", "стриг" and "стрижк". */
 function isAkin(one: string, other: string): boolean {
-  const [short, long] = one.length < other.length ? [one, other] : [other, one]
+  const [short = '', long = ''] = [rootOf(one), rootOf(other)].toSorted((a, b) => a.length - b.length)
   if (long === short || long === `${short}н`) return true
   let same = 0
   while (same < short.length && short[same] === long[same]) same += 1

@@ -103,10 +103,9 @@ test('of a fourth author’s set, told without a negation wherever that can be, 
   expect(trueRejected.count).toBe(0)
 })
 
-test('of a set of the same kinds as the first, no true claim is rejected, and at most half of the false ones are published', async () => {
+test('of a set of the same kinds as the first no true claim is rejected, no answer doubted, and at most half of the false ones published', async () => {
   const report = await judgeHeld('claims-alike.jsonl', 208)
-  expect(report.trueRejected.count).toBe(0)
-  expect(report.doubted.count).toBe(0)
+  expect([report.trueRejected.count, report.doubted.count]).toEqual([0, 0])
   expect(report.falsePublished['invented']).toEqual({ count: 0, of: 10 })
   const { count, of } = misjudged(report)
   expect(of).toBe(70)
