@@ -9,7 +9,7 @@
  *     └────── refused ──► the request is refused; asking, for the next one
  */
 import type { Log } from '../logging/log.ts'
-import { LINGER_MS, untilGathered } from '../redis/group-commit.ts'
+import { Gathering } from '../redis/group-commit.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import { createAlarm } from '../lib/alarm.ts'
 import type { Waiter } from '../lib/waiting-line.ts'
@@ -69,8 +69,8 @@ export interface AdmissionOptions {
   slots: CallSlots
   worker: string
   log: Log
-  /** How long to gather requests for one call, see group-commit.ts; 0 in tests. */
-  lingerMs?: number
+  /** For tests: when to wait for more requests before a call. */
+  gathering?: Gathering
   /** Ends the admission: every waiting request rejects with its reason. */
   signal: AbortSignal
 }
@@ -93,7 +93,7 @@ export function createAdmission(options: AdmissionOptions) {
     worker,
     log,
     signal,
-    lingerMs = LINGER_MS,
+    gathering = new Gathering(),
   } = options
   const line = new WaitingLine<Waited, Grant | BudgetRefusal>((left) => {
     // The next request may be smaller and fit at once.
@@ -106,8 +106,6 @@ export function createAdmission(options: AdmissionOptions) {
   let place = nextId()
   /** The request for which the place was last asked. */
   let head: Waiting | null = null
-  /** How many requests the last call of the script held. */
-  let lastCount = 0
   let running = false
   /** When the place's turn comes by the last reply, performance.now() ms; null: it does not wait. */
   let turnAtMs: number | null = null
@@ -133,12 +131,11 @@ export function createAdmission(options: AdmissionOptions) {
   async function askOnce(): Promise<void> {
     alarm.reset()
     // Gather the requests and slots that come in one turn of the event loop, or soon after it under load, for one call.
-    await untilGathered(lingerMs, lastCount > 1)
+    await gathering.gathered()
     if (line.length === 0) return
     const asked = fitting(line.next(Math.min(AT_ONCE, slots.sendable)), slots)
     wantsSlot = asked.length === 0
     if (wantsSlot) return await alarm.sleep(FOR_A_SLOT_MS, signal)
-    lastCount = asked.length
     const requests = asked.map(({ demand: { tokens } }, index) => ({ id: index === 0 ? place : nextId(), tokens }))
     head = asked[0] ?? null
     let askedMs = 0
@@ -147,6 +144,7 @@ export function createAdmission(options: AdmissionOptions) {
       return scripts.reserve(requests, options.maxWaitMs, known())
     }
     const reply = await retryWhileAway('the reservation', ask, signal)
+    gathering.called(asked.length)
     await learn(reply.kind === 'lost' ? null : reply, signal)
     turnAtMs = reply.kind === 'wait' ? performance.now() + reply.waitMs : null
     if (reply.kind === 'granted') {

@@ -5,30 +5,59 @@ import { nextTurn } from '../lib/turns.ts'
 /** Most items in one call. Redis serves nobody else during a call, and all its items continue here in one turn of the event loop. */
 const MAX_ITEMS = 16
 
-/** After a call with several items, the next call waits this long for more, ms: under load that saves more time than it takes. */
-export const LINGER_MS = 10
+/** Soon after a call with several items, the next call waits this long for more, ms: under load that saves more time than it takes. */
+const LINGER_MS = 10
 
 /**
- * Waits until the turn of the event loop ends, or for `lingerMs`.
- * @param isBusy the last call held several items, and there is room for more
+ * How long after a call with several items more are expected, ms. Under load they come within a few ms, or within tens of them where the
+ * event loop is busy. Later the load is over, and a single item would wait in vain.
  */
-export const untilGathered = (lingerMs: number, isBusy: boolean): Promise<void> =>
-  lingerMs > 0 && isBusy ? sleep(lingerMs) : nextTurn()
+export const LOAD_LASTS_MS = 100
+
+/** Decides before each call of one kind whether to wait for more items. */
+export class Gathering {
+  readonly #lingerMs: number
+  readonly #now: () => number
+  /** When the last call ended, if it held several items. */
+  #severalAtMs = -Infinity
+
+  /** @param now a clock, ms */
+  constructor(lingerMs = LINGER_MS, now: () => number = () => performance.now()) {
+    this.#lingerMs = lingerMs
+    this.#now = now
+  }
+
+  /**
+   * Waits until the turn of the event loop ends; soon after a call with several items, for the linger time.
+   * @param hasRoom whether the next call can take more items
+   */
+  gathered(hasRoom = true): Promise<void> {
+    const isBusy = this.#now() - this.#severalAtMs < LOAD_LASTS_MS
+    return this.#lingerMs > 0 && hasRoom && isBusy ? sleep(this.#lingerMs) : nextTurn()
+  }
+
+  /** A call with so many items has ended. */
+  called(count: number): void {
+    this.#severalAtMs = count > 1 ? this.#now() : -Infinity
+  }
+}
 
 export interface GroupCommitOptions {
   /** In place of `LINGER_MS`, ms; 0 for operations with a deadline. */
-  lingerMs: number
+  lingerMs?: number
+  /** For tests: a clock, ms. */
+  now?: () => number
 }
 
 /**
- * Calls `run` with the items that gathered in one turn of the event loop, during the previous call and, after a call with several items,
- * for `lingerMs` more.
+ * Calls `run` with the items that gathered in one turn of the event loop, during the previous call and, soon after a call with several
+ * items, for `lingerMs` more.
  * @param run one call for several items: returns one result for each, in their order; when it rejects, all of its items reject
  * @returns a function that takes an item and resolves with its result
  */
 export function groupCommit<Item, Result>(
   run: (items: readonly Item[]) => Promise<readonly Result[]>,
-  { lingerMs }: GroupCommitOptions = { lingerMs: LINGER_MS },
+  { lingerMs, now }: GroupCommitOptions = {},
 ) {
   interface Waiting {
     item: Item
@@ -37,17 +66,15 @@ export function groupCommit<Item, Result>(
   }
   let waiting: Waiting[] = []
   let running = false
-  /** Number of items in the last call. */
-  let lastCount = 0
+  const gathering = new Gathering(lingerMs, now)
 
   async function drain(): Promise<void> {
     running = true
     try {
       while (waiting.length > 0) {
-        await untilGathered(lingerMs, lastCount > 1 && waiting.length < MAX_ITEMS)
+        await gathering.gathered(waiting.length < MAX_ITEMS)
         const some = waiting.slice(0, MAX_ITEMS)
         waiting = waiting.slice(MAX_ITEMS)
-        lastCount = some.length
         try {
           const results = await run(some.map(({ item }) => item))
           if (results.length !== some.length) throw new TypeError('a call gave another number of results than items')
@@ -55,6 +82,7 @@ export function groupCommit<Item, Result>(
         } catch (error) {
           for (const { reject } of some) reject(error)
         }
+        gathering.called(some.length)
       }
     } finally {
       running = false

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { CallSlots } from '../../src/budget/call-slots.ts'
 import { createAdmission } from '../../src/budget/admission.ts'
 import { SendPace } from '../../src/budget/send-pace.ts'
+import { Gathering, LOAD_LASTS_MS } from '../../src/redis/group-commit.ts'
 import type { ReserveReply } from '../../src/budget/scripts.ts'
 
 const quiet = { error() {}, warn() {}, info() {}, debug() {} }
@@ -10,7 +11,7 @@ const used = { minute: { requests: 1, tokens: 1 }, day: { requests: 1, tokens: 1
 const version = { generation: 'g', seq: 1 }
 
 /** An admission whose script replies when, and what, the test says. */
-function admissionWith(slots = new CallSlots(100)) {
+function admissionWith(slots = new CallSlots(100), gathering = new Gathering(0)) {
   const calls: { ids: string[]; reply: (reply: ReserveReply) => void }[] = []
   const settled: { id: string; billed: number | null }[] = []
   const left: string[] = []
@@ -37,7 +38,7 @@ function admissionWith(slots = new CallSlots(100)) {
     worker: 'w',
     log: quiet,
     signal: never,
-    lingerMs: 0,
+    gathering,
   })
   const grant = (count: number): ReserveReply => ({
     kind: 'granted',
@@ -183,4 +184,23 @@ test('those that give up before they are asked for leave nothing that waits', as
   expect(calls).toHaveLength(1)
   calls[0]?.reply(grant(1))
   expect((await next).kind).toBe('granted')
+})
+
+test('a request that comes soon after several waits for company, and one that comes long after them for none', async () => {
+  let nowMs = 0
+  const lingering = () => admissionWith(new CallSlots(100), new Gathering(60_000, () => nowMs))
+  for (const [pauseMs, asked] of [
+    [LOAD_LASTS_MS - 1, 1],
+    [LOAD_LASTS_MS, 2],
+  ] as const) {
+    const { calls, grant, ask } = lingering()
+    const burst = [ask('a'), ask('b')]
+    await soon()
+    calls[0]?.reply(grant(2))
+    await Promise.all(burst)
+    nowMs += pauseMs
+    void ask('c')
+    await soon()
+    expect(calls).toHaveLength(asked)
+  }
 })

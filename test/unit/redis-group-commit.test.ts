@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { groupCommit } from '../../src/redis/group-commit.ts'
+import { groupCommit, LOAD_LASTS_MS } from '../../src/redis/group-commit.ts'
 
 /** A call that is answered when the test says so. */
 function manualCalls() {
@@ -85,4 +85,37 @@ test('under load a call waits for more items, but a single item waits for none',
   expect(calls).toHaveLength(4)
   calls[3]?.answer()
   expect(await next).toBe(60)
+})
+
+test('a single item that comes long after a burst waits for none', async () => {
+  let nowMs = 0
+  const { calls, run } = manualCalls()
+  const send = groupCommit(run, { lingerMs: 60_000, now: () => nowMs })
+  const burst = [1, 2].map(send)
+  await nextTurn()
+  calls[0]?.answer()
+  await Promise.all(burst)
+  nowMs += LOAD_LASTS_MS
+  const late = send(3)
+  await nextTurn()
+  expect(calls[1]?.items).toEqual([3])
+  calls[1]?.answer()
+  expect(await late).toBe(30)
+})
+
+test('a call that takes long is no pause of the load: what comes right after it waits for more', async () => {
+  let nowMs = 0
+  const { calls, run } = manualCalls()
+  const send = groupCommit(run, { lingerMs: 50, now: () => nowMs })
+  const burst = [1, 2].map(send)
+  await nextTurn()
+  nowMs += 10 * LOAD_LASTS_MS
+  calls[0]?.answer()
+  await Promise.all(burst)
+  const next = send(3)
+  await nextTurn()
+  expect(calls).toHaveLength(1)
+  while (calls.length < 2) await nextTurn()
+  calls[1]?.answer()
+  expect(await next).toBe(30)
 })
