@@ -26,6 +26,8 @@ export interface KnownClaim {
    */
   starts: number
   startsAlone: number
+  /** Calls that a living worker ended without an outcome, which `starts` leaves out. Too few once Redis has lost the claim. */
+  fruitless: number
 }
 
 /** @throws what ioredis throws */
@@ -43,7 +45,7 @@ const isAsked = (state: string | undefined, until: string | null | undefined, no
   state === 'open' && Number(until ?? 0) > nowMs
 
 function describe(fields: Record<string, string>, nowMs: number): KnownClaim | null {
-  const { owner, state, outcome, until, starts, alone, refused_at: refusedAt } = fields
+  const { owner, state, outcome, until, starts, alone, fruitless, refused_at: refusedAt } = fields
   if (owner === undefined) return null
   return {
     owner: parseOwner(owner),
@@ -53,6 +55,7 @@ function describe(fields: Record<string, string>, nowMs: number): KnownClaim | n
     refusedAtMs: refusedAt === undefined ? null : Number(refusedAt),
     starts: Number(starts),
     startsAlone: Number(alone),
+    fruitless: Number(fruitless ?? 0),
   }
 }
 

@@ -1,6 +1,7 @@
 /** Renders the output of `inspect`. */
 import type { BudgetStatus } from '../budget/status.ts'
 import { blocksOf } from '../budget/status.ts'
+import type { KnownClaim } from '../claims/inspect.ts'
 import type { Hold } from '../provider/holds.ts'
 import { blockLine, holdLine } from '../ops/status-lines.ts'
 import { duration, section, table, time } from '../lib/text.ts'
@@ -72,16 +73,21 @@ function obstacleLines({ holds, budget, unservedPartition }: Obstacles): string[
 
 function claimLine({ claim, ownerStanding }: Facts): string {
   if (claim === null) return 'claim: none'
-  const { owner, state, isAsked, starts, refusedAtMs, hasAnswer } = claim
+  const { owner, state, isAsked, refusedAtMs, hasAnswer } = claim
   const place = `${owner.topic}/${owner.partition} offset ${owner.offset} of ${time(owner.timestampMs)}`
   const parts = [
     `claim: ${state}, owned by ${place} (${ownerStanding ?? 'unknown'}) in group ${owner.group}`,
-    `calls begun: ${starts}`,
+    callsBegun(claim),
     ...(isAsked ? ['a call is in flight'] : []),
     ...(refusedAtMs === null ? [] : [`refused at ${time(refusedAtMs)}`]),
     ...(hasAnswer ? ['an answer is stored'] : []),
   ]
   return parts.join('; ')
+}
+
+function callsBegun({ starts, fruitless }: KnownClaim): string {
+  const all = `calls begun: ${starts + fruitless}`
+  return fruitless === 0 ? all : `${all}, of which ${fruitless} ended without an outcome`
 }
 
 function requestRow({ partition, offset, timestampMs, standing, foreignKey, duplicateOf, conflict }: RequestCopy) {

@@ -34,6 +34,7 @@ test('an id on its way: waiting, asked, answered, published', async () => {
     refusedAtMs: null,
     starts: 0,
     startsAlone: 0,
+    fruitless: 0,
   })
   await worker.begin(id, owner, true, soon())
   expect((await look(id)).claim).toMatchObject({ isAsked: true, starts: 1, startsAlone: 1 })
@@ -43,6 +44,19 @@ test('an id on its way: waiting, asked, answered, published', async () => {
   const { markedForMs, claim } = await look(id)
   expect(markedForMs).toBeGreaterThan(0)
   expect(claim).toMatchObject({ state: 'answered', hasAnswer: false })
+})
+
+test('calls that ended without an outcome are told beside those that count against the message', async () => {
+  const { id, owner } = await claimed()
+  for (let call = 0; call < 3; call++) {
+    const begun = await worker.begin(id, owner, false, soon())
+    if (begun.kind !== 'begun') throw new Error('not begun')
+    await worker.end(begun.lease, soon())
+    // As when the reply to the first time was lost.
+    await worker.end(begun.lease, soon())
+  }
+  await worker.begin(id, owner, false, soon())
+  expect((await look(id)).claim).toMatchObject({ isAsked: true, starts: 1, fruitless: 3 })
 })
 
 test('a message on its way to its outcome, and a copy of it', async () => {

@@ -15,6 +15,7 @@ const claim = (fields: Partial<KnownClaim>): KnownClaim => ({
   refusedAtMs: null,
   starts: 0,
   startsAlone: 0,
+  fruitless: 0,
   ...fields,
 })
 const copy = (fields: Partial<RequestCopy>): RequestCopy => ({
