@@ -1,20 +1,23 @@
 /** Breaks lines for people at the width of their terminal. */
 
-/** What is not broken, with the white space before it: words, and commands in backticks, which are to be copied. */
+/**
+ * What is not broken, with the white space before it: words, and commands in backticks, which are to be copied. White space that nothing
+ * follows must be cut off first: the search would begin anew at each character of it.
+ */
 const TOKENS = /(\s*)(`[^`]*`\S*|\S+)/g
 /** Everything before the last column of a line: columns are at least two blanks apart. */
 const COLUMNS_BEFORE = /^.*\S {2,}(?=\S)/
 
 /**
  * @returns the line, broken into several that fit `width` unless a single word or command does not. The further lines stand under the last
- *   column of the line; if that does not begin in the left half of `width`, they are indented by two more than the line
+ *   column of the line; if that does not begin in the left half of `width`, they are indented by two more than the line, or by that half
  */
 export function wrapped(line: string, width: number): string[] {
   if (line.length <= width) return [line]
   const hang = hangOf(line, width)
   const lines: string[] = []
   let current = line.slice(0, hang.from)
-  for (const [, blanks = '', token = ''] of line.slice(hang.from).matchAll(TOKENS)) {
+  for (const [, blanks = '', token = ''] of line.slice(hang.from).trimEnd().matchAll(TOKENS)) {
     const longer = `${current}${blanks}${token}`
     const isFirst = lines.length === 0 && current.length === hang.from
     if (longer.length <= width || isFirst) current = longer
@@ -30,7 +33,9 @@ export function wrapped(line: string, width: number): string[] {
 function hangOf(line: string, width: number): { from: number; indent: number } {
   const begin = line.length - line.trimStart().length
   const column = COLUMNS_BEFORE.exec(line)?.[0].length ?? 0
-  return column > 0 && column <= width / 2 ? { from: column, indent: column } : { from: begin, indent: begin + 2 }
+  const half = Math.floor(width / 2)
+  if (column > 0 && column <= half) return { from: column, indent: column }
+  return { from: begin, indent: Math.min(begin + 2, half) }
 }
 
 /** Joins the lines of each paragraph that was broken in the source, so that it can be broken at another width. */

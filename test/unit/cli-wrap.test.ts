@@ -15,6 +15,24 @@ test.each([
   ['averyverylongword and more', 8, ['averyverylongword', '  and', '  more']],
 ])('%j at %d columns', (line, width, lines) => expect(wrapped(line, width)).toEqual(lines))
 
+const LONG = 200_000
+test.each([
+  ['a word', 'x'.repeat(LONG)],
+  ['white space at the end', `x${' \t'.repeat(LONG / 2)}`],
+  ['white space within', `x${' '.repeat(LONG)}y`],
+  ['words after an indent', `${' '.repeat(LONG)}${'word '.repeat(1_000)}`],
+  ['single letters', 'x '.repeat(LONG / 2)],
+  ['columns', 'x  '.repeat(LONG / 3)],
+  ['backticks', '`'.repeat(LONG + 1)],
+  ['backticks that are not closed', 'x` '.repeat(LONG / 3)],
+])('a line with very long %s is broken soon, into hardly more than it holds', (_name, line) => {
+  const sinceMs = performance.now()
+  const lines = wrapped(line, 60)
+  expect(performance.now() - sinceMs).toBeLessThan(1_000)
+  expect(lines.join('').replace(/\s/g, '')).toBe(line.replace(/\s/g, ''))
+  expect(lines.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(3 * LONG)
+})
+
 test('a terminal of 0 columns is one of unknown width, and no output without a terminal has a width', () => {
   expect(widthOf({ isTTY: true, columns: 0 })).toBe(60)
   expect(widthOf({ isTTY: true, columns: 100 })).toBe(100)
