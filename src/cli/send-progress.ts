@@ -5,6 +5,7 @@ import type { Stage } from '../claims/inspect.ts'
 import { readStages } from '../claims/inspect.ts'
 import type { Config } from '../config.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
+import { isKafkaFault, kafkaReason } from '../kafka/kafka-error.ts'
 import { createOffsetsView } from '../kafka/offsets-view.ts'
 import { pause } from '../lib/abortable.ts'
 import { clockTime, counted } from '../lib/text.ts'
@@ -53,36 +54,86 @@ export interface Telling {
   progress: (line: string) => void
 }
 
-/**
- * Looks every 2 to 10 s until the signal aborts, and prints what has changed. Never rejects: when Redis or Kafka is away it ends and prints
- * nothing more, while `send` goes on waiting.
- */
+/** Where the awaited requests stand now; null when all results have come. */
+type Look = () => Promise<StandingLine | null>
+
+/** Prints where requests stand until the signal aborts. Never rejects. */
 export async function tellStanding(telling: Telling): Promise<void> {
   const { config, signal, progress } = telling
+  await keepTelling({
+    connected: (work) => withRedis(config.redis, signal, (redis, keys) => work(() => look(redis, keys, telling))),
+    signal,
+    progress,
+  })
+}
+
+export interface KeptTelling {
+  /** Connects and calls `work` with what looks through this connection. Rejects when it cannot connect, or with what `work` rejects with. */
+  connected: (work: (look: Look) => Promise<never>) => Promise<never>
+  signal: AbortSignal
+  progress: (line: string) => void
+  /** For tests: in place of a pause of so many ms, which ends with the signal. */
+  wait?: typeof pause
+}
+
+/**
+ * Looks every 2 to 10 s until the signal aborts, and prints what has changed. While Redis or Kafka is away it says so once, tries again
+ * with a connection of its own each time, and goes on when it is back. Never rejects.
+ */
+export async function keepTelling({ connected, signal, progress, wait = pause }: KeptTelling): Promise<void> {
+  const teller = createTeller(progress)
+  let everyMs = LOOK_EVERY_MS.first
+  const rest = async () => {
+    await wait(everyMs, signal)
+    everyMs = Math.min(everyMs * LOOK_EVERY_MS.growth, LOOK_EVERY_MS.last)
+  }
+  const lookOn = async (look: Look): Promise<never> => {
+    for (;;) {
+      const now = await look()
+      signal.throwIfAborted()
+      teller.stand(now)
+      await rest()
+    }
+  }
   try {
-    await pause(FIRST_LOOK_MS, signal)
-    await withRedis(config.redis, signal, async (redis, keys) => {
-      let told: StandingLine | null = null
-      let toldAtMs = 0
-      for (
-        let everyMs = LOOK_EVERY_MS.first;
-        ;
-        everyMs = Math.min(everyMs * LOOK_EVERY_MS.growth, LOOK_EVERY_MS.last)
-      ) {
-        const now = await look(redis, keys, telling)
+    await wait(FIRST_LOOK_MS, signal)
+    for (;;) {
+      await connected(lookOn).catch((error: unknown) => {
         signal.throwIfAborted()
-        if (now !== null && isNews(told, now, performance.now() - toldAtMs)) {
-          progress(now.line)
-          told = now
-          toldAtMs = performance.now()
-        }
-        await pause(everyMs, signal)
-      }
-    })
+        teller.failed(error)
+      })
+      await rest()
+    }
   } catch {
-    // The requests have ended, or Redis or Kafka is away.
+    // The requests have ended.
   }
 }
+
+/** @returns what prints the news of each look */
+function createTeller(progress: (line: string) => void) {
+  let told: StandingLine | null = null
+  let toldAtMs = 0
+  let isAway = false
+  return {
+    stand(now: StandingLine | null): void {
+      isAway = false
+      if (now === null || !isNews(told, now, performance.now() - toldAtMs)) return
+      progress(now.line)
+      told = now
+      toldAtMs = performance.now()
+    },
+    failed(error: unknown): void {
+      if (!isAway) progress(`${reasonOf(error)}; the waiting goes on, and more is told when that is over`)
+      isAway = true
+      // So that the next look is printed even if nothing has changed.
+      told = null
+    },
+  }
+}
+
+/** @returns which service is away, and why; an error of Redis says so itself, see `withRedis` */
+const reasonOf = (error: unknown): string =>
+  isKafkaFault(error) ? `Kafka does not answer: ${kafkaReason(error)}` : (error as Error).message
 
 /** @param agoMs how long ago `told` was printed */
 export function isNews(told: StandingLine | null, now: StandingLine, agoMs: number): boolean {

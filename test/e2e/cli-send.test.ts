@@ -3,8 +3,11 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { runCommand, startCommand } from '../support/command.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
+import { waitUntil } from '../support/wait.ts'
 import { idIn } from '../support/world.ts'
 import { world, worldOfTheFile } from '../support/worlds.ts'
 
@@ -51,6 +54,33 @@ describe('send', () => {
     expect(out).toContain(`  ${path}:2: npm run inspect -- 22`)
     expect(code).toBe(130)
   })
+
+  test('says once that Redis is away, and goes on telling what it waits for when Redis is back', async () => {
+    const { hostname, port } = new URL(inject('redisUrl'))
+    const proxy = await startTcpProxy({ to: { host: hostname, port: Number(port) } })
+    onTestFinished(() => proxy.stop())
+    const env = { ...world.env, REDIS_HOST: '127.0.0.1', REDIS_PORT: `${proxy.port}` }
+    const { child, ended } = startCommand(env, 'send', ...texts, '--timeout', '600')
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let out = ''
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+    const says = (text: RegExp) =>
+      waitUntil(
+        () => text.test(out),
+        60_000,
+        () => `it said only: ${out}`,
+      )
+    await says(/it waits for a worker/)
+    proxy.cut()
+    await says(/Redis at 127\.0\.0\.1:\d+ does not answer: /)
+    // Long enough for it to look again, and fail again.
+    await sleep(8_000)
+    proxy.heal()
+    await says(/does not answer[^]*it waits for a worker/)
+    child.kill('SIGINT')
+    await ended
+    expect(out.match(/does not answer/g)).toHaveLength(1)
+  }, 120_000)
 
   test('shows the result of a request with the largest id there is, to the last digit', async () => {
     world.start()

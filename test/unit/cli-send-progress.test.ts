@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Waiting } from '../../src/cli/send-progress.ts'
 import { leftAlone } from '../../src/cli/send-many.ts'
-import { isNews, whyItWaits, wordsOfMany, wordsOfOne } from '../../src/cli/send-progress.ts'
+import { isNews, keepTelling, whyItWaits, wordsOfMany, wordsOfOne } from '../../src/cli/send-progress.ts'
 import type { LiveWorker } from '../../src/ops/fleet.ts'
 import type { RedisHalf } from '../../src/ops/fleet-status.ts'
 import type { Hold } from '../../src/provider/holds.ts'
@@ -148,4 +148,55 @@ test('who stops waiting is told that the requests go on, and how to look at them
   expect(lines[0]).toContain('7 requests go on without this command')
   expect(lines).toContain('  4.txt: npm run inspect -- 4')
   expect(lines.at(-1)).toBe('  and 2 more')
+})
+
+/** What is printed when one look after the other gives this line, or fails; an array is a connection's looks, an error one that fails. */
+async function toldOf(...connections: (Error | (Error | string)[])[]): Promise<string[]> {
+  const stop = new AbortController()
+  const printed: string[] = []
+  let connection = -1
+  await keepTelling({
+    connected: async (work) => {
+      const looks = connections[++connection] ?? []
+      if (looks instanceof Error) throw looks
+      let next = 0
+      return work(() => {
+        const seen = looks[next++]
+        if (seen === undefined) stop.abort(new Error('answered'))
+        if (seen instanceof Error) return Promise.reject(seen)
+        return Promise.resolve({ kind: seen ?? '', line: seen ?? '', turnAtMs: null })
+      })
+    },
+    signal: stop.signal,
+    progress: (line) => printed.push(line),
+    wait: (_ms, signal) => Promise.resolve(signal.throwIfAborted()),
+  })
+  return printed
+}
+
+const away = new Error('Redis at r:1 does not answer: ECONNREFUSED')
+const SAID = `${away.message}; the waiting goes on, and more is told when that is over`
+
+test('each change is printed once', async () => {
+  expect(await toldOf(['waits', 'waits', 'asked', 'asked'])).toEqual(['waits', 'asked'])
+})
+
+test('while Redis is away it is said once, and when it is back where the request stands is told, though nothing has changed', async () => {
+  expect(await toldOf(['waits', away], away, away, ['waits', 'asked'])).toEqual(['waits', SAID, 'waits', 'asked'])
+})
+
+test('Redis that goes away again, or is away from the beginning, is told too', async () => {
+  expect(await toldOf(away, ['waits', away], ['waits', away], ['asked'])).toEqual([
+    SAID,
+    'waits',
+    SAID,
+    'waits',
+    SAID,
+    'asked',
+  ])
+})
+
+test('a Kafka that is away is told as one', async () => {
+  const error = Object.assign(new Error('Connection timeout'), { name: 'KafkaJSConnectionError' })
+  expect((await toldOf([error], ['asked']))[0]).toMatch(/^Kafka does not answer: Connection timeout; /)
 })
