@@ -123,19 +123,12 @@ async function eachUnsent(
   take: (letter: Letter, copy: Copy) => Promise<{ fate: Fate; why: string }>,
 ): Promise<Handled[]> {
   const handled: Handled[] = []
-  const reached = new Map<number, bigint>()
-  let isBusy = false
   const onMessage = async (copy: Copy) => {
-    // The reader may deliver a letter again while it is being sent, and delivers a few more after a failure.
-    if (isBusy || copy.offset < (reached.get(copy.partition) ?? 0n)) return
-    reached.set(copy.partition, copy.offset + 1n)
     const letter = readLetter(copy)
     if (ledger.wasSent(letter) || (reason !== null && letter.reason !== reason)) return
     if (handled.length >= limit) return
-    isBusy = true
     const gone = { fate: 'without_value' as const, why: 'its value was too large to be kept' }
     handled.push({ ...letter, ...(letter.isWithoutValue ? gone : await take(letter, copy)) })
-    isBusy = false
   }
   const reading = { clients, groupPrefix: kafka.groupId, sinceMs: 0, signal }
   await readTopic(reading, kafka.topics.deadLetters, onMessage)

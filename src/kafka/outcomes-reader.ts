@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { abortable } from '../lib/abortable.ts'
+import { oneByOne } from '../lib/one-by-one.ts'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
 import { beyondBounds, unreadableIn } from './fetched.ts'
@@ -35,7 +36,7 @@ export interface ReadBackOptions {
   groupPrefix: string
   /** ms since the epoch */
   sinceMs: number
-  /** Called for one message at a time, in the order of each partition. A rejection ends the reading. */
+  /** Called for one message at a time, in the order of each partition. A rejection ends the reading: no other message is passed on. */
   onMessage: (message: ReadBack) => Promise<void>
   signal: AbortSignal
   log: Log
@@ -142,12 +143,14 @@ async function readAll(
   consumer.on('consumer.end_batch_process', ({ payload }) => {
     if (payload.batchSize === 0) reached(payload.partition, BigInt(payload.lastOffset) + 1n)
   })
+  // kafkajs delivers further batches after one that failed, and only its settings keep it from delivering several at once.
+  const inTurn = oneByOne(eachBatch)
   async function start(): Promise<void> {
     await consumer.connect()
     await consumer.subscribe({ topic, fromBeginning: true })
     await consumer.run({
       autoCommit: false,
-      eachBatch: (payload) => eachBatch(payload).catch((error: unknown) => reject(error as Error)),
+      eachBatch: (payload) => inTurn(payload).catch((error: unknown) => reject(error as Error)),
     })
   }
 
