@@ -4,7 +4,9 @@ import type { Config } from '../config.ts'
 import type { Dedupe } from '../claims/dedupe.ts'
 import { createDedupe } from '../claims/dedupe.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
-import { kafkaErrorType } from '../kafka/kafka-error.ts'
+import { kafkaErrorType, kafkaReason } from '../kafka/kafka-error.ts'
+import type { OutgoingMessage } from '../kafka/messages.ts'
+import { PublishRejected } from '../kafka/publisher.ts'
 import type { Ledger, LedgerOptions, Sender } from '../kafka/replay-ledger.ts'
 import { openSender, readLedger } from '../kafka/replay-ledger.ts'
 import type { RedisKeys } from '../redis/keys.ts'
@@ -90,25 +92,31 @@ async function sendBack(
       // The worker has closed the claim already, unless it died right after publishing the letter.
       if (claimant !== null)
         await dedupe.finish([{ ...claimant, publishes: { kind: 'letter' } }], 'known', order.signal)
-      return sendOne(sender, letter, copy, topics.requests)
+      return sendOne(sender, letter, originalOf(copy, topics.requests), ledger)
     })
   } finally {
     sender.close()
   }
 }
 
-async function sendOne(sender: Sender, letter: Letter, copy: Copy, requests: string) {
+async function sendOne(sender: Sender, letter: Letter, original: OutgoingMessage, ledger: Ledger) {
   const { partition, offset } = letter
   try {
-    const sent = await sender.send(letter, originalOf(copy, requests))
+    const sent = await sender.send(letter, original, ledger)
     return sent.kind === 'sent' ? { fate: 'sent' as const, why: '' } : { fate: 'refused' as const, why: sent.why }
   } catch (error) {
-    const isFenced = ['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED'].includes(kafkaErrorType(error) ?? '')
-    const why = isFenced ? 'another replay has taken over' : 'Kafka did not say whether it took it'
-    throw new Error(`stopped at letter ${partition}/${offset}: ${why}. Run it again: what was sent is known`, {
-      cause: error,
-    })
+    throw new Error(
+      `stopped at letter ${partition}/${offset}: ${whyStopped(error)}. Run it again: what was sent is known`,
+      { cause: error },
+    )
   }
+}
+
+function whyStopped(error: unknown): string {
+  if (error instanceof PublishRejected)
+    return `Kafka refuses it, and that it was refused cannot be recorded (${kafkaReason(error.cause)})`
+  const isFenced = ['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED'].includes(kafkaErrorType(error) ?? '')
+  return isFenced ? 'another replay has taken over' : 'Kafka did not say whether it took it'
 }
 
 /**

@@ -1,8 +1,9 @@
 /**
  * Records which dead letters were sent back, in a compacted topic of its own: by reason and partition of the dead-letter topic, the
- * offset after the last one sent. That is enough, because a letter has one reason and letters of one reason are sent back in order.
+ * offset after the last one sent, since a letter has one reason and letters of one reason are sent back in order. Those that Kafka refused
+ * have an entry each, until they are sent: others after them may be sent first.
  *
- * An entry is written in the transaction that sends its letter back: both or none, even if the process crashes. Consumer offsets
+ * What was sent is recorded in the transaction that sends it back: both or none, even if the process crashes. Consumer offsets
  * would not do: Kafka deletes those of a group without members after a week.
  */
 import type { Log } from '../logging/log.ts'
@@ -31,8 +32,17 @@ export interface Place {
   offset: bigint
 }
 
+/** `value` null: removes the entry. */
+interface Entry {
+  key: string
+  value: string | null
+}
+
 export interface Ledger {
   wasSent(letter: Place): boolean
+  wasRefused(letter: Place): boolean
+  /** @returns what to write in the transaction that sends the letter */
+  entriesOf(letter: Place): Entry[]
 }
 
 /** @returns the ledger's topic. It must be deleted together with the dead letters' topic, whose offsets it holds */
@@ -44,10 +54,11 @@ export const ledgerTopicOf = (deadLetters: string) => `${deadLetters}_replayed`
  * @throws what kafkajs throws, the signal's reason
  */
 export async function readLedger({ clients, group, topic, signal, log }: LedgerOptions): Promise<Ledger> {
-  const sentUpTo = new Map<string, bigint>()
+  const entries = new Map<string, string>()
   const ends = await readWatermarks(clients, topic)
   const take = async ({ key, value }: { key: Buffer | null; value: Buffer | null }) => {
-    if (key !== null && value !== null) sentUpTo.set(key.toString(), BigInt(value.toString()))
+    if (key !== null && value !== null) entries.set(key.toString(), value.toString())
+    else if (key !== null) entries.delete(key.toString())
   }
   try {
     await readBack({
@@ -63,23 +74,42 @@ export async function readLedger({ clients, group, topic, signal, log }: LedgerO
     // Without a ledger no letter was ever sent back.
     if (kafkaErrorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
   }
+  return ledgerOf(entries, (partition) => ends.get(partition)?.high ?? 0n)
+}
+
+/** @param endOf the end of a partition of the dead-letter topic */
+function ledgerOf(entries: ReadonlyMap<string, string>, endOf: (partition: number) => bigint): Ledger {
+  const wasRefused = (letter: Place) => entries.has(refusedKeyOf(letter))
+  const nextOf = (letter: Place) => {
+    const next = BigInt(entries.get(keyOf(letter)) ?? 0)
+    // An entry beyond the end of the topic belongs to an earlier topic of this name.
+    return next <= endOf(letter.partition) ? next : 0n
+  }
   return {
-    wasSent(letter) {
-      const next = sentUpTo.get(keyOf(letter)) ?? 0n
-      // An entry beyond the end of the topic belongs to an earlier topic of this name.
-      return next <= (ends.get(letter.partition)?.high ?? 0n) && letter.offset < next
-    },
+    wasRefused,
+    wasSent: (letter) => letter.offset < nextOf(letter) && !wasRefused(letter),
+    entriesOf: (letter) => [
+      // One that was refused at first may come after later ones, which stay sent.
+      ...(letter.offset < nextOf(letter) ? [] : [{ key: keyOf(letter), value: String(letter.offset + 1n) }]),
+      ...(wasRefused(letter) ? [{ key: refusedKeyOf(letter), value: null }] : []),
+    ],
   }
 }
 
 const keyOf = ({ reason, partition }: Place) => `${reason}/${partition}`
+/** Never the key of another entry: those end with digits after a slash. */
+const refusedKeyOf = (letter: Place) => `${keyOf(letter)}#${letter.offset}`
 
 /** `refused`: Kafka did not take the letter, and will not until somebody repairs the cause. */
 export type Sent = { kind: 'sent' } | { kind: 'refused'; why: string }
 
 export interface Sender {
-  /** @throws what kafkajs throws; then only the ledger tells whether the letter was sent */
-  send(letter: Place, message: OutgoingMessage): Promise<Sent>
+  /**
+   * @param ledger as it was read after this sender was opened
+   * @throws PublishRejected when Kafka refuses the letter, and refuses to have that recorded; what kafkajs throws, and then only the ledger
+   * tells whether the letter was sent
+   */
+  send(letter: Place, message: OutgoingMessage, ledger: Ledger): Promise<Sent>
   close(): void
 }
 
@@ -99,20 +129,28 @@ export async function openSender(options: LedgerOptions & { replication: number 
     return publisher
   }
   for (const partition of (await readWatermarks(clients, topic)).keys()) await open(partition)
+  async function publish({ partition, offset }: Place, messages: OutgoingMessage[], entries: Entry[]): Promise<void> {
+    const publisher = publishers.get(partition) ?? (await open(partition))
+    const all = [...messages, ...entries.map((entry) => ({ topic: ledgerTopicOf(topic), headers: {}, ...entry }))]
+    try {
+      // The offset is for tools that show a group's lag; nothing here reads it.
+      await publisher.publish(all, offset + 1n, '', { eachTopicAlone: true })
+    } catch (error) {
+      publisher.close()
+      publishers.delete(partition)
+      throw error
+    }
+  }
   return {
-    async send(letter, message) {
-      const { partition, offset } = letter
-      const next = offset + 1n
-      const entry = { topic: ledgerTopicOf(topic), key: keyOf(letter), value: next.toString(), headers: {} }
-      const publisher = publishers.get(partition) ?? (await open(partition))
+    async send(letter, message, ledger) {
       try {
-        // The offset is for tools that show a group's lag; nothing here reads it.
-        await publisher.publish([message, entry], next, '', { eachTopicAlone: true })
+        await publish(letter, [message], ledger.entriesOf(letter))
         return { kind: 'sent' }
       } catch (error) {
-        publisher.close()
-        publishers.delete(partition)
         if (!(error instanceof PublishRejected)) throw error
+        // The value is for the eyes only. Earlier versions, which know no such entries, expect a number.
+        const entry = { key: refusedKeyOf(letter), value: String(letter.offset) }
+        if (!ledger.wasRefused(letter)) await publish(letter, [], [entry])
         return { kind: 'refused', why: `${kafkaReason(error.cause)} (${error.topic ?? topic})` }
       }
     },

@@ -1,6 +1,6 @@
 /** `replay-dead-letters`: each letter once, whoever runs it, however often, and however it dies. No worker is needed. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kafka, logLevel } from 'kafkajs'
+import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import type { DeadLetterReason } from '../../src/contracts.ts'
 import { deadLetter, withoutValue } from '../../src/outcomes/dead-letter.ts'
@@ -175,6 +175,38 @@ test('a letter whose value was too large to be kept is named, and the others are
     letters: [{ fate: 'without_value' }, { fate: 'sent' }],
   })
   expect((await requests(1)).map(({ value }) => value)).toEqual(['broken 2'])
+})
+
+/** Lets the requests topic take messages of so many bytes at most. */
+const allow = (bytes: number) =>
+  world.admin.alterConfigs({
+    validateOnly: false,
+    resources: [
+      {
+        type: ConfigResourceTypes.TOPIC,
+        name: world.topics.requests,
+        configEntries: [{ name: 'max.message.bytes', value: String(bytes) }],
+      },
+    ],
+  })
+
+test('a letter that Kafka refuses is sent by a later run, once, though letters after it were sent meanwhile', async () => {
+  await publish([letter(0, 'bad_id', 'x'.repeat(5_000)), ...[1, 2].map((offset) => letter(offset, 'bad_id'))])
+  await allow(2_000)
+  const refusedAtFirst = await runCommand(world.env, 'replay-dead-letters', '--json')
+  expect(refusedAtFirst.code).toBe(1)
+  expect(JSON.parse(refusedAtFirst.out)).toMatchObject({ sent: 2, letters: [{ fate: 'refused' }, {}, {}] })
+  // It is refused again, and stays to be sent.
+  expect((await runCommand(world.env, 'replay-dead-letters')).code).toBe(1)
+  expect((await replay('--dry-run')).letters.map(({ offset }) => offset)).toEqual([0])
+  await allow(1_000_000)
+  expect(await replay()).toMatchObject({ sent: 1, letters: [{ offset: 0, fate: 'sent' }] })
+  expect(await replay()).toMatchObject({ sent: 0, letters: [] })
+  expect((await requests(3)).map(({ value }) => value.slice(0, 8)).toSorted()).toEqual([
+    'broken 1',
+    'broken 2',
+    'xxxxxxxx',
+  ])
 })
 
 test('it can be interrupted', async () => {
