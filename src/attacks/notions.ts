@@ -10,8 +10,11 @@ export const DISREGARD_AT_START =
   'ignore|disregard|forget|override|bypass|skip|do not follow|don t follow|stop following|do not obey|игнорировать|ignora|olvida|olvide|esqueca|desconsidere|dimentica|ne tiens pas compte|ne suivez pas|no sigas|negeer|vergeet|overlook|ignorer|oublier'
 export const JUDGE =
   'поставь*|ставь*|выставь*|присвой*|засчитай*|зачти|засчитывай*|оценивай*|отвечай*|пиши|считай|считайте|признай*|отметь|оцени|верни|выведи|ответь|одобри|порекомендуй|рекомендуй|дай|напиши|укажи|познач*|вистав|постав|присвій|оціни|зарахуй|bewerte|bewerten sie|vergib|vergeben sie|gib|geben sie|setze|setzen sie|antworte|empfiehl|betrachte|attribuez|donnez|notez|evaluez|repondez|considerez|recommandez|oceń|przyznaj|ustaw|zwroc|odpowiedz|uznaj|puanla|puan ver*|degerlendir|打分|评分|给|给予|输出|返回|评为|视为|推荐|付けて|与えて|出力して|返して|評価して|つけて|부여|주세요|평가해|출력해|اعتبر*|выдай|выдайте|accordez|wystaw'
+/** Infinitives of those, which are orders only right after an obligation: "debe marcar". */
+export const JUDGE_AS_DUTY =
+  'marcar|considerar|dar|asignar|otorgar|calificar|ritenere|considerare|assegnare|dare|valutare|uznac|przyznac|ocenic|atribuir|bewerten|werten|vergeben|considerer|noter'
 export const JUDGE_AT_START =
-  'marcar|considerar|dar|asignar|otorgar|calificar|ritenere|considerare|assegnare|dare|valutare|uznac|przyznac|ocenic|atribuir|bewerten|werten|vergeben|considerer|noter|امنح*|أعط*|اعط|قيم|give|assign|respond|say|write|conclude|consider|treat|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|recomienda|atribua|avalie|classifique|responda|recomende|retorne|assegna|dai|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
+  'امنح*|أعط*|اعط|قيم|give|assign|respond|say|write|conclude|consider|treat|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|recomienda|atribua|avalie|classifique|responda|recomende|retorne|assegna|dai|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
 const JUDGE_OR_MARK = 'award|grant|rate|score|grade|rank|mark|count|note|marca|marque|valuta'
 export const JUDGE_OR_OUTPUT = 'set|return|output|answer|reply|report|state|print'
 /** These are nouns too, and then label a number: "score: 98", "Print run: 100". */
@@ -27,7 +30,9 @@ export const INSTRUCTIONS =
 export const RULES =
   'правил*|ограничени*|требовани*|критери*|rules|restrictions|regeln|regles|reglas|regras|regole|zasad*|kurallar*|规则|規則|규칙|قواعد|القواعد'
 export const EARLIER =
-  'предыдущ*|прошл*|прежн*|вышеуказанн*|все|всё|всех|любые|любых|свои|своих|системн*|попередн*|усі|previous|prior|above|acima|arriba|sopra|powyzej*|oben|all|any|earlier|preceding|your|system|vorherig*|bisherig*|alle|deine*|precedent*|tou*|anterior*|todas|todos|tutte|poprzedni*|wszystkie|onceki|tum|之前|以上|所有|以前|すべて|이전|모든|السابقة|جميع|كل'
+  'предыдущ*|прошл*|прежн*|вышеуказанн*|все|всё|всех|любые|любых|свои|своих|системн*|попередн*|усі|previous|prior|above|all|any|earlier|preceding|your|system|vorherig*|bisherig*|alle|deine*|precedent*|tou*|anterior*|todas|todos|tutte|poprzedni*|wszystkie|onceki|tum|之前|以上|所有|以前|すべて|이전|모든|السابقة|جميع|كل'
+export const ABOVE =
+  'text above|above text|сказанное|написанное|написано|выше|вышесказанное|上面|上述|これまで|以上内容|上文|上述内容'
 export const EVERYTHING = 'everything|anything|всё|все что|alles|tout ce|todo lo|tudo o que|tutto|wszystko'
 /** With one of these, `everything` means what the model was told. */
 export const SAID =
@@ -40,6 +45,7 @@ export const SCORE =
   'score*|rating|points|point|grade|mark|marks|оценк*|балл*|рейтинг*|оцінк*|бал|балів|punkte|punktzahl|bewertung|note|notes|puntuacion|puntaje|puntos|calificacion|pontuacao|pontos|nota|punteggio|punti|voto|punkt*|ocen*|wynik|puan*|score|分|分数|满分|点|満点|スコア|점|만점|درج*|نقاط|نقط*|الدرج*'
 export const HIGHEST =
   'maximum|maximal|max|highest|full|top|perfect|best|максимальн*|высш*|наивысш*|полный|найвищ*|hochste*|maximale*|volle|beste|maximale|meilleure|maxim*|mas alt*|perfecta|massim*|najwyzsz*|maksymaln*|en yuksek|tam|最高|满分|満点|만점|최고|كامل*|الكامل*|أعلى|сто|hundred|hundert|cien|cento'
+export const DESERVES = 'deserves|must be|should be|shall be|заслуживает|должен быть|должна быть'
 export const TARGET =
   'resume|cv|application|candidat*|applicant|him|her|me|резюме|анкет*|кандидат*|соискател*|мне|ему|ей|lebenslauf|bewerber*|kandidat*|curriculum|aday*|мені|候选人|简历|応募者|候補者|지원자|후보자|مرشح*|المرشح*|المتقدم*'
 export const JUDGED =
@@ -52,11 +58,10 @@ export const MACHINE_NAMES =
   'ai|ии|ші|ki|ia|llm|llms|gpt*|chatgpt*|claude|gemini|нейросет*|нейронк*|нейромереж*|language model*|языковая модель|языковой модели|языковую модель|языковые модели|искусственн* интеллект*|штучн* інтелект*|artificial intelligence|kunstliche intelligenz|sprachmodell|intelligence artificielle|modele de langage|inteligencia artificial|modelo de lenguaje|modelo de linguagem|intelligenza artificiale|sztuczn* inteligencj*|model* jezykow*|yapay zeka*|dil modeli|人工智能|语言模型|大模型|人工知能|言語モデル|인공지능|언어 모델|ذكاء الاصطناعي|الذكاء الاصطناعي|للذكاء الاصطناعي|نموذج اللغ*'
 export const MACHINE_ROLES =
   'bot|bots|robot|algorithm|algorithmus|алгоритм*|algoritm*|system|система|системы|системе|бот|бота|боту|робот*|ats|parser|чат бот*|chatbot*|recruiter bot|screening system|screening software|resume screener|model|модель|модели|ассистент|assistant'
-/** Machines in the dative, which needs no preposition. */
-export const TO_MACHINE =
-  'системе|модели|алгоритму|роботу|боту|парсеру|нейросети|ассистенту|системі|алгоритмам|ботам|роботам|системам|моделям'
 export const GREETING =
   'dear|hello|hi|hey|attention|уважаем*|дорог*|привет|здравствуй*|эй|внимание|шановн*|liebe*|sehr geehrte*|cher*|bonjour|estimad*|querid*|hola|prezad*|car*|gentile|szanown*|sayin|merhaba|atencion|attenzione|uwaga|achtung|atencao|dikkat|увага'
+/** Begins a heading for a machine: "Системе подбора:". Models and systems of other kinds are ordinary headings. */
+export const TO_MACHINE = 'системе подбора|системе отбора|системе скрининга|алгоритму|роботу|боту'
 export const NOTE =
   'note|message|notice|attention|memo|reminder|примечание|заметка|сообщение|послание|обращение|пометка|внимани*|примітка|повідомлення|hinweis|nachricht|remarque|nota|mensaje|mensagem|aviso|messaggio|uwaga|notatka|wiadomosc|not|mesaj|ملاحظة'
 export const TO = 'to|for|для|к|fur|an|pour|a|au|para|per|al|all|dla|do|الى'
@@ -91,9 +96,15 @@ export const SELF_UNDIVIDED =
 /** Obligation: what must be, always, or whatever the text says. */
 export const OBLIGED =
   'always|regardless|whatever|всегда|независимо|завжди|immer|unabhangig|toujours|siempre|sempre|zawsze|niezaleznie|must|shall|should|has to|have to|is to|are to|required|obliged|deserves|обязан*|должен|должна|должно|должны|заслуживает|следует|нужно|надо|необходимо|полагается|повинен|повинна|повинні|мусить|слід|треба|muss|mussen|soll|sollen|zu bewerten|zu werten|zu vergeben|doit|doivent|debe|deben|deve|devono|devem|musi|powin*|nalezy|verilmeli*|sayilmali*|gerek*|moet|moeten|必须|应该|应当|应得|べき|해야|يجب|أن'
+export const APPROVE =
+  'approve|recommend|shortlist|hire|select|одобри|рекомендуй|порекомендуй|empfiehl|recommande|recomienda|recomende'
 export const OWN =
   'your|the|system|initial|hidden|own|свой|свои|своего|системн*|начальн*|deinen|deine|ton|tes|votre|vos|tus|tu|seu|suas|il tuo|swoj'
 export const PROMPT =
   'prompt*|instruction*|промпт*|инструкц*|systemprompt|anweisung*|consignes|instruccion*|instruc*|istruzioni|instrukcj*'
+export const NEW =
+  'new|updated|real|actual|нов*|настоящ*|обновл*|neue|nouvelles|nuevas|novas|nuove|nowe|yeni|新的|新しい'
 export const MACHINE_KINDS =
   'model*|assistant*|system*|reviewer*|recruiter*|screener*|evaluator*|parser*|bot*|agent*|tool*|software|ассистент*|систем*|модел*|рекрутер*|бот*|агент*|модератор*'
+/** Readers of resumes by profession: "AI reviewers". */
+export const READERS = 'reviewer*|recruiter*|screener*|evaluator*|reader*|grader*|рекрутер*|рецензент*|эксперт*'

@@ -46,14 +46,14 @@ const OBLIGED = any(N.OBLIGED)
 const imperative = (anywhere: string, atStart: string) =>
   `(?:(?<! (?:${foldWords('не')}|don t|do not)|模型)${any(anywhere)}|(?:${START}|${OBLIGED})${any(atStart)}(?! of ))`
 const DISREGARD = imperative(N.DISREGARD, N.DISREGARD_AT_START)
-const JUDGE = imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_LABEL}`)
+const JUDGE = `(?:${imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_LABEL}`)}|${OBLIGED}${any(N.JUDGE_AS_DUTY)})`
 /** An order to judge. A word that may label a number ("score: 98") needs a filler ("please") or an obligation before it. */
 const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED})${any(N.JUDGE_OR_LABEL)}(?! of ))`
 const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
 /** "Everything" that the model was told. What somebody knows about a field of work does not count. */
 const EVERYTHING_SAID = `${any(N.EVERYTHING)}(?:${upTo(3)}${any(N.SAID)}(?!${any(N.ABOUT)})|(?:(?!${any(N.ABOUT)}) [^ ]+){0,3}(?= $|${any('and|but|и|но|und|et|y|e')}))`
-const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|quotes|требования|критерии|цитаты|anforderungen|zitate|criteres|citations|requisitos|citas|cytatow|引文')}|${near(any(N.EARLIER), any(N.RULES), 3)}|${EVERYTHING_SAID})`
+const INSTRUCTIONS = `(?:${any(N.INSTRUCTIONS)}|${any('requirements|criteria|quotes|требования|критерии|цитаты|anforderungen|zitate|criteres|citations|requisitos|citas|cytatow|引文')}|${any(N.EARLIER)}${upTo(3)}${any(N.RULES)}|${any(N.RULES)}${any('acima|arriba|sopra|powyzej|oben')}|${any(N.ABOVE)}|${EVERYTHING_SAID})`
 const PERCENT = `(?:%|${any('percent|процент*')})?`
 /** A high score. The upper end of a scale ("from 0 to 100") is none. */
 const HIGH_NUMBER = `(?<! \\d{1,3}(?: [^ ]{1,3})? ?)(?: ?(?<!\\d)(?:[7-9]\\d|100)(?![\\d+])${PERCENT}| 10 (?:10|${foldWords('из')} 10|out of 10)(?= ))`
@@ -78,13 +78,18 @@ const MACHINE_UNDIVIDED = `(?:ai(?=${UNDIVIDED.source})|人工智能|语言模�
 
 const TO_A_MACHINE = [
   [`${START}${upTo(2)}${any(`${N.GREETING}|${N.NOTE}`)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
-  // A heading: "Системе подбора:".
+  // A heading: "To the AI reader:", "Системе подбора:".
+  [`^${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any(N.READERS)}${upTo(2)}(?= ${COLON})`],
   [`^${any(N.TO_MACHINE)}${upTo(2)}(?= ${COLON})`],
   [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?(?: [^ ]+)?${MACHINE}`],
   // A machine that reads this very text. A mere role ("parser") counts only with an obligation.
   [`(?:${SURELY_MACHINE}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
   [any(N.MACHINE_ROLES), any(N.READS), SELF, OBLIGED],
-  [`${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}${any(N.READS)}${upTo(3)}${MACHINE}`],
+  [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${ALL_MET})`],
+  [
+    `${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}(?:${any(N.READS)}${upTo(3)}${MACHINE}|${SURELY_MACHINE}${upTo(2)}${any(N.READS)})`,
+  ],
+  [`^${any(N.YOU_ARE)}${upTo(3)}${SURELY_MACHINE}${NOUN_ENDS}`],
   [`${MACHINE_UNDIVIDED}(?:${UNDIVIDED.source}{0,6}(?:请|必须|应当|应该)|${['へ', '에게'].map(foldWords).join('|')})`],
 ]
 
@@ -93,17 +98,20 @@ const RULES: Record<string, string[][]> = {
   overrides_instructions: [
     [DISREGARD, INSTRUCTIONS],
     [REVEAL, `(?:${any(N.OWN)}${upTo(1)}${any(N.PROMPT)}|${any(N.SYSTEM_NOTE)})`],
-    // A heading: "System prompt:".
-    [`^${upTo(2)}${any(N.SYSTEM_NOTE)}(?= ${COLON})`],
+    // A heading: "New instructions:".
+    [`^${upTo(2)}(?:${any(N.NEW)}${upTo(1)}${any(N.INSTRUCTIONS)}|${any(N.SYSTEM_NOTE)})(?= ${COLON})`],
   ],
   demands_score: [
     [ORDER, HIGH_SCORE],
     [`${START}${any(N.JUDGE_OR_OUTPUT)}(?! of )${upTo(4)}${near(HIGH_NUMBER, any(N.SCORE), 1)}`],
     [JUDGE, WHOM_A_NUMBER],
-    [`(?:${any(N.JUDGE)}|${START}${any(`${N.JUDGE_AT_START}|output|return`)}(?! of ))`, HIGHEST],
+    [JUDGE, HIGHEST, any(N.TARGET)],
+    [`(?:${any(N.JUDGE)}|${START}${any('output|return')})`, HIGHEST],
     // Requirements are to count as met, whatever the resume says.
     [JUDGE, any(N.JUDGED), any(N.FAVOURABLE)],
+    [`${START}${any(N.APPROVE)}${any(N.THIS)}${any(N.TARGET)}`],
     // No imperative, but a statement of which score this very text must get.
+    [any(N.DESERVES), any(N.TARGET), `(?:${HIGH_NUMBER}|${HIGHEST})`],
     [SELF, OBLIGED, `(?:${HIGH_NUMBER}|${HIGHEST}|${ALL_MET})`],
   ],
   addresses_model: [
@@ -134,6 +142,8 @@ const TRIGGERS = [
   N.JUDGE,
   N.JUDGE_AT_START,
   N.JUDGE_OR_LABEL,
+  N.JUDGE_AS_DUTY,
+  N.DESERVES,
   N.MACHINE_NAMES,
   N.NOTE,
   N.PRETEND,

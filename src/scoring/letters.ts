@@ -98,12 +98,20 @@ const ENTITY =
   /&(?:amp;)?(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z])(?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron)|[a-z]{2,8});/gi
 
 /** An escape of JSON: of a character by its number, of white space or of a sign. */
-const ESCAPE = /\\(?:u([\da-f]{4})|[nrt"/])/gi
+const ESCAPE = /\\(?:u([\da-fA-F]{4})|[nrt](?![a-z])|["/])/g
+/** In other texts a backslash divides words: `Git\nginx`. */
+const HAS_ESCAPES = /\\"|\\u[\da-fA-F]{4}/
 
 /** A hyphen at the end of a line, within a word. */
 const HYPHENATION = /[-‐‑¬](?<=\p{L}.)\s{0,9}\n\s{0,9}(?=\p{Ll})/gu
 /** Fills the places of what is not shown: folding drops it. */
 const SOFT_HYPHEN = '\xad'
+
+/** @param unit the hexadecimal number of a character; undefined: the escape stands for white space or a sign */
+const unescape = (escape: string, unit?: string): string =>
+  unit === undefined
+    ? ' '.repeat(escape.length)
+    : String.fromCharCode(Number.parseInt(unit, 16)) + SOFT_HYPHEN.repeat(escape.length - 1)
 
 /**
  * @param blank what is shown in the place of a tag
@@ -116,13 +124,9 @@ function shownOf(source: string, blank = (tag: string) => ' '.repeat(tag.length)
   const joined = /[-‐‑¬]\s{0,9}\n/.test(source)
     ? source.replace(HYPHENATION, (hyphen) => SOFT_HYPHEN.repeat(hyphen.length))
     : source
-  if (!/[<&\\]/.test(joined)) return joined
-  return joined
-    .replace(ESCAPE, (escape: string, unit?: string) =>
-      unit === undefined
-        ? ' '.repeat(escape.length)
-        : String.fromCharCode(Number.parseInt(unit, 16)) + SOFT_HYPHEN.repeat(5),
-    )
+  const unescaped = HAS_ESCAPES.test(joined) ? joined.replace(ESCAPE, unescape) : joined
+  if (!/[<&]/.test(unescaped)) return unescaped
+  return unescaped
     .replace(TAG, blank)
     .replace(ENTITY, (entity: string, decimal?: string, hexadecimal?: string, letter?: string) => {
       const code = decimal === undefined ? Number.parseInt(hexadecimal ?? '20', 16) : Number(decimal)
@@ -143,7 +147,7 @@ export function readable(part: string): string {
 }
 
 const SHOWN_SLICE = 32_768
-/** No tag, entity or hyphen with its line's end is longer. */
+/** No tag, entity, escape or hyphen with its line's end is longer. */
 const MAX_MARKUP = 320
 
 /** @returns the same as `shownOf`, with pauses */
@@ -179,9 +183,20 @@ export interface Searchable {
 
 /** At most this many asides or ligatures of a text are left out. */
 const MAX_LEFT_OUT = 20_000
-/** What stands between the words of a sentence: brackets, marks of a list's items, lines with the number of a page, a column to the right. */
-const ASIDES =
-  /\([^()\n]{1,200}\)|\[[^[\]\n]{1,200}\](?!\()|^[^\S\n]{0,9}o(?=\s)|\d{1,2}[.)](?<=(?:^|[,;:]\s)[^\S\n]{0,9}\S{1,3})(?=\s)|\n[^\n]{0,80}(?:стр\.|страница|page)\s\d{1,3}[^\n]{0,40}(?=\n)|[^\S\n]{3,}\S[^\n]{0,80}$/gim
+/**
+ * What stands between the words of a sentence: brackets (the address of a link among them), marks of a list's items, a line that ends with
+ * the number of a page. What else a line holds stays: it may be a number or a name that counts.
+ */
+const ASIDES = new RegExp(
+  [
+    '\\([^()\\n]{1,200}\\)',
+    '\\[[^[\\]\\n]{1,200}\\](?!\\()',
+    '^[^\\S\\n]{0,9}(?:o(?=\\s[A-ZА-ЯЁ])|\\d{1,2}[.)](?=\\s[^\\s\\d]))',
+    '\\d{1,2}\\)(?<=[,;:]\\s\\d{1,2}\\))(?=\\s[^\\s\\d])',
+    '\\n[^\\n]{0,80}(?:[Сс]тр\\.|[Сс]траница|[Pp]age)\\s\\d{1,3}\\s(?:из|of)\\s\\d{1,3}[^\\S\\n]{0,9}(?=\\n)',
+  ].join('|'),
+  'gm',
+)
 
 /** @param mayDrop whether an aside may be left out */
 export function withoutAsides({ source, letters }: Searchable, mayDrop: (aside: string) => boolean): Letters {

@@ -65,19 +65,17 @@ function isGlued(text: Letters, start: number, quote: Letters, step: 1 | -1): bo
   return words === GLUED_WORDS && letters >= GLUED_LETTERS
 }
 
-const ENDS_IN_HYPHEN = /[-‐‑¬]\s*$/
-/** Whether a quote ends, as the text does there, with the hyphen of a word that the end of a line divides. */
-const isBrokenOff = ({ source }: Letters, place: number, quote: Letters) =>
-  ENDS_IN_HYPHEN.test(quote.source) && /^[-‐‑¬]\s*\n/.test(source.slice(place, place + 12))
+/** The Arabic "and" is written together with the word after it, which a longer quote may begin with. */
+const isAfterAnd = (text: Letters, start: number) =>
+  text.text[start - 1] === 'و' && (start === 1 || isApart(text, start - 1))
 
 /** @returns the span of the source; null when what stands at `start` only looks like the quote */
 function check(text: Letters, start: number, quote: Letters): Span | null {
   const end = start + quote.text.length
-  if (!isEdge(text, start) && !isGlued(text, start, quote, 1)) return null
+  if (!isEdge(text, start) && !isAfterAnd(text, start) && !isGlued(text, start, quote, 1)) return null
   const { at, text: folded } = text.folded
   const [first, last] = [text.index[start] ?? 0, text.index[end - 1] ?? 0]
-  if (!isEdge(text, end) && !isGlued(text, start, quote, -1) && !isBrokenOff(text, (at[last] ?? 0) + 1, quote))
-    return null
+  if (!isEdge(text, end) && !isGlued(text, start, quote, -1)) return null
   const span = { start: at[first] ?? 0, end: at[last + 1] ?? 0 }
   if (span.end - span.start > MAX_SPREAD * quote.text.length + MAX_SPREAD_CHARS) return null
   const before = start === 0 || isApart(text, start) ? '' : text.text.charAt(start - 1)
@@ -96,7 +94,7 @@ function hasManyWords(quote: Letters): boolean {
 function* placesOf(text: Letters, quote: Letters, accepts = (_start: number) => true): Generator<Span> {
   const { length } = quote.text
   const head = quote.text.slice(0, HEAD_CHARS)
-  const mayLieWithin = hasManyWords(quote) || ENDS_IN_HYPHEN.test(quote.source)
+  const mayLieWithin = hasManyWords(quote)
   let looked = 0
   let start = text.text.indexOf(head)
   for (let tried = 0; start >= 0 && tried < MAX_TRIED; tried += 1, start = text.text.indexOf(head, start + 1)) {
@@ -148,8 +146,20 @@ function* placesOfLost(text: Searchable, quote: Letters): Generator<Span> {
   )
 }
 
-/** @returns the letters of a quote as the model gave it, without what exceeds the longest one */
-export const quoteOf = (given: string): Letters => readQuote(given.slice(0, READ_CHARS + 1))
+/** A quote of at least this many words may end with half a word, which the end of a line divides. */
+const WORDS_BEFORE_HALF = 3
+
+function withoutHalfWord(quote: string): string {
+  const said = quote.trimEnd()
+  if (!/[-‐‑¬]$/.test(said)) return quote
+  const words = said.split(/\s+/)
+  return words.length > WORDS_BEFORE_HALF && /^\p{L}+.$/u.test(words.at(-1) ?? '')
+    ? words.slice(0, -1).join(' ')
+    : quote
+}
+
+/** @returns the letters of a quote as the model gave it, without what exceeds the longest one, and without half a word at its end */
+export const quoteOf = (given: string): Letters => readQuote(withoutHalfWord(given.slice(0, READ_CHARS + 1)))
 
 /** Why no place was found: the quote has no words, is too long, or is not in the text. */
 export type NotFound = 'no_quote' | 'quote_too_long' | 'not_in_resume'

@@ -3,7 +3,6 @@ import { kindOf, type Letters } from './letters.ts'
 
 /** This many single letters in a row are letter-spaced words. */
 const SPACED_LETTERS = 4
-const ARABIC_AND = 'و'
 /** Runs are counted only up to this length. */
 const LONG_RUN = 5
 
@@ -73,8 +72,6 @@ function isGap(letters: Letters, i: number): boolean {
 export function isEdge(letters: Letters, i: number): boolean {
   if (i === 0 || i === letters.text.length) return true
   if (isApart(letters, i)) return isGap(letters, i)
-  // The Arabic "and" is written together with the word after it.
-  if (letters.text[i - 1] === ARABIC_AND && (i === 1 || isApart(letters, i - 1))) return true
   const [before, after] = [kindAt(letters, i - 1), kindAt(letters, i)]
   if (before === 'digit' && after === 'digit') return false
   if (before === 'unspaced' || after === 'unspaced') return true
