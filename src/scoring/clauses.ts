@@ -45,6 +45,7 @@ const CLAUSE_END = [
   // A dash after a Russian verb ends a clause even before a negation.
   '(?=\\s)(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])',
   '\\n(?<!\\n[^\\n]{40,}\\n)',
+  '\\s(?=(?:а|но|зато|but)\\s)',
 ].join('|')
 const [SENTENCE_ENDS, CLAUSE_ENDS] = [new RegExp(SENTENCE_END, 'u'), new RegExp(CLAUSE_END, 'u')]
 

@@ -4,7 +4,7 @@
  */
 import { clausesOf, CONTEXT_CHARS, MAX_CHARS, NEGATION, within } from './clauses.ts'
 import type { Clause } from './negations.ts'
-import { clauseOf, isDenied, LOST_SIGNS } from './negations.ts'
+import { clauseOf, HARM, isDenied, LOST_SIGNS } from './negations.ts'
 import { isPlan, isThere, PLAN_SIGNS, wantsWish } from './plans.ts'
 import type { Subject } from './relatedness.ts'
 import type { Span } from '../lib/span.ts'
@@ -74,14 +74,24 @@ function around(source: string, { start, end }: Span): string {
   return source.slice(from, Math.min(end + CONTEXT_CHARS, isLast ? next : Infinity))
 }
 
-/** A quote right after one of these reverses what the resume says, in whatever language. "No" and "нет" may end what stands before. */
+/** A quote right after one of these reverses what the resume says. "No" and "нет" may end what stands before. */
 const CUT_OFF =
-  /(?<!\p{L})(?:не|ни|not|never|cannot|kein\p{L}{0,2}|nicht|não|nunca|pas|jamais|nie|ні|و?(?:لا|لم|ليس))[^\S\n]$/iu
+  /(?<!\p{L})(?:не|ни|not|never|cannot|kein\p{L}{0,2}|nicht|não|nunca|jamais|nie|ні|و?(?:لا|لم|ليس))[^\S\n]$/iu
+/** Unless it begins with a bound, or with something bad. */
+const BOUND = /^(?:только|лишь|просто|менее|более|больше|меньше|хуже|один|одн\p{L}+|one|only|just|less|more|than|nur)$/u
+
+function isCutOff(source: string, { start }: Span): boolean {
+  if (!CUT_OFF.test(source.slice(Math.max(0, start - 9), start))) return false
+  const [first = ''] = source
+    .slice(start, start + 20)
+    .toLowerCase()
+    .split(/[^\p{L}]/u, 1)
+  return !BOUND.test(first) && !HARM.test(first)
+}
 
 /** @returns whether the clauses of the quote deny what is required, or only plan it; null: neither */
 export function findDenial(requirement: string, subject: Subject, source: string, span: Span) {
-  if (CUT_OFF.test(source.slice(Math.max(0, span.start - 9), span.start)) && !ABSENCE.test(requirement.toLowerCase()))
-    return 'denied'
+  if (isCutOff(source, span) && !ABSENCE.test(requirement.toLowerCase())) return 'denied'
   const end = Math.min(span.end, span.start + MAX_CHARS)
   if (!MAY_DENY.test(around(source, { start: span.start, end }))) return null
   const clauses = clausesOf(source, span, MAY_DENY)

@@ -10,7 +10,7 @@ const words = (text: string) => text.split(' ')
 
 /** Next to one of these a negation may affirm, or deny only a bound or a time: "не только", "not more than", "не работал бы", "до 2021". */
 const AMBIGUOUS = within(
-  'чтобы|ничего|ниже|меньше|below|less|второ(?:го|й)|second|до этого|before that|(?<!(?:и|или) )(?:других|иных)|(?<!(?:or|any) )others?|не одн\\p{L}*|только|лишь|кроме|бы|сначала|at first|not to mention|only|just|except|than|без|without|with no|(?:до|before|until) (?:19|20)\\d\\d',
+  'чтобы|ничего|ниже|меньше|below|less|второ(?:го|й)|second|до этого|before that|(?<!(?:и|или) )(?:других|иных)|(?<!(?:or|any) )others?|не одн\\p{L}*|только|лишь|кроме|бы|native|носител\\p{L}+|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?|сначала|at first|not to mention|only|just|except|than|без|without|with no|(?:до|before|until) (?:19|20)\\d\\d',
 )
 
 const PREPOSITIONS = new Set(
@@ -29,9 +29,11 @@ const MASTERY =
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 /** What somebody says of himself, after a clause about others. */
 const SELF = new Set(words('я сам сама лично мне меня мы нам'))
+/** A Russian verb in the first person, or how long somebody has done something. */
+const OWN = /\p{L}{2}[юу](?:сь)?$|^(?:лет|года?)$/u
 /** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
-const HARM =
-  /^(?:проблем|перерыв|жалоб|замечани|претензи|ошиб|авари|наруш|разглаш|срыв|сорв|опозда|пропуск|бо[юи]|пуга|смуща|меша|отказ|люб[лия]|забы|быва|пута|броса|теря|потер|возраж|допускаю|препятств|нужд|problem|issue|complain|error|accident|incident|afraid|mind$|miss|fail|los[et]|late$|forg|stop|limit|need|object$|beginner|stranger)/
+export const HARM =
+  /^(?:проблем|трудност|сложност|перерыв|жалоб|претензи|замечани|нарекани|выговор|ошиб|авари|инцидент|сбо[йея]|просто[йея]|наруш|конфликт|разглаш|срыв|сорв|опозда|опазд|пропуск|бо[юи]|пуга|смуща|меша|отказ|избега|исключа|сомнева|скрыва|люб[лия]|забы|утра[тч]|быва|пута|броса|теря|потер|возраж|допуска(?:ю|ла?$)|препятств|огранич|нужд|нужн|problem|issue|trouble|difficult|complain|error|mistake|accident|incident|violat|afraid|fear|scare|averse|mind$|miss|fail|los[et]|late$|forg|stop|limit|need|object$|beginner|stranger|avoid|doubt|hesitat|skip)/
 
 const NOT = new RegExp(`^(?:${NOT_WORDS})$`)
 const NONE = new RegExp(`^(?:${NONE_WORDS})$`)
@@ -53,7 +55,7 @@ const GAINS = new RegExp(
 const CELL = /[|:–—-]\s*(?:(?:пока|еще)\s)?(?:нет|ні|no|nope|none)[\s.|]*$/
 /** Source of a pattern of words which say that a thing was there once. */
 export const LOST_SIGNS =
-  'просрочен[аоы]?|исте(?:к|кл[аои])|аннулирован[аоы]?|отозван[аоы]?|(?:у|по)терян[аоы]?|(?:утеря|потеря|утрати|просрочи)л(?:[аи]?|ся|[аои]сь)|утрачен[аоы]?|недействител(?:ен|ьн[аоы])|(?:за)?кончил(?:ся|[аои]сь)|забыт[аоы]?|забыл[аи]?|expired|lapsed|revoked|inactive'
+  'просрочен[аоы]?|исте(?:к|кл[аои])|аннулирован[аоы]?|отозван[аоы]?|(?:у|по)терян[аоы]?|(?:утеря|потеря|утрати|просрочи)л(?:[аи]?|ся|[аои]сь)|утрачен[аоы]?|недействител(?:ен|ьн[аоы])|(?:за)?кончил(?:ся|[аои]сь)|expired|lapsed|revoked|inactive'
 const LOST = new RegExp(`^(?:${LOST_SIGNS})$`)
 /** An English word of these after its noun says what has become of it: "licence expired", but "removed expired stock". */
 const isLatin = (word: string) => /^[a-z]/.test(word)
@@ -117,14 +119,16 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number): boolean 
 export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): boolean {
   const { words: said, about, isAbout, text } = clause
   if (AMBIGUOUS.test(text)) return false
-  if (isAbout && CELL.test(text) && !said.some((word) => HARM.test(word))) return true
+  const isHarm = said.some((word) => HARM.test(word))
+  if (isAbout && !isHarm && CELL.test(text)) return true
   // "There is no formula I haven't used."
   if (said.filter((word) => /^(?:no|not|never|[a-z]+n't)$/.test(word)).length > 1) return false
   if (text.startsWith('(') && !isAbout) return previous?.isAbout === true && namesNothing(said)
-  const none = said.findIndex((word) => NONE.test(word))
-  if (none >= 0 && !said.some((word) => HARM.test(word)) && isAbsent(clause, none)) return true
+  // "Work permit no. 123".
+  const none = said.findIndex((word, i) => NONE.test(word) && !/^\d/.test(said[i + 1] ?? ''))
+  if (none >= 0 && !isHarm && isAbsent(clause, none)) return true
   const not = said.findIndex((word) => NOT.test(word))
-  if (not >= 0) return !isHarm(said, not) && isNotDone(clause, not, wantsReadiness, previous)
+  if (not >= 0) return !isHarm && isNotDone(clause, not, wantsReadiness, previous)
   return (
     none < 0 &&
     !REPLACED.test(text) &&
@@ -135,9 +139,15 @@ export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Cla
   )
 }
 
-/** Whether a negation stands beside something bad, and so speaks well of the person. */
-const isHarm = (said: readonly string[], at: number) =>
-  said.slice(Math.max(0, at - 2), at + 3).some((word) => HARM.test(word))
+/**
+ * Whether somebody speaks of himself, and of nothing else, after a clause about others: "Credo видел у коллег, сам не открывал"; or of what
+ * others did not let him do: "Релизы катал тимлид, мне доступов не давали".
+ */
+function isContrast(said: readonly string[]): boolean {
+  if (!said.some((word) => SELF.has(word))) return false
+  const others = said.filter((word) => !SELF.has(word) && !FILLERS.has(word) && !NOT.test(word))
+  return others.length === 1 || (said.some((word) => ME.test(word)) && /л[ои]$/.test(others.at(-1) ?? ''))
+}
 
 /** Whether something was not done, or is not known: "с Docker не работал", "I do not know Docker". @param not of the negation */
 function isNotDone(clause: Clause, not: number, wantsReadiness: boolean, previous?: Clause): boolean {
@@ -154,7 +164,7 @@ function isNotDone(clause: Clause, not: number, wantsReadiness: boolean, previou
   if (isOfThing && !said.slice(not + 1, not + 4).some((word, i) => GAINS.test(word) || about[not + 1 + i])) return false
   // In English a negation further off belongs to another verb: "I speak French and will not be shy".
   if (isRussian ? isAbout : about.slice(Math.max(0, not - 3)).includes(true)) return true
-  // "Релизы катал тимлид, мне доступов не давали", "Credo видел у коллег, сам не открывал".
-  const isContrasted = GAINS.test(verb) && said.some((word) => SELF.has(word))
-  return previous?.isAbout === true && (isContrasted || said.some((word) => PRONOUNS.has(word)))
+  // What somebody says of himself in the clause before stands.
+  if (previous?.isAbout !== true || previous.words.some((word) => OWN.test(word))) return false
+  return said.some((word) => PRONOUNS.has(word)) || (GAINS.test(verb) && isContrast(said))
 }

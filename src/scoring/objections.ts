@@ -4,6 +4,7 @@
  */
 import { MAX_CHARS, within } from './clauses.ts'
 import { findDenial } from './denials.ts'
+import { languagesIn } from './languages.ts'
 import { readable } from './letters.ts'
 import type { Span } from '../lib/span.ts'
 import type { Subject } from './relatedness.ts'
@@ -26,6 +27,8 @@ const NUMBER =
   '\\d|(?<!\\p{L})(?:дв[ае]|три|четыре|пять|шесть|семь|восемь|девять|десять|полтор\\p{L}|пол\\p{L}*год\\p{L}*|two|three|four|five|six|seven|eight|nine|ten|half|decades?)(?!\\p{L})'
 /** A number or a unit of time. Where one is left beside the durations in figures, the length is not known. */
 const LEFT = new RegExp(`${NUMBER}|${within(`${YEAR}|${MONTH}`).source}`, 'iu')
+/** The years in which one job began and ended. Their length is stated beside them. */
+const CALENDAR_YEAR = /(?<!\d)(?:19|20)\d\d(?!\d)/g
 /** In a text with one of these, a number of years may be an age, a time window or a period. */
 const OTHER_TIME =
   'последн\\p{L}*|прошл\\p{L}*|назад|кажд\\p{L}*|раз|ребен\\p{L}*|дет(?:[еия]|ьми)\\p{L}*|сын\\p{L}*|доч\\p{L}*|гаранти\\p{L}*|last|past|ago|every|each|children|kids|old|letzten|alt|últim\\p{L}*|останні\\p{L}*'
@@ -49,7 +52,13 @@ const yearsOf = (text: string) =>
 /** Whether a quote states years in figures, and all of them together are fewer than wanted. */
 function isShorter(quote: string, wanted: number): boolean {
   const stated = yearsOf(quote)
-  if (stated.length === 0 || LEFT.test(quote.replace(DURATION, ' ')) || NO_LENGTH.test(quote.replaceAll('ё', 'е')))
+  const rest = quote.replace(DURATION, ' ')
+  const isOfOneJob = (rest.match(CALENDAR_YEAR)?.length ?? 0) <= 2
+  if (
+    stated.length === 0 ||
+    LEFT.test(isOfOneJob ? rest.replace(CALENDAR_YEAR, ' ') : rest) ||
+    NO_LENGTH.test(quote.replaceAll('ё', 'е'))
+  )
     return false
   return stated.reduce((sum, years) => sum + years, 0) < wanted
 }
@@ -70,17 +79,18 @@ const FLUENT = /свободн|родной|носител|fluent|native/i
 const OTHER_SCORE = /\d[.,]\d|(?<!\d)\d{2,3}(?!\d)/
 
 /**
- * Whether a quote states levels of the Common European Framework, and all of them are lower than wanted; where it names the language that
- * is required, only what it says of that one counts.
+ * Whether a quote states levels of the Common European Framework, and all of them are lower than wanted. What it says of another language
+ * than the required one does not count.
  */
-function isLower(quote: string, wanted: string, subject: Subject): boolean {
-  const isAbout = (part: string) =>
-    part
-      .toLowerCase()
-      .split(/\P{L}+/u)
-      .some((word) => subject.stemIn(word) !== null)
-  const own = quote.split(/[,;|/•\n]/).filter((part) => levelsOf(part).length > 0 && isAbout(part))
-  const stated = own.length > 0 ? own.join(', ') : quote
+function isLower(quote: string, wanted: string, language: string | null): boolean {
+  const isOther = (part: string) => {
+    const named = languagesIn(part)
+    return language !== null && named.length > 0 && !named.includes(language)
+  }
+  const stated = quote
+    .split(/[,;|/•\n]/)
+    .filter((part) => !isOther(part))
+    .join(', ')
   const highest = levelsOf(stated).at(-1)
   return highest !== undefined && highest < wanted && !OTHER_SCORE.test(stated) && !FLUENT.test(stated)
 }
@@ -92,24 +102,27 @@ export interface Asked {
   /** What it asks for in figures; null: nothing. */
   years: number | null
   level: string | null
+  /** The code of the language whose level is asked for; null: none is named. */
+  language: string | null
 }
 
 /** @returns the figures of a requirement that a quote can fall short of */
-export function leastOf(requirement: string): Pick<Asked, 'years' | 'level'> {
+export function leastOf(requirement: string): Pick<Asked, 'years' | 'level' | 'language'> {
   const lower = requirement.replace(RANGE, '$1')
   const years = AT_MOST.test(lower) || NO_LENGTH_WANTED.test(lower.replaceAll('ё', 'е')) ? [] : yearsOf(lower)
   const [level] = /категори|\bcategory/i.test(requirement) ? [] : levelsOf(requirement)
-  return { years: years.length === 0 ? null : Math.min(...years), level: level ?? null }
+  const language = level === undefined ? null : (languagesIn(requirement)[0] ?? null)
+  return { years: years.length === 0 ? null : Math.min(...years), level: level ?? null, language }
 }
 
 /** @returns what the quote and its clauses say against the requirement; null: nothing that can be known */
 export function objectionOf(
-  { requirement, subject, years, level }: Asked,
+  { requirement, subject, years, level, language }: Asked,
   source: string,
   span: Span,
 ): Objection | null {
   const quote = readable(source.slice(span.start, Math.min(span.end, span.start + MAX_CHARS)))
-  if ((years !== null && isShorter(quote, years)) || (level !== null && isLower(quote, level, subject)))
+  if ((years !== null && isShorter(quote, years)) || (level !== null && isLower(quote, level, language)))
     return 'falls_short'
   return findDenial(requirement, subject, source, span)
 }

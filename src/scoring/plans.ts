@@ -7,7 +7,7 @@ import { within } from './clauses.ts'
 
 /** An infinitive, unless what is already there is used, shown, kept or grown, or it names how, where and when to work. */
 const GET =
-  '(?!примен|использ|[а-я]*дел|перед|разви|рас|продолж|продл|работ|заним|найти|перее|переб|жить|быть|ост|верн|вы[йх]|помо|улучш|стать лучш|больше|отмет|сказа|добав|подчерк)\\p{L}+(?:ть|ти|чь)(?:ся)?'
+  '(?!примен|использ|прин[ео]с|показ|реализ|приступ|езд|ехать|[а-я]*дел|перед|разви|рас|продолж|продл|работ|заним|найти|перее|переб|жить|быть|ост|верн|вы[йх]|помо|улучш|стать лучш|больше|отмет|сказа|добав|подчерк)\\p{L}+(?:ть|ти|чь)(?:ся)?'
 const WANT =
   'хочу|хочется|хотел[аи]?|хотелось|планирую|собираюсь|намерен[аы]?|намереваюсь|мечтаю|надеюсь|рассчитываю|обещаю|думаю|буду|начинаю|начну|желание|желаю'
 /** Who is ready to teach, or to pass a check, may well be able to. Only what is lacking is learnt or obtained. */
@@ -16,7 +16,7 @@ const LACKED =
   '(?:на|об|вы|под|до)?уч(?:и|а)ться|подтянуть(?:ся)?|изуч(?:и|а)ть|осво\\p{L}*ть|осваивать|освою|разобраться|пройти (?:курс|обучени|стажировк|переподготовк)\\p{L}*|получить|оформить|сдать'
 
 const GET_ENGLISH =
-  '(?!use|apply(?! to| for)|bring|keep|continu|work|grow|develop|help|shar|stay|find|join|relocat|mov(?:e|ing) to|contribut|build on|mak|put|be |liv|return|improv|say|note|mention|add|emphasi)\\p{L}+'
+  '(?!use|utili[sz]|leverag|show|offer|apply(?! to| for)|bring|keep|continu|work|grow|develop|help|shar|stay|find|join|relocat|mov(?:e|ing) to|contribut|build on|mak|put|be |liv|return|improv|say|note|mention|add|emphasi)\\p{L}+'
 const WANT_ENGLISH = "(?:want|hope|hoping|intend|plan|planning|would (?:like|love)|i['’]d (?:like|love)|my goal is) to"
 /** These often tell what somebody does or offers ("looking to grow sales"), so only what is lacking may follow. */
 const AIM =
@@ -28,7 +28,7 @@ const LEARN = `(?:(?:learn|study|train|be trained|obtain|acquire|pick up|explore
 const UNDER_WAY = [
   '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|подам|пройду|оформлю|окончу|закончу|осваиваю|учусь|доучиваюсь|обучаюсь',
   'прохожу (?:на )?(?:курс[а-я]*|обучение)|поступаю (?:в|на)|подал[аи]? (?:заявк|документ|заявлени)[а-я]*(?=$)|предстоит|намети(?:л[аи]?|м) на|записал[аи]?с[ья] (?:на|в)|записан[аы]?|(?:документы|заявк[уи]|заявление) подал[аи]?',
-  'изучаю(?=$| (?:по|с|сам|сама|самостоятельно|пока) )|начал[аи]? (?:учить|изучать|осваивать|разбираться)(?!.*\\d{4})|(?:моя|ближайшая) цель(?=$)|в мечтах|мечта(?=$)|в планах',
+  'изучаю(?=$| (?:по|с|на|в|сам|сама|самостоятельно|пока) )|начал[аи]? (?:учить|изучать|осваивать|разбираться)(?!.*\\d{4})|(?:моя|ближайшая) цель(?=$)|в мечтах|мечта(?=$)|в планах',
   '(?:в процессе|на стадии)(?: (?:изуч|осво|получ|оформл)\\p{L}*)?(?=$)|готовлюсь (?:к (?:\\p{L}+ )?)?(?:экзамен|сда|сертификац|поступ|аттестац)\\p{L}*',
   "(?:(?<=^)|am |i['’]m |still |currently |now |started |interested in )(?:learning|studying)|on my (?:to-do )?list",
   'taking (?:\\p{L}+ ){1,3}(?:class(?:es)?|course)|halfway through|thinking (?:about|of) (?:starting|taking|doing|learning|studying|getting)',
@@ -51,7 +51,7 @@ const PLAN = within(
 )
 /** With one of these the skill is there all the same: it is being deepened, or the plan has been carried out since. */
 const THERE = within(
-  'дальше|больше|чаще|снова|опять|продолж\\p{L}*|углуб\\p{L}*|повы(?:сить|шаю|шать)|втор\\p{L}*|трет\\p{L}*|продвинут\\p{L}*|сейчас|теперь|further|continue|deepen|improve|more|advanced|full[- ]time|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|окончил[аи]?|passed|took|completed|graduated',
+  'дальше|больше|чаще|снова|опять|продолж\\p{L}*|углуб\\p{L}*|повы(?:сить|шаю|шать)|втор\\p{L}*|трет\\p{L}*|продвинут\\p{L}*|теперь|further|continue|deepen|improve|more|advanced|full[- ]time|second|third|again|сдал[аи]?|прош(?:ел|ла)|получил[аи]?|окончил[аи]?|passed|took|completed|graduated',
 )
 /** The requirement is a wish or a training: "Желание учиться", "Студент 3 курса". */
 const WISH_WANTED = within(

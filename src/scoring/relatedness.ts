@@ -79,7 +79,7 @@ function occurs(stem: string, folded: string): boolean {
 }
 
 /** Consonants that take each other's place at the end of a Russian root: "стричь", "стригу", "стрижка". */
-const ALTERNATING = ['гжз', 'кчц', 'хшс', 'дж', 'тчщ']
+const ALTERNATING = ['гжз', 'кч', 'хшс', 'дж', 'тчщ']
 const alternate = (one = '', other = '') => ALTERNATING.some((row) => row.includes(one) && row.includes(other))
 
 /** Endings that make a verb of a noun, and a noun of a verb: "интубация" and "интубировать", "сварка" and "сварщик". */
@@ -92,7 +92,7 @@ function isAkin(one: string, other: string): boolean {
   if (long === short || long === `${short}н`) return true
   let same = 0
   while (same < short.length && short[same] === long[same]) same += 1
-  if (same >= 3 && same === short.length - 1 && alternate(short[same], long[same])) return true
+  if (same >= 3 && same === short.length - 1 && alternate(short[same], long[same])) return long.length - same <= 3
   return same === short.length ? same >= 4 : same >= RUN && long.length - same <= 2
 }
 
@@ -101,8 +101,9 @@ const isCompound = (word: string, stem: string, stems: readonly string[]): boole
   endsIn(stem, word) ||
   (endsIn(word, stem) && stems.some((each) => each !== stem && each.startsWith(word.slice(0, -stem.length))))
 
-/** Whether a word is the beginning of another: "авто" of "автомобиль". */
-const isBeginning = (word: string, stem: string) => word.length >= 4 && stem.startsWith(word)
+/** Words cut short that stand for whole ones: "авто" for "автомобиль". */
+const CLIPPED = /^(?:авто|мото|фото|видео|аудио|радио|кино)$/
+const isBeginning = (word: string, stem: string) => CLIPPED.test(word) && stem.startsWith(word)
 
 const endsIn = (long: string, end: string) => end.length >= RUN && long.length - end.length >= 3 && long.endsWith(end)
 

@@ -59,6 +59,7 @@ describe('what is planned or being learnt is not there yet', () => {
     ['Спасение на воде', 'На курсы спасателей записан, начало в октябре'],
     ['Usability testing', 'Next on my list: usability testing with real users'],
     ['CAN', 'CAN изучаю по выходным'],
+    ['Контент-план', 'Контент-план хочу научиться делать, сейчас пишу по настроению'],
     ['Опыт работы няней', 'Мечтаю работать няней'],
     ['Аттестация', 'Аттестация: документы подала'],
     ['РИМ', 'Планирую пройти повышение квалификации по РИМ'],
@@ -117,6 +118,10 @@ describe('who plans, wishes or is ready otherwise has it, or offers it', () => {
     ['Patient enrolment', 'Enrolled 40 patients in trials'],
     ['PhD', 'Enrolled in the PhD programme 2012, graduated 2016'],
     ['Sales', 'Hope to bring my sales record to your team'],
+    ['Python', 'Hoping to leverage my Python skills'],
+    ['Bookkeeping', 'I want to show my bookkeeping skills'],
+    ['Опыт продаж', 'Хочу принести пользу компании своим опытом продаж'],
+    ['Личный автомобиль', 'Буду ездить на личном автомобиле'],
     ['Driving licence', 'Driving licence pending renewal, valid until 2027'],
     // A plan that goes beyond what is there already.
     ['IELTS', 'Собираюсь сдать IELTS в третий раз, последний 7.0'],

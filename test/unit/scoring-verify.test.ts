@@ -133,6 +133,7 @@ describe('the quote’s own words', () => {
     ['German B2', 'English C1, German A2, Polish native'],
     ['Finnish B1', 'Finnish A2 / Swedish B2'],
     ['7 years of audit', 'Audit: 4 yrs 4 mos'],
+    ['Опыт от 3 лет', 'ООО «Вектор», геодезист, июнь 2024 — июль 2025 (1 год 2 месяца)'],
     ['خبرة 6 سنوات', 'خبرة 4 سنوات'],
   ])('%s falls short: %s', async (requirement, quote) => {
     expect(await why(requirement, quote, quote)).toBe('falls_short')
@@ -167,6 +168,7 @@ describe('the quote’s own words', () => {
     ['Опыт от 6 месяцев', 'Контракты: 6 + 6 + 4 мес.'],
     ['Опыт от 1 года', '3, 4 и 5 месяцев на трёх судах'],
     ['Опыт от 3 лет', 'Два сезона и 1 год'],
+    ['Опыт от 3 лет', '2015–2017, 2 года; 2019–2024, склад'],
     // A range asks for its lower end; an age or a time window is no length.
     ['Опыт работы 3–6 лет', 'Опыт работы — 5 лет 1 месяц'],
     ['Опыт 1-3 года', 'Разработчик, 1 год 8 месяцев'],
@@ -179,6 +181,9 @@ describe('the quote’s own words', () => {
     ['English B2', 'IELTS 7.5, school certificate B1'],
     ['English B2', 'TOEFL 105, B1 at school'],
     ['German B2', 'German C1, English A2'],
+    ['Английский язык B2', 'C1 (English), немецкий язык A2'],
+    ['Английский B2', 'английский язык А2 (2010 г.); в 2020 г. сдал B2'],
+    ['English B2', 'English (A2 in school), now B2'],
     ['Languages: B2', 'English C1, German A2'],
   ])('%s is not contradicted: %s', async (requirement, quote, resume = quote) => {
     expect(await why(requirement, quote, resume)).toBeNull()
