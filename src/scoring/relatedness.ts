@@ -7,6 +7,7 @@ import { stemmer as english } from '@orama/stemmers/english'
 import { stemmer as russian } from '@orama/stemmers/russian'
 import { remember } from '../lib/remember.ts'
 import { foldWords } from '../lib/fold.ts'
+import { isAkin, isClipped, isCompound } from './roots.ts'
 
 /** Of a requirement so many words tell enough. */
 const MAX_WORDS = 24
@@ -78,35 +79,6 @@ function occurs(stem: string, folded: string): boolean {
   return false
 }
 
-/** Consonants that take each other's place at the end of a Russian root: "стричь", "стригу", "стрижка". */
-const ALTERNATING = ['гжз', 'кч', 'хшс', 'дж', 'тчщ']
-const alternate = (one = '', other = '') => ALTERNATING.some((row) => row.includes(one) && row.includes(other))
-
-/** Endings that make a verb of a noun, and a noun of a verb: "интубация" and "интубировать", "сварка" and "сварщик". */
-const DERIVED = /(?<=.{4})(?:изац|изирова|изирован|ац|ирова|ирован|ова|ован|ыва|ыван|ива|иван|ени|ани|ств|щик|чик|тел)$/
-const rootOf = (stem: string) => stem.replace(DERIVED, '')
-
-/** Whether two stems are of one root: "ноч" and "ночн", "управля" and "управлен", "стриг" and "стрижк". */
-function isAkin(one: string, other: string): boolean {
-  const [short = '', long = ''] = [rootOf(one), rootOf(other)].toSorted((a, b) => a.length - b.length)
-  if (long === short || long === `${short}н`) return true
-  let same = 0
-  while (same < short.length && short[same] === long[same]) same += 1
-  if (same >= 3 && same === short.length - 1 && alternate(short[same], long[same])) return long.length - same <= 3
-  return same === short.length ? same >= 4 : same >= RUN && long.length - same <= 2
-}
-
-/** Whether a word is abbreviated from two of the requirement's, or the other way round: "медкнижка" and "медицинская книжка". */
-const isCompound = (word: string, stem: string, stems: readonly string[]): boolean =>
-  endsIn(stem, word) ||
-  (endsIn(word, stem) && stems.some((each) => each !== stem && each.startsWith(word.slice(0, -stem.length))))
-
-/** Words cut short that stand for whole ones: "авто" for "автомобиль". */
-const CLIPPED = /^(?:авто|мото|фото|видео|аудио|радио|кино)$/
-const isBeginning = (word: string, stem: string) => CLIPPED.test(word) && stem.startsWith(word)
-
-const endsIn = (long: string, end: string) => end.length >= RUN && long.length - end.length >= 3 && long.endsWith(end)
-
 /** A number of one digit tells nothing. */
 const LONG_NUMBER = /(?<![\p{L}\p{N}])\d{2,}(?![\p{L}\p{N}])/gu
 const LATIN = /[a-z]/i
@@ -126,7 +98,7 @@ export function subjectOf(text: string): Subject {
       const own = ownStemOf(word)
       return own === ''
         ? null
-        : (core.find((stem) => isAkin(stem, own) || isCompound(own, stem, core) || isBeginning(word, stem)) ?? null)
+        : (core.find((stem) => isAkin(stem, own) || isCompound(own, stem, core) || isClipped(word, stem)) ?? null)
     },
     isIn: (other, otherFolded) => {
       if (found.some(({ folded }) => folded !== '' && occurs(folded, otherFolded))) return true

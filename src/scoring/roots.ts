@@ -1,0 +1,34 @@
+/** Whether two words are of one root, by their stems. Russian changes more of a word than its ending, and people shorten words. */
+
+/** So many letters in common make long stems akin. */
+const LONG = 5
+
+/** Consonants that take each other's place at the end of a Russian root: "стричь", "стригу", "стрижка". */
+const ALTERNATING = ['гжз', 'кч', 'хшс', 'дж', 'тчщ']
+const alternate = (one = '', other = '') => ALTERNATING.some((row) => row.includes(one) && row.includes(other))
+
+/** Endings that make a verb of a noun, and a noun of a verb: "интубация" and "интубировать", "сварка" and "сварщик". */
+const DERIVED = /(?<=.{4})(?:изац|изирова|изирован|ац|ирова|ирован|ова|ован|ыва|ыван|ива|иван|ени|ани|ств|щик|чик|тел)$/
+const rootOf = (stem: string) => stem.replace(DERIVED, '')
+
+/** @returns whether two stems are of one root: "ноч" and "ночн", "управля" and "управлен", "стриг" and "стрижк". */
+export function isAkin(one: string, other: string): boolean {
+  const [short = '', long = ''] = [rootOf(one), rootOf(other)].toSorted((a, b) => a.length - b.length)
+  if (long === short || long === `${short}н`) return true
+  let same = 0
+  while (same < short.length && short[same] === long[same]) same += 1
+  if (same >= 3 && same === short.length - 1 && alternate(short[same], long[same])) return long.length - same <= 3
+  return same === short.length ? same >= 4 : same >= LONG && long.length - same <= 2
+}
+
+/** @returns whether a word is abbreviated from two of the requirement's, or the other way round: "медкнижка" and "медицинская книжка". */
+export const isCompound = (word: string, stem: string, stems: readonly string[]): boolean =>
+  endsIn(stem, word) ||
+  (endsIn(word, stem) && stems.some((each) => each !== stem && each.startsWith(word.slice(0, -stem.length))))
+
+/** Words cut short that stand for whole ones: "авто" for "автомобиль". */
+const CLIPPED = /^(?:авто|мото|фото|видео|аудио|радио|кино)$/
+/** @returns whether a word is the clipped form of one with this stem */
+export const isClipped = (word: string, stem: string): boolean => CLIPPED.test(word) && stem.startsWith(word)
+
+const endsIn = (long: string, end: string) => end.length >= LONG && long.length - end.length >= 3 && long.endsWith(end)
