@@ -2,18 +2,35 @@
 
 /** The languages in which names are known. The first knows all codes. */
 const LOCALES = ['en', 'ru', 'uk', 'de', 'fr', 'es']
-/** So many letters of a name tell it from others, in whatever case it stands. */
-const LETTERS = 5
+/** Names are looked up by so many letters. */
+const LETTERS = 4
 
-function readNames(): Map<string, string> {
-  const known = new Map<string, string>()
+interface Name {
+  /** In small letters, without its Russian or Ukrainian ending. */
+  name: string
+  code: string
+}
+
+function readNames(): Map<string, Name[]> {
+  const known = new Map<string, Name[]>()
   const letters = 'abcdefghijklmnopqrstuvwxyz'.split('')
   let codes = letters.flatMap((one) => letters.map((other) => one + other))
   for (const locale of LOCALES) {
     const naming = new Intl.DisplayNames([locale], { type: 'language', fallback: 'none' })
-    const named = codes.map((code) => [code, naming.of(code)?.toLowerCase()] as const)
-    for (const [code, name] of named) if (name !== undefined) known.set(name.slice(0, LETTERS), code)
-    codes = named.flatMap(([code, name]) => (name === undefined ? [] : code))
+    const found = codes.map((code) => ({
+      code,
+      name:
+        naming
+          .of(code)
+          ?.toLowerCase()
+          .replace(/(?:ий|а)$/u, '') ?? '',
+    }))
+    for (const each of found) {
+      if (each.name === '') continue
+      const key = each.name.slice(0, LETTERS)
+      known.set(key, [...(known.get(key) ?? []), each])
+    }
+    codes = found.filter(({ name }) => name !== '').map(({ code }) => code)
   }
   return known
 }
@@ -22,4 +39,6 @@ const NAMES = readNames()
 
 /** @returns the codes of the languages that a text names, in order */
 export const languagesIn = (text: string): string[] =>
-  (text.toLowerCase().match(/\p{L}{4,}/gu) ?? []).flatMap((word) => NAMES.get(word.slice(0, LETTERS)) ?? [])
+  (text.toLowerCase().match(/\p{L}{4,}/gu) ?? []).flatMap((word) =>
+    (NAMES.get(word.slice(0, LETTERS)) ?? []).filter(({ name }) => word.startsWith(name)).map(({ code }) => code),
+  )

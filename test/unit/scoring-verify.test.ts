@@ -132,6 +132,8 @@ describe('the quote’s own words', () => {
     ['Английский Upper-Intermediate', 'английский Pre-Intermediate'],
     ['German B2', 'English C1, German A2, Polish native'],
     ['Finnish B1', 'Finnish A2 / Swedish B2'],
+    ['English B2', 'English, level: Intermediate'],
+    ['Английский B2', 'Английским владею на A2, немецким — на C1'],
     ['7 years of audit', 'Audit: 4 yrs 4 mos'],
     ['Опыт от 3 лет', 'ООО «Вектор», геодезист, июнь 2024 — июль 2025 (1 год 2 месяца)'],
     ['خبرة 6 سنوات', 'خبرة 4 سنوات'],
