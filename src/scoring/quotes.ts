@@ -38,7 +38,7 @@ const GLUED_WORDS = 3
 const GLUED_LETTERS = 5
 
 const NEGATION =
-  /(?<!\p{L})(?:не|нет|ни|без|no|not|nor|never|without|cannot|kein\p{L}{0,2}|nicht|não|sin|sem|sans|pas|\p{L}{1,9}n['’]t)(?!\p{L})|[不没沒未无無非]/iu
+  /(?<!\p{L})(?:не|нет|ни|без|no|not|nor|never|without|cannot|kein\p{L}{0,2}|nicht|não|sin|sem|sans|pas|non|\p{L}{1,9}n['’]t)(?!\p{L})|[不没沒未无無非]/iu
 /**
  * A match may not hold more negations than the quote: `not able` in the text is not the quote's `notable`. Before a number, "no" stands for
  * `№` or for "No."

@@ -7,7 +7,7 @@ import { stemmer as english } from '@orama/stemmers/english'
 import { stemmer as russian } from '@orama/stemmers/russian'
 import { remember } from '../lib/remember.ts'
 import { foldWords } from '../lib/fold.ts'
-import { isAkin, isClipped, isCompound } from './roots.ts'
+import { isAkin, isCar, isCompound } from './roots.ts'
 
 /** Of a requirement so many words tell enough. */
 const MAX_WORDS = 24
@@ -98,7 +98,7 @@ export function subjectOf(text: string): Subject {
       const own = ownStemOf(word)
       return own === ''
         ? null
-        : (core.find((stem) => isAkin(stem, own) || isCompound(own, stem, core) || isClipped(word, stem)) ?? null)
+        : (core.find((stem) => isAkin(stem, own) || isCompound(own, stem, core) || isCar(word, stem)) ?? null)
     },
     isIn: (other, otherFolded) => {
       if (found.some(({ folded }) => folded !== '' && occurs(folded, otherFolded))) return true

@@ -17,7 +17,7 @@ export function isAkin(one: string, other: string): boolean {
   if (long === short || long === `${short}н`) return true
   let same = 0
   while (same < short.length && short[same] === long[same]) same += 1
-  if (same >= 3 && same === short.length - 1 && alternate(short[same], long[same])) return long.length - same <= 3
+  if (same >= 4 && same === short.length - 1 && alternate(short[same], long[same])) return long.length - same <= 3
   return same === short.length ? same >= 4 : same >= LONG && long.length - same <= 2
 }
 
@@ -26,9 +26,7 @@ export const isCompound = (word: string, stem: string, stems: readonly string[])
   endsIn(stem, word) ||
   (endsIn(word, stem) && stems.some((each) => each !== stem && each.startsWith(word.slice(0, -stem.length))))
 
-/** Words cut short that stand for whole ones: "авто" for "автомобиль". */
-const CLIPPED = /^(?:авто|мото|фото|видео|аудио|радио|кино)$/
-/** @returns whether a word is the clipped form of one with this stem */
-export const isClipped = (word: string, stem: string): boolean => CLIPPED.test(word) && stem.startsWith(word)
+/** @returns whether a word is the short one for a car. What else begins with it ("автоматизация") is something else */
+export const isCar = (word: string, stem: string): boolean => word === 'авто' && stem.startsWith('автомоб')
 
 const endsIn = (long: string, end: string) => end.length >= LONG && long.length - end.length >= 3 && long.endsWith(end)
