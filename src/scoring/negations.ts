@@ -122,7 +122,7 @@ export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Cla
   const isHarm = said.some((word) => HARM.test(word))
   if (isAbout && !isHarm && CELL.test(text)) return true
   // "There is no formula I haven't used."
-  if (said.filter((word) => /^(?:no|not|never|[a-z]+n't)$/.test(word)).length > 1) return false
+  if (said.filter((word) => /^(?:no|not|never|[a-z]+n't)$/.test(word)).length > 1 && !said.includes('and')) return false
   if (text.startsWith('(') && !isAbout) return previous?.isAbout === true && namesNothing(said)
   // "Work permit no. 123".
   const none = said.findIndex((word, i) => NONE.test(word) && !/^\d/.test(said[i + 1] ?? ''))
@@ -140,12 +140,15 @@ export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Cla
 }
 
 /**
- * Whether somebody speaks of himself, and of nothing else, after a clause about others: "Credo видел у коллег, сам не открывал"; or of what
- * others did not let him do: "Релизы катал тимлид, мне доступов не давали".
+ * Whether somebody speaks of himself, and of nothing else but a place, after a clause about others: "Credo видел у коллег, сам не
+ * открывал"; or of what others did not let him do: "Релизы катал тимлид, мне доступов не давали".
  */
 function isContrast(said: readonly string[]): boolean {
   if (!said.some((word) => SELF.has(word))) return false
-  const others = said.filter((word) => !SELF.has(word) && !FILLERS.has(word) && !NOT.test(word))
+  const isPlace = (i: number) => /^(?:в|на|у)$/.test(said[i] ?? '')
+  const others = said.filter(
+    (word, i) => ![SELF, FILLERS].some((set) => set.has(word)) && !NOT.test(word) && !isPlace(i) && !isPlace(i - 1),
+  )
   return others.length === 1 || (said.some((word) => ME.test(word)) && /л[ои]$/.test(others.at(-1) ?? ''))
 }
 

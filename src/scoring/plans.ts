@@ -16,7 +16,7 @@ const LACKED =
   '(?:на|об|вы|под|до)?уч(?:и|а)ться|подтянуть(?:ся)?|изуч(?:и|а)ть|осво\\p{L}*ть|осваивать|освою|разобраться|пройти (?:курс|обучени|стажировк|переподготовк)\\p{L}*|получить|оформить|сдать'
 
 const GET_ENGLISH =
-  '(?!use|utili[sz]|leverag|show|offer|apply(?! to| for)|bring|keep|continu|work|grow|develop|help|shar|stay|find|join|relocat|mov(?:e|ing) to|contribut|build on|mak|put|be |liv|return|improv|say|note|mention|add|emphasi)\\p{L}+'
+  '(?!use|utili[sz]|leverag|show|offer|apply(?! to| for)|bring|keep|continu|work|grow|develop|help|shar|stay|find|join(?= (?:your?|the|an?|us) )|relocat|mov(?:e|ing) to|contribut|build on|mak|put|be |liv|return|improv|say|note|mention|add|emphasi)\\p{L}+'
 const WANT_ENGLISH = "(?:want|hope|hoping|intend|plan|planning|would (?:like|love)|i['’]d (?:like|love)|my goal is) to"
 /** These often tell what somebody does or offers ("looking to grow sales"), so only what is lacking may follow. */
 const AIM =
@@ -28,7 +28,7 @@ const LEARN = `(?:(?:learn|study|train|be trained|obtain|acquire|pick up|explore
 const UNDER_WAY = [
   '(?:из|вы|об|на)уч(?:у|усь)|освою|получу|сдам|подам|пройду|оформлю|окончу|закончу|осваиваю|учусь|доучиваюсь|обучаюсь',
   'прохожу (?:на )?(?:курс[а-я]*|обучение)|поступаю (?:в|на)|подал[аи]? (?:заявк|документ|заявлени)[а-я]*(?=$)|предстоит|намети(?:л[аи]?|м) на|записал[аи]?с[ья] (?:на|в)|записан[аы]?|(?:документы|заявк[уи]|заявление) подал[аи]?',
-  'изучаю(?=$| (?:по|с|на|в|сам|сама|самостоятельно|пока) )|начал[аи]? (?:учить|изучать|осваивать|разбираться)(?!.*\\d{4})|(?:моя|ближайшая) цель(?=$)|в мечтах|мечта(?=$)|в планах',
+  'изучаю(?=$| (?:по|с|на|в|сам|сама|самостоятельно|пока) )|начал[аи]? (?:учить|изучать|осваивать|разбираться)(?!.*\\d{4})|(?:моя|ближайшая) цель(?=$)|в мечтах|начну в|мечта(?=$)|в планах',
   '(?:в процессе|на стадии)(?: (?:изуч|осво|получ|оформл)\\p{L}*)?(?=$)|готовлюсь (?:к (?:\\p{L}+ )?)?(?:экзамен|сда|сертификац|поступ|аттестац)\\p{L}*',
   "(?:(?<=^)|am |i['’]m |still |currently |now |started |interested in )(?:learning|studying)|on my (?:to-do )?list",
   'taking (?:\\p{L}+ ){1,3}(?:class(?:es)?|course)|halfway through|thinking (?:about|of) (?:starting|taking|doing|learning|studying|getting)',

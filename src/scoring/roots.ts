@@ -9,11 +9,21 @@ const alternate = (one = '', other = '') => ALTERNATING.some((row) => row.includ
 
 /** Endings that make a verb of a noun, and a noun of a verb: "интубация" and "интубировать", "сварка" and "сварщик". */
 const DERIVED = /(?<=.{4})(?:изац|изирова|изирован|ац|ирова|ирован|ова|ован|ыва|ыван|ива|иван|ени|ани|ств|щик|чик|тел)$/
-const rootOf = (stem: string) => stem.replace(DERIVED, '')
+/** In long roots "о" becomes "а" when something is done again and again: "разработка", "разрабатывать". */
+const LONG_ROOT = 7
+
+function rootsOf(one: string, other: string): [short: string, long: string] {
+  const roots = [one, other].map((stem) => stem.replace(DERIVED, ''))
+  const areLong = roots.every(({ length }) => length >= LONG_ROOT)
+  const [short = '', long = ''] = roots
+    .map((root) => (areLong ? root.replaceAll('о', 'а') : root))
+    .toSorted((a, b) => a.length - b.length)
+  return [short, long]
+}
 
 /** @returns whether two stems are of one root: "ноч" and "ночн", "управля" and "управлен", "стриг" and "стрижк". */
 export function isAkin(one: string, other: string): boolean {
-  const [short = '', long = ''] = [rootOf(one), rootOf(other)].toSorted((a, b) => a.length - b.length)
+  const [short, long] = rootsOf(one, other)
   if (long === short || long === `${short}н`) return true
   let same = 0
   while (same < short.length && short[same] === long[same]) same += 1

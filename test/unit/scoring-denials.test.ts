@@ -60,6 +60,9 @@ describe('the clause of a quote denies its requirement', () => {
     ['Opera PMS', 'I have yet to use Opera'],
     // What somebody says of himself, after a clause about others.
     ['Релизы в сторы', 'Релизы катал тимлид, мне доступов не давали'],
+    ['Degree in sports', 'I do not have a degree and am not at university'],
+    ['Разработка нормативов ПДВ', 'Проекты заказывали у подрядчика, сама не разрабатывала'],
+    ['ВЭЖХ', 'ВЭЖХ видела на практике, сама на приборе не работала'],
     ['Credo', 'Credo видел у коллег, сам не открывал'],
     ['Таргетированная реклама', 'Таргет настраивало агентство, мне бюджеты не доверяли'],
     ['Инъекции', 'Инъекции не делаю — не умею'],
