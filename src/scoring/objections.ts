@@ -102,7 +102,7 @@ export interface Asked {
   /** What it asks for in figures; null: nothing. */
   years: number | null
   level: string | null
-  /** The code of the language whose level is asked for; null: none is named. */
+  /** The code of the language that it names first; null: none. */
   language: string | null
 }
 
@@ -111,9 +111,14 @@ export function leastOf(requirement: string): Pick<Asked, 'years' | 'level' | 'l
   const lower = requirement.replace(RANGE, '$1')
   const years = AT_MOST.test(lower) || NO_LENGTH_WANTED.test(lower.replaceAll('ё', 'е')) ? [] : yearsOf(lower)
   const [level] = /категори|\bcategory/i.test(requirement) ? [] : levelsOf(requirement)
-  const language = level === undefined ? null : (languagesIn(requirement)[0] ?? null)
+  const language = languagesIn(requirement)[0] ?? null
   return { years: years.length === 0 ? null : Math.min(...years), level: level ?? null, language }
 }
+
+/** @returns whether a quote speaks of what the requirement asks for without sharing a word: of years, or of a language by another name */
+export const isOfKind = ({ years, language }: Asked, quote: string): boolean =>
+  (years !== null && (yearsOf(quote).length > 0 || quote.search(CALENDAR_YEAR) >= 0)) ||
+  (language !== null && languagesIn(quote).includes(language))
 
 /** @returns what the quote and its clauses say against the requirement; null: nothing that can be known */
 export function objectionOf(

@@ -8,7 +8,7 @@ import { foldInSlices } from '../lib/fold.ts'
 import type { Letters, Searchable } from './letters.ts'
 import { lettersOf, showInSlices } from './letters.ts'
 import type { Asked, Objection } from './objections.ts'
-import { leastOf, objectionOf } from './objections.ts'
+import { isOfKind, leastOf, objectionOf } from './objections.ts'
 import type { NotFound } from './quotes.ts'
 import { findQuote, quoteOf } from './quotes.ts'
 import { tidy } from './recommendation.ts'
@@ -126,7 +126,8 @@ export async function findProofs(
     const quoted = quoteOf(quote)
     const looked = evidence === 'stated' ? await look(asked, quoted) : UNCLAIMED
     const given = quote.slice(0, MAX_GIVEN_CHARS).toWellFormed()
-    const related = given === '' ? null : subject.isIn(given, quoted.folded.text)
+    const shared = given === '' ? null : subject.isIn(given, quoted.folded.text)
+    const related = shared !== true && isOfKind(asked, given) ? true : shared
     const ofVacancy = vacancy.names(said)
     const finding: Finding = { requirement, evidence, given, ...looked, related, ofVacancy }
     if (known === undefined) findings.push({ subject, finding })

@@ -26,7 +26,8 @@ const stemOf = remember((word): Stem => {
   let stem = /[а-я]/.test(word) ? russian(word) : /^[a-z]+$/.test(word) ? english(word) : word
   // "опыт" is taken for a form of a verb "оп".
   if (stem.length < 3) stem = word
-  return { stem, folded: foldWords(stem) }
+  // The English stemmer ends "unity" and "study" with an i, which stands in no text.
+  return { stem, folded: foldWords(stem.length > 3 ? stem.replace(/(?<=[a-z])i$/, '') : stem) }
 }, KNOWN_WORDS)
 
 /** The stem of a word of a sentence; '' where it tells nothing. */

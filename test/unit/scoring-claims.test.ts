@@ -103,12 +103,12 @@ test('of a fourth author’s set, told without a negation wherever that can be, 
   expect(trueRejected.count).toBe(0)
 })
 
-test('of three authors’ sets of the same kinds no answer is doubted, and at most half of the false claims are published', async () => {
-  const report = await judgeHeld('claims-alike.jsonl', 791)
+test('of four authors’ sets of the same kinds no answer is doubted, and at most half of the false claims are published', async () => {
+  const report = await judgeHeld('claims-alike.jsonl', 1_087)
   expect(report.doubted.count).toBe(0)
-  expect(report.falsePublished['invented']).toEqual({ count: 0, of: 34 })
+  expect(report.falsePublished['invented']).toEqual({ count: 0, of: 46 })
   const { count, of } = misjudged(report)
-  expect(of).toBe(230)
+  expect(of).toBe(312)
   expect(count / of).toBeLessThanOrEqual(0.5)
 })
 

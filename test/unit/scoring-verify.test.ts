@@ -235,6 +235,22 @@ describe('an answer that is about something else', () => {
     expect(score.matches).toHaveLength(3)
   })
 
+  test('is not told of one whose quotes tell years and languages by other names', async () => {
+    const claims: Claim[] = [
+      ['Опыт в турагентстве от 1 года', '2016 — 2025, «Слетать.ру»'],
+      ['Английский A2', 'English: Intermediate'],
+      ['Системы бронирования', 'Самотур, Андромеда'],
+      ['Оформление виз', 'Шенген и Китай: анкеты'],
+      ['Unity', 'настраиваю префабы в редакторе Unity'],
+      ['Стрессоустойчивость', 'возвращала людей из закрытых стран'],
+    ]
+    const resume = claims.map(([, quote]) => quote).join('. ')
+    const requirements = claims.map(([requirement]) => requirement).join(', ')
+    const { review, findings } = await verifyAnswer(answerOf(claims), { requirements, resume }, 50)
+    expect(review).toEqual([])
+    expect(findings.map(({ related }) => related)).toEqual([true, true, false, false, true, false])
+  })
+
   test('is not told of one in another language', async () => {
     const claims: Claim[] = [
       'Ведение переговоров',
