@@ -48,7 +48,7 @@ const imperative = (anywhere: string, atStart: string) =>
 const DISREGARD = imperative(N.DISREGARD, N.DISREGARD_AT_START)
 const JUDGE = `(?:${imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_LABEL}`)}|${OBLIGED}${any(N.JUDGE_AS_DUTY)})`
 /** An order to judge. A word that may label a number ("score: 98") needs a filler ("please") or an obligation before it. */
-const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED})${any(N.JUDGE_OR_LABEL)}(?! of ))`
+const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED})${any(N.JUDGE_OR_LABEL)}(?! of )|${OBLIGED}${any(N.JUDGE_AS_DUTY)})`
 const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
 /** "Everything" that the model was told. What somebody knows about a field of work does not count. */
@@ -109,7 +109,7 @@ const RULES: Record<string, string[][]> = {
     [`(?:${any(N.JUDGE)}|${START}${any('output|return')})`, HIGHEST],
     // Requirements are to count as met, whatever the resume says.
     [JUDGE, any(N.JUDGED), any(N.FAVOURABLE)],
-    [`${START}${any(N.APPROVE)}${any(N.THIS)}${any(N.TARGET)}`],
+    [`${START}${any(N.APPROVE)}${any(N.THIS)}${any(N.TARGET)}(?= $)`],
     // No imperative, but a statement of which score this very text must get.
     [any(N.DESERVES), any(N.TARGET), `(?:${HIGH_NUMBER}|${HIGHEST})`],
     [SELF, OBLIGED, `(?:${HIGH_NUMBER}|${HIGHEST}|${ALL_MET})`],

@@ -78,7 +78,8 @@ function around(source: string, { start, end }: Span): string {
 const CUT_OFF =
   /(?<!\p{L})(?:не|ни|not|never|cannot|kein\p{L}{0,2}|nicht|não|nunca|jamais|non|nie|ні|و?(?:لا|لم|ليس))[^\S\n]$/iu
 /** Unless it begins with a bound, or with something bad. */
-const BOUND = /^(?:только|лишь|просто|менее|более|больше|меньше|хуже|один|одн\p{L}+|one|only|just|less|more|than|nur)$/u
+const BOUND =
+  /^(?:только|лишь|просто|менее|более|больше|меньше|хуже|один|одн\p{L}+|one|only|just|least|merely|simply|solely|fewer|less|more|than|nur|раз|раньше|позднее|лише|тільки|weniger|solo|solamente|apenas|só|tylko)$/u
 
 function isCutOff(source: string, { start }: Span): boolean {
   if (!CUT_OFF.test(source.slice(Math.max(0, start - 9), start))) return false
@@ -86,7 +87,7 @@ function isCutOff(source: string, { start }: Span): boolean {
     .slice(start, start + 20)
     .toLowerCase()
     .split(/[^\p{L}]/u, 1)
-  return !BOUND.test(first) && !HARM.test(first)
+  return !BOUND.test(first) && (!HARM.test(first) || /^(?:люб|need)/.test(first))
 }
 
 /** @returns whether the clauses of the quote deny what is required, or only plan it; null: neither */

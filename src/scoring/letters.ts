@@ -97,10 +97,8 @@ const TAG = /<\/?[a-z][^<>]{0,300}>/gi
 const ENTITY =
   /&(?:amp;)?(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z])(?:acute|grave|circ|uml|tilde|cedil|ring|slash|caron)|[a-z]{2,8});/gi
 
-/** An escape of JSON: of a character by its number, of white space or of a sign. */
+/** An escape of JSON: of a character by its number, of white space or of a sign. Elsewhere a backslash divides words: `Git\nginx`. */
 const ESCAPE = /\\(?:u([\da-fA-F]{4})|[nrt](?![a-z])|["/])/g
-/** In other texts a backslash divides words: `Git\nginx`. */
-const HAS_ESCAPES = /\\"|\\u[\da-fA-F]{4}/
 
 /** A hyphen at the end of a line, within a word. */
 const HYPHENATION = /[-‐‑¬](?<=\p{L}.)\s{0,9}\n\s{0,9}(?=\p{Ll})/gu
@@ -124,7 +122,7 @@ function shownOf(source: string, blank = (tag: string) => ' '.repeat(tag.length)
   const joined = /[-‐‑¬]\s{0,9}\n/.test(source)
     ? source.replace(HYPHENATION, (hyphen) => SOFT_HYPHEN.repeat(hyphen.length))
     : source
-  const unescaped = HAS_ESCAPES.test(joined) ? joined.replace(ESCAPE, unescape) : joined
+  const unescaped = joined.includes('\\') ? joined.replace(ESCAPE, unescape) : joined
   if (!/[<&]/.test(unescaped)) return unescaped
   return unescaped
     .replace(TAG, blank)

@@ -10,7 +10,7 @@ const words = (text: string) => text.split(' ')
 
 /** Next to one of these a negation may affirm, or deny only a bound or a time: "не только", "not more than", "не работал бы", "до 2021". */
 const AMBIGUOUS = within(
-  'чтобы|ничего|ниже|меньше|below|less|второ(?:го|й)|second|до этого|before that|(?<!(?:и|или) )(?:других|иных)|(?<!(?:or|any) )others?|не одн\\p{L}*|только|лишь|кроме|бы|native|носител\\p{L}+|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?|сначала|at first|not to mention|only|just|except|than|без|without|with no|(?:до|before|until) (?:19|20)\\d\\d',
+  'чтобы|ничего|ниже|меньше|below|less|второ(?:го|й)|second|до этого|before that|(?<!(?:и|или) )(?:других|иных)|(?<!(?:or|any) )others?|не одн\\p{L}*|только|лишь|кроме|бы|native (?:\\p{L}+ )?speakers?|носител\\p{L}+ языка|not least|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?|сначала|at first|not to mention|only|just|except|than|без|without|with no|(?:до|before|until) (?:19|20)\\d\\d',
 )
 
 const PREPOSITIONS = new Set(
@@ -31,9 +31,12 @@ const PRONOUNS = new Set(words('ее его их этого этим этом э
 const SELF = new Set(words('я сам сама лично мне меня мы нам'))
 /** A Russian verb in the first person, or how long somebody has done something. */
 const OWN = /\p{L}{2}[юу](?:сь)?$|^(?:лет|года?)$/u
-/** Something bad: its negation speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
+/** Something bad: a denial in its clause speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 export const HARM =
-  /^(?:проблем|трудност|сложност|перерыв|жалоб|претензи|замечани|нарекани|выговор|ошиб|авари|инцидент|сбо[йея]|просто[йея]|наруш|конфликт|разглаш|срыв|сорв|опозда|опазд|пропуск|бо[юи]|пуга|смуща|меша|отказ|избега|исключа|сомнева|скрыва|люб[лия]|забы|утра[тч]|быва|пута|броса|теря|потер|возраж|допуска(?:ю|ла?$)|препятств|огранич|нужд|нужн|problem|issue|trouble|difficult|complain|error|mistake|accident|incident|violat|afraid|fear|scare|averse|mind$|miss|fail|los[et]|late$|forg|stop|limit|need|object$|beginner|stranger|avoid|doubt|hesitat|skip)/
+  /^(?:проблем|трудност|сложност|перерыв|жалоб|претензи|замечани|нарекани|выговор|ошиб|авари|инцидент|сбо[йея]|просто(?:ев|ям)|наруш|конфликт|разглаш|срыв|сорв|опозда|опазд|пропуск|бо[юи]|пуга|смуща|меша|отказ|избега|исключа|сомнева|скрыва|люб[лия]|забы|утра[тч]|быва|пута|броса|теря|потер|возраж|допуска(?:ю|ла?$)|препятств|огранич|нужд|problem|issue|trouble|difficult|complain|error|mistake|accident|incident|violat|afraid|fear|scare|averse|mind$|miss|fail|los[et]|late$|forg|stop|limit|need|object$|beginner|stranger|avoid|doubt|hesitat|skip)/
+
+/** What follows one of these is why something is denied, and not what is denied: "не работал из-за проблем со сном". */
+const CAUSE = /(?:из-за|ввиду|после|because of|due to|since|after)\s+(?:\p{L}+\s+)?\p{L}+/u
 
 const NOT = new RegExp(`^(?:${NOT_WORDS})$`)
 const NONE = new RegExp(`^(?:${NONE_WORDS})$`)
@@ -119,13 +122,16 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number): boolean 
 export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): boolean {
   const { words: said, about, isAbout, text } = clause
   if (AMBIGUOUS.test(text)) return false
-  const isHarm = said.some((word) => HARM.test(word))
+  const caused = new Set(wordsOf(CAUSE.exec(text)?.[0] ?? ''))
+  const isHarm = said.some(
+    (word, i) => HARM.test(word) && (about[i] !== true || word.startsWith('возраж')) && !caused.has(word),
+  )
   if (isAbout && !isHarm && CELL.test(text)) return true
   // "There is no formula I haven't used."
   if (said.filter((word) => /^(?:no|not|never|[a-z]+n't)$/.test(word)).length > 1 && !said.includes('and')) return false
   if (text.startsWith('(') && !isAbout) return previous?.isAbout === true && namesNothing(said)
   // "Work permit no. 123".
-  const none = said.findIndex((word, i) => NONE.test(word) && !/^\d/.test(said[i + 1] ?? ''))
+  const none = said.findIndex((word, i) => NONE.test(word) && !(word === 'no' && /^\d+$/.test(said[i + 1] ?? '')))
   if (none >= 0 && !isHarm && isAbsent(clause, none)) return true
   const not = said.findIndex((word) => NOT.test(word))
   if (not >= 0) return !isHarm && isNotDone(clause, not, wantsReadiness, previous)

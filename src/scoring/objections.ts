@@ -53,14 +53,16 @@ const yearsOf = (text: string) =>
 function isShorter(quote: string, wanted: number): boolean {
   const stated = yearsOf(quote)
   const rest = quote.replace(DURATION, ' ')
-  const isOfOneJob = (rest.match(CALENDAR_YEAR)?.length ?? 0) <= 2
+  const total = stated.reduce((sum, years) => sum + years, 0)
+  const [from, to, ...more] = (rest.match(CALENDAR_YEAR) ?? []).map(Number)
+  const isOfOneJob = from !== undefined && to !== undefined && more.length === 0 && Math.abs(to - from) <= total + 1
   if (
     stated.length === 0 ||
     LEFT.test(isOfOneJob ? rest.replace(CALENDAR_YEAR, ' ') : rest) ||
     NO_LENGTH.test(quote.replaceAll('ё', 'е'))
   )
     return false
-  return stated.reduce((sum, years) => sum + years, 0) < wanted
+  return total < wanted
 }
 
 const LEVEL = /(?<![\p{L}\p{N}])[ABCАВС][12](?![\p{L}\p{N}])|(?:upper[-\s]?|pre[-\s]?)?intermediate/giu
@@ -111,8 +113,12 @@ export function leastOf(requirement: string): Pick<Asked, 'years' | 'level' | 'l
   const lower = requirement.replace(RANGE, '$1')
   const years = AT_MOST.test(lower) || NO_LENGTH_WANTED.test(lower.replaceAll('ё', 'е')) ? [] : yearsOf(lower)
   const [level] = /категори|\bcategory/i.test(requirement) ? [] : levelsOf(requirement)
-  const language = languagesIn(requirement)[0] ?? null
-  return { years: years.length === 0 ? null : Math.min(...years), level: level ?? null, language }
+  const [language = null, ...others] = new Set(languagesIn(requirement))
+  return {
+    years: years.length === 0 ? null : Math.min(...years),
+    level: level ?? null,
+    language: others.length === 0 ? language : null,
+  }
 }
 
 /** @returns whether a quote speaks of what the requirement asks for without sharing a word: of years, or of a language by another name */

@@ -5,7 +5,7 @@
  * digit more or less, a number put together or split, a word that goes on (`Java` in `JavaScript`, `C` in `C++`), a negation left out.
  *
  * Three losses are forgiven, each in one direction only: the quote may leave out an aside of the text (a bracket, the mark of a list's item,
- * the number of a page, a second column), or with an ellipsis a short part of the text, unless what is left out negates; and a ligature of
+ * the number of a page), or with an ellipsis a short part of the text, unless what is left out negates; and a ligature of
  * the quote may be missing in the text, as fonts in PDF files lose them. Time is linear in text and quote.
  */
 import type { Span } from '../lib/span.ts'
@@ -90,15 +90,27 @@ function hasManyWords(quote: Letters): boolean {
   return words >= GLUED_WORDS
 }
 
+/** Whether the text goes on with half a word and the hyphen by which a line's end divides it. */
+const isHalf = (text: Letters, start: number, half: string) => {
+  const last = text.folded.at[text.index[start + half.length - 1] ?? 0] ?? 0
+  return text.text.startsWith(half, start) && /^[-‐‑¬](?:\s|$)/.test(text.source.slice(last + 1, last + 13))
+}
+
 /** @returns the places of the quote in the text, first to last */
-function* placesOf(text: Letters, quote: Letters, accepts = (_start: number) => true): Generator<Span> {
+function* placesOf(
+  text: Letters,
+  quote: Letters & { half?: string },
+  accepts = (_start: number) => true,
+): Generator<Span> {
   const { length } = quote.text
+  const { half = '' } = quote
   const head = quote.text.slice(0, HEAD_CHARS)
   const mayLieWithin = hasManyWords(quote)
   let looked = 0
   let start = text.text.indexOf(head)
   for (let tried = 0; start >= 0 && tried < MAX_TRIED; tried += 1, start = text.text.indexOf(head, start + 1)) {
     if (!text.text.startsWith(quote.text, start)) continue
+    if (half !== '' && !isHalf(text, start + length, half)) continue
     // Most places of a short quote lie within other words and do not count.
     if (!mayLieWithin && !(isEdge(text, start) && isEdge(text, start + length))) continue
     looked += 1
@@ -149,17 +161,21 @@ function* placesOfLost(text: Searchable, quote: Letters): Generator<Span> {
 /** A quote of at least this many words may end with half a word, which the end of a line divides. */
 const WORDS_BEFORE_HALF = 3
 
-function withoutHalfWord(quote: string): string {
+/** @returns the half word at the end of a quote, with its hyphen; '' for none */
+function halfOf(quote: string): string {
   const said = quote.trimEnd()
-  if (!/[-‐‑¬]$/.test(said)) return quote
+  if (quote.length > READ_CHARS || !/[-‐‑¬]$/.test(said)) return ''
   const words = said.split(/\s+/)
-  return words.length > WORDS_BEFORE_HALF && /^\p{L}+.$/u.test(words.at(-1) ?? '')
-    ? words.slice(0, -1).join(' ')
-    : quote
+  const last = words.at(-1) ?? ''
+  return words.length > WORDS_BEFORE_HALF && /^\p{L}+.$/u.test(last) ? last : ''
 }
 
-/** @returns the letters of a quote as the model gave it, without what exceeds the longest one, and without half a word at its end */
-export const quoteOf = (given: string): Letters => readQuote(withoutHalfWord(given.slice(0, READ_CHARS + 1)))
+/** @returns the letters of a quote as the model gave it, without what exceeds the longest one; half a word at its end apart */
+export function quoteOf(given: string): Letters & { half: string } {
+  const said = given.slice(0, READ_CHARS + 1)
+  const half = halfOf(said)
+  return { ...readQuote(said.trimEnd().slice(0, half === '' ? undefined : -half.length)), half: readQuote(half).text }
+}
 
 /** Why no place was found: the quote has no words, is too long, or is not in the text. */
 export type NotFound = 'no_quote' | 'quote_too_long' | 'not_in_resume'

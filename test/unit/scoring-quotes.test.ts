@@ -60,6 +60,7 @@ describe('a quote leaves out', () => {
     ['a line of prose with a page', 'Вывел сайт\nна стр. 5 выдачи\nна 1 место', 'Вывел сайт на 1 место'],
     ['another column', 'Стаж бухгалтером     2 месяца\n5 лет в торговле', 'Стаж бухгалтером 5 лет'],
     ['an indented line', 'I was\n   assistant to\nthe lead engineer', 'I was the lead engineer'],
+    ['an invented half word', '5 years of experience with Excel', '5 years of experience with Kubernetes-'],
     ['the rest of a divided word', '5 лет опыта в Java-\nscript', 'в Java-'],
     ['a denial, by an ellipsis', 'I can read German but cannot write or speak it', 'I can … speak it'],
     ['a denial in German', 'Ich habe Docker nicht benutzt, aber gesehen', 'Ich habe Docker … gesehen'],

@@ -183,6 +183,8 @@ describe('the quote’s own words', () => {
     ['English B2', 'IELTS 7.5, school certificate B1'],
     ['English B2', 'TOEFL 105, B1 at school'],
     ['German B2', 'German C1, English A2'],
+    ['English or German B2', 'German C1, English A2'],
+    ['Стаж бухгалтера от 5 лет', 'С 2015 в бухгалтерии, 2 года главбухом'],
     ['Английский язык B2', 'C1 (English), немецкий язык A2'],
     ['Английский B2', 'английский язык А2 (2010 г.); в 2020 г. сдал B2'],
     ['English B2', 'English (A2 in school), now B2'],
