@@ -46,9 +46,11 @@ const OBLIGED = any(N.OBLIGED)
 const imperative = (anywhere: string, atStart: string) =>
   `(?:(?<! (?:${foldWords('не')}|don t|do not)|模型)${any(anywhere)}|(?:${START}|${OBLIGED})${any(atStart)}(?! of ))`
 const DISREGARD = imperative(N.DISREGARD, N.DISREGARD_AT_START)
-const JUDGE = `(?:${imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_LABEL}`)}|${OBLIGED}${any(N.JUDGE_AS_DUTY)})`
+/** "The model must award", in languages whose infinitive is no imperative. */
+const DUTY = `${OBLIGED}${any(N.JUDGE_AS_DUTY)}`
+const JUDGE = `(?:${imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_LABEL}`)}|${DUTY})`
 /** An order to judge. A word that may label a number ("score: 98") needs a filler ("please") or an obligation before it. */
-const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED})${any(N.JUDGE_OR_LABEL)}(?! of )|${OBLIGED}${any(N.JUDGE_AS_DUTY)})`
+const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED})${any(N.JUDGE_OR_LABEL)}(?! of )|${DUTY})`
 const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
 /** "Everything" that the model was told. What somebody knows about a field of work does not count. */

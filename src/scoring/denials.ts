@@ -77,7 +77,7 @@ function around(source: string, { start, end }: Span): string {
 /** A quote right after one of these reverses what the resume says. "No" and "нет" may end what stands before. */
 const CUT_OFF =
   /(?<!\p{L})(?:не|ни|not|never|cannot|kein\p{L}{0,2}|nicht|não|nunca|jamais|non|nie|ні|و?(?:لا|لم|ليس))[^\S\n]$/iu
-/** Unless it begins with a bound, or with something bad. */
+/** A quote that begins with a bound reverses nothing: "не [только продавал]", "not [less than 5 years]". */
 const BOUND =
   /^(?:только|лишь|просто|менее|более|больше|меньше|хуже|один|одн\p{L}+|one|only|just|least|merely|simply|solely|fewer|less|more|than|nur|раз|раньше|позднее|лише|тільки|weniger|solo|solamente|apenas|só|tylko)$/u
 

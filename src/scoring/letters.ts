@@ -105,11 +105,13 @@ const HYPHENATION = /[-‐‑¬](?<=\p{L}.)\s{0,9}\n\s{0,9}(?=\p{Ll})/gu
 /** Fills the places of what is not shown: folding drops it. */
 const SOFT_HYPHEN = '\xad'
 
+/** @returns a character in the place of what stands for it, and as long */
+const inPlaceOf = (given: string, shown: string): string =>
+  shown + (shown === ' ' ? ' ' : SOFT_HYPHEN).repeat(given.length - 1)
+
 /** @param unit the hexadecimal number of a character; undefined: the escape stands for white space or a sign */
 const unescape = (escape: string, unit?: string): string =>
-  unit === undefined
-    ? ' '.repeat(escape.length)
-    : String.fromCharCode(Number.parseInt(unit, 16)) + SOFT_HYPHEN.repeat(escape.length - 1)
+  inPlaceOf(escape, unit === undefined ? ' ' : String.fromCharCode(Number.parseInt(unit, 16)))
 
 /**
  * @param blank what is shown in the place of a tag
@@ -128,8 +130,7 @@ function shownOf(source: string, blank = (tag: string) => ' '.repeat(tag.length)
     .replace(TAG, blank)
     .replace(ENTITY, (entity: string, decimal?: string, hexadecimal?: string, letter?: string) => {
       const code = decimal === undefined ? Number.parseInt(hexadecimal ?? '20', 16) : Number(decimal)
-      const shown = letter ?? (code > 0 && code < 0xd800 ? String.fromCharCode(code) : ' ')
-      return shown + (shown === ' ' ? ' ' : SOFT_HYPHEN).repeat(entity.length - 1)
+      return inPlaceOf(entity, letter ?? (code > 0 && code < 0xd800 ? String.fromCharCode(code) : ' '))
     })
 }
 

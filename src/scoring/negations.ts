@@ -29,7 +29,7 @@ const MASTERY =
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 /** What somebody says of himself, after a clause about others. */
 const SELF = new Set(words('я сам сама лично мне меня мы нам'))
-/** A Russian verb in the first person, or how long somebody has done something. */
+/** What ends as a Russian verb in the first person does (so do some nouns), or how long somebody has done something. */
 const OWN = /\p{L}{2}[юу](?:сь)?$|^(?:лет|года?)$/u
 /** Something bad: a denial in its clause speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 export const HARM =

@@ -27,7 +27,7 @@ const NUMBER =
   '\\d|(?<!\\p{L})(?:дв[ае]|три|четыре|пять|шесть|семь|восемь|девять|десять|полтор\\p{L}|пол\\p{L}*год\\p{L}*|two|three|four|five|six|seven|eight|nine|ten|half|decades?)(?!\\p{L})'
 /** A number or a unit of time. Where one is left beside the durations in figures, the length is not known. */
 const LEFT = new RegExp(`${NUMBER}|${within(`${YEAR}|${MONTH}`).source}`, 'iu')
-/** The years in which one job began and ended. Their length is stated beside them. */
+/** A year of the calendar. Two of them may be when one job began and ended, beside its stated length. */
 const CALENDAR_YEAR = /(?<!\d)(?:19|20)\d\d(?!\d)/g
 /** In a text with one of these, a number of years may be an age, a time window or a period. */
 const OTHER_TIME =
@@ -104,7 +104,7 @@ export interface Asked {
   /** What it asks for in figures; null: nothing. */
   years: number | null
   level: string | null
-  /** The code of the language that it names first; null: none. */
+  /** The code of the only language that it names; null: none, or several. */
   language: string | null
 }
 

@@ -5,11 +5,11 @@ import type { Suspicion } from '../attacks/attacks.ts'
 import { findAttacks } from '../attacks/attacks.ts'
 import type { Folded } from '../lib/fold.ts'
 import { foldInSlices } from '../lib/fold.ts'
-import type { Letters, Searchable } from './letters.ts'
+import type { Searchable } from './letters.ts'
 import { lettersOf, showInSlices } from './letters.ts'
 import type { Asked, Objection } from './objections.ts'
 import { isOfKind, leastOf, objectionOf } from './objections.ts'
-import type { NotFound } from './quotes.ts'
+import type { NotFound, Quote } from './quotes.ts'
 import { findQuote, quoteOf } from './quotes.ts'
 import { tidy } from './recommendation.ts'
 import type { Subject } from './relatedness.ts'
@@ -104,7 +104,7 @@ export async function findProofs(
   const text: Searchable = { source, letters: lettersOf(source, folded) }
   const inPassage = (span: Span) => passages.some(({ start, end }) => start < span.end && span.start < end)
 
-  async function look(asked: Asked, quoted: Letters) {
+  async function look(asked: Asked, quoted: Quote) {
     const { span, why } = await findQuote(
       text,
       quoted,

@@ -5,8 +5,9 @@
  * digit more or less, a number put together or split, a word that goes on (`Java` in `JavaScript`, `C` in `C++`), a negation left out.
  *
  * Three losses are forgiven, each in one direction only: the quote may leave out an aside of the text (a bracket, the mark of a list's item,
- * the number of a page), or with an ellipsis a short part of the text, unless what is left out negates; and a ligature of
- * the quote may be missing in the text, as fonts in PDF files lose them. Time is linear in text and quote.
+ * the number of a page), or with an ellipsis a short part of the text, unless what is left out negates; and a ligature of the quote may be
+ * missing in the text, as fonts in PDF files lose them. A longer quote may end with half a word where a line of the text does; the half
+ * does not belong to what is found. Time is linear in text and quote.
  */
 import type { Span } from '../lib/span.ts'
 import type { Letters, Searchable } from './letters.ts'
@@ -73,9 +74,9 @@ const isAfterAnd = (text: Letters, start: number) =>
 function check(text: Letters, start: number, quote: Letters): Span | null {
   const end = start + quote.text.length
   if (!isEdge(text, start) && !isAfterAnd(text, start) && !isGlued(text, start, quote, 1)) return null
+  if (!isEdge(text, end) && !isGlued(text, start, quote, -1)) return null
   const { at, text: folded } = text.folded
   const [first, last] = [text.index[start] ?? 0, text.index[end - 1] ?? 0]
-  if (!isEdge(text, end) && !isGlued(text, start, quote, -1)) return null
   const span = { start: at[first] ?? 0, end: at[last + 1] ?? 0 }
   if (span.end - span.start > MAX_SPREAD * quote.text.length + MAX_SPREAD_CHARS) return null
   const before = start === 0 || isApart(text, start) ? '' : text.text.charAt(start - 1)
@@ -90,27 +91,27 @@ function hasManyWords(quote: Letters): boolean {
   return words >= GLUED_WORDS
 }
 
-/** Whether the text goes on with half a word and the hyphen by which a line's end divides it. */
-const isHalf = (text: Letters, start: number, half: string) => {
+export interface Quote extends Letters {
+  /** The letters of half a word, which must follow in the text with the hyphen by which a line's end divides it; '' for none. */
+  half: string
+}
+
+function goesOnWith(text: Letters, start: number, half: string): boolean {
+  if (half === '') return true
   const last = text.folded.at[text.index[start + half.length - 1] ?? 0] ?? 0
-  return text.text.startsWith(half, start) && /^[-‐‑¬](?:\s|$)/.test(text.source.slice(last + 1, last + 13))
+  return text.text.startsWith(half, start) && /^[-‐‑¬](?:\s|$)/.test(text.source.slice(last + 1, last + 3))
 }
 
 /** @returns the places of the quote in the text, first to last */
-function* placesOf(
-  text: Letters,
-  quote: Letters & { half?: string },
-  accepts = (_start: number) => true,
-): Generator<Span> {
+function* placesOf(text: Letters, quote: Quote, accepts = (_start: number) => true): Generator<Span> {
   const { length } = quote.text
-  const { half = '' } = quote
   const head = quote.text.slice(0, HEAD_CHARS)
   const mayLieWithin = hasManyWords(quote)
   let looked = 0
   let start = text.text.indexOf(head)
   for (let tried = 0; start >= 0 && tried < MAX_TRIED; tried += 1, start = text.text.indexOf(head, start + 1)) {
     if (!text.text.startsWith(quote.text, start)) continue
-    if (half !== '' && !isHalf(text, start + length, half)) continue
+    if (!goesOnWith(text, start + length, quote.half)) continue
     // Most places of a short quote lie within other words and do not count.
     if (!mayLieWithin && !(isEdge(text, start) && isEdge(text, start + length))) continue
     looked += 1
@@ -128,8 +129,9 @@ const mayBeLeftOut = (part: string) =>
 const ELLIPSIS = /[[(<]?\s?(?:\.{2,}|…+)\s?[\])>]?/
 
 /** @returns places of a quote that leaves out parts of the text */
-function* placesOfParts({ source, letters }: Searchable, quote: string): Generator<Span> {
-  const parts = quote.split(ELLIPSIS).map(readQuote)
+function* placesOfParts({ source, letters }: Searchable, quote: Quote): Generator<Span> {
+  const given = quote.source.split(ELLIPSIS)
+  const parts = given.map((part, i) => ({ ...readQuote(part), half: i === given.length - 1 ? quote.half : '' }))
   const said = parts.filter(({ text }) => text !== '')
   if (said.length < 2 || said.length > MAX_PARTS) return
   const [firsts = [], ...others] = said.map((part) => [...placesOf(letters, part)])
@@ -143,8 +145,8 @@ function* placesOfParts({ source, letters }: Searchable, quote: string): Generat
 }
 
 /** @returns places that differ from the quote by lost ligatures and nothing else */
-function* placesOfLost(text: Searchable, quote: Letters): Generator<Span> {
-  const bare = withoutLigatures(quote)
+function* placesOfLost(text: Searchable, quote: Quote): Generator<Span> {
+  const bare = { ...quote, ...withoutLigatures(quote) }
   if (bare.text.length === quote.text.length || bare.text.length < GLUED_LETTERS) return
   const letters = (text.ligatureless ??= withoutLigatures(text.letters))
   /** The letters that such a view leaves out right before its letter `i`. */
@@ -171,7 +173,7 @@ function halfOf(quote: string): string {
 }
 
 /** @returns the letters of a quote as the model gave it, without what exceeds the longest one; half a word at its end apart */
-export function quoteOf(given: string): Letters & { half: string } {
+export function quoteOf(given: string): Quote {
   const said = given.slice(0, READ_CHARS + 1)
   const half = halfOf(said)
   return { ...readQuote(said.trimEnd().slice(0, half === '' ? undefined : -half.length)), half: readQuote(half).text }
@@ -186,7 +188,7 @@ export type NotFound = 'no_quote' | 'quote_too_long' | 'not_in_resume'
  */
 export async function findQuote<Objection extends string>(
   text: Searchable,
-  quote: Letters,
+  quote: Quote,
   objection: (span: Span) => Objection | null,
   breathe: Breathe,
 ): Promise<{ span: Span | null; why: Objection | NotFound | null }> {
@@ -197,7 +199,7 @@ export async function findQuote<Objection extends string>(
   let looked = 0
   const ways: (() => Iterable<Span>)[] = [
     () => placesOf(text.letters, quote),
-    () => placesOfParts(text, quote.source),
+    () => placesOfParts(text, quote),
     () => placesOf((text.asideless ??= withoutAsides(text, (each) => !NEGATION.test(each))), quote),
     () => placesOfLost(text, quote),
   ]

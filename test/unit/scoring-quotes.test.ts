@@ -61,6 +61,7 @@ describe('a quote leaves out', () => {
     ['another column', 'Стаж бухгалтером     2 месяца\n5 лет в торговле', 'Стаж бухгалтером 5 лет'],
     ['an indented line', 'I was\n   assistant to\nthe lead engineer', 'I was the lead engineer'],
     ['an invented half word', '5 years of experience with Excel', '5 years of experience with Kubernetes-'],
+    ['an invented half word, by an ellipsis', 'Знал учёт, вёл склад Excel', 'Знал учёт … вёл склад Kuber-'],
     ['the rest of a divided word', '5 лет опыта в Java-\nscript', 'в Java-'],
     ['a denial, by an ellipsis', 'I can read German but cannot write or speak it', 'I can … speak it'],
     ['a denial in German', 'Ich habe Docker nicht benutzt, aber gesehen', 'Ich habe Docker … gesehen'],

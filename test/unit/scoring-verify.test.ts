@@ -195,6 +195,12 @@ describe('the quote’s own words', () => {
 })
 
 describe('an answer that is about something else', () => {
+  /** Verifies an answer of which the vacancy names all requirements and the resume has all quotes. */
+  const verifyOwn = (claims: Claim[]) => {
+    const resume = claims.map(([, quote]) => quote).join('. ')
+    const requirements = claims.map(([requirement]) => requirement).join(', ')
+    return verifyAnswer(answerOf(claims), { requirements, resume }, 50)
+  }
   const COOK =
     'Повар, стаж 6 лет. Горячий цех, соусы, супы. Медкнижка есть. Составление меню. Знаю технологические карты. СанПиН.'
   const cooks: Claim[] = [
@@ -230,9 +236,7 @@ describe('an answer that is about something else', () => {
       ['Грамотный русский язык', 'Филфак НГУ'],
       ['Документирование API', 'справочники методов'],
     ]
-    const resume = claims.map(([, quote]) => quote).join('. ')
-    const requirements = claims.map(([requirement]) => requirement).join(', ')
-    const { score, review } = await verifyAnswer(answerOf(claims), { requirements, resume }, 50)
+    const { score, review } = await verifyOwn(claims)
     expect(review).toEqual([])
     expect(score.matches).toHaveLength(3)
   })
@@ -246,9 +250,7 @@ describe('an answer that is about something else', () => {
       ['Unity', 'настраиваю префабы в редакторе Unity'],
       ['Стрессоустойчивость', 'возвращала людей из закрытых стран'],
     ]
-    const resume = claims.map(([, quote]) => quote).join('. ')
-    const requirements = claims.map(([requirement]) => requirement).join(', ')
-    const { review, findings } = await verifyAnswer(answerOf(claims), { requirements, resume }, 50)
+    const { review, findings } = await verifyOwn(claims)
     expect(review).toEqual([])
     expect(findings.map(({ related }) => related)).toEqual([true, true, false, false, true, false])
   })
@@ -261,9 +263,7 @@ describe('an answer that is about something else', () => {
       'Внимательность',
       'Вежливость',
     ].map((requirement, i) => [requirement, `closing deals ${i}`])
-    const resume = claims.map(([, quote]) => quote).join('. ')
-    const requirements = claims.map(([requirement]) => requirement).join(', ')
-    const { review, findings } = await verifyAnswer(answerOf(claims), { requirements, resume }, 50)
+    const { review, findings } = await verifyOwn(claims)
     expect(review).toEqual([])
     expect(findings[0]?.related).toBeNull()
   })
