@@ -2,6 +2,9 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 import { Redis } from 'ioredis'
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs'
@@ -65,6 +68,21 @@ describe('a Redis of its own', () => {
     await expect(startLocalRedis({ args: ['--no-such-option', 'x'] })).rejects.toThrow(
       /ended before it was ready[^]*no-such-option/,
     )
+  })
+
+  it('leaves nothing when its guard was killed by the Ctrl-C that ends the start', async () => {
+    // A guard is in this process's group until it runs, so Ctrl-C reaches it when it comes just then: stands in for the first guard.
+    const bin = await mkdtemp(join(tmpdir(), 'guard-'))
+    await writeFile(join(bin, 'sh'), `#!/bin/sh\nmkdir ${bin}/first && kill -INT $$\nexec /bin/sh "$@"\n`, {
+      mode: 0o755,
+    })
+    vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`)
+    const server = await startLocalRedis().finally(() => vi.unstubAllEnvs())
+    onTestFinished(() => server.stop())
+    expect(existsSync(join(bin, 'first'))).toBe(true)
+    await server.stop()
+    expect(runs(server.pid)).toBe(false)
+    expect(existsSync(server.dir)).toBe(false)
   })
 
   it('ends, and its directory goes, when the process that started it is killed', async () => {

@@ -38,10 +38,11 @@ export interface Guarded {
 }
 
 /**
- * Reads ids of the process to watch, one per line (an empty line: none). Its input ends when this process closes it or dies; then
- * the script kills the watched process and removes the directory. `rm` is repeated because a dying process may still write.
+ * Says that it runs, and reads ids of the process to watch, one per line (an empty line: none). Its input ends when this process closes it
+ * or dies; then the script kills the watched process and removes the directory. `rm` is repeated because a dying process may still write.
  */
 const WATCH = `
+echo watching
 pid=
 while read -r line; do pid=$line; done
 [ -z "$pid" ] || kill -9 "$pid" 2>/dev/null
@@ -59,7 +60,7 @@ const LAST_WORDS = 1_500
  * @throws Error with the service's last output when it ends early or is not ready in time; nothing is left then
  */
 export async function startGuarded(spec: GuardedSpec, signal: AbortSignal): Promise<Guarded> {
-  const guard = openGuard(spec.dir)
+  const guard = await openGuard(spec.dir)
   let child: ChildProcess
   try {
     await spec.prepare?.(signal)
@@ -100,10 +101,8 @@ function startError(name: string, error: unknown): unknown {
   return remedy === null ? error : new Error(`${name} does not start: ${remedy}`, { cause: error })
 }
 
-function openGuard(dir: string) {
-  // Detached: Ctrl-C in a terminal goes to every process of its group, and the guard must outlive this one.
-  const process = spawn('sh', ['-c', WATCH, 'guard', dir], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
-  process.unref()
+async function openGuard(dir: string) {
+  const process = await startWatching(dir)
   let closed: Promise<void> | undefined
   return {
     watch: (pid: number | null) => void process.stdin.write(`${pid ?? ''}\n`),
@@ -116,7 +115,22 @@ function openGuard(dir: string) {
   }
 }
 
-async function launch(spec: GuardedSpec, guard: ReturnType<typeof openGuard>, signal: AbortSignal) {
+/** Detached: Ctrl-C in a terminal goes to every process of its group, and the guard must outlive this one. */
+async function startWatching(dir: string) {
+  for (;;) {
+    const process = spawn('sh', ['-c', WATCH, 'guard', dir], { detached: true, stdio: ['pipe', 'pipe', 'ignore'] })
+    await Promise.race([once(process.stdout, 'data'), once(process, 'exit')])
+    if (!hasEnded(process)) {
+      process.stdout.destroy()
+      process.unref()
+      return process
+    }
+    // Until it has left this process's group, which takes it less than a millisecond, Ctrl-C ends it too.
+    if (process.signalCode === null) throw new Error(`the guard of ${dir} ended with exit code ${process.exitCode}`)
+  }
+}
+
+async function launch(spec: GuardedSpec, guard: Awaited<ReturnType<typeof openGuard>>, signal: AbortSignal) {
   signal.throwIfAborted()
   const outputFile = join(spec.dir, 'output.log')
   const output = openSync(outputFile, 'a')
