@@ -114,14 +114,19 @@ test('a budget that a starting worker created as new is shut again by one that k
   const starting = fleet.worker({ limits, windows: short })
   await live.initialise(signal)
   grantOf(await live.reserve({ tokens: 1, user: '', urgent: false, alone: false }, signal))
+  // A worker that asks for nothing learns of it by the message only, which Redis keeps for nobody who does not listen yet.
+  await waitUntil(
+    async () => (await redis.pubsub('NUMSUB', `${fleet.prefix}wake`))[1] === 2,
+    5_000,
+    () => 'the workers do not listen',
+  )
   await redis.del(`${fleet.prefix}state`)
   expect(await starting.initialise(signal)).toBe(true)
   await waitUntil(
-    () => losses === 1,
+    async () => losses > 0 && !(await starting.status()).open,
     5_000,
     () => 'the loss went unnoticed',
   )
-  expect((await starting.status()).open).toBe(false)
   await starting.rebuild([], signal)
   await waitUntil(
     async () => (await starting.status()).axes[2]?.used === 1,
