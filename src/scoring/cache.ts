@@ -18,7 +18,7 @@ import { digestFields } from './text-key.ts'
 import { verdictOf } from './verify.ts'
 
 /** Raise this when the verification changes, so that no result of the old verification is taken over. */
-const RULES = 'rules-7'
+const RULES = 'rules-8'
 
 /** The settings that decide a result besides the texts. */
 export interface CacheSettings {

@@ -14,6 +14,9 @@ export const within = (pattern: string, flags = 'u') => new RegExp(`(?<!\\p{L})(
 export const NONE_WORDS = 'нет|ні|никаких|отсутству[ею]т|невозмож[а-я]+|no|nope|none'
 /** Words that negate what stands beside them. */
 export const NOT_WORDS = "не|не(?:о|за)конченн[а-я]*|not|never|cannot|unable|unfamiliar|незнаком[аоы]?|[a-z]+n['’]t"
+/** Words of several languages that deny what stands right after them, whatever it is. "No" and "нет" may end what stands before. */
+export const DENYING_WORDS =
+  'не|ни|едва|not|nor|never|cannot|hardly|barely|kein\\p{L}{0,2}|nicht|nie|não|nunca|jamais|pas|non|ні|و?(?:لا|لم|ليس)'
 /** Words that negate. `yet to` is read as `not`. */
 export const NEGATION = `${NOT_WORDS}|${NONE_WORDS}|yet to`
 const NEGATED = within(NEGATION).source

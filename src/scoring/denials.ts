@@ -2,7 +2,7 @@
  * Tells whether the clauses of a quote deny what its requirement names, or only plan it. Another clause of the quote may affirm what one
  * denies. Everything that the rules do not know is left to the model.
  */
-import { clausesOf, CONTEXT_CHARS, MAX_CHARS, NEGATION, within } from './clauses.ts'
+import { clausesOf, CONTEXT_CHARS, DENYING_WORDS, MAX_CHARS, NEGATION, within } from './clauses.ts'
 import type { Clause } from './negations.ts'
 import { clauseOf, HARM, isDenied, LOST_SIGNS } from './negations.ts'
 import { isPlan, isThere, PLAN_SIGNS, wantsWish } from './plans.ts'
@@ -74,9 +74,8 @@ function around(source: string, { start, end }: Span): string {
   return source.slice(from, Math.min(end + CONTEXT_CHARS, isLast ? next : Infinity))
 }
 
-/** A quote right after one of these reverses what the resume says. "No" and "нет" may end what stands before. */
-const CUT_OFF =
-  /(?<!\p{L})(?:не|ни|not|never|cannot|kein\p{L}{0,2}|nicht|não|nunca|jamais|non|nie|ні|و?(?:لا|لم|ليس))[^\S\n]$/iu
+/** A quote right after this reverses what the resume says. */
+const CUT_OFF = new RegExp(`(?<!\\p{L})(?:${DENYING_WORDS})[^\\S\\n]$`, 'iu')
 /** A quote that begins with a bound reverses nothing: "не [только продавал]", "not [less than 5 years]". */
 const BOUND =
   /^(?:только|лишь|просто|менее|более|больше|меньше|хуже|один|одн\p{L}+|one|only|just|least|merely|simply|solely|fewer|less|more|than|nur|раз|раньше|позднее|лише|тільки|weniger|solo|solamente|apenas|só|tylko)$/u

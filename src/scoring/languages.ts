@@ -1,30 +1,37 @@
 /** Names of languages as ICU knows them, so that the level of one is not taken for that of another: "English C1, German A2". */
 
-/** The languages in which names are known. The first knows all codes. */
-const LOCALES = ['en', 'ru', 'uk', 'de', 'fr', 'es']
+/** What may follow a name in each of these languages. The first language knows all codes. */
+const ENDINGS: Record<string, RegExp> = {
+  en: /^$/,
+  ru: /^[аеиоуыюяймхг]{0,3}$/,
+  uk: /^[аеиоуюяіїєймхг]{0,3}$/,
+  de: /^(?:e[mnrs]?|kenntnis\p{L}*|sprach\p{L}*)?$/u,
+  fr: /^e?s?$/,
+  es: /^a?s?$/,
+}
 /** Names are looked up by so many letters. */
 const LETTERS = 4
 
 interface Name {
   /** In small letters, without its Russian or Ukrainian ending. */
   name: string
+  ending: RegExp
   code: string
 }
 
 function readNames(): Map<string, Name[]> {
   const known = new Map<string, Name[]>()
   const letters = 'abcdefghijklmnopqrstuvwxyz'.split('')
-  let codes = letters.flatMap((one) => letters.map((other) => one + other))
-  for (const locale of LOCALES) {
+  let codes = letters
+    .flatMap((one) => letters.map((other) => one + other))
+    // Some languages have an old code too.
+    .filter((code) => Intl.getCanonicalLocales(code)[0] === code)
+  for (const [locale, ending] of Object.entries(ENDINGS)) {
     const naming = new Intl.DisplayNames([locale], { type: 'language', fallback: 'none' })
-    const found = codes.map((code) => ({
-      code,
-      name:
-        naming
-          .of(code)
-          ?.toLowerCase()
-          .replace(/(?:ий|а)$/u, '') ?? '',
-    }))
+    const found = codes.map((code) => {
+      const named = naming.of(code)?.toLowerCase() ?? ''
+      return { code, ending, name: named.replace(/(?:ий|а)$/u, '') }
+    })
     for (const each of found) {
       if (each.name === '') continue
       const key = each.name.slice(0, LETTERS)
@@ -37,8 +44,11 @@ function readNames(): Map<string, Name[]> {
 
 const NAMES = readNames()
 
-/** @returns the codes of the languages that a text names, in order */
+const isNamedBy = (word: string, { name, ending }: Name) =>
+  word.startsWith(name) && ending.test(word.slice(name.length))
+
+/** @returns the codes of the languages that a text names, in order; a name that several have gives several */
 export const languagesIn = (text: string): string[] =>
   (text.toLowerCase().match(/\p{L}{4,}/gu) ?? []).flatMap((word) =>
-    (NAMES.get(word.slice(0, LETTERS)) ?? []).filter(({ name }) => word.startsWith(name)).map(({ code }) => code),
+    (NAMES.get(word.slice(0, LETTERS)) ?? []).filter((each) => isNamedBy(word, each)).map(({ code }) => code),
   )

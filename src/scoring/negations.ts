@@ -14,7 +14,7 @@ const AMBIGUOUS = within(
 )
 
 const PREPOSITIONS = new Set(
-  words('с со к ко в во на по о об обо от до из для при у за над под про with in of on for to at by about off'),
+  words('с со к ко в во на по о об обо от до из для при у за над под про with in of on for to at by about off через'),
 )
 /** Words between a noun and its denial that do not change the meaning. */
 const FILLERS = new Set(
@@ -29,8 +29,10 @@ const MASTERY =
 const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
 /** What somebody says of himself, after a clause about others. */
 const SELF = new Set(words('я сам сама лично мне меня мы нам'))
-/** What ends as a Russian verb in the first person does (so do some nouns), or how long somebody has done something. */
-const OWN = /\p{L}{2}[юу](?:сь)?$|^(?:лет|года?)$/u
+/** What ends as a Russian verb in the first person does (so do some nouns, unlike "компанию"), or how long somebody has done something. */
+const OWN = /\p{L}{2}(?<!и)[юу](?:сь)?$|^(?:лет|года?)$/u
+const tellsOwn = (said: readonly string[]): boolean =>
+  said.some((word, i) => OWN.test(word) && !PREPOSITIONS.has(said[i - 1] ?? ''))
 /** Something bad: a denial in its clause speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 export const HARM =
   /^(?:проблем|трудност|сложност|перерыв|жалоб|претензи|замечани|нарекани|выговор|ошиб|авари|инцидент|сбо[йея]|просто(?:ев|ям)|наруш|конфликт|разглаш|срыв|сорв|опозда|опазд|пропуск|бо[юи]|пуга|смуща|меша|отказ|избега|исключа|сомнева|скрыва|люб[лия]|забы|утра[тч]|быва|пута|броса|теря|потер|возраж|допуска(?:ю|ла?$)|препятств|огранич|нужд|problem|issue|trouble|difficult|complain|error|mistake|accident|incident|violat|afraid|fear|scare|averse|mind$|miss|fail|los[et]|late$|forg|stop|limit|need|object$|beginner|stranger|avoid|doubt|hesitat|skip)/
@@ -174,6 +176,6 @@ function isNotDone(clause: Clause, not: number, wantsReadiness: boolean, previou
   // In English a negation further off belongs to another verb: "I speak French and will not be shy".
   if (isRussian ? isAbout : about.slice(Math.max(0, not - 3)).includes(true)) return true
   // What somebody says of himself in the clause before stands.
-  if (previous?.isAbout !== true || previous.words.some((word) => OWN.test(word))) return false
+  if (previous?.isAbout !== true || tellsOwn(previous.words)) return false
   return said.some((word) => PRONOUNS.has(word)) || (GAINS.test(verb) && isContrast(said))
 }

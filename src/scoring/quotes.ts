@@ -9,6 +9,7 @@
  * missing in the text, as fonts in PDF files lose them. A longer quote may end with half a word where a line of the text does; the half
  * does not belong to what is found. Time is linear in text and quote.
  */
+import { DENYING_WORDS, within } from './clauses.ts'
 import type { Span } from '../lib/span.ts'
 import type { Letters, Searchable } from './letters.ts'
 import { isLeftOf, readQuote, withoutAsides, withoutLigatures } from './letters.ts'
@@ -38,8 +39,10 @@ const GLUED_WORDS = 3
 /** The first of these words, or the last at the match's end, has at least this many letters. */
 const GLUED_LETTERS = 5
 
-const NEGATION =
-  /(?<!\p{L})(?:не|нет|ни|без|no|not|nor|never|without|cannot|kein\p{L}{0,2}|nicht|não|sin|sem|sans|pas|non|\p{L}{1,9}n['’]t)(?!\p{L})|[不没沒未无無非]/iu
+const NEGATION = new RegExp(
+  `${within(`${DENYING_WORDS}|нет|no|без|without|sin|sem|sans|ohne|bez|\\p{L}{1,9}n['’]t`).source}|[不没沒未无無非]`,
+  'iu',
+)
 /**
  * A match may not hold more negations than the quote: `not able` in the text is not the quote's `notable`. Before a number, "no" stands for
  * `№` or for "No."

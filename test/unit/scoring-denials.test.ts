@@ -18,6 +18,8 @@ describe('the clause of a quote denies its requirement', () => {
     ['Готовность к командировкам', 'К командировкам не готова'],
     ['Night shifts', 'Not willing to work nights'],
     ['London based', 'Not [based in London]'],
+    ['Expérience Java', "Je n'ai pas [d'expérience Java]"],
+    ['Опыт работы с Credo', 'Credo видел через компанию, сам не открывал'],
     ['Terraform', 'Terraform: none'],
     ['Docker', 'I have never used Docker'],
     ['Weekend shifts', 'nights ok – weekends no'],
