@@ -4,7 +4,7 @@
  */
 import { clausesOf, CONTEXT_CHARS, DENYING_WORDS, MAX_CHARS, NEGATION, within } from './clauses.ts'
 import type { Clause } from './negations.ts'
-import { clauseOf, HARM, isDenied, LOST_SIGNS } from './negations.ts'
+import { clauseOf, HARM, isDenied, isSelfTaught, LOST_SIGNS } from './negations.ts'
 import { isPlan, isThere, PLAN_SIGNS, wantsWish } from './plans.ts'
 import type { Subject } from './relatedness.ts'
 import type { Span } from '../lib/span.ts'
@@ -49,7 +49,8 @@ function denialOf(requirement: string, subject: Subject, texts: string[]): 'deni
   const isEnough = (affirmed: string[]) =>
     ALTERNATIVES.test(wanted) || affirmed.length > denied.length || denied.every((stem) => affirmed.includes(stem))
   const affirms = (clause: Clause, i: number) =>
-    found[i] === null && clause.isAbout && !isNaming(i) && isEnough(ofCore(clause))
+    found[i] === null &&
+    ((i > first && isSelfTaught(clause)) || (clause.isAbout && !isNaming(i) && isEnough(ofCore(clause))))
   return clauses.some(affirms) ? null : (found[first] ?? null)
 }
 

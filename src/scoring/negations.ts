@@ -160,6 +160,12 @@ function isContrast(said: readonly string[]): boolean {
   return others.length === 1 || (said.some((word) => ME.test(word)) && /л[ои]$/.test(others.at(-1) ?? ''))
 }
 
+const LEARNT = /^(?:(?:на|вы|из|об)?уч|осв[ао])[а-я]*л[аи]?(?:с[ья])?$/
+/** @returns whether somebody says that he learnt without help, and nothing else, after what he denies: "в вузе не изучал, освоил сам" */
+export const isSelfTaught = ({ words: said }: Clause): boolean =>
+  said.includes('self-taught') ||
+  (said.some((word) => LEARNT.test(word)) && !said.some((word) => NOT.test(word)) && isContrast(said))
+
 /** Whether something was not done, or is not known: "с Docker не работал", "I do not know Docker". @param not of the negation */
 function isNotDone(clause: Clause, not: number, wantsReadiness: boolean, previous?: Clause): boolean {
   const { words: said, about, isAbout } = clause

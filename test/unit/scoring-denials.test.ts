@@ -102,6 +102,9 @@ describe('the clause of a quote denies its requirement', () => {
     ['Diploma in physics', 'I have a diploma in chemistry, not physics'],
     ['Продажи медицинского оборудования', 'Продажи — 8 лет, медицинское оборудование не продавал'],
     ['Permit for explosives', 'permit for firearms, explosives none'],
+    // What somebody learns or does without help is something else.
+    ['Docker', 'С Docker не работал, учусь сам'],
+    ['Docker', 'Docker не использовал, освоил сам Podman'],
   ])('%s ← %s', (requirement, text) => {
     expect(denialIn(requirement, text)).toBe('denied')
   })
@@ -110,6 +113,9 @@ describe('the clause of a quote denies its requirement', () => {
 describe('a negation that does not deny the requirement is let pass', () => {
   test.each([
     ['Опыт вывода маток', 'Вывод маток освоил не по книжкам'],
+    ['Python', 'Python в вузе не изучал, освоил сам'],
+    ['Фотошоп', 'Фотошоп не изучала на курсах, сама научилась на работе'],
+    ['Python', 'Never studied Python formally, self-taught'],
     ['Знание вин', 'С винами знакома не понаслышке'],
     ['Работа с маркетри', 'Работал не только с массивом, но и с маркетри'],
     ['Готовность к командировкам', 'Командировки не пугают'],
