@@ -15,7 +15,7 @@ import type { Config } from '../config.ts'
 import type { Log } from '../logging/log.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
-import { groupCommit } from '../redis/group-commit.ts'
+import { Gathering, groupCommit } from '../redis/group-commit.ts'
 import type { Demand, Grant as Admitted } from './admission.ts'
 import { createAdmission } from './admission.ts'
 import { CallSlots } from './call-slots.ts'
@@ -111,13 +111,10 @@ export function createBudget(options: BudgetOptions) {
   const ofUsers = { redis, retryWhileAway, prefix, limits, dayMs, log, signal: closing.signal }
   const shares = userShare === null ? null : createUserShare({ ...ofUsers, part: userShare })
   // A settlement does not linger for others: `narrow` must follow it, and waits for it.
-  const settleTogether = groupCommit(
-    async (grants: readonly { id: string; atMs: number; billed: number | null }[]) => {
-      const version = await scripts.settle(grants)
-      return grants.map(() => version)
-    },
-    { lingerMs: 0 },
-  )
+  const settleTogether = groupCommit(async (grants: readonly { id: string; atMs: number; billed: number | null }[]) => {
+    const version = await scripts.settle(grants)
+    return grants.map(() => version)
+  }, new Gathering(0))
 
   const unsubscribe = options.subscribe(`${prefix}wake`, (message) => {
     admission.wake(message)

@@ -28,6 +28,7 @@ import type { Parts, ScriptName } from './parts.ts'
 import { batches } from './parts.ts'
 import { createReassert } from './reassert.ts'
 import type { Certainty } from '../kafka/messages.ts'
+import { Gathering } from '../redis/group-commit.ts'
 import { loadScript } from '../redis/scripts.ts'
 import type { FleetState, GuardedCall } from './trusted-state.ts'
 import type { Timings } from '../timings.ts'
@@ -175,7 +176,7 @@ function loadScripts(redis: Redis, state: FleetState): Record<ScriptName, Guarde
   return {
     claim: state.together(load('claim')),
     // No lingering: a granted call must be sent soon.
-    begin: state.together(load('begin'), { lingerMs: 0 }),
+    begin: state.together(load('begin'), new Gathering(0)),
     answer: state.together(load('answer')),
     refuse: state.together(load('refuse')),
     end: state.alone(load('end')),

@@ -6,7 +6,7 @@
  */
 import type { Redis } from 'ioredis'
 import { abortable } from '../lib/abortable.ts'
-import type { GroupCommitOptions } from '../redis/group-commit.ts'
+import type { Gathering } from '../redis/group-commit.ts'
 import { groupCommit } from '../redis/group-commit.ts'
 import type { RetryWhileAway } from '../redis/retry.ts'
 import type { Script } from '../redis/scripts.ts'
@@ -113,7 +113,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
       },
 
     /** @returns a function whose calls share runs of the script (group-commit.ts); the script must take items by guard.lua's `each` */
-    together(script: Script, options?: GroupCommitOptions): GuardedCall {
+    together(script: Script, gathering?: Gathering): GuardedCall {
       const call = groupCommit(async (items: readonly { keys: string[]; args: (string | number)[] }[]) => {
         const keys = items.flatMap((item) => item.keys)
         const { verdict, seq, rest } = await send(
@@ -122,7 +122,7 @@ export function createFleetState({ redis, key, retryWhileAway }: FleetStateOptio
           items.flatMap((item) => item.args),
         )
         return (rest as GuardedReply['rest'][]).map((result): GuardedReply => ({ verdict, seq, rest: result }))
-      }, options)
+      }, gathering)
       return (keys, args) => call({ keys, args })
     },
 

@@ -21,7 +21,10 @@ export class Gathering {
   /** When the last call ended, if it held several items. */
   #severalAtMs = -Infinity
 
-  /** @param now a clock, ms */
+  /**
+   * @param lingerMs how long a call waits for more items under load; 0 for operations with a deadline
+   * @param now a clock, ms
+   */
   constructor(lingerMs = LINGER_MS, now: () => number = () => performance.now()) {
     this.#lingerMs = lingerMs
     this.#now = now
@@ -42,22 +45,14 @@ export class Gathering {
   }
 }
 
-export interface GroupCommitOptions {
-  /** In place of `LINGER_MS`, ms; 0 for operations with a deadline. */
-  lingerMs?: number
-  /** For tests: a clock, ms. */
-  now?: () => number
-}
-
 /**
- * Calls `run` with the items that gathered in one turn of the event loop, during the previous call and, soon after a call with several
- * items, for `lingerMs` more.
+ * Calls `run` with the items that gathered during the previous call, and for as long as `gathering` says after it.
  * @param run one call for several items: returns one result for each, in their order; when it rejects, all of its items reject
  * @returns a function that takes an item and resolves with its result
  */
 export function groupCommit<Item, Result>(
   run: (items: readonly Item[]) => Promise<readonly Result[]>,
-  { lingerMs, now }: GroupCommitOptions = {},
+  gathering = new Gathering(),
 ) {
   interface Waiting {
     item: Item
@@ -66,7 +61,6 @@ export function groupCommit<Item, Result>(
   }
   let waiting: Waiting[] = []
   let running = false
-  const gathering = new Gathering(lingerMs, now)
 
   async function drain(): Promise<void> {
     running = true

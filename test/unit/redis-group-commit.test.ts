@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { groupCommit, LOAD_LASTS_MS } from '../../src/redis/group-commit.ts'
+import { Gathering, groupCommit, LOAD_LASTS_MS } from '../../src/redis/group-commit.ts'
 
 /** A call that is answered when the test says so. */
 function manualCalls() {
@@ -16,7 +16,7 @@ const nextTurn = () => new Promise(setImmediate)
 
 test('what comes in one turn of the event loop goes together, and so does what comes during a call, each with its own result', async () => {
   const { calls, run } = manualCalls()
-  const send = groupCommit(run, { lingerMs: 0 })
+  const send = groupCommit(run, new Gathering(0))
   const results = [1, 2].map(send)
   await nextTurn()
   expect(calls.map(({ items }) => items)).toEqual([[1, 2]])
@@ -36,7 +36,7 @@ test('what comes in one turn of the event loop goes together, and so does what c
 
 test('a call that fails fails its own items only', async () => {
   const { calls, run } = manualCalls()
-  const send = groupCommit(run, { lingerMs: 0 })
+  const send = groupCommit(run, new Gathering(0))
   const first = send(1)
   await nextTurn()
   const second = send(2)
@@ -49,7 +49,7 @@ test('a call that fails fails its own items only', async () => {
 
 test('a call takes a bounded number of items', async () => {
   const { calls, run } = manualCalls()
-  const send = groupCommit(run, { lingerMs: 0 })
+  const send = groupCommit(run, new Gathering(0))
   const results = Array.from({ length: 200 }, (_, n) => send(n))
   for (let n = 0; n < 13; n++) {
     while (calls.length <= n) await nextTurn()
@@ -61,7 +61,7 @@ test('a call takes a bounded number of items', async () => {
 
 test('under load a call waits for more items, but a single item waits for none', async () => {
   const { calls, run } = manualCalls()
-  const send = groupCommit(run, { lingerMs: 20 })
+  const send = groupCommit(run, new Gathering(20))
   const first = [1, 2].map(send)
   await nextTurn()
   calls[0]?.answer()
@@ -90,7 +90,7 @@ test('under load a call waits for more items, but a single item waits for none',
 test('a single item that comes long after a burst waits for none', async () => {
   let nowMs = 0
   const { calls, run } = manualCalls()
-  const send = groupCommit(run, { lingerMs: 60_000, now: () => nowMs })
+  const send = groupCommit(run, new Gathering(60_000, () => nowMs))
   const burst = [1, 2].map(send)
   await nextTurn()
   calls[0]?.answer()
@@ -106,7 +106,7 @@ test('a single item that comes long after a burst waits for none', async () => {
 test('a call that takes long is no pause of the load: what comes right after it waits for more', async () => {
   let nowMs = 0
   const { calls, run } = manualCalls()
-  const send = groupCommit(run, { lingerMs: 50, now: () => nowMs })
+  const send = groupCommit(run, new Gathering(50, () => nowMs))
   const burst = [1, 2].map(send)
   await nextTurn()
   nowMs += 10 * LOAD_LASTS_MS
