@@ -31,8 +31,10 @@ const PRONOUNS = new Set(words('ее его их этого этим этом э
 const SELF = new Set(words('я сам сама лично мне меня мы нам'))
 /** What ends as a Russian verb in the first person does (so do some nouns, unlike "компанию"), or how long somebody has done something. */
 const OWN = /\p{L}{2}(?<!и)[юу](?:сь)?$|^(?:лет|года?)$/u
+/** A clause that begins so tells what its author did, and not what he only saw: "готовила документы, сама не подписывала". */
+const DID = /^(?!вид|слы|чит|смотр|был)[а-я]{3,}[аеиуыя]ла?$/
 const tellsOwn = (said: readonly string[]): boolean =>
-  said.some((word, i) => OWN.test(word) && !PREPOSITIONS.has(said[i - 1] ?? ''))
+  DID.test(said[0] ?? '') || said.some((word, i) => OWN.test(word) && !PREPOSITIONS.has(said[i - 1] ?? ''))
 /** Something bad: a denial in its clause speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
 export const HARM =
   /^(?:проблем|трудност|сложност|перерыв|жалоб|претензи|замечани|нарекани|выговор|ошиб|авари|инцидент|сбо[йея]|просто(?:ев|ям)|наруш|конфликт|разглаш|срыв|сорв|опозда|опазд|пропуск|бо[юи]|пуга|смуща|меша|отказ|избега|исключа|сомнева|скрыва|люб[лия]|забы|утра[тч]|быва|пута|броса|теря|потер|возраж|допуска(?:ю|ла?$)|препятств|огранич|нужд|problem|issue|trouble|difficult|complain|error|mistake|accident|incident|violat|afraid|fear|scare|averse|mind$|miss|fail|los[et]|late$|forg|stop|limit|need|object$|beginner|stranger|avoid|doubt|hesitat|skip)/

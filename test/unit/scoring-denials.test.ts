@@ -19,6 +19,7 @@ describe('the clause of a quote denies its requirement', () => {
     ['Night shifts', 'Not willing to work nights'],
     ['London based', 'Not [based in London]'],
     ['Expérience Java', "Je n'ai pas [d'expérience Java]"],
+    ['Опыт работы с Credo', 'Видел Credo у коллег, сам не открывал'],
     ['Опыт работы с Credo', 'Credo видел через компанию, сам не открывал'],
     ['Terraform', 'Terraform: none'],
     ['Docker', 'I have never used Docker'],
@@ -114,6 +115,7 @@ describe('a negation that does not deny the requirement is let pass', () => {
   test.each([
     ['Опыт вывода маток', 'Вывод маток освоил не по книжкам'],
     ['Python', 'Python в вузе не изучал, освоил сам'],
+    ['Подготовка документов', 'Готовила документы, сама не подписывала'],
     ['Фотошоп', 'Фотошоп не изучала на курсах, сама научилась на работе'],
     ['Python', 'Never studied Python formally, self-taught'],
     ['Знание вин', 'С винами знакома не понаслышке'],
