@@ -13,7 +13,8 @@ export const within = (pattern: string, flags = 'u') => new RegExp(`(?<!\\p{L})(
 /** Words which say that something is not there. */
 export const NONE_WORDS = 'нет|ні|никаких|отсутству[ею]т|невозмож[а-я]+|no|nope|none'
 /** Words that negate what stands beside them. */
-export const NOT_WORDS = "не|не(?:о|за)конченн[а-я]*|not|never|cannot|unable|unfamiliar|незнаком[аоы]?|[a-z]+n['’]t"
+export const NOT_WORDS =
+  "neither|не|не(?:о|за)конченн[а-я]*|not|never|cannot|unable|unfamiliar|незнаком[аоы]?|[a-z]+n['’]t"
 /** Words of several languages that deny what stands right after them, whatever it is. "No" and "нет" may end what stands before. */
 export const DENYING_WORDS =
   'не|ни|едва|not|nor|never|cannot|hardly|barely|kein\\p{L}{0,2}|nicht|nie|não|nunca|jamais|pas|non|ні|و?(?:لا|لم|ليس)'
@@ -38,13 +39,14 @@ const SENTENCE_END = [
  */
 const CLAUSE_END = [
   SENTENCE_END,
-  ',(?!\\d)(?=\\s|$|\\p{L})',
+  // "Ни Angular, ни Vue не знаю".
+  ',(?!\\d)(?=\\s|$|\\p{L})(?!(?<=(?<!\\p{L})ни\\s(?!од)[^,\\n]{1,40},)\\s+ни\\s)',
   // A clause keeps the bracket that opens a negating parenthesis: negations.ts then looks in the clause before for what is negated.
   `(?=\\([^()]*${NEGATED}[^()]*\\))`,
   `\\)(?<=\\([^()]*${NEGATED}[^()]*\\))`,
   // An item of a line and a cell keep the sign after them, as what stands before a colon does. A negation belongs to the item before it.
   `(?=\\s)(?<=(?:^|\\s)[·|/])(?!\\s+${NEGATED})`,
-  `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:опыта? |навыков |знани[йея] )?(?:пока |еще )?${NEGATED})`,
+  `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:пока )?без опыта)(?!\\s+(?:опыта? |навыков |знани[йея] )?(?:пока |еще )?${NEGATED})`,
   // A dash after a Russian verb ends a clause even before a negation.
   '(?=\\s)(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])',
   '\\n(?<!\\n[^\\n]{40,}\\n)',

@@ -4,7 +4,8 @@
  */
 import { clausesOf, CONTEXT_CHARS, DENYING_WORDS, MAX_CHARS, NEGATION, within } from './clauses.ts'
 import type { Clause } from './negations.ts'
-import { clauseOf, HARM, isDenied, isSelfTaught, LOST_SIGNS } from './negations.ts'
+import { HARM, LOST_SIGNS } from './denial-words.ts'
+import { clauseOf, isDenied, isInstead, isOwnDeed } from './negations.ts'
 import { isPlan, isThere, PLAN_SIGNS, wantsWish } from './plans.ts'
 import type { Subject } from './relatedness.ts'
 import type { Span } from '../lib/span.ts'
@@ -50,7 +51,9 @@ function denialOf(requirement: string, subject: Subject, texts: string[]): 'deni
     ALTERNATIVES.test(wanted) || affirmed.length > denied.length || denied.every((stem) => affirmed.includes(stem))
   const affirms = (clause: Clause, i: number) =>
     found[i] === null &&
-    ((i > first && isSelfTaught(clause)) || (clause.isAbout && !isNaming(i) && isEnough(ofCore(clause))))
+    ((i > first && isOwnDeed(clause)) ||
+      (i === first + 1 && isInstead(clause)) ||
+      (clause.isAbout && !isNaming(i) && isEnough(ofCore(clause))))
   return clauses.some(affirms) ? null : (found[first] ?? null)
 }
 
@@ -58,7 +61,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[]): 'deni
  * A clause with none of these neither denies nor plans anything. Most quotes have none, and without the u flag that is found out at once.
  */
 const MAY_DENY = new RegExp(
-  `(?:^|[^a-zа-я])(?:${[NEGATION, LOST_SIGNS.replaceAll('е', '[её]'), PLAN_SIGNS].join('|')})(?![a-zа-яё])`,
+  `(?:^|[^a-zа-я])(?:${[NEGATION, 'без|without', LOST_SIGNS.replaceAll('е', '[её]'), PLAN_SIGNS].join('|')})(?![a-zа-яё])`,
   'i',
 )
 
@@ -76,7 +79,7 @@ function around(source: string, { start, end }: Span): string {
 }
 
 /** A quote right after this reverses what the resume says. */
-const CUT_OFF = new RegExp(`(?<!\\p{L})(?:${DENYING_WORDS})[^\\S\\n]$`, 'iu')
+const CUT_OFF = new RegExp(`(?<!\\p{L})(?:${DENYING_WORDS}|вряд ли)[^\\S\\n]$`, 'iu')
 /** A quote that begins with a bound reverses nothing: "не [только продавал]", "not [less than 5 years]". */
 const BOUND =
   /^(?:только|лишь|просто|менее|более|больше|меньше|хуже|один|одн\p{L}+|one|only|just|least|merely|simply|solely|fewer|less|more|than|nur|раз|раньше|позднее|лише|тільки|weniger|solo|solamente|apenas|só|tylko)$/u

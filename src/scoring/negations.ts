@@ -3,73 +3,40 @@
  * clause must name what is required, and its negation must stand where it denies just that ("X нет", "нет опыта с X", "X не делал",
  * "no X", "X: none", "never did X").
  */
-import { NONE_WORDS, NOT_WORDS, within } from './clauses.ts'
+import {
+  AMBIGUOUS,
+  CAUSE,
+  CELL,
+  DID,
+  EARLIER,
+  EMPHASIS,
+  FILLERS,
+  GAINS,
+  HARM,
+  HEADS,
+  LEARNT,
+  LOST,
+  MASTERY,
+  ME,
+  NONE,
+  NOT,
+  OF_OTHERS,
+  OF_THING,
+  OWN,
+  PAST,
+  PREPOSITIONS,
+  PRONOUNS,
+  REFUSES,
+  REPLACED,
+  SELF,
+  VERB,
+} from './denial-words.ts'
 import type { Subject } from './relatedness.ts'
 
-const words = (text: string) => text.split(' ')
-
-/** Next to one of these a negation may affirm, or deny only a bound or a time: "не только", "not more than", "не работал бы", "до 2021". */
-const AMBIGUOUS = within(
-  'чтобы|ничего|ниже|меньше|below|less|второ(?:го|й)|second|до этого|before that|(?<!(?:и|или) )(?:других|иных)|(?<!(?:or|any) )others?|не одн\\p{L}*|только|лишь|кроме|бы|native (?:\\p{L}+ )?speakers?|носител\\p{L}+ языка|not least|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?|сначала|at first|not to mention|only|just|except|than|без|without|with no|(?:до|before|until) (?:19|20)\\d\\d',
-)
-
-const PREPOSITIONS = new Set(
-  words('с со к ко в во на по о об обо от до из для при у за над под про with in of on for to at by about off через'),
-)
-/** Words between a noun and its denial that do not change the meaning. */
-const FILLERS = new Set(
-  words(
-    'пока еще уже у меня мне я мной нас нам сам сама вообще совсем также тоже есть был была было были никакого никакой any yet',
-  ),
-)
-/** Words that any requirement may have. The words next to them say what they are about. */
-const MASTERY =
-  /^(?:опыт|знани|навык|умени|практик|владени|наличи|работ|experience|knowledge|exposure|background|skills?$|hands|work)/
-/** Pronouns that stand for what the clause before named. */
-const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
-/** What somebody says of himself, after a clause about others. */
-const SELF = new Set(words('я сам сама лично мне меня мы нам'))
-/** What ends as a Russian verb in the first person does (so do some nouns, unlike "компанию"), or how long somebody has done something. */
-const OWN = /\p{L}{2}(?<!и)[юу](?:сь)?$|^(?:лет|года?)$/u
-/** A clause that begins so tells what its author did, and not what he only saw: "готовила документы, сама не подписывала". */
-const DID = /^(?!вид|слы|чит|смотр|был)[а-я]{3,}[аеиуыя]ла?$/
+/** An English word of LOST after its noun says what has become of it: "licence expired", but "removed expired stock". */
+const isLatin = (word: string) => /^[a-z]/.test(word)
 const tellsOwn = (said: readonly string[]): boolean =>
   DID.test(said[0] ?? '') || said.some((word, i) => OWN.test(word) && !PREPOSITIONS.has(said[i - 1] ?? ''))
-/** Something bad: a denial in its clause speaks well of the person, as in "срывов не было", "переездов не боюсь", "never missed a deadline". */
-export const HARM =
-  /^(?:проблем|трудност|сложност|перерыв|жалоб|претензи|замечани|нарекани|выговор|ошиб|авари|инцидент|сбо[йея]|просто(?:ев|ям)|наруш|конфликт|разглаш|срыв|сорв|опозда|опазд|пропуск|бо[юи]|пуга|смуща|меша|отказ|избега|исключа|сомнева|скрыва|люб[лия]|забы|утра[тч]|быва|пута|броса|теря|потер|возраж|допуска(?:ю|ла?$)|препятств|огранич|нужд|problem|issue|trouble|difficult|complain|error|mistake|accident|incident|violat|afraid|fear|scare|averse|mind$|miss|fail|los[et]|late$|forg|stop|limit|need|object$|beginner|stranger|avoid|doubt|hesitat|skip)/
-
-/** What follows one of these is why something is denied, and not what is denied: "не работал из-за проблем со сном". */
-const CAUSE = /(?:из-за|ввиду|после|because of|due to|since|after)\s+(?:\p{L}+\s+)?\p{L}+/u
-
-const NOT = new RegExp(`^(?:${NOT_WORDS})$`)
-const NONE = new RegExp(`^(?:${NONE_WORDS})$`)
-/** A Russian verb or short participle by its ending: "работал", "шью", "сдан". Nouns that end so are rare after "не". */
-const VERB =
-  /^готов|^знаком[аы]?$|^мо[еия]$|(?:[аеиуыюя]л[аои]?|[аеиуюя](?:шь|т|те)|[еи]м|[юу]|ш[ео]?л[аои]?|ть|чь|ти)(?:ся|сь)?$|(?<!^од)(?:[аеи]н|[аяиы]т)[аоы]?$/
-/** Forms of verbs whose subject is a thing, or nobody: "просрочена", "требуется", "истекло", "отбирали". */
-const OF_THING = /(?:[аеи]н|[аяиы]т)[аоы]?$|(?:л[аои]?|[еиуюя]т)с[яь]$|л[ои]$/
-/** Whom others did not let do it: "ЗУП мне не поручали". */
-const ME = /^(?:мне|меня|нам|нас)$/
-/** Verbs for using or acquiring a thing or a skill. Other verbs do not deny it: a card that is "не просрочена" is there. */
-const GAINS = new RegExp(
-  `^(?:${[
-    '(?:под|по|ис|при|про|за|вы|от|до|из|на|об|о|с|у|во)?(?:работ|дела|бра|зна|уч[аеи]|ве[дсл]|води|владе|польз|мен|ним|ход|йд|й[дт]|луч|да[лнтвю]|дан|сво|сваи|им[ае]|кры|форм|внедр|кон[чь]|верш|тренир|сталк|связ|каса|стажир|аттест|сертифиц|чит|пис|держ|служ|став|веря|руча|пуска)',
-    '(?:had?|have|kn[eo]w|work|do$|did|done|doing|h[eo]ld|touch|tr(?:y|ied)$|own|been$|learn|stud|finish|complet|pass|manag|dr[io]v|certif|licen|train|qualif|experienc|yet$|tak|took|g[eo]t$|attend|obtain|gain|introduc|master|issued|sign|play|pursu|incl|t(?:each|aught)|sp[eo]k|wr[io]t|us(?:e|ed|ing)$|available|possible|willing|able$|familiar|fluent|proficient)',
-  ].join('|')})`,
-)
-/** A cell or a line of a list that says no of all that stands before the sign: "Права на погрузчик | нет". */
-const CELL = /[|:–—-]\s*(?:(?:пока|еще)\s)?(?:нет|ні|no|nope|none)[\s.|]*$/
-/** Source of a pattern of words which say that a thing was there once. */
-export const LOST_SIGNS =
-  'просрочен[аоы]?|исте(?:к|кл[аои])|аннулирован[аоы]?|отозван[аоы]?|(?:у|по)терян[аоы]?|(?:утеря|потеря|утрати|просрочи)л(?:[аи]?|ся|[аои]сь)|утрачен[аоы]?|недействител(?:ен|ьн[аоы])|(?:за)?кончил(?:ся|[аои]сь)|expired|lapsed|revoked|inactive'
-const LOST = new RegExp(`^(?:${LOST_SIGNS})$`)
-/** An English word of these after its noun says what has become of it: "licence expired", but "removed expired stock". */
-const isLatin = (word: string) => /^[a-z]/.test(word)
-/** What is lost has a successor. */
-const REPLACED = within('прежн\\p{L}*|стар\\p{L}*|предыдущ\\p{L}*|previous|old|earlier')
-/** A verb in the past tense, which denies experience but not readiness. */
-const PAST = /л[аои]?(?:сь|ся)?$|ed$/
 
 /** Whether a parenthesis names nothing of its own: "(нет)", "(не использовал)", "(no experience)". */
 const namesNothing = (said: string[]): boolean =>
@@ -108,15 +75,34 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number): boolean 
   while (FILLERS.has(said[before] ?? '')) before -= 1
   if (at === said.length - 1 && PREPOSITIONS.has(said[noun - 1] ?? '') && about[before] === true) return true
   // "Гражданства РФ нет".
-  if (said[at] === 'нет' && about[noun - 1] === true && !PREPOSITIONS.has(said[noun] ?? '')) return true
-  const isAfterNoun = said[at] !== 'no' || at === said.length - 1
-  if (isAfterNoun && (about[noun] === true || (isAbout && MASTERY.test(said[noun] ?? '')))) return true
+  const isPreposition = (i: number) => PREPOSITIONS.has(said[i] ?? '')
+  const isHeld = HEADS.test(said[noun] ?? '')
+  if (said[at] === 'нет' && about[noun - 1] === true && !isPreposition(noun) && (isHeld || !isPreposition(noun - 2)))
+    return true
+  const isAfterNoun = (said[at] !== 'no' && said[at] !== 'никаких') || at === said.length - 1
+  // "Недостач по кассе нет" denies what stands before the preposition.
+  const isOfOther =
+    noun > 1 &&
+    isPreposition(noun - 1) &&
+    !said.slice(0, noun - 1).some((word, i) => about[i] === true || HEADS.test(word))
+  if (isAfterNoun && ((about[noun] === true && !isOfOther) || (isAbout && MASTERY.test(said[noun] ?? '')))) return true
   let end = at + 1
   const isEnd = (word: string) => PREPOSITIONS.has(word) || /^(?:please|sorry|thanks|yet|so|far)$/.test(word)
   while (end < said.length && end <= at + 3 && !isEnd(said[end] ?? '')) end += 1
   if (said[at] === 'no' ? end > at + 1 && about[end - 1] === true : about.slice(at, end).includes(true)) return true
-  return isAbout && [said[0] ?? '', ...said.slice(at, end)].some((word) => MASTERY.test(word))
+  return isAbout && said.slice(at, end).some((word) => MASTERY.test(word))
 }
+
+const isLack = (word: string) => /^(?:без|without)$/.test(word)
+/** Whether it says nothing but "без опыта работы с Kafka", "Kafka: без опыта". */
+const isWithout = ({ words: said, about, isAbout }: Clause): boolean =>
+  isAbout &&
+  said.slice(said.findIndex(isLack)).some((word) => MASTERY.test(word)) &&
+  said.some(isLack) &&
+  said.every(
+    (word, i) =>
+      about[i] === true || isLack(word) || MASTERY.test(word) || [PREPOSITIONS, FILLERS].some((set) => set.has(word)),
+  )
 
 /**
  * @param wantsReadiness the requirement is readiness, so experience may be missing
@@ -125,6 +111,7 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number): boolean 
  */
 export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): boolean {
   const { words: said, about, isAbout, text } = clause
+  if (isWithout(clause)) return true
   if (AMBIGUOUS.test(text)) return false
   const caused = new Set(wordsOf(CAUSE.exec(text)?.[0] ?? ''))
   const isHarm = said.some(
@@ -137,7 +124,7 @@ export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Cla
   // "Work permit no. 123".
   const none = said.findIndex((word, i) => NONE.test(word) && !(word === 'no' && /^\d+$/.test(said[i + 1] ?? '')))
   if (none >= 0 && !isHarm && isAbsent(clause, none)) return true
-  const not = said.findIndex((word) => NOT.test(word))
+  const not = said.findIndex((word, i) => NOT.test(word) && !(word === 'neither' && i === 0))
   if (not >= 0) return !isHarm && isNotDone(clause, not, wantsReadiness, previous)
   return (
     none < 0 &&
@@ -162,28 +149,63 @@ function isContrast(said: readonly string[]): boolean {
   return others.length === 1 || (said.some((word) => ME.test(word)) && /л[ои]$/.test(others.at(-1) ?? ''))
 }
 
-const LEARNT = /^(?:(?:на|вы|из|об)?уч|осв[ао])[а-я]*л[аи]?(?:с[ья])?$/
-/** @returns whether somebody says that he learnt without help, and nothing else, after what he denies: "в вузе не изучал, освоил сам" */
-export const isSelfTaught = ({ words: said }: Clause): boolean =>
-  said.includes('self-taught') ||
-  (said.some((word) => LEARNT.test(word)) && !said.some((word) => NOT.test(word)) && isContrast(said))
+/** @returns whether somebody says, after what he denies, that he learnt it without help ("освоил сам") or did just that ("я его внедрил") */
+export function isOwnDeed({ words: said }: Clause): boolean {
+  if (said.includes('self-taught')) return true
+  const others = said.filter((word) => !PRONOUNS.has(word))
+  const isDeed = said.some((word) => LEARNT.test(word) || (others.length < said.length && PAST.test(word)))
+  return isDeed && !said.some((word) => NOT.test(word)) && isContrast(others)
+}
+
+/** @returns whether somebody says what he does in place of what the clause before denies: "чарты не копирую, а параметризую" */
+export const isInstead = ({ words: said }: Clause): boolean =>
+  said.length === 2 && said[0] === 'а' && OWN.test(said[1] ?? '')
+
+const OBJECTLESS = [FILLERS, PREPOSITIONS, SELF, PRONOUNS]
+const isObject = (word: string) =>
+  /\p{L}{3}/u.test(word) &&
+  ![NONE, EMPHASIS].some((each) => each.test(word)) &&
+  !OBJECTLESS.some((set) => set.has(word))
+
+/** Whether a negation denies something else than what is required. @param not of the negation */
+function deniesOther({ words: said, about }: Clause, not: number): boolean {
+  const isRussian = said[not] === 'не'
+  const verb = said[not + 1] ?? ''
+  if (isRussian && REFUSES.test(verb)) return false
+  const isNamedAfter = about.slice(not + 1).includes(true)
+  // "В продажах не останавливаюсь на достигнутом", "стрижки не требуют укладки".
+  const after = wordsOf(
+    said
+      .slice(not + 2)
+      .join(' ')
+      .replace(CAUSE, ' '),
+  )
+  if (isRussian && !GAINS.test(verb) && about.slice(0, not).includes(true) && !isNamedAfter && after.some(isObject))
+    return true
+  // "Licence not expired" against "not licensed", and "millinery, wouldn't call it a skill".
+  const isMeant = said.some((word, i) => i > not && i < not + 6 && (about[i] === true || PRONOUNS.has(word)))
+  const isOfThing = isRussian
+    ? OF_THING.test(verb) && !said.some((word) => ME.test(word))
+    : not < said.length - 1 && !isMeant
+  return isOfThing && !said.slice(not + 1, not + 4).some((word, i) => GAINS.test(word) || about[not + 1 + i])
+}
 
 /** Whether something was not done, or is not known: "с Docker не работал", "I do not know Docker". @param not of the negation */
 function isNotDone(clause: Clause, not: number, wantsReadiness: boolean, previous?: Clause): boolean {
-  const { words: said, about, isAbout } = clause
+  const { words: said, about, isAbout, text } = clause
   const isRussian = said[not] === 'не'
   const verb = said[not + 1] ?? ''
+  // "CI/CD настраивал не я, а коллега".
+  if (isRussian && verb === 'я' && not + 2 === said.length)
+    return isAbout || (previous?.isAbout === true && !tellsOwn(previous.words))
   if (isRussian && !VERB.test(verb)) return false
   if (wantsReadiness && PAST.test(verb)) return false
-  // "Licence not expired" against "not licensed", and "millinery, wouldn't call it a skill".
-  const isNamedAfter = said.some((word, i) => i > not && i < not + 6 && (about[i] === true || PRONOUNS.has(word)))
-  const isOfThing = isRussian
-    ? OF_THING.test(verb) && !said.some((word) => ME.test(word))
-    : not < said.length - 1 && !isNamedAfter
-  if (isOfThing && !said.slice(not + 1, not + 4).some((word, i) => GAINS.test(word) || about[not + 1 + i])) return false
+  if (deniesOther(clause, not)) return false
   // In English a negation further off belongs to another verb: "I speak French and will not be shy".
   if (isRussian ? isAbout : about.slice(Math.max(0, not - 3)).includes(true)) return true
   // What somebody says of himself in the clause before stands.
   if (previous?.isAbout !== true || tellsOwn(previous.words)) return false
+  // "Перенёс в Docker, раньше его не использовали": so it was before, and nobody's deed is not his.
+  if (OF_OTHERS.test(text) || (/ли(?:сь)?$/.test(verb) && EARLIER.test(text))) return false
   return said.some((word) => PRONOUNS.has(word)) || (GAINS.test(verb) && isContrast(said))
 }

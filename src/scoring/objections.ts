@@ -2,138 +2,25 @@
  * Finds what a quote and its clauses say against the requirement that it should prove. The rules are narrow on purpose; everything else is
  * left to the model.
  */
-import { MAX_CHARS, within } from './clauses.ts'
+import { MAX_CHARS } from './clauses.ts'
 import { findDenial } from './denials.ts'
-import { languagesIn } from './languages.ts'
 import { readable } from './letters.ts'
+import type { Least } from './measures.ts'
+import { fallsShort } from './measures.ts'
 import type { Span } from '../lib/span.ts'
 import type { Subject } from './relatedness.ts'
 
 /** The quote's clause denies what is required or only plans it; or both state years or a language level, and the quote's are lower. */
 export type Objection = 'denied' | 'planned' | 'falls_short'
 
-const YEAR = 'лет|год(?:а|у|ов)?|рок(?:и|ів|у)|жыл|years?|yrs?|jahre?n?|años?|ans|anni|lat|سنوات|سنة'
-const MONTH = 'месяц\\p{L}*|мес|місяц\\p{L}*|months?|mos|mths?|monate?n?|meses|mes|mois|mesi'
-/** Abbreviations of years. They count only after a number; elsewhere they are ordinary letters. */
-const ABBREVIATED = 'г\\.?|л\\.?'
-/** Units in Chinese, Japanese and Korean, which need no space after them. */
-const UNSPACED = '年|年間|个月|個月|년|개월'
-const DURATION = new RegExp(
-  `(?<!\\d)(\\d{1,2}(?:[.,]\\d)?)[-\\s]?(?:х|ти|и)?\\+?\\s*(?:(?:(${MONTH})|${YEAR}|${ABBREVIATED})(?!\\p{L})|(?:${UNSPACED}))`,
-  'giu',
-)
-/** A number, in digits or in words. */
-const NUMBER =
-  '\\d|(?<!\\p{L})(?:дв[ае]|три|четыре|пять|шесть|семь|восемь|девять|десять|полтор\\p{L}|пол\\p{L}*год\\p{L}*|two|three|four|five|six|seven|eight|nine|ten|half|decades?)(?!\\p{L})'
-/** A number or a unit of time. Where one is left beside the durations in figures, the length is not known. */
-const LEFT = new RegExp(`${NUMBER}|${within(`${YEAR}|${MONTH}`).source}`, 'iu')
-/** A year of the calendar. Two of them may be when one job began and ended, beside its stated length. */
-const CALENDAR_YEAR = /(?<!\d)(?:19|20)\d\d(?!\d)/g
-/** In a text with one of these, a number of years may be an age, a time window or a period. */
-const OTHER_TIME =
-  'последн\\p{L}*|прошл\\p{L}*|назад|кажд\\p{L}*|раз|ребен\\p{L}*|дет(?:[еия]|ьми)\\p{L}*|сын\\p{L}*|доч\\p{L}*|гаранти\\p{L}*|last|past|ago|every|each|children|kids|old|letzten|alt|últim\\p{L}*|останні\\p{L}*'
-/** In a quote with one of these, a number may be a bound, or not the whole length. */
-const INEXACT =
-  'за|более|больше|свыше|почти|около|возраст\\p{L}*|старше|мне|over|more|within|aged?|über|mehr|más|plus|понад|більше'
-const NO_LENGTH = new RegExp(`\\d\\+|[超多近]|${within(`${OTHER_TIME}|${INEXACT}`).source}`, 'iu')
-const NO_LENGTH_WANTED = within(OTHER_TIME, 'iu')
-/** "3–5 years" asks for the lower end. */
-const RANGE = /(?<!\d)(\d{1,2}(?:[.,]\d)?)\s*(?:[-–—]|до|to|bis|a|à)\s*\d{1,2}(?:[.,]\d)?(?=[-\s])/giu
-/** An upper bound. */
-const AT_MOST =
-  /(?<!\p{L})(?:до|возраст\p{L}*|не (?:более|старше|больше)|младше|up to|under|at most|aged?|bis|höchstens|hasta|máximo|maximum)(?!\p{L})/iu
-
-const yearsOf = (text: string) =>
-  [...text.matchAll(DURATION)].map(
-    ([found, number = '', month]) =>
-      Number(number.replace(',', '.')) / (month !== undefined || /[个個개]/.test(found) ? 12 : 1),
-  )
-
-/** Whether a quote states years in figures, and all of them together are fewer than wanted. */
-function isShorter(quote: string, wanted: number): boolean {
-  const stated = yearsOf(quote)
-  const rest = quote.replace(DURATION, ' ')
-  const total = stated.reduce((sum, years) => sum + years, 0)
-  const [from, to, ...more] = (rest.match(CALENDAR_YEAR) ?? []).map(Number)
-  const isOfOneJob = from !== undefined && to !== undefined && more.length === 0 && Math.abs(to - from) <= total + 1
-  if (
-    stated.length === 0 ||
-    LEFT.test(isOfOneJob ? rest.replace(CALENDAR_YEAR, ' ') : rest) ||
-    NO_LENGTH.test(quote.replaceAll('ё', 'е'))
-  )
-    return false
-  return total < wanted
-}
-
-const LEVEL = /(?<![\p{L}\p{N}])[ABCАВС][12](?![\p{L}\p{N}])|(?:upper[-\s]?|pre[-\s]?)?intermediate/giu
-const NAMED: Record<string, string> = { pre: 'A2', int: 'B1', upp: 'B2' }
-const LATIN: Record<string, string> = { А: 'A', В: 'B', С: 'C' }
-
-/** @returns the levels of a text, the lowest first */
-const levelsOf = (text: string) =>
-  (text.match(LEVEL) ?? [])
-    .map((level) => NAMED[level.slice(0, 3).toLowerCase()] ?? level.toUpperCase())
-    .map((level) => level.replace(/[АВС]/, (letter) => LATIN[letter] ?? letter))
-    .toSorted()
-
-const FLUENT = /свободн|родной|носител|fluent|native/i
-/** The score of another test, which we do not convert to a level. */
-const OTHER_SCORE = /\d[.,]\d|(?<!\d)\d{2,3}(?!\d)/
-
-/**
- * Whether a quote states levels of the Common European Framework, and all of them are lower than wanted. What it says of another language
- * than the required one does not count.
- */
-function isLower(quote: string, wanted: string, language: string | null): boolean {
-  const isOther = (part: string) => {
-    const named = languagesIn(part)
-    return language !== null && named.length > 0 && !named.includes(language)
-  }
-  const stated = quote
-    .split(/[,;|/•\n]/)
-    .filter((part) => !isOther(part))
-    .join(', ')
-  const highest = levelsOf(stated).at(-1)
-  return highest !== undefined && highest < wanted && !OTHER_SCORE.test(stated) && !FLUENT.test(stated)
-}
-
 /** A requirement as the rules read it. */
-export interface Asked {
+export interface Asked extends Least {
   requirement: string
   subject: Subject
-  /** What it asks for in figures; null: nothing. */
-  years: number | null
-  level: string | null
-  /** The code of the only language that it names; null: none, or several. */
-  language: string | null
 }
-
-/** @returns the figures of a requirement that a quote can fall short of */
-export function leastOf(requirement: string): Pick<Asked, 'years' | 'level' | 'language'> {
-  const lower = requirement.replace(RANGE, '$1')
-  const years = AT_MOST.test(lower) || NO_LENGTH_WANTED.test(lower.replaceAll('ё', 'е')) ? [] : yearsOf(lower)
-  const [level] = /категори|\bcategory/i.test(requirement) ? [] : levelsOf(requirement)
-  const [language = null, ...others] = new Set(languagesIn(requirement))
-  return {
-    years: years.length === 0 ? null : Math.min(...years),
-    level: level ?? null,
-    language: others.length === 0 ? language : null,
-  }
-}
-
-/** @returns whether a quote speaks of what the requirement asks for without sharing a word: of years, or of a language by another name */
-export const isOfKind = ({ years, language }: Asked, quote: string): boolean =>
-  (years !== null && (yearsOf(quote).length > 0 || quote.search(CALENDAR_YEAR) >= 0)) ||
-  (language !== null && languagesIn(quote).includes(language))
 
 /** @returns what the quote and its clauses say against the requirement; null: nothing that can be known */
-export function objectionOf(
-  { requirement, subject, years, level, language }: Asked,
-  source: string,
-  span: Span,
-): Objection | null {
+export function objectionOf(asked: Asked, source: string, span: Span): Objection | null {
   const quote = readable(source.slice(span.start, Math.min(span.end, span.start + MAX_CHARS)))
-  if ((years !== null && isShorter(quote, years)) || (level !== null && isLower(quote, level, language)))
-    return 'falls_short'
-  return findDenial(requirement, subject, source, span)
+  return fallsShort(quote, asked) ? 'falls_short' : findDenial(asked.requirement, asked.subject, source, span)
 }

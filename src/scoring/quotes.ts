@@ -13,6 +13,8 @@ import { DENYING_WORDS, within } from './clauses.ts'
 import type { Span } from '../lib/span.ts'
 import type { Letters, Searchable } from './letters.ts'
 import { isLeftOf, readQuote, withoutAsides, withoutLigatures } from './letters.ts'
+import { beginsWithUnit, isMeasured } from './measures.ts'
+import { isPlan } from './plans.ts'
 import type { Breathe } from '../lib/slices.ts'
 import { hasSameNumbers, isApart, isEdge } from './word-edges.ts'
 
@@ -126,8 +128,13 @@ function* placesOf(text: Letters, quote: Quote, accepts = (_start: number) => tr
 
 /** How many sentences may end in what an ellipsis leaves out: beyond that, the parts no longer speak of one thing. */
 const MAX_SENTENCE_ENDS = 2
-const mayBeLeftOut = (part: string) =>
-  !NEGATION.test(part) && (part.match(/[.!?](?=\s)/g)?.length ?? 0) <= MAX_SENTENCE_ENDS
+/** Whether a quote may leave out a part of the text: no denial, no plan, no number's unit, no figure when the quote states another. */
+const mayBeLeftOut = (part: string, quote: string) =>
+  !NEGATION.test(part) &&
+  !isPlan(part.toLowerCase()) &&
+  !beginsWithUnit(part) &&
+  !(isMeasured(part) && isMeasured(quote)) &&
+  (part.match(/[.!?](?=\s)/g)?.length ?? 0) <= MAX_SENTENCE_ENDS
 
 const ELLIPSIS = /[[(<]?\s?(?:\.{2,}|…+)\s?[\])>]?/
 
@@ -141,7 +148,7 @@ function* placesOfParts({ source, letters }: Searchable, quote: Quote): Generato
   for (const { start, end } of firsts) {
     const reached = others.reduce((from, places) => {
       const next = places.find((place) => place.start >= from && place.start - from <= MAX_ELLIPSIS_CHARS)
-      return next === undefined || !mayBeLeftOut(source.slice(from, next.start)) ? NaN : next.end
+      return next === undefined || !mayBeLeftOut(source.slice(from, next.start), quote.source) ? NaN : next.end
     }, end)
     if (!Number.isNaN(reached)) yield { start, end: reached }
   }
