@@ -124,13 +124,13 @@ const MAX_ENCODED_CHARS = 2_048
 /** At most this many runs of a window are decoded. */
 const MAX_ENCODED = 20
 
-/** @returns what a run of base64 or hexadecimal digits encodes; '' when that is no prose */
+/** @returns what a run of base64 or hexadecimal digits encodes; '' when that is no text */
 function decode(run: string): string {
   const cut = run.slice(0, MAX_ENCODED_CHARS)
   const bytes = Buffer.from(cut, /^[\da-f]+$/i.test(cut) && cut.length % 2 === 0 ? 'hex' : 'base64')
   const text = bytes.toString('utf8')
-  const odd = text.match(/[^\p{L}\p{N}\p{P}\p{Zs}\n]/gu)?.length ?? 0
-  return odd <= text.length * 0.05 && /\p{L}{3} \p{L}{2}/u.test(text) ? text : ''
+  const odd = text.match(/[^\p{L}\p{N}\p{P}\p{Zs}\n -~]/gu)?.length ?? 0
+  return odd <= text.length * 0.05 ? text : ''
 }
 
 /** A run of at least this many digits of base64 may be an encoded text. */
@@ -156,7 +156,7 @@ const encoded = (text: string, addresses: Addresses): Span[] =>
     .slice(0, MAX_ENCODED)
     .filter(([run]) => {
       const plain = decode(run)
-      return plain !== '' && addresses(plain)
+      return addresses(plain) || [chatMarkup, fakeAnswers, closedDelimiters].some((find) => find(plain).length > 0)
     })
     .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
 
