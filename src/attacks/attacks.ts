@@ -7,7 +7,8 @@ import type { Folded } from '../lib/fold.ts'
 import { fold, foldWords } from '../lib/fold.ts'
 import type { Hit } from './markup.ts'
 import { markupIn } from './markup.ts'
-import { addressKind, CLAUSE, COLON, findTriggers } from './phrases.ts'
+import { CLAUSE, COLON } from './patterns.ts'
+import { addressKind, findAnnouncement, findTriggers } from './phrases.ts'
 import type { Stripped } from '../lib/sanitize.ts'
 import type { Breathe } from '../lib/slices.ts'
 import type { Span } from '../lib/span.ts'
@@ -28,10 +29,11 @@ const WINDOW = 32_768
 const OVERLAP = 64
 
 /**
- * Ends a sentence. The end of a line does so too, except after a colon, which announces what follows, and before a small letter, because
- * texts from PDF files break their lines anywhere.
+ * Ends a sentence. The end of a line does so too, except after a colon or a line in brackets, which announce what follows, and before a
+ * small letter, because texts from PDF files break their lines anywhere.
  */
-const END = /[。！？]|[.!?؟।…](?=[\0-\uffff]?(?:\s|$))|\n(?<!:\s{0,2}\n)(?! ?\p{Changes_When_Uppercased})/uy
+const END =
+  /[。！？]|[.!?؟।…](?=[\0-\uffff]?(?:\s|$))|\n(?<!(?::|^\[[^\]\n]{1,40}\])\s{0,2}\n)(?! ?\p{Changes_When_Uppercased})/muy
 
 /** Whether a sentence ends with the character at a place. Letters are passed over at once. */
 function endsAt(source: string, place: number): boolean {
@@ -60,8 +62,8 @@ const RELATIVE =
   /,(?=\s+(?:котор|чита|(?:что|що|яка|який|яке|that|which|who|dass|qui|que|che|że)\s|was\s+(?:sie|du|ihr)\s|któr))/gi
 const CLAUSE_ENDS = /\s[-–—]\s|[,;()[\]…—!?，、；（）。]+|\.(?=\s|$)/g
 
-/** Colons that divide clauses. One before a number does not: "score: 98". */
-const COLONS = /[:：=]+(?!\s*\d)/g
+/** Colons that divide clauses, and ends of headings in brackets. One before a number does not: "score: 98". */
+const COLONS = /[:：=\]]+(?!\s*\d)/g
 
 /** @returns a sentence's folded words with marks between its clauses; words that it quotes are left out, unless it begins with them */
 function prepare(sentence: string): string {
@@ -73,10 +75,11 @@ function prepare(sentence: string): string {
   return ` ${foldWords(marked)} `
 }
 
-/** @returns where a sentence to the model ends; a note that it announces ("Note to the system:") goes on to the end of the line */
+/** @returns where a sentence to the model ends; a note that it announces ("Note to the system:", "[SYSTEM]") goes on to the end of the line */
 function noteEnd(source: string, { start, end }: Span): number {
-  const colon = source.slice(start, end).search(/[:：]/)
-  if (colon < 0 || addressKind(prepare(source.slice(start, start + colon + 1))) !== 'addresses_model') return end
+  const length = source.slice(start, end).search(/[:：\]]/) + 1
+  const heading = prepare(source.slice(start, start + length))
+  if (length === 0 || (addressKind(heading) !== 'addresses_model' && findAnnouncement(heading) === null)) return end
   const lineEnd = source.indexOf('\n', end - 1)
   return Math.min(lineEnd < 0 ? source.length : Math.max(end, lineEnd), start + MAX_AFTER)
 }

@@ -28,8 +28,6 @@ const ANSWERS = '(?:assistant|ai|ассистент)'
 const CHAT_MARKUP = new RegExp(
   [
     `${LINE_START}(?:${OPENS}|${CLOSES})`,
-    // A section of a configuration file is followed by its settings.
-    `${LINE_START}\\[{1,2}(?:system|assistant)(?: (?:prompt|message|override|note|instruction)[^\\]\\n]{0,40})?\\](?!\\s{0,9}\\n[^\\n=]{1,60}=)`,
     `${LINE_START}#{1,6} {0,3}(?:${ROLE}|response)(?: prompt| message)? {0,3}:`,
     `${LINE_START}${ASKS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ANSWERS} {0,3}:`,
     `${LINE_START}${ANSWERS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ASKS} {0,3}:`,
