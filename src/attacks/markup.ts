@@ -24,10 +24,13 @@ const CLOSES = `(?:${TOKEN}|\\[/INST\\]|<</SYS>>|</${ROLE}>)`
 const ASKS = '(?:user|human|пользователь)'
 const ANSWERS = '(?:assistant|ai|ассистент)'
 
+/** After a mark that is mentioned in a list. */
+const LISTED = '(?!\\s{0,3}[,;.)]|\\s(?:and|or|и|или|und|oder)\\s)'
+
 /** Marks of a chat. One in the middle of a sentence is only mentioned there, unless it encloses at least three words. */
 const CHAT_MARKUP = new RegExp(
   [
-    `${LINE_START}(?:${OPENS}|${CLOSES})`,
+    `${LINE_START}(?:${OPENS}|${CLOSES})${LISTED}`,
     `${LINE_START}#{1,6} {0,3}(?:${ROLE}|response)(?: prompt| message)? {0,3}:`,
     `${LINE_START}${ASKS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ANSWERS} {0,3}:`,
     `${LINE_START}${ANSWERS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ASKS} {0,3}:`,

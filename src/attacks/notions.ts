@@ -69,7 +69,7 @@ export const IF = 'if|as|since|when|whenever|если|когда|раз|коли
 export const READS =
   'read*|process*|screen*|pars*|assess*|evaluat*|analy*|review*|чита*|прочит*|обрабат*|оценива*|анализиру*|оціню*|gelesen|liest|auswert*|bewertet|lit|lee|analiza|legge|valuta|czyta*|ocenia*|oku*|degerlendir*|阅读|読む|評価する|읽는|평가하는|يقرأ|تقرأ|يقيم'
 export const YOU = 'you|you are|you re|ты|вы|ви|ти|du|sie|tu|vous|eres|usted|voce|sei|jestes'
-export const YOU_ARE = 'you are|you re|ты|du bist|vous etes|tu es|eres|voce e|sei|jestes|sen bir'
+export const YOU_ARE = 'you are|you re|ты|du bist|vous etes|tu es|eres|voce e|sei|jestes|sen bir|你是|あなたは|당신은'
 export const NOW = 'now|теперь|больше не|jetzt|maintenant|ahora|agora|ora|teraz|artik'
 export const A = 'an|a|the|ein|eine|un|une|una|um|uma|это'
 export const FROM_NOW_ON =
@@ -87,7 +87,7 @@ export const TOLD =
 export const FILLER =
   'ты|вы|please|will|now|then|just|also|simply|kindly|always|instead|you|must|should|shall|need to|have to|пожалуйста|просто|теперь|тогда|затем|то|нужно|необходимо|следует|надо|должен|должна|обязан*|прошу|bitte|dann|jetzt|sie|s il vous plait|veuillez|por favor|ahora|agora|per favore|prosze|lutfen'
 export const THIS =
-  'this|этот|этого|этому|эту|этой|это|данн*|diese*|ce|cet|cette|este|esta|questo|questa|ten|tego|temu|tej|цей|цього|цьому|це|bu|deze|dit|tento|tohoto|tomuto|هذا|هذه'
+  'this|этот|этого|этому|эту|этой|это|данн*|dies*|ce|cet|cette|este|esta|questo|questa|ten|tego|temu|tej|цей|цього|цьому|це|bu|deze|dit|tento|tohoto|tomuto|هذا|هذه'
 /** After "this", these mean the text that is being read, or its candidate. */
 export const SELF =
   'resume|cv|document*|text*|profile|application|candidat*|applicant|person|резюме|анкет*|документ*|текст*|профил*|кандидат*|соискател*|lebenslauf|dokument*|bewerber*|kandidat*|kandydat*|curriculum|documento|testo|zyciorys*|ozgecmis*|aday*|kandidaat|uchazec*|مرشح*|المرشح*|السيرة'
@@ -103,7 +103,7 @@ export const OWN =
 export const PROMPT =
   'prompt*|instruction*|промпт*|инструкц*|systemprompt|anweisung*|consignes|instruccion*|instruc*|istruzioni|instrukcj*'
 export const NEW =
-  'new|updated|real|actual|нов*|настоящ*|обновл*|neue|nouvelles|nuevas|novas|nuove|nowe|yeni|新的|新しい'
+  'new|updated|real|actual|нов*|настоящ*|обновл*|neue|nouvel*|nuev*|nova|novas|nuov*|nowe|nowa|yeni|新|새'
 export const MACHINE_KINDS =
   'model*|assistant*|system*|reviewer*|recruiter*|screener*|evaluator*|parser*|bot*|agent*|tool*|software|ассистент*|систем*|модел*|рекрутер*|бот*|агент*|модератор*'
 /** Who speaks in a chat with a model, before what is said: "[SYSTEM] …", "Assistant: …". */
@@ -116,3 +116,5 @@ export const DUTIES = 'task|задач*|задани*|aufgabe|mission|tarea|tare
 export const CHANGED = 'changed|изменил*|другая|geandert|change|cambiado|ha cambiado|mudou|cambiato|zmieniło'
 /** Who gets points: they "must score 80" themselves. */
 export const SCORED = 'candidate|candidates|applicant|applicants|student|students|participants'
+/** Before a candidate: "the best candidate". */
+export const BEST = 'лучш*|meilleur*|mejor|migliore|melhor|najlepsz*|bester|besten'

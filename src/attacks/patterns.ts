@@ -1,5 +1,6 @@
 /** Builds patterns over folded words, in which words are divided by one space: of notions, and of what stands between two of them. */
 import { foldWords } from '../lib/fold.ts'
+import * as N from './notions.ts'
 
 /** Separates the clauses of a prepared sentence. Folding keeps it. */
 export const CLAUSE = '#'
@@ -32,3 +33,10 @@ export const upTo = (most: number) => `(?:(?: [^ ]+){0,${most}}?|${UNDIVIDED.sou
 /** One after the other, in any order. */
 export const near = (one: string, other: string, most: number) =>
   `(?:${one}${upTo(most)}${other}|${other}${upTo(most)}${one})`
+
+/** The text speaks of itself or of its candidate. Honest texts do so too, but they do not say which score they must get. */
+export const SELF_DIVIDED = `${any(N.THIS)}(?: [^ ]+)?${any(N.SELF)}`
+export const SELF = `(?:${SELF_DIVIDED}|${any(N.SELF_UNDIVIDED)})`
+
+/** Machines in Chinese, Japanese and Korean. */
+export const MACHINE_UNDIVIDED = `(?:ai(?=${UNDIVIDED.source})|人工智能|语言模型|大模型|人工知能|${foldWords('인공지능')})`
