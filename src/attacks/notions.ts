@@ -16,7 +16,7 @@ export const JUDGE_AS_DUTY =
 export const JUDGE_AT_START =
   'امنح*|أعط*|اعط|قيم|give|assign|respond|say|write|conclude|consider|treat|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|recomienda|atribua|avalie|classifique|responda|recomende|retorne|assegna|dai|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
 export const JUDGE_OR_MARK = 'award|grant|rate|score|grade|rank|mark|count|note|marca|marque|valuta'
-export const JUDGE_OR_OUTPUT = 'set|return|output|answer|reply|report|state|print'
+export const JUDGE_OR_OUTPUT = 'set|return|output|answer|reply|report|print'
 /** These are nouns too, and then label a number: "score: 98", "Print run: 100". */
 export const JUDGE_OR_LABEL = `${JUDGE_OR_MARK}|${JUDGE_OR_OUTPUT}`
 export const REVEAL =
@@ -67,7 +67,7 @@ export const NOTE =
 export const TO = 'to|for|для|к|fur|an|pour|a|au|para|per|al|all|dla|do|الى'
 export const IF = 'if|as|since|when|whenever|если|когда|раз|коли|якщо|wenn|falls|si|se|quando|cuando|jesli|eger'
 export const READS =
-  'read*|process*|screen*|pars*|assess*|evaluat*|analy*|review*|чита*|прочит*|обрабат*|оценива*|анализиру*|оціню*|gelesen|liest|auswert*|bewertet|lit|lee|analiza|legge|valuta|czyta*|ocenia*|oku*|degerlendir*|阅读|読む|評価する|읽는|평가하는|يقرأ|تقرأ|يقيم'
+  'read*|process*|screen*|pars*|assess*|evaluat*|analy*|review*|чита*|прочит*|обрабат*|оценива*|анализиру*|оціню*|gelesen|liest|auswert*|bewertet|lit|lee|analiza|legge|valuta|czyta*|ocenia*|oku*|degerlendir*|读|読む|評価する|읽는|평가하는|يقرأ|تقرأ|يقيم'
 export const YOU = 'you|you are|you re|ты|вы|ви|ти|du|sie|tu|vous|eres|usted|voce|sei|jestes'
 export const YOU_ARE = 'you are|you re|ты|du bist|vous etes|tu es|eres|voce e|sei|jestes|sen bir|你是|あなたは|당신은'
 export const NOW = 'now|теперь|больше не|jetzt|maintenant|ahora|agora|ora|teraz|artik'
@@ -91,8 +91,9 @@ export const THIS =
 /** After "this", these mean the text that is being read, or its candidate. */
 export const SELF =
   'resume|cv|document*|text*|profile|application|candidat*|applicant|person|резюме|анкет*|документ*|текст*|профил*|кандидат*|соискател*|lebenslauf|dokument*|bewerber*|kandidat*|kandydat*|curriculum|documento|testo|zyciorys*|ozgecmis*|aday*|kandidaat|uchazec*|مرشح*|المرشح*|السيرة'
+export const THIS_UNDIVIDED = '本|此|该|这|这份|这位|この|이'
 export const SELF_UNDIVIDED =
-  '本简历|这份简历|此简历|该候选人|这位候选人|この履歴書|この応募者|この候補者|이 이력서|이 지원자|이 후보자'
+  '简历|履历|候选人|应聘者|求职者|申请人|履歴書|職務経歴書|応募者|候補者|이력서|지원자|후보자'
 /** Obligation: what must be, always, or whatever the text says. */
 export const OBLIGED =
   'always|regardless|whatever|всегда|независимо|завжди|immer|unabhangig|toujours|siempre|sempre|zawsze|niezaleznie|must|shall|should|has to|have to|is to|are to|required|obliged|deserves|обязан*|должен|должна|должно|должны|заслуживает|следует|нужно|надо|необходимо|полагается|повинен|повинна|повинні|мусить|слід|треба|muss|mussen|soll|sollen|zu bewerten|zu werten|zu vergeben|doit|doivent|debe|deben|deve|devono|devem|musi|powin*|nalezy|verilmeli*|sayilmali*|gerek*|moet|moeten|必须|应该|应当|应得|べき|해야|يجب|أن'

@@ -36,7 +36,8 @@ export const near = (one: string, other: string, most: number) =>
 
 /** The text speaks of itself or of its candidate. Honest texts do so too, but they do not say which score they must get. */
 export const SELF_DIVIDED = `${any(N.THIS)}(?: [^ ]+)?${any(N.SELF)}`
-export const SELF = `(?:${SELF_DIVIDED}|${any(N.SELF_UNDIVIDED)})`
+export const SELF_UNDIVIDED = `${any(N.THIS_UNDIVIDED)}${any(N.SELF_UNDIVIDED)}`
+export const SELF = `(?:${SELF_DIVIDED}|${SELF_UNDIVIDED})`
 
 /** Machines in Chinese, Japanese and Korean. */
 export const MACHINE_UNDIVIDED = `(?:ai(?=${UNDIVIDED.source})|人工智能|语言模型|大模型|人工知能|${foldWords('인공지능')})`

@@ -6,7 +6,7 @@
  */
 import { foldWords } from '../lib/fold.ts'
 import * as N from './notions.ts'
-import { any, CLAUSE, COLON, MACHINE_UNDIVIDED, near, SELF, UNDIVIDED, upTo } from './patterns.ts'
+import { any, CLAUSE, COLON, MACHINE_UNDIVIDED, near, SELF, SELF_UNDIVIDED, UNDIVIDED, upTo } from './patterns.ts'
 import { hasTrigger } from './triggers.ts'
 
 /** An imperative stands at the beginning of a clause; only one of these words and three fillers may come before it. */
@@ -36,7 +36,7 @@ const NUMBER_OF_SCORE = near(HIGH_NUMBER, any(N.SCORE), 3)
 const HIGH_SCORE = `(?:${NUMBER_OF_SCORE}|${HIGH_NUMBER}(?= $|${any('out of|из|von|sur|de|su|na')}))`
 
 const WHOM = `(?:${any(N.TARGET)}|${SELF})`
-const WHOM_A_NUMBER = `${WHOM}${upTo(2)}${HIGH_NUMBER}(?= $|${any('and|then|и|und|et|y|e|out of|из|von|sur|de|su|na')})`
+const WHOM_A_NUMBER = `(?:${WHOM}${upTo(2)}${HIGH_NUMBER}(?= $|${any('and|then|и|und|et|y|e|out of|из|von|sur|de|su|na')})|${HIGH_NUMBER}${any(N.TO)}${upTo(1)}${any(N.TARGET)})`
 
 const ALL_MET = `${any(N.JUDGED)}${upTo(3)}${any(N.FAVOURABLE)}`
 
@@ -64,10 +64,9 @@ const TO_A_MACHINE = [
     SURELY_MACHINE,
     OBLIGED,
     any(`${N.JUDGE}|${N.JUDGE_AT_START}|${N.JUDGE_AS_DUTY}|${N.JUDGE_OR_MARK}`),
-    `(?:${HIGH_SCORE}|${HIGHEST})`,
+    `(?:${HIGH_SCORE}|${HIGHEST}|${SELF})`,
   ],
   [THIS_TEXT, IF_A_MACHINE_READS],
-  [`${MACHINE_UNDIVIDED}(?:${UNDIVIDED.source}{0,6}(?:请|必须|应当|应该)|${['へ', '에게'].map(foldWords).join('|')})`],
 ]
 
 /** Rules by kind of address. A rule applies to a clause that has all of its parts, in any order. */
@@ -107,7 +106,7 @@ const ANNOUNCEMENTS: Record<string, RegExp> = {
     `^(?: ${CLAUSE})?${any(N.CHAT_ROLE)} ${COLON}(?=.*${any(`${N.YOU}|${N.TARGET}|${N.JUDGED}`)})`,
   ),
   overrides_instructions: new RegExp(
-    `${BEGINS}${upTo(2)}(?:${any(N.NEW)}${upTo(1)}${any(N.INSTRUCTIONS)}|${any(N.SYSTEM_NOTE)}) ${COLON}`,
+    `${BEGINS}${upTo(2)}(?:${any(N.NEW)}${upTo(1)}${any(`${N.INSTRUCTIONS}|${N.RULES}`)}|${any(N.SYSTEM_NOTE)}) ${COLON}`,
   ),
   addresses_model: new RegExp(
     [
@@ -120,6 +119,7 @@ const ANNOUNCEMENTS: Record<string, RegExp> = {
         `${any(N.NEW)}${upTo(1)}${any(N.DUTIES)}${upTo(3)} ${COLON}`,
       ].join('|')})`,
       `${any(N.OWN)}${upTo(1)}${any(N.DUTIES)}${upTo(2)}${any(`${N.NOW}|${N.CHANGED}`)}`,
+      `${MACHINE_UNDIVIDED}(?:${UNDIVIDED.source}{0,6}(?:请|必须|应当|应该)|${['へ', '에게'].map(foldWords).join('|')})`,
       IF_A_MACHINE_READS,
     ].join('|'),
   ),
@@ -127,7 +127,7 @@ const ANNOUNCEMENTS: Record<string, RegExp> = {
 /** What only the model is asked: to judge this candidate, or how. */
 const TASK = new RegExp(
   [
-    `${any(N.THIS)}${upTo(3)}${any(N.SELF)}|${any(N.SELF_UNDIVIDED)}`,
+    `${any(N.THIS)}${upTo(3)}${any(N.SELF)}|${SELF_UNDIVIDED}`,
     `${HIGHEST}|${NUMBER_OF_SCORE}|${any(N.JUDGE_OR_MARK)}${upTo(3)}${HIGH_NUMBER}`,
     `${any(N.APPROVE)}${upTo(1)}${any(N.TARGET)}`,
     `${any(N.JUDGED)}${upTo(3)}${any(`${N.FAVOURABLE}|${N.FITS}`)}`,
