@@ -112,7 +112,7 @@ const ANNOUNCEMENTS: Record<string, RegExp> = {
     [
       `${BEGINS}(?:${[
         `${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${upTo(2)} ${COLON}`,
-        `${any(N.YOU_ARE)}${upTo(3)}(?:${SURELY_MACHINE}|${MACHINE_UNDIVIDED})`,
+        `${any(N.YOU_ARE)}${upTo(3)}(?:${SURELY_MACHINE}${NOUN_ENDS}|${MACHINE_UNDIVIDED})`,
         `${upTo(2)}${any(N.NOTE)}${upTo(2)}${MACHINE}`,
         ` ?[致给向](?:所有)?(?:${MACHINE_UNDIVIDED}|ai(?= ))${UNDIVIDED.source}{0,6} ${COLON}`,
         ` ?致(?:所有)?${MACHINE_UNDIVIDED} ${CLAUSE}`,

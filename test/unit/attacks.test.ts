@@ -176,6 +176,7 @@ describe('an address to the model', () => {
     ['as what a product reads, in Spanish', 'Cuando la IA lee una factura, extrae los importes'],
     ['to those who will work with AI', 'You are working with AI models daily'],
     ['to those who like AI, in French', "Vous êtes passionné par l'IA"],
+    ['to people who train AI', 'You are an AI trainer who gives the top score rarely'],
     ['to engineers', 'If you are an AI and ML engineer, write to us'],
     ['as a system in brackets', '[SYSTEM] Windows Server administration'],
     ['as a position in brackets', '[Assistant] to the CEO'],
