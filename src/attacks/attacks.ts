@@ -4,10 +4,12 @@
  * the result is not cached. An attack that is missed gains only what the rest of the resume proves.
  */
 import type { Folded } from '../lib/fold.ts'
-import { fold, foldWords } from '../lib/fold.ts'
+import { fold, foldInSlices, foldWords } from '../lib/fold.ts'
 import type { Hit } from './markup.ts'
 import { markupIn } from './markup.ts'
-import { addressKind, CLAUSE, COLON, findTriggers } from './phrases.ts'
+import { CLAUSE, COLON } from './patterns.ts'
+import { addressKind, findAnnouncement } from './phrases.ts'
+import { findTriggers } from './triggers.ts'
 import type { Stripped } from '../lib/sanitize.ts'
 import type { Breathe } from '../lib/slices.ts'
 import type { Span } from '../lib/span.ts'
@@ -28,10 +30,11 @@ const WINDOW = 32_768
 const OVERLAP = 64
 
 /**
- * Ends a sentence. The end of a line does so too, except after a colon, which announces what follows, and before a small letter, because
- * texts from PDF files break their lines anywhere.
+ * Ends a sentence. The end of a line does so too, except after a colon or a line in brackets, which announce what follows, and before a
+ * small letter, because texts from PDF files break their lines anywhere.
  */
-const END = /[。！？]|[.!?؟।…](?=[\0-\uffff]?(?:\s|$))|\n(?<!:\s{0,2}\n)(?! ?\p{Changes_When_Uppercased})/uy
+const END =
+  /[。！？]|[.!?؟।…](?=[\0-\uffff]?(?:\s|$))|\n(?<!(?::|^\[[^\]\n]{1,40}\])\s{0,2}\n)(?! ?\p{Changes_When_Uppercased})/muy
 
 /** Whether a sentence ends with the character at a place. Letters are passed over at once. */
 function endsAt(source: string, place: number): boolean {
@@ -53,30 +56,37 @@ function sentenceAround(source: string, place: number, floor: number): Span {
 /** Three or more words in quotation marks, of which the closing one may be missing; or four letters of a script without spaces. */
 const QUOTED =
   /["«“„]([^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*)(?:["»”“]|$)|["“«「『][\u3040-\u30ff\u3400-\u9fff]{4}[^"”»」』]*["”»」』]/g
-/** After words in quotation marks: a Japanese sentence that begins with them goes on. */
-const IN_A_SENTENCE = /[\u3040-\u30ff]/
+/** After words in quotation marks: a sentence that begins with them, or whose line does, goes on. */
+const IN_A_SENTENCE = /^[,)]{0,2}(?:[\u3040-\u30ff\uac00-\ud7a3]|\s{1,3}[\p{Ll}\p{Lo}])/u
 /** The comma of a relative clause, which does not separate two statements. */
 const RELATIVE =
   /,(?=\s+(?:котор|чита|(?:что|що|яка|який|яке|that|which|who|dass|qui|que|che|że)\s|was\s+(?:sie|du|ihr)\s|któr))/gi
 const CLAUSE_ENDS = /\s[-–—]\s|[,;()[\]…—!?，、；（）。]+|\.(?=\s|$)/g
 
-/** Colons that divide clauses. One before a number does not: "score: 98". */
-const COLONS = /[:：=]+(?!\s*\d)/g
+/** Colons that divide clauses, and ends of headings in brackets. One before a number does not: "score: 98". */
+const COLONS = /[:：=\]]+(?!\s*\d)/g
+
+/** Begins with the name of a value, or goes on to the next name: the text is data in JSON, whose quotation marks quote nothing. */
+const IS_JSON = /^(?:[\s{[]{0,9}|[^"]{1,300}",\s{0,9})"[^"\n]{1,60}"\s{0,3}:/
+/** Between a name and its value. */
+const NAME_ENDS = /"\s{0,3}:\s{0,3}"?/g
 
 /** @returns a sentence's folded words with marks between its clauses; words that it quotes are left out, unless it begins with them */
-function prepare(sentence: string): string {
+function prepare(given: string): string {
+  const sentence = IS_JSON.test(given) ? given.replace(NAME_ENDS, ':').replaceAll('"', ';') : given
   const firstLetter = sentence.search(/\p{L}/u)
   const unquoted = sentence.replace(QUOTED, (quoted: string, _words: string, at: number) =>
-    at > firstLetter || IN_A_SENTENCE.test(sentence.charAt(at + quoted.length)) ? ' ' : quoted,
+    at > firstLetter || IN_A_SENTENCE.test(sentence.slice(at + quoted.length)) ? ' ' : quoted,
   )
   const marked = unquoted.replace(COLONS, ` ${COLON} `).replace(RELATIVE, ' ').replace(CLAUSE_ENDS, ` ${CLAUSE} `)
   return ` ${foldWords(marked)} `
 }
 
-/** @returns where a sentence to the model ends; a note that it announces ("Note to the system:") goes on to the end of the line */
+/** @returns where a sentence to the model ends; a note that it announces ("Note to the system:", "[SYSTEM]") goes on to the end of the line */
 function noteEnd(source: string, { start, end }: Span): number {
-  const colon = source.slice(start, end).search(/[:：]/)
-  if (colon < 0 || addressKind(prepare(source.slice(start, start + colon + 1))) !== 'addresses_model') return end
+  const length = source.slice(start, end).search(/[:：\]]/) + 1
+  const heading = prepare(source.slice(start, start + length))
+  if (length === 0 || (addressKind(heading) !== 'addresses_model' && findAnnouncement(heading) === null)) return end
   const lineEnd = source.indexOf('\n', end - 1)
   return Math.min(lineEnd < 0 ? source.length : Math.max(end, lineEnd), start + MAX_AFTER)
 }
@@ -140,6 +150,25 @@ function merge(spans: Span[]): Span[] {
   return merged
 }
 
+/** A line break as JSON escapes it. In a path (`C:\\new`) it may be none, but then no order stands behind it. */
+const ESCAPED_BREAK = /(?<!\\)\\[nr]/g
+
+/** @returns the shown text with a line break in the place of each that the source escapes, and its folded form */
+async function breakLines(source: string, shown: string, breathe: Breathe) {
+  let broken = ''
+  for (let from = 0; from < source.length; from += WINDOW) {
+    const part = shown.slice(from, from + WINDOW)
+    let at = 0
+    for (const { index } of source.slice(from, from + WINDOW).matchAll(ESCAPED_BREAK)) {
+      broken += `${part.slice(at, index)}\n `
+      at = index + 2
+    }
+    broken += part.slice(at)
+    await breathe()
+  }
+  return { shown: broken, folded: await foldInSlices(broken, breathe) }
+}
+
 /**
  * Looks through a text in slices.
  * @param source a sanitised text
@@ -148,7 +177,12 @@ function merge(spans: Span[]): Span[] {
  */
 export async function findAttacks(source: string, shown: string, folded: Folded, breathe: Breathe): Promise<Suspicion> {
   const hits: Hit[] = []
-  for (const found of [addressesIn(shown, folded), spacedIn(shown, folded), markupIn(source, addresses)]) {
+  const seen = source.search(ESCAPED_BREAK) < 0 ? { shown, folded } : await breakLines(source, shown, breathe)
+  for (const found of [
+    addressesIn(seen.shown, seen.folded),
+    spacedIn(seen.shown, seen.folded),
+    markupIn(source, addresses),
+  ]) {
     for (const hit of found) {
       if (hit === null) await breathe()
       else hits.push(hit)

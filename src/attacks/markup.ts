@@ -24,12 +24,13 @@ const CLOSES = `(?:${TOKEN}|\\[/INST\\]|<</SYS>>|</${ROLE}>)`
 const ASKS = '(?:user|human|пользователь)'
 const ANSWERS = '(?:assistant|ai|ассистент)'
 
+/** After a mark that is mentioned in a list. */
+const LISTED = '(?!\\s{0,3}[,;.)]|\\s(?:and|or|и|или|und|oder)\\s)'
+
 /** Marks of a chat. One in the middle of a sentence is only mentioned there, unless it encloses at least three words. */
 const CHAT_MARKUP = new RegExp(
   [
-    `${LINE_START}(?:${OPENS}|${CLOSES})`,
-    // A section of a configuration file is followed by its settings.
-    `${LINE_START}\\[{1,2}(?:system|assistant)(?: (?:prompt|message|override|note|instruction)[^\\]\\n]{0,40})?\\](?!\\s{0,9}\\n[^\\n=]{1,60}=)`,
+    `${LINE_START}(?:${OPENS}|${CLOSES})${LISTED}`,
     `${LINE_START}#{1,6} {0,3}(?:${ROLE}|response)(?: prompt| message)? {0,3}:`,
     `${LINE_START}${ASKS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ANSWERS} {0,3}:`,
     `${LINE_START}${ANSWERS} {0,3}:[^\\n]{0,400}\\n[ \\t]{0,9}${ASKS} {0,3}:`,
@@ -124,13 +125,13 @@ const MAX_ENCODED_CHARS = 2_048
 /** At most this many runs of a window are decoded. */
 const MAX_ENCODED = 20
 
-/** @returns what a run of base64 or hexadecimal digits encodes; '' when that is no prose */
+/** @returns what a run of base64 or hexadecimal digits encodes; '' when that is no text */
 function decode(run: string): string {
   const cut = run.slice(0, MAX_ENCODED_CHARS)
   const bytes = Buffer.from(cut, /^[\da-f]+$/i.test(cut) && cut.length % 2 === 0 ? 'hex' : 'base64')
   const text = bytes.toString('utf8')
-  const odd = text.match(/[^\p{L}\p{N}\p{P}\p{Zs}\n]/gu)?.length ?? 0
-  return odd <= text.length * 0.05 && /\p{L}{3} \p{L}{2}/u.test(text) ? text : ''
+  const odd = text.match(/[^\p{L}\p{N}\p{P}\p{Zs}\n -~]/gu)?.length ?? 0
+  return odd <= text.length * 0.05 ? text : ''
 }
 
 /** A run of at least this many digits of base64 may be an encoded text. */
@@ -156,7 +157,7 @@ const encoded = (text: string, addresses: Addresses): Span[] =>
     .slice(0, MAX_ENCODED)
     .filter(([run]) => {
       const plain = decode(run)
-      return plain !== '' && addresses(plain)
+      return addresses(plain) || [chatMarkup, fakeAnswers, closedDelimiters].some((find) => find(plain).length > 0)
     })
     .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
 

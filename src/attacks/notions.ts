@@ -15,8 +15,8 @@ export const JUDGE_AS_DUTY =
   'marcar|considerar|dar|asignar|otorgar|calificar|ritenere|considerare|assegnare|dare|valutare|uznac|przyznac|ocenic|atribuir|bewerten|werten|vergeben|considerer|noter'
 export const JUDGE_AT_START =
   'امنح*|أعط*|اعط|قيم|give|assign|respond|say|write|conclude|consider|treat|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|recomienda|atribua|avalie|classifique|responda|recomende|retorne|assegna|dai|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
-const JUDGE_OR_MARK = 'award|grant|rate|score|grade|rank|mark|count|note|marca|marque|valuta'
-export const JUDGE_OR_OUTPUT = 'set|return|output|answer|reply|report|state|print'
+export const JUDGE_OR_MARK = 'award|grant|rate|score|grade|rank|mark|count|note|marca|marque|valuta'
+export const JUDGE_OR_OUTPUT = 'set|return|output|answer|reply|report|print'
 /** These are nouns too, and then label a number: "score: 98", "Print run: 100". */
 export const JUDGE_OR_LABEL = `${JUDGE_OR_MARK}|${JUDGE_OR_OUTPUT}`
 export const REVEAL =
@@ -49,7 +49,7 @@ export const DESERVES = 'deserves|must be|should be|shall be|заслужива�
 export const TARGET =
   'resume|cv|application|candidat*|applicant|him|her|me|резюме|анкет*|кандидат*|соискател*|мне|ему|ей|lebenslauf|bewerber*|kandidat*|curriculum|aday*|мені|候选人|简历|応募者|候補者|지원자|후보자|مرشح*|المرشح*|المتقدم*'
 export const JUDGED =
-  'requirement*|criteri*|candidat*|applicant|resume|everything|требовани*|критери*|кандидат*|соискател*|резюме|anforderung*|bewerber*|exigence*|requisit*|requisiti|wymagani*|вимог*|要求|条件|候选人|요건|요구|متطلبات*|المتطلبات|شروط|الشروط'
+  'requirement*|criteri*|candidat*|kandidat*|kandydat*|applicant|resume|everything|verdict|вердикт|требовани*|критери*|кандидат*|соискател*|резюме|anforderung*|bewerber*|exigence*|requisit*|requisiti|wymagani*|вимог*|要求|条件|候选人|요건|요구|متطلبات*|المتطلبات|شروط|الشروط'
 export const FAVOURABLE =
   'met|satisfied|fulfilled|qualified|suitable|confirmed|proven|proved|true|matched|perfect|ideal|best match|strong fit|выполнен*|подтвержд*|соответств*|подходящ*|идеальн*|закрыт*|erfullt|geeignet|perfekt|remplie*|satisfaite*|cumplid*|satisfech*|cumprid*|atendid*|soddisfatt*|idone*|spelnion*|виконан*|满足|符合|合格|満たし|충족|مستوفا*|مستوفى|excellent|match'
 
@@ -57,19 +57,19 @@ export const FAVOURABLE =
 export const MACHINE_NAMES =
   'ai|ии|ші|ki|ia|llm|llms|gpt*|chatgpt*|claude|gemini|нейросет*|нейронк*|нейромереж*|language model*|языковая модель|языковой модели|языковую модель|языковые модели|искусственн* интеллект*|штучн* інтелект*|artificial intelligence|kunstliche intelligenz|sprachmodell|intelligence artificielle|modele de langage|inteligencia artificial|modelo de lenguaje|modelo de linguagem|intelligenza artificiale|sztuczn* inteligencj*|model* jezykow*|yapay zeka*|dil modeli|人工智能|语言模型|大模型|人工知能|言語モデル|인공지능|언어 모델|ذكاء الاصطناعي|الذكاء الاصطناعي|للذكاء الاصطناعي|نموذج اللغ*'
 export const MACHINE_ROLES =
-  'bot|bots|robot|algorithm|algorithmus|алгоритм*|algoritm*|system|система|системы|системе|бот|бота|боту|робот*|ats|parser|чат бот*|chatbot*|recruiter bot|screening system|screening software|resume screener|model|модель|модели|ассистент|assistant'
+  'bot|bots|robot|algorithm|algorithmus|алгоритм*|algoritm*|system|система|системы|системе|бот|бота|боту|робот*|ats|parser|чат бот*|chatbot*|recruiter bot|screening system|screening software|resume screener|model|modell|modele|modelo|modello|modelu|модель|модели|ассистент|assistant'
 export const GREETING =
-  'dear|hello|hi|hey|attention|уважаем*|дорог*|привет|здравствуй*|эй|внимание|шановн*|liebe*|sehr geehrte*|cher*|bonjour|estimad*|querid*|hola|prezad*|car*|gentile|szanown*|sayin|merhaba|atencion|attenzione|uwaga|achtung|atencao|dikkat|увага'
+  'dear|hello|hey|уважаем*|дорогой|дорогая|дорогие|привет|здравствуй*|эй|шановн*|liebe|liebes|lieber|sehr geehrte*|cher|chere|bonjour|estimad*|querid*|hola|prezad*|caro|cara|gentile|szanown*|drogi|droga|sayin|merhaba'
 /** Begins a heading for a machine: "Системе подбора:". Models and systems of other kinds are ordinary headings. */
 export const TO_MACHINE = 'системе подбора|системе отбора|системе скрининга|алгоритму|роботу|боту'
 export const NOTE =
-  'note|message|notice|attention|memo|reminder|примечание|заметка|сообщение|послание|обращение|пометка|внимани*|примітка|повідомлення|hinweis|nachricht|remarque|nota|mensaje|mensagem|aviso|messaggio|uwaga|notatka|wiadomosc|not|mesaj|ملاحظة'
+  'hi|note|message|notice|attention|memo|reminder|примечание|заметка|сообщение|послание|обращение|пометка|внимани*|примітка|повідомлення|hinweis|nachricht|remarque|nota|mensaje|mensagem|aviso|messaggio|uwaga|notatka|wiadomosc|not|mesaj|ملاحظة|atencion|attenzione|achtung|atencao|dikkat|увага'
 export const TO = 'to|for|для|к|fur|an|pour|a|au|para|per|al|all|dla|do|الى'
 export const IF = 'if|as|since|when|whenever|если|когда|раз|коли|якщо|wenn|falls|si|se|quando|cuando|jesli|eger'
 export const READS =
-  'read*|process*|screen*|pars*|assess*|evaluat*|analy*|review*|чита*|прочит*|обрабат*|оценива*|анализиру*|оціню*|gelesen|liest|auswert*|bewertet|lit|lee|analiza|legge|valuta|czyta*|ocenia*|oku*|degerlendir*|阅读|読む|評価する|읽는|평가하는|يقرأ|تقرأ|يقيم'
+  'read*|process*|screen*|pars*|assess*|evaluat*|analy*|review*|чита*|прочит*|обрабат*|оценива*|анализиру*|оціню*|gelesen|liest|auswert*|bewertet|lit|lee|analiza|legge|valuta|czyta*|ocenia*|oku*|degerlendir*|读|読む|評価する|읽는|평가하는|يقرأ|تقرأ|يقيم'
 export const YOU = 'you|you are|you re|ты|вы|ви|ти|du|sie|tu|vous|eres|usted|voce|sei|jestes'
-export const YOU_ARE = 'you are|you re|ты|du bist|vous etes|tu es|eres|voce e|sei|jestes|sen bir'
+export const YOU_ARE = 'you are|you re|ты|du bist|vous etes|tu es|eres|voce e|sei|jestes|sen bir|你是|あなたは|당신은'
 export const NOW = 'now|теперь|больше не|jetzt|maintenant|ahora|agora|ora|teraz|artik'
 export const A = 'an|a|the|ein|eine|un|une|una|um|uma|это'
 export const FROM_NOW_ON =
@@ -87,24 +87,35 @@ export const TOLD =
 export const FILLER =
   'ты|вы|please|will|now|then|just|also|simply|kindly|always|instead|you|must|should|shall|need to|have to|пожалуйста|просто|теперь|тогда|затем|то|нужно|необходимо|следует|надо|должен|должна|обязан*|прошу|bitte|dann|jetzt|sie|s il vous plait|veuillez|por favor|ahora|agora|per favore|prosze|lutfen'
 export const THIS =
-  'this|этот|этого|этому|эту|этой|это|данн*|diese*|ce|cet|cette|este|esta|questo|questa|ten|tego|temu|tej|цей|цього|цьому|це|bu|deze|dit|tento|tohoto|tomuto|هذا|هذه'
+  'this|этот|этого|этому|эту|этой|это|данн*|dies*|ce|cet|cette|este|esta|questo|questa|ten|tego|temu|tej|цей|цього|цьому|це|bu|deze|dit|tento|tohoto|tomuto|هذا|هذه'
 /** After "this", these mean the text that is being read, or its candidate. */
 export const SELF =
   'resume|cv|document*|text*|profile|application|candidat*|applicant|person|резюме|анкет*|документ*|текст*|профил*|кандидат*|соискател*|lebenslauf|dokument*|bewerber*|kandidat*|kandydat*|curriculum|documento|testo|zyciorys*|ozgecmis*|aday*|kandidaat|uchazec*|مرشح*|المرشح*|السيرة'
+export const THIS_UNDIVIDED = '本|此|该|这|这份|这位|この|이'
 export const SELF_UNDIVIDED =
-  '本简历|这份简历|此简历|该候选人|这位候选人|この履歴書|この応募者|この候補者|이 이력서|이 지원자|이 후보자'
+  '简历|履历|候选人|应聘者|求职者|申请人|履歴書|職務経歴書|応募者|候補者|이력서|지원자|후보자'
 /** Obligation: what must be, always, or whatever the text says. */
 export const OBLIGED =
   'always|regardless|whatever|всегда|независимо|завжди|immer|unabhangig|toujours|siempre|sempre|zawsze|niezaleznie|must|shall|should|has to|have to|is to|are to|required|obliged|deserves|обязан*|должен|должна|должно|должны|заслуживает|следует|нужно|надо|необходимо|полагается|повинен|повинна|повинні|мусить|слід|треба|muss|mussen|soll|sollen|zu bewerten|zu werten|zu vergeben|doit|doivent|debe|deben|deve|devono|devem|musi|powin*|nalezy|verilmeli*|sayilmali*|gerek*|moet|moeten|必须|应该|应当|应得|べき|해야|يجب|أن'
 export const APPROVE =
   'approve|recommend|shortlist|hire|select|одобри|рекомендуй|порекомендуй|empfiehl|recommande|recomienda|recomende'
 export const OWN =
-  'your|the|system|initial|hidden|own|свой|свои|своего|системн*|начальн*|deinen|deine|ton|tes|votre|vos|tus|tu|seu|suas|il tuo|swoj'
+  'your|the|system|initial|hidden|own|свой|свои|своего|твоя|твое|твой|системн*|начальн*|deinen|deine|ton|ta|tes|votre|vos|tus|tu|seu|sua|suas|il tuo|swoj|twoje'
 export const PROMPT =
   'prompt*|instruction*|промпт*|инструкц*|systemprompt|anweisung*|consignes|instruccion*|instruc*|istruzioni|instrukcj*'
 export const NEW =
-  'new|updated|real|actual|нов*|настоящ*|обновл*|neue|nouvelles|nuevas|novas|nuove|nowe|yeni|新的|新しい'
+  'new|updated|real|actual|нов*|настоящ*|обновл*|neue|nouvel*|nuev*|nova|novas|nuov*|nowe|nowa|yeni|新|새'
 export const MACHINE_KINDS =
   'model*|assistant*|system*|reviewer*|recruiter*|screener*|evaluator*|parser*|bot*|agent*|tool*|software|ассистент*|систем*|модел*|рекрутер*|бот*|агент*|модератор*'
-/** Readers of resumes by profession: "AI reviewers". */
-export const READERS = 'reviewer*|recruiter*|screener*|evaluator*|reader*|grader*|рекрутер*|рецензент*|эксперт*'
+/** Who speaks in a chat with a model, before what is said: "[SYSTEM] …", "Assistant: …". */
+export const CHAT_ROLE = 'system|assistant|система|ассистент|asistente|systeme|sistema|系统|助手'
+/** With FAVOURABLE: these say of requirements or a candidate that they are met, or fit. */
+export const FITS =
+  'meets|fits|fulfils|fulfills|satisfies|approved|great|подходит|соответствует|одобрен*|erfullt|passt|remplit|convient|cumple|apto|soddisfa|spelnia'
+/** The model's task, which a text says it changes. */
+export const DUTIES = 'task|задач*|задани*|aufgabe|mission|tarea|tarefa|compito|zadanie|gorev*|任务'
+export const CHANGED = 'changed|изменил*|другая|geandert|change|cambiado|ha cambiado|mudou|cambiato|zmieniło'
+/** Who gets points: they "must score 80" themselves. */
+export const SCORED = 'candidate|candidates|applicant|applicants|student|students|participants'
+/** Before a candidate: "the best candidate". */
+export const BEST = 'лучш*|meilleur*|mejor|migliore|melhor|najlepsz*|bester|besten'

@@ -6,36 +6,8 @@
  */
 import { foldWords } from '../lib/fold.ts'
 import * as N from './notions.ts'
-
-/** Separates the clauses of a prepared sentence. Folding keeps it. */
-export const CLAUSE = '#'
-/** Stands for a colon in a prepared sentence. Folding keeps it. */
-export const COLON = '##'
-
-/**
- * Letters of Chinese, Japanese and Korean. A notion in them may begin anywhere, because not all of their words are divided by spaces.
- * Without the u flag the pattern is several times faster.
- */
-const UNDIVIDED = /[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]/
-
-/**
- * @param notion alternatives of one or several words, written as in notions.ts
- * @returns the source of a RegExp over folded words. They are sorted, because the engine then compares a common beginning only once
- */
-function any(notion: string): string {
-  const given = [...new Set(notion.split('|'))].toSorted()
-  const undivided = given.filter((each) => UNDIVIDED.test(each)).map((each) => ` ?${foldWords(each)}`)
-  const divided = given.filter((each) => !UNDIVIDED.test(each))
-  const isStem = (each: string) => each.indexOf('*') === each.length - 1
-  const [stems, others] = [divided.filter(isStem).map(foldWords), divided.filter((each) => !isStem(each))]
-  const sources = others.map((each) => each.split('*').map(foldWords).join('[^ ]* ').trimEnd())
-  const parts = stems.length === 0 ? sources : [`(?:${stems.join('|')})[^ ]*`, ...sources]
-  return `(?:${[...(parts.length === 0 ? [] : [` (?:${parts.join('|')})(?= )`]), ...undivided].join('|')})`
-}
-
-/** As few words as possible, at most `most`; or, of an undivided script, three times as many letters. */
-const upTo = (most: number) => `(?:(?: [^ ]+){0,${most}}?|${UNDIVIDED.source}{0,${3 * most}}?)`
-const near = (one: string, other: string, most: number) => `(?:${one}${upTo(most)}${other}|${other}${upTo(most)}${one})`
+import { any, CLAUSE, COLON, MACHINE_UNDIVIDED, near, SELF, SELF_UNDIVIDED, UNDIVIDED, upTo } from './patterns.ts'
+import { hasTrigger } from './triggers.ts'
 
 /** An imperative stands at the beginning of a clause; only one of these words and three fillers may come before it. */
 const CLAUSE_START = `(?:^|${any('and|then|и|а|und|et|y|e|ve')})`
@@ -50,7 +22,7 @@ const DISREGARD = imperative(N.DISREGARD, N.DISREGARD_AT_START)
 const DUTY = `${OBLIGED}${any(N.JUDGE_AS_DUTY)}`
 const JUDGE = `(?:${imperative(N.JUDGE, `${N.JUDGE_AT_START}|${N.JUDGE_OR_LABEL}`)}|${DUTY})`
 /** An order to judge. A word that may label a number ("score: 98") needs a filler ("please") or an obligation before it. */
-const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|${OBLIGED})${any(N.JUDGE_OR_LABEL)}(?! of )|${DUTY})`
+const ORDER = `(?:${imperative(N.JUDGE, N.JUDGE_AT_START)}|(?:${ASKED}|(?<!${any(N.SCORED)})${OBLIGED})${any(N.JUDGE_OR_LABEL)}(?! of )|${DUTY})`
 const REVEAL = imperative(N.REVEAL, N.REVEAL_AT_START)
 
 /** "Everything" that the model was told. What somebody knows about a field of work does not count. */
@@ -63,36 +35,38 @@ const HIGHEST = near(any(N.HIGHEST), any(N.SCORE), 2)
 const NUMBER_OF_SCORE = near(HIGH_NUMBER, any(N.SCORE), 3)
 const HIGH_SCORE = `(?:${NUMBER_OF_SCORE}|${HIGH_NUMBER}(?= $|${any('out of|из|von|sur|de|su|na')}))`
 
-/** The text speaks of itself or of its candidate. Honest texts do so too, but they do not say which score they must get. */
-const SELF_DIVIDED = `${any(N.THIS)}(?: [^ ]+)?${any(N.SELF)}`
-const SELF = `(?:${SELF_DIVIDED}|${any(N.SELF_UNDIVIDED)})`
-
 const WHOM = `(?:${any(N.TARGET)}|${SELF})`
-const WHOM_A_NUMBER = `${WHOM}${upTo(2)}${HIGH_NUMBER}(?= $|${any('and|then|и|und|et|y|e|out of|из|von|sur|de|su|na')})`
+const WHOM_A_NUMBER = `(?:${WHOM}${upTo(2)}${HIGH_NUMBER}(?= $|${any('and|then|и|und|et|y|e|out of|из|von|sur|de|su|na')})|${HIGH_NUMBER}${any(N.TO)}${upTo(1)}${any(N.TARGET)})`
 
 const ALL_MET = `${any(N.JUDGED)}${upTo(3)}${any(N.FAVOURABLE)}`
 
 /** The noun ends here: "AI," but not "AI engineer". */
-const NOUN_ENDS = `(?= $| ##|${any('bist|please|that|who|which|reading|and|котор*|пожалуйста|и|что')})`
+const NOUN_ENDS = `(?= $| #|${any('bist|please|that|who|which|reading|котор*|пожалуйста|что')})`
 const SURELY_MACHINE = `(?:${any(N.MACHINE_NAMES)}){1,2}(?:${any(N.MACHINE_KINDS)})?`
 const MACHINE = `(?:${SURELY_MACHINE}|${any(N.MACHINE_ROLES)}(?:${any(N.MACHINE_KINDS)})?)${NOUN_ENDS}`
-const MACHINE_UNDIVIDED = `(?:ai(?=${UNDIVIDED.source})|人工智能|语言模型|大模型|人工知能|${foldWords('인공지능')})`
+
+/** Where a clause begins in a sentence. */
+const BEGINS = `(?:^| ${CLAUSE}| ${COLON})`
+const IF_A_MACHINE_READS = `${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}(?:${any(N.READS)}${upTo(3)}${MACHINE}|${SURELY_MACHINE}${upTo(2)}${any(N.READS)})`
+/** What such a machine reads: "if an AI reads this". */
+const THIS_TEXT = `(?:${SELF}|${any(`${N.THIS}|das|cela|ca|ceci|esto|isto|cio`)}(?= $|${any(N.READS)}|${SURELY_MACHINE}))`
 
 const TO_A_MACHINE = [
-  [`${START}${upTo(2)}${any(`${N.GREETING}|${N.NOTE}`)}(?:${any(N.TO)})?${upTo(2)}${MACHINE}`],
-  // A heading: "To the AI reader:", "Системе подбора:".
-  [`^${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${any(N.READERS)}${upTo(2)}(?= ${COLON})`],
+  [`${START}${upTo(2)}(?:${any(N.GREETING)}|${any(N.NOTE)}${any(N.TO)})${upTo(2)}${MACHINE}`],
+  [`${START}${any(N.NOTE)}${SURELY_MACHINE}(?= ${COLON})`],
+  // A heading: "Системе подбора:".
   [`^${any(N.TO_MACHINE)}${upTo(2)}(?= ${COLON})`],
   [`${any(N.IF)}${any(N.YOU)}(?:${any(N.A)})?(?: [^ ]+)?${MACHINE}`],
   // A machine that reads this very text. A mere role ("parser") counts only with an obligation.
   [`(?:${SURELY_MACHINE}|${MACHINE_UNDIVIDED})`, any(N.READS), SELF],
   [any(N.MACHINE_ROLES), any(N.READS), SELF, OBLIGED],
-  [SURELY_MACHINE, OBLIGED, `(?:${HIGH_SCORE}|${HIGHEST}|${ALL_MET})`],
   [
-    `${any(N.IF)}(?!${any('you|we|вы|ты|мы')})${upTo(6)}(?:${any(N.READS)}${upTo(3)}${MACHINE}|${SURELY_MACHINE}${upTo(2)}${any(N.READS)})`,
+    SURELY_MACHINE,
+    OBLIGED,
+    any(`${N.JUDGE}|${N.JUDGE_AT_START}|${N.JUDGE_AS_DUTY}|${N.JUDGE_OR_MARK}`),
+    `(?:${HIGH_SCORE}|${HIGHEST}|${SELF})`,
   ],
-  [`^${any(N.YOU_ARE)}${upTo(3)}${SURELY_MACHINE}${NOUN_ENDS}`],
-  [`${MACHINE_UNDIVIDED}(?:${UNDIVIDED.source}{0,6}(?:请|必须|应当|应该)|${['へ', '에게'].map(foldWords).join('|')})`],
+  [THIS_TEXT, IF_A_MACHINE_READS],
 ]
 
 /** Rules by kind of address. A rule applies to a clause that has all of its parts, in any order. */
@@ -100,8 +74,6 @@ const RULES: Record<string, string[][]> = {
   overrides_instructions: [
     [DISREGARD, INSTRUCTIONS],
     [REVEAL, `(?:${any(N.OWN)}${upTo(1)}${any(N.PROMPT)}|${any(N.SYSTEM_NOTE)})`],
-    // A heading: "New instructions:".
-    [`^${upTo(2)}(?:${any(N.NEW)}${upTo(1)}${any(N.INSTRUCTIONS)}|${any(N.SYSTEM_NOTE)})(?= ${COLON})`],
   ],
   demands_score: [
     [ORDER, HIGH_SCORE],
@@ -124,6 +96,46 @@ const RULES: Record<string, string[][]> = {
   ],
 }
 
+/**
+ * These may announce an address to the model, and anything else as well: new instructions of any field, what is offered to people who work
+ * with AI, what a machine does with contracts. They count when the model's task follows in their sentence.
+ */
+const ANNOUNCEMENTS: Record<string, RegExp> = {
+  // Such a label heads ordinary lines too: "Assistant: average score 95".
+  chat_markup: new RegExp(
+    `^(?: ${CLAUSE})?${any(N.CHAT_ROLE)} ${COLON}(?=.*${any(`${N.YOU}|${N.TARGET}|${N.JUDGED}`)})`,
+  ),
+  overrides_instructions: new RegExp(
+    `${BEGINS}${upTo(2)}(?:${any(N.NEW)}${upTo(1)}${any(`${N.INSTRUCTIONS}|${N.RULES}`)}|${any(N.SYSTEM_NOTE)}) ${COLON}`,
+  ),
+  addresses_model: new RegExp(
+    [
+      `${BEGINS}(?:${[
+        `${any(N.TO)}${upTo(1)}${SURELY_MACHINE}${upTo(2)} ${COLON}`,
+        `${any(N.YOU_ARE)}${upTo(3)}(?:${SURELY_MACHINE}${NOUN_ENDS}|${MACHINE_UNDIVIDED})`,
+        `${upTo(2)}${any(N.NOTE)}${upTo(2)}${MACHINE}`,
+        ` ?[致给向](?:所有)?(?:${MACHINE_UNDIVIDED}|ai(?= ))${UNDIVIDED.source}{0,6} ${COLON}`,
+        ` ?致(?:所有)?${MACHINE_UNDIVIDED} ${CLAUSE}`,
+        `${any(N.NEW)}${upTo(1)}${any(N.DUTIES)}${upTo(3)} ${COLON}`,
+      ].join('|')})`,
+      `${any(N.OWN)}${upTo(1)}${any(N.DUTIES)}${upTo(2)}${any(`${N.NOW}|${N.CHANGED}`)}`,
+      `${MACHINE_UNDIVIDED}(?:${UNDIVIDED.source}{0,6}(?:请|必须|应当|应该)|${['へ', '에게'].map(foldWords).join('|')})`,
+      IF_A_MACHINE_READS,
+    ].join('|'),
+  ),
+}
+/** What only the model is asked: to judge this candidate, or how. */
+const TASK = new RegExp(
+  [
+    `${any(N.THIS)}${upTo(3)}${any(N.SELF)}|${SELF_UNDIVIDED}`,
+    `${HIGHEST}|${NUMBER_OF_SCORE}|${any(N.JUDGE_OR_MARK)}${upTo(3)}${HIGH_NUMBER}`,
+    `${any(N.APPROVE)}${upTo(1)}${any(N.TARGET)}`,
+    `${any(N.JUDGED)}${upTo(3)}${any(`${N.FAVOURABLE}|${N.FITS}`)}`,
+    `${any(`${N.HIGHEST}|${N.BEST}|${N.FAVOURABLE}`)}${upTo(1)}${any(N.TARGET)}`,
+    near(any(`${N.JUDGE}|${N.JUDGE_AT_START}|${N.JUDGE_OR_OUTPUT}`), any(`${N.FAVOURABLE}|${N.FITS}`), 1),
+  ].join('|'),
+)
+
 /** In the order in which they are tried, each part compiled. */
 const COMPILED = Object.entries(RULES).flatMap(([kind, rules]) =>
   rules.map((parts) => ({ kind, parts: parts.map((part) => new RegExp(part, 'u')) })),
@@ -135,65 +147,8 @@ const ANSWER = new RegExp(
 )
 const TOLD = new RegExp(any(N.TOLD), 'u')
 
-/** A clause is tried only if it has one of these words, SELF or MACHINE_UNDIVIDED. */
-const TRIGGERS = [
-  N.DISREGARD,
-  N.DISREGARD_AT_START,
-  N.REVEAL,
-  N.REVEAL_AT_START,
-  N.JUDGE,
-  N.JUDGE_AT_START,
-  N.JUDGE_OR_LABEL,
-  N.JUDGE_AS_DUTY,
-  N.DESERVES,
-  N.MACHINE_NAMES,
-  N.NOTE,
-  N.PRETEND,
-  N.FROM_NOW_ON,
-  N.SYSTEM_NOTE,
-  N.INSTRUCTIONS,
-  N.YOU_ARE,
-  N.TO_MACHINE,
-  // The roles of machines that are no everyday words, as "system" and "model" are.
-  'bot|bots|robot*|бот|бота|боту|робот*',
-  'verdict|вердикт|evidence|met',
-].join('|')
-const DIVIDED = TRIGGERS.split('|').filter((each) => !UNDIVIDED.test(each))
-const DIVIDED_TRIGGER = new RegExp(`${any(DIVIDED.join('|'))}|${SELF_DIVIDED}`, 'y')
-const ALL_TRIGGERS = new RegExp(`${any(TRIGGERS)}|${SELF}|${MACHINE_UNDIVIDED}`, 'g')
-
-/** A 16-bit hash of the three characters at a place. Others may share it. */
-const beginningAt = (text: string, place: number) =>
-  ((text.charCodeAt(place) * 31 + text.charCodeAt(place + 1)) * 31 + text.charCodeAt(place + 2)) & 0xffff
-/** 1 for each hash of the beginning of a trigger. Most words of a text begin otherwise, and are skipped several times faster. */
-const BEGINNINGS = new Uint8Array(65_536)
-for (const each of [...DIVIDED, ...N.THIS.split('|')]) BEGINNINGS[beginningAt(`${foldWords(each)} `, 0)] = 1
-
-/** @returns the places in a folded text of the words without which no rule is tried, in order */
-export function* findTriggers(folded: string): Generator<number> {
-  if (UNDIVIDED.test(folded)) {
-    for (const { index, 0: found } of folded.matchAll(ALL_TRIGGERS)) yield found.startsWith(' ') ? index + 1 : index
-    return
-  }
-  for (let space = nextToLook(folded, 0); space >= 0; space = nextToLook(folded, space)) {
-    DIVIDED_TRIGGER.lastIndex = space
-    const found = DIVIDED_TRIGGER.exec(folded)
-    if (found !== null) yield space + 1
-    space += found?.[0].length ?? 1
-  }
-}
-
-const SPACE = 0x20
-
-/** @returns the next space at or after `from` that comes before a word which begins as a trigger does; -1: there is none */
-function nextToLook(folded: string, from: number): number {
-  for (let i = from; i < folded.length; i += 1) {
-    if (folded.charCodeAt(i) === SPACE && BEGINNINGS[beginningAt(folded, i + 1)] === 1) return i
-  }
-  return -1
-}
-
-const hasTrigger = (folded: string): boolean => findTriggers(folded).next().done === false
+/** Whether words before an address say that it is only mentioned. */
+const isTold = (before: string): boolean => TOLD.test(`${before} `)
 
 /**
  * @param sentence folded words with CLAUSE and COLON between clauses, a space before and after
@@ -205,8 +160,18 @@ export function addressKind(sentence: string): string | null {
     const clause = `${words} `
     if (!hasTrigger(clause)) continue
     const found = findRule(clause)
-    if (found !== undefined && !TOLD.test(`${sentence.slice(0, index + clause.search(found.parts[0] as RegExp))} `))
+    if (found !== undefined && !isTold(sentence.slice(0, index + clause.search(found.parts[0] as RegExp))))
       return found.kind
+  }
+  const announced = findAnnouncement(sentence)
+  return announced !== null && TASK.test(sentence.slice(announced.end)) ? announced.kind : null
+}
+
+/** @returns the first announcement in a sentence that is no mere mention: its kind, and where it ends */
+export function findAnnouncement(sentence: string): { kind: string; end: number } | null {
+  for (const [kind, pattern] of Object.entries(ANNOUNCEMENTS)) {
+    const found = pattern.exec(sentence)
+    if (found !== null && !isTold(sentence.slice(0, found.index))) return { kind, end: found.index + found[0].length }
   }
   return null
 }
