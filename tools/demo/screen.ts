@@ -112,8 +112,10 @@ interface Budget {
 export function auditLines(figures: Audit): string[] {
   const { deadLetterReasons: reasons } = figures
   const row = (name: string, figure: number, more = '') => `  ${fit(name, 14)}${fit(String(figure), 4, true)}  ${more}`
-  const repeated = figures.calls - figures.paid
-  const died = repeated > 0 ? `, ${repeated} died with the worker and were repeated` : ''
+  const untold = figures.calls - figures.paid
+  // The killed worker may have put an answer into the cache, but not yet stored it as the request's.
+  const how = figures.rows.some(({ answer }) => answer?.cached === true) ? '(repeated, or cached)' : 'and were repeated'
+  const died = untold > 0 ? `, ${untold} died with the worker ${how}` : ''
   return [
     'Audit, read back from Kafka (read committed):',
     row('requests', figures.rows.length, `${figures.ids} ids, one of them sent twice, and a broken message`),
