@@ -30,6 +30,7 @@ test.each([
   [adoptOffsets, [], 'Missing --from GROUP'],
   [adoptOffsets, ['--from'], '--from needs a value'],
   [adoptOffsets, ['--from', '--dry-run'], '--from needs a value'],
+  [replay, ['--reason', 'bad_ids'], '--reason must be one of not_utf8, not_json_object, bad_id, '],
   [replay, ['--limit', '0'], '--limit must be a whole number of 1 or more'],
 ])('wrong arguments are answered with what is wrong and the usage: %o %j', async (run, args, problem) => {
   const told = context(args)
