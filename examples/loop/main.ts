@@ -12,6 +12,7 @@ import { abortable, pause } from '../../src/lib/abortable.ts'
 import { createReleaseStack } from '../../src/release-stack.ts'
 import { onSignal } from '../../tools/lib/on-signal.ts'
 import { requireFree } from '../../tools/services/guarded.ts'
+import { withTestEnv } from '../../tools/services/ladder.ts'
 import { mockBus } from './bus.ts'
 import type { Loop, LoopOptions } from './loop.ts'
 import { startLoop } from './loop.ts'
@@ -64,7 +65,7 @@ async function run(signal: AbortSignal): Promise<number> {
     releases.defer('the receiver of callbacks', () => receiver.close())
     const connect: LoopOptions['connect'] = values.mock
       ? mockBus
-      : await connectToWorker({ env: process.env, signal, say, releases })
+      : await connectToWorker({ env: withTestEnv(process.env), signal, say, releases })
     const file = join(directory, 'example.sqlite')
     const port = values.serve ? Number(values.port) : 0
     // The receiver is on this machine. Leave allowLoopback off wherever callers choose the URL.
