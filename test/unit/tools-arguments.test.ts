@@ -9,8 +9,9 @@ const TOOLS = {
   dev: 'tools/dev/main.ts',
   simulate: 'test/simulation/main.ts',
   chaos: 'test/chaos/main.ts',
+  example: 'examples/loop/main.ts',
 } as const
-const usageOf = (name: string) => new RegExp(`^usage: npm run ${name}`, 'm')
+const usageOf = (name: string) => new RegExp(`^usage: npm run ${name}\\b`, 'm')
 
 function call(name: keyof typeof TOOLS, ...args: string[]) {
   const file = join(ROOT, TOOLS[name])
@@ -18,15 +19,20 @@ function call(name: keyof typeof TOOLS, ...args: string[]) {
   return { status, stdout, stderr }
 }
 
-test.each(['services', 'dev', 'simulate', 'chaos'] as const)('%s --help is its usage, and no error', (name) => {
-  const { status, stdout, stderr } = call(name, '--help')
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  expect(stdout).toMatch(usageOf(name))
-})
+test.each(['services', 'dev', 'simulate', 'chaos', 'example'] as const)(
+  '%s --help is its usage, and no error',
+  (name) => {
+    const { status, stdout, stderr } = call(name, '--help')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toMatch(usageOf(name))
+  },
+)
 
 test.each([
   ['services', ['--port', '1'], "Unknown option '--port'"],
   ['dev', ['kafka'], "Unexpected argument 'kafka'"],
+  ['example', ['--serve', '--mock', '--port', 'x'], '--port must be a whole number from 1 to 65535'],
+  ['example', ['--server'], "Unknown option '--server'"],
   ['simulate', ['--lives', 'many'], '--lives must be a whole number of 1 or more'],
   ['simulate', ['--seed', 'x'], '--seed must be a whole number of 0 or more'],
   ['chaos', ['--minute', '5'], "Unknown option '--minute'"],
