@@ -14,7 +14,7 @@ readOptions(USAGE, {})
 const signal = onSignal()
 try {
   const services = await fixedServices(console.error, signal)
-  console.error('These lines belong into .env; they stay the same from one start to the next:')
+  console.error('These lines belong in .env; they stay the same from one start to the next:')
   for (const line of envLines(settingsFor(services))) console.log(line)
   console.error('Ctrl-C ends both services')
   // Keeps the process alive: the services' own handles do not.
