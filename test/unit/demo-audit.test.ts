@@ -115,17 +115,17 @@ test('calls that died with a worker are paid without an outcome, and no more tha
   ])
 })
 
-test('a call that died with a worker was repeated, or its answer was found in the cache', () => {
+test('a call whose answer a worker had not stored when it died was repeated, or its answer was in the cache', () => {
   const clean = cleanEvidence()
   const callsOf = (evidence: Partial<Evidence>) => auditLines(audit(samples, { ...clean, ...evidence })).at(-1)
   expect(callsOf({})).toMatch(/17 paid for outcomes$/)
   expect(callsOf({ calls: 19, lostCalls: 2 })).toMatch(
-    /17 paid for outcomes, 2 died with the worker and were repeated$/,
+    /17 paid for outcomes, 2 not stored when the worker died \(repeated\)$/,
   )
   const [first, ...others] = clean.notifications
   const fromCache = { ...first, attempts: 0, cached: true } as Answer
   const line = callsOf({ calls: 19, lostCalls: 3, notifications: [fromCache, ...others] })
-  expect(line).toMatch(/16 paid for outcomes, 3 died with the worker \(repeated, or cached\)$/)
+  expect(line).toMatch(/16 paid for outcomes, 3 not stored when the worker died \(repeated or cached\)$/)
   expect(line?.length).toBeLessThan(120)
 })
 

@@ -114,8 +114,8 @@ export function auditLines(figures: Audit): string[] {
   const row = (name: string, figure: number, more = '') => `  ${fit(name, 14)}${fit(String(figure), 4, true)}  ${more}`
   const untold = figures.calls - figures.paid
   // The killed worker may have put an answer into the cache, but not yet stored it as the request's.
-  const how = figures.rows.some(({ answer }) => answer?.cached === true) ? '(repeated, or cached)' : 'and were repeated'
-  const died = untold > 0 ? `, ${untold} died with the worker ${how}` : ''
+  const how = figures.rows.some(({ answer }) => answer?.cached === true) ? 'repeated or cached' : 'repeated'
+  const died = untold > 0 ? `, ${untold} not stored when the worker died (${how})` : ''
   return [
     'Audit, read back from Kafka (read committed):',
     row('requests', figures.rows.length, `${figures.ids} ids, one of them sent twice, and a broken message`),
@@ -123,6 +123,6 @@ export function auditLines(figures: Audit): string[] {
     row('lost', figures.lost),
     row('doubled', figures.doubled),
     row('dead letters', reasons.length, reasons.join(', ')),
-    row('model calls', figures.calls, `counted by the stand-in; ${figures.paid} paid for outcomes${died}`),
+    row('model calls', figures.calls, `at the stand-in; ${figures.paid} paid for outcomes${died}`),
   ].map((text) => text.trimEnd())
 }
