@@ -6,12 +6,13 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { lastReason } from '../../src/cli/connections.ts'
 import { abortable, pause } from '../../src/lib/abortable.ts'
 import { createReleaseStack } from '../../src/release-stack.ts'
 import { onSignal } from '../../tools/lib/on-signal.ts'
+import { readOptions, refuse } from '../../tools/lib/options.ts'
 import { requireFree } from '../../tools/services/guarded.ts'
+import { withTestEnv } from '../../tools/services/ladder.ts'
 import { mockBus } from './bus.ts'
 import type { Loop, LoopOptions } from './loop.ts'
 import { startLoop } from './loop.ts'
@@ -19,12 +20,11 @@ import type { Received } from './receiver.ts'
 import { startReceiver } from './receiver.ts'
 import { connectToWorker } from './surroundings.ts'
 
-const USAGE = `npm run example -- [options]
+const USAGE = `usage: npm run example -- [options]
   --serve     stays until Ctrl-C, to be tried with curl
   --port N    the gateway's port, with --serve (default 3000)
   --mock      no Kafka, no worker: canned answers; a resume with [refuse] or [fail] gets that`
 
-const EX_USAGE = 64
 const EXIT_INTERRUPTED = 130
 const RELEASE_MS = 40_000
 const STOP_MS = 20_000
@@ -38,20 +38,15 @@ const say = (line: string) => void process.stdout.write(`${line}\n`)
 
 /** Puts the loop together and shows one request, or serves until the signal. */
 async function run(signal: AbortSignal): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      serve: { type: 'boolean', default: false },
-      mock: { type: 'boolean', default: false },
-      port: { type: 'string', default: '3000' },
-      help: { type: 'boolean', default: false },
-    },
+  const values = readOptions(USAGE, {
+    serve: { type: 'boolean', default: false },
+    mock: { type: 'boolean', default: false },
+    port: { type: 'string', default: '3000' },
   })
-  if (values.help) {
-    say(USAGE)
-    return 0
-  }
+  const wantedPort = /^[1-9]\d{0,4}$/.test(values.port) ? Number(values.port) : Infinity
+  if (wantedPort > 65_535) refuse('--port must be a whole number from 1 to 65535', USAGE)
   // Before services are started that would have to be stopped again.
-  if (values.serve) await requireFree(Number(values.port), '`npm run example`', 'or choose another with --port')
+  if (values.serve) await requireFree(wantedPort, '`npm run example`', 'or choose another with --port')
   const log = { ...lastReason(), warn: (message: string) => say(message) }
   const releases = createReleaseStack(log)
   const started = performance.now()
@@ -64,9 +59,9 @@ async function run(signal: AbortSignal): Promise<number> {
     releases.defer('the receiver of callbacks', () => receiver.close())
     const connect: LoopOptions['connect'] = values.mock
       ? mockBus
-      : await connectToWorker({ env: process.env, signal, say, releases })
+      : await connectToWorker({ env: withTestEnv(process.env), signal, say, releases })
     const file = join(directory, 'example.sqlite')
-    const port = values.serve ? Number(values.port) : 0
+    const port = values.serve ? wantedPort : 0
     // The receiver is on this machine. Leave allowLoopback off wherever callers choose the URL.
     const loop = await startLoop({ file, port, secret, allowLoopback: true, connect, say })
     releases.defer('gateway, notifier and storage', () => loop.close(), STOP_MS)
@@ -140,9 +135,7 @@ async function showOne({ loop, callbackUrl, called, signal }: Show): Promise<voi
 try {
   process.exitCode = await run(onSignal())
 } catch (error) {
-  const message = error instanceof Error ? error.message : String(error)
-  const isUsage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true
-  console.error(isUsage ? `${message}\n\n${USAGE}` : `example failed: ${message}`)
-  process.exitCode = isUsage ? EX_USAGE : 1
+  console.error(`example failed: ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
 }
 process.exit()

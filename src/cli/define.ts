@@ -169,7 +169,10 @@ function parse(
   return parsed
 }
 
+/** @returns parseArgs's sentence in this program's words, with the option that may have been meant */
 function withSuggestion(message: string, known: string[]): string {
+  const valueless = /^Option '(?:-\w, )?(--[\w-]+)(?: <value>)?' argument (?:is ambiguous|missing)/.exec(message)?.[1]
+  if (valueless !== undefined) return `${valueless} needs a value`
   const unknown = /^Unknown option '--?([^']+)'/.exec(message)?.[1]
   if (unknown === undefined) return message
   const meant = closest(unknown, known)

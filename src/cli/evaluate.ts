@@ -38,7 +38,7 @@ export const run: Command = defineCommand(
       '  Puts claims whose truth is known to the verification, as a careless and as a careful model would have made them: what of',
       '  the true is rejected and what of the false is published. Asks no model, needs no Redis.',
     ],
-    example: 'evaluate -- --set evaluation/set.jsonl',
+    example: 'evaluate -- --set evaluation/sample.jsonl',
     options: {
       set: { type: 'string' },
       claims: { type: 'string' },
@@ -50,14 +50,16 @@ export const run: Command = defineCommand(
       'new-budget': { type: 'boolean', default: false },
     },
   },
-  async ({ values, config, signal, progress }) => {
+  async (call) => {
+    const { values, signal, progress } = call
     const prices = readPrices(values['price-prompt'], values['price-completion'])
     const repeats = readCount('--repeat', values.repeat)
-    if (values.claims !== undefined) return await judgeFile(values.claims, config.verdictMinScore)
+    if (values.claims !== undefined) return await judgeFile(values.claims, call.config.verdictMinScore)
     const path = values.set
     if (path === undefined) throw new UsageError('Missing --set FILE.jsonl or --claims FILE.jsonl')
     if (path === '-' && values.out === undefined)
       throw new UsageError('Missing --out FILE.json: the set comes from standard input')
+    const { config } = call
     const text = await readJsonText('--set', path)
     const set = readSet(text)
     const asked = askedOf(config, text)

@@ -1,6 +1,7 @@
 /** `replay-dead-letters`: lists the dead letters, or sends each back to the requests topic once. */
 import type { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
+import type { DeadLetterReason } from '../contracts.ts'
 import type { Dedupe } from '../claims/dedupe.ts'
 import { createDedupe } from '../claims/dedupe.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
@@ -10,13 +11,14 @@ import { PublishRejected } from '../kafka/publisher.ts'
 import type { Ledger, LedgerOptions, Sender } from '../kafka/replay-ledger.ts'
 import { openSender, readLedger } from '../kafka/replay-ledger.ts'
 import type { RedisKeys } from '../redis/keys.ts'
+import { DEAD_LETTER_REASONS } from '../schemas.ts'
 import { createFleetState } from '../claims/trusted-state.ts'
 import type { Command } from './define.ts'
 import { lastReason, withKafka, withRedis } from './connections.ts'
 import type { Copy } from './copies.ts'
 import { readTopic } from './copies.ts'
 import type { Report } from './define.ts'
-import { defineCommand, readCount } from './define.ts'
+import { defineCommand, readCount, UsageError } from './define.ts'
 import type { Letter } from './letters.ts'
 import { claimantOf, originalOf, readLetter } from './letters.ts'
 import { table, time } from '../lib/text.ts'
@@ -31,7 +33,7 @@ interface Handled extends Letter {
 
 interface Order {
   /** null: any */
-  reason: string | null
+  reason: DeadLetterReason | null
   limit: number
   signal: AbortSignal
 }
@@ -42,7 +44,7 @@ export const run: Command = defineCommand(
       'resume-scoring-worker replay-dead-letters [--dry-run] [--reason REASON] [--limit N]',
       '  Sends dead letters back to the requests topic, each once ever: original key, value and headers.',
       '  --dry-run        list what would be sent, and change nothing',
-      '  --reason REASON  only those that were dead-lettered for it',
+      '  --reason REASON  only those that were dead-lettered for it, such as bad_id',
       '  --limit N        so many at most',
     ],
     example: 'replay-dead-letters -- --dry-run',
@@ -50,7 +52,7 @@ export const run: Command = defineCommand(
   },
   async ({ values, config, signal, complain }) => {
     const limit = values.limit === undefined ? Infinity : readCount('--limit', values.limit)
-    const order: Order = { reason: values.reason ?? null, limit, signal }
+    const order: Order = { reason: readReason(values.reason), limit, signal }
     const isDry = values['dry-run'] === true
     const handled = await withKafka(config.kafka, complain, async (clients) => {
       if (!(await hasTopic(clients, config.kafka.topics.deadLetters))) return []
@@ -60,6 +62,14 @@ export const run: Command = defineCommand(
     return report(handled, isDry)
   },
 )
+
+/** @returns null when any will do. @throws UsageError for a reason that no letter has */
+function readReason(given: string | undefined): DeadLetterReason | null {
+  if (given === undefined) return null
+  const known = DEAD_LETTER_REASONS.find((reason) => reason === given)
+  if (known === undefined) throw new UsageError(`--reason must be one of ${DEAD_LETTER_REASONS.join(', ')}`)
+  return known
+}
 
 const hasTopic = (clients: KafkaClients, topic: string) =>
   clients.withAdmin(async (admin) => (await admin.listTopics()).includes(topic))

@@ -53,6 +53,10 @@ const REMEDIES: [RegExp, string][] = [
     /answer took longer/,
     'KAFKA_BOOTSTRAP_SERVERS, KAFKA_TLS; the broker may hang, the listener may want TLS, or a firewall may drop what is sent',
   ],
+  [
+    /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/,
+    'KAFKA_BOOTSTRAP_SERVERS, and the addresses that the brokers advertise',
+  ],
   [/Connection timeout|as a Kafka does/, 'KAFKA_BOOTSTRAP_SERVERS, KAFKA_TLS'],
   [
     /Closed connection|SSL|ECONNRESET|closed by the server/,

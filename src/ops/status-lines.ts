@@ -40,9 +40,16 @@ function redisLines(redis: RedisHalf): string[] {
     ...workerLines(workers),
     ...skippedLines(skipped),
     ...differenceLines(differences),
-    `claims: ${claims.status ?? 'no state in Redis yet'}`,
+    `claims: ${claims.status === null ? 'no state in Redis yet' : (CLAIMS[claims.status] ?? claims.status)}`,
     `versions: this machine ${redis.version}, Redis ${redis.redisVersion ?? 'unknown'}`,
   ]
+}
+
+/** By the status of the claims in Redis. */
+const CLAIMS: Record<string, string> = {
+  open: 'complete',
+  lost: 'Redis lost data; a worker will rebuild them',
+  recovering: 'Redis lost data; they are being rebuilt',
 }
 
 function adaptationLines(adaptation: RedisHalf['adaptation']): string[] {
@@ -141,7 +148,7 @@ function workerLines(workers: readonly LiveWorker[]): string[] {
     return [
       worker,
       `  version ${version}${model}`,
-      `  partitions ${partitions.join(',') || 'none'}, in flight ${inFlight}, window ${window}`,
+      `  partitions ${partitions.join(',') || 'none'}, calls in flight ${inFlight}, messages held ${window}`,
       ...(held === '' ? [] : [`  held: ${held}`]),
     ]
   })

@@ -1,12 +1,20 @@
 /** `npm run simulate -- [--seed N] [--lives M]`: lives of a fleet on a Redis of its own; a failure is shrunk and printed. */
 import { randomInt } from 'node:crypto'
-import { parseArgs } from 'node:util'
+import { readOptions, refuse } from '../../tools/lib/options.ts'
 import { cacheDir } from '../../tools/services/download.ts'
 import { startLocalRedis } from '../../tools/services/local-redis.ts'
 import { simulate } from './run.ts'
 
-const { values } = parseArgs({ options: { seed: { type: 'string' }, lives: { type: 'string', default: '1000' } } })
-const seed = values.seed === undefined ? randomInt(1_000_000_000) : Number(values.seed)
+const USAGE = `usage: npm run simulate -- [--seed N] [--lives N]
+  Runs a fleet through so many lives (1000) on a Redis of its own. The same seed gives the same lives.`
+
+const values = readOptions(USAGE, {
+  seed: { type: 'string', default: String(randomInt(1_000_000_000)) },
+  lives: { type: 'string', default: '1000' },
+})
+const [seed, lives] = [Number(values.seed), Number(values.lives)]
+if (!Number.isSafeInteger(seed) || seed < 0) refuse('--seed must be a whole number of 0 or more', USAGE)
+if (!Number.isSafeInteger(lives) || lives < 1) refuse('--lives must be a whole number of 1 or more', USAGE)
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 const redis = await startLocalRedis(
   { persist: false },
@@ -14,7 +22,7 @@ const redis = await startLocalRedis(
 )
 say(`seed ${seed}`)
 const startedMs = performance.now()
-const { failure, ...counts } = await simulate(redis.socket, seed, Number(values.lives))
+const { failure, ...counts } = await simulate(redis.socket, seed, lives)
 await redis.stop()
 const seconds = (performance.now() - startedMs) / 1_000
 say(`${JSON.stringify(counts)} in ${seconds.toFixed(1)} s: ${Math.round((counts.lives / seconds) * 60)} lives a minute`)

@@ -47,14 +47,18 @@ test.concurrent.each([
   ['forget', forget, ['1']],
   ['adopt-offsets', adoptOffsets, ['--from', 'other']],
 ])('%s says that Redis is away, why, and ends', async (_name, run, args) => {
-  await expect(run(context(args))).rejects.toThrow(/^Redis at localhost:1 does not answer: .*ECONNREFUSED/)
+  await expect(run(context(args))).rejects.toThrow(
+    /^Redis at localhost:1 does not answer: .*ECONNREFUSED.* \(check REDIS_HOST and REDIS_PORT\)/,
+  )
 })
 
 test.concurrent.each([
   ['send', send, texts],
   ['replay-dead-letters', replay, []],
 ])('%s says that Kafka is away, why, and ends', async (_name, run, args) => {
-  await expect(run(context(args))).rejects.toThrow(/^Kafka at localhost:1: .*ECONNREFUSED/)
+  await expect(run(context(args))).rejects.toThrow(
+    /^Kafka at localhost:1: .*ECONNREFUSED.* \(check KAFKA_BOOTSTRAP_SERVERS, and the addresses that the brokers advertise\)$/,
+  )
 })
 
 test.concurrent('status says of each half why it is not shown, and needs no key', async () => {

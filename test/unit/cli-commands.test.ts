@@ -28,6 +28,9 @@ test.each([
   [forget, ['1', '2'], "Unexpected argument '2'"],
   [status, ['--verbose'], "Unknown option '--verbose'"],
   [adoptOffsets, [], 'Missing --from GROUP'],
+  [adoptOffsets, ['--from'], '--from needs a value'],
+  [adoptOffsets, ['--from', '--dry-run'], '--from needs a value'],
+  [replay, ['--reason', 'bad_ids'], '--reason must be one of not_utf8, not_json_object, bad_id, '],
   [replay, ['--limit', '0'], '--limit must be a whole number of 1 or more'],
 ])('wrong arguments are answered with what is wrong and the usage: %o %j', async (run, args, problem) => {
   const told = context(args)
@@ -80,6 +83,14 @@ test.each(['help', '--help', '-h'])('%s tells the commands, and is no error', as
   const { code, out, err } = await runNamed({}, name)
   expect({ code, err }).toEqual({ code: 0, err: '' })
   expect(out).toMatch(/^usage: resume-scoring-worker.*\n {2}send {2,}--resume/)
+})
+
+test('wrong arguments are told before wrong settings', async () => {
+  const { code, err } = await runNamed(WITHOUT_KEY, 'evaluate')
+  expect({ code, told: err.split('\n')[0] }).toEqual({
+    code: 64,
+    told: 'Missing --set FILE.jsonl or --claims FILE.jsonl',
+  })
 })
 
 test('what calls the provider asks for a key', async () => {

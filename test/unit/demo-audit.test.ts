@@ -4,7 +4,7 @@ import { readNotification, readRecordId } from '../../tools/demo/answers.ts'
 import type { Evidence } from '../../tools/demo/audit.ts'
 import { audit } from '../../tools/demo/audit.ts'
 import { demoSamples } from '../../tools/demo/samples.ts'
-import { answerLine, fit, flagLines, tableLines } from '../../tools/demo/screen.ts'
+import { answerLine, auditLines, fit, flagLines, tableLines } from '../../tools/demo/screen.ts'
 import { workerKey } from '../../tools/demo/stage.ts'
 import { lostCalls, takeoverMs } from '../../tools/demo/takeover.ts'
 import { createTerminal, wrap } from '../../tools/demo/terminal.ts'
@@ -113,6 +113,20 @@ test('calls that died with a worker are paid without an outcome, and no more tha
   expect(audit(samples, { ...clean, calls: clean.calls + 4, lostCalls: 3 }).problems).toEqual([
     '21 model calls, but 17 paid for outcomes, and at most 3 died with a worker',
   ])
+})
+
+test('a call whose answer a worker had not stored when it died was repeated, or its answer was in the cache', () => {
+  const clean = cleanEvidence()
+  const callsOf = (evidence: Partial<Evidence>) => auditLines(audit(samples, { ...clean, ...evidence })).at(-1)
+  expect(callsOf({})).toMatch(/17 paid for outcomes$/)
+  expect(callsOf({ calls: 19, lostCalls: 2 })).toMatch(
+    /17 paid for outcomes, 2 not stored when the worker died \(repeated\)$/,
+  )
+  const [first, ...others] = clean.notifications
+  const fromCache = { ...first, attempts: 0, cached: true } as Answer
+  const line = callsOf({ calls: 19, lostCalls: 3, notifications: [fromCache, ...others] })
+  expect(line).toMatch(/16 paid for outcomes, 3 not stored when the worker died \(repeated or cached\)$/)
+  expect(line?.length).toBeLessThan(120)
 })
 
 describe('the table', () => {

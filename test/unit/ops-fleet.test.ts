@@ -129,6 +129,19 @@ test('the time for the backlog is reckoned with what was billed, and says so whe
   expect(shown({ budget: { ...budget, open: false } })).toContain('is not known while it is shut')
 })
 
+test.each([
+  ['open', 'claims: complete'],
+  ['lost', 'claims: Redis lost data; a worker will rebuild them'],
+  ['recovering', 'claims: Redis lost data; they are being rebuilt'],
+  [null, 'claims: no state in Redis yet'],
+])('claims that are %s are told in words', (status, line) => {
+  expect(shown({ claims: { status, epoch: 'e' } }).split('\n')).toContain(line)
+})
+
+test('a worker tells how many messages it holds', () => {
+  expect(shown({ workers: [{ ...good, inFlight: 2, window: 9 }] })).toContain('calls in flight 2, messages held 9')
+})
+
 test('a closed or held budget says why and until when', () => {
   const lines = shown({ budget: { ...budget, closedForMs: 43_000, heldForMs: 5_000 } })
   expect(lines).toMatch(/until .*\d\d:\d\d:\d\d \(5s\): the provider's retry-after holds it/)

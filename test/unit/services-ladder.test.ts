@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -137,5 +138,16 @@ describe('.test.env', () => {
     expect(withTestEnv({ REDIS_HOST: 'mine' }, file)).toEqual({ REDIS_HOST: 'mine' })
     writeFileSync(file, 'REDIS_HOST=filed\nTEST_SERVICES=given\n')
     expect(withTestEnv({ REDIS_HOST: 'mine' }, file)).toEqual({ REDIS_HOST: 'mine', TEST_SERVICES: 'given' })
+  })
+
+  it.each(['tools/demo/main.ts', 'examples/loop/main.ts'])('is read by %s', (main) => {
+    const cwd = mkdtempSync(join(tmpdir(), 'test-env-'))
+    onTestFinished(() => rmSync(cwd, { recursive: true }))
+    writeFileSync(join(cwd, '.test.env'), 'TEST_SERVICES=nonsense\n')
+    // Without a PATH no rung could start anything.
+    const options = { cwd, env: { PATH: '', TMPDIR: cwd, HOME: cwd }, encoding: 'utf8', timeout: 30_000 } as const
+    const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, '../..', main)], options)
+    expect(stderr).toContain('TEST_SERVICES must be one of auto, given, containers, local')
+    expect(status).toBe(1)
   })
 })

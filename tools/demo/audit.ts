@@ -14,7 +14,7 @@ export interface Evidence {
   proofs: ReadonlyMap<bigint, string | null>
   /** Requests that arrived at the stand-in. */
   calls: number
-  /** Most calls that may have no outcome, because they died with a worker and were repeated. */
+  /** Most calls that may have no outcome, because they died with a worker: they were repeated, or their answers were in the cache. */
   lostCalls: number
 }
 

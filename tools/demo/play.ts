@@ -61,7 +61,8 @@ export async function play(scene: Scene, samples: readonly Sample[], releases: R
     signal: AbortSignal.any([either, finished.signal]),
   }).then(
     (kill) => {
-      print(terminal.bad(`  SIGKILL to worker 1 (pid ${kill.pid}), ${kill.inFlight} calls in flight`))
+      const calls = kill.inFlight === 1 ? '1 call' : `${kill.inFlight} calls`
+      print(terminal.bad(`  SIGKILL to worker 1 (pid ${kill.pid}), ${calls} in flight`))
       print('  Kafka notices after 10 s without a heartbeat; worker 2 goes on with its partition.')
       return kill
     },

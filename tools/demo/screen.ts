@@ -112,8 +112,10 @@ interface Budget {
 export function auditLines(figures: Audit): string[] {
   const { deadLetterReasons: reasons } = figures
   const row = (name: string, figure: number, more = '') => `  ${fit(name, 14)}${fit(String(figure), 4, true)}  ${more}`
-  const repeated = figures.calls - figures.paid
-  const died = repeated > 0 ? `, ${repeated} died with the worker and were repeated` : ''
+  const untold = figures.calls - figures.paid
+  // The killed worker may have put an answer into the cache, but not yet stored it as the request's.
+  const how = figures.rows.some(({ answer }) => answer?.cached === true) ? 'repeated or cached' : 'repeated'
+  const died = untold > 0 ? `, ${untold} not stored when the worker died (${how})` : ''
   return [
     'Audit, read back from Kafka (read committed):',
     row('requests', figures.rows.length, `${figures.ids} ids, one of them sent twice, and a broken message`),
@@ -121,6 +123,6 @@ export function auditLines(figures: Audit): string[] {
     row('lost', figures.lost),
     row('doubled', figures.doubled),
     row('dead letters', reasons.length, reasons.join(', ')),
-    row('model calls', figures.calls, `counted by the stand-in; ${figures.paid} paid for outcomes${died}`),
+    row('model calls', figures.calls, `at the stand-in; ${figures.paid} paid for outcomes${died}`),
   ].map((text) => text.trimEnd())
 }

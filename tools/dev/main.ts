@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { onSignal } from '../lib/on-signal.ts'
+import { readOptions } from '../lib/options.ts'
 import { startStub } from '../openai-stub/server.ts'
 import { requireFree } from '../services/guarded.ts'
 import { envLines, fixedServices, settingsFor } from '../services/fixed.ts'
@@ -13,6 +14,11 @@ const OPS_PORT = 9464
 const EXIT_INTERRUPTED = 130
 const WORKER = join(import.meta.dirname, '../../src/main.ts')
 
+const USAGE = `usage: npm run dev
+  Starts Kafka, Redis, the stand-in for the model and a worker, prints the lines for .env that lead to them, and keeps them
+  until Ctrl-C.`
+
+readOptions(USAGE, {})
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 const signal = onSignal()
 const releases: (() => Promise<unknown>)[] = []
