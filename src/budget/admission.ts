@@ -96,8 +96,8 @@ export function createAdmission(options: AdmissionOptions) {
     gathering = new Gathering(),
   } = options
   const line = new WaitingLine<Waited, Grant | BudgetRefusal>((left) => {
-    // The next request may be smaller and fit at once.
-    if (left === head) alarm.ring()
+    // The next request may be smaller, or need fewer slots, and fit at once.
+    if (left === head || wantsSlot) alarm.ring()
   })
   const alarm = createAlarm()
   let made = 0
