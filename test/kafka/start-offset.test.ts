@@ -41,6 +41,18 @@ describe('a group without committed offsets', () => {
   })
 
   it.each([
+    { name: 'a start', from: { kind: 'time' as const, atMs: Date.parse('1969-12-31T23:59:59.999Z') }, ttlMs: DAY_MS },
+    { name: 'a start', from: { kind: 'time' as const, atMs: Date.parse('1900-01-01') }, ttlMs: DAY_MS },
+    { name: 'marks', from: { kind: 'recent' as const }, ttlMs: 36_500 * DAY_MS },
+  ])('begins at the first message with $name from before 1970', async ({ from, ttlMs }) => {
+    await sendAged()
+    const config = { groupId: world.group, startFrom: from, topics: { requests: world.requests } }
+    const { handled } = startConsumer(world, {}, { config, processedTtlMs: ttlMs })
+    await until('all are handled', () => handled.length === 3)
+    expect(handled).toContain('a week old')
+  })
+
+  it.each([
     { name: 'seconds, by them', aged: (ageMs: number) => Math.floor((Date.now() - ageMs) / 1_000), first: 1n },
     { name: 'no times, at the first message', aged: () => -1, first: 0n },
   ])('begins, where producers write $name', async ({ aged, first }) => {
