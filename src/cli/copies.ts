@@ -1,4 +1,5 @@
 /** Finds what Kafka holds of one id, by reading topics back. */
+import { withoutByteOrderMark } from '../contracts.ts'
 import { NumberText, parseExact } from '../lib/json.ts'
 import { readMembers } from '../lib/json-members.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
@@ -76,7 +77,7 @@ export function outcomeOf({ success, wait_seconds: wait }: Fields): 'success' | 
 export function processingIdIn(value: Buffer | null): bigint | null {
   if (value === null) return null
   try {
-    const fields = readMembers(value, new Set(['response', ID_FIELD]))
+    const fields = readMembers(withoutByteOrderMark(value), new Set(['response', ID_FIELD]))
     const response = fields?.get('response')
     const id = fields?.get(ID_FIELD) ?? (response && readMembers(response, new Set([ID_FIELD])))?.get(ID_FIELD)
     const text = String(id ?? '')

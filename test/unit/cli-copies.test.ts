@@ -8,6 +8,7 @@ describe('the id of a message', () => {
   test.each([
     ['a request', '{"processing_id": 9007199254740993}', 9_007_199_254_740_993n],
     ['a notification', '{"success": true, "response": {"processing_id": -42}}', -42n],
+    ['a request with a byte order mark', '\ufeff{"processing_id": 42}', 42n],
     ['a request with a deeply nested field', `{"x": ${nested}, "processing_id": 42}`, 42n],
     ['a notification with one', `{"response": {"x": ${nested}, "processing_id": 42}}`, 42n],
     ['deeply nested arrays', nested, null],
