@@ -30,7 +30,7 @@ function admissionWith(slots = new CallSlots(100), gathering = new Gathering(0))
     },
     retryWhileAway: (_what, operation) => operation(),
     journal: { granted() {}, settled() {} },
-    learn: async () => {},
+    learn: async () => true,
     known: () => null,
     pace: { spacingMs: 0, aheadMs: 0, sendWithinMs: 60_000 },
     maxWaitMs: 1_000,
