@@ -110,4 +110,12 @@ describe('topics at start', () => {
       /bad\.n\..*KAFKA_TOPIC_REPLICATION_FACTOR/,
     )
   })
+
+  it('that Kafka takes for another topic of the same name are named, and not waited for', async () => {
+    const topics = { ...topicsNamed('same.'), notifications: world.requests.replaceAll('.', '_') }
+    expect(topics.notifications).not.toBe(world.requests)
+    const config = { topics, newTopicPartitions: 1, newTopicReplication: null }
+    const limit = AbortSignal.timeout(5_000)
+    await expect(ensureTopics(world.clients, config, world.log, limit)).rejects.toThrow(topics.notifications)
+  })
 })
