@@ -39,7 +39,7 @@ const oneOf = <const T extends readonly [string, ...string[]]>(values: T, fallba
   z.enum(values, { message: `must be one of ${values.join(', ')}` }).default(fallback as never)
 
 /** A topic's name as Kafka allows it. */
-const TOPIC_NAME = /^[\w.-]{1,249}$/
+const TOPIC_NAME = /^(?!\.{1,2}$)[\w.-]{1,249}$/
 const TOPIC_RULE = 'must be a topic name: at most 249 letters, digits, dots, dashes and underscores'
 const topic = (fallback: string) => z.string().regex(TOPIC_NAME, TOPIC_RULE).default(fallback)
 
@@ -67,10 +67,12 @@ const startFrom = z
     return z.NEVER
   })
 
+const isPort = (text = '0') => Number(text) >= 1 && Number(text) <= 65_535
+
 const addresses = (value: z.ZodType<string>) =>
   value
     .transform((list) => list.split(',').map((part) => part.trim()))
-    .refine((list) => list.every((address) => /^(\[[\da-f:]+\]|[^\s:/]+):\d{1,5}$/i.test(address)), {
+    .refine((list) => list.every((address) => isPort(/^(?:\[[\da-f:]+\]|[^\s:/]+):(\d{1,5})$/i.exec(address)?.[1])), {
       message: 'must be host:port, several of them separated by commas',
     })
 
