@@ -157,7 +157,10 @@ export const settings = {
   REDIS_SENTINEL_PASSWORD: optionalText(),
   REDIS_KEY_PREFIX: text(''),
 
-  OPENAI_KEY: optionalText(),
+  OPENAI_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'must hold a key: ASCII characters without spaces')
+    .optional(),
   OPENAI_KEY_FILE: optionalText(),
   OPENAI_BASE_URL: httpUrl.default('https://api.openai.com/v1'),
   OPENAI_MODEL: text('gpt-4.1-mini-2025-04-14'),

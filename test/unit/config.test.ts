@@ -132,6 +132,10 @@ describe('settings', () => {
     expect(() => loadConfig({ ...also, [name]: 'a:1,[::1]:65535' })).not.toThrow()
   })
 
+  test.each(['sk-abсdef', 'Bearer sk-abcdef'])('of a key with what no header can hold are refused', (key) => {
+    expect(problemsOf({ OPENAI_KEY: key })).toEqual(['OPENAI_KEY must hold a key: ASCII characters without spaces'])
+  })
+
   test.each(['.', '..'])('that name a topic %s are refused, as Kafka does', (name) => {
     expect(problemsOf({ OPENAI_KEY: 'k', KAFKA_TOPIC_FOR_AI_HANDLER: name })).toHaveLength(1)
   })
