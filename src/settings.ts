@@ -55,6 +55,19 @@ const proxyUrl = z
   .refine((value) => isUrl(value, ['http:', 'https:', 'socks5:', 'socks5h:']) && new URL(value).hostname !== '', {
     message: 'must be an http://, https:// or socks5:// URL',
   })
+  .refine((value) => !URL.canParse(value) || isDecodable(new URL(value)), {
+    message: 'must have each % of its user and password written as %25',
+  })
+
+/** A `%` that begins no escape of UTF-8 stays in a URL, but nobody can decode it. */
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    for (const part of [username, password]) decodeURIComponent(part)
+    return true
+  } catch {
+    return false
+  }
+}
 
 const startFrom = z
   .string()

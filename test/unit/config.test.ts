@@ -136,6 +136,16 @@ describe('settings', () => {
     expect(problemsOf({ OPENAI_KEY: key })).toEqual(['OPENAI_KEY must hold a key: ASCII characters without spaces'])
   })
 
+  test.each(['http://u:100%@proxy:1', 'socks5://50%ff:p@proxy:1'])(
+    'of a proxy that cannot be decoded are refused: %s',
+    (url) => {
+      expect(problemsOf({ OPENAI_KEY: 'k', OPENAI_PROXY_URL: url })).toEqual([
+        'OPENAI_PROXY_URL must have each % of its user and password written as %25',
+      ])
+      expect(() => loadConfig({ OPENAI_KEY: 'k', OPENAI_PROXY_URL: url.replace('%', '%25') })).not.toThrow()
+    },
+  )
+
   test.each(['.', '..'])('that name a topic %s are refused, as Kafka does', (name) => {
     expect(problemsOf({ OPENAI_KEY: 'k', KAFKA_TOPIC_FOR_AI_HANDLER: name })).toHaveLength(1)
   })
