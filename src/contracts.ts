@@ -127,7 +127,7 @@ const unanswerable = (reason: DeadLetterReason, detail: string): Unanswerable =>
 
 const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 
-function withoutByteOrderMark(value: Buffer): Buffer {
+export function withoutByteOrderMark(value: Buffer): Buffer {
   return value.subarray(0, 3).equals(BYTE_ORDER_MARK) ? value.subarray(3) : value
 }
 

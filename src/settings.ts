@@ -39,7 +39,7 @@ const oneOf = <const T extends readonly [string, ...string[]]>(values: T, fallba
   z.enum(values, { message: `must be one of ${values.join(', ')}` }).default(fallback as never)
 
 /** A topic's name as Kafka allows it. */
-const TOPIC_NAME = /^[\w.-]{1,249}$/
+const TOPIC_NAME = /^(?!\.{1,2}$)[\w.-]{1,249}$/
 const TOPIC_RULE = 'must be a topic name: at most 249 letters, digits, dots, dashes and underscores'
 const topic = (fallback: string) => z.string().regex(TOPIC_NAME, TOPIC_RULE).default(fallback)
 
@@ -55,6 +55,19 @@ const proxyUrl = z
   .refine((value) => isUrl(value, ['http:', 'https:', 'socks5:', 'socks5h:']) && new URL(value).hostname !== '', {
     message: 'must be an http://, https:// or socks5:// URL',
   })
+  .refine((value) => !URL.canParse(value) || isDecodable(new URL(value)), {
+    message: 'must have each % of its user and password written as %25',
+  })
+
+/** A `%` that begins no escape of UTF-8 stays in a URL, but nobody can decode it. */
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    for (const part of [username, password]) decodeURIComponent(part)
+    return true
+  } catch {
+    return false
+  }
+}
 
 const startFrom = z
   .string()
@@ -67,10 +80,12 @@ const startFrom = z
     return z.NEVER
   })
 
+const isPort = (text = '0') => Number(text) >= 1 && Number(text) <= 65_535
+
 const addresses = (value: z.ZodType<string>) =>
   value
     .transform((list) => list.split(',').map((part) => part.trim()))
-    .refine((list) => list.every((address) => /^(\[[\da-f:]+\]|[^\s:/]+):\d{1,5}$/i.test(address)), {
+    .refine((list) => list.every((address) => isPort(/^(?:\[[\da-f:]+\]|[^\s:/]+):(\d{1,5})$/i.exec(address)?.[1])), {
       message: 'must be host:port, several of them separated by commas',
     })
 
@@ -155,7 +170,10 @@ export const settings = {
   REDIS_SENTINEL_PASSWORD: optionalText(),
   REDIS_KEY_PREFIX: text(''),
 
-  OPENAI_KEY: optionalText(),
+  OPENAI_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'must hold a key: ASCII characters without spaces')
+    .optional(),
   OPENAI_KEY_FILE: optionalText(),
   OPENAI_BASE_URL: httpUrl.default('https://api.openai.com/v1'),
   OPENAI_MODEL: text('gpt-4.1-mini-2025-04-14'),

@@ -62,7 +62,8 @@ export interface AdmissionOptions {
   scripts: Pick<ReturnType<typeof budgetScripts>, 'reserve' | 'leave' | 'settle'>
   retryWhileAway: RetryWhileAway
   journal: Pick<ReturnType<typeof createJournal>, 'granted' | 'settled'>
-  learn: (version: Version | null, signal: AbortSignal) => Promise<void>
+  /** See knowledge.ts. */
+  learn: (version: Version | null, signal: AbortSignal) => Promise<boolean>
   known: () => Version | null
   pace: Pace
   maxWaitMs: number
@@ -96,8 +97,8 @@ export function createAdmission(options: AdmissionOptions) {
     gathering = new Gathering(),
   } = options
   const line = new WaitingLine<Waited, Grant | BudgetRefusal>((left) => {
-    // The next request may be smaller and fit at once.
-    if (left === head) alarm.ring()
+    // The next request may be smaller, or need fewer slots, and fit at once.
+    if (left === head || wantsSlot) alarm.ring()
   })
   const alarm = createAlarm()
   let made = 0
@@ -145,10 +146,12 @@ export function createAdmission(options: AdmissionOptions) {
     }
     const reply = await retryWhileAway('the reservation', ask, signal)
     gathering.called(asked.length)
-    await learn(reply.kind === 'lost' ? null : reply, signal)
+    const isUsable = await learn(reply.kind === 'lost' ? null : reply, signal)
     turnAtMs = reply.kind === 'wait' ? performance.now() + reply.waitMs : null
     if (reply.kind === 'granted') {
       place = nextId()
+      // Nobody knows what was spent before: the requests are asked for again, when the budget is rebuilt.
+      if (!isUsable) return
       for (const [index, granted] of reply.grants.entries()) {
         const [waiting, request] = [asked[index], requests[index]]
         if (waiting !== undefined && request !== undefined) admit(waiting, request.id, granted, reply.seq, askedMs)

@@ -16,30 +16,39 @@ export interface KnowledgeOptions {
 export function createKnowledge({ journal, log, add, shut, onLost }: KnowledgeOptions) {
   let known: Version | null = null
   let isLost = false
+  /** A generation that was created as new in place of the known one. */
+  let distrusted: string | null = null
 
   /**
    * Compares a reply's data with what was seen before. Adds this worker's own spendings to other data than before, but shuts a budget
    * that was created as new in place of the known one.
    * @param version of the data that the reply came from; null: the budget is lost, or was never created
+   * @returns whether what the reply grants may be used
    */
-  async function learn(version: Version | null, signal: AbortSignal): Promise<void> {
-    if (version === null) return sayLost()
+  async function learn(version: Version | null, signal: AbortSignal): Promise<boolean> {
+    if (version === null) {
+      sayLost()
+      return false
+    }
     isLost = false
     const before = known
     if (before?.generation === version.generation) {
       known = { ...before, seq: Math.max(before.seq, version.seq) }
-      return
+      return version.generation !== distrusted
     }
     known = { generation: version.generation, seq: version.seq }
-    if (before === null) return
+    if (before === null) return true
     if (version.generation.startsWith('new')) {
       // Another worker created the budget as new before a worker that had seen its data noticed the loss.
+      distrusted = version.generation
       await shut(signal)
-      return sayLost()
+      sayLost()
+      return false
     }
     const spendings = journal.spendings()
     log.warn('the budget holds other data than before: adding what this worker spent', { spendings: spendings.length })
     await add(spendings, signal)
+    return true
   }
 
   function sayLost(): void {

@@ -9,6 +9,15 @@
 -- Returns  for each item: untrusted | marked, conflict | mine, starts, starts alone, outcome or '' | leased, ms left
 --          | other, owner, state, version, refused at, conflict, intent or ''; conflict: 1 when the claim is for another payload
 
+-- Returns how long the claim's lease still lasts, ms; 0 or less when it is over.
+local function lease_left(key, claim, LEASE)
+  local left = tonumber(claim['until'] or '0') - now
+  if left <= LEASE then return left end
+  -- A lease cannot last this long: Redis's clock was set back, or another server has taken over. Shorten it.
+  redis.call('HSET', key, 'until', now + LEASE)
+  return LEASE
+end
+
 return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, SEEN_VERSION, MARK_TTL)
   LEASE = tonumber(LEASE)
   if verdict ~= 'trusted' then return {'untrusted'} end
@@ -26,12 +35,7 @@ return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, 
   if claim.owner == OWNER then
     -- Another worker took the caller for dead and has finished the message.
     if claim.told or claim.state == 'dead' then return {'marked', 0} end
-    local left = tonumber(claim['until'] or '0') - now
-    -- A lease cannot last this long: Redis's clock was set back, or another server has taken over. Shorten it.
-    if left > LEASE then
-      redis.call('HSET', CLAIM, 'until', now + LEASE)
-      left = LEASE
-    end
+    local left = lease_left(CLAIM, claim, LEASE)
     if claim.state == 'open' and left > 0 then return {'leased', left} end
     if claim.state == 'refused' then
       -- The refusal was not committed, so Kafka redelivered the message. `intent` stays until the next confirmation overwrites it.
@@ -50,8 +54,8 @@ return each(8, function(MARK, CLAIM, OWNER, HASH, TTL, LEASE, MODE, SEEN_OWNER, 
   end
 
   -- Never take over during a call: it is being paid for.
-  local left = tonumber(claim['until'] or '0') - now
-  if MODE == 'take' and claim.state == 'open' and left > 0 then return {'leased', math.min(left, LEASE)} end
+  local left = lease_left(CLAIM, claim, LEASE)
+  if MODE == 'take' and claim.state == 'open' and left > 0 then return {'leased', left} end
 
   if MODE == 'mark' and not free then
     redis.call('SET', MARK, '_', 'PX', MARK_TTL)

@@ -57,8 +57,9 @@ export function createClaim({ keys, state, log, held, scripts, timings, ...parts
       }
       const judged = judge(seen.claim, owner, await ownerStanding(seen.claim.owner, signal))
       const isPatient = performance.now() - startedMs < timings.refusalMs
-      // In another group, workers that were killed count as members until their sessions expire.
-      const mayBeDying = judged === 'duplicate' && seen.claim.owner.group !== owner.group
+      // Workers of another group or topic that were killed count as members until their sessions expire.
+      const { group, topic } = seen.claim.owner
+      const mayBeDying = judged === 'duplicate' && (group !== owner.group || topic !== owner.topic)
       if (isPatient && (judged === 'wait' || mayBeDying)) {
         await pause(timings.pollMs, signal)
         continue

@@ -15,11 +15,11 @@
 
 local MARK_TTL, TTL, KNOWN = ARGV[4], ARGV[5], ARGV[6] == 'known'
 
--- Closes a claim: sets the given fields, and removes its lease and the fields `dropped`.
-local function close(key, claim, dropped, ...)
+-- Closes a claim, which then lives for `life` ms: sets the given fields, and removes its lease and the fields `dropped`.
+local function close(key, claim, life, dropped, ...)
   redis.call('HSET', key, 'v', (claim.v or 0) + 1, ...)
   redis.call('HDEL', key, 'lease', 'until', unpack(dropped))
-  redis.call('PEXPIRE', key, TTL)
+  redis.call('PEXPIRE', key, life)
 end
 
 for i = 1, (#KEYS - 1) / 2 do
@@ -34,12 +34,13 @@ for i = 1, (#KEYS - 1) / 2 do
     redis.call('SET', MARK, '_', 'PX', MARK_TTL)
     if mine then
       local reasons = REASONS == '' and {} or {'reasons', REASONS}
-      close(CLAIM, claim, {'outcome', 'refused_at'}, 'state', 'answered', 'intent', INTENT, unpack(reasons))
+      -- Not longer than the mark: with it the id is forgotten.
+      close(CLAIM, claim, MARK_TTL, {'outcome', 'refused_at'}, 'state', 'answered', 'intent', INTENT, unpack(reasons))
     end
   elseif mine and KNOWN and INTENT == 'letter' then
-    close(CLAIM, claim, {'refused_at'}, 'state', 'dead')
+    close(CLAIM, claim, TTL, {'refused_at'}, 'state', 'dead')
   elseif mine and KNOWN and INTENT ~= 'outcome' then
-    close(CLAIM, claim, {}, 'state', 'refused', 'told', 1, 'intent', INTENT)
+    close(CLAIM, claim, TTL, {}, 'state', 'refused', 'told', 1, 'intent', INTENT)
   end
 end
 return reply('done')

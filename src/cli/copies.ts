@@ -1,5 +1,7 @@
 /** Finds what Kafka holds of one id, by reading topics back. */
+import { withoutByteOrderMark } from '../contracts.ts'
 import { NumberText, parseExact } from '../lib/json.ts'
+import { readMembers } from '../lib/json-members.ts'
 import type { KafkaClients } from '../kafka/clients.ts'
 import { kafkaErrorType } from '../kafka/kafka-error.ts'
 import type { ReadBack } from '../kafka/outcomes-reader.ts'
@@ -53,7 +55,7 @@ export async function findCopies(reading: Reading, topics: string[], id: bigint)
 
 type Fields = Record<string, unknown>
 
-/** @returns the fields of a JSON object, integers as bigint; null when the value is not a JSON object */
+/** @returns the fields of a JSON object, integers as bigint; null when the value is no JSON object, or is nested too deeply */
 export function readFields(value: Buffer | null): Fields | null {
   if (value === null) return null
   try {
@@ -73,11 +75,20 @@ export function outcomeOf({ success, wait_seconds: wait }: Fields): 'success' | 
 
 /** @returns the id in a request, a notification or a record; null when it has none */
 export function processingIdIn(value: Buffer | null): bigint | null {
-  const fields = readFields(value)
-  const response = fields?.['response'] as Fields | null | undefined
-  const id = fields?.['processing_id'] ?? response?.['processing_id']
-  return typeof id === 'bigint' ? id : null
+  if (value === null) return null
+  try {
+    const fields = readMembers(withoutByteOrderMark(value), new Set(['response', ID_FIELD]))
+    const response = fields?.get('response')
+    const id = fields?.get(ID_FIELD) ?? (response && readMembers(response, new Set([ID_FIELD])))?.get(ID_FIELD)
+    const text = String(id ?? '')
+    return /^-?\d+$/.test(text) ? BigInt(text) : null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
 }
+
+const ID_FIELD = 'processing_id'
 
 /** Replaces each `NumberText`: an integer by a bigint, so that it is printed with all its digits, any other by a number. */
 function exact(value: unknown): unknown {

@@ -12,7 +12,7 @@ import type { Command } from './define.ts'
 import { lastReason, withKafka } from './connections.ts'
 import { outcomeOf, processingIdIn, readFields, scoringHeaders } from './copies.ts'
 import type { Report } from './define.ts'
-import { defineCommand, readCount, readId, UsageError } from './define.ts'
+import { defineCommand, readId, readSeconds, UsageError } from './define.ts'
 import { readDocument } from './documents.ts'
 import { EXIT } from './exit-codes.ts'
 import { STDIN } from './input.ts'
@@ -50,7 +50,7 @@ export const run: Command = defineCommand(
     },
   },
   async ({ values, config, signal, progress, complain }) => {
-    const timeoutMs = readCount('--timeout', values.timeout) * 1_000
+    const timeoutMs = readSeconds('--timeout', values.timeout)
     const { resume: resumes = [], requests = [], 'callback-url': callbackUrl } = values
     refuseMissing(resumes, requests, values.requirements)
     const only = resumes[0] ?? ''

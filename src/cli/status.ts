@@ -12,7 +12,7 @@ import { withKafka, withRedis } from './connections.ts'
 import type { Command, Report } from './define.ts'
 import { stringifyExact } from '../lib/json.ts'
 import { time } from '../lib/text.ts'
-import { defineCommand, readCount, readPrice } from './define.ts'
+import { defineCommand, readPrice, readSeconds } from './define.ts'
 import { watch } from './watch.ts'
 
 export const run: Command = defineCommand(
@@ -29,7 +29,7 @@ export const run: Command = defineCommand(
     endless: 'watch',
   },
   async ({ values, config, signal, print, complain, isScreen }) => {
-    const everyMs = readCount('--every', values.every) * 1_000
+    const everyMs = readSeconds('--every', values.every)
     const price = values.price === undefined ? null : readPrice('--price', values.price)
     const read = async () => report(await readStatus(config, signal, complain), config, price)
     if (values.watch !== true) return read()

@@ -24,7 +24,11 @@ export interface Connection {
 /** As much of kafkajs's RequestQueue as is needed here. */
 export interface RequestQueue {
   pending: unknown[]
+  /** The end of the pause that the broker asked for, ms since the epoch. */
+  throttledUntil: number
   scheduleCheckPendingRequests: (this: RequestQueue) => void
+  canSendSocketRequestImmediately: (this: RequestQueue) => boolean
+  maybeThrottle: (this: RequestQueue, ms: number | null) => void
 }
 
 type Listener = (...args: unknown[]) => unknown
@@ -88,5 +92,32 @@ export function mendRequestQueue(queue: RequestQueue): void {
   const { scheduleCheckPendingRequests } = queue
   queue.scheduleCheckPendingRequests = function scheduleMended(this: RequestQueue): void {
     if (this.pending.length > 0) scheduleCheckPendingRequests.call(this)
+  }
+}
+
+/**
+ * Ends a pause that a broker with quotas asked for in time. kafkajs compares its end with the machine's clock: after the clock was set
+ * back by an hour it would send nothing to that broker for an hour.
+ * @param queue the prototype of kafkajs's RequestQueue; changed in place
+ */
+export function mendThrottling(queue: RequestQueue): void {
+  const { canSendSocketRequestImmediately, maybeThrottle, scheduleCheckPendingRequests } = queue
+  /** The end of the pause, performance.now() ms. */
+  const ends = new WeakMap<RequestQueue, number>()
+  const setClock = (of: RequestQueue) => {
+    const endMs = ends.get(of)
+    if (endMs !== undefined) of.throttledUntil = Math.min(of.throttledUntil, Date.now() + endMs - performance.now())
+  }
+  queue.maybeThrottle = function throttleMended(this: RequestQueue, ms: number | null): void {
+    ends.set(this, Math.max(ends.get(this) ?? 0, performance.now() + (ms ?? 0)))
+    maybeThrottle.call(this, ms)
+  }
+  queue.canSendSocketRequestImmediately = function canSendMended(this: RequestQueue): boolean {
+    setClock(this)
+    return canSendSocketRequestImmediately.call(this)
+  }
+  queue.scheduleCheckPendingRequests = function scheduleInTime(this: RequestQueue): void {
+    setClock(this)
+    scheduleCheckPendingRequests.call(this)
   }
 }

@@ -12,6 +12,8 @@
  * | asks for the offsets of a partition without a leader, and fails for all | gives the offsets of the others | mend-offsets.ts |
  * | reads the bytes of a cut connection as the beginning of the next one; an error while it reads them ends the process | starts each connection without old bytes; such an error ends only the connection | mend-connections.ts |
  * | sets timers to the year 1970, for which Node prints a warning | sets none | mend-connections.ts |
+ * | after the machine's clock was set back, sends nothing to a broker that asked for a pause, until the clock has caught up | ends the pause in time | mend-connections.ts |
+ * | sends no heartbeats after the machine's clock was set back, until it has caught up | sends them | mend-heartbeat.ts |
  * | asks a dead coordinator until its broker is back, though another broker coordinates the group | finds the other one | coordinator.ts |
  * | looks up a transactional producer's coordinators four times in each transaction | remembers them until one fails | mend-coordinators.ts |
  * | allocates an array and a buffer for each variable-length integer that it writes | writes in place | varints.ts |
@@ -20,13 +22,15 @@ import type { Coordinated } from './coordinator.ts'
 import { followCoordinator } from './coordinator.ts'
 import { installedVersion, internal, isLoaded, prototypeOf } from './kafkajs-internals.ts'
 import type { Connection, RequestQueue } from './mend-connections.ts'
-import { mendConnections, mendRequestQueue } from './mend-connections.ts'
+import { mendConnections, mendRequestQueue, mendThrottling } from './mend-connections.ts'
 import type { CoordinatedCluster, CoordinatingBroker } from './mend-coordinators.ts'
 import { mendCoordinators } from './mend-coordinators.ts'
 import type { FetchingBroker } from './mend-decoding.ts'
 import { mendDecoding } from './mend-decoding.ts'
 import type { AnsweringBroker, FetchingGroup, FetchProtocol } from './mend-fetch-errors.ts'
 import { mendFetchErrors } from './mend-fetch-errors.ts'
+import type { BeatingGroup } from './mend-heartbeat.ts'
+import { mendHeartbeat } from './mend-heartbeat.ts'
 import type { BrokerPool, DescribingBroker, MetadataProtocol } from './mend-metadata.ts'
 import { mendMetadataAge, mendMetadataErrors, mendTopicCreation } from './mend-metadata.ts'
 import type { Cluster } from './mend-offsets.ts'
@@ -58,7 +62,7 @@ function assertUnused(): void {
 }
 
 function mendAll(): void {
-  const group = prototypeOf('consumer/consumerGroup.js') as FetchingGroup & Coordinated
+  const group = prototypeOf('consumer/consumerGroup.js') as FetchingGroup & Coordinated & BeatingGroup
   mendDecoding(broker)
   mendFetchErrors(internal('protocol/requests/fetch/v0/response.js') as FetchProtocol, broker, group)
   mendMetadataErrors(internal('protocol/requests/metadata/v0/response.js') as MetadataProtocol)
@@ -68,8 +72,11 @@ function mendAll(): void {
   mendOffsets(cluster)
   mendCoordinators(cluster, broker)
   mendConnections(prototypeOf('network/connection.js') as Connection)
-  mendRequestQueue(prototypeOf('network/requestQueue/index.js') as RequestQueue)
+  const queue = prototypeOf('network/requestQueue/index.js') as RequestQueue
+  mendRequestQueue(queue)
+  mendThrottling(queue)
   followCoordinator(group)
+  mendHeartbeat(group)
   mendEncoding(prototypeOf('protocol/encoder.js') as EncoderPrototype)
 }
 

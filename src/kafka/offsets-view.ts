@@ -1,4 +1,5 @@
 /** Reads what a group has committed and what it still has to handle, without joining it. */
+import kafkajs from 'kafkajs'
 import { pause } from '../lib/abortable.ts'
 import type { Log } from '../logging/log.ts'
 import type { KafkaClients } from './clients.ts'
@@ -10,6 +11,8 @@ import { isDone } from './progress.ts'
 import { createSettling } from './settling.ts'
 import type { Watermarks } from './start-offset.ts'
 import { readPartitions, readWatermarks } from './start-offset.ts'
+
+const { AssignerProtocol } = kafkajs
 
 /**
  * Many messages ask at once, so a reading is reused for this time. It may be outdated in two ways: a `due` message may be committed by
@@ -29,8 +32,8 @@ export interface Place {
 
 /**
  * Where a message stands for its group. `due`: not committed and still in the log, so a worker will handle it. `committed`. `gone`: not
- * committed and never read again, because retention deleted it, the topic was deleted or is shorter now, or its group is another one
- * without members.
+ * committed and never read again, because retention deleted it, the topic was deleted or is shorter now, or no member of its group
+ * reads the topic.
  */
 export type Standing = 'due' | 'committed' | 'gone'
 
@@ -100,10 +103,11 @@ export function createOffsetsView(
           notBeforeMs = askedMs
           continue
         }
-        // A message of another group (an earlier KAFKA_GROUP_ID) that has no members will not be handled any more.
-        const isGone = found === 'due' && place.group !== group && !(await hasMembers(clients, place.group))
+        // Of another group or topic (an earlier setting) it may be that nobody reads any more.
+        const isOurs = place.group === group && place.topic === topic
+        const isRead = found !== 'due' || isOurs || (await hasReaders(clients, place))
         if (settling.over()) log.info('offsets can be read again')
-        return isGone ? 'gone' : found
+        if (isRead !== null) return isRead ? found : 'gone'
       } catch (error) {
         const level = settling.newsOf(error)
         if (level !== null)
@@ -133,10 +137,16 @@ export function createOffsetsView(
   }
 }
 
-/** Whether a group has members; true also when Kafka's answer lacks the group. */
-async function hasMembers(clients: KafkaClients, group: string): Promise<boolean> {
+/**
+ * @returns whether a member of the group reads the topic, as far as members tell what they read; true also when Kafka's answer lacks
+ * the group; null while the group rebalances: Kafka then does not say what its members read
+ */
+async function hasReaders(clients: KafkaClients, { group, topic }: Place): Promise<boolean | null> {
   const { groups } = await clients.withAdmin((admin) => admin.describeGroups([group]))
-  return groups[0]?.members.length !== 0
+  const told = groups[0]?.members.map(({ memberMetadata }) => memberMetadata)
+  if (told === undefined) return true
+  if (told.some(({ length }) => length === 0)) return null
+  return told.some((metadata) => AssignerProtocol.MemberMetadata.decode(metadata)?.topics.includes(topic) !== false)
 }
 
 /**

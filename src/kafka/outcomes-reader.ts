@@ -34,7 +34,7 @@ export interface ReadBackOptions {
   topic: string
   /** The reader joins a group of its own whose name begins with this (one prefixed ACL covers it), and commits nothing there. */
   groupPrefix: string
-  /** ms since the epoch */
+  /** ms since the epoch; 0 or less: from the first message on, also where messages have no time */
   sinceMs: number
   /** Called for one message at a time, in the order of each partition. A rejection ends the reading: no other message is passed on. */
   onMessage: (message: ReadBack) => Promise<void>
@@ -89,6 +89,8 @@ export function readBackOf(topic: string, partition: number, message: KafkaMessa
 
 async function plot(clients: KafkaClients, topic: string, sinceMs: number): Promise<Course> {
   const ends = await readWatermarks(clients, topic)
+  // To Kafka a negative time is a code, and a message without a time is older than any time.
+  if (sinceMs <= 0) return new Map([...ends].map(([partition, { low, high }]) => [partition, { next: low, end: high }]))
   const starts = await clients.withAdmin((admin) => admin.fetchTopicOffsetsByTimestamp(topic, sinceMs))
   if (starts.length < ends.size) throw new Error(`a partition of ${topic} has no leader`)
   return new Map(

@@ -81,6 +81,8 @@ export function createStartOffsets(
    * nanoseconds seem younger: the start is then too early, which loses nothing.
    */
   async function since(partition: number, atMs: number): Promise<bigint> {
+    // To Kafka a negative time is a code: -1 is the log's end.
+    if (atMs <= 0) return (await watermarksOf(partition)).low
     const start = await firstFrom(partition, atMs)
     const { low } = await watermarksOf(partition)
     if (start <= low) return start

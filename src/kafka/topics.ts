@@ -73,6 +73,10 @@ async function createTopic(
       const hint = 'create it, or allow the worker to (Create on the topic, Describe if it is there already)'
       throw new TopicRefused(`the topic ${topic} is missing and may not be created: ${hint}`, { cause: error })
     }
+    if (type === 'INVALID_TOPIC_EXCEPTION') {
+      const hint = 'a topic may be there whose name differs only in dots and underscores, which count as the same'
+      throw new TopicRefused(`the broker takes no topic of the name ${topic}: ${hint}`, { cause: error })
+    }
     if (WRONG_SETTING.has(type ?? '')) {
       const hint = 'see KAFKA_TOPIC_PARTITIONS and KAFKA_TOPIC_REPLICATION_FACTOR'
       throw new TopicRefused(`the broker refuses to create the topic ${topic} (${type}): ${hint}`, { cause: error })

@@ -17,12 +17,17 @@ export class NumberText {
 /**
  * Parses JSON with every number kept as its source text.
  * @returns the value, with a `NumberText` in place of each number
- * @throws SyntaxError when `text` is not JSON
+ * @throws SyntaxError when `text` is not JSON, or is nested too deeply: V8 calls the reviver in a recursion
  */
 export function parseExact(text: string): unknown {
-  return parseWith(text, (_key, value, { source }) =>
-    typeof value === 'number' && source !== undefined ? new NumberText(source) : value,
-  )
+  try {
+    return parseWith(text, (_key, value, { source }) =>
+      typeof value === 'number' && source !== undefined ? new NumberText(source) : value,
+    )
+  } catch (error) {
+    if (error instanceof RangeError) throw new SyntaxError('nested too deeply', { cause: error })
+    throw error
+  }
 }
 
 /**

@@ -16,6 +16,7 @@ export interface TodayOptions {
 }
 
 const TODAY = 'auth_service.log'
+const DAY_MS = 86_400_000
 /** The name of a day's file; a number after the date distinguishes a log of the same day that another service wrote. */
 const DATED = /^auth_service-(\d{4}-\d\d-\d\d)(?:\.\d+)?\.log$/
 
@@ -66,9 +67,10 @@ export function createToday({ dir, keepDays, log }: TodayOptions) {
 
   async function removeOld(): Promise<void> {
     try {
-      const now = new Date()
-      const first = localDay(new Date(now.getFullYear(), now.getMonth(), now.getDate() - keepDays))
-      const old = (await readdir(dir)).filter((file) => (DATED.exec(file)?.[1] ?? first) < first)
+      const todayMs = Date.parse(localDay(new Date()))
+      // Counted in days, because the date so many days ago may have no four-digit year, or be no date at all.
+      const isOld = (day: string) => todayMs - Date.parse(day) > keepDays * DAY_MS
+      const old = (await readdir(dir)).filter((file) => isOld(DATED.exec(file)?.[1] ?? ''))
       // `force`, because another worker may have removed the file first.
       await Promise.all(old.map((file) => rm(join(dir, file), { force: true })))
     } catch (error) {

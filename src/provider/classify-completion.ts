@@ -17,6 +17,17 @@ const FILTERED = /^(?:content_?filter|safety|prohibited_content|blocklist|recita
 /** @param body of an answer with 200, parsed; it may be anything, since gateways answer 200 with errors and pages of their own */
 export function classifyCompletion(body: unknown): ReadCompletion {
   const usage = readUsage(field(body, 'usage'))
+  try {
+    return readCompletion(body, usage)
+  } catch (error) {
+    // JSON.stringify recurses, and fails with thousands of levels.
+    if (!(error instanceof RangeError)) throw error
+    return { ok: false, failure: classified('no_completion', 'HTTP 200 with an answer nested too deeply'), usage }
+  }
+}
+
+/** @throws RangeError when the body is nested too deeply */
+function readCompletion(body: unknown, usage: Usage | null): ReadCompletion {
   const failed = (found: Classified): ReadCompletion => ({ ok: false, failure: found, usage })
   const failure = (code: FailureCode, detail: string) => failed(classified(code, detail))
   const choices = field(body, 'choices')

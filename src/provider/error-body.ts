@@ -23,6 +23,8 @@ export interface ErrorBody {
 /** Longer errors state their reason first and quote the request after it. */
 const MAX_CHARS = 4_000
 const MAX_VALUES = 500
+/** A longer body is read as a plain text: JSON of megabytes would keep the event loop for a second. */
+const MAX_JSON_CHARS = 256 * 1_024
 
 const CODE_KEYS = new Set([
   'code',
@@ -55,7 +57,7 @@ const IDENTIFIER = /^[a-zA-Z][\w.-]{0,63}$/
 
 /** @param body as received, JSON or not */
 export function readErrorBody(body: string): ErrorBody {
-  const parsed = parse(body)
+  const parsed = body.length > MAX_JSON_CHARS ? null : parse(body)
   const found = {
     texts: [] as string[],
     codes: [] as string[],

@@ -16,19 +16,29 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   return { 'paused', -1, now, 0, '', '' }
 end
 
+-- Returns when a time of the hold is due. It cannot be more than `most` ms ahead: otherwise Redis's clock was set back, or another server
+-- has taken over. Then it is set anew.
+local function timeOf(key, field, value, most)
+  local at = tonumber(value)
+  if at <= now + most then return at end
+  redis.call('HSET', key, field, now + most)
+  return now + most
+end
+
 local held, wait, first = {}, 0, nil
 for scope = 1, 4 do
   local key = KEYS[scope + 1]
-  local hold = redis.call('HMGET', key, 'held', 'next', 'probe', 'probeUntil', 'code', 'cause')
+  local hold = redis.call('HMGET', key, 'held', 'next', 'probe', 'probeUntil', 'code', 'cause', 'gap', 'since')
   if hold[1] then
     held[#held + 1] = key
     first = first or { scope, hold[5], hold[6] or '' }
-    local due = tonumber(hold[2])
+    local due = timeOf(key, 'next', hold[2], tonumber(hold[7]))
+    timeOf(key, 'since', hold[8], 0)
     if hold[3] == renewed then
       redis.call('HSET', key, 'probeUntil', now + lease)
       due = math.max(due, now + lease)
     elseif hold[3] and hold[3] ~= probe then
-      due = math.max(due, tonumber(hold[4]))
+      due = math.max(due, timeOf(key, 'probeUntil', hold[4], lease))
     end
     -- For a short time only requests that have not failed yet may take the probe.
     if id ~= '' and redis.call('HEXISTS', key, 'f:' .. id) == 1 then due = due + later end

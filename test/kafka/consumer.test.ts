@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { answer, heldCalls, numbered, startConsumer, textOf } from '../support/kafka-consumer.ts'
 import { until } from '../support/kafka-testing.ts'
 import { committedOffset, world, worldOfEachTest } from './world-of-each-test.ts'
@@ -115,5 +115,18 @@ describe('a consumer', () => {
     for (const text of calls.started.filter((each) => each.startsWith('later'))) calls.finish(text, [])
     await until('the offset is at the end', async () => (await committedOffset()) === 2_500n)
     expect(new Set(handled).size).toBe(2_500)
+  })
+
+  it('goes on when the clock of its machine is set back by an hour', async () => {
+    const { consumer, handled } = startConsumer(world)
+    await until('it is ready', () => consumer.status().partitions[0]?.state === 'ready')
+    const now = Date.now.bind(Date)
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() - 3_600_000)
+    onTestFinished(() => clock.mockRestore())
+    await sleep(5_000)
+    expect(consumer.status().membership.unansweredMs).toBeLessThan(4_000)
+    await world.send(['later'])
+    await until('it is committed', async () => (await committedOffset()) === 1n)
+    expect(handled).toEqual(['later'])
   })
 })

@@ -4,6 +4,7 @@ import type { ReadBack } from '../../src/kafka/outcomes-reader.ts'
 import { readBack } from '../../src/kafka/outcomes-reader.ts'
 import { answer, heldCalls, startConsumer, textOf } from '../support/kafka-consumer.ts'
 import { until } from '../support/kafka-testing.ts'
+import { produceRaw, rawBatch } from '../support/raw-batch.ts'
 import { world, worldOfEachTest } from './world-of-each-test.ts'
 
 const never = new AbortController().signal
@@ -97,6 +98,14 @@ describe('reading a topic back', () => {
     await producer.disconnect()
     expect(await read(now - 1_000)).toEqual(['young', 'commit'])
     expect(await read(0)).toEqual(['old', 'young', 'commit'])
+  })
+
+  it('gives all since a time before 1970, which to Kafka are codes, and what has no time with it', async () => {
+    const timestamp = -1n
+    const batch = await rawBatch({ records: [{ value: 'without a time' }], timestamp })
+    await produceRaw(world.brokers, world.requests, 0, batch)
+    await world.send(['young'])
+    for (const sinceMs of [0, -1, -1_000]) expect(await read(sinceMs)).toEqual(['without a time', 'young'])
   })
 
   it('ends at once when there is nothing', async () => {

@@ -41,6 +41,18 @@ describe('a group without committed offsets', () => {
   })
 
   it.each([
+    { name: 'a start', from: { kind: 'time' as const, atMs: Date.parse('1969-12-31T23:59:59.999Z') }, ttlMs: DAY_MS },
+    { name: 'a start', from: { kind: 'time' as const, atMs: Date.parse('1900-01-01') }, ttlMs: DAY_MS },
+    { name: 'marks', from: { kind: 'recent' as const }, ttlMs: 36_500 * DAY_MS },
+  ])('begins at the first message with $name from before 1970', async ({ from, ttlMs }) => {
+    await sendAged()
+    const config = { groupId: world.group, startFrom: from, topics: { requests: world.requests } }
+    const { handled } = startConsumer(world, {}, { config, processedTtlMs: ttlMs })
+    await until('all are handled', () => handled.length === 3)
+    expect(handled).toContain('a week old')
+  })
+
+  it.each([
     { name: 'seconds, by them', aged: (ageMs: number) => Math.floor((Date.now() - ageMs) / 1_000), first: 1n },
     { name: 'no times, at the first message', aged: () => -1, first: 0n },
   ])('begins, where producers write $name', async ({ aged, first }) => {
@@ -97,5 +109,13 @@ describe('topics at start', () => {
     await expect(ensureTopics(world.clients, config, world.log, never)).rejects.toThrow(
       /bad\.n\..*KAFKA_TOPIC_REPLICATION_FACTOR/,
     )
+  })
+
+  it('that Kafka takes for another topic of the same name are named, and not waited for', async () => {
+    const topics = { ...topicsNamed('same.'), notifications: world.requests.replaceAll('.', '_') }
+    expect(topics.notifications).not.toBe(world.requests)
+    const config = { topics, newTopicPartitions: 1, newTopicReplication: null }
+    const limit = AbortSignal.timeout(5_000)
+    await expect(ensureTopics(world.clients, config, world.log, limit)).rejects.toThrow(topics.notifications)
   })
 })

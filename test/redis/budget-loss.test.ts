@@ -135,6 +135,19 @@ test('a budget that a starting worker created as new is shut again by one that k
   )
 })
 
+test('of such a budget a worker that knew another one spends nothing, though it is granted in the same reply', async () => {
+  const deaf = () => () => {}
+  const limits = { requestsPerDay: 3 }
+  const live = fleet.worker({ limits, windows: short, subscribe: deaf })
+  const starting = fleet.worker({ limits, windows: short })
+  const demand = { tokens: 1, user: '', urgent: false, alone: false }
+  await live.initialise(signal)
+  for (let spent = 0; spent < 3; spent++) grantOf(await live.reserve(demand, signal))
+  await redis.del(`${fleet.prefix}state`)
+  expect(await starting.initialise(signal)).toBe(true)
+  await expect(live.reserve(demand, AbortSignal.timeout(500))).rejects.toThrow('timeout')
+})
+
 test('to rebuild a budget that is in use, or is in use again, changes nothing', async () => {
   const limits = { requestsPerDay: 100 }
   const budget = fleet.worker({ limits })

@@ -1,6 +1,6 @@
 /** What becomes of refusals, and of answers that are stored, released or held for long. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { waitUntil } from '../support/wait.ts'
 import type { Fleet } from './fleet.ts'
 import { letterOf, message, outcomeOf, refusalOf, soon, startFleet } from './fleet.ts'
@@ -193,4 +193,19 @@ describe('claims that are held for long', () => {
       await short.stop()
     }
   })
+})
+
+test('after the life of its mark an id is new, however short that life is', async () => {
+  const shortLived = await startFleet(inject('redisUrl'), { processedTtlMs: 1_000 })
+  onTestFinished(() => shortLived.stop())
+  const worker = await shortLived.worker()
+  const [id, owner] = [newId(), message()]
+  await worker.claim(id, owner, HASH, soon())
+  await worker.store(id, owner, OUTCOME, soon())
+  await worker.confirm([outcomeOf({ id, owner })], soon())
+  shortLived.stands(owner, 'committed')
+  await worker.finish([outcomeOf({ id, owner })], 'known', soon())
+  expect(await worker.claim(id, message(), HASH, soon())).toMatchObject({ kind: 'duplicate', of: 'mark' })
+  await sleep(1_200)
+  expect(await worker.claim(id, message(), HASH, soon())).toEqual(MINE)
 })

@@ -103,6 +103,17 @@ describe('a worker that dies or freezes in mid-call', () => {
     await fleet.admin.hset(fleet.keys.claim(id), 'until', Date.now() + 3_600_000)
     expect(await two.claim(id, owner, HASH, soon())).toMatchObject({ kind: 'mine', starts: 1 })
   })
+
+  test('nor by another message that takes the id over', async () => {
+    const dying = await fleet.worker()
+    const [id, owner] = [newId(), message()]
+    await dying.claim(id, owner, HASH, soon())
+    await dying.begin(id, owner, false, soon())
+    dying.die()
+    fleet.stands(owner, 'gone')
+    await fleet.admin.hset(fleet.keys.claim(id), 'until', Date.now() + 3_600_000)
+    expect(await two.claim(id, message(), HASH, AbortSignal.timeout(8_000))).toEqual(MINE)
+  })
 })
 
 describe('starts without outcome', () => {

@@ -180,6 +180,19 @@ describe('a hold whose probe is long overdue', () => {
   })
 })
 
+test('a hold from a clock that ran ahead is probed and lifted like any other', async () => {
+  const gate = worker({ timings: { leaseMs: 100 } })
+  for (const id of ['a', 'b']) await call(gate, id, 'unauthorized')
+  const [seconds] = await redis.time()
+  const ahead = (Number(seconds) + 3_600) * 1_000
+  const times = { since: ahead, next: ahead, probeUntil: ahead }
+  await redis.hset(keys.hold('key:a'), { ...times, probe: 'of a worker that died' })
+  const pass = await gate.enter('c', AbortSignal.timeout(5_000))
+  expect(pass.probe).not.toBeNull()
+  await gate.report(pass, 'answered', never)
+  expect(await holds()).toEqual([])
+})
+
 test('a key that is rotated lets those that wait go on', async () => {
   let key = 'key:old'
   const gate = worker({ identity: () => Promise.resolve(scopes({ key })), timings: { firstGapMs: 60_000 } })

@@ -30,7 +30,7 @@ function admissionWith(slots = new CallSlots(100), gathering = new Gathering(0))
     },
     retryWhileAway: (_what, operation) => operation(),
     journal: { granted() {}, settled() {} },
-    learn: async () => {},
+    learn: async () => true,
     known: () => null,
     pace: { spacingMs: 0, aheadMs: 0, sendWithinMs: 60_000 },
     maxWaitMs: 1_000,
@@ -170,6 +170,22 @@ test('a request that has to be alone waits until nothing is in flight, and those
   await soon()
   calls[2]?.reply(grant(1))
   expect((await behind).kind).toBe('granted')
+})
+
+test('one that has to be alone and gives up before it could lets those behind it ask at once', async () => {
+  const { calls, grant, ask } = admissionWith(new CallSlots(2))
+  const first = ask('a')
+  await soon()
+  calls[0]?.reply(grant(1))
+  await first
+  const leaving = new AbortController()
+  const alone = ask('b', leaving.signal, true)
+  void ask('c')
+  await soon()
+  leaving.abort(new Error('the partition was revoked'))
+  await expect(alone).rejects.toThrow('revoked')
+  await soon()
+  expect(calls[1]?.ids).toHaveLength(1)
 })
 
 test('those that give up before they are asked for leave nothing that waits', async () => {

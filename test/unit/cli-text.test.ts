@@ -1,8 +1,9 @@
 /** How commands show values, and what they read from messages. */
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test, vi } from 'vitest'
 import { processingIdIn, readFields } from '../../src/cli/copies.ts'
-import { readDuration } from '../../src/cli/define.ts'
+import { readDuration, readSeconds } from '../../src/cli/define.ts'
 import { originalOf, readLetter } from '../../src/cli/letters.ts'
 import { duration, table } from '../../src/lib/text.ts'
 import { reviewLine } from '../../src/ops/status-lines.ts'
@@ -22,6 +23,15 @@ test.each([
 
 test('times are read with their units', () => {
   expect(['90s', '30m', '12h', '3d'].map((text) => readDuration('x', text))).toEqual([9e4, 18e5, 432e5, 2592e5])
+})
+
+test('seconds of a wait: more than a timer can wait are as many as it can', async () => {
+  expect(readSeconds('x', '90')).toBe(90_000)
+  const woken = vi.fn<() => void>()
+  const timer = setTimeout(woken, readSeconds('x', '999999999'))
+  await sleep(50)
+  clearTimeout(timer)
+  expect(woken).not.toHaveBeenCalled()
 })
 
 test('tables align numbers to the right and show what is missing as a dash', () => {

@@ -122,6 +122,34 @@ describe('settings', () => {
     expect(problemsOf(env)).toEqual([problem])
   })
 
+  test.each(['KAFKA_BOOTSTRAP_SERVERS', 'REDIS_SENTINELS'])('of %s need ports that there are', (name) => {
+    const also = { OPENAI_KEY: 'k', ...(name === 'REDIS_SENTINELS' ? { REDIS_SENTINEL_NAME: 'm' } : {}) }
+    for (const port of ['0', '00', '65536', '99999']) {
+      expect(problemsOf({ ...also, [name]: `a:1,b:${port}` })).toEqual([
+        `${name} must be host:port, several of them separated by commas`,
+      ])
+    }
+    expect(() => loadConfig({ ...also, [name]: 'a:1,[::1]:65535' })).not.toThrow()
+  })
+
+  test.each(['sk-abсdef', 'Bearer sk-abcdef'])('of a key with what no header can hold are refused', (key) => {
+    expect(problemsOf({ OPENAI_KEY: key })).toEqual(['OPENAI_KEY must hold a key: ASCII characters without spaces'])
+  })
+
+  test.each(['http://u:100%@proxy:1', 'socks5://50%ff:p@proxy:1'])(
+    'of a proxy that cannot be decoded are refused: %s',
+    (url) => {
+      expect(problemsOf({ OPENAI_KEY: 'k', OPENAI_PROXY_URL: url })).toEqual([
+        'OPENAI_PROXY_URL must have each % of its user and password written as %25',
+      ])
+      expect(() => loadConfig({ OPENAI_KEY: 'k', OPENAI_PROXY_URL: url.replace('%', '%25') })).not.toThrow()
+    },
+  )
+
+  test.each(['.', '..'])('that name a topic %s are refused, as Kafka does', (name) => {
+    expect(problemsOf({ OPENAI_KEY: 'k', KAFKA_TOPIC_FOR_AI_HANDLER: name })).toHaveLength(1)
+  })
+
   test('take a start time and a mechanism in capitals', () => {
     const config = loadConfig({
       OPENAI_KEY: 'k',

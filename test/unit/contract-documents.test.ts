@@ -130,6 +130,11 @@ describe('what the worker writes', () => {
     expect(parseRequest(encodeRequest(request))).toEqual(request)
   })
 
+  test('is no JSON where it is nested too deeply to be read', () => {
+    const nested = '['.repeat(100_000) + ']'.repeat(100_000)
+    expect(() => parseRequest(`{"x":${nested}}`)).toThrow(SyntaxError)
+  })
+
   test.each([
     ['a wait of 0', '"wait_seconds":5', '"wait_seconds":0'],
     ['a fraction in an id', '9007199254740993', '9007199254740993.0'],

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import '../../src/kafka/mended.ts'
 import { openSocket } from '../../src/kafka/addresses.ts'
@@ -21,6 +22,10 @@ interface Connection {
 const load = createRequire(import.meta.url)
 const ConnectionClass = load('kafkajs/src/network/connection.js') as new (options: object) => Connection
 const EncoderClass = load('kafkajs/src/protocol/encoder.js') as new () => object
+const QueueClass = load('kafkajs/src/network/requestQueue/index.js') as new (options: object) => {
+  maybeThrottle(ms: number): void
+  push(request: object): void
+}
 const ignore = () => {}
 const quiet = { debug: ignore, info: ignore, warn: ignore, error: ignore, namespace: () => quiet }
 
@@ -149,3 +154,21 @@ test('no timer is set to a time in the past', async () => {
   const delaysMs = setTimer.mock.calls.map(([, delayMs]) => delayMs ?? 0)
   expect(delaysMs.filter((delayMs) => delayMs < 0)).toEqual([])
 })
+
+test.each([
+  ['after it', 100, 0],
+  ['during it', 0, 100],
+])(
+  'a broker that asked for a pause is asked again, though the clock was set back %s',
+  async (_when, beforeMs, afterMs) => {
+    const queue = new QueueClass({ maxInFlightRequests: null, requestTimeout: 1_000, logger: quiet })
+    queue.maybeThrottle(50)
+    await sleep(beforeMs)
+    const now = Date.now.bind(Date)
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() - 3_600_000)
+    onTestFinished(() => clock.mockRestore())
+    const { promise: sent, resolve } = Promise.withResolvers<void>()
+    queue.push({ entry: { correlationId: 1 }, expectResponse: true, sendRequest: resolve })
+    await expect(Promise.race([sent, sleep(afterMs + 1_000, 'it waits')])).resolves.not.toBe('it waits')
+  },
+)

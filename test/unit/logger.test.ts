@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import fs, { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createRepeats } from '../../src/logging/repeats.ts'
@@ -131,6 +132,23 @@ describe("today's log", () => {
       'auth_service-2026-03-01.log',
       'auth_service.log',
       'other-2020-01-01.log',
+    ])
+  })
+
+  test.each([500_000, Number.MAX_SAFE_INTEGER])('and all of them with LOG_KEEP_DAYS=%i', async (keepDays) => {
+    mkdirSync(dir)
+    writeFileSync(dated('2026-02-25'), 'old')
+    writeFileSync(dated('2020-01-01'), 'very old')
+    setTime('2026-03-01T12:00:00')
+    const { logger } = start({ keepDays })
+    logger.info('today')
+    await written('today')
+    await sleep(100)
+    expect(readdirSync(dir).toSorted()).toEqual([
+      'auth_service-2020-01-01.log',
+      'auth_service-2026-02-25.log',
+      'auth_service-2026-03-01.log',
+      'auth_service.log',
     ])
   })
 

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { classifyStatus } from '../../src/provider/classify.ts'
 import { blamed } from '../support/classified.ts'
 
 const row = z.object({ server: z.string(), status: z.int(), body: z.unknown(), is: z.array(z.string()).min(1) })
@@ -15,4 +16,16 @@ const rows = readFileSync(new URL('../fixtures/error-bodies.jsonl', import.meta.
 
 test.each(rows)('$server, $status', ({ status, body, is }) => {
   expect(is).toContain(blamed(status, body))
+})
+
+test('an error body of megabytes does not keep the event loop for longer than one of kilobytes', () => {
+  const items = (bytes: number) => `{"error":[${'{},'.repeat(bytes / 3)}{}]}`
+  const cpuMs = (body: string) => {
+    const before = process.cpuUsage()
+    classifyStatus(400, body)
+    return process.cpuUsage(before).user / 1_000
+  }
+  cpuMs(items(1_000))
+  expect(cpuMs(items(4_000_000))).toBeLessThan(50)
+  expect(classifyStatus(429, `${' '.repeat(4_000_000)}{}`).code).toBe('rate_limited')
 })

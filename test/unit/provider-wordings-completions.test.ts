@@ -123,3 +123,13 @@ test.each(completions)('under 200: %s', (_name, body, expected) => {
   const read = classifyCompletion(body)
   expect(read.ok ? read.content.match(/\{.*\}/)?.[0] : read.failure.code).toBe(expected)
 })
+
+const nested = '['.repeat(100_000) + ']'.repeat(100_000)
+test.each([
+  ['an error', `{"error":${nested}`],
+  ['an error of a choice', `{"choices":[{"error":{"code":${nested}}}]`],
+  ['an answer', `{"choices":[{"message":{"content":"","parsed":${nested}}}]`],
+])('%s that is nested too deeply to be read is no completion, and its bill is known', (_name, json) => {
+  const body: unknown = JSON.parse(`${json},"usage":{"prompt_tokens":1,"completion_tokens":2}}`)
+  expect(classifyCompletion(body)).toMatchObject({ failure: { code: 'no_completion' }, usage: { totalTokens: 3 } })
+})
