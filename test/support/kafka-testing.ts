@@ -10,7 +10,7 @@ import type { Log, LogFields } from '../../src/logging/log.ts'
 import { waitUntil } from './wait.ts'
 import { TOPICS_LIMIT_MS } from './world.ts'
 
-const WAIT_LIMIT_MS = 45_000
+const WAIT_LIMIT_MS = 90_000
 
 export interface LogLine {
   level: string
