@@ -22,8 +22,10 @@ class HeavyFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     // Real services and child processes: waits have their own limits with a message; this one only ends a hang.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    // As waitUntil's in the tests; vitest's own second is short for a busy machine.
+    expect: { poll: { timeout: 20_000 } },
     // Two cores: a broker, Redis and workers already share them with the tests.
     maxWorkers: 2,
     globalSetup: ['test/support/temporary.ts'],

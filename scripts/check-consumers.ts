@@ -9,6 +9,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { encodeRecord, encodeSuccess } from '../src/contracts.ts'
+import { createKafkaClients } from '../src/kafka/clients.ts'
+import { ensureTopics } from '../src/kafka/topics.ts'
+import { silent } from '../src/logging/log.ts'
 import { NOTIFICATION_KEY, RECORD_KEY } from '../src/schemas.ts'
 import { getServices } from '../tools/services/ladder.ts'
 
@@ -53,6 +56,7 @@ process.exit(failed ? 1 : 0)
 
 /** An aborted transaction first: whoever reads uncommitted prints its score. */
 async function fill(brokers: string[]): Promise<void> {
+  await makeTopics(brokers)
   const producer = new Kafka({ brokers, logLevel: logLevel.NOTHING }).producer({ transactionalId: 'check-consumers' })
   await producer.connect()
   for (const score of [GHOST, TRUE]) {
@@ -63,6 +67,16 @@ async function fill(brokers: string[]): Promise<void> {
     await (score === GHOST ? transaction.abort() : transaction.commit())
   }
   await producer.disconnect()
+}
+
+/** A broker that makes them at the first message may not know them yet when the transaction asks for them. */
+async function makeTopics(brokers: string[]): Promise<void> {
+  const clients = createKafkaClients({ brokers, tls: null, sasl: null }, silent)
+  const topics = { requests: 'requests', notifications: 'notifications', records: 'uploading_data' }
+  const config = { topics: { ...topics, deadLetters: 'dead_letters', decisions: null } }
+  const signal = AbortSignal.timeout(LIMIT_MS)
+  await ensureTopics(clients, { ...config, newTopicPartitions: 1, newTopicReplication: null }, silent, signal)
+  await clients.close()
 }
 
 async function firstLine(file: string, brokers: string): Promise<string> {

@@ -128,7 +128,7 @@ describe('a budget that several workers share', () => {
 
   test.concurrent(
     'a day’s requests: no restart forgets them, and what has no room is refused with the wait it has',
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async ({ onTestFinished }) => {
       const env = { OPENAI_RPD: '6' }
       const { stub, workers, world, send } = await startFleet(onTestFinished, { env })

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { FAILURES } from '../../src/errors.ts'
+import { redisKeys } from '../../src/redis/keys.ts'
 import { callsFor, range, resumeOf, startFleet, turnedDown } from '../support/fleet.ts'
 import { startLocalRedis } from '../support/services.ts'
 import { waitUntil } from '../support/wait.ts'
@@ -97,7 +98,7 @@ describe('while there is no budget', () => {
 
   test.concurrent(
     'every worker waits as long as the provider told one of them, and nobody is turned down again',
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async ({ onTestFinished }) => {
       const { stub, world, send, arrived } = await startFleet(onTestFinished, { start: [{}, {}] })
       await send(range(4))
@@ -105,7 +106,12 @@ describe('while there is no budget', () => {
       stub.misbehave({ fault: 'rate_limited', count: 1, retryAfterMs: 8_000 })
       await send([5])
       await arrived(5, 20_000)
-      await sleep(500)
+      const budgets = redisKeys(world.keyPrefix).budget('*')
+      const isHeld = async () => {
+        const [state = ''] = await world.redis.keys(`${budgets}state`)
+        return Number(await world.redis.hget(state, 'hold')) > 0
+      }
+      await waitUntil(isHeld, 20_000, () => 'the wait is not told to the others')
       await send(range(40, 6))
       await world.answered(range(41, 5))
       const [turnedDown, ...later] = stub.arrivals(4)

@@ -80,7 +80,7 @@ describe('send', () => {
     child.kill('SIGINT')
     await ended
     expect(out.match(/does not answer/g)).toHaveLength(1)
-  }, 120_000)
+  }, 180_000)
 
   test('shows the result of a request with the largest id there is, to the last digit', async () => {
     world.start()

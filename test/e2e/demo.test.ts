@@ -14,7 +14,7 @@ import { waitUntil } from '../support/wait.ts'
 const MAIN = join(import.meta.dirname, '../../tools/demo/main.ts')
 /** Downloads included, where the local services are not cached yet. */
 const RUN_LIMIT_MS = 300_000
-const STOP_LIMIT_MS = 30_000
+const STOP_LIMIT_MS = 60_000
 
 interface Demo {
   child: ChildProcess

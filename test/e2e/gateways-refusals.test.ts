@@ -182,7 +182,7 @@ describe('what a server refuses', () => {
     expect(heldSince(said)).toEqual([])
   })
 
-  test('is not asked for again after a restart', { timeout: 90_000 }, async () => {
+  test('is not asked for again after a restart', { timeout: 180_000 }, async () => {
     expect(await worker.end('SIGTERM')).toBe(0)
     await start()
     const ids = await send(5)

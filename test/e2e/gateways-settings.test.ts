@@ -25,7 +25,7 @@ import {
 test(
   'a wrong key under 400 holds the calls after three each, and once it is mended nothing is given up',
   {
-    timeout: 120_000,
+    timeout: 180_000,
   },
   async () => {
     expect(await worker.end('SIGTERM')).toBe(0)
@@ -63,7 +63,7 @@ describe('an address of Azure’s older form', () => {
   test(
     'gets the key in its header; a territory holds the way out, and hours of waiting become a probe',
     {
-      timeout: 90_000,
+      timeout: 180_000,
     },
     async () => {
       expect(await worker.end('SIGTERM')).toBe(0)

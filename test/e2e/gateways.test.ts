@@ -184,7 +184,7 @@ describe('what one text or one moment causes', () => {
 
   test.each([['all at once', rows], ...alone.map((each) => [each.name, [each]] as const)] as const)(
     'ends as it should for that text, and for no other: %s',
-    { timeout: 90_000 },
+    { timeout: 180_000 },
     async (_, sent) => {
       const from = worker.lines.length
       const before = await send(3)

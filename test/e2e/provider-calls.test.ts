@@ -60,7 +60,7 @@ describe('each fault of a server is told apart', () => {
 
   test.each<FaultName>(['hang', 'stall', 'stall_body', 'trickle'])('%s: cut at the limit', async (fault) => {
     const stub = await stubOf()
-    const { ask } = providerOf(stub.baseUrl, { timeoutMs: 300 })
+    const { ask } = providerOf(stub.baseUrl, { timeoutMs: 1_000 })
     stub.misbehave({ fault, count: 1, delayMs: 20 })
     expect(await ask(question())).toMatchObject({ kind: 'failure', code: 'timeout', sent: true })
     await waitUntil(

@@ -46,7 +46,7 @@ describe('what only an operator can end', () => {
   ]
   test.concurrent.for(rows)(
     '$fault: the fleet pauses, nothing fails, status says what to do, and it goes on by itself',
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async ({ fault, code }, { onTestFinished }) => {
       const env = { MAX_CALLS_IN_FLIGHT: String(SLOTS), OPENAI_KEY: 'sk-proj-never-told-0123456789' }
       const { stub, world, workers, send } = await startFleet(onTestFinished, { env, start: [{}, {}] })
@@ -101,7 +101,7 @@ test('one text that always fails holds nobody, also when it comes first', async 
   const { stub, world, workers, send } = await startFleet(onTestFinished, {})
   await send([1], (id) => ({ resume: resumeOf(id, '[[stub:http_500]]') }))
   await waitUntil(
-    () => burned(stub) === 1,
+    () => burned(stub) >= 1,
     20_000,
     () => 'no call',
   )

@@ -5,7 +5,7 @@ import type { FailureCode } from '../../src/errors.ts'
 import { FAILURES } from '../../src/errors.ts'
 import type { FaultName } from '../../tools/openai-stub/faults.ts'
 import type { Fleet } from '../support/fleet.ts'
-import { callsFor, range, resumeOf, startFleet } from '../support/fleet.ts'
+import { range, resumeOf, startFleet } from '../support/fleet.ts'
 
 interface Row {
   fault: FaultName
@@ -66,6 +66,9 @@ const ROWS: Row[] = [
   { fault: 'limit_garbage', outcome: 'success', calls: 1 },
 ]
 
+/** Faults that a worker ends itself, at its time limit. */
+const ENDLESS = new Set<string | null>(['hang', 'stall', 'stall_body', 'trickle'])
+
 const KEY = 'sk-proj-never-told-0123456789'
 const NAME = 'Пётр Тайный'
 /** Between two that are sent with a fault. */
@@ -109,7 +112,11 @@ describe('in live traffic', () => {
         ? { success: true, message_error: null, wait_seconds: null }
         : { success: false, message_error: FAILURES[outcome].message, wait_seconds: null }
     expect(outcomes(id)).toMatchObject([expected])
-    expect([calls].flat()).toContain(callsFor(fleet.stub, id))
+    // Where the machine is so busy that a call was cut at its limit, it was repeated for that reason alone.
+    const made = fleet.stub
+      .arrivals()
+      .filter(({ ref, fault, aborted }) => ref === String(id) && (!aborted || ENDLESS.has(fault)))
+    expect([calls].flat()).toContain(made.length)
   })
 
   test('the neighbours are all answered, by one call each', () => {

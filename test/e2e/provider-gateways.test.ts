@@ -17,7 +17,7 @@ const cases: { profile: ProfileName; given: string }[] = [
 
 test.for(cases)(
   '$profile: a request, a refusal and a rate limit',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async ({ profile, given }, { onTestFinished }) => {
     const { stub, world, workers, send } = await startFleet(onTestFinished, { stub: { profile } })
     const told = (id: number) => world.notifications().find(({ response }) => response['processing_id'] === id)
@@ -47,7 +47,7 @@ test.for(cases)(
 
 test(
   'a fleet that starts at once is refused each part once per worker, not once per request',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async ({ onTestFinished }) => {
     // Refuses the schema and the cap's name, one after the other.
     const start = [{}, {}, {}]
@@ -64,7 +64,7 @@ test(
   },
 )
 
-test('a restart learns nothing again, until it is told to', { timeout: 120_000 }, async ({ onTestFinished }) => {
+test('a restart learns nothing again, until it is told to', { timeout: 180_000 }, async ({ onTestFinished }) => {
   const { stub, world, workers, send } = await startFleet(onTestFinished, { stub: { profile: 'reasoning' } })
   await send([1])
   await world.answered([1])

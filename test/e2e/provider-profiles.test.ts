@@ -14,9 +14,9 @@ const cases = [
 
 test.concurrent.for(cases)(
   '$profile $env',
-  { timeout: 120_000 },
+  { timeout: 180_000 },
   async ({ profile, env, learns }, { onTestFinished }) => {
-    const limits = { OPENAI_RPM: '1000', OPENAI_TPM: '1000000', OPENAI_TIMEOUT_SECONDS: '5' }
+    const limits = { OPENAI_RPM: '1000', OPENAI_TPM: '1000000' }
     const { stub, world, send } = await startFleet(onTestFinished, { stub: { profile }, env: { ...limits, ...env } })
     await send([1])
     await world.answered([1])

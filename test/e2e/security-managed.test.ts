@@ -61,7 +61,7 @@ beforeAll(async () => {
       tls: { certFile: file('server.crt'), keyFile: file('server.key'), caFile: file('worker.crt'), askClients: true },
     }),
   ])
-}, 120_000)
+}, 180_000)
 afterAll(async () => {
   await Promise.all([kafka.stop(), redis.stop(), tokens.stop()])
   await rm(dir, { recursive: true })

@@ -14,7 +14,7 @@ let secured: Secured
 
 beforeAll(async () => {
   secured = await startSecured()
-}, 120_000)
+}, 180_000)
 afterAll(() => secured.stop())
 worldOfEachTest(() => worldOn(secured))
 beforeEach(() => world.redis.call('ACL', 'LOG', 'RESET'))
@@ -111,4 +111,4 @@ test('with the documented rights for the commands an operator sends, sees, pause
   )
   await command('adopt-offsets', '--from', world.groupId)
   expect(await refusedByRedis()).toEqual(['command config|get'])
-}, 90_000)
+}, 180_000)

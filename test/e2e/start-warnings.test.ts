@@ -7,6 +7,7 @@ import { startStub } from '../../tools/openai-stub/server.ts'
 import { redisKeys } from '../../src/redis/keys.ts'
 import type { LocalRedis } from '../support/services.ts'
 import { startLocalKafka, startLocalRedis } from '../support/services.ts'
+import { lostGrants } from '../support/fleet.ts'
 import { waitUntil } from '../support/wait.ts'
 import type { Worker } from '../support/worker.ts'
 import type { World } from '../support/world.ts'
@@ -76,7 +77,7 @@ test('a worker names all that it finds wrong, each in one line, and works', asyn
   const matching = (pattern: RegExp) => troubles(worker).filter((line) => pattern.test(line)).length
   expect(expected.filter((pattern) => matching(pattern) !== 1)).toEqual([])
   expect(troubles(worker).filter((line) => !expected.some((pattern) => pattern.test(line)))).toEqual([])
-}, 120_000)
+}, 180_000)
 
 test('a worker on services that are in order has nothing to say against them', async ({ onTestFinished }) => {
   const world = await worldOn(onTestFinished)
@@ -89,7 +90,7 @@ test('a worker on services that are in order has nothing to say against them', a
   await world.send([request(2)])
   await world.answered([2])
   expect([...troubles(first), ...troubles(second)]).toEqual([])
-}, 120_000)
+}, 180_000)
 
 test('the notification service under the same prefix is found out at a later start too, by a mark beside a refusal', async ({
   onTestFinished,
@@ -102,13 +103,18 @@ test('the notification service under the same prefix is found out at a later sta
   await world.send([request(2)])
   await world.answered([2])
   await first.end()
+  // The first one, too, is refused where the machine is so slow that its grant is lost.
+  const answered = world.records().length
+  expect(answered + lostGrants(world)).toBe(1)
   // What it does with the refusal's notification.
   await world.redis.set(redisKeys(world.keyPrefix).mark(2n), '_', 'EX', 3 * DAY_SECONDS)
   const second = world.start(env)
   await toldAll(second, 1)
   await second.saw('working')
-  expect(troubles(second)).toEqual([expect.stringMatching(/REDIS_KEY_PREFIX.* sampled=2 notOurs=1$/)])
-}, 120_000)
+  expect(troubles(second)).toEqual([
+    expect.stringMatching(new RegExp(`REDIS_KEY_PREFIX.* sampled=${1 + answered} notOurs=1$`)),
+  ])
+}, 180_000)
 
 test('a Kafka that begins no transaction is an error that says what to look at', async ({ onTestFinished }) => {
   const kafka = await startLocalKafka({ properties: { 'transaction.state.log.replication.factor': '3' } })
@@ -129,4 +135,4 @@ test('a Redis Cluster ends the start with the reason in one line, and exit code 
   const told = worker.lines.filter((line) => line.includes('Redis Cluster'))
   expect(told).toEqual([expect.stringMatching(/REDIS_HOST is a Redis Cluster: the worker needs a single Redis/)])
   expect(worker.lines.filter((line) => /^\s+at /.test(line))).toEqual([])
-}, 60_000)
+}, 180_000)

@@ -1,7 +1,7 @@
 /** The worker as its users run it: a child process on a real Kafka and Redis, read by a read-committed consumer. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { range } from '../support/fleet.ts'
+import { lostGrants, range } from '../support/fleet.ts'
 import { waitUntil } from '../support/wait.ts'
 import { countById, idIn, request } from '../support/world.ts'
 import { stub, world, worldOfEachTest } from '../support/worlds.ts'
@@ -36,7 +36,7 @@ describe('a worker', () => {
     const mark = `${world.keyPrefix}processed_messages:7`
     await waitUntil(
       async () => (await world.redis.get(mark)) === '_',
-      10_000,
+      30_000,
       () => 'the mark of 7 is not set',
     )
     expect(await world.redis.ttl(mark)).toBeGreaterThan(259_000)
@@ -82,7 +82,7 @@ describe('a worker', () => {
     await world.answered([1, 2])
     await waitUntil(
       () => world.deadLetters().length === 2,
-      10_000,
+      30_000,
       () => `${world.deadLetters().length} of 2 dead letters\n${lines.slice(-15).join('\n')}`,
     )
     expect(world.deadLetters()[0]).toMatchObject({
@@ -109,26 +109,26 @@ describe('a worker', () => {
     const worker = world.start({ OPENAI_RPM: '1', OPENAI_RPD: '1', BUDGET_MAX_WAIT_SECONDS: '2' })
     await world.send([request(1), request(2), request(2)])
     await world.answered([1, 2])
-    const refused = world.notifications().find(({ response }) => response['processing_id'] === 2)
-    expect(refused).toMatchObject({ success: false })
-    expect(refused?.wait_seconds).toBeGreaterThan(86_000)
-    expect(refused?.wait_seconds).toBeLessThanOrEqual(86_403)
-    expect(await world.redis.exists(`${world.keyPrefix}processed_messages:2`)).toBe(0)
+    const refused = world.notifications().filter(({ success }) => !success)
+    const ids = refused.map(({ response }) => response['processing_id'] as number)
+    // On a busy machine the one grant may come too late to be sent, and is spent all the same.
+    expect(ids.toSorted((a, b) => a - b)).toEqual(lostGrants(world) === 0 ? [2] : [1, 2])
+    for (const { wait_seconds: seconds } of refused) {
+      expect(seconds).toBeGreaterThan(86_000)
+      expect(seconds).toBeLessThanOrEqual(86_403)
+    }
+    expect(await world.redis.exists(...ids.map((id) => `${world.keyPrefix}processed_messages:${id}`))).toBe(0)
     expect(await worker.end()).toBe(0)
     world.start({ BUDGET_NAME: 'another' })
-    await world.send([request(2)])
+    await world.send(ids.map((id) => request(id)))
     await waitUntil(
       () => world.records().length === 2,
       30_000,
       () => 'the id that was refused is not processed',
     )
     await world.caughtUp()
-    expect(countById(world.seenNotifications())).toEqual(
-      new Map([
-        ['1', 1],
-        ['2', 2],
-      ]),
-    )
+    const twice = (id: number): [string, number] => [`${id}`, ids.includes(id) ? 2 : 1]
+    expect(countById(world.seenNotifications())).toEqual(new Map([1, 2].map(twice)))
   })
 
   test('stops on SIGTERM with its calls finished and published, hands the rest back, and the next one goes on', async () => {

@@ -10,7 +10,7 @@ let kafka: LocalKafka
 
 beforeAll(async () => {
   kafka = await startLocalKafka()
-}, 120_000)
+}, 180_000)
 afterAll(() => kafka.stop())
 worldOfEachTest({ brokers: () => kafka.brokers })
 
@@ -34,7 +34,7 @@ describe('a broker', () => {
     for (const topic of [world.out, world.records]) expect(reader.valuesOf(topic).toSorted()).toEqual(sent.toSorted())
     expect(handled.length).toBe(600)
     expect(warnings('publishing is interrupted')).toBeLessThanOrEqual(10)
-  }, 120_000)
+  }, 180_000)
 
   it('that is frozen past the session, and thaws, neither', async () => {
     const sent = numbered(300)
@@ -52,7 +52,7 @@ describe('a broker', () => {
     await until('all is published', () => reader.seen.length >= 600)
     for (const topic of [world.out, world.records]) expect(reader.valuesOf(topic).toSorted()).toEqual(sent.toSorted())
     expect(handled.length).toBe(300)
-  }, 120_000)
+  }, 180_000)
 
   it('whose topic is deleted and made anew is read from the new beginning', async () => {
     await world.send(numbered(50, 'old'))
@@ -70,5 +70,5 @@ describe('a broker', () => {
     await until('the new one is handled', () => handled.includes('new'))
     await until('it is committed', async () => (await world.committed())[0]?.offset === 1n)
     expect(handled.length).toBe(51)
-  }, 120_000)
+  }, 180_000)
 })

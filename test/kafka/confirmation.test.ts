@@ -91,7 +91,7 @@ describe('a consumer', () => {
     const source = { group: world.group, topic: world.requests, partition: 0 }
     const successor = async () => {
       const id = transactionalIdOf(source.group, source.topic, 0)
-      const next = await openPublisher(world.clients, id, source, AbortSignal.timeout(10_000))
+      const next = await openPublisher(world.clients, id, source, AbortSignal.timeout(30_000))
       const message = { topic: world.out, key: 'k', value: 'of the successor', headers: {} }
       await next.publish([message], 1n, encodeDone(1n, []))
       next.close()

@@ -26,7 +26,7 @@ describe('a consumer that is stopped', () => {
     })
     await until('all are in flight', () => calls.started.length === 2)
     const stopped = consumer.stop(10_000)
-    await until('the wait has ended', () => waitEnded, 5_000)
+    await until('the wait has ended', () => waitEnded)
     calls.finish('calls', [world.out])
     expect(await stopped).toEqual({ handedBack: 2, untouched: 0, unpublished: 0 })
     await until('the finished call is published', () => reader.valuesOf(world.out).includes('calls'))

@@ -16,6 +16,8 @@ describe('a consumer', () => {
     expect(reader.valuesOf(world.out).toSorted()).toEqual(sent.toSorted())
     expect(reader.valuesOf(world.records).toSorted()).toEqual(sent.toSorted())
     await until('the offset is at the end', async () => (await committedOffset()) === 500n)
+    // Kafka shows a commit before this process has heard of it.
+    await until('all are told of', () => committed.length >= 500)
     expect(committed.length).toBe(500)
   })
 
@@ -45,6 +47,7 @@ describe('a consumer', () => {
     await world.send(numbered(30))
     const { committed } = startConsumer(world, { handle: (source) => Promise.resolve(answer(source, [])) })
     await until('the offset is at the end', async () => (await committedOffset()) === 30n)
+    await until('all are told of', () => committed.length >= 30)
     expect(committed.length).toBe(30)
   })
 

@@ -9,7 +9,7 @@ import { keepingLog } from '../support/kafka-testing.ts'
 
 const tag = `preflight.${randomUUID().slice(0, 8)}`
 const topics = { compacted: `${tag}.compacted`, short: `${tag}.short`, endless: `${tag}.endless` }
-const signal = AbortSignal.timeout(55_000)
+const soon = () => AbortSignal.timeout(55_000)
 const admin = new Kafka({ brokers: inject('kafkaBrokers'), logLevel: logLevel.NOTHING }).admin()
 let clients: KafkaClients
 
@@ -36,7 +36,7 @@ afterAll(async () => {
 
 test("the topics' settings are read, and a transaction is tried", async () => {
   const missing = `${tag}.missing`
-  expect(await readKafkaFacts(clients, tag, [...Object.values(topics), missing], signal)).toEqual({
+  expect(await readKafkaFacts(clients, tag, [...Object.values(topics), missing], soon())).toEqual({
     topics: [
       { topic: topics.compacted, cleanupPolicy: 'compact', retentionMs: expect.any(Number) as number },
       { topic: topics.short, cleanupPolicy: 'delete', retentionMs: 60_000 },
@@ -48,7 +48,7 @@ test("the topics' settings are read, and a transaction is tried", async () => {
 })
 
 test('workers that look at the same moment do not take each other for trouble', async () => {
-  const looks = [1, 2, 3].map(() => readKafkaFacts(clients, tag, [], signal))
+  const looks = [1, 2, 3].map(() => readKafkaFacts(clients, tag, [], soon()))
   expect((await Promise.all(looks)).map(({ noTransactions }) => noTransactions)).toEqual([null, null, null])
 })
 
@@ -56,7 +56,7 @@ test('a broker whose transactions want more replicas than there are brokers is f
   const kafka = await startLocalKafka({ properties: { 'transaction.state.log.replication.factor': '3' } })
   const alone = createKafkaClients({ brokers: kafka.brokers, tls: null, sasl: null }, keepingLog())
   try {
-    const { noTransactions } = await readKafkaFacts(alone, tag, [], signal, 0)
+    const { noTransactions } = await readKafkaFacts(alone, tag, [], soon(), 0)
     expect(noTransactions).toMatch(/coordinator|took longer/i)
   } finally {
     await alone.close()

@@ -57,5 +57,5 @@ test.concurrent.each(Object.entries(PLACES))(
     expect(await topics).toBe('stop')
     await clients.close()
   },
-  60_000,
+  180_000,
 )

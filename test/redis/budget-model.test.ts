@@ -104,7 +104,7 @@ async function takeAtBoth(limits: BudgetLimits, burst: number | null, steps: Ste
     // Unsettled reservations are remembered for an hour at least.
     if (step.do === 'send again' && grant.unsettled && now - reply.atMs < 3_600_000) {
       answers.real.push(essence(await real.at(() => real.scripts.reserve([{ id, tokens }], 0, null))))
-      answers.model.push({ kind: 'granted', atMs: reply.atMs, seq: grants.length })
+      answers.model.push(model.reserveAgain(reply.atMs, now))
     }
     if (step.do === 'settle') {
       const billed = Math.floor(tokens * step.part)
@@ -159,6 +159,24 @@ function essence(reply: ReserveReply) {
   return reply.kind === 'wait' ? { kind: reply.kind, waitMs: reply.waitMs, askAgainMs: reply.askAgainMs } : reply
 }
 
+const limitedTo = (limits: Partial<BudgetLimits>): BudgetLimits => ({
+  requestsPerMinute: null,
+  requestsPerDay: null,
+  tokensPerMinute: null,
+  tokensPerDay: null,
+  ...limits,
+})
+
+/** Worker 2 loses its place to worker 0, because a command of another one comes in between. */
+const SENT_AGAIN_AFTER_A_LEASE: Step[] = [
+  { do: 'ask', worker: 0, tokens: 1, patienceMs: 0 },
+  { do: 'ask', worker: 2, tokens: 1, patienceMs: 900_000 },
+  { do: 'ask', worker: 0, tokens: 1, patienceMs: 900_000 },
+  { do: 'pass', ms: 1_801 },
+  { do: 'send again', which: 0 },
+  { do: 'ask', worker: 2, tokens: 1, patienceMs: 0 },
+]
+
 test('grants, waits and refusals are those of a plain model, whatever arrives, settles, crashes or is told', async () => {
   const burst = fc.option(fc.integer({ min: 1, max: 3 }), { freq: 2 })
   await fc.assert(
@@ -166,7 +184,7 @@ test('grants, waits and refusals are those of a plain model, whatever arrives, s
       const answers = await takeAtBoth(limits, burst, steps)
       expect(answers.real).toEqual(answers.model)
     }),
-    { numRuns: 300 },
+    { numRuns: 300, examples: [[limitedTo({ requestsPerMinute: 3 }), 2, SENT_AGAIN_AFTER_A_LEASE]] },
   )
 })
 

@@ -94,6 +94,11 @@ export function createModel({ limits, windows, pace, renewalMs }: ModelOptions) 
 
   return {
     reserve,
+    /** The command that got this grant comes once more. */
+    reserveAgain(atMs: number, now: number) {
+      line = line.filter((one) => one.lease >= now)
+      return { kind: 'granted' as const, atMs, seq }
+    },
     settle(id: string, billed: number) {
       const one = spent.find((each) => each.id === id)
       if (one !== undefined) one.tokens = billed

@@ -13,7 +13,7 @@ describe('while calls are held', () => {
     const all = fleet.flatMap((gate, index) => [1, 2, 3].map((n) => waiting(gate, `w${index}-${n}`)))
     await waitUntil(
       () => through(all).length > 0,
-      10_000,
+      20_000,
       () => 'no probe was let through',
     )
     await later(300)
@@ -28,7 +28,7 @@ describe('while calls are held', () => {
     const all = Array.from({ length: 10 }, (_, index) => waiting(gate, `fresh-${index}`))
     await waitUntil(
       () => through(all).length > 0,
-      10_000,
+      20_000,
       () => 'no probe was let through',
     )
     await later(100)
@@ -40,16 +40,17 @@ describe('while calls are held', () => {
     await outage(fleet[0])
     const all = fleet.flatMap((gate, index) => [1, 2].map((n) => ({ gate, state: waiting(gate, `w${index}-${n}`) })))
     const states = all.map(({ state }) => state)
+    const isHeld = ({ lines }: GateWorker) => lines.some((line) => line.startsWith('calls are held'))
     await waitUntil(
-      () => through(states).length > 0,
-      10_000,
-      () => 'no probe was let through',
+      () => through(states).length > 0 && fleet.every(isHeld),
+      20_000,
+      () => 'no probe was let through, or one worker holds no calls',
     )
     const probe = all.find(({ state }) => state.pass !== null)
     await probe?.gate.report(probe.state.pass as Pass, 'answered', never)
     await waitUntil(
       () => through(states).length === 4,
-      10_000,
+      20_000,
       () => `only ${through(states).length} went on`,
     )
     expect(await holds()).toEqual([])
@@ -96,7 +97,7 @@ describe('while calls are held', () => {
     const fresh = waiting(other, 'fresh')
     await waitUntil(
       () => through([...failed, fresh]).length > 0,
-      10_000,
+      20_000,
       () => 'no probe was let through',
     )
     expect(fresh.pass?.probe).toEqual(expect.any(String))
@@ -110,28 +111,29 @@ describe('while calls are held', () => {
   })
 
   test('the probe of a worker that died is taken over after its lease', async () => {
-    const dying = worker({ timings: { leaseMs: 300 } })
-    const heir = worker({ timings: { leaseMs: 300 } })
+    const leaseMs = 300
+    const dying = worker({ timings: { leaseMs } })
+    const heir = worker({ timings: { leaseMs } })
     await outage(dying)
-    expect((await dying.enter('x', never)).probe).not.toBeNull()
+    const begun = await dying.enter('x', never)
+    expect(begun.probe).not.toBeNull()
     dying.crash()
     const next = waiting(heir, 'y')
-    await later(100)
-    expect(next.pass).toBeNull()
     await waitUntil(
       () => next.pass !== null,
-      10_000,
+      20_000,
       () => 'nobody took the probe over',
     )
+    expect((next.pass?.startedAtMs ?? 0) - begun.startedAtMs).toBeGreaterThanOrEqual(leaseMs)
   })
 
   test('a probe that takes long keeps its lease', async () => {
-    const gate = worker({ timings: { leaseMs: 200 } })
-    const other = worker({ timings: { leaseMs: 200 } })
+    const gate = worker({ timings: { leaseMs: 1_000 } })
+    const other = worker({ timings: { leaseMs: 1_000 } })
     await outage(gate)
     expect((await gate.enter('x', never)).probe).not.toBeNull()
     const next = waiting(other, 'y')
-    await later(1_000)
+    await later(2_500)
     expect(next.pass).toBeNull()
   })
 
@@ -152,7 +154,7 @@ describe('while calls are held', () => {
     stop.abort(new Error('partition lost'))
     await waitUntil(
       () => second.pass !== null,
-      10_000,
+      20_000,
       () => 'the second was not let through',
     )
     expect(first.left).toEqual(new Error('partition lost'))
@@ -165,7 +167,7 @@ describe('while calls are held', () => {
     await outage(one)
     await waitUntil(
       () => early.held.aborted,
-      10_000,
+      20_000,
       () => 'it was not told',
     )
     await other.report(early, 'unused', never)
@@ -181,7 +183,7 @@ test('the loud line says what to do, and nothing of the requests', async () => {
   waiting(gate, '4713')
   await waitUntil(
     () => gate.lines.some((line) => line.startsWith('calls are held')),
-    10_000,
+    20_000,
     () => 'no line',
   )
   const line = gate.lines.find((entry) => entry.startsWith('calls are held'))
@@ -196,7 +198,7 @@ test('the loud line of every worker names the cause that one of them met, and so
   waiting(other, 'c')
   await waitUntil(
     () => other.lines.some((line) => line.startsWith('calls are held') && line.includes(cause)),
-    10_000,
+    20_000,
     () => `no cause in ${other.lines.join('; ')}`,
   )
   expect((await readHolds(redis, keys)).map((hold) => hold.cause)).toEqual([cause])
@@ -211,7 +213,7 @@ test('the operator’s pause holds everybody, without probes, until it is lifted
   const all = fleet.map((gate, index) => waiting(gate, `w${index}`))
   await waitUntil(
     () => early.held.aborted,
-    10_000,
+    20_000,
     () => 'the early one was not told',
   )
   await later(200)
@@ -219,7 +221,7 @@ test('the operator’s pause holds everybody, without probes, until it is lifted
   expect(await resumeFleet(redis, keys)).toBe(true)
   await waitUntil(
     () => through(all).length === 2,
-    10_000,
+    20_000,
     () => 'they still wait',
   )
   expect(await resumeFleet(redis, keys)).toBe(false)

@@ -203,7 +203,7 @@ test('a key that is rotated lets those that wait go on', async () => {
   key = 'key:new'
   await waitUntil(
     () => through(all).length === 2,
-    10_000,
+    20_000,
     () => 'they still wait',
   )
   expect(all.map(({ pass }) => pass?.probe)).toEqual([null, null])
@@ -225,7 +225,7 @@ test('when Redis has lost the holds they are found anew', async () => {
   await redis.del(keys.hold('outage:a'), keys.holds)
   await waitUntil(
     () => through(all).length === 3,
-    10_000,
+    20_000,
     () => 'they still wait',
   )
   for (const { pass } of all) await gate.report(pass as Pass, 'outage', never)

@@ -34,4 +34,4 @@ test('a new system is known for one although its partitions are taken over befor
   await world.answered([1])
   const told = worker.lines.filter((line) => / (WARN|ERROR) |a new system/.test(line)).join('\n')
   expect(told).toMatch(/a new system: nothing to rebuild$/)
-}, 60_000)
+}, 180_000)

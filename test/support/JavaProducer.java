@@ -10,7 +10,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Sends records with Kafka's own client, in one batch per compression and partition where they fit.
+ * Sends records with Kafka's own client, in their order, those of one compression that stand together in one batch per partition where
+ * they fit.
  *
  * Arguments: brokers, file. Each line of the file is a record: compression.type, topic, partition, timestamp or -, and in base64
  * key and value, then names and values of headers; all separated by spaces.
@@ -19,6 +20,7 @@ public class JavaProducer {
   public static void main(String[] args) throws Exception {
     Map<String, KafkaProducer<byte[], byte[]>> producers = new LinkedHashMap<>();
     Base64.Decoder base64 = Base64.getDecoder();
+    String compression = null;
     for (String line : Files.readAllLines(Path.of(args[1]))) {
       String[] fields = line.split(" ", -1);
       Long timestamp = fields[3].equals("-") ? null : Long.valueOf(fields[3]);
@@ -28,12 +30,13 @@ public class JavaProducer {
       for (int at = 6; at + 1 < fields.length; at += 2) {
         record.headers().add(new String(base64.decode(fields[at]), "UTF-8"), base64.decode(fields[at + 1]));
       }
-      if (!producers.containsKey(fields[0])) {
-        // Keep the order of lines whose compressions stand together: what the other producers hold goes first.
-        for (KafkaProducer<byte[], byte[]> before : producers.values()) before.flush();
-        producers.put(fields[0], open(args[0], fields[0]));
+      if (!fields[0].equals(compression)) {
+        // Keep the order of the lines: what the producer of those before holds goes first.
+        if (compression != null) producers.get(compression).flush();
+        compression = fields[0];
+        if (!producers.containsKey(compression)) producers.put(compression, open(args[0], compression));
       }
-      producers.get(fields[0]).send(record, (metadata, error) -> {
+      producers.get(compression).send(record, (metadata, error) -> {
         if (error != null) {
           error.printStackTrace();
           Runtime.getRuntime().halt(1);

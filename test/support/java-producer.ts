@@ -10,7 +10,7 @@ import { KAFKA_VERSION } from '../../tools/services/local-kafka.ts'
 
 const run = promisify(execFile)
 const SOURCE = fileURLToPath(new URL('JavaProducer.java', import.meta.url))
-const LIMIT_MS = 60_000
+const LIMIT_MS = 120_000
 
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
@@ -27,8 +27,8 @@ export interface JavaRecord {
 }
 
 /**
- * Sends the records in one batch per compression and partition where 900 KB hold them before they are packed. They keep their order if the
- * records of each compression stand together.
+ * Sends the records in their order; those of one compression that stand together in one batch per partition, where 900 KB hold them before
+ * they are packed.
  */
 export async function sendWithJava(brokers: string[], records: readonly JavaRecord[]): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'java-producer-'))

@@ -8,8 +8,9 @@ import type { KafkaClients } from '../../src/kafka/clients.ts'
 import { createKafkaClients } from '../../src/kafka/clients.ts'
 import type { Log, LogFields } from '../../src/logging/log.ts'
 import { waitUntil } from './wait.ts'
+import { TOPICS_LIMIT_MS } from './world.ts'
 
-const WAIT_LIMIT_MS = 45_000
+const WAIT_LIMIT_MS = 90_000
 
 export interface LogLine {
   level: string
@@ -58,6 +59,7 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
     configEntries: Object.entries(settings).map(([key, value]) => ({ name: key, value })),
   })
   await admin.createTopics({
+    timeout: TOPICS_LIMIT_MS,
     topics: [topic(names.requests, partitions), topic(names.out, 1), topic(names.records, 1)],
     waitForLeaders: true,
   })
@@ -88,7 +90,8 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
   }
 
   async function removeTopics(): Promise<void> {
-    await admin.deleteTopics({ topics: (await admin.listTopics()).filter((each) => each.endsWith(id)) })
+    const topics = (await admin.listTopics()).filter((each) => each.endsWith(id))
+    await admin.deleteTopics({ topics, timeout: TOPICS_LIMIT_MS })
   }
 
   return {
@@ -124,7 +127,11 @@ export async function kafkaWorld(brokers: string[], { partitions = 1 } = {}) {
       for (const message of aged) await producer.send({ topic: names.requests, messages: [message] })
     },
     createTopic: (name: string, settings: Record<string, string> = {}) =>
-      admin.createTopics({ topics: [topic(name, 1, settings)], waitForLeaders: true }),
+      admin.createTopics({
+        topics: [topic(name, 1, settings)],
+        timeout: TOPICS_LIMIT_MS,
+        waitForLeaders: true,
+      }),
     /** All that a read-committed consumer sees, from the first message on; it goes on reading until `stop`. */
     async read(topics: string[] = [names.out, names.records]) {
       const reader = await readCommittedFrom(kafka, id, topics)

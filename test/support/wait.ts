@@ -16,6 +16,9 @@ export async function waitUntil(
   }
 }
 
+/** For `vi.waitFor`, whose own limit of a second is short for a busy machine. */
+export const PATIENTLY = { timeout: 20_000, interval: 5 }
+
 /** How often an operation is tried, with a second in between. */
 const MOST_TRIES = 60
 

@@ -38,7 +38,8 @@ export function startWorker(env: Record<string, string>, main = join(ROOT, 'src/
   for (const stream of [child.stdout, child.stderr]) {
     if (stream !== null) createInterface({ input: stream }).on('line', (line) => lines.push(line))
   }
-  const exited = once(child, 'exit').then(([code]) => code as number | null)
+  // Not `exit`, which may come before its last lines have been read.
+  const exited = once(child, 'close').then(([code]) => code as number | null)
   const endWithTest = () => child.kill('SIGKILL')
   process.once('exit', endWithTest)
   void exited.then(() => process.off('exit', endWithTest))

@@ -18,6 +18,9 @@ export interface Notification {
   wait_seconds: number | null
 }
 
+/** How long a broker may take to make or remove topics, ms. kafkajs's 5 s are short for a busy machine, and it does not try again. */
+export const TOPICS_LIMIT_MS = 25_000
+
 export interface WorldOptions {
   kafkaBrokers: string[]
   redisUrl: string
@@ -55,6 +58,7 @@ export async function createWorld(options: WorldOptions) {
   const admin: Admin = kafka.admin()
   await admin.connect()
   await admin.createTopics({
+    timeout: TOPICS_LIMIT_MS,
     topics: Object.values(topics).map((topic) => ({
       topic,
       numPartitions: topic === topics.requests ? (options.partitions ?? 1) : 1,
@@ -98,7 +102,7 @@ export async function createWorld(options: WorldOptions) {
     await Promise.all(workers.map((worker) => worker.end('SIGKILL')))
     await outputs.stop()
     await producer.disconnect()
-    await admin.deleteTopics({ topics: Object.values(topics) })
+    await admin.deleteTopics({ topics: Object.values(topics), timeout: TOPICS_LIMIT_MS })
     await admin.disconnect()
     for await (const keys of redis.scanStream({ match: `${keyPrefix}*`, count: 1_000 })) {
       if ((keys as string[]).length > 0) await redis.unlink(...(keys as string[]))

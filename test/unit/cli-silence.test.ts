@@ -27,8 +27,9 @@ afterAll(() => {
   server.close()
 })
 
-const TOLD_MS = 5_000
-const LIMIT_MS = 15_000
+/** Told after 3.5 s and ended after 12; a busy machine takes longer for both. kafkajs alone would take minutes. */
+const TOLD_MS = 10_000
+const LIMIT_MS = 25_000
 
 /** Runs a command on a broker and a provider that hang; Redis refuses. */
 async function onFrozenKafka(name: string, ...args: string[]) {
@@ -81,7 +82,7 @@ test.concurrent('doctor says of each silent part that it waits for it, and fails
   expect(out).toMatch(/^FAIL +provider .*no answer within 10 s/m)
 })
 
-const PATIENCE = { toldMs: 600, limitMs: 1_200 }
+const PATIENCE = { toldMs: 1_500, limitMs: 3_000 }
 
 /** A watched connection to the server; `silences` is what was told. */
 async function watched() {
@@ -109,7 +110,7 @@ test.concurrent('a broker that freezes after it has answered is told once, and e
   socket.write('answer me')
   await once(socket, 'data')
   socket.write('and now?')
-  await expect(watch.tooLong).rejects.toThrow(/no answer for 1 s: the broker hangs/)
+  await expect(watch.tooLong).rejects.toThrow(/no answer for 3 s: the broker hangs/)
   expect(silences).toEqual([`waiting for Kafka at 127.0.0.1:${port}…`])
   stop()
 })

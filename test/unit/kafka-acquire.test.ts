@@ -5,6 +5,7 @@ import { acquire } from '../../src/kafka/acquire.ts'
 import type { KafkaClients } from '../../src/kafka/clients.ts'
 import type { OutgoingMessage } from '../../src/kafka/messages.ts'
 import { createStartOffsets } from '../../src/kafka/start-offset.ts'
+import { PATIENTLY } from '../support/wait.ts'
 
 const source = { group: 'g', topic: 'in', partition: 0 }
 const never = new AbortController().signal
@@ -77,7 +78,7 @@ describe('taking a partition over', () => {
       return allowed
     })
     const acquired = acquire(clients, source, offsets, null, log, never)
-    await vi.waitFor(() => expect(done.at(-1)).toBe('asked'))
+    await vi.waitFor(() => expect(done.at(-1)).toBe('asked'), PATIENTLY)
     allow()
     await acquired
     expect(done.slice(-4)).toEqual(['asked', 'begin', 'offset 0', 'commit'])

@@ -8,7 +8,7 @@ import '../../src/kafka/mended.ts'
 import { openSocket } from '../../src/kafka/addresses.ts'
 import { waitUntil } from '../support/wait.ts'
 
-const LIMIT_MS = 5_000
+const LIMIT_MS = 20_000
 const LENGTH_BYTES = 4
 const CORRELATION_ID_AT = 8
 

@@ -5,6 +5,7 @@ import type { KafkaClients } from '../../src/kafka/clients.ts'
 import type { LogFields } from '../../src/logging/log.ts'
 import { Membership } from '../../src/kafka/membership.ts'
 import { TIMINGS } from '../../src/timings.ts'
+import { PATIENTLY } from '../support/wait.ts'
 
 const ignore = () => {}
 const told: string[] = []
@@ -119,7 +120,7 @@ describe('membership of the consumer group', () => {
     void membership.run(new AbortController().signal, () => 0)
     join('a', [0])
     emit('consumer.crash', { error: new Error('broken') })
-    await vi.waitFor(() => expect(consumers).toHaveLength(2))
+    await vi.waitFor(() => expect(consumers).toHaveLength(2), PATIENTLY)
     expect(done).toContainEqual(expect.stringMatching(/^restart .*broken/))
     const before = done.length
     consumers[0]!.emit('consumer.heartbeat', { payload: {} })
@@ -129,8 +130,8 @@ describe('membership of the consumer group', () => {
   it('tries again when Kafka cannot be reached at the start', async () => {
     const { membership, done, consumers } = membershipOf(() => Promise.reject(new Error('no broker')))
     void membership.run(new AbortController().signal, () => 0)
-    await vi.waitFor(() => expect(done).toContainEqual(expect.stringMatching(/^restart .*no broker/)))
-    await vi.waitFor(() => expect(consumers.length).toBeGreaterThan(1))
+    await vi.waitFor(() => expect(done).toContainEqual(expect.stringMatching(/^restart .*no broker/)), PATIENTLY)
+    await vi.waitFor(() => expect(consumers.length).toBeGreaterThan(1), PATIENTLY)
   })
 
   const LOADING = Object.assign(new Error('loading'), { type: 'GROUP_LOAD_IN_PROGRESS' })
@@ -138,12 +139,15 @@ describe('membership of the consumer group', () => {
   it('says once that a new Kafka gets ready for the first join, and warns only when that lasts', async () => {
     const { membership, consumers } = membershipOf(() => Promise.reject(LOADING))
     void membership.run(new AbortController().signal, () => 0)
-    await vi.waitFor(() => expect(consumers.length).toBeGreaterThan(2))
+    await vi.waitFor(() => expect(consumers.length).toBeGreaterThan(2), PATIENTLY)
     // Memberships of tests before may still speak.
     const ofThis = told.filter((line) => line.endsWith('GROUP_LOAD_IN_PROGRESS'))
     expect(ofThis).toEqual(['info Kafka is not ready for the group yet: joining again GROUP_LOAD_IN_PROGRESS'])
     vi.advanceTimersByTime(15_000)
-    await vi.waitFor(() => expect(told).toContain('warn the consumer ended: making another GROUP_LOAD_IN_PROGRESS'))
+    await vi.waitFor(
+      () => expect(told).toContain('warn the consumer ended: making another GROUP_LOAD_IN_PROGRESS'),
+      PATIENTLY,
+    )
   })
 
   it('warns when a consumer ends that had joined', async () => {

@@ -4,6 +4,7 @@ import type { Completion, Handler, HandlerSignals } from '../../src/kafka/messag
 import { DEFAULT_BATCH_LIMITS } from '../../src/kafka/outbox.ts'
 import { Partition } from '../../src/kafka/partition.ts'
 import { createWindow } from '../../src/kafka/window.ts'
+import { PATIENTLY } from '../support/wait.ts'
 import { MemoryKafka } from '../simulation/kafka.ts'
 import type { Park } from '../simulation/scheduler.ts'
 
@@ -66,12 +67,12 @@ function partitionOf({ isMember = (): boolean => true, count = 3 } = {}) {
       void done.push(`${ms === null ? 'learned' : 'known'} ${completions.map(({ source }) => source.offset).join()}`),
     onFailed: () => void done.push('failed'),
   })
-  const ready = () => vi.waitFor(() => expect(partition.status().state).toBe('ready'), { interval: 5 })
+  const ready = () => vi.waitFor(() => expect(partition.status().state).toBe('ready'), PATIENTLY)
   const fetch = (from = 0) => {
     const messages = kafka.log[0]!.slice(from)
     return partition.fetched({ from: BigInt(from), to: BigInt(count), messages, unreadable: null })
   }
-  const saw = (step: string) => vi.waitFor(() => expect(done).toContain(step), { interval: 5 })
+  const saw = (step: string) => vi.waitFor(() => expect(done).toContain(step), PATIENTLY)
   const answer = (offset: bigint) => answers.get(offset)?.(1)
   const published = () => kafka.published.map(({ value }) => value)
   return { partition, kafka, done, told, ready, fetch, saw, answer, published, answers }
@@ -136,7 +137,7 @@ describe('a partition', () => {
     fetch()
     member = false
     answer(0n)
-    await vi.waitFor(() => expect(partition.status().completed).toBe(1), { interval: 5 })
+    await vi.waitFor(() => expect(partition.status().completed).toBe(1), PATIENTLY)
     partition.poke()
     expect(done).not.toContain('confirm')
     member = true
@@ -156,7 +157,7 @@ describe('a partition', () => {
     await vi.waitFor(() => {
       partition.poke()
       expect(published()).toEqual(['0'])
-    })
+    }, PATIENTLY)
   })
 
   it('takes a fetch from elsewhere for a moved position, and reads it anew', async () => {
@@ -217,7 +218,7 @@ describe('the end of a partition', () => {
     answer(0n)
     partition.drain(STOP)
     await saw('known 0')
-    await vi.waitFor(() => expect(partition.status()).toMatchObject({ running: 0, handedBack: 2 }), { interval: 5 })
+    await vi.waitFor(() => expect(partition.status()).toMatchObject({ running: 0, handedBack: 2 }), PATIENTLY)
     expect(fetch()).toBe(false)
     expect(answers.size).toBe(3)
   })

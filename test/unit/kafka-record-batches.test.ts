@@ -156,7 +156,7 @@ describe('record batches', () => {
       }
     }
     expect(slow).toEqual([])
-  }, 60_000)
+  }, 180_000)
 })
 
 describe('headers that are passed on', () => {

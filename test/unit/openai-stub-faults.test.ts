@@ -146,7 +146,7 @@ describe('an answer that does not arrive', () => {
   test.each(DELIVERIES)('%s: status %i, some of it came: %s; and it is billed', async (fault, status, some) => {
     const stub = await stubWith()
     stub.misbehave({ fault, count: 1 })
-    const outcome = await ask(stub, undefined, 600)
+    const outcome = await ask(stub, undefined, 2_000)
     expect([outcome.status, outcome.text !== '', outcome.whole]).toEqual([status, some, false])
     expect(outcome.failure).toBe(/reset|close/.test(fault) ? 'TypeError' : 'TimeoutError')
     await waitUntil(

@@ -13,7 +13,7 @@ import { startForwardProxy } from '../support/proxy.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { waitUntil } from '../support/wait.ts'
 
-const LIMIT_MS = 10_000
+const LIMIT_MS = 20_000
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {

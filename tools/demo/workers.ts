@@ -11,13 +11,13 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 /** Generous: 2 s on an idle machine. */
 const START_LIMIT_MS = 90_000
 /** Calls in flight end within the stand-in's latency. */
-const DRAIN_MS = 5_000
+const DRAIN_MS = 12_000
 
 export interface Workers {
   pids: number[]
   /** Ends one with SIGKILL, as a crash or a lost machine does. @param n counted from 0 */
   kill(n: number): Promise<void>
-  /** Asks the workers to drain, and kills those that are left after 5 s. May be called again. */
+  /** Asks the workers to drain, and kills those that are left after 12 s. May be called again. */
   stop(): Promise<void>
 }
 
