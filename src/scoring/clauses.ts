@@ -46,7 +46,7 @@ const CLAUSE_END = [
   `\\)(?<=\\([^()]*${NEGATED}[^()]*\\))`,
   // An item of a line and a cell keep the sign after them, as what stands before a colon does. A negation belongs to the item before it.
   `(?=\\s)(?<=(?:^|\\s)[·|/])(?!\\s+${NEGATED})`,
-  `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:пока )?без опыта)(?!\\s+(?:опыта? |навыков |знани[йея] )?(?:пока |еще )?${NEGATED})`,
+  `(?=\\s)(?<=:|\\s[-–—])(?!\\s+(?:пока )?без опыта)(?!\\s+(?:опыта? |навыков |знани[йея] )?(?:пока |еще |никогда |ни разу )?${NEGATED})`,
   // A dash after a Russian verb ends a clause even before a negation.
   '(?=\\s)(?<=\\p{L}(?:ю|л[аи]?)\\s[-–—])',
   '\\n(?<!\\n[^\\n]{40,}\\n)',

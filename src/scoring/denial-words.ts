@@ -7,14 +7,14 @@ const words = (text: string) => text.split(' ')
 export const AMBIGUOUS = within(
   [
     // Only a bound, an order or a manner: "не только", "not more than", "не учил специально".
-    'только|лишь|кроме|only|just|except|than|no s[oó]lo|nicht nur|not least|not to mention|не одн\\p{L}*|позже|ниже|меньше|below|less',
+    'только|лишь|кроме|only|just|except|than|no s[oó]lo|nicht nur|not least|not to mention|не одн\\p{L}*|не сразу|не вс(?:ем|е|ех)|не кажд\\p{L}*|позже|ниже|меньше|below|less',
     'не мо[йеия] (?:родн|перв|основн|единствен|главн)\\p{L}*|второ(?:го|й)|second|сначала|at first|специально|вручную|руками',
     // Only a time or other people: "до меня его не было", "никому не доверяю".
     'до этого|before that|до (?:меня|мо(?:его|ей))|before (?:me|i)|(?:до|before|until) (?:19|20)\\d\\d',
     '(?<!(?:и|или) )(?:других|иных)|(?<!(?:or|any) )others?|никому|native (?:\\p{L}+ )?speakers?|носител\\p{L}+ языка',
     // A purpose, a wish, a second negation, a thing: "чтобы не", "не работал бы", "не без", "a service that wasn't working".
     'чтобы|бы|ничего|без|without|with no|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?',
-    '(?:that|which|who) \\p{L}+n\'t(?! i )|(?:not|n.t) new to|[«"“](?:нет|no)[»"”]',
+    '(?:that|which|who) (?:\\p{L}+n\'t|(?:ha[ds]|have|were|was|did) (?:not|never))(?! i )|(?:not|n.t) new to|[«"“](?:нет|no)[»"”]',
   ].join('|'),
 )
 
@@ -36,9 +36,12 @@ export const HEADS = new RegExp(
 )
 /** Pronouns that stand for what the clause before named. */
 export const PRONOUNS = new Set(words('ее его их этого этим этом этой ней ним них нее него it them that this'))
+/** After such a clause a negation is about others: "никто, кроме меня, не знал". */
+export const BUT_ME = /^(?:кроме|помимо|except|besides|but) (?:меня|нас|me)$/
 /** What nobody did before, somebody may well have begun. */
 export const OF_OTHERS = within('никто|nobody|no one')
-export const EARLIER = within('раньше|ранее|прежде')
+export const EARLIER = within('раньше|ранее|прежде|когда-то')
+export const NOW = within('сейчас|теперь|now|today')
 /** What somebody says of himself, after a clause about others. */
 export const SELF = new Set(words('я сам сама лично мне меня мы нам'))
 /** What ends as a Russian verb in the first person does (so do some nouns, unlike "компанию"), or how long somebody has done something. */

@@ -5,7 +5,7 @@
 import { clausesOf, CONTEXT_CHARS, DENYING_WORDS, MAX_CHARS, NEGATION, within } from './clauses.ts'
 import type { Clause } from './negations.ts'
 import { HARM, LOST_SIGNS } from './denial-words.ts'
-import { clauseOf, isDenied, isInstead, isOwnDeed } from './negations.ts'
+import { clauseOf, isDenied, isInstead, isOwnDeed, isSince } from './negations.ts'
 import { isPlan, isThere, PLAN_SIGNS, wantsWish } from './plans.ts'
 import type { Subject } from './relatedness.ts'
 import type { Span } from '../lib/span.ts'
@@ -51,7 +51,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[]): 'deni
     ALTERNATIVES.test(wanted) || affirmed.length > denied.length || denied.every((stem) => affirmed.includes(stem))
   const affirms = (clause: Clause, i: number) =>
     found[i] === null &&
-    ((i > first && isOwnDeed(clause)) ||
+    ((i > first && (isOwnDeed(clause) || isSince(objecting, clause))) ||
       (i === first + 1 && isInstead(clause)) ||
       (clause.isAbout && !isNaming(i) && isEnough(ofCore(clause))))
   return clauses.some(affirms) ? null : (found[first] ?? null)

@@ -25,7 +25,7 @@ const OTHER_TIME =
   'последн\\p{L}*|прошл\\p{L}*|назад|кажд\\p{L}*|раз|ребен\\p{L}*|дет(?:[еия]|ьми)\\p{L}*|сын\\p{L}*|доч\\p{L}*|гаранти\\p{L}*|last|past|ago|every|each|children|kids|old|letzten|alt|últim\\p{L}*|останні\\p{L}*'
 /** In a quote with one of these, a number may be a bound, or not the whole length. */
 const INEXACT =
-  'через|спустя|течени[еи]|длил\\p{L}*|подряд|срок\\p{L}*|took|lasted|during|in (?=\\d)|за|более|больше|свыше|почти|около|возраст\\p{L}*|старше|мне|over|more|within|aged?|über|mehr|más|plus|понад|більше'
+  'через|спустя|течени[еи]|длил\\p{L}*|подряд|срок\\p{L}*|took|lasted|during|in (?=\\d)|за|более|больше|свыше|почти|около|возраст\\p{L}*|старше|мне|перерыв\\p{L}*|декрет\\p{L}*|break|leave|over|more|within|aged?|über|mehr|más|plus|понад|більше'
 const NO_LENGTH = new RegExp(`\\d\\+|\\d-(?:year|month)|[超多近]|${within(`${OTHER_TIME}|${INEXACT}`).source}`, 'iu')
 const NO_LENGTH_WANTED = within(OTHER_TIME, 'iu')
 /** "3–5 years" asks for the lower end. */
@@ -91,6 +91,10 @@ const levelsOf = (text: string) =>
     .map((level) => level.replace(/[АВС]/, (letter) => LATIN[letter] ?? letter))
     .toSorted()
 
+/** A level after one of these is where somebody began. */
+const BEGAN = new RegExp(`(?<!\\p{L})(?:с|из|from)\\s+(?:${LEVEL.source})`, 'giu')
+/** Who teaches a language states the levels of pupils. */
+const TEACHES = within('преподаю|преподавала?|teach(?:ing)?|taught', 'iu')
 const FLUENT = /свободн|родной|носител|fluent|native/i
 /** The score of another test, which we do not convert to a level. */
 const OTHER_SCORE = /\d[.,]\d|(?<!\d)\d{2,3}(?!\d)/
@@ -108,8 +112,9 @@ function isLower(quote: string, wanted: string, language: string | null): boolea
     .split(/[,;|/•\n]/)
     .filter((part) => !isOther(part))
     .join(', ')
+    .replace(BEGAN, ' ')
   const highest = levelsOf(stated).at(-1)
-  return highest !== undefined && highest < wanted && !OTHER_SCORE.test(stated) && !FLUENT.test(stated)
+  return highest !== undefined && highest < wanted && [OTHER_SCORE, FLUENT, TEACHES].every((each) => !each.test(stated))
 }
 
 /** What a requirement asks for in figures. */

@@ -5,6 +5,7 @@
  */
 import {
   AMBIGUOUS,
+  BUT_ME,
   CAUSE,
   CELL,
   DID,
@@ -20,6 +21,7 @@ import {
   ME,
   NONE,
   NOT,
+  NOW,
   OF_OTHERS,
   OF_THING,
   OWN,
@@ -31,6 +33,7 @@ import {
   SELF,
   VERB,
 } from './denial-words.ts'
+import { isPlan } from './plans.ts'
 import type { Subject } from './relatedness.ts'
 
 /** An English word of LOST after its noun says what has become of it: "licence expired", but "removed expired stock". */
@@ -112,14 +115,15 @@ const isWithout = ({ words: said, about, isAbout }: Clause): boolean =>
 export function isDenied(clause: Clause, wantsReadiness: boolean, previous?: Clause): boolean {
   const { words: said, about, isAbout, text } = clause
   if (isWithout(clause)) return true
-  if (AMBIGUOUS.test(text)) return false
+  if (AMBIGUOUS.test(text) || BUT_ME.test(previous?.text ?? '')) return false
   const caused = new Set(wordsOf(CAUSE.exec(text)?.[0] ?? ''))
   const isHarm = said.some(
     (word, i) => HARM.test(word) && (about[i] !== true || word.startsWith('возраж')) && !caused.has(word),
   )
   if (isAbout && !isHarm && CELL.test(text)) return true
   // "There is no formula I haven't used."
-  if (said.filter((word) => /^(?:no|not|never|[a-z]+n't)$/.test(word)).length > 1 && !said.includes('and')) return false
+  if (said.filter((word) => /^(?:no|not|never|hardly|[a-z]+n't)$/.test(word)).length > 1 && !said.includes('and'))
+    return false
   if (text.startsWith('(') && !isAbout) return previous?.isAbout === true && namesNothing(said)
   // "Work permit no. 123".
   const none = said.findIndex((word, i) => NONE.test(word) && !(word === 'no' && /^\d+$/.test(said[i + 1] ?? '')))
@@ -160,6 +164,10 @@ export function isOwnDeed({ words: said }: Clause): boolean {
 /** @returns whether somebody says what he does in place of what the clause before denies: "чарты не копирую, а параметризую" */
 export const isInstead = ({ words: said }: Clause): boolean =>
   said.length === 2 && said[0] === 'а' && OWN.test(said[1] ?? '')
+
+/** @returns whether a clause says that what was lacking before is there now: "раньше не знала, теперь пишу" */
+export const isSince = (before: Clause, { text, words: said }: Clause): boolean =>
+  EARLIER.test(before.text) && NOW.test(text) && !said.some((word) => NOT.test(word)) && !isPlan(text)
 
 const OBJECTLESS = [FILLERS, PREPOSITIONS, SELF, PRONOUNS]
 const isObject = (word: string) =>

@@ -30,7 +30,7 @@ const UNDER_WAY = [
   'прохожу (?:на )?(?:курс[а-я]*|обучение)|поступаю (?:в|на)|подал[аи]? (?:заявк|документ|заявлени)[а-я]*(?=$)|предстоит|намети(?:л[аи]?|м) на|записал[аи]?с[ья] (?:на|в)|записан[аы]?|(?:документы|заявк[уи]|заявление) подал[аи]?',
   'изучаю(?=$| (?:по|на|в|сам|сама|самостоятельно|пока) )|начал[аи]? (?:учить|изучать|осваивать|разбираться)(?!.*\\d{4})|(?:моя|ближайшая) цель(?=$)|получаю (?:\\p{L}+ ){0,2}(?:права|образование|диплом)(?!\\p{L})|в мечтах|начну в|мечта(?=$)|в планах',
   '(?:в процессе|на стадии)(?: (?:изуч|осво|получ|оформл)\\p{L}*)?(?=$)|готовлюсь (?:к (?:\\p{L}+ )?)?(?:экзамен|сда|сертификац|поступ|аттестац)\\p{L}*',
-  "(?:(?<=^)|(?<!and )am |i['’]m |still |currently |now |interested in )(?:learning|studying)|started (?:learning|studying)(?!.*\\d{4})|will (?:learn|study)|on my (?:to-do )?list",
+  "(?:(?<=^)|(?<!and )am |i['’]m |still |currently |now |interested in )(?:learning|studying)|started (?:learning|studying)(?!.*\\d{4})|will (?:learn|study)|on my (?:to-(?:do|learn) )?list",
   'taking (?:\\p{L}+ ){1,3}(?:class(?:es)?|course)|halfway through|thinking (?:about|of) (?:starting|taking|doing|learning|studying|getting)',
   `(?:am|i['’]m|currently|now|just|recently) enrolled (?:in|on)|working towards? (?:\\p{L}+ ){0,3}${LICENCE}`,
   `(?:exam|test) (?:is )?(?:scheduled|booked)|${LICENCE} (?:is )?(?:pending|expected)(?! renewal)|in progress(?!:)`,
