@@ -150,7 +150,7 @@ function merge(spans: Span[]): Span[] {
   return merged
 }
 
-/** A line break as JSON escapes it. In a path (`C:\\new`) it may be none, but then no order stands behind it. */
+/** A line break as JSON escapes it. A path may hold the same two characters (`C:\new`); to break it does no harm: no order follows. */
 const ESCAPED_BREAK = /(?<!\\)\\[nr]/g
 
 /** @returns the shown text with a line break in the place of each that the source escapes, and its folded form */
