@@ -147,7 +147,9 @@ describe('settings', () => {
   )
 
   test.each(['.', '..'])('that name a topic %s are refused, as Kafka does', (name) => {
-    expect(problemsOf({ OPENAI_KEY: 'k', KAFKA_TOPIC_FOR_AI_HANDLER: name })).toHaveLength(1)
+    expect(problemsOf({ OPENAI_KEY: 'k', KAFKA_TOPIC_FOR_AI_HANDLER: name })).toEqual([
+      expect.stringMatching(/^KAFKA_TOPIC_FOR_AI_HANDLER must be a topic name: .* neither \. nor \.\.$/),
+    ])
   })
 
   test('take a start time and a mechanism in capitals', () => {
