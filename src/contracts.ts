@@ -127,6 +127,7 @@ const unanswerable = (reason: DeadLetterReason, detail: string): Unanswerable =>
 
 const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 
+/** @returns the message without the UTF-8 byte order mark that some producers begin with */
 export function withoutByteOrderMark(value: Buffer): Buffer {
   return value.subarray(0, 3).equals(BYTE_ORDER_MARK) ? value.subarray(3) : value
 }

@@ -40,7 +40,8 @@ const oneOf = <const T extends readonly [string, ...string[]]>(values: T, fallba
 
 /** A topic's name as Kafka allows it. */
 const TOPIC_NAME = /^(?!\.{1,2}$)[\w.-]{1,249}$/
-const TOPIC_RULE = 'must be a topic name: at most 249 letters, digits, dots, dashes and underscores'
+const TOPIC_RULE =
+  'must be a topic name: at most 249 letters, digits, dots, dashes and underscores, and neither . nor ..'
 const topic = (fallback: string) => z.string().regex(TOPIC_NAME, TOPIC_RULE).default(fallback)
 
 function isUrl(value: string, protocols: string[]): boolean {

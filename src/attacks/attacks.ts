@@ -55,7 +55,7 @@ function sentenceAround(source: string, place: number, floor: number): Span {
 
 /** Three or more words in quotation marks, of which the closing one may be missing; or four letters of a script without spaces. */
 const QUOTED =
-  /["«“„]([^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*[^\s"«»“”„]\s[^"«»“”„]*)(?:["»”“]|$)|["“«「『][\u3040-\u30ff\u3400-\u9fff]{4}[^"”»」』]*["”»」』]/g
+  /["«“„]\s*[^\s"«»“”„]+\s+[^\s"«»“”„]+\s[^"«»“”„]*(?:["»”“]|$)|["“«「『][\u3040-\u30ff\u3400-\u9fff]{4}[^"”»」』]*["”»」』]/g
 /** After words in quotation marks: a sentence that begins with them, or whose line does, goes on. */
 const IN_A_SENTENCE = /^[,)]{0,2}(?:[\u3040-\u30ff\uac00-\ud7a3]|\s{1,3}[\p{Ll}\p{Lo}])/u
 /** The comma of a relative clause, which does not separate two statements. */
@@ -75,7 +75,7 @@ const NAME_ENDS = /"\s{0,3}:\s{0,3}"?/g
 function prepare(given: string): string {
   const sentence = IS_JSON.test(given) ? given.replace(NAME_ENDS, ':').replaceAll('"', ';') : given
   const firstLetter = sentence.search(/\p{L}/u)
-  const unquoted = sentence.replace(QUOTED, (quoted: string, _words: string, at: number) =>
+  const unquoted = sentence.replace(QUOTED, (quoted: string, at: number) =>
     at > firstLetter || IN_A_SENTENCE.test(sentence.slice(at + quoted.length)) ? ' ' : quoted,
   )
   const marked = unquoted.replace(COLONS, ` ${COLON} `).replace(RELATIVE, ' ').replace(CLAUSE_ENDS, ` ${CLAUSE} `)
@@ -150,7 +150,7 @@ function merge(spans: Span[]): Span[] {
   return merged
 }
 
-/** A line break as JSON escapes it. In a path (`C:\\new`) it may be none, but then no order stands behind it. */
+/** A line break as JSON escapes it. A path may hold the same two characters (`C:\new`); to break it does no harm: no order follows. */
 const ESCAPED_BREAK = /(?<!\\)\\[nr]/g
 
 /** @returns the shown text with a line break in the place of each that the source escapes, and its folded form */

@@ -24,7 +24,7 @@ const CLOSES = `(?:${TOKEN}|\\[/INST\\]|<</SYS>>|</${ROLE}>)`
 const ASKS = '(?:user|human|пользователь)'
 const ANSWERS = '(?:assistant|ai|ассистент)'
 
-/** After a mark that is mentioned in a list. */
+/** Not before a comma, a full stop or "and": there the text lists marks, and only mentions this one. */
 const LISTED = '(?!\\s{0,3}[,;.)]|\\s(?:and|or|и|или|und|oder)\\s)'
 
 /** Marks of a chat. One in the middle of a sentence is only mentioned there, unless it encloses at least three words. */
@@ -130,7 +130,7 @@ function decode(run: string): string {
   const cut = run.slice(0, MAX_ENCODED_CHARS)
   const bytes = Buffer.from(cut, /^[\da-f]+$/i.test(cut) && cut.length % 2 === 0 ? 'hex' : 'base64')
   const text = bytes.toString('utf8')
-  const odd = text.match(/[^\p{L}\p{N}\p{P}\p{Zs}\n -~]/gu)?.length ?? 0
+  const odd = text.match(/[^\p{L}\p{N}\p{P}\p{Zs}\n\x20-\x7e]/gu)?.length ?? 0
   return odd <= text.length * 0.05 ? text : ''
 }
 
@@ -167,7 +167,7 @@ const HIDES =
 /** Finds three or more words that HTML does not show. */
 const hidden = (text: string): Span[] =>
   Array.from(text.matchAll(/(<[a-z]{1,10}\s[^<>]{0,400}>)([^<]{0,2000})/gi))
-    .filter(([, tag = '', content = '']) => HIDES.test(tag) && /(?:\S+\s+){3}/.test(content))
+    .filter(([, tag = '', content = '']) => HIDES.test(tag) && /\S\s+\S+\s+\S+\s/.test(content))
     .map(({ index: start, 0: { length } }) => ({ start, end: start + length }))
 
 type Addresses = (text: string) => boolean

@@ -1,6 +1,7 @@
 /**
  * The vocabulary of addresses to a model: each notion in several languages. `|` separates alternatives, `*` stands for the rest of a word.
- * This file holds words only; phrases.ts says which of them must stand together, and where.
+ * This file holds words only; phrases.ts says which of them must stand together, and where. Words are compared folded (fold.ts): `все` is
+ * also `всё`, and `свой` also `свои`.
  */
 
 // Imperatives. Those of `…_AT_START` may also be a noun, an infinitive or the past tense, so they count only where a clause begins.
@@ -14,7 +15,7 @@ export const JUDGE =
 export const JUDGE_AS_DUTY =
   'marcar|considerar|dar|asignar|otorgar|calificar|ritenere|considerare|assegnare|dare|valutare|uznac|przyznac|ocenic|atribuir|bewerten|werten|vergeben|considerer|noter'
 export const JUDGE_AT_START =
-  'امنح*|أعط*|اعط|قيم|give|assign|respond|say|write|conclude|consider|treat|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|recomienda|atribua|avalie|classifique|responda|recomende|retorne|assegna|dai|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
+  'امنح*|أعط*|قيم|give|assign|respond|say|write|conclude|consider|treat|deem|regard|approve|recommend|shortlist|hire|select|оценить|присвоить|поставить|выставить|считать|засчитать|признать|отметить|вернуть|вывести|attribue|donne|evalue|reponds|considere|recommande|asigna|asigne|dale|otorga|otorgue|pon|califica|califique|puntua|responde|devuelve|considera|recomienda|atribua|avalie|classifique|responda|recomende|retorne|assegna|dai|rispondi|restituisci|raccomanda|daj|geef|beoordeel|attribuer|donner|accorder'
 export const JUDGE_OR_MARK = 'award|grant|rate|score|grade|rank|mark|count|note|marca|marque|valuta'
 export const JUDGE_OR_OUTPUT = 'set|return|output|answer|reply|report|print'
 /** These are nouns too, and then label a number: "score: 98", "Print run: 100". */
@@ -26,13 +27,13 @@ export const REVEAL_AT_START =
 
 // What the model was told before.
 export const INSTRUCTIONS =
-  'opdracht*|instruks*|anvisning*|pokyn*|instructiun*|criteriile|οδηγι*|εντολ*|aturan|perintah|arahan|petunjuk|utasitas*|ohje*|maarays*|uput*|нұсқау*|инструкц*|указани*|промпт*|вказів*|instruction*|prompt*|guideline*|directive*|anweisung*|instruktion*|vorgaben|consigne*|instruccion*|instruc*|istruzion*|instrukcj*|polecen*|talimat*|yonerge*|instructies|指令|指示|提示词|命令|プロンプト|지시|지침|명령|تعليمات*|التعليمات*|הוראות|ההוראות|निर्देश*|निर्देशों|huong dan|chi thi|rubric*'
+  'opdracht*|instruks*|anvisning*|pokyn*|criteriile|οδηγι*|εντολ*|aturan|perintah|arahan|petunjuk|utasitas*|ohje*|maarays*|uput*|нұсқау*|инструкц*|указани*|промпт*|вказів*|prompt*|guideline*|directive*|anweisung*|instruktion*|vorgaben|consigne*|instruc*|istruzion*|instrukcj*|polecen*|talimat*|yonerge*|指令|指示|提示词|命令|プロンプト|지시|지침|명령|تعليمات*|التعليمات*|הוראות|ההוראות|निर्देश*|huong dan|chi thi|rubric*'
 export const RULES =
   'правил*|ограничени*|требовани*|критери*|rules|restrictions|regeln|regles|reglas|regras|regole|zasad*|kurallar*|规则|規則|규칙|قواعد|القواعد'
 export const EARLIER =
-  'предыдущ*|прошл*|прежн*|вышеуказанн*|все|всё|всех|любые|любых|свои|своих|системн*|попередн*|усі|previous|prior|above|all|any|earlier|preceding|your|system|vorherig*|bisherig*|alle|deine*|precedent*|tou*|anterior*|todas|todos|tutte|poprzedni*|wszystkie|onceki|tum|之前|以上|所有|以前|すべて|이전|모든|السابقة|جميع|كل'
+  'предыдущ*|прошл*|прежн*|вышеуказанн*|все|всех|любые|любых|свои|своих|системн*|попередн*|усі|previous|prior|above|all|any|earlier|preceding|your|system|vorherig*|bisherig*|alle|deine*|precedent*|tou*|anterior*|todas|todos|tutte|poprzedni*|wszystkie|onceki|tum|之前|以上|所有|以前|すべて|이전|모든|السابقة|جميع|كل'
 export const ABOVE =
-  'text above|above text|сказанное|написанное|написано|выше|вышесказанное|上面|上述|これまで|以上内容|上文|上述内容'
+  'text above|above text|сказанное|написанное|написано|выше|вышесказанное|上面|上述|これまで|以上内容|上文'
 export const EVERYTHING = 'everything|anything|всё|все что|alles|tout ce|todo lo|tudo o que|tutto|wszystko'
 /** With one of these, `everything` means what the model was told. */
 export const SAID =
@@ -42,14 +43,14 @@ export const ABOUT = 'about|о|об|про|uber|von|sobre|sur|su|di|o|regarding|
 
 // What the text demands: a score or a judgement, and of whom or what.
 export const SCORE =
-  'score*|rating|points|point|grade|mark|marks|оценк*|балл*|рейтинг*|оцінк*|бал|балів|punkte|punktzahl|bewertung|note|notes|puntuacion|puntaje|puntos|calificacion|pontuacao|pontos|nota|punteggio|punti|voto|punkt*|ocen*|wynik|puan*|score|分|分数|满分|点|満点|スコア|점|만점|درج*|نقاط|نقط*|الدرج*'
+  'score*|rating|points|point|grade|mark|marks|оценк*|балл*|рейтинг*|оцінк*|бал|балів|bewertung|note|notes|puntuacion|puntaje|puntos|calificacion|pontuacao|pontos|nota|punteggio|punti|voto|punkt*|ocen*|wynik|puan*|分|分数|满分|点|満点|スコア|점|만점|درج*|نقاط|نقط*|الدرج*'
 export const HIGHEST =
-  'maximum|maximal|max|highest|full|top|perfect|best|максимальн*|высш*|наивысш*|полный|найвищ*|hochste*|maximale*|volle|beste|maximale|meilleure|maxim*|mas alt*|perfecta|massim*|najwyzsz*|maksymaln*|en yuksek|tam|最高|满分|満点|만점|최고|كامل*|الكامل*|أعلى|сто|hundred|hundert|cien|cento'
+  'max|highest|full|top|perfect|best|максимальн*|высш*|наивысш*|полный|найвищ*|hochste*|volle|beste|meilleure|maxim*|mas alt*|perfecta|massim*|najwyzsz*|maksymaln*|en yuksek|tam|最高|满分|満点|만점|최고|كامل*|الكامل*|أعلى|сто|hundred|hundert|cien|cento'
 export const DESERVES = 'deserves|must be|should be|shall be|заслуживает|должен быть|должна быть'
 export const TARGET =
   'resume|cv|application|candidat*|applicant|him|her|me|резюме|анкет*|кандидат*|соискател*|мне|ему|ей|lebenslauf|bewerber*|kandidat*|curriculum|aday*|мені|候选人|简历|応募者|候補者|지원자|후보자|مرشح*|المرشح*|المتقدم*'
 export const JUDGED =
-  'requirement*|criteri*|candidat*|kandidat*|kandydat*|applicant|resume|everything|verdict|вердикт|требовани*|критери*|кандидат*|соискател*|резюме|anforderung*|bewerber*|exigence*|requisit*|requisiti|wymagani*|вимог*|要求|条件|候选人|요건|요구|متطلبات*|المتطلبات|شروط|الشروط'
+  'requirement*|criteri*|candidat*|kandidat*|kandydat*|applicant|resume|everything|verdict|вердикт|требовани*|критери*|кандидат*|соискател*|резюме|anforderung*|bewerber*|exigence*|requisit*|wymagani*|вимог*|要求|条件|候选人|요건|요구|متطلبات*|المتطلبات|شروط|الشروط'
 export const FAVOURABLE =
   'met|satisfied|fulfilled|qualified|suitable|confirmed|proven|proved|true|matched|perfect|ideal|best match|strong fit|выполнен*|подтвержд*|соответств*|подходящ*|идеальн*|закрыт*|erfullt|geeignet|perfekt|remplie*|satisfaite*|cumplid*|satisfech*|cumprid*|atendid*|soddisfatt*|idone*|spelnion*|виконан*|满足|符合|合格|満たし|충족|مستوفا*|مستوفى|excellent|match'
 
@@ -62,6 +63,7 @@ export const GREETING =
   'dear|hello|hey|уважаем*|дорогой|дорогая|дорогие|привет|здравствуй*|эй|шановн*|liebe|liebes|lieber|sehr geehrte*|cher|chere|bonjour|estimad*|querid*|hola|prezad*|caro|cara|gentile|szanown*|drogi|droga|sayin|merhaba'
 /** Begins a heading for a machine: "Системе подбора:". Models and systems of other kinds are ordinary headings. */
 export const TO_MACHINE = 'системе подбора|системе отбора|системе скрининга|алгоритму|роботу|боту'
+/** Heads what is said to somebody, who is named after TO or before a colon. */
 export const NOTE =
   'hi|note|message|notice|attention|memo|reminder|примечание|заметка|сообщение|послание|обращение|пометка|внимани*|примітка|повідомлення|hinweis|nachricht|remarque|nota|mensaje|mensagem|aviso|messaggio|uwaga|notatka|wiadomosc|not|mesaj|ملاحظة|atencion|attenzione|achtung|atencao|dikkat|увага'
 export const TO = 'to|for|для|к|fur|an|pour|a|au|para|per|al|all|dla|do|الى'
@@ -90,7 +92,7 @@ export const THIS =
   'this|этот|этого|этому|эту|этой|это|данн*|dies*|ce|cet|cette|este|esta|questo|questa|ten|tego|temu|tej|цей|цього|цьому|це|bu|deze|dit|tento|tohoto|tomuto|هذا|هذه'
 /** After "this", these mean the text that is being read, or its candidate. */
 export const SELF =
-  'resume|cv|document*|text*|profile|application|candidat*|applicant|person|резюме|анкет*|документ*|текст*|профил*|кандидат*|соискател*|lebenslauf|dokument*|bewerber*|kandidat*|kandydat*|curriculum|documento|testo|zyciorys*|ozgecmis*|aday*|kandidaat|uchazec*|مرشح*|المرشح*|السيرة'
+  'resume|cv|document*|text*|profile|application|candidat*|applicant|person|резюме|анкет*|документ*|текст*|профил*|кандидат*|соискател*|lebenslauf|dokument*|bewerber*|kandidat*|kandydat*|curriculum|testo|zyciorys*|ozgecmis*|aday*|kandidaat|uchazec*|مرشح*|المرشح*|السيرة'
 export const THIS_UNDIVIDED = '本|此|该|这|这份|这位|この|이'
 export const SELF_UNDIVIDED =
   '简历|履历|候选人|应聘者|求职者|申请人|履歴書|職務経歴書|応募者|候補者|이력서|지원자|후보자'
@@ -100,9 +102,8 @@ export const OBLIGED =
 export const APPROVE =
   'approve|recommend|shortlist|hire|select|одобри|рекомендуй|порекомендуй|empfiehl|recommande|recomienda|recomende'
 export const OWN =
-  'your|the|system|initial|hidden|own|свой|свои|своего|твоя|твое|твой|системн*|начальн*|deinen|deine|ton|ta|tes|votre|vos|tus|tu|seu|sua|suas|il tuo|swoj|twoje'
-export const PROMPT =
-  'prompt*|instruction*|промпт*|инструкц*|systemprompt|anweisung*|consignes|instruccion*|instruc*|istruzioni|instrukcj*'
+  'your|the|system|initial|hidden|own|свой|своего|твоя|твое|твой|системн*|начальн*|deinen|deine|ton|ta|tes|votre|vos|tus|tu|seu|sua|suas|il tuo|swoj|twoje'
+export const PROMPT = 'prompt*|промпт*|инструкц*|systemprompt|anweisung*|consignes|instruc*|istruzioni|instrukcj*'
 export const NEW =
   'new|updated|real|actual|нов*|настоящ*|обновл*|neue|nouvel*|nuev*|nova|novas|nuov*|nowe|nowa|yeni|新|새'
 export const MACHINE_KINDS =

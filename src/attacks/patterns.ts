@@ -15,7 +15,8 @@ export const UNDIVIDED = /[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]
 
 /**
  * @param notion alternatives of one or several words, written as in notions.ts
- * @returns the source of a RegExp over folded words. They are sorted, because the engine then compares a common beginning only once
+ * @returns the source of a RegExp over folded words. Its alternatives are sorted, because the engine then compares the beginning that
+ * several share only once
  */
 export function any(notion: string): string {
   const given = [...new Set(notion.split('|'))].toSorted()

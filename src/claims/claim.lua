@@ -9,11 +9,11 @@
 -- Returns  for each item: untrusted | marked, conflict | mine, starts, starts alone, outcome or '' | leased, ms left
 --          | other, owner, state, version, refused at, conflict, intent or ''; conflict: 1 when the claim is for another payload
 
--- Returns how long the claim's lease still lasts, ms; 0 or less when it is over.
+-- Returns how long the claim's lease still lasts, ms; 0 or less when it is over. Shortens a lease that is too long.
 local function lease_left(key, claim, LEASE)
   local left = tonumber(claim['until'] or '0') - now
   if left <= LEASE then return left end
-  -- A lease cannot last this long: Redis's clock was set back, or another server has taken over. Shorten it.
+  -- A lease cannot last this long: Redis's clock was set back, or another server has taken over.
   redis.call('HSET', key, 'until', now + LEASE)
   return LEASE
 end

@@ -55,6 +55,8 @@ export async function findCopies(reading: Reading, topics: string[], id: bigint)
 
 type Fields = Record<string, unknown>
 
+const ID_FIELD = 'processing_id'
+
 /** @returns the fields of a JSON object, integers as bigint; null when the value is no JSON object, or is nested too deeply */
 export function readFields(value: Buffer | null): Fields | null {
   if (value === null) return null
@@ -87,8 +89,6 @@ export function processingIdIn(value: Buffer | null): bigint | null {
     throw error
   }
 }
-
-const ID_FIELD = 'processing_id'
 
 /** Replaces each `NumberText`: an integer by a bigint, so that it is printed with all its digits, any other by a number. */
 function exact(value: unknown): unknown {

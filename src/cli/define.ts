@@ -225,7 +225,11 @@ export function readCount(what: string, text: string, minimum = 1): number {
   return Number(text)
 }
 
-/** @returns ms, at most 24 days: Node ends a longer timer at once. @throws UsageError that names `what` */
+/**
+ * Reads an option that is given in seconds.
+ * @returns ms, at most those of 24 days: Node ends a longer timer at once
+ * @throws UsageError that names `what`, for anything but a whole number of 1 or more
+ */
 export const readSeconds = (what: string, text: string) => Math.min(readCount(what, text) * 1_000, 2 ** 31 - 1)
 
 const UNITS_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }

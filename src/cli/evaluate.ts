@@ -59,6 +59,7 @@ export const run: Command = defineCommand(
     if (path === undefined) throw new UsageError('Missing --set FILE.jsonl or --claims FILE.jsonl')
     if (path === '-' && values.out === undefined)
       throw new UsageError('Missing --out FILE.json: the set comes from standard input')
+    // Reads the settings, which may be wrong: the arguments are checked before.
     const { config } = call
     const text = await readJsonText('--set', path)
     const set = readSet(text)

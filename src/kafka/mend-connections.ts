@@ -96,15 +96,15 @@ export function mendRequestQueue(queue: RequestQueue): void {
 }
 
 /**
- * Ends a pause that a broker with quotas asked for in time. kafkajs compares its end with the machine's clock: after the clock was set
- * back by an hour it would send nothing to that broker for an hour.
+ * Lets a pause that a broker with quotas asked for end when it should. kafkajs compares its end with the machine's clock: after the clock
+ * was set back by an hour it would send nothing to that broker for an hour.
  * @param queue the prototype of kafkajs's RequestQueue; changed in place
  */
 export function mendThrottling(queue: RequestQueue): void {
   const { canSendSocketRequestImmediately, maybeThrottle, scheduleCheckPendingRequests } = queue
   /** The end of the pause, performance.now() ms. */
   const ends = new WeakMap<RequestQueue, number>()
-  const setClock = (of: RequestQueue) => {
+  const correctEnd = (of: RequestQueue) => {
     const endMs = ends.get(of)
     if (endMs !== undefined) of.throttledUntil = Math.min(of.throttledUntil, Date.now() + endMs - performance.now())
   }
@@ -113,11 +113,11 @@ export function mendThrottling(queue: RequestQueue): void {
     maybeThrottle.call(this, ms)
   }
   queue.canSendSocketRequestImmediately = function canSendMended(this: RequestQueue): boolean {
-    setClock(this)
+    correctEnd(this)
     return canSendSocketRequestImmediately.call(this)
   }
   queue.scheduleCheckPendingRequests = function scheduleInTime(this: RequestQueue): void {
-    setClock(this)
+    correctEnd(this)
     scheduleCheckPendingRequests.call(this)
   }
 }

@@ -103,7 +103,7 @@ export function createOffsetsView(
           notBeforeMs = askedMs
           continue
         }
-        // Of another group or topic (an earlier setting) it may be that nobody reads any more.
+        // Perhaps nobody reads the messages of another group or topic (an earlier setting) any more. null: Kafka does not say yet.
         const isOurs = place.group === group && place.topic === topic
         const isRead = found !== 'due' || isOurs || (await hasReaders(clients, place))
         if (settling.over()) log.info('offsets can be read again')

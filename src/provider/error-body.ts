@@ -23,7 +23,7 @@ export interface ErrorBody {
 /** Longer errors state their reason first and quote the request after it. */
 const MAX_CHARS = 4_000
 const MAX_VALUES = 500
-/** A longer body is read as a plain text: JSON of megabytes would keep the event loop for a second. */
+/** A longer body is read as plain text: JSON of megabytes would block the event loop for a second. */
 const MAX_JSON_CHARS = 256 * 1_024
 
 const CODE_KEYS = new Set([

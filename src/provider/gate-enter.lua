@@ -16,9 +16,9 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   return { 'paused', -1, now, 0, '', '' }
 end
 
--- Returns when a time of the hold is due. It cannot be more than `most` ms ahead: otherwise Redis's clock was set back, or another server
--- has taken over. Then it is set anew.
-local function timeOf(key, field, value, most)
+-- Returns a time of the hold. It cannot be more than `most` ms ahead unless Redis's clock was set back, or another server has taken over:
+-- then it is moved to `most` ms from now.
+local function correctTime(key, field, value, most)
   local at = tonumber(value)
   if at <= now + most then return at end
   redis.call('HSET', key, field, now + most)
@@ -32,13 +32,13 @@ for scope = 1, 4 do
   if hold[1] then
     held[#held + 1] = key
     first = first or { scope, hold[5], hold[6] or '' }
-    local due = timeOf(key, 'next', hold[2], tonumber(hold[7]))
-    timeOf(key, 'since', hold[8], 0)
+    local due = correctTime(key, 'next', hold[2], tonumber(hold[7]))
+    correctTime(key, 'since', hold[8], 0)
     if hold[3] == renewed then
       redis.call('HSET', key, 'probeUntil', now + lease)
       due = math.max(due, now + lease)
     elseif hold[3] and hold[3] ~= probe then
-      due = math.max(due, timeOf(key, 'probeUntil', hold[4], lease))
+      due = math.max(due, correctTime(key, 'probeUntil', hold[4], lease))
     end
     -- For a short time only requests that have not failed yet may take the probe.
     if id ~= '' and redis.call('HEXISTS', key, 'f:' .. id) == 1 then due = due + later end

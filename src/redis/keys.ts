@@ -4,7 +4,7 @@
  * | key | type | lives | holds |
  * |---|---|---|---|
  * | `processed_messages:{id}` | string `_` | 3 days | finished, with success or a final failure (contract) |
- * | `claim:{id}` | hash | as the mark; before that at least a minute | who owns the id, the claim's state, its lease, the stored answer; once that is published, why it got its score (no text of the resume) |
+ * | `claim:{id}` | hash | at least a minute; once the id is finished, as long as its mark | who owns the id, the claim's state, its lease, the stored answer; once that is published, why it got its score (no text of the resume) |
  * | `state` | hash | for ever | the sentinel: epoch and sequence, by which lost data is noticed |
  * | `recovery` | string | seconds | the lease of the worker that rebuilds lost data |
  * | `worker:{worker}` | hash | seconds | a live worker's heartbeat: assignment, version, in flight |

@@ -35,7 +35,7 @@ const SENTENCE_END = [
 ].join('|')
 /**
  * Ends a clause. These do not: a comma within a number; the end of a long line that goes on in small letters; a dash or a colon before a
- * negation, whose subject stands before the sign ("Terraform — нет").
+ * negation or "без опыта", whose subject stands before the sign ("Terraform — нет").
  */
 const CLAUSE_END = [
   SENTENCE_END,

@@ -42,7 +42,7 @@ function denialOf(requirement: string, subject: Subject, texts: string[]): 'deni
   if (objecting === undefined) return null
   // Another clause may affirm what this one denies, if it names all of that, or more of the requirement, or if one of several things is
   // enough. But a clause before a colon, or before a denial without a subject, only names what is denied, and one after the head of a plan
-  // what is planned.
+  // what is planned. What somebody did without help, does instead or does by now affirms it without its name.
   const isNaming = (i: number) =>
     (i === first - 1 && (isHead(i) || !objecting.isAbout)) || (i > first && found[first] === 'planned' && isHead(first))
   const ofCore = ({ named }: Clause) => subject.core.filter((stem) => named.has(stem))

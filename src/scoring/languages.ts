@@ -9,8 +9,9 @@ const ENDINGS: Record<string, RegExp> = {
   fr: /^e?s?$/,
   es: /^a?s?$/,
 }
-/** Names are looked up by so many letters. */
+/** Names are looked up by so many letters, so a shorter word names no language. */
 const LETTERS = 4
+const WORDS = new RegExp(`\\p{L}{${LETTERS},}`, 'gu')
 
 interface Name {
   /** In small letters, without its Russian or Ukrainian ending. */
@@ -49,6 +50,6 @@ const isNamedBy = (word: string, { name, ending }: Name) =>
 
 /** @returns the codes of the languages that a text names, in order; a name that several have gives several */
 export const languagesIn = (text: string): string[] =>
-  (text.toLowerCase().match(/\p{L}{4,}/gu) ?? []).flatMap((word) =>
+  (text.toLowerCase().match(WORDS) ?? []).flatMap((word) =>
     (NAMES.get(word.slice(0, LETTERS)) ?? []).filter((each) => isNamedBy(word, each)).map(({ code }) => code),
   )

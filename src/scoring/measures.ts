@@ -7,7 +7,7 @@ const MONTH = 'месяц\\p{L}*|мес|місяц\\p{L}*|months?|mos|mths?|mona
 /** Abbreviations of years. They count only after a number; elsewhere they are ordinary letters. */
 const ABBREVIATED = 'г\\.?|л\\.?'
 /** Units in Chinese, Japanese and Korean, which need no space after them. */
-const UNSPACED = '年|年間|个月|個月|년|개월'
+const UNSPACED = '年|个月|個月|년|개월'
 const DURATION = new RegExp(
   `(?<!\\d)(\\d{1,2}(?:[.,]\\d)?)[-\\s]?(?:х|ти|и)?\\+?\\s*(?:(?:(${MONTH})|${YEAR}|${ABBREVIATED})(?!\\p{L})|(?:${UNSPACED}))`,
   'giu',

@@ -36,8 +36,9 @@ import {
 import { isPlan } from './plans.ts'
 import type { Subject } from './relatedness.ts'
 
-/** An English word of LOST after its noun says what has become of it: "licence expired", but "removed expired stock". */
+/** An English word of LOST is about the noun before it: "licence expired". Before a noun it only describes that: "removed expired stock". */
 const isLatin = (word: string) => /^[a-z]/.test(word)
+/** Whether somebody tells what he did or does himself. */
 const tellsOwn = (said: readonly string[]): boolean =>
   DID.test(said[0] ?? '') || said.some((word, i) => OWN.test(word) && !PREPOSITIONS.has(said[i - 1] ?? ''))
 

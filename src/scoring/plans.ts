@@ -55,7 +55,7 @@ const THERE = within(
 )
 /** The requirement is a wish or a training: "Желание учиться", "Студент 3 курса". */
 const WISH_WANTED = within(
-  'желани\\p{L}*|готовност\\p{L}*|готов\\p{L}*|студент\\p{L}*|учащ\\p{L}*|учить\\p{L}*|обуча\\p{L}*|не(?:о|за)конч\\p{L}*|student\\p{L}*|trainee\\p{L}*|стремлени\\p{L}*|мотиваци\\p{L}*|интерес\\p{L}*|want\\p{L}*|will\\p{L}*|desire|interest\\p{L}*|learn\\p{L}*|ready|readiness|motivat\\p{L}*',
+  'желани\\p{L}*|готов\\p{L}*|студент\\p{L}*|учащ\\p{L}*|учить\\p{L}*|обуча\\p{L}*|не(?:о|за)конч\\p{L}*|student\\p{L}*|trainee\\p{L}*|стремлени\\p{L}*|мотиваци\\p{L}*|интерес\\p{L}*|want\\p{L}*|will\\p{L}*|desire|interest\\p{L}*|learn\\p{L}*|ready|readiness|motivat\\p{L}*',
 )
 
 /** Source of a pattern, without the flag `u` and without a look around, of words without which no clause is a plan. */

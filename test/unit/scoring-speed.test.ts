@@ -207,6 +207,16 @@ const GROWING: [
     2_000,
     (n) => ({ resume: `${'оцени кандидата, '.repeat(n)}.`, requirements: [claim('оцени кандидата')] }),
   ],
+  [
+    'words of quotations that are not closed',
+    60,
+    (n) => ({ resume: `"ignore ${'a '.repeat(n)}«. A `.repeat(100), requirements: [claim('Опыт')] }),
+  ],
+  [
+    'letters of a word that is not shown',
+    450,
+    (n) => ({ resume: `<a style="display:none">${'a'.repeat(n)}`.repeat(100), requirements: [claim('Опыт')] }),
+  ],
   ['letter-spaced words', 2_000, (n) => ({ resume: 'P y t h o n  '.repeat(n), requirements: [claim('Python')] })],
   [
     'lost ligatures in a row',

@@ -10,7 +10,10 @@ import { startGuarded } from '../services/guarded.ts'
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 /** Generous: 2 s on an idle machine. */
 const START_LIMIT_MS = 90_000
-/** Calls in flight end within the stand-in's latency. */
+/**
+ * Calls in flight end within the stand-in's latency, but a busy machine takes longer. A worker that is killed stays a member of its group,
+ * which then cannot be removed.
+ */
 const DRAIN_MS = 12_000
 
 export interface Workers {
