@@ -156,10 +156,12 @@ const ESCAPED_BREAK = /(?<!\\)\\[nr]/g
 /** @returns the shown text with a line break in the place of each that the source escapes, and its folded form */
 async function breakLines(source: string, shown: string, breathe: Breathe) {
   let broken = ''
-  for (let from = 0; from < source.length; from += WINDOW) {
-    const part = shown.slice(from, from + WINDOW)
+  for (let from = 0, to = 0; from < source.length; from = to) {
+    // No slice ends within an escape.
+    to = source[from + WINDOW - 1] === '\\' ? from + WINDOW - 1 : from + WINDOW
+    const part = shown.slice(from, to)
     let at = 0
-    for (const { index } of source.slice(from, from + WINDOW).matchAll(ESCAPED_BREAK)) {
+    for (const { index } of source.slice(from, to).matchAll(ESCAPED_BREAK)) {
       broken += `${part.slice(at, index)}\n `
       at = index + 2
     }

@@ -14,7 +14,7 @@ export const AMBIGUOUS = within(
     '(?<!(?:и|или) )(?:других|иных)|(?<!(?:or|any) )others?|никому|native (?:\\p{L}+ )?speakers?|носител\\p{L}+ языка',
     // A purpose, a wish, a second negation, a thing: "чтобы не", "не работал бы", "не без", "a service that wasn't working".
     'чтобы|бы|ничего|без|without|with no|не (?:\\p{L}*[аеиоуыюя]ть|\\p{L}+ти|\\p{L}+чь)(?:ся)?',
-    '(?:that|which|who) (?:\\p{L}+n\'t|(?:ha[ds]|have|were|was|did) (?:not|never))(?! i )|not new to|[«"“](?:нет|no)[»"”]',
+    '(?:that|which|who) (?:\\p{L}+n\'t|(?:ha[ds]|have|were|was|did) (?:not|never))(?! i )|(?:\\p{L}+n\'t|not) new to|[«"“](?:нет|no)[»"”]',
   ].join('|'),
 )
 
@@ -68,7 +68,7 @@ export const ME = /^(?:мне|меня|нам|нас)$/
 export const GAINS = new RegExp(
   `^(?:${[
     '(?:под|по|ис|при|про|за|вы|от|до|из|на|об|о|с|у|во)?(?:работ|дела|бра|зна|уч[аеи]|ве[дсл]|води|владе|польз|мен|ним|ход|й[дт]|луч|да[лнтвю]|сво|сваи|им[ае]|кры|форм|внедр|кон[чь]|верш|тренир|сталк|связ|каса|общ|увлек|пересек|стажир|аттест|сертифиц|чит|пис|держ|служ|став|веря|руча|пуска|пущ)',
-    '(?:ha|kn[eo]w|work|do$|did|done|doing|h[eo]ld|touch|tr(?:y|ied)$|own|been$|learn|stud|finish|complet|pass|manag|dr[io]v|certif|licen|train|qualif|experienc|yet$|tak|took|g[eo]t$|attend|obtain|gain|introduc|master|issued|sign|play|pursu|incl|t(?:each|aught)|sp[eo]k|wr[io]t|us(?:e|ed|ing)$|available|possible|willing|able$|familiar|fluent|proficient)',
+    '(?:ha(?:d|s|ve|ving)$|kn[eo]w|work|do$|did|done|doing|h[eo]ld|touch|tr(?:y|ied)$|own|been$|learn|stud|finish|complet|pass|manag|dr[io]v|certif|licen|train|qualif|experienc|yet$|tak|took|g[eo]t$|attend|obtain|gain|introduc|master|issued|sign|play|pursu|incl|t(?:each|aught)|sp[eo]k|wr[io]t|us(?:e|ed|ing)$|available|possible|willing|able$|familiar|fluent|proficient)',
   ].join('|')})`,
 )
 /** A cell or a line of a list that says no of all that stands before the sign: "Права на погрузчик | нет". */

@@ -131,7 +131,7 @@ const MAX_SENTENCE_ENDS = 2
 /** Whether a quote may leave out a part of the text: no denial, no plan, no number's unit, no figure when the quote states another. */
 const mayBeLeftOut = (part: string, quote: string) =>
   !NEGATION.test(part) &&
-  !isPlan(part.toLowerCase()) &&
+  !isPlan(part.toLowerCase().replaceAll('ё', 'е')) &&
   !beginsWithUnit(part) &&
   !(isMeasured(part) && isMeasured(quote)) &&
   (part.match(/[.!?](?=\s)/g)?.length ?? 0) <= MAX_SENTENCE_ENDS

@@ -117,6 +117,7 @@ describe('a negation that does not deny the requirement is let pass', () => {
   test.each([
     ['Опыт вывода маток', 'Вывод маток освоил не по книжкам'],
     ['Python', 'Python в вузе не изучал, освоил сам'],
+    ['Go', "I wasn't new to Go when I joined"],
     ['Java', 'Раньше Java не знала, теперь пишу на ней сервисы'],
     ['Kubernetes', 'Никто в компании, кроме меня, Kubernetes не знал'],
     ['C++', "There is hardly a C++ feature I haven't used"],

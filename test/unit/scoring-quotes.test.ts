@@ -64,6 +64,7 @@ describe('a quote leaves out', () => {
     ['an invented half word, by an ellipsis', 'Знал учёт, вёл склад Excel', 'Знал учёт … вёл склад Kuber-'],
     ['the rest of a divided word', '5 лет опыта в Java-\nscript', 'в Java-'],
     ['a denial, by an ellipsis', 'I can read German but cannot write or speak it', 'I can … speak it'],
+    ['a wish with ё, by an ellipsis', 'Java: хочу ещё очень быстро выучить, пять лет опыта', 'Java … пять лет опыта'],
     ['the word that makes it little', 'I can read and barely speak German', 'I can read and … speak German'],
     ['a denial in Spanish', 'He visto y nunca administrado Kafka', 'He visto y … administrado Kafka'],
     ['a denial in German', 'Ich habe Docker nicht benutzt, aber gesehen', 'Ich habe Docker … gesehen'],
