@@ -11,8 +11,10 @@ import type { Workers } from './workers.ts'
 const VICTIM = 0
 /** Answers before the kill, so that a viewer sees undisturbed work first. */
 const ANSWERS_BEFORE = 5
+/** By a call of this age the answers that came right before it are stored: a kill loses no more calls than are in flight. */
+const SETTLED_MS = 150
 /** A call younger than this is still unanswered when the signal arrives. */
-const FRESH_MS = 250
+const FRESH_MS = 400
 const POLL_MS = 20
 /** The answer to a call that began less than this, and FRESH_MS, before the kill may not have been stored, ms. */
 const UNSTORED_MS = 1_000
@@ -37,7 +39,7 @@ export async function killOne({ arrivals, answered, workers, signal }: Scene): P
   for (;;) {
     const open = arrivals().filter(({ key, status, aborted }) => key === victim && status === null && !aborted)
     const now = performance.timeOrigin + performance.now()
-    if (answered() >= ANSWERS_BEFORE && open.some(({ atMs }) => now - atMs < FRESH_MS)) {
+    if (answered() >= ANSWERS_BEFORE && open.some(({ atMs }) => now - atMs > SETTLED_MS && now - atMs < FRESH_MS)) {
       const pid = workers.pids[VICTIM] ?? 0
       await workers.kill(VICTIM)
       return { atMs: now, pid, inFlight: open.length }
