@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { waitUntil } from '../support/wait.ts'
+import { killDuringCall } from '../support/trouble.ts'
 import { countById, request } from '../support/world.ts'
 import { stub, world, worldOfEachTest } from '../support/worlds.ts'
 
@@ -7,15 +7,7 @@ worldOfEachTest({ stub: { latencyMs: 60_000 } })
 
 test('a request that is sent to a renamed topic is answered, though its copy in the old one was never finished', async () => {
   const { requests: earlier } = world.topics
-  const old = world.start()
-  await world.send([request(1)])
-  await waitUntil(
-    () => stub.arrivals().length === 1,
-    30_000,
-    () => 'no call',
-  )
-  await old.end('SIGKILL')
-  stub.configure({ latencyMs: 0 })
+  await killDuringCall(world, stub)
   const renamed = `${earlier}.renamed`
   await world.admin.createTopics({ topics: [{ topic: renamed }], waitForLeaders: true })
   world.topics.requests = renamed

@@ -6,7 +6,7 @@ import { traceable } from './audit.ts'
 import { patiently, waitUntil } from './wait.ts'
 import type { Worker } from './worker.ts'
 import type { World } from './world.ts'
-import { countById } from './world.ts'
+import { countById, request } from './world.ts'
 
 const EACH = 8
 const SENT_EVERY_MS = 100
@@ -60,6 +60,19 @@ export const called = (stub: Stub, count: number) =>
     120_000,
     () => `${stub.arrivals().length} of ${count} calls`,
   )
+
+/** Starts a worker and kills it during its call about request 1; the calls after that are answered at once. */
+export async function killDuringCall(world: World, stub: Stub): Promise<void> {
+  const worker = world.start()
+  await world.send([request(1)])
+  await waitUntil(
+    () => stub.arrivals().length === 1,
+    30_000,
+    () => 'no call',
+  )
+  await worker.end('SIGKILL')
+  stub.configure({ latencyMs: 0 })
+}
 
 /** @returns how often the worker logged its most frequent warning or error, whatever its fields */
 export function mostSaid({ lines }: Worker): number {
