@@ -1,4 +1,5 @@
 /** Reads kafkajs's errors, which wrap one another. */
+import { UNREACHABLE } from '../lib/unreachable.ts'
 import { readableAddress } from './addresses.ts'
 import { TimeLimitError } from './time-limit.ts'
 
@@ -53,10 +54,7 @@ const REMEDIES: [RegExp, string][] = [
     /answer took longer/,
     'KAFKA_BOOTSTRAP_SERVERS, KAFKA_TLS; the broker may hang, the listener may want TLS, or a firewall may drop what is sent',
   ],
-  [
-    /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/,
-    'KAFKA_BOOTSTRAP_SERVERS, and the addresses that the brokers advertise',
-  ],
+  [UNREACHABLE, 'KAFKA_BOOTSTRAP_SERVERS, and the addresses that the brokers advertise'],
   [/Connection timeout|as a Kafka does/, 'KAFKA_BOOTSTRAP_SERVERS, KAFKA_TLS'],
   [
     /Closed connection|SSL|ECONNRESET|closed by the server/,

@@ -1,5 +1,6 @@
 /** Explains why there is no connection to Redis, and names the setting to check. */
 import type { Config } from '../config.ts'
+import { UNREACHABLE } from '../lib/unreachable.ts'
 
 /** @returns the place of Redis for the log: its address, or the Sentinels and the master's name */
 export function placeOf({ host, port, sentinel }: Pick<Config['redis'], 'host' | 'port' | 'sentinel'>): string {
@@ -31,7 +32,7 @@ export function explain(
   // Several addresses of one host were tried.
   const what =
     error instanceof AggregateError ? error.errors.map((each) => (each as Error).message).join('; ') : message
-  if (!hasBeenThere && config.sentinel === null && NOTHING_THERE.test(what))
+  if (!hasBeenThere && config.sentinel === null && UNREACHABLE.test(what))
     return `${what} (check REDIS_HOST and REDIS_PORT)`
   const pattern = config.tls === null ? WANTS_TLS : WANTS_NO_TLS
   return hasBeenThere || !pattern.test(what) ? what : `${what} (${checkTls(config)})`
@@ -55,9 +56,6 @@ function explainSentinels(message: string): string {
 
 /** The peer closed the connection without an error. */
 export const HUNG_UP = 'it closes the connection'
-
-/** Errors that suggest that the address is wrong, or that Redis does not run. */
-const NOTHING_THERE = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/
 
 /** Errors that suggest that the server expects TLS, which is off here. */
 const WANTS_TLS = /ECONNRESET|EPIPE|Protocol error|closes the connection/

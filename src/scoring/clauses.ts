@@ -55,7 +55,7 @@ const CLAUSE_END = [
 const [SENTENCE_ENDS, CLAUSE_ENDS] = [new RegExp(SENTENCE_END, 'u'), new RegExp(CLAUSE_END, 'u')]
 
 /** @returns the text in small letters, with `е` for `ё`, a straight apostrophe for a curly one, and "have not" for "have yet to" */
-const plain = (text: string) =>
+export const plain = (text: string) =>
   text
     .toLowerCase()
     .replaceAll('ё', 'е')

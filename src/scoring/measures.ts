@@ -61,8 +61,9 @@ const inFigures = (text: string): string =>
     .replace(/(?<!\p{L})полтора (?=года)/giu, '1.5 ')
     .replace(/(?<!\p{L})полгода(?!\p{L})/giu, '0.5 года')
 
+/** @param text with its lengths in figures */
 const yearsOf = (text: string) =>
-  [...inFigures(text).matchAll(DURATION)].map(
+  [...text.matchAll(DURATION)].map(
     ([found, number = '', month]) =>
       Number(number.replace(',', '.')) / (month !== undefined || /[个個개]/.test(found) ? 12 : 1),
   )
@@ -141,7 +142,7 @@ export function leastOf(requirement: string): Least {
 
 /** @returns whether a quote speaks of what the requirement asks for without sharing a word: of years, or of a language by another name */
 export const isOfKind = ({ years, language }: Least, quote: string): boolean =>
-  (years !== null && (yearsOf(quote).length > 0 || quote.search(CALENDAR_YEAR) >= 0)) ||
+  (years !== null && (yearsOf(inFigures(quote)).length > 0 || quote.search(CALENDAR_YEAR) >= 0)) ||
   (language !== null && languagesIn(quote).includes(language))
 
 /** @returns whether a quote states fewer years, or a lower level, than are asked for */
@@ -149,7 +150,7 @@ export const fallsShort = (quote: string, { years, level, language }: Least): bo
   (years !== null && isShorter(quote, years)) || (level !== null && isLower(quote, level, language))
 
 /** @returns whether a text states years or a level */
-export const isMeasured = (text: string): boolean => yearsOf(text).length > 0 || levelsOf(text).length > 0
+export const isMeasured = (text: string): boolean => yearsOf(inFigures(text)).length > 0 || levelsOf(text).length > 0
 
 /** @returns whether a text begins with a unit of time, whose number stands before it */
 export const beginsWithUnit = (text: string): boolean => UNIT_FIRST.test(text)

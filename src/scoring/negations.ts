@@ -99,14 +99,13 @@ function isAbsent({ words: said, about, isAbout }: Clause, at: number): boolean 
 
 const isLack = (word: string) => /^(?:без|without)$/.test(word)
 /** Whether it says nothing but "без опыта работы с Kafka", "Kafka: без опыта". */
-const isWithout = ({ words: said, about, isAbout }: Clause): boolean =>
-  isAbout &&
-  said.slice(said.findIndex(isLack)).some((word) => MASTERY.test(word)) &&
-  said.some(isLack) &&
-  said.every(
-    (word, i) =>
-      about[i] === true || isLack(word) || MASTERY.test(word) || [PREPOSITIONS, FILLERS].some((set) => set.has(word)),
-  )
+function isWithout({ words: said, about, isAbout }: Clause): boolean {
+  const lack = said.findIndex(isLack)
+  if (!isAbout || lack < 0 || !said.slice(lack).some((word) => MASTERY.test(word))) return false
+  const saysNothingElse = (word: string, i: number) =>
+    about[i] === true || isLack(word) || MASTERY.test(word) || PREPOSITIONS.has(word) || FILLERS.has(word)
+  return said.every(saysNothingElse)
+}
 
 /**
  * @param wantsReadiness the requirement is readiness, so experience may be missing

@@ -9,7 +9,7 @@
  * missing in the text, as fonts in PDF files lose them. A longer quote may end with half a word where a line of the text does; the half
  * does not belong to what is found. Time is linear in text and quote.
  */
-import { DENYING_WORDS, within } from './clauses.ts'
+import { DENYING_WORDS, plain, within } from './clauses.ts'
 import type { Span } from '../lib/span.ts'
 import type { Letters, Searchable } from './letters.ts'
 import { isLeftOf, readQuote, withoutAsides, withoutLigatures } from './letters.ts'
@@ -131,7 +131,7 @@ const MAX_SENTENCE_ENDS = 2
 /** Whether a quote may leave out a part of the text: no denial, no plan, no number's unit, no figure when the quote states another. */
 const mayBeLeftOut = (part: string, quote: string) =>
   !NEGATION.test(part) &&
-  !isPlan(part.toLowerCase().replaceAll('ё', 'е')) &&
+  !isPlan(plain(part)) &&
   !beginsWithUnit(part) &&
   !(isMeasured(part) && isMeasured(quote)) &&
   (part.match(/[.!?](?=\s)/g)?.length ?? 0) <= MAX_SENTENCE_ENDS
